@@ -1,0 +1,51 @@
+import type { SpiffeId } from './identity.ts';
+import type { Protocol } from './policy.ts';
+
+/**
+ * What a sidecar's node metadata says under the key `weft` (a JSON object in the bootstrap). The credential bounds every claim (T1).
+ * Ports are the application's (`port`) and the sidecar's (`inbound`, where callers connect).
+ */
+export interface NodeMetadata {
+  readonly service: string;
+  readonly namespace: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly ports?: readonly NodePort[];
+  /** What callers connect to; absent: the address the stream comes from. */
+  readonly address?: string;
+  /** Where inbound listeners bind; absent `0.0.0.0`. */
+  readonly inboundBind?: string;
+  readonly capture?: Capture;
+}
+
+export interface NodePort {
+  readonly name?: string;
+  readonly port: number;
+  readonly inbound: number;
+  readonly protocol?: Protocol;
+}
+
+/** How the application reaches its sidecar (section 7 of experience.md). Absent parts are off. */
+export interface Capture {
+  /** The address that outbound listeners bind; absent `127.0.0.1`. */
+  readonly bind?: string;
+  /** HTTP_PROXY listener: its port, 15001 by default. */
+  readonly proxy?: number;
+  /** One local port for each service port. */
+  readonly ports?: boolean;
+}
+
+/** A connected sidecar: its node as checked against its credential. */
+export interface Proxy {
+  /** `<name>.<namespace>`: node id and workload id. */
+  readonly id: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly identity: SpiffeId;
+  readonly ports: readonly NodePort[];
+  readonly inboundBind: string;
+  readonly capture: { readonly bind: string; readonly proxy?: number; readonly ports: boolean };
+  /** `1.40.0`, from the node's user agent; empty if it sent none. */
+  readonly envoyVersion: string;
+}

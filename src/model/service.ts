@@ -1,0 +1,66 @@
+import type { SpiffeId } from './identity.ts';
+import type { Labels, Locality, Protocol } from './policy.ts';
+import type { Provenance } from './provenance.ts';
+import type { Health } from './workload.ts';
+
+declare const serviceKey: unique symbol;
+/** `<namespace>/<host>`: one service of one namespace. */
+export type ServiceKey = string & { readonly [serviceKey]: true };
+
+export function serviceKeyOf(namespace: string, host: string): ServiceKey {
+  return `${namespace}/${host}` as ServiceKey;
+}
+
+/**
+ * What can be called: a `v1/Service`, one host of a ServiceEntry, or the implied Service of a workload that none selects.
+ * It keeps its object identity while its own text does not change: endpoints live beside it (Mesh.endpoints).
+ */
+export interface Service {
+  readonly key: ServiceKey;
+  readonly namespace: string;
+  /** Short name: `reviews`; for a ServiceEntry host, the host itself. */
+  readonly name: string;
+  /** Full name: `reviews.shop.svc.cluster.local`, or the host as the ServiceEntry writes it. */
+  readonly host: string;
+  readonly origin: 'service' | 'entry' | 'implied';
+  /** MESH_EXTERNAL: never automatic mesh TLS (P35). */
+  readonly external: boolean;
+  /** How endpoints are found: the registry, DNS by the proxy (all answers, or the first), or by the request's own host. */
+  readonly resolution: 'registry' | 'dns' | 'dns-round-robin' | 'request';
+  /** VIPs or CIDRs. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly ServicePort[];
+  /** `*`, `.`, `~`, or namespaces (P6). */
+  readonly exportTo: readonly string[];
+  /** SANs that replace the workloads' identities as what a caller accepts (P36); empty: the workloads' own. */
+  readonly subjectAltNames: readonly string[];
+  /** The object; absent for implied services. */
+  readonly by?: Provenance;
+}
+
+export interface ServicePort {
+  readonly name?: string;
+  readonly number: number;
+  readonly protocol: Protocol;
+}
+
+/** One place where a service's port is served. Order within a list is by workload id, so equal sets have equal bytes. */
+export interface Endpoint {
+  readonly workload: string;
+  readonly address: string;
+  readonly port: number;
+  readonly labels: Labels;
+  readonly locality?: Locality;
+  readonly weight: number;
+  readonly health: Health;
+  /** Set: mesh TLS with exactly this peer; absent: plaintext (P35). */
+  readonly identity?: SpiffeId;
+}
+
+/** Endpoints by service port. */
+export type ServiceEndpoints = ReadonlyMap<number, readonly Endpoint[]>;
+
+/** True for the protocols that HTTP rules act on (P19). */
+export function isHttp(protocol: Protocol): boolean {
+  return protocol === 'http' || protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web';
+}
