@@ -115,18 +115,30 @@ function generateInto(folder, work) {
   return reach.size;
 }
 
+/** Puts a complete folder in the place of another; when two do so at once the last one stays. */
+export function replaceFolder(fresh, target) {
+  for (let attempt = 1; ; attempt += 1) {
+    rmSync(target, { recursive: true, force: true });
+    try {
+      renameSync(fresh, target);
+      return;
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY' || attempt === 5) throw error;
+    }
+  }
+}
+
 /** Makes src/proto/gen when its inputs changed; the folder appears complete or not at all. Returns what it did. */
 export function generateProtos() {
   const stamp = inputHash();
   const stampFile = join(generatedFolder, '.stamp');
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return { changed: false, stamp, files: 0 };
   const work = mkdtempSync(join(tmpdir(), 'weft-protos-'));
-  const fresh = `${generatedFolder}.${process.pid}`;
+  const fresh = join(projectRoot, '.cache', `protos-${process.pid}`);
   try {
     const files = generateInto(fresh, work);
     writeFileSync(join(fresh, '.stamp'), stamp);
-    rmSync(generatedFolder, { recursive: true, force: true });
-    renameSync(fresh, generatedFolder);
+    replaceFolder(fresh, generatedFolder);
     return { changed: true, stamp, files };
   } finally {
     rmSync(work, { recursive: true, force: true });
