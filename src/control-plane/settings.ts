@@ -1,0 +1,187 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { Failure } from '../model/failure.ts';
+import { isLabel, isTrustDomain } from '../model/identity.ts';
+
+type Check<T> = (value: unknown) => T | undefined;
+
+interface SettingDefinition<T> {
+  readonly fallback: T;
+  /** What the value must be, for the message. */
+  readonly rule: string;
+  readonly check: Check<T>;
+}
+
+const text: Check<string> = (value) => (typeof value === 'string' && value.length > 0 ? value : undefined);
+const flag: Check<boolean> = (value) => (typeof value === 'boolean' ? value : undefined);
+const port: Check<number> = (value) =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535 ? value : undefined;
+const names: Check<readonly string[]> = (value) =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string' && name.length > 0) ? value : undefined;
+/** `500ms`, `5s`, `10m`, `24h` → milliseconds. */
+const duration: Check<number> = (value) => {
+  const parts = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value) : null;
+  if (!parts) return undefined;
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[parts[2] as 'ms' | 's' | 'm' | 'h'];
+  return Number(parts[1]) * unit;
+};
+
+function define<T>(fallback: T, rule: string, check: Check<T>): SettingDefinition<T> {
+  return { fallback, rule, check };
+}
+
+/** Every setting of `weft.yaml`: key, default, rule. Durations are milliseconds once read. */
+const definitions = {
+  trustDomain: define('cluster.local', 'a trust domain such as "corp.example"', (value) => {
+    const name = text(value);
+    return name !== undefined && isTrustDomain(name) ? name : undefined;
+  }),
+  rootNamespace: define('istio-system', 'a namespace', (value) => {
+    const name = text(value);
+    return name !== undefined && isLabel(name) ? name : undefined;
+  }),
+  dnsSuffix: define('cluster.local', 'a DNS suffix', text),
+  stateDir: define('.weft/state', 'a folder', text),
+  'policy.repository': define('.', 'a folder in a git repository', text),
+  'policy.path': define('policies', 'a folder of the repository', text),
+  'policy.folders': define<'namespace' | 'free'>('namespace', '"namespace" or "free"', (value) =>
+    value === 'namespace' || value === 'free' ? value : undefined,
+  ),
+  'policy.workingTree': define(false, 'true or false', flag),
+  'policy.poll': define(500, 'a duration such as "1s"', duration),
+  'xds.address': define('0.0.0.0', 'an IP address', text),
+  'xds.port': define(15_012, 'a port', port),
+  /** Further names or addresses under which proxies reach this server; its certificate carries them. */
+  'xds.names': define<readonly string[]>([], 'a list of host names or addresses', names),
+  'admin.address': define('127.0.0.1', 'an IP address', text),
+  'admin.port': define(15_014, 'a port', port),
+  /** Loopback may read the admin API without a token (`up` and `demo`, section 3.1 of experience.md). */
+  'admin.loopbackReads': define(false, 'true or false', flag),
+  'localPorts.base': define(21_000, 'a port', port),
+  'certificates.leafLifetime': define(24 * 3_600_000, 'a duration such as "24h"', duration),
+  'certificates.allowShortLives': define(false, 'true or false', flag),
+  'registry.grace': define(10_000, 'a duration such as "10s"', duration),
+  'registry.restoreGrace': define(60_000, 'a duration such as "60s"', duration),
+  'push.quiet': define(100, 'a duration such as "100ms"', duration),
+  'push.longest': define(10_000, 'a duration such as "10s"', duration),
+  'envoy.path': define('', 'the path of an Envoy binary', text),
+  'log.level': define('info', 'trace, debug, info, warn, error or silent', (value) => {
+    const level = text(value);
+    return level !== undefined && /^(trace|debug|info|warn|error|silent)$/.test(level) ? level : undefined;
+  }),
+} as const;
+
+export type SettingKey = keyof typeof definitions;
+export type SettingValues = {
+  readonly [Key in SettingKey]: (typeof definitions)[Key] extends SettingDefinition<infer T> ? T : never;
+};
+
+export interface Setting {
+  readonly key: SettingKey;
+  readonly value: string | number | boolean | readonly string[];
+  /** `default`, `--flag`, or `weft.yaml:4`. */
+  readonly from: string;
+}
+
+export interface Settings {
+  readonly values: SettingValues;
+  readonly origins: readonly Setting[];
+  /** The folder that relative paths start from: that of `weft.yaml`, else the working folder. */
+  readonly folder: string;
+}
+
+/** Values given on the command line, before `weft.yaml`: key, value, the flag's name. */
+export interface SettingOverride {
+  readonly key: SettingKey;
+  readonly value: string | number | boolean | readonly string[];
+  readonly from: string;
+}
+
+/**
+ * Reads `weft.yaml` (if `file` is given) and lays overrides over it (flag beats file, section 2.1 of experience.md).
+ * Throws Failure WEFT0907 for an unreadable file, an unknown key or a value that breaks its rule; the place is file:line.
+ */
+export function readSettings(file: string | undefined, overrides: readonly SettingOverride[] = []): Settings {
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  const found = new Map<SettingKey, { value: unknown; from: string }>();
+  if (file !== undefined) {
+    for (const entry of readEntries(file)) found.set(entry.key, { value: entry.value, from: entry.from });
+  }
+  for (const override of overrides) found.set(override.key, { value: override.value, from: override.from });
+  const values: Record<string, unknown> = {};
+  const origins: Setting[] = [];
+  for (const key of Object.keys(definitions) as SettingKey[]) {
+    const { fallback, rule, check } = definitions[key];
+    const entry = found.get(key);
+    const value = entry === undefined ? fallback : check(entry.value);
+    if (value === undefined) {
+      throw new Failure(
+        'WEFT0907',
+        `${key}: expected ${rule}, got ${JSON.stringify(entry?.value)}`,
+        `correct ${key}`,
+        entry?.from,
+      );
+    }
+    values[key] = value;
+    origins.push({ key, value: value as Setting['value'], from: entry?.from ?? 'default' });
+  }
+  return { values: values as SettingValues, origins, folder };
+}
+
+interface Entry {
+  readonly key: SettingKey;
+  readonly value: unknown;
+  readonly from: string;
+}
+
+function readEntries(file: string): Entry[] {
+  const lines = new LineCounter();
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Failure(
+      'WEFT0907',
+      `cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`,
+      'check the path given with --config',
+    );
+  }
+  const document = parseDocument(content, { lineCounter: lines, uniqueKeys: true, merge: false });
+  const [syntax] = document.errors;
+  if (syntax) {
+    throw new Failure(
+      'WEFT0907',
+      syntax.message.split('\n')[0] ?? 'not YAML',
+      'correct the line',
+      `${file}:${syntax.linePos?.[0].line ?? 1}`,
+    );
+  }
+  const entries: Entry[] = [];
+  const walk = (node: unknown, prefix: string): void => {
+    if (!isMap(node)) {
+      if (node === null || node === undefined) return;
+      throw new Failure('WEFT0907', `${prefix || 'the file'}: expected a mapping`, 'write key: value lines', file);
+    }
+    for (const pair of node.items) {
+      const name = isScalar(pair.key) ? pair.key : undefined;
+      const key = prefix + String(name?.value);
+      const from = `${file}:${lines.linePos(name?.range?.[0] ?? 0).line}`;
+      if (isSettingKey(key)) entries.push({ key, value: isNode(pair.value) ? pair.value.toJSON() : pair.value, from });
+      else if (Object.keys(definitions).some((known) => known.startsWith(`${key}.`))) walk(pair.value, `${key}.`);
+      else
+        throw new Failure(
+          'WEFT0907',
+          `unknown setting "${key}"`,
+          `settings are: ${Object.keys(definitions).join(', ')}`,
+          from,
+        );
+    }
+  };
+  walk(document.contents, '');
+  return entries;
+}
+
+function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(definitions, key);
+}
