@@ -12,7 +12,11 @@ export function message<Desc extends DescMessage>(schema: Desc, init?: MessageIn
 }
 
 function refuseUnknown(schema: DescMessage, init: unknown, root: string, path: string): void {
-  if (typeof init !== 'object' || init === null || isMessage(init)) return;
+  if (typeof init !== 'object' || init === null) return;
+  if (isMessage(init)) {
+    if (init.$typeName === schema.typeName) return;
+    throw new CodecError(root, path, `a ${init.$typeName} stands where a ${schema.typeName} belongs`);
+  }
   if (schema.typeName === 'google.protobuf.Struct') return;
   const members = membersOf(schema);
   for (const [key, value] of Object.entries(init)) {

@@ -70,9 +70,10 @@ function sortObject(object: object, change: (item: unknown) => unknown): object 
 }
 
 function copyWith<Shape extends Message>(message: Shape, changes: ReadonlyMap<string, unknown>): Shape {
-  const copy = Object.create(Object.getPrototypeOf(message), Object.getOwnPropertyDescriptors(message)) as Shape;
-  for (const [name, value] of changes) Object.defineProperty(copy, name, { value, enumerable: true, writable: true });
-  return copy;
+  const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(message);
+  for (const [name, value] of changes)
+    properties[name] = { value, enumerable: true, writable: true, configurable: true };
+  return Object.create(Object.getPrototypeOf(message), properties) as Shape;
 }
 
 const property = (message: Message, name: string): unknown => (message as unknown as Record<string, unknown>)[name];
