@@ -77,6 +77,7 @@ function compile(protosStamp) {
 const started = performance.now();
 const protosOnly = process.argv.includes('--protos-only');
 try {
+  if (!existsSync(join(projectRoot, 'node_modules'))) throw new Error('nothing is installed yet; run npm ci first');
   const protos = generateProtos();
   const parts = [protos.changed ? `${protos.files} protos generated` : 'protos up to date'];
   if (!protosOnly) parts.push(compile(protos.stamp) ? 'dist compiled' : 'dist up to date');

@@ -20,7 +20,10 @@ export function fromCanonicalJson<Desc extends DescMessage>(schema: Desc, json: 
   return repackAnys(schema, parsed);
 }
 
-/** A message as canonical protobuf JSON: camelCase names, Anys opened. Throws CodecError on an Any of unknown type. */
+/**
+ * A message as canonical protobuf JSON: camelCase names, Anys opened. Throws CodecError on an Any of unknown type.
+ * Fields the schema does not know have no JSON name, so they stay in the message and are not printed.
+ */
 export function toCanonicalJson(value: Message): JsonValue {
   return print(value, false);
 }
