@@ -1,0 +1,163 @@
+import { performance } from 'node:perf_hooks';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import { Failure } from '../model/failure.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Policy, PolicySet } from '../model/policy.ts';
+import { type Cell, createCell, type Readable } from '../model/readable.ts';
+import type { StateStore } from '../model/state-store.ts';
+import type { RevisionStatus } from '../model/status.ts';
+
+/** What was read from the repository at one revision. */
+export interface PolicyTree {
+  /** Short commit id, `+edits` appended for a working tree that differs. */
+  readonly commit: string;
+  readonly author: string;
+  readonly subject: string;
+  /** ISO time. */
+  readonly time: string;
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  /** Findings about the tree itself: links, sizes. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads the repository; failures are Failures (no repository, no such folder, no such revision). */
+export interface PolicyRepository {
+  readonly location: string;
+  /** A cheap text that changes when the head may have changed. */
+  signature(): Promise<string>;
+  /** The newest tree. */
+  readHead(): Promise<PolicyTree>;
+  /** The tree of a commit, as remembered across restarts. */
+  readCommit(commit: string): Promise<PolicyTree>;
+}
+
+export interface CheckedTree {
+  readonly policies: PolicySet | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Text to checked objects; `mesh` for the checks that look at workloads (undefined at the very start). */
+export type CheckTree = (tree: PolicyTree, mesh: Mesh | undefined) => CheckedTree;
+
+/** What is served and what the head is. */
+export interface PolicyState {
+  readonly served?: { readonly policies: PolicySet; readonly revision: RevisionStatus; readonly files: number };
+  /** The newest revision that was looked at, good or bad. */
+  readonly head?: RevisionStatus;
+  /** All findings of the head. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The repository cannot be read; what is served stays. */
+  readonly failure?: Failure;
+  /** Newest first, at most 100. */
+  readonly history: readonly RevisionStatus[];
+  readonly checkMilliseconds: number;
+}
+
+export interface PolicySource {
+  readonly state: Readable<PolicyState>;
+  /** Looks at the repository now; resolves when the state says what it found. */
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+const lastGoodKey = 'policy/last-good';
+const historyLength = 100;
+
+/**
+ * Follows the head of a policy repository. A revision with an error is rejected whole and the last good one stays, also over a
+ * restart (F13): its commit is remembered in the store. Never throws for what a repository holds.
+ */
+export async function startPolicySource(options: {
+  readonly repository: PolicyRepository;
+  readonly check: CheckTree;
+  readonly store: StateStore;
+  readonly pollMilliseconds: number;
+  readonly mesh: () => Mesh | undefined;
+}): Promise<PolicySource> {
+  const state: Cell<PolicyState> = createCell<PolicyState>({ diagnostics: [], history: [], checkMilliseconds: 0 });
+  let seen: string | undefined;
+  let work = Promise.resolve();
+
+  const look = async (): Promise<void> => {
+    try {
+      const signature = await options.repository.signature();
+      if (signature === seen) return;
+      await take(await options.repository.readHead());
+      seen = signature;
+    } catch (error) {
+      const failure =
+        error instanceof Failure ? error : new Failure('WEFT0906', String(error), 'check the policy repository');
+      // The same failure again is not news; watchers would print it at every poll.
+      if (state.get().failure?.message !== failure.message) state.set({ ...state.get(), failure });
+      seen = undefined;
+    }
+  };
+
+  const take = async (tree: PolicyTree): Promise<void> => {
+    const started = performance.now();
+    const { policies, diagnostics } = options.check(tree, options.mesh());
+    const checkMilliseconds = performance.now() - started;
+    const revision = describe(tree, policies !== undefined, diagnostics);
+    const before = state.get();
+    const history = [revision, ...before.history.filter((entry) => entry.commit !== revision.commit)].slice(
+      0,
+      historyLength,
+    );
+    const served = policies ? { policies, revision, files: tree.files.length } : before.served;
+    if (policies) await options.store.write(lastGoodKey, new TextEncoder().encode(tree.commit.replace(/\+edits$/, '')));
+    state.set({ ...(served ? { served } : {}), head: revision, diagnostics, history, checkMilliseconds });
+  };
+
+  const refresh = (): Promise<void> => {
+    work = work.then(look);
+    return work;
+  };
+
+  await refresh();
+  if (!state.get().served) await serveLastGood();
+
+  async function serveLastGood(): Promise<void> {
+    const remembered = await options.store.read(lastGoodKey);
+    if (!remembered) return;
+    try {
+      const tree = await options.repository.readCommit(new TextDecoder().decode(remembered));
+      const { policies, diagnostics } = options.check(tree, undefined);
+      if (!policies) return;
+      const revision = describe(tree, true, diagnostics);
+      const now = state.get();
+      state.set({
+        ...now,
+        served: { policies, revision, files: tree.files.length },
+        history: [...now.history, revision],
+      });
+    } catch {
+      // The remembered commit is gone (force-push, another repository): the head's own findings already say what is wrong.
+    }
+  }
+
+  const timer = setInterval(() => void refresh(), options.pollMilliseconds);
+  timer.unref();
+  return { state, refresh, stop: () => clearInterval(timer) };
+}
+
+function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnostic[]): RevisionStatus {
+  const count = (severity: Diagnostic['severity']) =>
+    diagnostics.filter((finding) => finding.severity === severity).length;
+  return {
+    commit: tree.commit,
+    author: tree.author,
+    subject: tree.subject,
+    time: tree.time,
+    state: good ? 'Applied' : 'Rejected',
+    errors: count('error'),
+    warnings: count('warning'),
+  };
+}
+
+/** Objects of a kind, typed. */
+export function objectsOf<K extends Policy['kind']>(
+  policies: PolicySet,
+  kind: K,
+): readonly Extract<Policy, { kind: K }>[] {
+  return policies.objects.filter((object): object is Extract<Policy, { kind: K }> => object.kind === kind);
+}
