@@ -1,0 +1,137 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { performance } from 'node:perf_hooks';
+
+/** What a load saw; `sent = succeeded + all of failures`. */
+export interface LoadReport {
+  readonly sent: number;
+  /** Answers with status 200 that echo their own sequence number. */
+  readonly succeeded: number;
+  /** How often which failure was seen: `503`, `ECONNRESET`, `echo` (the answer belongs to another request). */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Bodies' first line of successful answers, counted: which instance answered. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** 99th percentile of how late requests left, in milliseconds: above 20 the run says nothing (section 4 of reliability.md). */
+  readonly lateness: number;
+}
+
+export interface LoadTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Load {
+  /** Stops sending, waits for the open requests, reports. */
+  stop(): Promise<LoadReport>;
+}
+
+/**
+ * Open-loop load: requests leave on schedule, however slow the answers are. Each carries a sequence number (`x-sequence`) that the
+ * application echoes. Sockets are kept alive and shared.
+ */
+export function startLoad(target: LoadTarget, requestsPerSecond: number): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const counts = { sent: 0, succeeded: 0 };
+  const failures: Record<string, number> = {};
+  const answers: Record<string, number> = {};
+  const late: number[] = [];
+  const open = new Set<Promise<void>>();
+  const started = performance.now();
+
+  const send = () => {
+    const due = started + (counts.sent * 1000) / requestsPerSecond;
+    late.push(performance.now() - due);
+    counts.sent += 1;
+    const done: Promise<void> = once(agent, target, counts.sent).then((outcome) => {
+      if (outcome.kind === 'ok') {
+        counts.succeeded += 1;
+        answers[outcome.answer] = (answers[outcome.answer] ?? 0) + 1;
+      } else failures[outcome.reason] = (failures[outcome.reason] ?? 0) + 1;
+      open.delete(done);
+    });
+    open.add(done);
+  };
+  const timer = setInterval(() => {
+    const due = ((performance.now() - started) * requestsPerSecond) / 1000;
+    while (counts.sent < due) send();
+  }, 2);
+
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(open);
+      agent.destroy();
+      late.sort((a, b) => a - b);
+      return { ...counts, failures, answers, lateness: late[Math.floor(late.length * 0.99)] ?? 0 };
+    },
+  };
+}
+
+/** Sends `count` requests, at most `parallel` at a time, and reports. */
+export async function sendRequests(target: LoadTarget, count: number, parallel = 16): Promise<LoadReport> {
+  const agent = new Agent({ keepAlive: true, maxSockets: parallel });
+  const report = { sent: 0, succeeded: 0 };
+  const failures: Record<string, number> = {};
+  const answers: Record<string, number> = {};
+  const worker = async () => {
+    while (report.sent < count) {
+      report.sent += 1;
+      const outcome = await once(agent, target, report.sent);
+      if (outcome.kind === 'ok') {
+        report.succeeded += 1;
+        answers[outcome.answer] = (answers[outcome.answer] ?? 0) + 1;
+      } else failures[outcome.reason] = (failures[outcome.reason] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  agent.destroy();
+  return { ...report, failures, answers, lateness: 0 };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+/** One request on a connection of its own (or on `agent`); rejects on connection errors. */
+export function fetchOnce(
+  target: LoadTarget & { readonly method?: string; readonly body?: string; readonly agent?: Agent },
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { host, port, path = '/', headers = {}, method = 'GET', body, agent } = target;
+    const outgoing = request(
+      { host, port, path, headers, method, agent: agent ?? false, timeout: 20_000 },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
+        response.on('error', reject);
+      },
+    );
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 20 s')));
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+type Outcome = { readonly kind: 'ok'; readonly answer: string } | { readonly kind: 'failed'; readonly reason: string };
+
+async function once(agent: Agent, target: LoadTarget, sequence: number): Promise<Outcome> {
+  const headers = { ...target.headers, 'x-sequence': String(sequence) };
+  try {
+    const answer = await fetchOnce({ ...target, headers, agent });
+    if (answer.status !== 200) return { kind: 'failed', reason: String(answer.status) };
+    if (answer.headers['x-sequence'] !== String(sequence)) return { kind: 'failed', reason: 'echo' };
+    return { kind: 'ok', answer: answer.body.split('\n')[0] ?? '' };
+  } catch (error) {
+    return { kind: 'failed', reason: (error as NodeJS.ErrnoException).code ?? (error as Error).message };
+  }
+}
