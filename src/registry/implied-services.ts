@@ -1,0 +1,92 @@
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Protocol } from '../model/policy.ts';
+import { serviceKeyOf } from '../model/service.ts';
+import type { Workload, WorkloadPort } from '../model/workload.ts';
+import { compareText } from './keep-identity.ts';
+import type { ServiceDefinition } from './service-definitions.ts';
+import { serviceHost } from './service-definitions.ts';
+
+/**
+ * The Services that nobody wrote: one for each service that joined workloads of a namespace name and that no v1/Service selects
+ * (section 1.6). Its ports are the union of what its workloads declare; where two disagree on a port's name or protocol, the
+ * workload with the first id is followed, so the order of arrival never matters. `workloads` are sorted by id.
+ */
+export function impliedServices(
+  namespace: string,
+  workloads: readonly Workload[],
+  settings: MeshSettings,
+): readonly ServiceDefinition[] {
+  const byName = new Map<string, Workload[]>();
+  for (const workload of workloads) {
+    if (workload.service === undefined) continue;
+    const members = byName.get(workload.service);
+    if (members) members.push(workload);
+    else byName.set(workload.service, [workload]);
+  }
+  return [...byName]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([name, members]) => impliedService(name, namespace, members, settings));
+}
+
+function impliedService(
+  name: string,
+  namespace: string,
+  members: readonly Workload[],
+  settings: MeshSettings,
+): ServiceDefinition {
+  const ports = new Map<number, WorkloadPort>();
+  for (const member of members) for (const port of member.ports) if (!ports.has(port.port)) ports.set(port.port, port);
+  const host = serviceHost(name, namespace, settings);
+  return {
+    service: {
+      key: serviceKeyOf(namespace, host),
+      namespace,
+      name,
+      host,
+      origin: 'implied',
+      external: false,
+      resolution: 'registry',
+      addresses: [],
+      ports: [...ports.values()]
+        .sort((a, b) => a.port - b.port)
+        .map((port) => ({
+          ...(port.name === undefined ? {} : { name: port.name }),
+          number: port.port,
+          protocol: port.protocol ?? protocolOfName(port.name),
+        })),
+      exportTo: ['*'],
+      subjectAltNames: [],
+    },
+    endpoints: { kind: 'implied' },
+    targetPorts: new Map(),
+  };
+}
+
+const protocols: readonly string[] = [
+  'http',
+  'http2',
+  'grpc',
+  'grpc-web',
+  'https',
+  'tls',
+  'tcp',
+  'mongo',
+  'mysql',
+  'redis',
+] satisfies Protocol[];
+
+/** The protocol that a port's name states (P28): `http`, `grpc-web-main`; anything else is `tcp` (1.7). */
+export function protocolOfName(name: string | undefined): Protocol {
+  if (name === undefined) return 'tcp';
+  if (name === 'grpc-web' || name.startsWith('grpc-web-')) return 'grpc-web';
+  const word = name.split('-', 1)[0] ?? '';
+  return isProtocol(word) ? word : 'tcp';
+}
+
+/** True for one of the words of P28. */
+export function isProtocol(word: string): word is Protocol {
+  return protocols.includes(word);
+}
+
+/** The words of P28, for messages. */
+export const protocolWords: readonly string[] = protocols;

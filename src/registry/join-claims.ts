@@ -1,0 +1,152 @@
+import { isLabel, spiffeId } from '../model/identity.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Labels } from '../model/policy.ts';
+import type { NodeMetadata, NodePort, Proxy } from '../model/proxy.ts';
+import type { Workload } from '../model/workload.ts';
+import { inRanges, isForbiddenAddress, isLoopback, parseAddress } from './address.ts';
+import { quoted, Refused } from './join-refusal.ts';
+import { parseNodeMetadata } from './node-metadata.ts';
+
+/** What an authenticated stream may claim; written by the token's maker, never by the sidecar (T1, T2). */
+export interface JoinCredential {
+  readonly tokenId: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly service: string;
+  /** Granted labels; a claim may not contradict them. */
+  readonly labels?: Labels;
+  /** CIDRs in which the claimed address must lie; absent: only the address that the stream comes from. */
+  readonly addresses?: readonly string[];
+  /** The application ports that may be declared; absent: any. */
+  readonly ports?: readonly number[];
+}
+
+/** The node of a stream's first request. `weft` is the JSON under that key of its metadata. */
+export interface JoiningNode {
+  readonly id: string;
+  readonly weft: unknown;
+  /** From the node's user agent, `1.40.0`. */
+  readonly envoyVersion?: string;
+}
+
+export interface Joining {
+  readonly proxy: Proxy;
+  readonly workload: Workload;
+}
+
+/**
+ * What a joining sidecar becomes, if each of its claims is equal to what its credential says or allowed by it. `peerAddress` is the
+ * other end of its TCP connection. Identity comes from the credential alone. Throws Refused.
+ */
+export function checkClaims(
+  credential: JoinCredential,
+  node: JoiningNode,
+  peerAddress: string,
+  settings: MeshSettings,
+): Joining {
+  const metadata = parseNodeMetadata(node.weft);
+  equal('node.metadata.weft.service', metadata.service, credential.service, credential);
+  equal('node.metadata.weft.namespace', metadata.namespace, credential.namespace, credential);
+  const name = nodeName(node.id, credential);
+  const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
+  const labels = labelsOf(metadata, credential);
+  const address = addressOf(metadata, credential, peerAddress);
+  const ports = portsOf(metadata, credential);
+  const { namespace, service, serviceAccount } = credential;
+  const { capture } = metadata;
+  const who = { id: node.id, name, namespace, labels, service, identity } as const;
+  return {
+    proxy: {
+      ...who,
+      ports,
+      inboundBind: metadata.inboundBind ?? '0.0.0.0',
+      capture: {
+        bind: capture?.bind ?? '127.0.0.1',
+        ports: capture?.ports ?? false,
+        ...(capture?.proxy === undefined ? {} : { proxy: capture.proxy }),
+      },
+      envoyVersion: node.envoyVersion ?? '',
+    },
+    workload: {
+      ...who,
+      serviceAccount,
+      address,
+      ports: ports.map(({ name: portName, port, inbound, protocol }) => ({
+        ...(portName === undefined ? {} : { name: portName }),
+        port,
+        endpointPort: inbound,
+        ...(protocol === undefined ? {} : { protocol }),
+      })),
+      weight: 1,
+      health: 'healthy',
+      source: 'proxy',
+    },
+  };
+}
+
+function equal(path: string, claimed: string, granted: string, credential: JoinCredential): void {
+  if (claimed === granted) return;
+  throw new Refused(
+    `token ${credential.tokenId} allows ${quoted(granted)}, ${path} says ${quoted(claimed)}`,
+    `correct the bootstrap, or make a token for ${quoted(claimed)}`,
+  );
+}
+
+function nodeName(id: string, credential: JoinCredential): string {
+  const dot = id.indexOf('.');
+  const name = id.slice(0, Math.max(dot, 0));
+  if (!isLabel(name)) {
+    throw new Refused(
+      `node.id: expected "<name>.${credential.namespace}", got ${quoted(id)}`,
+      'write the bootstrap with "weft bootstrap", or correct node.id',
+    );
+  }
+  equal('the namespace in node.id', id.slice(dot + 1), credential.namespace, credential);
+  return name;
+}
+
+function labelsOf(metadata: NodeMetadata, credential: JoinCredential): Labels {
+  const claimed = metadata.labels ?? {};
+  // `app` says which service this is and Services select by it: unless the credential grants another, it is the service's name.
+  const granted: Labels = { app: credential.service, ...credential.labels };
+  for (const [key, value] of Object.entries(granted)) {
+    const says = claimed[key];
+    if (says !== undefined) equal(`node.metadata.weft.labels[${quoted(key)}]`, says, value, credential);
+  }
+  return { ...claimed, ...granted };
+}
+
+function portsOf(metadata: NodeMetadata, credential: JoinCredential): readonly NodePort[] {
+  const ports = metadata.ports ?? [];
+  const foreign = ports.find((port) => credential.ports !== undefined && !credential.ports.includes(port.port));
+  if (foreign === undefined) return ports;
+  throw new Refused(
+    `token ${credential.tokenId} allows ports ${credential.ports?.join(', ')}, node.metadata.weft.ports says ${foreign.port}`,
+    'declare an allowed port, or make a token for this one',
+  );
+}
+
+function addressOf(metadata: NodeMetadata, credential: JoinCredential, peerAddress: string): string {
+  const peer = parseAddress(peerAddress);
+  const address = metadata.address ?? peer;
+  if (address === undefined) {
+    throw new Refused(
+      `the stream comes from ${quoted(peerAddress)}, which is no address callers can use`,
+      'state node.metadata.weft.address, within the CIDRs of the token',
+    );
+  }
+  if (isForbiddenAddress(address)) {
+    throw new Refused(`no workload can be at address ${quoted(address)}`, 'state the address that callers connect to');
+  }
+  if (isLoopback(address) && !(peer !== undefined && isLoopback(peer))) {
+    throw new Refused(
+      `address ${quoted(address)} is a loopback address, the stream comes from ${quoted(peerAddress)}`,
+      'state an address that other machines can reach',
+    );
+  }
+  if (credential.addresses === undefined ? address === peer : inRanges(credential.addresses, address)) return address;
+  throw new Refused(
+    `token ${credential.tokenId} allows address ${credential.addresses?.join(', ') ?? peer}, the sidecar says ${quoted(address)}`,
+    'leave the address out, or make a token with a CIDR that contains it',
+  );
+}

@@ -1,0 +1,203 @@
+import type { Workload } from '../model/workload.ts';
+import type { Joining } from './join-claims.ts';
+import { Refused } from './join-refusal.ts';
+import { keepIdentity } from './keep-identity.ts';
+
+/** One workload that joined, with or without a stream at present. */
+export interface Member {
+  readonly workload: Workload;
+  /** The newest stream of this id; absent: lost, or restored and not yet back. */
+  readonly stream?: string;
+  /** When a member without stream may be removed, in milliseconds since 1970. */
+  readonly removeAt?: number;
+  /** An operator has said that it is really gone: self-preservation no longer holds it. */
+  readonly released?: true;
+}
+
+export interface RemovalLimits {
+  readonly perSecond: number;
+  /** F20: removals are held if more than this share of a service or of all would vanish … */
+  readonly share: number;
+  /** … and at least this many. */
+  readonly atLeast: number;
+}
+
+export interface Expiry {
+  readonly removed: readonly string[];
+  /** Due, but held (F20): stale. */
+  readonly withheld: readonly string[];
+  /** When to look again; undefined: at the next event. */
+  readonly next: number | undefined;
+}
+
+/** Who has joined: time comes in as an argument, so a schedule of calls has one outcome. */
+export class JoinedMembers {
+  readonly #members = new Map<string, Member>();
+  readonly #streams = new Map<string, string>();
+  /** Which member callers reach at `<address>|<port>`. */
+  readonly #places = new Map<string, string>();
+  /** Times of the last removals, at most as many as may happen in a second. */
+  #removals: readonly number[] = [];
+
+  get members(): ReadonlyMap<string, Member> {
+    return this.#members;
+  }
+
+  /** The member that a stream speaks for; undefined once a newer stream of the same id has come. */
+  memberOf(stream: string): Member | undefined {
+    const member = this.#members.get(this.#streams.get(stream) ?? '');
+    return member?.stream === stream ? member : undefined;
+  }
+
+  /**
+   * Takes a checked claim in. The newest stream of an id is the one that counts (F4). Throws Refused if the id is another service's
+   * or if callers already reach a live member at this address and port (T2).
+   */
+  admit(stream: string, joining: Joining): Workload {
+    const { workload } = joining;
+    const bound = this.#streams.get(stream);
+    if (bound !== undefined && bound !== workload.id) {
+      throw new Refused(`the stream is "${bound}", a later node says "${workload.id}"`, 'one stream carries one node');
+    }
+    if (bound !== undefined && this.memberOf(stream) === undefined) {
+      throw new Refused(`a newer stream speaks for "${workload.id}"`, 'end one of the two processes with this node id');
+    }
+    const before = this.#members.get(workload.id);
+    if (before && !sameOwner(before.workload, workload)) {
+      throw new Refused(
+        `node.id "${workload.id}" belongs to service "${before.workload.service}"`,
+        `choose another name, such as "${workload.service}-1.${workload.namespace}"`,
+      );
+    }
+    const rivals = this.#rivals(workload);
+    const living = rivals.find((id) => this.#holdsPlace(id));
+    if (living !== undefined) {
+      throw new Refused(
+        `"${living}" is already at one of the addresses and ports of "${workload.id}"`,
+        'give each sidecar its own inbound port, or its own address',
+      );
+    }
+    // Nothing else can listen there now, so a lost member at the same place is gone for good.
+    for (const id of rivals) this.#remove(id);
+    const kept = keepIdentity(before?.workload, workload);
+    if (before) this.#forget(before);
+    this.#streams.set(stream, workload.id);
+    this.#put(workload.id, { workload: kept, stream });
+    return kept;
+  }
+
+  /** Takes in what was known before a restart; a member that came earlier stays as it is. */
+  restore(workload: Workload, removeAt: number): void {
+    if (this.#members.has(workload.id) || this.#rivals(workload).length > 0) return;
+    this.#put(workload.id, { workload, removeAt });
+  }
+
+  /** A stream ended. Only the newest stream of a member matters; a draining member leaves at once. */
+  lose(stream: string, removeAt: number): void {
+    const member = this.memberOf(stream);
+    this.#streams.delete(stream);
+    if (!member) return;
+    const { workload } = member;
+    if (workload.health === 'draining') this.#remove(workload.id);
+    else this.#members.set(workload.id, { workload, removeAt });
+  }
+
+  /** The sidecar says goodbye: its endpoints go at once, its configuration stays until its stream ends (E35). False: unknown. */
+  drain(id: string): boolean {
+    const member = this.#members.get(id);
+    if (!member) return false;
+    if (member.stream === undefined) this.#remove(id);
+    else this.#members.set(id, { ...member, workload: { ...member.workload, health: 'draining' } });
+    return true;
+  }
+
+  /** Lets go of members that self-preservation holds; returns how many. */
+  release(now: number): number {
+    const due = [...this.#members].filter(([, member]) => isDue(member, now) && member.released !== true);
+    for (const [id, member] of due) this.#members.set(id, { ...member, released: true });
+    return due.length;
+  }
+
+  /** Removes what is due, within the limits. */
+  expire(now: number, limits: RemovalLimits): Expiry {
+    const waiting = [...this.#members].filter(([, member]) => member.stream === undefined);
+    const due = waiting.filter(([, member]) => isDue(member, now));
+    const later = waiting.flatMap(([, { removeAt }]) => (removeAt !== undefined && removeAt > now ? [removeAt] : []));
+    const next = later.length === 0 ? undefined : later.reduce((a, b) => Math.min(a, b));
+    if (due.length === 0) return { removed: [], withheld: [], next };
+    const endangered = this.#endangered(waiting, limits);
+    const held = ([, member]: readonly [string, Member]) =>
+      member.released !== true && (endangered.has('') || endangered.has(serviceOf(member.workload)));
+    const withheld = due.filter(held).map(([id]) => id);
+    const removable = due.filter((entry) => !held(entry)).map(([id]) => id);
+
+    this.#removals = this.#removals.filter((at) => at > now - 1000);
+    const removed = removable.slice(0, Math.max(0, limits.perSecond - this.#removals.length));
+    for (const id of removed) this.#remove(id);
+    this.#removals = [...this.#removals, ...removed.map(() => now)];
+    const oldest = this.#removals[0];
+    const again = removed.length < removable.length && oldest !== undefined ? oldest + 1000 : undefined;
+    return { removed, withheld, next: again ?? next };
+  }
+
+  /** Services (`''`: the whole mesh) of which so much is lost that the loss is more likely ours than theirs (F20). */
+  #endangered(waiting: readonly (readonly [string, Member])[], limits: RemovalLimits): ReadonlySet<string> {
+    const lost = new Map<string, number>();
+    const all = new Map<string, number>();
+    const count = (counts: Map<string, number>, member: Member) => {
+      for (const key of ['', serviceOf(member.workload)]) counts.set(key, (counts.get(key) ?? 0) + 1);
+    };
+    for (const [, member] of waiting) if (member.released !== true) count(lost, member);
+    for (const member of this.#members.values()) count(all, member);
+    return new Set(
+      [...lost].flatMap(([key, gone]) =>
+        gone >= limits.atLeast && gone > limits.share * (all.get(key) ?? 0) ? [key] : [],
+      ),
+    );
+  }
+
+  #put(id: string, member: Member): void {
+    this.#members.set(id, member);
+    for (const place of placesOf(member.workload)) this.#places.set(place, id);
+  }
+
+  #remove(id: string): void {
+    const member = this.#members.get(id);
+    if (!member) return;
+    this.#forget(member);
+    this.#members.delete(id);
+  }
+
+  #forget({ workload }: Member): void {
+    for (const place of placesOf(workload)) if (this.#places.get(place) === workload.id) this.#places.delete(place);
+  }
+
+  #rivals(workload: Workload): readonly string[] {
+    const ids = placesOf(workload).flatMap((place) => this.#places.get(place) ?? []);
+    return [...new Set(ids)].filter((id) => id !== workload.id && !this.#isDraining(id));
+  }
+
+  #isDraining(id: string): boolean {
+    return this.#members.get(id)?.workload.health === 'draining';
+  }
+
+  #holdsPlace(id: string): boolean {
+    return this.#members.get(id)?.stream !== undefined;
+  }
+}
+
+function isDue(member: Member, now: number): boolean {
+  return member.stream === undefined && member.removeAt !== undefined && member.removeAt <= now;
+}
+
+function sameOwner(a: Workload, b: Workload): boolean {
+  return a.service === b.service && a.serviceAccount === b.serviceAccount;
+}
+
+function serviceOf(workload: Workload): string {
+  return `${workload.namespace}/${workload.service}`;
+}
+
+function placesOf(workload: Workload): readonly string[] {
+  return workload.ports.map((port) => `${workload.address}|${port.endpointPort}`);
+}

@@ -1,0 +1,163 @@
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Proxy } from '../model/proxy.ts';
+import type { Readable } from '../model/readable.ts';
+import { createCell } from '../model/readable.ts';
+import type { Clock, StateStore } from '../model/state-store.ts';
+import type { Workload } from '../model/workload.ts';
+import { createDebouncedSave } from './debounced-save.ts';
+import type { JoinCredential, JoiningNode } from './join-claims.ts';
+import { checkClaims } from './join-claims.ts';
+import type { JoinRefusal } from './join-refusal.ts';
+import { Refused } from './join-refusal.ts';
+import type { Expiry } from './joined-members.ts';
+import { JoinedMembers } from './joined-members.ts';
+import { keepIdentity, keepMap } from './keep-identity.ts';
+import { loadWorkloads, savedWorkloadsKey, saveWorkloads } from './saved-workloads.ts';
+
+export interface JoinedProxiesOptions {
+  readonly settings: MeshSettings;
+  readonly clock: Clock;
+  readonly store: StateStore;
+  /** How long a workload stays after its stream is lost, in milliseconds; 10 s. */
+  readonly grace?: number;
+  /** How long a workload known before a restart may take to come back, in milliseconds; 60 s. */
+  readonly restoreGrace?: number;
+  /** At most so many removals in any second, not counting goodbyes; 20. */
+  readonly removalsPerSecond?: number;
+}
+
+/** One ADS stream: an id that is never used twice, and the other end of its TCP connection. */
+export interface JoinStream {
+  readonly id: string;
+  readonly peerAddress: string;
+}
+
+export type JoinResult =
+  | { readonly kind: 'joined'; readonly proxy: Proxy; readonly workload: Workload }
+  | { readonly kind: 'refused'; readonly refused: JoinRefusal };
+
+export interface JoinedStatus {
+  readonly connected: number;
+  /** Without a stream, within their grace period. */
+  readonly lost: number;
+  readonly draining: number;
+  /** Due, but held by self-preservation (F20). */
+  readonly withheldRemovals: number;
+  readonly stale: readonly string[];
+  /** Why the state could not be read or written; undefined if it could. */
+  readonly problem: string | undefined;
+}
+
+export interface JoinedProxies {
+  readonly workloads: Readable<ReadonlyMap<string, Workload>>;
+  /** Reads what was known before a restart. Call it before the first answer to any stream (F2). */
+  restore(): Promise<void>;
+  join(stream: JoinStream, credential: JoinCredential, node: JoiningNode): JoinResult;
+  /** The stream ended, whyever. A stream that never joined or was replaced by a newer one changes nothing. */
+  leave(streamId: string): void;
+  /** `weft run` stops: endpoints go at once, the proxy's configuration stays until its stream ends. False: no such workload. */
+  goodbye(id: string): boolean;
+  /** Removes what self-preservation holds, an operator's decision; returns how many are let go. */
+  release(): number;
+  status(): JoinedStatus;
+  /** Writes the state; rejects if the store does. */
+  flush(): Promise<void>;
+  /** Stops timers and writes the state. Streams that end afterwards no longer count as lost. */
+  close(): Promise<void>;
+}
+
+/**
+ * The registry source of authenticated ADS streams: a workload stays for a grace period after its stream is lost, and a restart of
+ * the control plane withdraws nothing (F2, F4, F20).
+ */
+export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxies {
+  const { settings, clock, store, grace = 10_000, restoreGrace = 60_000, removalsPerSecond = 20 } = options;
+  const limits = { perSecond: removalsPerSecond, share: 0.15, atLeast: 5 };
+  const joined = new JoinedMembers();
+  const proxies = new Map<string, Proxy>();
+  const workloads = createCell<ReadonlyMap<string, Workload>>(new Map());
+  const save = createDebouncedSave(store, clock, savedWorkloadsKey, () =>
+    saveWorkloads([...joined.members.values()].map((member) => member.workload)),
+  );
+  let withheld: Expiry['withheld'] = [];
+  let cancelTimer: (() => void) | undefined;
+  let unreadable: string | undefined;
+  let closed = false;
+
+  /** After every event: removes what is due, plans the next look, publishes. */
+  const settle = () => {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    const expiry = joined.expire(clock.now(), limits);
+    withheld = expiry.withheld;
+    for (const id of proxies.keys()) if (!joined.members.has(id)) proxies.delete(id);
+    const { next } = expiry;
+    if (next !== undefined) cancelTimer = clock.after(Math.max(0, next - clock.now()), settle);
+    const before = workloads.get();
+    const now = keepMap(before, new Map([...joined.members].map(([id, member]) => [id, member.workload])));
+    if (now === before) return;
+    save.changed();
+    workloads.set(now);
+  };
+
+  return {
+    workloads,
+    async restore() {
+      try {
+        const bytes = await store.read(savedWorkloadsKey);
+        const removeAt = clock.now() + restoreGrace;
+        if (bytes) for (const workload of loadWorkloads(bytes, settings)) joined.restore(workload, removeAt);
+      } catch (error) {
+        if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+        unreadable = `${savedWorkloadsKey}: ${error.message}`;
+      }
+      settle();
+    },
+    join(stream, credential, node) {
+      try {
+        const claim = checkClaims(credential, node, stream.peerAddress, settings);
+        const proxy = keepIdentity(proxies.get(claim.proxy.id), claim.proxy);
+        const workload = joined.admit(stream.id, claim);
+        proxies.set(proxy.id, proxy);
+        settle();
+        return { kind: 'joined', proxy, workload };
+      } catch (error) {
+        if (error instanceof Refused) return { kind: 'refused', refused: error.refusal };
+        throw error;
+      }
+    },
+    leave(streamId) {
+      if (closed) return;
+      joined.lose(streamId, clock.now() + grace);
+      settle();
+    },
+    goodbye(id) {
+      const known = joined.drain(id);
+      if (known) settle();
+      return known;
+    },
+    release() {
+      const released = joined.release(clock.now());
+      settle();
+      return released;
+    },
+    status() {
+      const members = [...joined.members.values()];
+      return {
+        connected: members.filter((member) => member.stream !== undefined).length,
+        lost: members.filter((member) => member.stream === undefined).length - withheld.length,
+        draining: members.filter((member) => member.workload.health === 'draining').length,
+        withheldRemovals: withheld.length,
+        stale: withheld,
+        problem: save.problem() ?? unreadable,
+      };
+    },
+    flush: () => save.flush(),
+    close() {
+      closed = true;
+      cancelTimer?.();
+      cancelTimer = undefined;
+      return save.flush();
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { isDeepStrictEqual } from 'node:util';
+
+/** `next`, or `previous` itself where both say the same: later work is remembered on object identity (house.md 3.3). */
+export function keepIdentity<T>(previous: T | undefined, next: T): T {
+  return previous !== undefined && isDeepStrictEqual(previous, next) ? previous : next;
+}
+
+/** A list whose unchanged elements were already kept: `previous` itself if all are identical and in the same order. */
+export function keepList<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
+  if (previous === undefined || previous.length !== next.length) return next;
+  return next.every((element, index) => element === previous[index]) ? previous : next;
+}
+
+/** The same for a map: `previous` itself if it has the same keys, in the same order, with identical values. */
+export function keepMap<K, V>(previous: ReadonlyMap<K, V> | undefined, next: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
+  if (previous === undefined || previous.size !== next.size) return next;
+  const before = previous.entries();
+  for (const [key, value] of next) {
+    const entry = before.next();
+    if (entry.done || entry.value[0] !== key || entry.value[1] !== value) return next;
+  }
+  return previous;
+}
+
+/** Order of code units: the same on every machine, whatever its language (P51). */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,139 @@
+import { isLabel } from '../model/identity.ts';
+import type { Labels, Protocol } from '../model/policy.ts';
+import type { Capture, NodeMetadata, NodePort } from '../model/proxy.ts';
+import { parseAddress } from './address.ts';
+import { isProtocol, protocolWords } from './implied-services.ts';
+import { quoted, Refused } from './join-refusal.ts';
+import { nearestWord } from './nearest-word.ts';
+
+/**
+ * Reads the object under `weft` in a node's metadata. Every key must be known, every value of its kind and within its limits; nothing
+ * is coerced or dropped. Addresses come out in their one spelling. Throws Refused, which names the key.
+ */
+export function parseNodeMetadata(value: unknown): NodeMetadata {
+  const at = 'node.metadata.weft';
+  const fields = objectOf(value, at, ['service', 'namespace', 'labels', 'ports', 'address', 'inboundBind', 'capture']);
+  return {
+    service: required(fields, 'service', at, labelName),
+    namespace: required(fields, 'namespace', at, labelName),
+    ...optional(fields, 'labels', at, labels),
+    ...optional(fields, 'ports', at, ports),
+    ...optional(fields, 'address', at, ipAddress),
+    ...optional(fields, 'inboundBind', at, ipAddress),
+    ...optional(fields, 'capture', at, capture),
+  };
+}
+
+type Read<T> = (value: unknown, path: string) => T;
+
+function required<T>(fields: Readonly<Record<string, unknown>>, key: string, at: string, read: Read<T>): T {
+  if (fields[key] === undefined) {
+    throw new Refused(`${at}.${key} is missing`, 'write the bootstrap with "weft bootstrap", or add the field');
+  }
+  return read(fields[key], `${at}.${key}`);
+}
+
+function optional<K extends string, T>(
+  fields: Readonly<Record<string, unknown>>,
+  key: K,
+  at: string,
+  read: Read<T>,
+): { readonly [Key in K]?: T } {
+  if (fields[key] === undefined) return {};
+  return { [key]: read(fields[key], `${at}.${key}`) } as { readonly [Key in K]?: T };
+}
+
+function objectOf(value: unknown, path: string, keys?: readonly string[]): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(path, 'an object', value);
+  for (const key of Object.keys(value)) {
+    if (keys === undefined || keys.includes(key)) continue;
+    const near = nearestWord(key, keys);
+    throw new Refused(
+      `${path}: unknown field ${quoted(key)}`,
+      near === undefined ? `fields: ${keys.join(', ')}` : `did you mean "${near}"?`,
+    );
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function wrong(path: string, rule: string, value: unknown): Refused {
+  return new Refused(`${path}: expected ${rule}, got ${quoted(value)}`, `correct ${path} in the bootstrap`);
+}
+
+function labelName(value: unknown, path: string): string {
+  if (typeof value !== 'string' || !isLabel(value)) {
+    throw wrong(path, 'a name of lower-case letters, digits and "-", at most 63', value);
+  }
+  return value;
+}
+
+function ipAddress(value: unknown, path: string): string {
+  const address = typeof value === 'string' ? parseAddress(value) : undefined;
+  if (address === undefined) throw wrong(path, 'an IP address', value);
+  return address;
+}
+
+function portNumber(value: unknown, path: string): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 65_535) {
+    throw wrong(path, 'a port from 1 to 65535', value);
+  }
+  return value;
+}
+
+function flag(value: unknown, path: string): boolean {
+  if (typeof value !== 'boolean') throw wrong(path, 'true or false', value);
+  return value;
+}
+
+const labelKey = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
+const labelValue = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;
+const maxLabels = 64;
+const maxPorts = 64;
+
+function labels(value: unknown, path: string): Labels {
+  const entries = Object.entries(objectOf(value, path));
+  if (entries.length > maxLabels) throw wrong(path, `at most ${maxLabels} labels`, entries.length);
+  for (const [key, text] of entries) {
+    if (!labelKey.test(key)) throw wrong(path, 'label names as Kubernetes allows them', key);
+    if (typeof text !== 'string' || !labelValue.test(text)) {
+      throw wrong(`${path}[${quoted(key)}]`, 'a text of letters, digits, "-", "_" and ".", at most 63', text);
+    }
+  }
+  return Object.fromEntries(entries) as Labels;
+}
+
+function ports(value: unknown, path: string): readonly NodePort[] {
+  if (!Array.isArray(value)) throw wrong(path, 'a list', value);
+  if (value.length > maxPorts) throw wrong(path, `at most ${maxPorts} ports`, value.length);
+  const list = value.map((item, index) => nodePort(item, `${path}[${index}]`));
+  for (const key of ['port', 'inbound', 'name'] as const) {
+    const values = list.flatMap((item) => (item[key] === undefined ? [] : [item[key]]));
+    const twice = values.find((item, index) => values.indexOf(item) !== index);
+    if (twice !== undefined) throw new Refused(`${path}: ${key} ${quoted(twice)} appears twice`, 'keep one');
+  }
+  return list;
+}
+
+function nodePort(value: unknown, path: string): NodePort {
+  const fields = objectOf(value, path, ['name', 'port', 'inbound', 'protocol']);
+  return {
+    ...optional(fields, 'name', path, labelName),
+    port: required(fields, 'port', path, portNumber),
+    inbound: required(fields, 'inbound', path, portNumber),
+    ...optional(fields, 'protocol', path, protocol),
+  };
+}
+
+function protocol(value: unknown, path: string): Protocol {
+  if (typeof value !== 'string' || !isProtocol(value)) throw wrong(path, `one of ${protocolWords.join(', ')}`, value);
+  return value;
+}
+
+function capture(value: unknown, path: string): Capture {
+  const fields = objectOf(value, path, ['bind', 'proxy', 'ports']);
+  return {
+    ...optional(fields, 'bind', path, ipAddress),
+    ...optional(fields, 'proxy', path, portNumber),
+    ...optional(fields, 'ports', path, flag),
+  };
+}

@@ -1,0 +1,78 @@
+import { isLabel, spiffeId } from '../model/identity.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Workload, WorkloadPort } from '../model/workload.ts';
+import { parseAddress } from './address.ts';
+import { isProtocol } from './implied-services.ts';
+
+/** The key of the StateStore under which joined workloads survive a restart. */
+export const savedWorkloadsKey = 'registry/joined.json';
+
+/** Joined workloads as bytes. What is draining is left out: after a restart it is gone. */
+export function saveWorkloads(workloads: Iterable<Workload>): Uint8Array {
+  const saved = [...workloads]
+    .filter((workload) => workload.health !== 'draining')
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  return new TextEncoder().encode(`${JSON.stringify({ version: 1, workloads: saved })}\n`);
+}
+
+/**
+ * The workloads of saved bytes. Identities are made anew for the present trust domain. Throws SyntaxError if the bytes are not what
+ * `saveWorkloads` writes.
+ */
+export function loadWorkloads(bytes: Uint8Array, settings: MeshSettings): readonly Workload[] {
+  const saved: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  const { version, workloads } = fieldsOf(saved);
+  if (version !== 1 || !Array.isArray(workloads)) throw new SyntaxError('not a list of saved workloads, version 1');
+  return workloads.map((item) => workloadOf(fieldsOf(item), settings));
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function workloadOf(fields: Fields, settings: MeshSettings): Workload {
+  const namespace = text(fields, 'namespace');
+  const serviceAccount = text(fields, 'serviceAccount');
+  const name = text(fields, 'name');
+  const address = parseAddress(text(fields, 'address'));
+  const service = text(fields, 'service');
+  const labels = fieldsOf(fields.labels);
+  const ports = Array.isArray(fields.ports) ? fields.ports.map((port) => portOf(fieldsOf(port))) : undefined;
+  if (address === undefined || ports === undefined || ![namespace, serviceAccount, name, service].every(isLabel)) {
+    throw new SyntaxError(`workload ${JSON.stringify(name)} is damaged`);
+  }
+  return {
+    id: `${name}.${namespace}`,
+    name,
+    namespace,
+    labels: Object.fromEntries(Object.keys(labels).map((key) => [key, text(labels, key)])),
+    service,
+    identity: spiffeId({ trustDomain: settings.trustDomain, namespace, serviceAccount }),
+    serviceAccount,
+    address,
+    ports,
+    weight: 1,
+    health: 'healthy',
+    source: 'proxy',
+  };
+}
+
+function portOf(fields: Fields): WorkloadPort {
+  const { name, port, endpointPort, protocol } = fields;
+  if (typeof port !== 'number' || typeof endpointPort !== 'number') throw new SyntaxError('a port is damaged');
+  return {
+    ...(typeof name === 'string' ? { name } : {}),
+    port,
+    endpointPort,
+    ...(typeof protocol === 'string' && isProtocol(protocol) ? { protocol } : {}),
+  };
+}
+
+function fieldsOf(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null) throw new SyntaxError('expected an object');
+  return value as Fields;
+}
+
+function text(fields: Fields, key: string): string {
+  const value = fields[key];
+  if (typeof value !== 'string') throw new SyntaxError(`${key} is not a text`);
+  return value;
+}

@@ -1,0 +1,130 @@
+import type { MeshSettings } from '../model/mesh.ts';
+import type {
+  Labels,
+  Policy,
+  PolicySet,
+  ServiceEntryObject,
+  ServiceObject,
+  ServicePortSpec,
+  WorkloadEntrySpec,
+} from '../model/policy.ts';
+import { provenance } from '../model/policy.ts';
+import type { Service, ServiceKey } from '../model/service.ts';
+import { serviceKeyOf } from '../model/service.ts';
+import { compareText } from './keep-identity.ts';
+
+/** A service and where its endpoints come from; lives inside the registry, callers see the Service. */
+export interface ServiceDefinition {
+  readonly service: Service;
+  readonly endpoints: EndpointSource;
+  /** By service port number; a port without an entry is served on its own number. */
+  readonly targetPorts: ReadonlyMap<number, number | string>;
+}
+
+export type EndpointSource =
+  | { readonly kind: 'selector'; readonly selector: Labels }
+  /** Joined workloads that name this service and that no v1/Service selects. */
+  | { readonly kind: 'implied' }
+  | { readonly kind: 'inline'; readonly entries: readonly WorkloadEntrySpec[]; readonly owner: string }
+  /** The host itself, resolved by the proxy. */
+  | { readonly kind: 'host' }
+  | { readonly kind: 'none' };
+
+/**
+ * The services that policies define, sorted by key: one for each v1/Service and for each host of a ServiceEntry (section 2).
+ * Where two objects define one host of one namespace, a v1/Service goes before a ServiceEntry, and else the first in the order of
+ * the PolicySet holds; the policy stage reports the clash.
+ */
+export function defineServices(policies: PolicySet, settings: MeshSettings): readonly ServiceDefinition[] {
+  const byKey = new Map<ServiceKey, ServiceDefinition>();
+  const add = (definition: ServiceDefinition) => {
+    if (!byKey.has(definition.service.key)) byKey.set(definition.service.key, definition);
+  };
+  for (const object of policies.objects) if (object.kind === 'Service') add(defineService(object, settings));
+  for (const object of policies.objects) {
+    if (object.kind === 'ServiceEntry') for (const host of object.spec.hosts) add(defineEntryHost(object, host));
+  }
+  return [...byKey.values()].sort((a, b) => compareText(a.service.key, b.service.key));
+}
+
+/** `reviews.shop.svc.cluster.local` */
+export function serviceHost(name: string, namespace: string, settings: MeshSettings): string {
+  return `${name}.${namespace}.svc.${settings.dnsSuffix}`;
+}
+
+function defineService(object: ServiceObject, settings: MeshSettings): ServiceDefinition {
+  const host = serviceHost(object.name, object.namespace, settings);
+  const { selector, ports } = object.spec;
+  return {
+    service: {
+      key: serviceKeyOf(object.namespace, host),
+      namespace: object.namespace,
+      name: object.name,
+      host,
+      origin: 'service',
+      external: false,
+      resolution: 'registry',
+      addresses: [],
+      ports: ports.map(portOf),
+      exportTo: ['*'],
+      subjectAltNames: [],
+      by: definedBy(object),
+    },
+    // An empty selector selects nothing: such a Service has no endpoints (section 2).
+    endpoints: Object.keys(selector).length === 0 ? { kind: 'none' } : { kind: 'selector', selector },
+    targetPorts: targetPortsOf(ports),
+  };
+}
+
+const resolutions = {
+  NONE: 'request',
+  STATIC: 'registry',
+  DNS: 'dns',
+  DNS_ROUND_ROBIN: 'dns-round-robin',
+} as const;
+
+function defineEntryHost(object: ServiceEntryObject, host: string): ServiceDefinition {
+  const { spec } = object;
+  return {
+    service: {
+      key: serviceKeyOf(object.namespace, host),
+      namespace: object.namespace,
+      name: host,
+      host,
+      origin: 'entry',
+      external: spec.location === 'MESH_EXTERNAL',
+      resolution: resolutions[spec.resolution],
+      addresses: spec.addresses,
+      ports: spec.ports.map(portOf),
+      exportTo: spec.exportTo.length === 0 ? ['*'] : spec.exportTo,
+      subjectAltNames: spec.subjectAltNames,
+      by: definedBy(object),
+    },
+    endpoints: entryEndpoints(object, host),
+    targetPorts: targetPortsOf(spec.ports),
+  };
+}
+
+function entryEndpoints(object: ServiceEntryObject, host: string): EndpointSource {
+  const { spec } = object;
+  if (spec.resolution === 'NONE') return { kind: 'none' };
+  if (spec.workloadSelector !== undefined) return { kind: 'selector', selector: spec.workloadSelector };
+  if (spec.endpoints.length > 0) {
+    return { kind: 'inline', entries: spec.endpoints, owner: `ServiceEntry/${object.namespace}/${object.name}` };
+  }
+  // DNS without endpoints resolves the hosts; a wildcard names no host that could be resolved.
+  return spec.resolution !== 'STATIC' && !host.startsWith('*') ? { kind: 'host' } : { kind: 'none' };
+}
+
+function portOf(port: ServicePortSpec): Service['ports'][number] {
+  const { name, protocol } = port;
+  return { ...(name === undefined ? {} : { name }), number: port.port, protocol };
+}
+
+function targetPortsOf(ports: readonly ServicePortSpec[]): ReadonlyMap<number, number | string> {
+  return new Map(ports.flatMap((port) => (port.targetPort === undefined ? [] : [[port.port, port.targetPort]])));
+}
+
+function definedBy(object: Policy) {
+  return provenance(object, 'metadata.name');
+}

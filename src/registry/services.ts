@@ -1,0 +1,210 @@
+import { isIP } from 'node:net';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { PolicySet } from '../model/policy.ts';
+import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
+import type { Workload } from '../model/workload.ts';
+import { impliedServices } from './implied-services.ts';
+import { compareText, keepIdentity, keepList, keepMap } from './keep-identity.ts';
+import type { ServiceDefinition } from './service-definitions.ts';
+import { defineServices } from './service-definitions.ts';
+import { selects, serviceEndpoints } from './service-endpoints.ts';
+
+/** The services of a mesh and where they run, with what the next call needs to change only what changed. */
+export interface BuiltServices {
+  /** Sorted by key. */
+  readonly services: readonly Service[];
+  /** Every service has an entry, and in it every port of the service, perhaps with an empty list. */
+  readonly endpoints: ReadonlyMap<ServiceKey, ServiceEndpoints>;
+  /** How many services' endpoint lists this call computed: the cost of the change, for tests and metrics. */
+  readonly computed: number;
+  readonly memory: ServicesMemory;
+}
+
+interface ServicesMemory {
+  readonly policies: PolicySet;
+  readonly settings: MeshSettings;
+  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly namespaces: ReadonlyMap<string, NamespaceMemory>;
+}
+
+interface NamespaceMemory {
+  readonly defined: readonly ServiceDefinition[];
+  readonly workloads: readonly Workload[];
+  readonly definitions: readonly ServiceDefinition[];
+  readonly byKey: ReadonlyMap<ServiceKey, ServiceDefinition>;
+  /** Whether some v1/Service selects a workload; holds as long as `defined` does. */
+  readonly selected: WeakMap<Workload, boolean>;
+}
+
+/**
+ * Services and endpoints of policies and workloads (section 2): v1/Service and ServiceEntry as written, and an implied Service for
+ * what joined without one. Pure; with `previous` (the result of the call before) everything that says the same keeps its identity,
+ * and only services that select a changed workload are computed again.
+ */
+export function buildServices(
+  policies: PolicySet,
+  workloads: ReadonlyMap<string, Workload>,
+  settings: MeshSettings,
+  previous?: BuiltServices,
+): BuiltServices {
+  const before = previous?.memory;
+  if (before?.policies === policies && before.workloads === workloads && before.settings === settings && previous) {
+    return { ...previous, computed: 0 };
+  }
+  const known = before?.settings === settings ? before : undefined;
+  const definedBefore = (namespace: string) => known?.namespaces.get(namespace);
+  const grouped = groupByNamespace(workloads);
+  const defined =
+    known?.policies === policies ? undefined : groupDefinitions(defineServices(policies, settings), definedBefore);
+  const names = new Set([...grouped.keys(), ...(defined?.keys() ?? []), ...(known?.namespaces.keys() ?? [])]);
+
+  const namespaces = new Map<string, NamespaceMemory>();
+  const endpoints = new Map<ServiceKey, ServiceEndpoints>();
+  const services: Service[] = [];
+  let computed = 0;
+  for (const name of [...names].sort(compareText)) {
+    const last = definedBefore(name);
+    const now = namespaceOf(name, defined ? defined.get(name) : last?.defined, grouped.get(name), settings, last);
+    if (now.definitions.length === 0 && now.workloads.length === 0) continue;
+    namespaces.set(name, now);
+    const changed = changedWorkloads(last?.workloads, now.workloads);
+    for (const definition of now.definitions) {
+      const { service } = definition;
+      services.push(service);
+      const kept = known && previous?.endpoints.get(service.key);
+      if (
+        kept &&
+        sameChoice(definition, last, now) &&
+        !changed.some((workload) => chooses(definition, workload, now))
+      ) {
+        endpoints.set(service.key, kept);
+        continue;
+      }
+      computed += 1;
+      const chosen = now.workloads.filter((workload) => chooses(definition, workload, now));
+      endpoints.set(service.key, serviceEndpoints(definition, chosen, settings, previous?.endpoints.get(service.key)));
+    }
+  }
+  services.sort((a, b) => compareText(a.key, b.key));
+  return {
+    services: keepList(previous?.services, services),
+    endpoints: keepMap(previous?.endpoints, endpoints),
+    computed,
+    memory: { policies, settings, workloads, namespaces },
+  };
+}
+
+/** Workloads with a DNS name that a Service or a STATIC ServiceEntry selects: EDS cannot carry names, so they serve nothing there. */
+export function unusableWorkloads(
+  built: BuiltServices,
+): readonly { readonly service: Service; readonly workload: Workload }[] {
+  return [...built.memory.namespaces.values()].flatMap((namespace) => {
+    const named = namespace.workloads.filter((workload) => isIP(workload.address) === 0);
+    return namespace.definitions
+      .filter((definition) => definition.service.resolution === 'registry')
+      .flatMap((definition) =>
+        named
+          .filter((workload) => chooses(definition, workload, namespace))
+          .map((workload) => ({ service: definition.service, workload })),
+      );
+  });
+}
+
+function namespaceOf(
+  name: string,
+  defined: readonly ServiceDefinition[] = none,
+  present: readonly Workload[] = [],
+  settings: MeshSettings,
+  last: NamespaceMemory | undefined,
+): NamespaceMemory {
+  const workloads = keepList(last?.workloads, present);
+  if (last && last.defined === defined && last.workloads === workloads) return last;
+  const selected = last?.defined === defined ? last.selected : new WeakMap<Workload, boolean>();
+  const free = workloads.filter(
+    (workload) => workload.service !== undefined && !isSelected(workload, defined, selected),
+  );
+  const taken = new Set(defined.map((definition) => definition.service.key));
+  const implied = impliedServices(name, free, settings)
+    // A Service in git replaces the implied one, even while its selector misses the workload (WEFT0205 tells).
+    .filter((definition) => !taken.has(definition.service.key))
+    .map((definition) => keepDefinition(last, definition));
+  const definitions = [...defined, ...implied];
+  const byKey = new Map(definitions.map((definition) => [definition.service.key, definition]));
+  return { defined, workloads, definitions, byKey, selected };
+}
+
+const none: readonly ServiceDefinition[] = [];
+
+/** True if a service still chooses by the same rule; what an implied one chooses depends on what the written ones leave. */
+function sameChoice(definition: ServiceDefinition, last: NamespaceMemory | undefined, now: NamespaceMemory): boolean {
+  if (last?.byKey.get(definition.service.key) !== definition) return false;
+  return definition.endpoints.kind !== 'implied' || last.defined === now.defined;
+}
+
+function isSelected(
+  workload: Workload,
+  defined: readonly ServiceDefinition[],
+  selected: WeakMap<Workload, boolean>,
+): boolean {
+  let answer = selected.get(workload);
+  if (answer === undefined) {
+    answer = defined.some(
+      ({ service, endpoints }) =>
+        service.origin === 'service' && endpoints.kind === 'selector' && selects(endpoints.selector, workload.labels),
+    );
+    selected.set(workload, answer);
+  }
+  return answer;
+}
+
+function chooses(definition: ServiceDefinition, workload: Workload, namespace: NamespaceMemory): boolean {
+  const { endpoints, service } = definition;
+  if (endpoints.kind === 'selector') return selects(endpoints.selector, workload.labels);
+  if (endpoints.kind !== 'implied' || workload.service !== service.name) return false;
+  return !isSelected(workload, namespace.defined, namespace.selected);
+}
+
+function keepDefinition(last: NamespaceMemory | undefined, next: ServiceDefinition): ServiceDefinition {
+  const before = last?.byKey.get(next.service.key);
+  if (before === undefined) return next;
+  // A service whose own text is the same stays the same, though it is read from a newer commit.
+  const { by } = next.service;
+  const asBefore =
+    by && before.service.by ? { ...next.service, by: { ...by, commit: before.service.by.commit } } : next.service;
+  const service = keepIdentity(before.service, asBefore) === before.service ? before.service : next.service;
+  return keepIdentity(before, { ...next, service });
+}
+
+function groupByNamespace(workloads: ReadonlyMap<string, Workload>): ReadonlyMap<string, readonly Workload[]> {
+  const groups = new Map<string, Workload[]>();
+  for (const workload of workloads.values()) {
+    const group = groups.get(workload.namespace);
+    if (group) group.push(workload);
+    else groups.set(workload.namespace, [workload]);
+  }
+  for (const group of groups.values()) group.sort((a, b) => compareText(a.id, b.id));
+  return groups;
+}
+
+function groupDefinitions(
+  definitions: readonly ServiceDefinition[],
+  last: (namespace: string) => NamespaceMemory | undefined,
+): ReadonlyMap<string, readonly ServiceDefinition[]> {
+  const groups = new Map<string, ServiceDefinition[]>();
+  for (const definition of definitions) {
+    const { namespace } = definition.service;
+    const kept = keepDefinition(last(namespace), definition);
+    const group = groups.get(namespace);
+    if (group) group.push(kept);
+    else groups.set(namespace, [kept]);
+  }
+  return new Map([...groups].map(([name, group]) => [name, keepList(last(name)?.defined, group)]));
+}
+
+/** Workloads that came, went or changed: both their old and their new form, as each may be selected. */
+function changedWorkloads(before: readonly Workload[] = [], now: readonly Workload[]): readonly Workload[] {
+  if (before === now) return [];
+  const old = new Set(before);
+  const present = new Set(now);
+  return [...before.filter((workload) => !present.has(workload)), ...now.filter((workload) => !old.has(workload))];
+}

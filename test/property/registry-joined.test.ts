@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { JoinCredential } from '../../src/registry/join-claims.ts';
+import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { memoryStore } from '../support/memory-store.ts';
+import { settings } from '../support/registry-values.ts';
+
+const credential: JoinCredential = { tokenId: 't', namespace: 'shop', serviceAccount: 'r', service: 'r' };
+const names = fc.integer({ min: 0, max: 3 });
+
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('join' as const), who: names }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('leave' as const), stream: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('goodbye' as const), who: names }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), time: fc.integer({ min: 1, max: 12_000 }) }) },
+);
+
+test('any schedule of joins, losses, goodbyes and restarts: registry = live proxies after grace, no transient loss (F4)', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (schedule) => {
+      const clock = fakeClock();
+      const store = memoryStore();
+      const start = () => createJoinedProxies({ settings, clock, store });
+      let joined = start();
+      /** What must hold: the newest stream of each proxy that is alive, and who said goodbye. */
+      const newest = new Map<number, string>();
+      const leaving = new Set<number>();
+      const opened: string[] = [];
+      const check = () => {
+        for (const who of newest.keys()) {
+          const workload = joined.workloads.get().get(`r-${who}.shop`);
+          expect(workload?.health).toBe(leaving.has(who) ? 'draining' : 'healthy');
+        }
+      };
+      for (const action of schedule) {
+        switch (action.do) {
+          case 'join': {
+            const stream = `${opened.length}`;
+            opened.push(stream);
+            const weft = { service: 'r', namespace: 'shop', ports: [{ port: 80, inbound: 21_000 + action.who }] };
+            const result = joined.join({ id: stream, peerAddress: '127.0.0.1' }, credential, {
+              id: `r-${action.who}.shop`,
+              weft,
+            });
+            expect(result.kind).toBe('joined');
+            newest.set(action.who, stream);
+            leaving.delete(action.who);
+            break;
+          }
+          case 'leave': {
+            const stream = opened[action.stream];
+            if (stream === undefined) break;
+            joined.leave(stream);
+            for (const [who, current] of newest) {
+              if (current !== stream) continue;
+              newest.delete(who);
+              leaving.delete(who);
+            }
+            break;
+          }
+          case 'goodbye':
+            joined.goodbye(`r-${action.who}.shop`);
+            if (newest.has(action.who)) leaving.add(action.who);
+            else expect(joined.workloads.get().has(`r-${action.who}.shop`)).toBe(false);
+            break;
+          case 'restart': {
+            const before = [...joined.workloads.get().values()].filter((workload) => workload.health === 'healthy');
+            await joined.close();
+            joined = start();
+            await joined.restore();
+            expect([...joined.workloads.get().keys()].sort()).toEqual(before.map((workload) => workload.id).sort());
+            newest.clear();
+            leaving.clear();
+            break;
+          }
+          case 'wait':
+            clock.advance(action.time);
+            break;
+          default:
+            action satisfies never;
+        }
+        check();
+      }
+      clock.advance(60_000);
+      expect([...joined.workloads.get().keys()].sort()).toEqual(
+        [...newest.keys()].map((who) => `r-${who}.shop`).sort(),
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('a claim is accepted exactly if it is what the credential says (T1, 10,000 pairs)', () => {
+  const word = fc.constantFrom('a', 'b', 'c', '');
+  fc.assert(
+    fc.property(word, word, word, word, word, (service, namespace, idName, idNamespace, granted) => {
+      const joined = createJoinedProxies({ settings, clock: fakeClock(), store: memoryStore() });
+      const bound = { ...credential, service: granted || 'a', namespace: 'b' };
+      const weft = { ...(service && { service }), ...(namespace && { namespace }) };
+      const result = joined.join({ id: 's', peerAddress: '10.0.0.1' }, bound, { id: `${idName}.${idNamespace}`, weft });
+      const equal = service === bound.service && namespace === 'b' && idNamespace === 'b' && idName !== '';
+      expect(result.kind).toBe(equal ? 'joined' : 'refused');
+      expect(joined.workloads.get().size).toBe(equal ? 1 : 0);
+    }),
+    { numRuns: 10_000 },
+  );
+});
