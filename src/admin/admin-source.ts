@@ -1,0 +1,199 @@
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { Failure } from '../model/failure.ts';
+import type { SpiffeId } from '../model/identity.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Secret } from '../model/secret.ts';
+import type {
+  AuthorityStatus,
+  CertificateStatus,
+  PolicyStatus,
+  ProxyStatus,
+  Rejection,
+  RevisionStatus,
+  SyncState,
+  XdsType,
+} from '../model/status.ts';
+import type { EdgeRow } from '../model/traffic.ts';
+
+/** What a person may do; each role includes the one before. */
+export type Role = 'viewer' | 'operator' | 'admin';
+
+/** Who asks, as the credential says: a person with a role, or a workload by its identity. */
+export type Caller = { readonly role: Role } | { readonly workload: SpiffeId };
+
+/**
+ * All that the admin API shows, as functions that return the value of this moment. Admin reads and never reaches: nothing here
+ * hands out a store, a stream or a key. Every value is fit to be shown; secrets are redacted by whoever made the value (T6).
+ */
+export interface AdminSource {
+  readonly version: VersionInfo;
+  /** Ready means that policies, registry, tokens and CA are loaded (F2); the age of a source never makes it unready. */
+  readiness(): Readiness;
+  /** Who holds this bearer token; undefined for an unknown, revoked or expired one. Compares in constant time. */
+  authenticate(bearer: string): Promise<Caller | undefined> | Caller | undefined;
+  policies(): PolicyReport;
+  /** Undefined until the first one was built. */
+  mesh(): Mesh | undefined;
+  /** Sorted by namespace and name. */
+  proxies(): readonly ProxyStatus[];
+  /** Every open stream, oldest first. */
+  streams(): readonly StreamReport[];
+  /** What a proxy should hold, in the shape of Envoy's own config dump; undefined if no such proxy (`<name>.<namespace>`) is known. */
+  configDump(proxyId: string): ConfigDump | undefined;
+  /** Calls of the last `windowMilliseconds`, one row for each caller and callee. */
+  edges(windowMilliseconds: number): readonly EdgeRow[];
+  /** Istio's metric family in Prometheus text (section 6 of experience.md). */
+  meshMetrics(): string;
+  /** Counters and histograms that only their owners can keep; gauges that follow from the values above are made by admin. */
+  metrics(): readonly MetricFamily[];
+  readonly tokens: TokenDesk;
+  certificates(): CertificateReport;
+  /** The settings in force with their origins. */
+  settings(): readonly SettingReport[];
+  /** Sources of the registry, in the order in which they win. */
+  sources(): readonly RegistrySourceReport[];
+  /** Looks at the policy repository now; resolves when `policies()` says what it found. */
+  refreshPolicies(): Promise<void>;
+}
+
+export interface VersionInfo {
+  /** Weft's own version. */
+  readonly server: string;
+  /** The pinned Envoy, `1.40.0`. */
+  readonly envoy: string;
+  /** The name of this control plane instance, `cp-1`. */
+  readonly replica: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What is still missing, in words; empty when ready. */
+  readonly waitingFor: readonly string[];
+}
+
+export interface PolicyReport {
+  readonly status: PolicyStatus;
+  /** Newest first. */
+  readonly history: readonly RevisionStatus[];
+  /** All findings of the newest commit. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The repository cannot be read at present. */
+  readonly failure?: Failure;
+}
+
+/** One open ADS stream. Times are ISO. */
+export interface StreamReport {
+  /** Unique among all streams of this instance. */
+  readonly connection: string;
+  readonly proxyId: string;
+  readonly identity: SpiffeId;
+  readonly address: string;
+  readonly connectedSince: string;
+  readonly variant: 'delta' | 'sotw';
+  /** The node as the first request stated it, without its extensions. */
+  readonly node: { readonly id: string; readonly cluster: string; readonly userAgent: string };
+  /** In push order. */
+  readonly subscriptions: readonly SubscriptionReport[];
+}
+
+export interface SubscriptionReport {
+  readonly type: XdsType;
+  readonly typeUrl: string;
+  readonly status: SyncState;
+  readonly wildcard: boolean;
+  /** Names asked for one by one, sorted. */
+  readonly names: readonly string[];
+  /** Resources held. */
+  readonly resources: number;
+  readonly sentVersion: string;
+  readonly sentNonce: string;
+  readonly sentAt?: string;
+  readonly ackedVersion: string;
+  readonly ackedAt?: string;
+  readonly rejection?: Rejection;
+}
+
+/** `{"configs":[{"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump",..}]}` */
+export interface ConfigDump {
+  readonly configs: readonly ConfigDumpPart[];
+}
+
+export type ConfigDumpPart = { readonly '@type': string } & Readonly<Record<string, unknown>>;
+
+export type MetricType = 'counter' | 'gauge' | 'histogram';
+
+/** One Prometheus metric with its samples. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly type: MetricType;
+  readonly samples: readonly MetricSample[];
+}
+
+export interface MetricSample {
+  /** Of a histogram: `_bucket` (with the label `le`), `_sum`, `_count`. */
+  readonly suffix?: '_bucket' | '_sum' | '_count';
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** What one token is good for; the secret itself is not in it. Times are ISO. */
+export interface TokenReport {
+  readonly id: string;
+  /** `join`: spent by joining. `credential`: held by a bare Envoy for as long as it lives. `person`: a user of this API. */
+  readonly kind: 'join' | 'credential' | 'person';
+  /** Whom it makes of its holder: absent for a person. */
+  readonly identity?: SpiffeId;
+  readonly role?: Role;
+  readonly service?: string;
+  readonly namespace?: string;
+  readonly createdAt: string;
+  /** Absent: does not expire. */
+  readonly expires?: string;
+  /** Uses left; absent: not counted. */
+  readonly uses?: number;
+  readonly revoked: boolean;
+}
+
+export interface TokenRequest {
+  readonly kind: 'join' | 'credential';
+  readonly service: string;
+  readonly namespace: string;
+  /** Absent: the service's name. */
+  readonly serviceAccount?: string;
+  /** Absent: the default of the kind (join 1 h, credential until revoked). */
+  readonly ttlMilliseconds?: number;
+  /** Of a join token; absent: 1. */
+  readonly uses?: number;
+}
+
+export interface TokenDesk {
+  /** Sorted by creation. */
+  list(): readonly TokenReport[];
+  /** The secret is returned this once. Throws Failure for names that are none. */
+  create(request: TokenRequest): Promise<{ readonly token: TokenReport; readonly secret: Secret<string> }>;
+  /** False if there is no such token. */
+  revoke(id: string): Promise<boolean>;
+}
+
+export interface CertificateReport {
+  /** Undefined until the CA is loaded. */
+  readonly authority?: AuthorityStatus;
+  /** The authority's root, PEM: public, and what a `weft bootstrap` must pin. */
+  readonly rootCertificates: string;
+  readonly certificates: readonly CertificateStatus[];
+}
+
+export interface SettingReport {
+  readonly key: string;
+  readonly value: string | number | boolean | readonly string[];
+  /** `default`, `--flag`, or `weft.yaml:4`. */
+  readonly from: string;
+}
+
+export interface RegistrySourceReport {
+  readonly name: string;
+  readonly workloads: number;
+  /** Ids that an earlier source has, too. */
+  readonly clashes: readonly string[];
+}
