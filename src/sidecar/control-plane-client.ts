@@ -1,0 +1,67 @@
+import { createSecureContext } from 'node:tls';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Failure } from '../model/failure.ts';
+import type { Secret } from '../model/secret.ts';
+import { type LeaveResponse, Membership } from '../proto/gen/weft/v1/membership_pb.ts';
+import { serviceDefinition } from '../proto/services.ts';
+import type { ControlPlaneAddress } from './bootstrap.ts';
+import { parseRefusal } from './refusal.ts';
+
+/** What a sidecar's helper asks of the control plane besides xDS, over TLS 1.3 with the pinned root and the proxy's own credential. */
+export interface ControlPlaneClient {
+  /**
+   * Says goodbye (E37): resolves when the callers have acknowledged that the endpoint is gone, with the number of those that had not
+   * when the control plane stopped waiting. Rejects with Failure WEFT0901, WEFT0902 or the code that the refusal carries.
+   */
+  leave(nodeId: string, deadline: number): Promise<number>;
+  close(): void;
+}
+
+/** `deadline`s of the calls are in milliseconds from now. Nothing connects before the first call. */
+export function createControlPlaneClient(
+  controlPlane: ControlPlaneAddress,
+  credential: Secret<string>,
+): ControlPlaneClient {
+  const { host, port, serverName, rootPem } = controlPlane;
+  const target = host.includes(':') ? `ipv6:[${host}]:${port}` : `${host}:${port}`;
+  const secure = createSecureContext({ ca: rootPem, minVersion: 'TLSv1.3' });
+  const client = new Client(target, credentials.createFromSecureContext(secure), {
+    'grpc.ssl_target_name_override': serverName,
+    'grpc.default_authority': serverName,
+    'grpc.enable_http_proxy': 0,
+  });
+  const method = serviceDefinition(Membership).leave;
+  return {
+    leave(nodeId, deadline) {
+      const metadata = new Metadata();
+      metadata.set('authorization', `Bearer ${credential.expose()}`);
+      return new Promise((resolve, reject) => {
+        const answer = (error: ServiceError | null, response?: LeaveResponse) => {
+          if (error === null) resolve(response?.callersPending ?? 0);
+          else reject(failureOf(error, `${host}:${port}`));
+        };
+        client.makeUnaryRequest(
+          method.path,
+          (request: { nodeId: string }) => method.requestSerialize(request),
+          method.responseDeserialize,
+          { nodeId },
+          metadata,
+          { deadline: Date.now() + deadline },
+          answer,
+        );
+      });
+    },
+    close: () => client.close(),
+  };
+}
+
+function failureOf(error: ServiceError, where: string): Failure {
+  if (error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED)
+    return parseRefusal(error.details, where);
+  return new Failure(
+    'WEFT0901',
+    `control plane ${where} did not answer: ${error.details}`,
+    'check that "weft up" or "weft server" runs there and that the port is open',
+    where,
+  );
+}

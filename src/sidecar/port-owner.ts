@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+export interface PortOwner {
+  readonly pid: number;
+  /** Name of the program, `node`. */
+  readonly name: string;
+}
+
+export type PortState =
+  | { readonly kind: 'free' }
+  /** `owner` is undefined where the system does not tell (another user's process, no /proc). */
+  | { readonly kind: 'used'; readonly owner?: PortOwner }
+  /** The address is not of this machine, or the port needs a privilege. */
+  | { readonly kind: 'refused'; readonly problem: string };
+
+/** Whether somebody could listen there now. Envoys share a port without complaint (SO_REUSEPORT), so this must be asked before. */
+export function portState(address: string, port: number): Promise<PortState> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EADDRINUSE') return resolve({ kind: 'refused', problem: refusal(error) });
+      const owner = portOwner(port);
+      resolve(owner === undefined ? { kind: 'used' } : { kind: 'used', owner });
+    });
+    probe.listen({ host: address, port, exclusive: true }, () => probe.close(() => resolve({ kind: 'free' })));
+  });
+}
+
+/** The process that listens on a port, from /proc; undefined where that cannot be seen. */
+export function portOwner(port: number): PortOwner | undefined {
+  const inodes = listeningInodes(port);
+  if (inodes.size === 0) return undefined;
+  for (const pid of numbersIn('/proc')) {
+    for (const descriptor of numbersIn(`/proc/${pid}/fd`)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${descriptor}`))?.[1];
+      if (inode !== undefined && inodes.has(inode)) return { pid, name: textOf(`/proc/${pid}/comm`).trim() };
+    }
+  }
+  return undefined;
+}
+
+function listeningInodes(port: number): ReadonlySet<string> {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const inodes = new Set<string>();
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of textOf(file).split('\n')) {
+      const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/);
+      // 0A is LISTEN.
+      if (state === '0A' && local.endsWith(suffix) && inode !== undefined) inodes.add(inode);
+    }
+  }
+  return inodes;
+}
+
+function numbersIn(folder: string): readonly number[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    // The process has ended, or belongs to somebody else.
+    return [];
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function refusal(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EACCES') return 'ports below 1024 need a privilege';
+  if (error.code === 'EADDRNOTAVAIL') return 'this machine does not have the address';
+  return error.message;
+}

@@ -1,0 +1,39 @@
+import type { Failure } from '../model/failure.ts';
+import type { ServedCertificate } from './readiness.ts';
+
+/** `starting`: no Envoy yet; `connecting`: Envoy runs without a stream; `configuring`: stream there, configuration incomplete. */
+export type SidecarState =
+  | 'starting'
+  | 'connecting'
+  | 'configuring'
+  | 'ready'
+  | 'disconnected'
+  | 'restarting'
+  | 'leaving'
+  | 'draining'
+  | 'stopped';
+
+/** What happens to a sidecar, in order; `weft run -o json` prints one a line (section 1.3 of experience.md). */
+export type RunEvent =
+  /** `admin`: the unix socket (`unix:/path`) or `address:port`. */
+  | { readonly event: 'envoy'; readonly state: SidecarState; readonly pid: number; readonly admin: string }
+  | { readonly event: 'connected'; readonly state: SidecarState }
+  /** Why there is no stream, told once for each different reason. */
+  | { readonly event: 'problem'; readonly state: SidecarState; readonly failure: Failure }
+  | {
+      readonly event: 'ready';
+      readonly state: SidecarState;
+      /** Since Envoy's start, in milliseconds. */
+      readonly ms: number;
+      readonly listeners: number;
+      readonly clusters: number;
+      readonly certificate?: ServedCertificate;
+    }
+  /** Envoy ended by itself; the next one starts after `retryIn` milliseconds. */
+  | { readonly event: 'crashed'; readonly state: SidecarState; readonly how: string; readonly retryIn: number }
+  | { readonly event: 'leaving'; readonly state: SidecarState }
+  /** `pending`: callers that had not acknowledged; `problem`: the goodbye did not arrive. */
+  | { readonly event: 'left'; readonly state: SidecarState; readonly pending: number; readonly problem?: string }
+  /** `unfinished`: requests that were still running when the time was over. */
+  | { readonly event: 'drained'; readonly state: SidecarState; readonly unfinished: number }
+  | { readonly event: 'stopped'; readonly state: SidecarState };

@@ -1,0 +1,175 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../model/failure.ts';
+import { type AdminAddress, type BootstrapOptions, createBootstrap } from './bootstrap.ts';
+import { type ConnectionWatch, createConnectionWatch } from './connection-watch.ts';
+import { createControlPlaneClient } from './control-plane-client.ts';
+import { deferred } from './deferred.ts';
+import { createEnvoyAdmin, EnvoyAdminError } from './envoy-admin.ts';
+import type { RunEvent } from './run-event.ts';
+import { type Exit, spawnLeashed } from './spawn-leashed.ts';
+import { stopGracefully } from './stop-sequence.ts';
+import { howItEnded, supervise } from './supervise.ts';
+
+export interface SidecarOptions {
+  readonly bootstrap: BootstrapOptions;
+  /** A folder of this proxy alone (0700), for the bootstrap file and the admin socket. */
+  readonly folder: string;
+  /** Path of the Envoy to run. */
+  readonly envoy: string;
+  /** Worker threads; absent: Envoy's own choice, one for each core. */
+  readonly concurrency?: number;
+  /** Envoy's `--log-level`; diagnosis needs `info` or more detail (E4). */
+  readonly logLevel?: 'trace' | 'debug' | 'info';
+  /** Further flags of Envoy, last. */
+  readonly envoyFlags?: readonly string[];
+  readonly onEvent: (event: RunEvent) => void;
+  /** Every line that Envoy writes. */
+  readonly onLog?: (line: string) => void;
+  /** For the stop sequence before Envoy's end, in milliseconds; 30 s if absent. */
+  readonly stopLimit?: number;
+}
+
+export interface Sidecar {
+  /** Resolves when the sidecar is a working member; rejects with Failure when it never will be, or was stopped before. */
+  readonly ready: Promise<void>;
+  /** Resolves after `stop` or `kill`; rejects with Failure WEFT0909 when Envoy cannot be started at all. */
+  readonly ended: Promise<void>;
+  /** The process id of the present Envoy; undefined between two. */
+  pid(): number | undefined;
+  /** The graceful sequence of E35 and E37; a second call ends Envoy at once. Resolves when Envoy has ended. */
+  stop(): Promise<void>;
+  /** Ends Envoy at once, without a word to anybody. */
+  kill(): Promise<void>;
+}
+
+const FAST_LOOK_MS = 50;
+const CALM_LOOK_MS = 1_000;
+
+/**
+ * Runs Envoy beside one workload: writes its bootstrap (0600), starts it on a leash, tells why it cannot connect (E4) and when it is ready,
+ * starts it again when it crashed, stops it without a failed request. The caller holds the lock of the proxy (E8).
+ */
+export function startSidecar(options: SidecarOptions): Sidecar {
+  const { bootstrap, folder, onEvent } = options;
+  const admin = createEnvoyAdmin(bootstrap.admin);
+  const ready = deferred<void>();
+  // Whoever does not wait for it must not be ended by it.
+  ready.promise.catch(() => undefined);
+  const stopping = new AbortController();
+  const hurry = new AbortController();
+  let watch: ConnectionWatch | undefined;
+
+  const envoy = supervise({
+    async start() {
+      const file = await writeBootstrap(bootstrap, folder);
+      const fresh = createConnectionWatch({
+        admin,
+        where: `${bootstrap.controlPlane.host}:${bootstrap.controlPlane.port}`,
+        needsCertificate: (bootstrap.metadata.ports ?? []).length > 0,
+        startedAt: Date.now(),
+        onEvent,
+      });
+      watch = fresh;
+      const running = spawnLeashed(options.envoy, envoyArguments(options, file), (line) => {
+        fresh.logLine(line);
+        options.onLog?.(line);
+      });
+      onEvent({ event: 'envoy', state: 'connecting', pid: running.pid, admin: adminText(bootstrap.admin) });
+      return running;
+    },
+    async follow(over) {
+      let answered = false;
+      while (!over.aborted) {
+        const isReady = stopping.signal.aborted ? undefined : await look(watch);
+        answered ||= isReady !== undefined;
+        if (isReady === true) ready.resolve();
+        await sleep(isReady === true ? CALM_LOOK_MS : FAST_LOOK_MS, undefined, { signal: over }).catch(() => undefined);
+      }
+      return answered;
+    },
+    onCrash: (exit, retryIn) => onEvent({ event: 'crashed', state: 'restarting', how: howItEnded(exit), retryIn }),
+    neverStarted: (exit) => neverStarted(options.envoy, exit, watch?.lastWords()),
+  });
+  const ended = envoy.ended.finally(() => rm(join(folder, BOOTSTRAP_FILE), { force: true }));
+  ended.catch((error: unknown) => ready.reject(error));
+
+  async function stopOnce(): Promise<void> {
+    stopping.abort();
+    envoy.retire();
+    const client = createControlPlaneClient(bootstrap.controlPlane, bootstrap.credential);
+    try {
+      await stopGracefully({
+        leave: (deadline) => client.leave(bootstrap.nodeId, deadline),
+        admin,
+        terminate: () => envoy.end('SIGTERM'),
+        onEvent,
+        hurry: hurry.signal,
+        limit: options.stopLimit ?? 30_000,
+      });
+    } finally {
+      client.close();
+    }
+  }
+
+  let graceful: Promise<void> | undefined;
+  const settle = async (run: Promise<void>) => {
+    await run;
+    ready.reject(new Failure('WEFT0909', 'the sidecar was stopped before it was ready', 'start it again'));
+    await ended.catch(() => undefined);
+  };
+  return {
+    ready: ready.promise,
+    ended,
+    pid: envoy.pid,
+    stop() {
+      if (graceful !== undefined) hurry.abort();
+      graceful ??= settle(stopOnce());
+      return graceful;
+    },
+    kill: () => settle(envoy.end('SIGKILL')),
+  };
+}
+
+const BOOTSTRAP_FILE = 'envoy.json';
+
+/** Whether Envoy is ready; undefined when it does not answer: it starts, is busy, or is gone. */
+async function look(watch: ConnectionWatch | undefined): Promise<boolean | undefined> {
+  try {
+    return await watch?.look();
+  } catch (error) {
+    if (error instanceof EnvoyAdminError) return undefined;
+    throw error;
+  }
+}
+
+/** Envoy keeps what it read, so the file with the credential is whole from its first moment and gone after the end. */
+async function writeBootstrap(bootstrap: BootstrapOptions, folder: string): Promise<string> {
+  const file = join(folder, BOOTSTRAP_FILE);
+  const fresh = `${file}.new`;
+  await rm(fresh, { force: true });
+  await writeFile(fresh, `${JSON.stringify(createBootstrap(bootstrap))}\n`, { mode: 0o600, flag: 'wx' });
+  await rename(fresh, file);
+  return file;
+}
+
+function envoyArguments(options: SidecarOptions, file: string): readonly string[] {
+  const workers = options.concurrency === undefined ? [] : ['--concurrency', String(options.concurrency)];
+  const level = options.logLevel ?? 'info';
+  return ['-c', file, '--disable-hot-restart', '--log-level', level, ...workers, ...(options.envoyFlags ?? [])];
+}
+
+function adminText(admin: AdminAddress): string {
+  return admin.kind === 'pipe' ? `unix:${admin.path}` : `${admin.address}:${admin.port}`;
+}
+
+function neverStarted(path: string, exit: Exit, lastWords: string | undefined): Failure {
+  const words = lastWords === undefined ? '' : `: ${lastWords}`;
+  return new Failure(
+    'WEFT0909',
+    `Envoy ended before it could be asked anything (${howItEnded(exit)})${words}`,
+    `see what it says: ${path} --version; flags after -- go to Envoy as they are`,
+    path,
+  );
+}
