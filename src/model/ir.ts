@@ -71,6 +71,8 @@ export interface Destination {
   /** Percent of healthy endpoints below which health is ignored (D8). */
   readonly panicThreshold: Decided<number>;
   readonly security: PeerSecurity;
+  /** Of a subset: only endpoints with these labels belong to it. */
+  readonly labels?: Labels;
 }
 
 export interface ConnectionPoolDecision {
@@ -108,6 +110,8 @@ export interface EndpointAddress {
   readonly address: string;
   readonly port: number;
   readonly weight: number;
+  /** True: mutual TLS as PeerSecurity says; false or absent: plaintext. */
+  readonly meshTls?: boolean;
 }
 
 /** The endpoints of one destination, sorted by workload. */
@@ -168,6 +172,8 @@ export interface WeightedDestination {
   readonly destination: DestinationRef;
   readonly weight: Decided<number>;
   readonly headers?: Decided<HeaderChanges>;
+  /** The authority that requests to this one of several destinations get; goes before the rule's rewrite (P18). */
+  readonly authority?: Decided<string>;
 }
 
 export interface RetryDecision {
@@ -262,6 +268,7 @@ export type Condition =
   | { readonly kind: 'destination-address'; readonly cidr: string }
   | { readonly kind: 'server-name'; readonly match: TextMatch }
   | { readonly kind: 'header'; readonly name: string; readonly match: TextMatch }
+  /** Lower case here; the request's authority is compared without regard to case (P42). */
   | { readonly kind: 'host'; readonly match: TextMatch }
   | { readonly kind: 'method'; readonly match: TextMatch }
   | { readonly kind: 'path'; readonly match: TextMatch };

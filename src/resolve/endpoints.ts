@@ -1,0 +1,123 @@
+import type { Destination, EndpointDecision, EndpointSet } from '../model/ir.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { PeerAuthenticationObject } from '../model/policy.ts';
+import type { Endpoint, Service } from '../model/service.ts';
+import type { Workload } from '../model/workload.ts';
+import { resolveCounters } from './counters.ts';
+import { compareText, keepEqualItems, remembered, sameItems } from './keep.ts';
+import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
+import type { PolicyIndex } from './policy-index.ts';
+import { indexPolicies, selects } from './policy-index.ts';
+import { indexServices } from './service-index.ts';
+
+interface Known {
+  readonly list: readonly Endpoint[];
+  readonly workloads: Mesh['workloads'];
+  readonly decidedBy: readonly unknown[];
+  readonly set: EndpointSet;
+}
+
+const memory = new WeakMap<Service, Map<string, Known>>();
+
+/**
+ * The endpoints of one destination, sorted by workload: those of the port that carry the subset's labels (P25), and for each whether
+ * it is called with mesh TLS (P35). Draining ones are left out, for callers still try them otherwise (E35). Remembered on the
+ * endpoint list: an endpoint change computes the sets of its own service and port, and gives the same set where nothing in it changed.
+ */
+export function resolveEndpoints(mesh: Mesh, destination: Destination): EndpointSet {
+  const { ref, labels } = destination;
+  const service = indexServices(mesh.services).byKey.get(ref.service);
+  if (service === undefined) return { ref, endpoints: [] };
+  const list = mesh.endpoints.get(ref.service)?.get(ref.port) ?? noEndpoints;
+  const policies = indexPolicies(mesh.policies, mesh.settings);
+  const byDestination = remembered(memory, service, () => new Map<string, Known>());
+  const key = JSON.stringify([ref.port, ref.subset, Object.entries(labels ?? {}).sort(byName)]);
+  const known = byDestination.get(key);
+  const decidedBy = [mesh.settings, ...peerAuthentications(mesh, policies, service, list)];
+  const sameRest = known !== undefined && known.list === list && sameItems(known.decidedBy, decidedBy);
+  if (sameRest && sameWorkloads(known.workloads, mesh.workloads, list)) {
+    byDestination.set(key, { ...known, workloads: mesh.workloads });
+    return known.set;
+  }
+  resolveCounters.endpoints += 1;
+  const chosen = list.filter((endpoint) => endpoint.health !== 'draining' && selects(labels, endpoint.labels));
+  const decided = chosen
+    .map((endpoint) => decide(mesh, policies, service, ref.port, endpoint))
+    .sort((a, b) => compareText(a.workload, b.workload) || compareText(a.address, b.address) || a.port - b.port);
+  const endpoints = keepEqualItems(known?.set.endpoints, decided, placeOf);
+  const set = known?.set.endpoints === endpoints ? known.set : { ref, endpoints };
+  byDestination.set(key, { list, workloads: mesh.workloads, decidedBy, set });
+  return set;
+}
+
+const noEndpoints: readonly Endpoint[] = [];
+
+function decide(
+  mesh: Mesh,
+  policies: PolicyIndex,
+  service: Service,
+  servicePort: number,
+  endpoint: Endpoint,
+): EndpointDecision {
+  const { workload, address, port, weight, locality, health } = endpoint;
+  return {
+    workload,
+    address,
+    port,
+    weight: Math.max(1, weight),
+    ...(locality && { locality }),
+    healthy: health === 'healthy',
+    meshTls:
+      endpoint.identity !== undefined &&
+      !service.external &&
+      acceptsTls(mesh, policies, service, servicePort, endpoint),
+  };
+}
+
+/** P35: an endpoint with an identity is called in plaintext only where its own PeerAuthentication says DISABLE for its port. */
+function acceptsTls(
+  mesh: Mesh,
+  policies: PolicyIndex,
+  service: Service,
+  servicePort: number,
+  endpoint: Endpoint,
+): boolean {
+  const workload = mesh.workloads.get(endpoint.workload);
+  // An inline endpoint of a ServiceEntry is a workload of the entry's namespace with the endpoint's labels.
+  const selected = workload ?? { namespace: service.namespace, labels: endpoint.labels };
+  const port = workload ? applicationPort(workload, endpoint, servicePort) : endpoint.port;
+  return mutualTlsMode(peerPolicies(policies, mesh.settings, selected), port).value !== 'DISABLE';
+}
+
+/** The workload port that policies name (P29); several may be reached at one address and port only where no sidecar stands. */
+function applicationPort(workload: Workload, endpoint: Endpoint, servicePort: number): number {
+  const reached = workload.ports.filter((port) => port.endpointPort === endpoint.port);
+  return (reached.find((port) => port.port === servicePort) ?? reached[0])?.port ?? endpoint.port;
+}
+
+function sameWorkloads(before: Mesh['workloads'], now: Mesh['workloads'], list: readonly Endpoint[]): boolean {
+  return before === now || list.every(({ workload }) => before.get(workload) === now.get(workload));
+}
+
+/** The lists of policies that can decide a mode, which keep their identity while nothing in them changes. */
+function peerAuthentications(
+  mesh: Mesh,
+  policies: PolicyIndex,
+  service: Service,
+  list: readonly Endpoint[],
+): readonly (readonly PeerAuthenticationObject[] | undefined)[] {
+  const namespaces = new Set([mesh.settings.rootNamespace, service.namespace]);
+  for (const { workload } of list) {
+    const namespace = mesh.workloads.get(workload)?.namespace;
+    if (namespace !== undefined) namespaces.add(namespace);
+  }
+  return [...namespaces].sort(compareText).map((namespace) => policies.peerAuthentications.get(namespace));
+}
+
+function placeOf({ workload, address, port }: EndpointDecision): string {
+  return `${workload} ${address} ${port}`;
+}
+
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return compareText(a, b);
+}

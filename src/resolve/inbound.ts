@@ -1,0 +1,59 @@
+import type { Inbound } from '../model/ir.ts';
+import type { Mesh } from '../model/mesh.ts';
+import { byDefault } from '../model/provenance.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { isHttp } from '../model/service.ts';
+import { authorizationPolicies, resolveAuthorization } from './authorization.ts';
+import { resolveCounters } from './counters.ts';
+import { inboundProtocol } from './inbound-protocol.ts';
+import { keepEqualItems, sameItems } from './keep.ts';
+import type { Selected } from './mutual-tls.ts';
+import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
+import { indexPolicies } from './policy-index.ts';
+
+interface Known {
+  readonly decidedBy: readonly unknown[];
+  readonly inbound: readonly Inbound[];
+}
+
+const memory = new WeakMap<Proxy, Known>();
+
+/**
+ * What stands before each port of a proxy's application, sorted by port. It depends on git and on the proxy, never on endpoints, so a
+ * workload that leaves keeps serving open connections unchanged. A port that a policy change leaves alone keeps its identity.
+ */
+export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
+  const { settings } = mesh;
+  const index = indexPolicies(mesh.policies, settings);
+  const workload: Selected = mesh.workloads.get(proxy.id) ?? proxy;
+  const services = index.selectingServices.get(workload.namespace) ?? [];
+  const decidedBy = [
+    settings,
+    workload.labels,
+    services,
+    ...[index.peerAuthentications, index.authorizationPolicies].flatMap((lists) => [
+      lists.get(workload.namespace),
+      lists.get(settings.rootNamespace),
+    ]),
+  ];
+  const known = memory.get(proxy);
+  if (known && sameItems(known.decidedBy, decidedBy)) return known.inbound;
+  resolveCounters.inbound += 1;
+  const peers = peerPolicies(index, settings, workload);
+  const authorization = authorizationPolicies(index, settings, workload);
+  const ports = proxy.ports.map((port): Inbound => {
+    const protocol = inboundProtocol(services, workload.labels, proxy.ports, port);
+    return {
+      port: port.port,
+      listen: { address: proxy.inboundBind, port: port.inbound },
+      protocol,
+      mtls: mutualTlsMode(peers, port.port),
+      maxConnectionDuration: byDefault(900_000, 'R17'),
+      authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
+    };
+  });
+  ports.sort((a, b) => a.port - b.port || a.listen.port - b.listen.port);
+  const inbound = keepEqualItems(known?.inbound, ports, (port) => `${port.port} ${port.listen.port}`);
+  memory.set(proxy, { decidedBy, inbound });
+  return inbound;
+}

@@ -1,0 +1,43 @@
+import { isDeepStrictEqual } from 'node:util';
+
+/** Order of texts by code unit: the same on every machine (P51). */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** True if two lists hold the same objects in the same order. */
+export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
+}
+
+/** `next`, or `previous` itself where both hold the same objects: what is remembered on the list stays valid. */
+export function keepItems<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
+  return previous && sameItems(previous, next) ? previous : next;
+}
+
+/** `next` with every element that says the same as the one of equal key in `previous` replaced by it, or `previous` itself. */
+export function keepEqualItems<T>(
+  previous: readonly T[] | undefined,
+  next: readonly T[],
+  keyOf: (item: T) => string | number,
+): readonly T[] {
+  if (previous === undefined) return next;
+  const byKey = new Map(previous.map((item) => [keyOf(item), item]));
+  return keepItems(
+    previous,
+    next.map((item) => {
+      const before = byKey.get(keyOf(item));
+      return before !== undefined && isDeepStrictEqual(before, item) ? before : item;
+    }),
+  );
+}
+
+/** The value of a key, made and remembered at the first call. */
+export function remembered<K extends object, V>(memory: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = memory.get(key);
+  if (value === undefined) {
+    value = make();
+    memory.set(key, value);
+  }
+  return value;
+}

@@ -1,0 +1,88 @@
+import type { OutboundService } from '../model/ir.ts';
+import type { Mesh } from '../model/mesh.ts';
+import { localPortKey } from '../model/mesh.ts';
+import type { Service } from '../model/service.ts';
+import { isHttp } from '../model/service.ts';
+import { plainHost } from '../policy/hosts.ts';
+import { resolveCounters } from './counters.ts';
+import { destinationsOf } from './destination.ts';
+import { chooseDestinationRule } from './destination-rule.ts';
+import type { EndpointFacts } from './endpoint-facts.ts';
+import { remembered, sameItems } from './keep.ts';
+import type { PolicyIndex } from './policy-index.ts';
+import { resolveRoutes } from './route.ts';
+import type { TargetContext } from './route-target.ts';
+import { targetsOf } from './route-target.ts';
+import { scopeKey } from './scope.ts';
+import { chooseVirtualService } from './virtual-service.ts';
+
+/** Everything besides the service that decides how one scope calls it. */
+export interface OutboundContext extends TargetContext {
+  readonly mesh: Mesh;
+  readonly policies: PolicyIndex;
+}
+
+interface Known {
+  readonly decidedBy: readonly unknown[];
+  readonly outbound: OutboundService;
+}
+
+const memory = new WeakMap<Service, Map<string, Known>>();
+
+/**
+ * How one scope calls one service. Remembered on the objects that decide it: as long as these are the same (chosen policies, services
+ * that routes name, destinations, names, local ports) the very same value comes back, whatever else in the mesh changed.
+ */
+export function resolveService(
+  context: OutboundContext,
+  service: Service,
+  names: readonly string[],
+  facts: EndpointFacts,
+): OutboundService {
+  const { mesh, policies, scope, settings } = context;
+  const virtualService = service.ports.some((port) => isHttp(port.protocol))
+    ? chooseVirtualService(policies, service, scope.namespace)
+    : undefined;
+  const rule = chooseDestinationRule(policies, settings, service, scope.namespace);
+  const ports = service.ports.map((port) => ({
+    port,
+    localPort: mesh.localPorts.get(localPortKey(service.key, port.number)),
+    destinations: destinationsOf(service, port, rule, facts),
+  }));
+  const decidedBy = [
+    settings,
+    virtualService,
+    ...(virtualService ? targetsOf(context, virtualService) : []),
+    ...ports.flatMap(({ localPort, destinations }) => [localPort, destinations]),
+    ...names,
+  ];
+  const byScope = remembered(memory, service, () => new Map<string, Known>());
+  const key = scopeKey(scope);
+  const known = byScope.get(key);
+  if (known && sameItems(known.decidedBy, decidedBy)) return known.outbound;
+  resolveCounters.services += 1;
+  const outbound: OutboundService = {
+    service: service.key,
+    namespace: service.namespace,
+    name: service.name,
+    host: plainHost(service.host),
+    names,
+    ports: ports.flatMap(({ port, localPort, destinations }) => {
+      const [whole] = destinations;
+      if (whole === undefined) return [];
+      const routes = isHttp(port.protocol) ? resolveRoutes(context, service, port, virtualService) : [];
+      return [
+        {
+          port: port.number,
+          protocol: port.protocol,
+          ...(localPort === undefined ? {} : { localPort }),
+          destination: whole,
+          routes,
+          destinations,
+        },
+      ];
+    }),
+  };
+  byScope.set(key, { decidedBy, outbound });
+  return outbound;
+}

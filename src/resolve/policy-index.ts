@@ -1,0 +1,148 @@
+import type { MeshSettings } from '../model/mesh.ts';
+import type {
+  AuthorizationPolicyObject,
+  DestinationRuleObject,
+  PeerAuthenticationObject,
+  Policy,
+  PolicySet,
+  ServiceEntryObject,
+  ServiceObject,
+  VirtualServiceObject,
+} from '../model/policy.ts';
+import { resolveHost } from '../policy/hosts.ts';
+import { compareText, keepItems } from './keep.ts';
+
+/** Objects by the canonical host they name (P1 to P3), exact names and wildcards alike. */
+export type HostIndex<T> = ReadonlyMap<string, readonly T[]>;
+
+/** Everything that resolution asks of a PolicySet, found without walking it. Lists are sorted by namespace, then name (P51). */
+export interface PolicyIndex {
+  readonly virtualServices: HostIndex<VirtualServiceObject>;
+  /** By namespace of the rule. */
+  readonly destinationRules: ReadonlyMap<string, HostIndex<DestinationRuleObject>>;
+  readonly peerAuthentications: ReadonlyMap<string, readonly PeerAuthenticationObject[]>;
+  readonly authorizationPolicies: ReadonlyMap<string, readonly AuthorizationPolicyObject[]>;
+  /** Objects whose selector may name a workload, and with it the protocol of its ports (P28). */
+  readonly selectingServices: ReadonlyMap<string, readonly (ServiceObject | ServiceEntryObject)[]>;
+  /** The labels that some sourceLabels looks at, sorted. */
+  readonly sourceLabels: readonly string[];
+}
+
+const memory = new WeakMap<PolicySet, { readonly settings: MeshSettings; readonly index: PolicyIndex }>();
+const latest = new WeakMap<MeshSettings, PolicyIndex>();
+
+/** The index of a PolicySet, remembered on its identity. Lists that did not change since the PolicySet before stay the same objects. */
+export function indexPolicies(policies: PolicySet, settings: MeshSettings): PolicyIndex {
+  const known = memory.get(policies);
+  if (known?.settings === settings) return known.index;
+  const index = buildIndex(policies, settings, latest.get(settings));
+  memory.set(policies, { settings, index });
+  latest.set(settings, index);
+  return index;
+}
+
+/** Object lists whose host covers `host`, the most specific first (P5). `host` is canonical and may itself be a wildcard. */
+export function* coveringHosts<T>(index: HostIndex<T> | undefined, host: string): Generator<readonly T[]> {
+  if (index === undefined || index.size === 0) return;
+  const exact = index.get(host);
+  if (exact) yield exact;
+  for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+    const wildcard = `*${host.slice(dot)}`;
+    const found = wildcard === host ? undefined : index.get(wildcard);
+    if (found) yield found;
+  }
+  const all = host === '*' ? undefined : index.get('*');
+  if (all) yield all;
+}
+
+function buildIndex(policies: PolicySet, settings: MeshSettings, previous: PolicyIndex | undefined): PolicyIndex {
+  const objects = [...policies.objects].sort(byNamespaceAndName);
+  const hostOf = (object: Policy, host: string) => resolveHost(host, object.namespace, settings.dnsSuffix);
+  const virtualServices = new Groups<VirtualServiceObject>();
+  const destinationRules = new Map<string, Groups<DestinationRuleObject>>();
+  const peerAuthentications = new Groups<PeerAuthenticationObject>();
+  const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
+  const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
+  const sourceLabels = new Set<string>();
+  for (const object of objects) {
+    switch (object.kind) {
+      case 'VirtualService':
+        for (const host of new Set(object.spec.hosts.map((host) => hostOf(object, host)))) {
+          virtualServices.add(host, object);
+        }
+        for (const rule of object.spec.http) {
+          for (const match of rule.match) for (const label of Object.keys(match.sourceLabels)) sourceLabels.add(label);
+        }
+        break;
+      case 'DestinationRule': {
+        const groups = destinationRules.get(object.namespace) ?? new Groups();
+        destinationRules.set(object.namespace, groups);
+        groups.add(hostOf(object, object.spec.host), object);
+        break;
+      }
+      case 'PeerAuthentication':
+        peerAuthentications.add(object.namespace, object);
+        break;
+      case 'AuthorizationPolicy':
+        authorizationPolicies.add(object.namespace, object);
+        break;
+      case 'Service':
+      case 'ServiceEntry':
+        if (hasSelector(selectorOf(object))) selectingServices.add(object.namespace, object);
+        break;
+      case 'WorkloadEntry':
+        break;
+      default:
+        object satisfies never;
+    }
+  }
+  return {
+    virtualServices: virtualServices.keep(previous?.virtualServices),
+    destinationRules: new Map(
+      [...destinationRules].map(([namespace, groups]) => [
+        namespace,
+        groups.keep(previous?.destinationRules.get(namespace)),
+      ]),
+    ),
+    peerAuthentications: peerAuthentications.keep(previous?.peerAuthentications),
+    authorizationPolicies: authorizationPolicies.keep(previous?.authorizationPolicies),
+    selectingServices: selectingServices.keep(previous?.selectingServices),
+    sourceLabels: keepItems(previous?.sourceLabels, [...sourceLabels].sort(compareText)),
+  };
+}
+
+/** The labels by which a Service or ServiceEntry chooses workloads. */
+export function selectorOf(object: ServiceObject | ServiceEntryObject): Readonly<Record<string, string>> | undefined {
+  return object.kind === 'Service' ? object.spec.selector : object.spec.workloadSelector;
+}
+
+/** An empty selector selects like none at all (P32). */
+export function hasSelector(selector: Readonly<Record<string, string>> | undefined): boolean {
+  return selector !== undefined && Object.keys(selector).length > 0;
+}
+
+/** All listed labels are equal on the workload (section 1.5). No selector selects everything. */
+export function selects(
+  selector: Readonly<Record<string, string>> | undefined,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector ?? {}).every(([name, value]) => labels[name] === value);
+}
+
+function byNamespaceAndName(a: Policy, b: Policy): number {
+  return compareText(a.namespace, b.namespace) || compareText(a.name, b.name) || compareText(a.kind, b.kind);
+}
+
+class Groups<T> {
+  readonly #lists = new Map<string, T[]>();
+
+  add(key: string, item: T): void {
+    const list = this.#lists.get(key);
+    if (list) list.push(item);
+    else this.#lists.set(key, [item]);
+  }
+
+  keep(previous: ReadonlyMap<string, readonly T[]> | undefined): ReadonlyMap<string, readonly T[]> {
+    return new Map([...this.#lists].map(([key, list]) => [key, keepItems(previous?.get(key), list)]));
+  }
+}

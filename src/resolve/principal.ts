@@ -1,0 +1,52 @@
+import type { Condition } from '../model/ir.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import { escapeRegex, starsToRegex, textForm } from './text-form.ts';
+
+/** One part of an identity, whatever it says. */
+const part = '[^/]+';
+
+/**
+ * P43: `<trust domain>/ns/<namespace>/sa/<service account>` in the forms of P42. In a principal of all five parts `cluster.local` means
+ * the local trust domain; parts of principals are taken as written. A plaintext caller has no principal.
+ */
+export function principalCondition(value: string, settings: MeshSettings): Condition {
+  const parts = value.split('/');
+  const [trustDomain, ...rest] = parts;
+  const local = parts.length === 5 && trustDomain === 'cluster.local';
+  const text = local ? [settings.trustDomain, ...rest].join('/') : value;
+  return { kind: 'principal', match: textForm(text, 'not-empty') };
+}
+
+/** A namespace, with stars anywhere (P42). */
+export function namespaceCondition(value: string): Condition {
+  return identity(part, value === '*' ? part : starsToRegex(value), part);
+}
+
+/** `sa`, of the policy's namespace, or `ns/sa` (P42). */
+export function serviceAccountCondition(value: string, policyNamespace: string): Condition {
+  const slash = value.indexOf('/');
+  const namespace = slash === -1 ? policyNamespace : value.slice(0, slash);
+  return identity(part, escapeRegex(namespace), escapeRegex(value.slice(slash + 1)));
+}
+
+/** A trust domain as written, without aliases (P43), in the forms of P42. */
+export function trustDomainCondition(value: string): Condition {
+  const match = textForm(value, 'not-empty');
+  switch (match.kind) {
+    case 'exact':
+      return identity(escapeRegex(match.value), part, part);
+    case 'prefix':
+      return identity(`${escapeRegex(match.value)}[^/]*`, part, part);
+    case 'suffix':
+      return identity(`[^/]*${escapeRegex(match.value)}`, part, part);
+    case 'regex':
+    case 'present':
+      return identity(part, part, part);
+    default:
+      return match satisfies never;
+  }
+}
+
+function identity(trustDomain: string, namespace: string, serviceAccount: string): Condition {
+  return { kind: 'principal', match: { kind: 'regex', value: `${trustDomain}/ns/${namespace}/sa/${serviceAccount}` } };
+}

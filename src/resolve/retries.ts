@@ -1,0 +1,39 @@
+import type { RetryDecision } from '../model/ir.ts';
+import type { Retries, VirtualServiceObject } from '../model/policy.ts';
+import { provenance } from '../model/policy.ts';
+import type { Decided } from '../model/provenance.ts';
+import { byDefault } from '../model/provenance.ts';
+
+/** D1 names no status code: a program's own 503 to a POST is not repeated (R14). */
+const conditions = ['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes'];
+
+/** D1: what holds where nobody wrote `retries`. */
+export const defaultRetries: Decided<RetryDecision> = byDefault(
+  { attempts: 2, conditions, statusCodes: [], avoidPreviousHosts: true },
+  'D1',
+);
+
+/** P16: `attempts` counts retries after the first try, 0 is off; whole numbers among `retryOn` are status codes. `field` is `spec.http[0].retries`. */
+export function resolveRetries(
+  object: VirtualServiceObject,
+  field: string,
+  retries: Retries | undefined,
+): Decided<RetryDecision | undefined> {
+  if (retries === undefined) return defaultRetries;
+  const by = provenance(object, field);
+  if (retries.attempts <= 0) return { value: undefined, by };
+  const words = retries.retryOn ?? conditions;
+  const statusCodes = words.filter((word) => /^\d+$/.test(word)).map(Number);
+  const names = words.filter((word) => !/^\d+$/.test(word));
+  if (statusCodes.length > 0) names.push('retriable-status-codes');
+  return {
+    value: {
+      attempts: retries.attempts,
+      ...(retries.perTryTimeout === undefined ? {} : { perTryTimeout: retries.perTryTimeout }),
+      conditions: [...new Set(names)],
+      statusCodes: [...new Set(statusCodes)].sort((a, b) => a - b),
+      avoidPreviousHosts: true,
+    },
+    by,
+  };
+}

@@ -1,0 +1,47 @@
+import type { RouteMatch, TextMatch } from '../model/ir.ts';
+import type { HttpMatch, StringMatch } from '../model/policy.ts';
+import { compareText } from './keep.ts';
+
+/** The conditions of one HTTP match that are left for the request itself (P12); all must hold. */
+export function routeMatch(match: HttpMatch | undefined): RouteMatch {
+  if (match === undefined) return { headers: [], query: [] };
+  const { method, authority, scheme } = match;
+  const path = pathMatch(match);
+  return {
+    ...(path && { path }),
+    ...(method && { method: textOf(method) }),
+    ...(authority && { authority: textOf(authority) }),
+    ...(scheme && { scheme: textOf(scheme) }),
+    headers: [
+      ...named(match.headers).map(([name, text]) => ({ name: name.toLowerCase(), match: textOf(text), absent: false })),
+      ...named(match.withoutHeaders).map(([name, text]) => ({
+        name: name.toLowerCase(),
+        match: textOf(text),
+        absent: true,
+      })),
+    ].sort((a, b) => compareText(a.name, b.name) || Number(a.absent) - Number(b.absent)),
+    query: named(match.queryParams).map(([name, text]) => ({ name, match: textOf(text) })),
+  };
+}
+
+/** P11: nothing after this match can be reached. Every path begins with a slash. */
+export function matchesEverything(match: RouteMatch): boolean {
+  const { path, method, authority, scheme, headers, query } = match;
+  if (method ?? authority ?? scheme) return false;
+  if (headers.length > 0 || query.length > 0) return false;
+  return path === undefined || (path.kind === 'prefix' && path.value === '/');
+}
+
+/** `ignoreUriCase` covers exact and prefix only (P12); a path that only has to be present always is. */
+function pathMatch({ uri, ignoreUriCase }: HttpMatch): RouteMatch['path'] {
+  if (uri === undefined || uri.kind === 'present') return undefined;
+  return { kind: uri.kind, value: uri.value, ignoreCase: ignoreUriCase && uri.kind !== 'regex' };
+}
+
+function textOf(match: StringMatch): TextMatch {
+  return match.kind === 'present' ? { kind: 'present' } : { kind: match.kind, value: match.value };
+}
+
+function named(matches: Readonly<Record<string, StringMatch>>): readonly (readonly [string, StringMatch])[] {
+  return Object.entries(matches).sort(([a], [b]) => compareText(a, b));
+}

@@ -1,0 +1,114 @@
+import type { DestinationRef, FaultDecision, RedirectAction, Route, RouteMatch } from '../model/ir.ts';
+import type { Fault, HttpRule, Redirect, VirtualServiceObject } from '../model/policy.ts';
+import { provenance } from '../model/policy.ts';
+import { byDefault } from '../model/provenance.ts';
+import type { Service, ServicePort } from '../model/service.ts';
+import { refTo } from './destination.ts';
+import { resolveForward } from './forward.ts';
+import { resolveHeaders } from './header-changes.ts';
+import { defaultRetries } from './retries.ts';
+import { matchesEverything, routeMatch } from './route-match.ts';
+import type { TargetContext } from './route-target.ts';
+import type { SurvivingMatch } from './virtual-service.ts';
+import { survivingMatches } from './virtual-service.ts';
+
+/**
+ * The routes of one HTTP port of a service: the matches that P10 leaves, in the order written (P11), nothing after one that matches
+ * everything. Where no VirtualService acts or none of its rules survives, the default route; never empty otherwise (P10).
+ */
+export function resolveRoutes(
+  context: TargetContext,
+  service: Service,
+  port: ServicePort,
+  virtualService: VirtualServiceObject | undefined,
+): readonly Route[] {
+  const surviving = virtualService ? survivingMatches(virtualService, context.scope, port.number) : [];
+  if (virtualService === undefined || surviving.length === 0)
+    return [defaultRoute(service, refTo(service, port.number))];
+  const routes: Route[] = [];
+  for (const survivor of surviving) {
+    const match = routeMatch(survivor.match);
+    routes.push(writtenRoute(context, virtualService, survivor, match, refTo(service, port.number)));
+    if (matchesEverything(match)) break;
+  }
+  return routes;
+}
+
+function defaultRoute(service: Service, destination: DestinationRef): Route {
+  return {
+    name: `default/${service.namespace}/${service.name}`,
+    by: { default: 'P10' },
+    match: { headers: [], query: [] },
+    action: {
+      kind: 'forward',
+      destinations: [{ destination, weight: byDefault(1, 'P15') }],
+      timeout: byDefault(undefined, 'D3'),
+      retries: defaultRetries,
+      mirrors: [],
+    },
+  };
+}
+
+function writtenRoute(
+  context: TargetContext,
+  object: VirtualServiceObject,
+  { rule, ruleIndex, match: written, matchIndex }: SurvivingMatch,
+  match: RouteMatch,
+  called: DestinationRef,
+): Route {
+  const field = `spec.http[${ruleIndex}]`;
+  const { changes } = resolveHeaders(rule.headers);
+  const fault = rule.fault && faultDecision(rule.fault);
+  return {
+    name: `VirtualService/${object.namespace}/${object.name}[${ruleName(rule, ruleIndex, written?.name)}]`,
+    by: provenance(object, matchIndex === undefined ? field : `${field}.match[${matchIndex}]`),
+    match,
+    action: rule.redirect
+      ? redirectAction(object, `${field}.redirect`, rule.redirect)
+      : resolveForward(context, object, field, rule, match, called),
+    ...(changes && { headers: { value: changes, by: provenance(object, `${field}.headers`) } }),
+    ...(fault && { fault: { value: fault, by: provenance(object, `${field}.fault`) } }),
+  };
+}
+
+/** The stable part of a route's name (section 1.3): what the rule and the match are called, else the rule's index. */
+function ruleName(rule: HttpRule, ruleIndex: number, matchName: string | undefined): string {
+  const name = rule.name ?? `${ruleIndex}`;
+  return matchName === undefined ? name : `${name}.${matchName}`;
+}
+
+/** P17: what was written without a percentage came here as 0 and never fires. */
+function faultDecision({ delay, abort }: Fault): FaultDecision | undefined {
+  const status =
+    abort?.httpStatus !== undefined
+      ? { http: abort.httpStatus }
+      : abort?.grpcStatus !== undefined
+        ? { grpc: abort.grpcStatus }
+        : undefined;
+  if (delay === undefined && (abort === undefined || status === undefined)) return undefined;
+  return {
+    ...(delay && { delay: { duration: delay.fixedDelay, percentage: delay.percentage } }),
+    ...(abort && status && { abort: { status, percentage: abort.percentage } }),
+  };
+}
+
+const portSources = { FROM_PROTOCOL_DEFAULT: 'protocol', FROM_REQUEST_PORT: 'request' } as const;
+
+function redirectAction(object: VirtualServiceObject, field: string, redirect: Redirect): RedirectAction {
+  const { uri, prefixRewrite, authority, port, derivePort, scheme, redirectCode } = redirect;
+  return {
+    kind: 'redirect',
+    redirect: {
+      value: {
+        ...(uri === undefined ? {} : { path: uri }),
+        ...(prefixRewrite === undefined ? {} : { prefixRewrite }),
+        ...(authority === undefined ? {} : { authority }),
+        ...(port === undefined ? {} : { port }),
+        ...(derivePort === undefined ? {} : { portFrom: portSources[derivePort] }),
+        ...(scheme === undefined ? {} : { scheme }),
+        statusCode: redirectCode,
+      },
+      by: provenance(object, field),
+    },
+  };
+}

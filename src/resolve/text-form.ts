@@ -1,0 +1,22 @@
+import type { TextMatch } from '../model/ir.ts';
+
+/**
+ * The text forms of P42: exact, `abc*`, `*abc`, `*`; a star elsewhere is a star. `star` says what `*` alone asks for: a value that is
+ * there and not empty (paths, principals, SNI), or only that it is there (headers, hosts, methods).
+ */
+export function textForm(text: string, star: 'not-empty' | 'present'): TextMatch {
+  if (text === '*') return star === 'present' ? { kind: 'present' } : { kind: 'regex', value: '.+' };
+  if (text.startsWith('*')) return { kind: 'suffix', value: text.slice(1) };
+  if (text.endsWith('*')) return { kind: 'prefix', value: text.slice(0, -1) };
+  return { kind: 'exact', value: text };
+}
+
+/** Text as RE2 that matches exactly it (P42: everything is escaped before it enters a regex). */
+export function escapeRegex(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
+/** Text in which every star stands for any characters but slashes, as RE2. */
+export function starsToRegex(text: string): string {
+  return text.split('*').map(escapeRegex).join('[^/]*');
+}
