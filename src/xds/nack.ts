@@ -1,0 +1,44 @@
+import type { Resource } from './resource.ts';
+
+/** X43: what is kept of an error text, in bytes of UTF-8 at most. */
+const keptBytes = 4096;
+
+/** An error text cut to 4 KiB, at a character. */
+export function cutErrorText(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= keptBytes) return text;
+  return bytes
+    .subarray(0, keptBytes)
+    .toString()
+    .replace(/\uFFFD+$/, '');
+}
+
+/** Who is to blame for a NACK, and whether the client took the rest of the response. */
+export interface Blame {
+  readonly culprits: ReadonlySet<string>;
+  /** `applied`: the others are held by the client; `unknown`: some, none or all are. */
+  readonly rest: 'applied' | 'unknown';
+}
+
+/**
+ * Reads the text of a NACK as Envoy writes it (E15). A lone resource is always the culprit. Otherwise only names that
+ * were sent are believed; texts that name nobody, such as those of RDS, EDS and SDS, leave the culprits empty.
+ */
+export function blame(text: string, sent: readonly Resource[]): Blame {
+  const [only] = sent;
+  if (only !== undefined && sent.length === 1) return { culprits: new Set([only.name]), rest: 'applied' };
+  const bare = text.replace(/^goo\.gle\/\S+\s+/, '');
+  const listed = /^Error adding\/updating (?:cluster|listener)\(s\) (.*)$/s.exec(bare)?.[1];
+  if (listed !== undefined) {
+    const culprits = sent.map((resource) => resource.name).filter((name) => isListed(listed, name));
+    if (culprits.length > 0) return { culprits: new Set(culprits), rest: 'applied' };
+  }
+  const dumped = /^(?:cluster_)?name: "([^"]*)"/m.exec(bare)?.[1] ?? /expecting ([^)]+)\)/.exec(bare)?.[1];
+  const known = dumped !== undefined && sent.some((resource) => resource.name === dumped);
+  return { culprits: new Set(known ? [dumped] : []), rest: 'unknown' };
+}
+
+function isListed(listed: string, name: string): boolean {
+  const mark = `${name}: `;
+  return listed.startsWith(mark) || listed.includes(`, ${mark}`) || listed.includes(`\n${mark}`);
+}
