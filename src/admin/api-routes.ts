@@ -1,0 +1,108 @@
+import type { FastifyInstance } from 'fastify';
+import type { ProxyStatus } from '../model/status.ts';
+import type { AdminSource, TokenRequest } from './admin-source.ts';
+import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
+import { policyItems, portItems, serviceItems, workloadItems } from './mesh-values.ts';
+import { dumpOf, meshOf, proxiesOf } from './own-view.ts';
+import { statusValue } from './status-value.ts';
+
+const pretty = { pretty: { type: 'string' } } as const;
+const noQuery = { type: 'object', additionalProperties: false, properties: pretty } as const;
+const longestWindow = 3600;
+
+/** The stable JSON API under `/api/v1`, in the envelopes of the CLI (section 5 of experience.md). */
+export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
+  const list = <Item>(path: string, kind: string, items: () => readonly Item[]) => {
+    app.get(path, { schema: { querystring: noQuery } }, () => listEnvelope(kind, items()));
+  };
+  app.get('/api/v1/version', { schema: { querystring: noQuery } }, () =>
+    envelope('Version', { ...source.version, api: apiVersion }),
+  );
+  app.get('/api/v1/status', { schema: { querystring: noQuery } }, () => statusValue(source));
+  app.get('/api/v1/proxies', { schema: { querystring: noQuery } }, (request) =>
+    listEnvelope<ProxyStatus>('Proxy', proxiesOf(source, request.asker)),
+  );
+  app.get<{ Params: { id: string } }>('/api/v1/proxies/:id/config', { schema: { querystring: noQuery } }, (request) =>
+    dumpOf(source, request.asker, request.params.id),
+  );
+  list('/api/v1/services', 'Service', () => serviceItems(meshOf(source), source.proxies()));
+  list('/api/v1/workloads', 'Workload', () => workloadItems(meshOf(source)));
+  list('/api/v1/policies', 'Policy', () => policyItems(meshOf(source)));
+  list('/api/v1/diagnostics', 'Diagnostic', () => source.policies().diagnostics);
+  list('/api/v1/history', 'Revision', () => source.policies().history);
+  list('/api/v1/ports', 'Port', () => portItems(meshOf(source)));
+  list('/api/v1/settings', 'Setting', () => source.settings());
+  list('/api/v1/sources', 'Source', () => source.sources());
+  app.get('/api/v1/certificates', { schema: { querystring: noQuery } }, () => {
+    const { certificates, authority, rootCertificates } = source.certificates();
+    return { ...listEnvelope('Certificate', certificates), ...(authority ? { authority } : {}), rootCertificates };
+  });
+  app.get<{ Querystring: { windowSeconds: number } }>(
+    '/api/v1/edges',
+    {
+      schema: {
+        querystring: {
+          type: 'object',
+          additionalProperties: false,
+          properties: {
+            ...pretty,
+            windowSeconds: { type: 'integer', minimum: 1, maximum: longestWindow, default: 60 },
+          },
+        },
+      },
+    },
+    (request) => listEnvelope('Edge', source.edges(request.query.windowSeconds * 1000)),
+  );
+  addTokenRoutes(app, source);
+  app.post('/api/v1/sync', { schema: { querystring: noQuery } }, async () => {
+    await source.refreshPolicies();
+    return statusValue(source);
+  });
+}
+
+function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
+  app.get('/api/v1/tokens', { schema: { querystring: noQuery } }, () => listEnvelope('Token', source.tokens.list()));
+  const name = { type: 'string', minLength: 1, maxLength: 63 } as const;
+  app.post<{ Body: TokenRequest }>(
+    '/api/v1/tokens',
+    {
+      schema: {
+        querystring: noQuery,
+        body: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['kind', 'service', 'namespace'],
+          properties: {
+            kind: { type: 'string', enum: ['join', 'credential'] },
+            service: name,
+            namespace: name,
+            serviceAccount: name,
+            ttlMilliseconds: { type: 'integer', minimum: 1000 },
+            uses: { type: 'integer', minimum: 1, maximum: 10_000 },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      const { token, secret } = await source.tokens.create(request.body);
+      const { rootCertificates, authority } = source.certificates();
+      reply.code(201);
+      // The one place where a secret leaves this API: to whoever asked for it, once.
+      return envelope('CreatedToken', {
+        token,
+        secret: secret.expose(),
+        rootCertificates,
+        ...(authority ? { authority } : {}),
+      });
+    },
+  );
+  app.delete<{ Params: { id: string } }>(
+    '/api/v1/tokens/:id',
+    { schema: { querystring: noQuery } },
+    async (request) => {
+      const { id } = request.params;
+      if (!(await source.tokens.revoke(id))) throw notFound(`there is no token "${id}"`, 'weft token list shows them');
+      return envelope('RevokedToken', { id });
+    },
+  );
+}

@@ -1,0 +1,91 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { AdminSource, MetricFamily, MetricSample, MetricType } from './admin-source.ts';
+
+/** Gauges that follow from what the source shows (section 6 of experience.md). `now` in milliseconds since 1970. */
+export function derivedMetrics(source: AdminSource, now: number): readonly MetricFamily[] {
+  const { status, diagnostics } = source.policies();
+  const { authority, certificates } = source.certificates();
+  const mesh = source.mesh();
+  const seconds = (iso: string) => (Date.parse(iso) - now) / 1000;
+  const states = ['SYNCED', 'PENDING', 'STALE', 'REJECTED'] as const;
+  const revisions = ['Applied', 'Rolling', 'Rejected', 'Suspended'] as const;
+  const newest = status.pending ?? status.serving;
+  return [
+    family('pilot_xds', 'gauge', 'Open xDS streams.', [
+      { labels: { version: source.version.server }, value: source.streams().length },
+    ]),
+    family('pilot_services', 'gauge', 'Services known to the control plane.', [{ value: mesh?.services.length ?? 0 }]),
+    family('weft_proxies', 'gauge', 'Connected proxies by what they said about the newest configuration.', [
+      ...tally(
+        source.proxies().map((proxy) => ({ status: proxy.status === '-' ? 'SYNCED' : proxy.status })),
+        states.map((state) => ({ status: state })),
+      ),
+    ]),
+    family(
+      'weft_policy_revision_state',
+      'gauge',
+      'State of the newest policy revision: 1 for the one that holds.',
+      revisions.map((state) => ({ labels: { state }, value: newest?.state === state ? 1 : 0 })),
+    ),
+    family(
+      'weft_diagnostics',
+      'gauge',
+      'Findings of the newest policy revision.',
+      tally(diagnostics.map(({ code, severity }) => ({ code, severity }))),
+    ),
+    family(
+      'weft_registry_workloads',
+      'gauge',
+      'Workloads by source.',
+      source.sources().map((entry) => ({ labels: { source: entry.name }, value: entry.workloads })),
+    ),
+    ...(authority === undefined
+      ? []
+      : [
+          family('citadel_server_root_cert_expiry_seconds', 'gauge', 'Seconds until the root certificate expires.', [
+            { value: seconds(authority.rootNotAfter) },
+          ]),
+        ]),
+    ...(certificates.length === 0
+      ? []
+      : [
+          family('weft_svid_first_expiry_seconds', 'gauge', 'Seconds until the first certificate in use expires.', [
+            { value: Math.min(...certificates.map((certificate) => seconds(certificate.notAfter))) },
+          ]),
+        ]),
+  ];
+}
+
+/** Counts equal label sets; `always` are shown even with 0. */
+function tally(
+  items: readonly Readonly<Record<string, string>>[],
+  always: readonly Readonly<Record<string, string>>[] = [],
+): readonly MetricSample[] {
+  const counts = new Map<string, { labels: Readonly<Record<string, string>>; value: number }>();
+  for (const labels of always) counts.set(JSON.stringify(labels), { labels, value: 0 });
+  for (const labels of items) {
+    const key = JSON.stringify(labels);
+    counts.set(key, { labels, value: (counts.get(key)?.value ?? 0) + 1 });
+  }
+  return [...counts.values()];
+}
+
+function family(name: string, type: MetricType, help: string, samples: readonly MetricSample[]): MetricFamily {
+  return { name, type, help, samples };
+}
+
+/** The 99th percentile of the event loop's lag since the last reading. */
+export function startEventLoopLag(): { readonly read: () => MetricFamily; readonly stop: () => void } {
+  const histogram = monitorEventLoopDelay({ resolution: 20 });
+  histogram.enable();
+  return {
+    read() {
+      const value = histogram.percentile(99) / 1e9;
+      histogram.reset();
+      return family('weft_event_loop_lag_seconds', 'gauge', 'Event loop lag since the last scrape, 99th percentile.', [
+        { value: Number.isFinite(value) ? value : 0 },
+      ]);
+    },
+    stop: () => histogram.disable(),
+  };
+}

@@ -1,0 +1,76 @@
+import { Failure } from '../model/failure.ts';
+
+/** The one envelope of everything that is printed or answered as JSON (section 2.1 of experience.md). */
+export const apiVersion = 'cli.weft.dev/v1';
+
+export interface ListEnvelope<Item> {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly items: readonly Item[];
+}
+
+export interface ErrorEnvelope {
+  readonly apiVersion: string;
+  readonly kind: 'Error';
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly where?: string;
+}
+
+/** `{"apiVersion":..,"kind":"ProxyList","items":[..]}` for the kind `Proxy`. */
+export function listEnvelope<Item>(kind: string, items: readonly Item[]): ListEnvelope<Item> {
+  return { apiVersion, kind: `${kind}List`, items };
+}
+
+/** One value with its kind; the value's own keys stand beside `kind`. */
+export function envelope<Value extends object>(
+  kind: string,
+  value: Value,
+): Value & { readonly apiVersion: string; readonly kind: string } {
+  return { apiVersion, kind, ...value };
+}
+
+export function errorEnvelope(failure: Failure): ErrorEnvelope {
+  const { code, message, hint, where } = failure;
+  return { apiVersion, kind: 'Error', code, message, hint, ...(where === undefined ? {} : { where }) };
+}
+
+/** Codes of the admin API itself; each has one HTTP status. Codes without a row are answered as 400: the request was at fault. */
+const statusByCode: Readonly<Record<string, number>> = {
+  WEFT0901: 503,
+  WEFT0902: 403,
+  WEFT0920: 404,
+  WEFT0921: 400,
+  WEFT0922: 403,
+  WEFT0923: 500,
+};
+
+/** The HTTP status of a failure; WEFT0902 is 401 where nobody has shown who they are. */
+export function httpStatus(failure: Failure): number {
+  if (failure instanceof NotAuthenticated) return 401;
+  return statusByCode[failure.code] ?? 400;
+}
+
+/** Nobody asks: no credential, or one that is unknown, expired or revoked. */
+export class NotAuthenticated extends Failure {}
+
+export function notAuthenticated(shown: boolean): Failure {
+  return new NotAuthenticated(
+    'WEFT0902',
+    shown ? 'the token is unknown, expired or revoked' : 'this address needs a token',
+    'send "Authorization: Bearer TOKEN"; weft up leaves an operator token in its state dir, where the CLI finds it',
+  );
+}
+
+export function notPermitted(who: string, needed: string): Failure {
+  return new Failure('WEFT0902', `${who} may not do this`, needed);
+}
+
+export function notFound(message: string, hint: string): Failure {
+  return new Failure('WEFT0920', message, hint);
+}
+
+export function notReady(what: string): Failure {
+  return new Failure('WEFT0901', `${what} is not loaded yet`, 'ask again in a moment; /readyz says what is missing');
+}

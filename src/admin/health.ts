@@ -1,0 +1,49 @@
+import type { AdminSource } from './admin-source.ts';
+
+export type HealthState = 'Healthy' | 'Progressing' | 'Degraded' | 'Missing' | 'Unknown';
+
+export interface HealthReport {
+  readonly state: HealthState;
+  /** Why it is not Healthy, worst first. */
+  readonly reasons: readonly string[];
+}
+
+/** Share of good answers that a service should keep, and over which time it is looked at. */
+const goal = 0.99;
+const windowMilliseconds = 60_000;
+
+/** The words of experience.md's introduction: what calls and proxies say about the mesh right now. */
+export function healthOf(source: AdminSource): HealthReport {
+  const readiness = source.readiness();
+  if (!readiness.ready) return { state: 'Unknown', reasons: readiness.waitingFor };
+  const proxies = source.proxies();
+  const refused = proxies.filter((proxy) => proxy.status === 'REJECTED');
+  const reasons = [
+    ...failingServices(source),
+    ...refused.map((proxy) => `${proxy.name}.${proxy.namespace} refused its configuration`),
+  ];
+  if (reasons.length > 0) return { state: 'Degraded', reasons };
+  const waiting = proxies.filter((proxy) => proxy.status === 'PENDING' || proxy.status === 'STALE');
+  if (waiting.length > 0) {
+    return {
+      state: 'Progressing',
+      reasons: waiting.map((proxy) => `${proxy.name}.${proxy.namespace} ${proxy.status}`),
+    };
+  }
+  if (proxies.length === 0) return { state: 'Missing', reasons: ['no proxy is connected'] };
+  return { state: 'Healthy', reasons: [] };
+}
+
+/** Callees whose share of good answers, over all callers, is below the goal. */
+function failingServices(source: AdminSource): readonly string[] {
+  const byCallee = new Map<string, { calls: number; good: number }>();
+  for (const row of source.edges(windowMilliseconds)) {
+    const sum = byCallee.get(row.to) ?? { calls: 0, good: 0 };
+    byCallee.set(row.to, { calls: sum.calls + row.rps, good: sum.good + row.rps * row.success });
+  }
+  return [...byCallee]
+    .map(([callee, { calls, good }]) => ({ callee, share: calls === 0 ? 1 : good / calls }))
+    .filter(({ share }) => share < goal)
+    .sort((a, b) => a.share - b.share)
+    .map(({ callee, share }) => `${callee} ${(share * 100).toFixed(1)}% (goal ${goal * 100}%)`);
+}

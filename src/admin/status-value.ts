@@ -1,0 +1,65 @@
+import type { RevisionStatus, SyncState } from '../model/status.ts';
+import type { AdminSource, RegistrySourceReport } from './admin-source.ts';
+import { envelope } from './envelope.ts';
+import { type HealthReport, healthOf } from './health.ts';
+
+/** What `weft status` prints (section 2.3 of experience.md). Times are ISO, durations milliseconds. */
+export interface StatusValue {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly policies: {
+    readonly repository: string;
+    readonly serving?: RevisionStatus;
+    readonly objects: number;
+    readonly files: number;
+    /** Why the repository cannot be read at present. */
+    readonly failure?: { readonly code: string; readonly message: string; readonly hint: string };
+  };
+  /** The newest commit, where it is not the one served. */
+  readonly pending?: RevisionStatus;
+  readonly proxies: {
+    readonly connected: number;
+    readonly byStatus: Readonly<Partial<Record<SyncState, number>>>;
+    /** How many acknowledged the last change, and after how long the last of them did. */
+    readonly acknowledged: number;
+    readonly ackMilliseconds?: number;
+  };
+  readonly health: HealthReport;
+  readonly certs: { readonly valid: number; readonly nextRenewal?: string; readonly rootNotAfter?: string };
+  readonly sources: readonly RegistrySourceReport[];
+}
+
+/** The state of the whole in one value; `now` in milliseconds since 1970. */
+export function statusValue(source: AdminSource, now = Date.now()): StatusValue {
+  const { status, failure } = source.policies();
+  const proxies = source.proxies();
+  const { authority, certificates } = source.certificates();
+  const byStatus: Partial<Record<SyncState, number>> = {};
+  for (const proxy of proxies) byStatus[proxy.status] = (byStatus[proxy.status] ?? 0) + 1;
+  const acks = proxies.flatMap((proxy) => (proxy.status === 'SYNCED' ? (proxy.ackMilliseconds ?? []) : []));
+  const valid = certificates.filter((certificate) => Date.parse(certificate.notAfter) > now);
+  const nextRenewal = valid.map((certificate) => certificate.renewsAt).sort()[0];
+  return envelope('Status', {
+    policies: {
+      repository: status.repository,
+      ...(status.serving ? { serving: status.serving } : {}),
+      objects: status.objects,
+      files: status.files,
+      ...(failure ? { failure: { code: failure.code, message: failure.message, hint: failure.hint } } : {}),
+    },
+    ...(status.pending ? { pending: status.pending } : {}),
+    proxies: {
+      connected: proxies.length,
+      byStatus,
+      acknowledged: byStatus.SYNCED ?? 0,
+      ...(acks.length === 0 ? {} : { ackMilliseconds: Math.max(...acks) }),
+    },
+    health: healthOf(source),
+    certs: {
+      valid: valid.length,
+      ...(nextRenewal === undefined ? {} : { nextRenewal }),
+      ...(authority === undefined ? {} : { rootNotAfter: authority.rootNotAfter }),
+    },
+    sources: source.sources(),
+  });
+}
