@@ -1,0 +1,166 @@
+import type { AuthorizationPolicyObject, AuthorizationPolicySpec } from '../../model/policy.ts';
+import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
+import {
+  choice,
+  type Infer,
+  list,
+  names,
+  object,
+  refused,
+  refusedFields,
+  someOf,
+  type TextRule,
+  text,
+} from '../shape.ts';
+import { checkCondition, checkPaths, checkPrincipals, checkServiceAccounts } from './authorization-values.ts';
+import { matchLabels, present } from './common.ts';
+
+const some = (rule?: TextRule) => someOf(text(rule));
+
+const source = object(
+  {
+    principals: some(),
+    notPrincipals: some(),
+    namespaces: some(),
+    notNamespaces: some(),
+    serviceAccounts: some('no-star'),
+    notServiceAccounts: some('no-star'),
+    trustDomains: some(),
+    notTrustDomains: some(),
+    ipBlocks: some('ip-or-cidr'),
+    notIpBlocks: some('ip-or-cidr'),
+    remoteIpBlocks: some('ip-or-cidr'),
+    notRemoteIpBlocks: some('ip-or-cidr'),
+    ...refusedFields('T1', ['requestPrincipals', 'notRequestPrincipals']),
+  },
+  { nonEmpty: true },
+);
+
+const operation = object(
+  {
+    hosts: some(),
+    notHosts: some(),
+    methods: some(),
+    notMethods: some(),
+    paths: some(),
+    notPaths: some(),
+    ports: some('port-text'),
+    notPorts: some('port-text'),
+  },
+  { nonEmpty: true },
+);
+
+const condition = object({ key: text(), values: some(), notValues: some() }, { required: ['key'] });
+
+const rule = object({
+  from: someOf(object({ source }, { required: ['source'] })),
+  to: someOf(object({ operation }, { required: ['operation'] })),
+  when: someOf(condition),
+});
+
+const targetRef = names('group', 'kind', 'name', 'namespace');
+
+const shape = object({
+  selector: matchLabels,
+  action: choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' } }),
+  rules: list(rule),
+  provider: refused('T1', names('name')),
+  targetRef: refused('T2', targetRef),
+  targetRefs: refused('T2', list(targetRef)),
+});
+
+/** AuthorizationPolicy with ALLOW and DENY (P38 to P43). */
+export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPolicyObject>({
+  kind: 'AuthorizationPolicy',
+  apiVersions: securityVersions,
+  security: true,
+  spec: shape,
+  lower(spec, context) {
+    const action = spec.action ?? 'ALLOW';
+    const rules = spec.rules ?? [];
+    const labels = spec.selector?.matchLabels ?? {};
+    if (action === 'DENY' && rules.length === 0) {
+      context.report(
+        'WEFT0157',
+        spec.rules ? 'spec.rules' : 'spec.action',
+        'DENY without rules never matches',
+        '"rules: [{}]" means every request',
+      );
+    }
+    return present<AuthorizationPolicySpec>({
+      selector: Object.keys(labels).length > 0 ? labels : undefined,
+      action,
+      rules: rules.map((written, index) => lowerRule(written, `spec.rules[${index}]`, context)),
+    });
+  },
+});
+
+function lowerRule(
+  written: Infer<typeof rule>,
+  path: string,
+  context: LowerContext,
+): AuthorizationPolicySpec['rules'][number] {
+  return {
+    from: (written.from ?? []).map((entry, index) => lowerSource(entry.source, `${path}.from[${index}]`, context)),
+    to: (written.to ?? []).map((entry, index) => lowerOperation(entry.operation, `${path}.to[${index}]`, context)),
+    when: (written.when ?? []).map((entry, index) => {
+      checkCondition(entry, `${path}.when[${index}]`, context);
+      return { key: entry.key, values: entry.values ?? [], notValues: entry.notValues ?? [] };
+    }),
+  };
+}
+
+function lowerSource(
+  written: Infer<typeof source>,
+  path: string,
+  context: LowerContext,
+): AuthorizationPolicySpec['rules'][number]['from'][number] {
+  const field = `${path}.source`;
+  checkPrincipals(written.principals, `${field}.principals`, context);
+  checkPrincipals(written.notPrincipals, `${field}.notPrincipals`, context);
+  checkServiceAccounts(written.serviceAccounts, `${field}.serviceAccounts`, context);
+  checkServiceAccounts(written.notServiceAccounts, `${field}.notServiceAccounts`, context);
+  const accounts = written.serviceAccounts
+    ? 'serviceAccounts'
+    : written.notServiceAccounts
+      ? 'notServiceAccounts'
+      : undefined;
+  const others = (['principals', 'notPrincipals', 'namespaces', 'notNamespaces'] as const).find(
+    (name) => written[name],
+  );
+  if (accounts && others)
+    context.report('WEFT0137', `${field}.${accounts}`, `${others} and ${accounts} exclude each other`, 'keep one');
+  return {
+    principals: written.principals ?? [],
+    notPrincipals: written.notPrincipals ?? [],
+    namespaces: written.namespaces ?? [],
+    notNamespaces: written.notNamespaces ?? [],
+    serviceAccounts: written.serviceAccounts ?? [],
+    notServiceAccounts: written.notServiceAccounts ?? [],
+    trustDomains: written.trustDomains ?? [],
+    notTrustDomains: written.notTrustDomains ?? [],
+    ipBlocks: written.ipBlocks ?? [],
+    notIpBlocks: written.notIpBlocks ?? [],
+    remoteIpBlocks: written.remoteIpBlocks ?? [],
+    notRemoteIpBlocks: written.notRemoteIpBlocks ?? [],
+  };
+}
+
+function lowerOperation(
+  written: Infer<typeof operation>,
+  path: string,
+  context: LowerContext,
+): AuthorizationPolicySpec['rules'][number]['to'][number] {
+  checkPaths(written.paths, `${path}.operation.paths`, context);
+  checkPaths(written.notPaths, `${path}.operation.notPaths`, context);
+  return {
+    hosts: written.hosts ?? [],
+    notHosts: written.notHosts ?? [],
+    methods: written.methods ?? [],
+    notMethods: written.notMethods ?? [],
+    paths: written.paths ?? [],
+    notPaths: written.notPaths ?? [],
+    ports: (written.ports ?? []).map(Number),
+    notPorts: (written.notPorts ?? []).map(Number),
+  };
+}

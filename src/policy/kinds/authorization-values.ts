@@ -1,0 +1,118 @@
+import { isLabel } from '../../model/identity.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import { nearestName } from '../nearest-name.ts';
+import { textRules } from '../text-rules.ts';
+
+/** P43: `<trust domain>/ns/<namespace>/sa/<service account>`, or a form of P42 with a star at one end. */
+export function checkPrincipals(values: readonly string[] | undefined, field: string, context: LowerContext): void {
+  (values ?? []).forEach((value, index) => {
+    const starred = value === '*' || value.startsWith('*') !== value.endsWith('*');
+    const bare = value.replace(/^spiffe:\/\//, '');
+    if (bare === value && (starred || /^[^/*]+\/ns\/[^/*]+\/sa\/[^/*]+$/.test(value))) return;
+    const account = /^(?:(?:ns\/)?([a-z0-9-]+)\/(?:sa\/)?)?([a-z0-9-]+)$/.exec(bare);
+    const corrected =
+      /^[^/*]+\/ns\/[^/*]+\/sa\/[^/*]+$/.test(bare) || (bare !== value && (bare.startsWith('*') || bare.endsWith('*')))
+        ? bare
+        : `cluster.local/ns/${account?.[1] ?? context.namespace}/sa/${account?.[2] ?? '<account>'}`;
+    const message = `principal ${JSON.stringify(value)} is not {td}/ns/{ns}/sa/{sa}`;
+    context.report('WEFT0158', `${field}[${index}]`, message, `write ${JSON.stringify(corrected)}`);
+  });
+}
+
+/** P42: `sa` (of the policy's namespace) or `ns/sa`. */
+export function checkServiceAccounts(
+  values: readonly string[] | undefined,
+  field: string,
+  context: LowerContext,
+): void {
+  (values ?? []).forEach((value, index) => {
+    const parts = value.split('/');
+    if (parts.length <= 2 && parts.every(isLabel)) return;
+    const message = `expected an account or namespace/account, got ${JSON.stringify(value)}`;
+    context.report('WEFT0002', `${field}[${index}]`, message, 'no stars, no trust domain');
+  });
+}
+
+/** Templates of P42 are not built yet. */
+export function checkPaths(values: readonly string[] | undefined, field: string, context: LowerContext): void {
+  (values ?? []).forEach((value, index) => {
+    if (/\{\*{1,2}\}/.test(value)) context.refuse(`${field}[${index}]`, 'T1', value);
+  });
+}
+
+type Kind = 'ip' | 'port' | 'principal' | 'account' | 'text';
+/** The keys of section 3.4 that need no token, and what their values are. */
+const keys: Readonly<Record<string, Kind>> = {
+  'source.ip': 'ip',
+  'source.namespace': 'text',
+  'source.serviceAccount': 'account',
+  'source.trustDomain': 'text',
+  'source.principal': 'principal',
+  'remote.ip': 'ip',
+  'destination.ip': 'ip',
+  'destination.port': 'port',
+  'connection.sni': 'text',
+};
+const refusedKeys = [
+  'request.auth.principal',
+  'request.auth.audiences',
+  'request.auth.presenter',
+  'request.auth.claims',
+];
+
+interface Condition {
+  readonly key: string;
+  readonly values?: readonly string[] | undefined;
+  readonly notValues?: readonly string[] | undefined;
+}
+
+/** One entry of `when[]`: a key of section 3.4 with values of its kind. */
+export function checkCondition(condition: Condition, path: string, context: LowerContext): void {
+  const { key } = condition;
+  if (!condition.values && !condition.notValues) {
+    context.report('WEFT0002', path, 'expected "values" or "notValues", which is required', 'add values');
+  }
+  const token = refusedKeys.some((refused) => key === refused || key.startsWith(`${refused}[`));
+  if (token || key.startsWith('experimental.envoy.filters.')) {
+    context.refuse(`${path}.key`, token ? 'T1' : 'T2', key);
+    return;
+  }
+  if (/^request\.headers\[[^[\]]+\]$/.test(key)) {
+    const expected = textRules['header-name'](key.slice('request.headers['.length, -1));
+    if (expected)
+      context.report(
+        'WEFT0002',
+        `${path}.key`,
+        `expected ${expected} in brackets, got ${JSON.stringify(key)}`,
+        'correct the name',
+      );
+    return;
+  }
+  const kind = Object.hasOwn(keys, key) ? keys[key] : undefined;
+  if (!kind) {
+    const known = [...Object.keys(keys), 'request.headers[name]'];
+    const near = nearestName(key, known);
+    const hint = near ? `did you mean ${JSON.stringify(near)}?` : `known: ${known.join(', ')}`;
+    context.report('WEFT0002', `${path}.key`, `expected a key that rules know, got ${JSON.stringify(key)}`, hint);
+    return;
+  }
+  for (const side of ['values', 'notValues'] as const) checkValues(condition[side], kind, `${path}.${side}`, context);
+}
+
+function checkValues(values: readonly string[] | undefined, kind: Kind, field: string, context: LowerContext): void {
+  if (kind === 'principal') checkPrincipals(values, field, context);
+  else if (kind === 'account') checkServiceAccounts(values, field, context);
+  else if (kind === 'ip' || kind === 'port') {
+    const expectation = textRules[kind === 'ip' ? 'ip-or-cidr' : 'port-text'];
+    (values ?? []).forEach((value, index) => {
+      const expected = expectation(value);
+      if (!expected) return;
+      context.report(
+        'WEFT0002',
+        `${field}[${index}]`,
+        `expected ${expected}, got ${JSON.stringify(value)}`,
+        'correct the value',
+      );
+    });
+  }
+}

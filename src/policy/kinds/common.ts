@@ -1,0 +1,83 @@
+import type { StringMatch } from '../../model/policy.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import { anyText, type Infer, labels, list, object, text } from '../shape.ts';
+
+/** `selector.matchLabels` (section 1.5 of policy-surface.md). */
+export const matchLabels = object({ matchLabels: labels });
+export const exportTo = list(text('export-to'));
+
+/** A text condition (P12): `{}` means present. An exact text may be empty, a prefix or a regular expression not. */
+export const stringMatch = object(
+  { exact: anyText, prefix: text(), regex: text('regex') },
+  { exclusive: [['exact', 'prefix', 'regex']] },
+);
+
+export function lowerStringMatch(match: Infer<typeof stringMatch>): StringMatch {
+  if (match.exact !== undefined) return { kind: 'exact', value: match.exact };
+  if (match.prefix !== undefined) return { kind: 'prefix', value: match.prefix };
+  if (match.regex === undefined || match.regex === '*') return { kind: 'present' };
+  return { kind: 'regex', value: match.regex };
+}
+
+/** The map with every value changed. */
+export function mapValues<A, B>(
+  map: Readonly<Record<string, A>>,
+  change: (value: A, key: string) => B,
+): Readonly<Record<string, B>> {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]));
+}
+
+/** The object without its undefined fields: the model leaves out what was not written. */
+export function present<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
+}
+
+/** WEFT0002 for an entry that was seen before; `what` names it ("port"). */
+export function refuseRepeats(
+  context: LowerContext,
+  values: readonly (readonly [string, string | number])[],
+  what: string,
+): void {
+  const seen = new Map<string | number, string>();
+  for (const [field, value] of values) {
+    const first = seen.get(value);
+    if (first === undefined) seen.set(value, field);
+    else {
+      const related = [{ file: context.file, line: context.lineOf(first), message: 'first here' }];
+      context.report(
+        'WEFT0002',
+        field,
+        `expected each ${what} once, got ${JSON.stringify(value)} again`,
+        `first at ${first}; keep one`,
+        { related },
+      );
+    }
+  }
+}
+
+/** P6: `~` hides Services and ServiceEntries only, and stands alone like `*`. */
+export function checkExportTo(
+  context: LowerContext,
+  exported: readonly string[] | undefined,
+  hidden: boolean,
+): readonly string[] {
+  const entries = exported ?? [];
+  entries.forEach((entry, index) => {
+    if (entry === '~' && !hidden) {
+      context.report(
+        'WEFT0002',
+        `spec.exportTo[${index}]`,
+        'expected "*", "." or a namespace, got "~"',
+        'remove the object to hide it from everybody',
+      );
+    } else if ((entry === '~' || entry === '*') && entries.length > 1) {
+      context.report(
+        'WEFT0137',
+        `spec.exportTo[${index}]`,
+        `${JSON.stringify(entry)} and other entries exclude each other`,
+        `write ${JSON.stringify(entry)} alone`,
+      );
+    }
+  });
+  return entries;
+}

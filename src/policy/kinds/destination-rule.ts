@@ -1,0 +1,69 @@
+import type { DestinationRuleObject, DestinationRuleSpec, Subset, TrafficPolicy } from '../../model/policy.ts';
+import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
+import { type Infer, labels, list, object, refused, text } from '../shape.ts';
+import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
+import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
+
+const shape = object(
+  {
+    host: text('host'),
+    exportTo,
+    trafficPolicy,
+    subsets: list(object({ name: text('label'), labels, trafficPolicy }, { required: ['name'] })),
+    workloadSelector: refused('T1', matchLabels),
+  },
+  { required: ['host'] },
+);
+
+/** DestinationRule: host, subsets, and the traffic policy at its levels (P24). */
+export const destinationRule = supportedKind<typeof shape, DestinationRuleObject>({
+  kind: 'DestinationRule',
+  apiVersions: networking,
+  spec: shape,
+  lower(spec, context) {
+    const { subsets = [] } = spec;
+    if (spec.host === '*') {
+      context.report(
+        'WEFT0002',
+        'spec.host',
+        'expected a host or "*.name", got "*"',
+        'name the services the rule is for',
+      );
+    }
+    refuseRepeats(
+      context,
+      subsets.map(({ name }, index) => [`spec.subsets[${index}].name`, name]),
+      'subset',
+    );
+    return present<DestinationRuleSpec>({
+      host: spec.host,
+      exportTo: checkExportTo(context, spec.exportTo, false),
+      trafficPolicy: spec.trafficPolicy && lowerTrafficPolicy(spec.trafficPolicy, 'spec.trafficPolicy', context),
+      subsets: subsets.map((subset, index) =>
+        present<Subset>({
+          name: subset.name,
+          labels: subset.labels ?? {},
+          trafficPolicy:
+            subset.trafficPolicy &&
+            lowerTrafficPolicy(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`, context),
+        }),
+      ),
+    });
+  },
+});
+
+function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, context: LowerContext): TrafficPolicy {
+  const ports = written.portLevelSettings ?? [];
+  refuseRepeats(
+    context,
+    ports.map(({ port }, index) => [`${path}.portLevelSettings[${index}].port.number`, port.number]),
+    'port',
+  );
+  return {
+    ...lowerBlocks(written, path, context),
+    portLevelSettings: ports.map((settings, index) => {
+      const field = `${path}.portLevelSettings[${index}]`;
+      return { port: settings.port.number, ...lowerBlocks(settings, field, context) };
+    }),
+  };
+}

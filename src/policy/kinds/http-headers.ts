@@ -1,0 +1,61 @@
+import type { HeaderRules } from '../../model/policy.ts';
+import { fieldPath } from '../field-path.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import type { Infer } from '../shape.ts';
+import type { headerRules } from './http-shape.ts';
+
+type Written = Infer<typeof headerRules>;
+
+export function lowerHeaderRules(written: Written): HeaderRules {
+  const operations = ({ set = {}, add = {}, remove = [] }: NonNullable<Written['request']>) => ({ set, add, remove });
+  return { request: operations(written.request ?? {}), response: operations(written.response ?? {}) };
+}
+
+/** P18: whether request headers set or add `host` or `:authority`. */
+export function rewritesAuthority(written: Written | undefined): boolean {
+  const names = [...Object.keys(written?.request?.set ?? {}), ...Object.keys(written?.request?.add ?? {})];
+  return names.some(isAuthority);
+}
+
+function isAuthority(name: string): boolean {
+  const lower = name.toLowerCase();
+  return lower === 'host' || lower === ':authority';
+}
+
+/** P18: `host` only in requests and not beside another rewrite of the authority; no other names that begin with `:`. */
+export function checkHeaderRules(
+  written: Written | undefined,
+  path: string,
+  authorityTwice: boolean,
+  context: LowerContext,
+): void {
+  for (const side of ['request', 'response'] as const) {
+    for (const operation of ['set', 'add', 'remove'] as const) {
+      const entries = written?.[side]?.[operation] ?? {};
+      const named: readonly (readonly [string, string])[] = Array.isArray(entries)
+        ? entries.map((name: string, index) => [name, fieldPath(`${path}.${side}.${operation}`, index)] as const)
+        : Object.keys(entries).map((name) => [name, fieldPath(`${path}.${side}.${operation}`, name)] as const);
+      for (const [name, field] of named) {
+        const authority = isAuthority(name);
+        if (authority && side === 'request' && operation !== 'remove') {
+          if (authorityTwice) {
+            context.report(
+              'WEFT0137',
+              field,
+              `${JSON.stringify(name)} and another rewrite of the authority exclude each other`,
+              'keep one',
+            );
+          }
+        } else if (authority || name.startsWith(':')) {
+          const message = `expected a header that may be changed here, got ${JSON.stringify(name)}`;
+          context.report(
+            'WEFT0002',
+            field,
+            message,
+            authority ? 'host can be set in requests only' : 'use rewrite, or leave it',
+          );
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { Protocol, ServicePortSpec } from '../../model/policy.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import { present } from './common.ts';
+
+const families = 'use tcp, tls, https, http, http2, grpc, grpc-web, mongo, mysql or redis';
+const protocols: readonly Protocol[] = [
+  'http',
+  'http2',
+  'grpc',
+  'grpc-web',
+  'https',
+  'tls',
+  'tcp',
+  'mongo',
+  'mysql',
+  'redis',
+];
+const aliases: Readonly<Record<string, Protocol>> = {
+  'kubernetes.io/h2c': 'http2',
+  'kubernetes.io/ws': 'http',
+  'kubernetes.io/wss': 'https',
+};
+
+function protocolOf(word: string): Protocol | undefined {
+  const lower = word.toLowerCase();
+  return (
+    protocols.find((protocol) => protocol === lower) ?? (Object.hasOwn(aliases, lower) ? aliases[lower] : undefined)
+  );
+}
+
+/** P28 for a name: the part up to the first `-`, and `grpc-web` as a whole. */
+function protocolOfName(name: string): Protocol | undefined {
+  const lower = name.toLowerCase();
+  if (lower === 'grpc-web' || lower.startsWith('grpc-web-')) return 'grpc-web';
+  return protocolOf(lower.split('-')[0] ?? '');
+}
+
+interface WrittenPort {
+  readonly name?: string | undefined;
+  readonly number: number;
+  readonly targetPort?: number | string | undefined;
+  /** A word that declares the protocol, and its field. */
+  readonly stated?: { readonly word: string; readonly field: string } | undefined;
+}
+
+/** P28: the protocol of a port, declared or not (WEFT0118, WEFT0119). `field` is the port's place. */
+export function lowerPort(port: WrittenPort, field: string, context: LowerContext): ServicePortSpec {
+  const stated = port.stated && protocolOf(port.stated.word);
+  if (port.stated && !stated) {
+    const message = `protocol ${JSON.stringify(port.stated.word)} is not supported`;
+    context.report('WEFT0119', port.stated.field, message, families);
+  }
+  const known = stated ?? (port.stated ? undefined : protocolOfName(port.name ?? ''));
+  if (!known && !port.stated) {
+    const message = `port ${port.number} of ${context.name} has no protocol, treated as tcp`;
+    context.report('WEFT0118', field, message, 'set its protocol (appProtocol), or name it http-...');
+  }
+  return present<ServicePortSpec>({
+    name: port.name,
+    port: port.number,
+    targetPort: port.targetPort,
+    protocol: known ?? 'tcp',
+    declared: known !== undefined,
+  });
+}

@@ -1,0 +1,117 @@
+import type { HttpRule, VirtualServiceObject } from '../../model/policy.ts';
+import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
+import { anything, type Infer, list, object, refused, someOf, text } from '../shape.ts';
+import { checkExportTo, exportTo, refuseRepeats } from './common.ts';
+import { lowerHttpRule } from './http-rule.ts';
+import { httpRule } from './http-shape.ts';
+
+const l4Route = list(object({ destination: anything, weight: anything }));
+const l4Match = { port: anything, sourceLabels: anything, sourceNamespace: anything, gateways: anything };
+
+const shape = object(
+  {
+    hosts: someOf(text('host')),
+    gateways: list(text()),
+    exportTo,
+    http: someOf(httpRule),
+    tls: refused(
+      'T1',
+      list(
+        object({
+          match: list(object({ ...l4Match, sniHosts: anything, destinationSubnets: anything })),
+          route: l4Route,
+        }),
+      ),
+    ),
+    tcp: refused(
+      'T1',
+      list(
+        object({
+          match: list(object({ ...l4Match, destinationSubnets: anything, sourceSubnet: anything })),
+          route: l4Route,
+        }),
+      ),
+    ),
+  },
+  { required: ['hosts', 'http'] },
+);
+
+/** VirtualService for the mesh: `hosts`, `exportTo` and the rules of `http[]`. */
+export const virtualService = supportedKind<typeof shape, VirtualServiceObject>({
+  kind: 'VirtualService',
+  apiVersions: networking,
+  spec: shape,
+  lower(spec, context) {
+    spec.hosts.forEach((host, index) => {
+      if (host !== '*') return;
+      context.report(
+        'WEFT0002',
+        `spec.hosts[${index}]`,
+        'expected the hosts by name, got "*"',
+        'a rule of the mesh names its hosts, or "*.name"',
+      );
+    });
+    refuseRepeats(
+      context,
+      spec.hosts.map((host, index) => [`spec.hosts[${index}]`, host.toLowerCase()]),
+      'host',
+    );
+    (spec.gateways ?? []).forEach((gateway, index) => {
+      if (gateway !== 'mesh') context.refuse(`spec.gateways[${index}]`, 'T1', gateway);
+    });
+    const http = spec.http.map((written, index) => lowerHttpRule(written, `spec.http[${index}]`, context));
+    checkOrder(spec, http, context);
+    return { hosts: spec.hosts, exportTo: checkExportTo(context, spec.exportTo, false), http };
+  },
+});
+
+/** P11: rules after a catch-all (WEFT0130), repeated matches (WEFT0131), and none at all (WEFT0139). */
+function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], context: LowerContext): void {
+  const catchAll = http.findIndex(matchesAll);
+  if (catchAll === -1) {
+    context.report(
+      'WEFT0139',
+      'spec.http',
+      'no rule matches every request; others get 404',
+      'add a last rule without match',
+    );
+  }
+  const seen = new Map<string, string>();
+  http.forEach((_rule, index) => {
+    const field = `spec.http[${index}]`;
+    if (catchAll !== -1 && index > catchAll) {
+      const first = `spec.http[${catchAll}]`;
+      const line = context.lineOf(first);
+      const related = [{ file: context.file, line, message: 'matches every request' }];
+      const message = `rule ${index} is never reached: rule ${catchAll} matches first`;
+      context.report('WEFT0130', field, message, `move it before ${first} at ${context.file}:${line}`, { related });
+      return;
+    }
+    (spec.http[index]?.match ?? []).forEach(({ name: _, ...match }, at) => {
+      const key = JSON.stringify(sorted(match));
+      const first = seen.get(key);
+      if (first === undefined) seen.set(key, `${field}.match[${at}]`);
+      else context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it');
+    });
+  });
+}
+
+function matchesAll(rule: HttpRule): boolean {
+  return rule.match.length === 0 || rule.match.some(isUnconditional);
+}
+
+function isUnconditional(match: HttpRule['match'][number]): boolean {
+  const { uri } = match;
+  const anyPath = uri === undefined || uri.kind === 'present' || (uri.kind === 'prefix' && uri.value === '/');
+  const maps = [match.headers, match.withoutHeaders, match.queryParams, match.sourceLabels];
+  const single = [match.method, match.authority, match.scheme, match.port, match.sourceNamespace];
+  return anyPath && single.every((value) => value === undefined) && maps.every((map) => Object.keys(map).length === 0);
+}
+
+/** The same value with its keys in order, so that equal values have equal text. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries: [string, unknown][] = Object.entries(value);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+}

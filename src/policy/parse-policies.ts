@@ -1,0 +1,104 @@
+import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
+import type { Policy, PolicySet } from '../model/policy.ts';
+import { refText } from '../model/provenance.ts';
+import { type ParsedFile, type PolicyFile, parseFile } from './parse-file.ts';
+import { reportInto } from './report.ts';
+import { type Silencer, silence } from './silencers.ts';
+
+export interface ParseOptions {
+  /** Short commit id, or `<id>+edits`: the provenance of all that is read. */
+  readonly commit: string;
+  readonly rootNamespace: string;
+  /** `namespace`: the first-level folder is the namespace; `free`: only metadata.namespace counts (section 1.4). */
+  readonly folders: 'namespace' | 'free';
+  /** The folder that `path`s begin with; absent `policies`. */
+  readonly root?: string;
+  /** `cache` of an earlier result: files with equal text are not read again, and their objects keep their identity. */
+  readonly previous?: ParseCache;
+}
+
+/** What is remembered of the files of one parse. */
+export interface ParseCache {
+  readonly settings: string;
+  readonly files: ReadonlyMap<string, ParsedFile>;
+}
+
+export interface ParsedPolicies {
+  /** Undefined if there is any error: one error holds back the whole commit (section 1.4). */
+  readonly policies: PolicySet | undefined;
+  /** The objects without errors of their own. */
+  readonly objects: readonly Policy[];
+  /** By file and position, silenced ones left out. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** For `silence(checkReferences(...), silencers, 'references')`. */
+  readonly silencers: readonly Silencer[];
+  readonly cache: ParseCache;
+}
+
+/**
+ * Reads the files of a policy tree into checked objects; all findings at once. The result does not depend on the order of files,
+ * documents or keys (P51). An object that did not change since `previous` keeps the commit at which it was first read.
+ */
+export function parsePolicies(files: readonly PolicyFile[], options: ParseOptions): ParsedPolicies {
+  const { commit, rootNamespace, folders, root = 'policies', previous } = options;
+  const settings = JSON.stringify([rootNamespace, folders, root]);
+  const known = previous?.settings === settings ? previous.files : new Map<string, ParsedFile>();
+  const parsed = new Map<string, ParsedFile>();
+  for (const file of [...files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    const before = known.get(file.path);
+    const result =
+      before?.text === file.text ? restamp(before, commit) : parseFile(file, { root, folders, rootNamespace, commit });
+    parsed.set(file.path, result);
+  }
+  const results = [...parsed.values()];
+  const found = results.flatMap(({ diagnostics }) => diagnostics);
+  const objects = results.flatMap((result) => result.objects).sort(byName);
+  refuseTwins(objects, found);
+  const silencers = results.flatMap((result) => result.silencers);
+  const diagnostics = [...silence(found, silencers, 'text')].sort(byPosition);
+  const failed = diagnostics.some(({ severity }) => severity === 'error');
+  return {
+    policies: failed ? undefined : { commit, objects },
+    objects,
+    diagnostics,
+    silencers,
+    cache: { settings, files: parsed },
+  };
+}
+
+/** Text that was read with uncommitted edits around it gets the new commit; committed text keeps the one it came with. */
+function restamp(file: ParsedFile, commit: string): ParsedFile {
+  if (file.objects.every((object) => object.commit === commit || !object.commit.endsWith('+edits'))) return file;
+  return { ...file, objects: file.objects.map((object) => ({ ...object, commit })) };
+}
+
+/** Kind, namespace, name; twins by place (P51). */
+function byName(a: Policy, b: Policy): number {
+  return (
+    compare(a.kind, b.kind) ||
+    compare(a.namespace, b.namespace) ||
+    compare(a.name, b.name) ||
+    compare(a.at.file, b.at.file) ||
+    a.at.line - b.at.line
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** WEFT0011, for objects sorted by name. */
+function refuseTwins(objects: readonly Policy[], found: Diagnostic[]): void {
+  objects.forEach((object, index) => {
+    const first = objects[index - 1];
+    const text = refText(object);
+    if (!first || refText(first) !== text) return;
+    const place = `${first.at.file}:${first.at.line}`;
+    const related = [{ file: first.at.file, line: first.at.line, message: 'first here' }];
+    const at = object.positions.get('metadata.name') ?? object.at;
+    reportInto(found, { object })('WEFT0011', at, `${text} is defined twice`, `other: ${place}`, {
+      related,
+      object: { kind: object.kind, namespace: object.namespace, name: object.name },
+    });
+  });
+}

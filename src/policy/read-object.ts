@@ -1,0 +1,206 @@
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { Policy } from '../model/policy.ts';
+import type { ObjectRef, SourceRange } from '../model/provenance.ts';
+import { type CheckContext, readShape, reportRefused } from './check-shape.ts';
+import type { KindDefinition, LowerContext } from './kind-definition.ts';
+import { kindTable } from './kinds/kind-table.ts';
+import { nearestName } from './nearest-name.ts';
+import { allowUnsupported, type Metadata, readMetadata } from './read-metadata.ts';
+import { reportInto } from './report.ts';
+import { anything, object, type Shape } from './shape.ts';
+import {
+  describeNode,
+  entryOf,
+  type LineIndex,
+  type MapNode,
+  rangeAt,
+  type SourceNode,
+  textOf,
+} from './source-node.ts';
+
+export interface ObjectOptions {
+  /** The namespace that the object's place in the tree gives it. */
+  readonly folder: string | undefined;
+  readonly rootNamespace: string;
+  readonly commit: string;
+}
+
+const byKind = new Map(
+  kindTable.flatMap((kind) => kind.apiVersions.map((version) => [`${version}/${kind.kind}`, kind] as const)),
+);
+
+/** One document as an object, if it has no errors. Its findings are appended to `found`. */
+export function readObject(
+  root: SourceNode,
+  lines: LineIndex,
+  options: ObjectOptions,
+  found: Diagnostic[],
+): Policy | undefined {
+  const at = rangeAt(lines, root.start, root.end);
+  const report = reportInto(found);
+  if (root.is !== 'map') {
+    report(
+      'WEFT0002',
+      at,
+      `expected an object with apiVersion, kind and metadata, got ${describeNode(root)}`,
+      'write an object',
+    );
+    return undefined;
+  }
+  const definition = findKind(root, lines, found);
+  if (!definition) return undefined;
+  const before = found.length;
+  const name = textOf(entryOf(root, 'metadata')?.value, 'name');
+  const namespace = options.folder ?? textOf(entryOf(root, 'metadata')?.value, 'namespace') ?? 'default';
+  const ref: ObjectRef | undefined = name === undefined ? undefined : { kind: definition.kind, namespace, name };
+  const annotation = textOf(entryOf(entryOf(root, 'metadata')?.value, 'annotations')?.value, allowUnsupported);
+  const allowed = new Set(annotation?.split(/[\s,]+/).filter((path) => path !== '') ?? []);
+  const context: CheckContext = {
+    lines,
+    report: reportInto(found, ref ? { object: ref } : {}),
+    whole: definition.spec,
+    ...(definition.security ? {} : { allowed }),
+    positions: new Map(),
+  };
+  const metadata = readMetadata(root, options.folder, context);
+  const value = readBody(root, definition, context);
+  if (metadata && definition.rootOnly && metadata.namespace !== options.rootNamespace) {
+    const message = `${definition.kind} must live in the root namespace ${options.rootNamespace}`;
+    context.report('WEFT0012', context.positions.get('metadata.name') ?? at, message, 'move it', {
+      field: 'metadata.namespace',
+    });
+  }
+  const clean = () => !found.slice(before).some(({ severity }) => severity === 'error');
+  if (!metadata || !definition.lower || !clean()) return undefined;
+  const { positions } = context;
+  const spec = definition.lower(value, lowerContext(metadata, options, context, at));
+  for (const path of allowed) {
+    const field = 'metadata.annotations["weft.dev/allow-unsupported"]';
+    const message = `${JSON.stringify(path)} allows nothing: no refused field has this path`;
+    context.report('WEFT0009', positions.get(field) ?? at, message, 'remove it', { field });
+  }
+  if (!clean()) return undefined;
+  const { kind } = definition;
+  // The kind decides the type of its spec: KindDefinition.lower was made for exactly this kind.
+  return { kind, ...metadata, spec, at, commit: options.commit, positions } as Policy;
+}
+
+/** Finds the kind by apiVersion and kind (WEFT0003), and says so if it is refused as a whole (WEFT0004). */
+function findKind(root: MapNode, lines: LineIndex, found: Diagnostic[]): KindDefinition | undefined {
+  const report = reportInto(found);
+  const start = rangeAt(lines, root.start, root.end);
+  const words = ['apiVersion', 'kind'].map((key) => {
+    const entry = entryOf(root, key);
+    const word = textOf(root, key);
+    if (word !== undefined && word !== '') return word;
+    const got = entry ? `a text, got ${describeNode(entry.value)}` : `${JSON.stringify(key)}, which is required`;
+    const near = entry
+      ? undefined
+      : nearestName(
+          key,
+          root.entries.map(({ key: other }) => other),
+        );
+    const at = entry ? rangeAt(lines, entry.value.start, entry.value.end) : start;
+    report(
+      'WEFT0002',
+      at,
+      `expected ${got}`,
+      near ? `did you mean ${JSON.stringify(key)} instead of ${JSON.stringify(near)}?` : `add ${key}`,
+      { field: key },
+    );
+    return undefined;
+  });
+  const [apiVersion, kind] = words;
+  if (apiVersion === undefined || kind === undefined) return undefined;
+  const definition = byKind.get(`${apiVersion}/${kind}`);
+  const entry = entryOf(root, 'kind');
+  const at = entry ? rangeAt(lines, entry.value.start, entry.value.end) : start;
+  if (!definition) {
+    report('WEFT0003', at, `unknown kind ${JSON.stringify(`${apiVersion}/${kind}`)}`, nearestKind(apiVersion, kind), {
+      field: 'kind',
+    });
+    return undefined;
+  }
+  if (definition.tier) reportRefused({ report }, 'kind', at, definition.tier, kind);
+  return definition;
+}
+
+function nearestKind(apiVersion: string, kind: string): string {
+  const sameKind = kindTable.find((candidate) => candidate.kind === kind);
+  const near =
+    sameKind ??
+    kindTable.find(
+      (candidate) =>
+        candidate.kind ===
+        nearestName(
+          kind,
+          kindTable.map((one) => one.kind),
+        ),
+    );
+  if (!near)
+    return `known: ${kindTable
+      .filter(({ tier }) => !tier)
+      .map((one) => one.kind)
+      .join(', ')}`;
+  const version = near.apiVersions.includes(apiVersion) ? apiVersion : near.apiVersions[0];
+  return `did you mean "${version}/${near.kind}"?`;
+}
+
+/** Checks what stands beside apiVersion, kind and metadata, and reads the spec. An absent spec is an empty one. */
+function readBody(root: MapNode, definition: KindDefinition, context: CheckContext): unknown {
+  const { lines, report, positions } = context;
+  const empty: MapNode = { is: 'map', entries: [], start: root.start, end: root.end };
+  const head: Record<string, Shape> = { apiVersion: anything, kind: anything, metadata: anything };
+  const rest = root.entries.filter((entry) => {
+    if (entry.key !== 'status') return true;
+    report('WEFT0008', rangeAt(lines, entry.start, entry.end), 'skipped server-written field status', 'delete it', {
+      field: 'status',
+    });
+    return false;
+  });
+  const document: MapNode = { ...root, entries: rest };
+  if (definition.body === 'document') {
+    const fields = definition.spec.is === 'object' ? definition.spec.fields : {};
+    readShape(object({ ...fields, ...head }), document, '', context);
+    return {};
+  }
+  readShape(object({ ...head, spec: anything }), document, '', { ...context, whole: anything });
+  const spec = entryOf(root, 'spec');
+  positions.set('spec', spec ? rangeAt(lines, spec.start, spec.end) : rangeAt(lines, root.start, root.end));
+  return readShape(definition.spec, spec?.value ?? empty, 'spec', context);
+}
+
+function lowerContext(
+  metadata: Metadata,
+  options: ObjectOptions,
+  context: CheckContext,
+  start: SourceRange,
+): LowerContext {
+  const { positions } = context;
+  const placeOf = (field: string): SourceRange => {
+    for (
+      let path = field;
+      path !== '';
+      path = path.slice(0, Math.max(0, path.lastIndexOf('.'), path.lastIndexOf('[')))
+    ) {
+      const at = positions.get(path);
+      if (at) return at;
+    }
+    return start;
+  };
+  return {
+    name: metadata.name,
+    namespace: metadata.namespace,
+    rootNamespace: options.rootNamespace,
+    labels: metadata.labels,
+    file: context.lines.file,
+    report: (code, field, message, hint, details) =>
+      context.report(code, placeOf(field), message, hint, { ...details, field }),
+    refuse: (field, tier, what) => reportRefused(context, field, placeOf(field), tier, what),
+    place(field, written) {
+      const at = positions.get(written);
+      if (at && !positions.has(field)) positions.set(field, at);
+    },
+    lineOf: (field) => placeOf(field).line,
+  };
+}
