@@ -108,7 +108,7 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
   return app;
 }
 
-/** Starts the admin API on a loopback address; port 0 picks a free one. Throws Failure: WEFT0907 address, WEFT0908 port in use. */
+/** Starts the admin API on a loopback address; port 0 picks a free one. Throws Failure: WEFT0907 address, WEFT0910 port in use. */
 export async function startAdminServer(
   source: AdminSource,
   options: AdminOptions & { readonly address: string; readonly port: number },
@@ -129,7 +129,7 @@ export async function startAdminServer(
     await app.close();
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new Failure(
-      'WEFT0908',
+      'WEFT0910',
       `port ${port} of ${address} is in use`,
       'stop what uses it, or set admin.port',
       'admin.port',
