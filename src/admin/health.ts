@@ -36,13 +36,14 @@ export function healthOf(source: AdminSource): HealthReport {
 
 /** Callees whose share of good answers, over all callers, is below the goal. */
 function failingServices(source: AdminSource): readonly string[] {
-  const byCallee = new Map<string, { calls: number; good: number }>();
-  for (const row of source.edges(windowMilliseconds)) {
-    const sum = byCallee.get(row.to) ?? { calls: 0, good: 0 };
-    byCallee.set(row.to, { calls: sum.calls + row.rps, good: sum.good + row.rps * row.success });
+  const byCallee = new Map<string, { callee: string; calls: number; good: number }>();
+  for (const { to, toNamespace, requests, success } of source.edges(windowMilliseconds)) {
+    const key = `${toNamespace}/${to}`;
+    const sum = byCallee.get(key) ?? { callee: to, calls: 0, good: 0 };
+    byCallee.set(key, { callee: to, calls: sum.calls + requests, good: sum.good + requests * success });
   }
-  return [...byCallee]
-    .map(([callee, { calls, good }]) => ({ callee, share: calls === 0 ? 1 : good / calls }))
+  return [...byCallee.values()]
+    .map(({ callee, calls, good }) => ({ callee, share: calls === 0 ? 1 : good / calls }))
     .filter(({ share }) => share < goal)
     .sort((a, b) => a.share - b.share)
     .map(({ callee, share }) => `${callee} ${(share * 100).toFixed(1)}% (goal ${goal * 100}%)`);

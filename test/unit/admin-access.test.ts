@@ -91,7 +91,8 @@ describe('who may ask what (T5)', () => {
           : undefined;
       const cells: string[] = [];
       for (const { loopbackReads, bearer } of askers) {
-        const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
+        const headers: Readonly<Record<string, string>> =
+          bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
         const { statusCode } = await ask(loopbackReads ? open : closed, method, url, headers, body);
         cells.push((statusCode < 300 ? 'ok' : String(statusCode)).padEnd(3));
       }
