@@ -1,0 +1,71 @@
+/**
+ * What each sidecar counts about calls, on both sides, and under which names it arrives (section 6 of experience.md, E32, E33). These
+ * are names only: which Envoy words fill a tag belongs to translate. Series are bounded by services, versions, codes and flags; no
+ * tag carries a path, an address or an instance.
+ */
+export const telemetryPrefix = 'weft';
+
+/**
+ * - `reporter`: `source` on outbound listeners, `destination` on inbound ones.
+ * - `destination_service`: the ServiceKey that was called, from the cluster's own metadata; empty where no route chose one.
+ *   On the destination's side it may be left empty: the sidecar's own service is meant.
+ * - `destination_version`: the label `version` of the endpoint that was chosen; empty if it has none or none was chosen.
+ * - `peer_principal`: the SPIFFE ID in the other side's certificate; empty on plaintext, or if nobody was reached.
+ * - `response_code`, `response_flags`: as in Envoy's access log; `-` is no flag.
+ * - `grpc_status`: the number; empty for other protocols.
+ */
+export type TelemetryTag =
+  | 'reporter'
+  | 'destination_service'
+  | 'destination_version'
+  | 'peer_principal'
+  | 'response_code'
+  | 'response_flags'
+  | 'grpc_status';
+
+export interface TelemetryStat {
+  /** Arrives as `weft.<name>`. */
+  readonly name: string;
+  readonly kind: 'counter' | 'histogram';
+  /** Counted at the end of each request, or at the end of each connection. */
+  readonly of: 'http' | 'tcp';
+  /** What is added each time: one, bytes of the downstream connection, or the time from first byte in to last byte out. */
+  readonly value: 'one' | 'received-bytes' | 'sent-bytes' | 'duration-microseconds';
+  readonly tags: readonly TelemetryTag[];
+}
+
+const edgeTags = ['reporter', 'destination_service', 'peer_principal'] as const;
+
+/** Every statistic, the same on both sides but for `reporter`. */
+export const telemetryStats = [
+  {
+    name: 'requests_total',
+    kind: 'counter',
+    of: 'http',
+    value: 'one',
+    tags: [...edgeTags, 'destination_version', 'response_code', 'response_flags', 'grpc_status'],
+  },
+  { name: 'request_duration', kind: 'histogram', of: 'http', value: 'duration-microseconds', tags: [...edgeTags] },
+  {
+    name: 'tcp_connections_total',
+    kind: 'counter',
+    of: 'tcp',
+    value: 'one',
+    tags: [...edgeTags, 'destination_version', 'response_flags'],
+  },
+  { name: 'tcp_received_bytes_total', kind: 'counter', of: 'tcp', value: 'received-bytes', tags: [...edgeTags] },
+  { name: 'tcp_sent_bytes_total', kind: 'counter', of: 'tcp', value: 'sent-bytes', tags: [...edgeTags] },
+] as const satisfies readonly TelemetryStat[];
+
+export type TelemetryStatName = (typeof telemetryStats)[number]['name'];
+
+/**
+ * How the metrics service must be set for `telemetry/` to read it: deltas, tags as labels, summaries only. Both forms of a histogram
+ * hold one flush interval; the summary is a third of the size and its quantiles are finer than the default buckets.
+ */
+export const telemetryTransport = {
+  reportCountersAsDeltas: true,
+  emitTagsAsLabels: true,
+  histogramEmitMode: 'SUMMARY',
+  flushIntervalSeconds: 5,
+} as const;

@@ -1,0 +1,46 @@
+/** Callers without a mesh identity. */
+export const outside = '(outside)';
+/** A destination that no route chose, as for a request to an unknown host. */
+export const nowhere = '(unknown)';
+
+/** One line of `weft edges` and of the demo's table: who called whom, over a window of time. */
+export interface EdgeRow {
+  /** The service of the caller, `frontend`, or `(outside)`. */
+  readonly from: string;
+  readonly fromNamespace?: string;
+  /** The service that was called, `reviews`; the host for a ServiceEntry; or `(unknown)`. */
+  readonly to: string;
+  readonly toNamespace?: string;
+  /** `http` includes gRPC; with `tcp` connections are counted instead of requests, when they end. */
+  readonly protocol: 'http' | 'tcp';
+  readonly requests: number;
+  readonly rps: number;
+  /** 0 to 1: responses below 500, gRPC statuses that are no server's fault, connections without a flag of failure. */
+  readonly success: number;
+  /** Milliseconds; absent for TCP. */
+  readonly p50?: number;
+  readonly p95?: number;
+  readonly p99?: number;
+  /** True: every call that got through was under mesh TLS; absent: none got through, or the caller is outside. */
+  readonly mtls?: boolean;
+  /** Calls that reached an endpoint, by its `version`; empty if no endpoint has one. Sorted by version. */
+  readonly split: readonly VersionShare[];
+  /** Response flags other than `-`, the most frequent first, at most 5. */
+  readonly flags: readonly Tally[];
+  /** Response codes, the most frequent first, at most 5. */
+  readonly codes: readonly Tally[];
+  /** Whose sidecar counted. */
+  readonly reporter: 'source' | 'destination';
+}
+
+export interface VersionShare {
+  readonly version: string;
+  readonly requests: number;
+  /** 0 to 1. */
+  readonly share: number;
+}
+
+export interface Tally {
+  readonly name: string;
+  readonly count: number;
+}

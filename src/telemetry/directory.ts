@@ -1,0 +1,37 @@
+import type { Readable } from '../model/readable.ts';
+import type { Workload } from '../model/workload.ts';
+import type { Directory } from './series.ts';
+
+/**
+ * Which service an identity stands for, from the registry's workloads. Where workloads of several services share an identity, the
+ * workload with the first id speaks for it.
+ */
+export function createDirectory(workloads: Readable<ReadonlyMap<string, Workload>>): Directory {
+  let from: ReadonlyMap<string, Workload> | undefined;
+  let services: ReadonlyMap<string, { readonly service: string; readonly namespace: string }> = new Map();
+  return {
+    serviceOf(principal) {
+      const now = workloads.get();
+      if (now !== from) {
+        services = byIdentity(now);
+        from = now;
+      }
+      return services.get(principal);
+    },
+  };
+}
+
+function byIdentity(workloads: ReadonlyMap<string, Workload>) {
+  const first = new Map<string, Workload>();
+  for (const workload of workloads.values()) {
+    if (workload.identity === undefined) continue;
+    const other = first.get(workload.identity);
+    if (other === undefined || workload.id < other.id) first.set(workload.identity, workload);
+  }
+  return new Map(
+    [...first].map(([identity, { service, labels, serviceAccount, namespace }]) => [
+      identity,
+      { service: service ?? labels.app ?? serviceAccount ?? '', namespace },
+    ]),
+  );
+}

@@ -1,0 +1,112 @@
+import type { EdgeRow, Tally, VersionShare } from '../model/traffic.ts';
+import { nowhere, outside } from '../model/traffic.ts';
+import type { Distribution } from './distribution.ts';
+import { addDistribution, emptyDistribution, quantile } from './distribution.ts';
+import type { Series } from './series.ts';
+import { succeeded } from './series.ts';
+import type { Gained, Recent } from './traffic-store.ts';
+
+/**
+ * Who calls whom, from what both sides counted: one row for each pair of services and kind of protocol, callers outside first, then by
+ * names. The caller's side is believed, as it alone sees the calls that failed on the way and the time they took; the callee's side
+ * tells of callers that have no sidecar, or whose sidecar does not report.
+ */
+export function edgesOf(recent: Recent): readonly EdgeRow[] {
+  const reporting = new Set(
+    recent.gained.filter(({ series }) => series.reporter === 'source').map(({ series }) => partyKey(series.source)),
+  );
+  const groups = new Map<string, Gained[]>();
+  for (const item of recent.gained) {
+    const { series } = item;
+    if (series.reporter === 'destination' && reporting.has(partyKey(series.source))) continue;
+    const kind = series.protocol === 'tcp' ? 'tcp' : 'http';
+    const key = [partyKey(series.source), partyKey(series.destination), kind].join('\n');
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return [...groups.values()]
+    .map((group) => rowOf(group, recent.span))
+    .filter((row) => row.requests > 0)
+    .sort(byEnds);
+}
+
+function rowOf(group: readonly Gained[], span: number): EdgeRow {
+  const { source, destination, protocol, reporter } = group[0]?.series ?? never();
+  const requests = sum(group, () => true);
+  const durations = emptyDistribution();
+  for (const { gain } of group) if (gain.durations) addDistribution(durations, gain.durations);
+  const mtls = source.service === outside ? undefined : mutual(group);
+  return {
+    from: source.service,
+    ...(source.namespace === '' ? {} : { fromNamespace: source.namespace }),
+    to: destination.service,
+    ...(destination.namespace === '' ? {} : { toNamespace: destination.namespace }),
+    protocol: protocol === 'tcp' ? 'tcp' : 'http',
+    requests,
+    rps: (requests * 1000) / span,
+    success: requests === 0 ? 1 : sum(group, succeeded) / requests,
+    ...percentiles(durations),
+    ...(mtls === undefined ? {} : { mtls }),
+    split: splitOf(group),
+    flags: tallies(group, (series) => series.flags, '-'),
+    codes: tallies(group, (series) => series.code, ''),
+    reporter,
+  };
+}
+
+function never(): never {
+  throw new RangeError('an edge without series');
+}
+
+function sum(group: readonly Gained[], counts: (series: Series) => boolean): number {
+  return group.reduce((all, { series, gain }) => (counts(series) ? all + gain.requests : all), 0);
+}
+
+function percentiles(durations: Distribution): Pick<EdgeRow, 'p50' | 'p95' | 'p99'> {
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((q) => quantile(durations, q));
+  return p50 === undefined || p95 === undefined || p99 === undefined ? {} : { p50, p95, p99 };
+}
+
+/** True if all calls that got through were encrypted, false if any was not, undefined if none got through. */
+function mutual(group: readonly Gained[]): boolean | undefined {
+  const reached = group.filter(({ series, gain }) => series.mtls !== undefined && gain.requests > 0);
+  return reached.length === 0 ? undefined : reached.every(({ series }) => series.mtls === true);
+}
+
+function splitOf(group: readonly Gained[]): readonly VersionShare[] {
+  const counts = countBy(group, (series) => series.destination.version, '');
+  const all = [...counts.values()].reduce((a, b) => a + b, 0);
+  return [...counts]
+    .map(([version, requests]) => ({ version, requests, share: requests / all }))
+    .sort((a, b) => (a.version < b.version ? -1 : 1));
+}
+
+const talliesShown = 5;
+
+function tallies(group: readonly Gained[], name: (series: Series) => string, skip: string): readonly Tally[] {
+  return [...countBy(group, name, skip)]
+    .map(([text, count]) => ({ name: text, count }))
+    .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1))
+    .slice(0, talliesShown);
+}
+
+function countBy(group: readonly Gained[], name: (series: Series) => string, skip: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { series, gain } of group) {
+    const text = name(series);
+    if (text !== skip && gain.requests > 0) counts.set(text, (counts.get(text) ?? 0) + gain.requests);
+  }
+  return counts;
+}
+
+function partyKey(party: Series['source']): string {
+  return `${party.namespace}/${party.service}`;
+}
+
+function byEnds(a: EdgeRow, b: EdgeRow): number {
+  const rank = (row: EdgeRow) =>
+    `${row.from === outside ? 0 : 1}\n${row.fromNamespace ?? ''}\n${row.from}\n${row.to === nowhere ? 1 : 0}\n${row.to}\n${row.protocol}`;
+  const [left, right] = [rank(a), rank(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,129 @@
+import { parseSpiffeId } from '../model/identity.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { nowhere, outside } from '../model/traffic.ts';
+import type { Tags } from './metrics-service.ts';
+
+/** One end of a call, in the words of services. Empty texts are not known. */
+export interface Party {
+  readonly service: string;
+  readonly namespace: string;
+  readonly principal: string;
+  readonly app: string;
+  readonly version: string;
+}
+
+/** What calls with the same ends and the same outcome have in common. */
+export interface Series {
+  readonly reporter: 'source' | 'destination';
+  readonly source: Party;
+  readonly destination: Party;
+  /** Full host of the destination; empty if not known. */
+  readonly host: string;
+  readonly protocol: 'http' | 'grpc' | 'tcp';
+  readonly code: string;
+  readonly flags: string;
+  readonly grpcStatus: string;
+  /** Absent: nobody was reached. */
+  readonly mtls?: boolean;
+}
+
+/** Maps identities to services: the registry's knowledge, as an argument. */
+export interface Directory {
+  /** The service whose workloads have this identity; undefined if none has. */
+  serviceOf(principal: string): { readonly service: string; readonly namespace: string } | undefined;
+}
+
+/** The series of a sample: the reporting sidecar is one end and known from its credential, tags tell the other. */
+export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory: Directory): Series {
+  const reporter = tags.reporter === 'source' ? 'source' : 'destination';
+  const self: Party = {
+    service: proxy.service,
+    namespace: proxy.namespace,
+    principal: proxy.identity,
+    app: proxy.labels.app ?? '',
+    version: proxy.labels.version ?? '',
+  };
+  const peer = tags.peer_principal ?? '';
+  const flags = tags.response_flags === undefined || tags.response_flags === '' ? '-' : tags.response_flags;
+  const grpcStatus = tags.grpc_status ?? '';
+  const outcome = {
+    protocol: of === 'tcp' ? 'tcp' : grpcStatus === '' ? 'http' : 'grpc',
+    code: tags.response_code ?? '',
+    flags,
+    grpcStatus,
+  } as const;
+  if (reporter === 'destination') {
+    return {
+      reporter,
+      source: callerOf(peer, directory),
+      destination: self,
+      host: '',
+      ...outcome,
+      mtls: peer !== '',
+    };
+  }
+  const { namespace, host, service } = calledService(tags.destination_service ?? '');
+  const version = tags.destination_version ?? '';
+  // A call without a peer's certificate went in plaintext, unless it never got there: then flags say why, if they are counted.
+  const arrived = tags.response_flags === '-' && host !== '';
+  const mtls = peer !== '' ? true : arrived ? false : undefined;
+  return {
+    reporter,
+    source: self,
+    destination: { service, namespace, principal: peer, app: host === '' ? '' : service, version },
+    host,
+    ...outcome,
+    ...(mtls === undefined ? {} : { mtls }),
+  };
+}
+
+function callerOf(principal: string, directory: Directory): Party {
+  const identity = parseSpiffeId(principal);
+  if (identity === undefined) return { service: outside, namespace: '', principal, app: '', version: '' };
+  const known = directory.serviceOf(principal);
+  const service = known?.service ?? identity.serviceAccount;
+  return { service, namespace: known?.namespace ?? identity.namespace, principal, app: service, version: '' };
+}
+
+/** The parts of a ServiceKey `shop/reviews.shop.svc.cluster.local`; the name is short for the mesh's own services. */
+function calledService(key: string): { readonly namespace: string; readonly host: string; readonly service: string } {
+  const slash = key.indexOf('/');
+  if (slash < 0) return { namespace: '', host: '', service: nowhere };
+  const namespace = key.slice(0, slash);
+  const host = key.slice(slash + 1);
+  const own = host.indexOf(`.${namespace}.svc.`);
+  return { namespace, host, service: own > 0 ? host.slice(0, own) : host };
+}
+
+/** Equal series have equal keys. */
+export function seriesKey(series: Series): string {
+  const { source, destination } = series;
+  const { reporter, host, protocol, code, flags, grpcStatus, mtls } = series;
+  return [
+    ...[source, destination].flatMap((party) => [
+      party.service,
+      party.namespace,
+      party.principal,
+      party.app,
+      party.version,
+    ]),
+    ...[reporter, host, protocol, code, flags, grpcStatus, String(mtls)],
+  ].join('\n');
+}
+
+/** Whether a call succeeded, as the caller's owner would say: not the server's fault, and an answer came. */
+export function succeeded(series: Series): boolean {
+  if (series.protocol === 'tcp') return series.flags === '-' || callerLeft(series.flags);
+  if (series.protocol === 'grpc' && series.grpcStatus !== '0' && serverFaults.has(series.grpcStatus)) return false;
+  const code = Number(series.code);
+  // No code at all: the caller hung up (DC), or nobody answered.
+  if (!(code > 0)) return callerLeft(series.flags);
+  return code < 500;
+}
+
+/** UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const serverFaults: ReadonlySet<string> = new Set(['2', '4', '8', '12', '13', '14', '15']);
+
+function callerLeft(flags: string): boolean {
+  return flags.split(',').includes('DC');
+}

@@ -1,0 +1,197 @@
+import { expect, test } from 'vitest';
+import { createCell } from '../../src/model/readable.ts';
+import { createDirectory } from '../../src/telemetry/directory.ts';
+import { edgesOf } from '../../src/telemetry/edges.ts';
+import { meshMetrics } from '../../src/telemetry/mesh-metrics.ts';
+import type { Sample, Tags } from '../../src/telemetry/metrics-service.ts';
+import { createTrafficStore } from '../../src/telemetry/traffic-store.ts';
+import { byId, workload } from '../support/registry-values.ts';
+import { inbound, noDirectory, outbound, principal, proxy } from '../support/telemetry-values.ts';
+
+const start = 1_700_000_000_000;
+const frontend = proxy('frontend-1', 'frontend');
+const reviews = proxy('reviews-1', 'reviews', { version: 'v1' });
+
+const requests = (tags: Tags, value: number): Sample => ({ kind: 'count', stat: 'requests_total', tags, value });
+const duration = ({ reporter, destination_service, peer_principal }: Tags, count: number, value: number): Sample => ({
+  kind: 'duration',
+  stat: 'request_duration',
+  tags: Object.fromEntries(
+    Object.entries({ reporter, destination_service, peer_principal }).filter(([, text]) => text !== undefined),
+  ),
+  count,
+  sum: count * value,
+  points: [
+    { quantile: 0, value },
+    { quantile: 1, value },
+  ],
+});
+
+test("the caller's side counts for callers in the mesh, the callee's for callers outside", () => {
+  const store = createTrafficStore(noDirectory);
+  store.record(
+    frontend,
+    [
+      requests(outbound('reviews', { destination_version: 'v1' }), 90),
+      requests(outbound('reviews', { destination_version: 'v2' }), 10),
+      requests(outbound('reviews', { response_code: '503', response_flags: 'FI', peer_principal: '' }), 25),
+      duration(outbound('reviews'), 125, 8),
+      requests(inbound(''), 50),
+    ],
+    start,
+  );
+  store.record(reviews, [requests(inbound('frontend'), 100)], start);
+  expect(edgesOf(store.recent(5_000, start))).toEqual([
+    {
+      from: '(outside)',
+      to: 'frontend',
+      toNamespace: 'shop',
+      protocol: 'http',
+      requests: 50,
+      rps: 10,
+      success: 1,
+      split: [],
+      flags: [],
+      codes: [{ name: '200', count: 50 }],
+      reporter: 'destination',
+    },
+    {
+      from: 'frontend',
+      fromNamespace: 'shop',
+      to: 'reviews',
+      toNamespace: 'shop',
+      protocol: 'http',
+      requests: 125,
+      rps: 25,
+      success: 0.8,
+      p50: expect.closeTo(8, -1),
+      p95: expect.closeTo(8, -1),
+      p99: expect.closeTo(8, -1),
+      mtls: true,
+      split: [
+        { version: 'v1', requests: 90, share: 0.9 },
+        { version: 'v2', requests: 10, share: 0.1 },
+      ],
+      flags: [{ name: 'FI', count: 25 }],
+      codes: [
+        { name: '200', count: 100 },
+        { name: '503', count: 25 },
+      ],
+      reporter: 'source',
+    },
+  ]);
+});
+
+test("without the caller's report the callee's is shown, under the service that the registry knows for the identity", () => {
+  const workloads = createCell(byId(workload('f-1', 'frontend', 1, { identity: principal('account-7') })));
+  const store = createTrafficStore(createDirectory(workloads));
+  store.record(reviews, [requests(inbound('account-7'), 10)], start);
+  expect(edgesOf(store.recent(5_000, start))).toMatchObject([
+    { from: 'frontend', to: 'reviews', mtls: true, reporter: 'destination', split: [{ version: 'v1', share: 1 }] },
+  ]);
+});
+
+test('mTLS: false once a call got through in plaintext, unknown while none got through', () => {
+  const edge = (...samples: readonly Sample[]) => {
+    const store = createTrafficStore(noDirectory);
+    store.record(frontend, samples, start);
+    return edgesOf(store.recent(5_000, start))[0];
+  };
+  const dead = requests(outbound('pay', { response_code: '503', response_flags: 'UF', peer_principal: '' }), 3);
+  const plain = requests(outbound('pay', { peer_principal: '' }), 1);
+  expect(edge(dead)).not.toHaveProperty('mtls');
+  expect(edge(dead)).toMatchObject({ to: 'pay', success: 0, flags: [{ name: 'UF', count: 3 }] });
+  expect(edge(dead, requests(outbound('pay'), 1))?.mtls).toBe(true);
+  expect(edge(dead, requests(outbound('pay'), 1), plain)?.mtls).toBe(false);
+});
+
+test.each<[string, Tags, number]>([
+  ['an error of the caller is no failure', { response_code: '404' }, 1],
+  ['a server error is', { response_code: '500' }, 0],
+  ['a hang-up of the caller is not', { response_code: '0', response_flags: 'DC' }, 1],
+  ['no answer at all is', { response_code: '0', response_flags: 'UC' }, 0],
+  ['gRPC UNAVAILABLE is, behind a 200', { grpc_status: '14' }, 0],
+  ['gRPC NOT_FOUND is not', { grpc_status: '5' }, 1],
+])('success: %s', (_, over, success) => {
+  const store = createTrafficStore(noDirectory);
+  store.record(frontend, [requests(outbound('pay', over), 4)], start);
+  expect(edgesOf(store.recent(5_000, start))).toMatchObject([{ requests: 4, success, protocol: 'http' }]);
+});
+
+test('TCP connections are an edge of their own; a request without a route goes nowhere', () => {
+  const store = createTrafficStore(noDirectory);
+  const tags = outbound('db');
+  store.record(
+    frontend,
+    [
+      { kind: 'count', stat: 'tcp_connections_total', tags, value: 2 },
+      { kind: 'count', stat: 'tcp_received_bytes_total', tags, value: 300 },
+      requests({ reporter: 'source', destination_service: '', response_code: '404', response_flags: 'NR' }, 1),
+      requests(outbound('db', { destination_service: 'shop/db.example' }), 1),
+    ],
+    start,
+  );
+  expect(edgesOf(store.recent(5_000, start)).map((row) => `${row.to} ${row.protocol} ${row.requests}`)).toEqual([
+    'db tcp 2',
+    'db.example http 1',
+    '(unknown) http 1',
+  ]);
+});
+
+test('windows: seconds for two minutes, minutes for an hour; what was idle for an hour is forgotten', () => {
+  const store = createTrafficStore(noDirectory);
+  const count = (window: number, now: number) => edgesOf(store.recent(window, now))[0]?.requests;
+  store.record(frontend, [requests(outbound('a'), 1)], start);
+  store.record(frontend, [requests(outbound('a'), 10)], start + 30_000);
+  expect(count(10_000, start + 30_000)).toBe(10);
+  expect(count(60_000, start + 30_000)).toBe(11);
+  expect(edgesOf(store.recent(60_000, start + 30_000))[0]?.rps).toBeCloseTo(11 / 35);
+  expect(count(60_000, start + 120_000)).toBeUndefined();
+  expect(count(1_800_000, start + 600_000)).toBe(11);
+  expect(count(3_600_000, start + 3_700_000)).toBeUndefined();
+  expect(store.totals()).toHaveLength(0);
+});
+
+test('memory is bounded: too many series are counted, not kept, and idle ones make room', () => {
+  const store = createTrafficStore(noDirectory, 3);
+  const codes = ['200', '201', '202', '203', '204'];
+  const all = codes.map((response_code) => requests(outbound('a', { response_code }), 1));
+  store.record(frontend, all, start);
+  expect(store.totals()).toHaveLength(3);
+  expect(store.overflow()).toBe(2);
+  store.record(frontend, [requests(outbound('a', { response_code: '204' }), 1)], start + 7_300_000);
+  expect(store.totals()).toHaveLength(1);
+});
+
+test("/metrics/mesh speaks Prometheus in Istio's words", () => {
+  const store = createTrafficStore(noDirectory);
+  const tags = outbound('reviews', { destination_version: 'v"1' });
+  store.record(frontend, [requests(tags, 2), duration(tags, 2, 30)], start);
+  store.record(reviews, [{ kind: 'count', stat: 'tcp_connections_total', tags: inbound(''), value: 1 }], start);
+  const text = meshMetrics(store.totals(), '0.1.0');
+  const lines = text.split('\n');
+  const line = (start: string) => lines.find((candidate) => candidate.startsWith(start)) ?? '';
+  expect(line('istio_requests_total{')).toBe(
+    'istio_requests_total{reporter="source",source_workload="frontend",source_workload_namespace="shop",' +
+      'source_principal="spiffe://demo.mesh/ns/shop/sa/frontend",source_app="frontend",source_version="unknown",' +
+      'source_canonical_service="frontend",source_canonical_revision="latest",destination_workload="reviews",' +
+      'destination_workload_namespace="shop",destination_principal="spiffe://demo.mesh/ns/shop/sa/reviews",' +
+      'destination_app="reviews",destination_version="v\\"1",destination_canonical_service="reviews",' +
+      'destination_canonical_revision="v\\"1",destination_service="reviews.shop.svc.cluster.local",' +
+      'destination_service_name="reviews",destination_service_namespace="shop",request_protocol="http",' +
+      'response_code="200",response_flags="-",connection_security_policy="mutual_tls"} 2',
+  );
+  const value = (start: string, part: string) =>
+    lines
+      .find((candidate) => candidate.startsWith(start) && candidate.includes(part))
+      ?.split(' ')
+      .at(-1);
+  expect(value('istio_request_duration_milliseconds_bucket', 'le="25"')).toBe('0');
+  expect(value('istio_request_duration_milliseconds_bucket', 'le="50"')).toBe('2');
+  expect(value('istio_request_duration_milliseconds_bucket', 'le="+Inf"')).toBe('2');
+  expect(value('istio_request_duration_milliseconds_sum', '')).toBe('60');
+  expect(line('istio_tcp_connections_closed_total')).toContain('source_workload="unknown"');
+  expect(line('istio_build')).toBe('istio_build{component="weft",tag="0.1.0"} 1');
+  expect(text.endsWith('\n')).toBe(true);
+  expect(lines.every((item) => item === '' || /^(#|[a-z_]+\{.*\} [0-9.]+$)/.test(item))).toBe(true);
+});
