@@ -1,0 +1,60 @@
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { SourceRange } from '../model/provenance.ts';
+import { reportInto } from './report.ts';
+
+/** More files than any tree needs. */
+export const mostFiles = 20_000;
+
+/**
+ * Rule 1 of section 1.4: whether a path below `root` is a policy file. Names that begin with `.` and other endings are not read;
+ * links, submodules and what is no regular file are refused (WEFT0007).
+ */
+export function acceptName(
+  path: string,
+  root: string,
+  kind: 'file' | 'link' | 'submodule' | 'special',
+  found: Diagnostic[],
+): boolean {
+  const inside = path === root ? [] : path.slice(root.length + 1).split('/');
+  if (inside.some((part) => part.startsWith('.'))) return false;
+  if (kind !== 'file') {
+    const what = kind === 'special' ? 'no regular file' : `a ${kind}`;
+    reportInto(found)(
+      'WEFT0007',
+      firstLine(path),
+      `${path} was refused: it is ${what}`,
+      'put the file itself into the tree',
+    );
+    return false;
+  }
+  if (!/\.(?:ya?ml|json)$/.test(path)) return false;
+  if (!path.includes('\uFFFD') && ![...path].some((char) => char < ' ')) return true;
+  reportInto(found)('WEFT0007', firstLine(path), `${path} was refused: its name is not plain text`, 'rename it');
+  return false;
+}
+
+/** WEFT0007 for a limit. */
+export function refuseFile(found: Diagnostic[], path: string, what: string, limit: number): void {
+  reportInto(found)('WEFT0007', firstLine(path), `${path} was refused: ${what} is over ${limit}`, 'split the file');
+}
+
+/** The bytes of a file as text; undefined, with a finding, if they are no UTF-8 or are missing. */
+export function decodeText(path: string, bytes: Uint8Array | undefined, found: Diagnostic[]): string | undefined {
+  try {
+    if (bytes) return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    reportInto(found)('WEFT0001', firstLine(path), 'YAML syntax: the file is not UTF-8', 'save it as UTF-8');
+    return undefined;
+  }
+  reportInto(found)(
+    'WEFT0007',
+    firstLine(path),
+    `${path} was refused: its content cannot be read`,
+    'check the file, or run git fsck',
+  );
+  return undefined;
+}
+
+function firstLine(file: string): SourceRange {
+  return { file, line: 1, column: 1, endLine: 1, endColumn: 2 };
+}
