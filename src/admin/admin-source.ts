@@ -152,6 +152,10 @@ export interface TokenReport {
   readonly expires?: string;
   /** Uses left; absent: not counted. */
   readonly uses?: number;
+  /** Only from these addresses; absent or empty: from anywhere. */
+  readonly cidrs?: readonly string[];
+  /** Who made it, in words. */
+  readonly createdBy?: string;
   readonly revoked: boolean;
 }
 
@@ -165,6 +169,8 @@ export interface TokenRequest {
   readonly ttlMilliseconds?: number;
   /** Of a join token; absent: 1. */
   readonly uses?: number;
+  /** Absent: from anywhere. */
+  readonly cidrs?: readonly string[];
 }
 
 export interface TokenDesk {

@@ -60,40 +60,47 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
   });
 }
 
+interface TokenBody {
+  readonly kind: TokenRequest['kind'];
+  readonly service: string;
+  readonly namespace: string;
+  readonly serviceAccount?: string;
+  readonly ttlSeconds?: number;
+  readonly uses?: number;
+  readonly cidrs?: readonly string[];
+}
+
+const name = { type: 'string', minLength: 1, maxLength: 63 } as const;
+const tokenBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['service', 'namespace'],
+  properties: {
+    kind: { type: 'string', enum: ['join', 'credential'], default: 'join' },
+    service: name,
+    namespace: name,
+    serviceAccount: name,
+    ttlSeconds: { type: 'integer', minimum: 1 },
+    uses: { type: 'integer', minimum: 1, maximum: 1_000_000 },
+    cidrs: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 64 } },
+  },
+} as const;
+
 function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
   app.get('/api/v1/tokens', { schema: { querystring: noQuery } }, () => listEnvelope('Token', source.tokens.list()));
-  const name = { type: 'string', minLength: 1, maxLength: 63 } as const;
-  app.post<{ Body: TokenRequest }>(
+  app.post<{ Body: TokenBody }>(
     '/api/v1/tokens',
-    {
-      schema: {
-        querystring: noQuery,
-        body: {
-          type: 'object',
-          additionalProperties: false,
-          required: ['kind', 'service', 'namespace'],
-          properties: {
-            kind: { type: 'string', enum: ['join', 'credential'] },
-            service: name,
-            namespace: name,
-            serviceAccount: name,
-            ttlMilliseconds: { type: 'integer', minimum: 1000 },
-            uses: { type: 'integer', minimum: 1, maximum: 10_000 },
-          },
-        },
-      },
-    },
+    { schema: { querystring: noQuery, body: tokenBody } },
     async (request, reply) => {
-      const { token, secret } = await source.tokens.create(request.body);
+      const { ttlSeconds, ...wanted } = request.body;
+      const lifetime = ttlSeconds === undefined ? {} : { ttlMilliseconds: ttlSeconds * 1000 };
+      const { token, secret } = await source.tokens.create({ ...wanted, ...lifetime });
       const { rootCertificates, authority } = source.certificates();
       reply.code(201);
+      const { kind: purpose, ...report } = token;
       // The one place where a secret leaves this API: to whoever asked for it, once.
-      return envelope('CreatedToken', {
-        token,
-        secret: secret.expose(),
-        rootCertificates,
-        ...(authority ? { authority } : {}),
-      });
+      const made = { ...report, purpose, token: secret.expose(), rootCertificates };
+      return envelope('Token', { ...made, ...(authority ? { authority } : {}) });
     },
   );
   app.delete<{ Params: { id: string } }>(
@@ -102,7 +109,7 @@ function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
     async (request) => {
       const { id } = request.params;
       if (!(await source.tokens.revoke(id))) throw notFound(`there is no token "${id}"`, 'weft token list shows them');
-      return envelope('RevokedToken', { id });
+      return envelope('TokenRevoked', { id });
     },
   );
 }
