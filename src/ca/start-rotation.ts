@@ -1,0 +1,83 @@
+import type { Readable } from '../model/readable.ts';
+import { createCell } from '../model/readable.ts';
+import type { Clock } from '../model/state-store.ts';
+import { isDue, type RotationState, type Slot, step, wakeAt } from './rotation.ts';
+
+/** A value that renews itself. `get` never returns an expired one: it renews on the spot, or throws what kept it from that. */
+export interface Rotation<T> extends Readable<T> {
+  /** What the last attempt failed with; undefined after a success. */
+  problem(): unknown;
+  /** The time of the next renewal, in milliseconds since 1970. */
+  renewsAt(): number;
+  dispose(): void;
+}
+
+/** Timers overflow after 24 days, stand still while a machine sleeps and know nothing of a clock that was set: look again often. */
+const longestSleep = 300_000;
+
+/**
+ * Runs a rotation: `issue` makes a new slot (and may throw), first at once unless `initial` is still good. Watchers are told of
+ * every new value. Throws what `issue` throws if there is nothing valid at the start.
+ */
+export function startRotation<T>(options: {
+  readonly issue: () => Slot<T>;
+  readonly clock: Clock;
+  readonly initial?: Slot<T>;
+}): Rotation<T> {
+  const { issue, clock, initial } = options;
+  let state: RotationState<T> = initial ? { current: initial } : {};
+  let problem: unknown;
+  let cancel = (): void => undefined;
+  let disposed = false;
+  const cell = createCell<T | undefined>(undefined);
+
+  const advance = (): T => {
+    state = step(state, { kind: 'tick', now: clock.now() });
+    if (isDue(state, clock.now())) {
+      try {
+        const slot = issue();
+        state = step(state, { kind: 'issued', now: clock.now(), slot });
+        problem = undefined;
+      } catch (error) {
+        problem = error;
+        state = step(state, { kind: 'failed', now: clock.now() });
+      }
+    }
+    cancel();
+    if (!disposed) {
+      const sleep = Math.min(Math.max(wakeAt(state) - clock.now(), 1), longestSleep);
+      cancel = clock.after(sleep, advanceQuietly);
+    }
+    const value = state.current?.value;
+    cell.set(value);
+    if (value === undefined) throw problem ?? new Error('nothing was issued');
+    return value;
+  };
+  const advanceQuietly = (): void => {
+    try {
+      advance();
+    } catch {
+      // Kept in `problem`; whoever reads the value gets it thrown, and the next attempt is scheduled.
+    }
+  };
+
+  try {
+    advance();
+  } catch (error) {
+    cancel();
+    throw error;
+  }
+  return {
+    get: advance,
+    watch: (onChange) =>
+      cell.watch((value) => {
+        if (value !== undefined) onChange(value);
+      }),
+    problem: () => problem,
+    renewsAt: () => state.current?.renewAt ?? clock.now(),
+    dispose() {
+      disposed = true;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { type Identity, type SpiffeId, spiffeId } from '../model/identity.ts';
+import type { Millis } from '../model/policy.ts';
+import type { Unwatch } from '../model/readable.ts';
+import type { Clock } from '../model/state-store.ts';
+import type { Authority, ServerNames } from './authority.ts';
+import { renewalTime, type Slot } from './rotation.ts';
+import { type Rotation, startRotation } from './start-rotation.ts';
+import type { IssuedCertificate, Svid } from './svid.ts';
+
+/** One X509-SVID for each identity in use, shared by all its proxies and renewed before it ends. */
+export interface SvidSource {
+  /** The current SVID, never an expired one. Throws Failure WEFT0909 if there is none to be had. */
+  get(identity: Identity): Svid;
+  /** Calls `onChange` after each renewal, until the returned function is called. The key is kept while anybody watches. */
+  subscribe(identity: Identity, onChange: (svid: Svid) => void): Unwatch;
+  /** SPIFFE IDs of which a key is held. */
+  held(): readonly SpiffeId[];
+  dispose(): void;
+}
+
+export interface SourceOptions {
+  readonly authority: Authority;
+  readonly clock: Clock;
+  /** Milliseconds; absent: 24 h. */
+  readonly ttl?: Millis;
+  /** In [0, 1); absent: Math.random. */
+  readonly random?: () => number;
+}
+
+/** A proxy that reconnects within this time finds its identity's SVID again, and gets nothing new. */
+const linger: Millis = 60_000;
+
+interface Entry {
+  readonly rotation: Rotation<Svid>;
+  readonly watchers: Set<symbol>;
+  cancelRelease: () => void;
+}
+
+/** Creates the source. A key that nobody watches is forgotten after a minute. */
+export function createSvidSource(options: SourceOptions): SvidSource {
+  const { authority, clock, ttl } = options;
+  const entries = new Map<SpiffeId, Entry>();
+
+  const entryOf = (identity: Identity): Entry => {
+    const id = spiffeId(identity);
+    const known = entries.get(id);
+    if (known) return known;
+    const issue = () => authority.issue(identity, ttl === undefined ? {} : { ttl });
+    const rotation = rotating(options, issue);
+    const entry: Entry = { rotation, watchers: new Set(), cancelRelease: () => undefined };
+    entries.set(id, entry);
+    releaseLater(id, entry);
+    return entry;
+  };
+  const releaseLater = (id: SpiffeId, entry: Entry): void => {
+    entry.cancelRelease();
+    entry.cancelRelease = clock.after(linger, () => {
+      if (entry.watchers.size > 0 || entries.get(id) !== entry) return;
+      entries.delete(id);
+      entry.rotation.dispose();
+    });
+  };
+
+  return {
+    get: (identity) => entryOf(identity).rotation.get(),
+    subscribe(identity, onChange) {
+      const entry = entryOf(identity);
+      const watcher = Symbol('watcher');
+      entry.watchers.add(watcher);
+      entry.cancelRelease();
+      const unwatch = entry.rotation.watch(onChange);
+      return () => {
+        unwatch();
+        if (entry.watchers.delete(watcher) && entry.watchers.size === 0) releaseLater(spiffeId(identity), entry);
+      };
+    },
+    held: () => [...entries.keys()].sort(),
+    dispose() {
+      for (const entry of entries.values()) {
+        entry.cancelRelease();
+        entry.rotation.dispose();
+      }
+      entries.clear();
+    },
+  };
+}
+
+/** The control plane's own certificate (`xds.weft` and `names`), renewed like an SVID. Throws Failure WEFT0909 at the start. */
+export function createServerCertificateSource(
+  options: SourceOptions & { readonly names: ServerNames },
+): Rotation<IssuedCertificate> {
+  const { authority, names, ttl } = options;
+  return rotating(options, () => authority.issueServer(names, ttl === undefined ? {} : { ttl }));
+}
+
+function rotating<T extends IssuedCertificate>(
+  { clock, random = Math.random }: SourceOptions,
+  issue: () => T,
+): Rotation<T> {
+  const toSlot = (value: T): Slot<T> => {
+    const { notBefore, notAfter, issuedAt } = value;
+    return { value, notBefore, notAfter, renewAt: renewalTime(issuedAt, notAfter, random()) };
+  };
+  return startRotation({ clock, issue: () => toSlot(issue()) });
+}

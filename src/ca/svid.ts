@@ -1,0 +1,34 @@
+import type { Identity, SpiffeId } from '../model/identity.ts';
+import type { Millis } from '../model/policy.ts';
+import type { Secret } from '../model/secret.ts';
+
+/** A certificate with its chain and its key, ready to be served; times in milliseconds since 1970. */
+export interface IssuedCertificate {
+  /** PEM. An X509-SVID: leaf and issuer. A server's: leaf, issuer and root, so that a client can pin the root (pinned-bundle.ts). */
+  readonly certificateChain: string;
+  /** PKCS#8 PEM. */
+  readonly privateKey: Secret<string>;
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly issuedAt: Millis;
+  readonly notBefore: Millis;
+  readonly notAfter: Millis;
+}
+
+/** The certificate of one identity (X509-SVID). */
+export interface Svid extends IssuedCertificate {
+  readonly identity: Identity;
+  readonly spiffeId: SpiffeId;
+}
+
+/** What proves members of a trust domain: always a set, so that a root can be changed (X118). */
+export interface Bundle {
+  readonly trustDomain: string;
+  /** One PEM text for each root. */
+  readonly roots: readonly string[];
+}
+
+/** The bundle as one PEM text (`trusted_ca`). */
+export function bundlePem(bundle: Bundle): string {
+  return bundle.roots.join('');
+}
