@@ -1,0 +1,323 @@
+import { describe, expect, test } from 'vitest';
+import type { DestinationRuleSpec, Labels, TrafficPolicy } from '../../src/model/policy.ts';
+import { resolveEndpoints } from '../../src/resolve/endpoints.ts';
+import { resolveView } from '../../src/resolve/view.ts';
+import type { MeshParts } from '../support/resolve-values.ts';
+import {
+  destinationOf,
+  destinationRule,
+  endpoint,
+  entry,
+  identityOf,
+  mesh,
+  outboundPort,
+  peerAuthentication,
+  place,
+  service,
+  viewOf,
+  workload,
+} from '../support/resolve-values.ts';
+
+const services = [service('shop/reviews', { 9080: 'http', 9090: 'http' })];
+const key = 'shop/reviews.shop.svc.cluster.local';
+const connections = (maxConnections: number): Partial<TrafficPolicy> => ({
+  connectionPool: { tcp: { maxConnections } },
+});
+const policy = (part: Partial<TrafficPolicy>): TrafficPolicy => ({ portLevelSettings: [], ...part });
+
+function reviews(spec: Partial<DestinationRuleSpec>, subset?: string, lines?: Readonly<Record<string, number>>) {
+  const policies = [destinationRule('shop/reviews', { host: 'reviews', ...spec }, lines)];
+  return destinationOf(viewOf({ services, policies }), 'shop/reviews', subset);
+}
+
+describe('defaults', () => {
+  const destination = destinationOf(viewOf({ services }), 'shop/reviews');
+
+  test('D4, D5, D6, D8, R17', () => {
+    const unlimited = { value: 4_294_967_295, by: { default: 'D6' } };
+    expect(destination).toMatchObject({
+      discovery: 'registry',
+      addresses: [],
+      loadBalancer: { value: 'least-request', by: { default: 'D5' } },
+      panicThreshold: { value: 50, by: { default: 'D8' } },
+    });
+    expect(destination.outlierDetection).toBeUndefined();
+    expect(destination.pool).toEqual({
+      connectTimeout: { value: 10_000, by: { default: 'D4' } },
+      maxConnections: unlimited,
+      maxPendingRequests: unlimited,
+      maxRequests: unlimited,
+      maxRetries: unlimited,
+      idleTimeout: { value: 3_600_000, by: { default: 'D4' } },
+      maxConnectionDuration: { value: 900_000, by: { default: 'R17' } },
+    });
+  });
+
+  test('D7, D8 once outlier detection is written', () => {
+    const outlierDetection = { splitExternalLocalOriginErrors: false };
+    const written = reviews({ trafficPolicy: policy({ outlierDetection }) });
+    expect(written.outlierDetection?.value).toEqual({
+      consecutive5xx: 5,
+      consecutiveGatewayErrors: 0,
+      splitLocalErrors: false,
+      consecutiveLocalErrors: 5,
+      interval: 10_000,
+      baseEjectionTime: 30_000,
+      maxEjectionPercent: 10,
+    });
+    expect(written.panicThreshold).toEqual({ value: 0, by: { default: 'D8' } });
+  });
+});
+
+describe('P20 which DestinationRule', () => {
+  const inNamespace = (namespace: string, host: string, exportTo = ['*']) =>
+    destinationRule(`${namespace}/rule`, { host, exportTo, subsets: [{ name: namespace, labels: {} }] });
+  const full = 'reviews.shop.svc.cluster.local';
+  const chosen = (policies: MeshParts['policies'], client = 'bank') =>
+    outboundPort(viewOf({ services, policies: policies ?? [] }, client), 'shop/reviews').destinations[1]?.ref.subset;
+  const all = [inNamespace('bank', full), inNamespace('shop', full), inNamespace('istio-system', full)];
+
+  test('client, service, root namespace, in this order', () => {
+    expect(chosen(all)).toBe('bank');
+    expect(chosen(all.slice(1))).toBe('shop');
+    expect(chosen(all.slice(2))).toBe('istio-system');
+    expect(chosen([])).toBeUndefined();
+    expect(chosen([inNamespace('zoo', full)])).toBeUndefined();
+  });
+
+  test('a wildcard in a nearer namespace ends the search', () => {
+    expect(chosen([inNamespace('bank', '*.svc.cluster.local'), inNamespace('shop', full)])).toBe('bank');
+  });
+
+  test('in one namespace the most specific host', () => {
+    const wide = destinationRule('shop/a', { host: '*.cluster.local', subsets: [{ name: 'wide', labels: {} }] });
+    expect(chosen([wide, inNamespace('shop', 'reviews')])).toBe('shop');
+  });
+
+  test('what is not exported takes no part outside', () => {
+    expect(chosen([inNamespace('shop', full, ['.']), inNamespace('istio-system', full)])).toBe('istio-system');
+    expect(chosen([inNamespace('shop', full, ['.'])], 'shop')).toBe('shop');
+  });
+});
+
+test('P22 rules of one host merge: subsets of all, the trafficPolicy of the one that has it', () => {
+  const rules = [
+    destinationRule('shop/b', {
+      host: 'reviews',
+      trafficPolicy: policy(connections(7)),
+      subsets: [{ name: 'v2', labels: {} }],
+    }),
+    destinationRule('shop/a', { host: 'reviews', subsets: [{ name: 'v1', labels: {} }] }),
+  ];
+  for (const policies of [rules, [...rules].reverse()]) {
+    const { destinations } = outboundPort(viewOf({ services, policies }), 'shop/reviews');
+    expect(destinations.map(({ ref }) => ref.subset)).toEqual([undefined, 'v1', 'v2']);
+    expect(destinations.map(({ pool }) => pool.maxConnections.value)).toEqual([7, 7, 7]);
+  }
+});
+
+describe('P24 levels: rule, its port, subset, its port', () => {
+  const unlimited = 4_294_967_295;
+  const cases = [...Array(16).keys()].map((bits) => ({
+    rule: (bits & 1) > 0,
+    rulePort: (bits & 2) > 0,
+    subset: (bits & 4) > 0,
+    subsetPort: (bits & 8) > 0,
+  }));
+
+  test.each(cases)('%j', ({ rule, rulePort, subset, subsetPort }) => {
+    // Each level sets connections; only the rule and the subset set a load balancer, which port entries then drop.
+    const levels = (own: boolean, ownPort: boolean, base: number, balancer: 'RANDOM' | 'ROUND_ROBIN') =>
+      own || ownPort
+        ? {
+            trafficPolicy: policy({
+              ...(own ? { ...connections(base), loadBalancer: { simple: balancer } } : {}),
+              portLevelSettings: ownPort ? [{ port: 9080, ...connections(base + 1) }] : [],
+            }),
+          }
+        : {};
+    const spec = {
+      ...levels(rule, rulePort, 10, 'RANDOM'),
+      subsets: [{ name: 'v1', labels: {}, ...levels(subset, subsetPort, 20, 'ROUND_ROBIN') }],
+    };
+    const whole = reviews(spec);
+    expect(whole.pool.maxConnections.value).toBe(rulePort ? 11 : rule ? 10 : unlimited);
+    expect(whole.loadBalancer.value).toBe(rule && !rulePort ? 'random' : 'least-request');
+    const part = reviews(spec, 'v1');
+    const connectionsOfSubset = subsetPort ? 21 : subset ? 20 : whole.pool.maxConnections.value;
+    expect(part.pool.maxConnections.value).toBe(connectionsOfSubset);
+    const balancerOfSubset = subsetPort ? 'least-request' : subset ? 'round-robin' : whole.loadBalancer.value;
+    expect(part.loadBalancer.value).toBe(balancerOfSubset);
+  });
+
+  test('a port entry acts on its port only', () => {
+    const spec = {
+      trafficPolicy: policy({ ...connections(1), portLevelSettings: [{ port: 9090, ...connections(2) }] }),
+    };
+    expect(reviews(spec).pool.maxConnections.value).toBe(1);
+  });
+
+  test('a block replaces a block as a whole, and says which line it prevailed over', () => {
+    const spec = {
+      trafficPolicy: policy({ connectionPool: { tcp: { maxConnections: 1 }, http: { maxRetries: 9 } } }),
+      subsets: [{ name: 'v1', labels: {}, trafficPolicy: policy(connections(2)) }],
+    };
+    const { maxConnections, maxRetries } = reviews(spec, 'v1', {
+      'spec.trafficPolicy.connectionPool': 5,
+      'spec.subsets[0].trafficPolicy.connectionPool.tcp.maxConnections': 9,
+    }).pool;
+    expect(maxRetries.by).toEqual({ default: 'D6' });
+    expect(maxConnections).toMatchObject({
+      value: 2,
+      by: { at: place('shop/reviews.yaml', 9) },
+      also: [{ at: place('shop/reviews.yaml', 5) }],
+    });
+  });
+});
+
+describe('P26 zero is not unset everywhere', () => {
+  test('pool counts and maxEjectionPercent: 0 is unset', () => {
+    const { pool, outlierDetection } = reviews({
+      trafficPolicy: policy({
+        connectionPool: {
+          tcp: { maxConnections: 0 },
+          http: { http1MaxPendingRequests: 0, http2MaxRequests: 0, maxRetries: 0, maxRequestsPerConnection: 0 },
+        },
+        outlierDetection: { splitExternalLocalOriginErrors: false, maxEjectionPercent: 0 },
+      }),
+    });
+    const counts = [pool.maxConnections, pool.maxPendingRequests, pool.maxRequests, pool.maxRetries];
+    expect(counts.map(({ by }) => by)).toEqual(counts.map(() => ({ default: 'D6' })));
+    expect(pool.maxRequestsPerConnection).toBeUndefined();
+    expect(outlierDetection?.value.maxEjectionPercent).toBe(10);
+  });
+
+  test.each([
+    [undefined, 5],
+    [0, 0],
+    [7, 7],
+  ])('consecutive5xxErrors %s is %s', (consecutive5xxErrors, expected) => {
+    const outlierDetection = {
+      splitExternalLocalOriginErrors: false,
+      ...(consecutive5xxErrors === undefined ? {} : { consecutive5xxErrors }),
+    };
+    expect(reviews({ trafficPolicy: policy({ outlierDetection }) }).outlierDetection?.value.consecutive5xx).toBe(
+      expected,
+    );
+  });
+});
+
+describe('P25, P35 endpoints of a destination', () => {
+  const shop = (name: string, labels: Labels = {}) => workload(`${name}.shop`, { labels });
+  const list = [
+    endpoint('b.shop', { labels: { version: 'v2' }, identity: identityOf('shop', 'reviews'), address: '10.0.0.2' }),
+    endpoint('a.shop', { labels: { version: 'v1' }, identity: identityOf('shop', 'reviews') }),
+    endpoint('plain.shop', { labels: { version: 'v1' }, health: 'unhealthy' }),
+    endpoint('leaving.shop', { labels: { version: 'v1' }, health: 'draining' }),
+  ];
+  const parts: MeshParts = {
+    services,
+    endpoints: { [key]: { 9080: list } },
+    workloads: [shop('a', { version: 'v1' }), shop('b', { version: 'v2' }), shop('plain'), shop('leaving')],
+  };
+  const resolved = (policies: MeshParts['policies'], subset?: string) => {
+    const whole = mesh({ ...parts, policies: policies ?? [] });
+    const view = resolveView(whole, { namespace: 'shop', labels: {} });
+    return resolveEndpoints(whole, destinationOf(view, 'shop/reviews', subset));
+  };
+  const subsets = [{ name: 'v1', labels: { version: 'v1' } }];
+  const rule = destinationRule('shop/reviews', { host: 'reviews', subsets });
+
+  test('sorted by workload, draining ones left out, plaintext where no identity stands', () => {
+    expect(resolved([]).endpoints.map(({ workload, healthy, meshTls }) => [workload, healthy, meshTls])).toEqual([
+      ['a.shop', true, true],
+      ['b.shop', true, true],
+      ['plain.shop', false, false],
+    ]);
+  });
+
+  test('a subset has those that carry its labels', () => {
+    const set = resolved([rule], 'v1');
+    expect(set.ref.subset).toBe('v1');
+    expect(set.endpoints.map(({ workload }) => workload)).toEqual(['a.shop', 'plain.shop']);
+  });
+
+  test.each([
+    ['selected', { selector: { version: 'v2' }, mode: 'DISABLE' }, [true, false]],
+    ['its workload port', { selector: { version: 'v2' }, portLevelMtls: { 9080: 'DISABLE' } }, [true, false]],
+    ['another port', { selector: { version: 'v2' }, portLevelMtls: { 19080: 'DISABLE' } }, [true, true]],
+    ['namespace', { mode: 'DISABLE' }, [false, false]],
+    ['STRICT', { mode: 'STRICT' }, [true, true]],
+  ] as const)('the endpoint’s own mode decides: %s', (_, spec, expected) => {
+    const { endpoints } = resolved([peerAuthentication('shop/peer', spec)]);
+    expect(endpoints.slice(0, 2).map(({ meshTls }) => meshTls)).toEqual(expected);
+  });
+
+  test('MESH_EXTERNAL is never called with mesh TLS', () => {
+    const external = entry('shop', 'api.example.com', { external: true });
+    const endpoints = { [external.key]: { 80: [endpoint('x', { identity: identityOf('shop', 'x') })] } };
+    const whole = mesh({ services: [external], endpoints });
+    const destination = destinationOf(
+      resolveView(whole, { namespace: 'shop', labels: {} }),
+      'shop/api.example.com',
+      undefined,
+      80,
+    );
+    expect(destination.security).toEqual({ kind: 'plain' });
+    expect(resolveEndpoints(whole, destination).endpoints[0]?.meshTls).toBe(false);
+  });
+
+  test('a service that is gone has none', () => {
+    const destination = destinationOf(viewOf(parts), 'shop/reviews');
+    expect(resolveEndpoints(mesh({}), destination).endpoints).toEqual([]);
+  });
+});
+
+describe('P36 whom a caller accepts', () => {
+  const of = (names: readonly string[]) => names.map((name) => endpoint(name, { identity: identityOf('shop', name) }));
+  const security = (more: Parameters<typeof service>[2], subset?: string) => {
+    const policies = [
+      destinationRule('shop/reviews', { host: 'reviews', subsets: [{ name: 'v1', labels: { version: 'v1' } }] }),
+    ];
+    const endpoints = { [key]: { 9080: of(['b', 'a']), 9090: of(['c', 'a']) } };
+    const services = [service('shop/reviews', { 9080: 'http', 9090: 'http' }, more)];
+    return destinationOf(viewOf({ services, policies, endpoints }), 'shop/reviews', subset).security;
+  };
+
+  test('the identities of the whole service, not of the port or subset', () => {
+    const accepted = ['a', 'b', 'c'].map((name) => identityOf('shop', name));
+    const serverName = 'outbound_.9080_._.reviews.shop.svc.cluster.local';
+    expect(security({})).toEqual({ kind: 'mesh', accepted, serverName });
+    const subsetName = 'outbound_.9080_.v1_.reviews.shop.svc.cluster.local';
+    expect(security({}, 'v1')).toEqual({ kind: 'mesh', accepted, serverName: subsetName });
+  });
+
+  test('or subjectAltNames', () => {
+    expect(security({ subjectAltNames: ['spiffe://other/x'] })).toMatchObject({ accepted: ['spiffe://other/x'] });
+  });
+
+  test('nobody where no workload has an identity', () => {
+    expect(destinationOf(viewOf({ services }), 'shop/reviews').security).toMatchObject({ accepted: [] });
+  });
+});
+
+describe('addresses that the proxy resolves', () => {
+  const addresses = (resolution: 'dns' | 'dns-round-robin' | 'request', external = true) => {
+    const api = entry('shop', 'api.example.com', { resolution, external });
+    const list = [
+      endpoint('0', { address: 'a.example.com', port: 8080, weight: 2 }),
+      endpoint('1', { address: 'b.example.com', port: 80, identity: identityOf('shop', 'api') }),
+    ];
+    const view = viewOf({ services: [api], endpoints: { [api.key]: { 80: list } } });
+    return destinationOf(view, 'shop/api.example.com', undefined, 80).addresses;
+  };
+
+  test('all, or the first, or the request’s own', () => {
+    const first = { address: 'a.example.com', port: 8080, weight: 2 };
+    const second = { address: 'b.example.com', port: 80, weight: 1 };
+    expect(addresses('dns')).toEqual([first, second]);
+    expect(addresses('dns-round-robin')).toEqual([first]);
+    expect(addresses('request')).toEqual([]);
+    expect(addresses('dns', false)).toEqual([first, { ...second, meshTls: true }]);
+  });
+});

@@ -1,0 +1,382 @@
+import { describe, expect, test } from 'vitest';
+import type { Authorization, Condition } from '../../src/model/ir.ts';
+import type { MutualTlsMode, Policy } from '../../src/model/policy.ts';
+import type { Proxy } from '../../src/model/proxy.ts';
+import { resolveInbound } from '../../src/resolve/inbound.ts';
+import { resolveProxy } from '../../src/resolve/proxy.ts';
+import type { ShortRule } from '../support/resolve-values.ts';
+import {
+  authorizationPolicy,
+  mesh,
+  peerAuthentication,
+  place,
+  proxy,
+  service,
+  serviceObject,
+  workload,
+} from '../support/resolve-values.ts';
+
+const reviews = proxy('reviews.shop');
+
+function inboundOf(policies: readonly Policy[], of: Proxy = reviews, port = 9080) {
+  const found = resolveInbound(mesh({ policies }), of).find((each) => each.port === port);
+  if (found === undefined) throw new Error(`no port ${port}`);
+  return found;
+}
+
+describe('inbound', () => {
+  test('one for each port, sorted, with listener address and the age of R17', () => {
+    const of = proxy('reviews.shop', {
+      ports: [
+        { port: 9090, inbound: 19090, protocol: 'tcp' },
+        { port: 9080, inbound: 19080, protocol: 'http' },
+      ],
+      inboundBind: '10.0.0.7',
+    });
+    const inbound = resolveInbound(mesh({}), of);
+    expect(inbound.map(({ port, listen, protocol }) => ({ port, listen, protocol }))).toEqual([
+      { port: 9080, listen: { address: '10.0.0.7', port: 19080 }, protocol: 'http' },
+      { port: 9090, listen: { address: '10.0.0.7', port: 19090 }, protocol: 'tcp' },
+    ]);
+    expect(inbound[0]?.maxConnectionDuration).toEqual({ value: 900_000, by: { default: 'R17' } });
+    expect(inbound[0]?.authorization).toEqual({ deny: [], allow: undefined });
+  });
+
+  test('resolveProxy joins it with the view of the proxy’s scope', () => {
+    const whole = mesh({ services: [service('shop/reviews')] });
+    const resolved = resolveProxy(whole, reviews);
+    expect(resolved).toEqual({ proxy: reviews, inbound: resolveInbound(whole, reviews), view: resolved.view });
+    expect(resolved.view.key).toBe('shop');
+    expect(resolveProxy(whole, reviews)).toBe(resolved);
+  });
+});
+
+describe('P28, P30 protocol of a workload port', () => {
+  const declared = { declared: true } as const;
+  const undeclared = proxy('reviews.shop', { ports: [{ name: 'web', port: 9080, inbound: 19080 }] });
+
+  test.each([
+    ['number', { port: 9080, protocol: 'http2' }],
+    ['targetPort', { port: 80, targetPort: 9080, protocol: 'http2' }],
+    ['named targetPort', { port: 80, targetPort: 'web', protocol: 'http2' }],
+    ['name', { name: 'web', port: 80, protocol: 'http2' }],
+  ] as const)('from the Service that selects it, found by %s', (_, port) => {
+    const object = serviceObject('shop/reviews', { app: 'reviews' }, [{ ...declared, ...port }]);
+    expect(inboundOf([object], undeclared).protocol).toBe('http2');
+  });
+
+  test.each([
+    ['selector of others', serviceObject('shop/x', { app: 'x' }, [{ ...declared, port: 9080, protocol: 'grpc' }])],
+    ['empty selector', serviceObject('shop/x', {}, [{ ...declared, port: 9080, protocol: 'grpc' }])],
+    ['another namespace', serviceObject('bank/x', { app: 'reviews' }, [{ ...declared, port: 9080, protocol: 'grpc' }])],
+    ['another port', serviceObject('shop/x', { app: 'reviews' }, [{ ...declared, port: 80, protocol: 'grpc' }])],
+  ])('else what the proxy declares: %s', (_, object) => {
+    expect(inboundOf([object]).protocol).toBe('http');
+    expect(inboundOf([object], undeclared).protocol).toBe('tcp');
+    const named = proxy('reviews.shop', { ports: [{ name: 'http-web', port: 9080, inbound: 19080 }] });
+    expect(inboundOf([object], named).protocol).toBe('http');
+  });
+});
+
+const modes = ['STRICT', 'PERMISSIVE', 'DISABLE', undefined] as const;
+
+describe('P31 mTLS: port over selector over namespace over root namespace', () => {
+  const cases = modes.flatMap((port) =>
+    modes.flatMap((selector) => modes.flatMap((namespace) => modes.map((root) => ({ port, selector, namespace, root })))),
+  );
+  const mode = (value: MutualTlsMode | undefined) => (value === undefined ? {} : { mode: value });
+
+  test.each(cases)('port $port, selector $selector, namespace $namespace, root $root', (levels) => {
+    const policies = [
+      peerAuthentication('shop/own', {
+        selector: { app: 'reviews' },
+        ...mode(levels.selector),
+        portLevelMtls: levels.port === undefined ? {} : { 9080: levels.port },
+      }),
+      peerAuthentication('shop/all', mode(levels.namespace)),
+      peerAuthentication('istio-system/all', mode(levels.root)),
+    ];
+    const { mtls } = inboundOf(policies);
+    expect(mtls.value).toBe(levels.port ?? levels.selector ?? levels.namespace ?? levels.root ?? 'PERMISSIVE');
+  });
+
+  test('D14 and provenance', () => {
+    expect(inboundOf([]).mtls).toEqual({ value: 'PERMISSIVE', by: { default: 'D14' } });
+    const written = peerAuthentication('shop/all', { mode: 'STRICT' }, { 'spec.mtls.mode': 7 });
+    expect(inboundOf([written]).mtls.by).toMatchObject({ at: place('shop/all.yaml', 7) });
+  });
+});
+
+describe('P32 traps', () => {
+  test('an empty selector is namespace-wide', () => {
+    const wide = peerAuthentication('shop/wide', { selector: {}, mode: 'STRICT', portLevelMtls: { 9080: 'DISABLE' } });
+    const narrow = peerAuthentication('shop/narrow', { selector: { app: 'reviews' }, mode: 'PERMISSIVE' });
+    expect(inboundOf([wide]).mtls.value).toBe('STRICT');
+    expect(inboundOf([wide, narrow]).mtls.value).toBe('PERMISSIVE');
+  });
+
+  test('a selector in the root namespace reaches no other namespace', () => {
+    const policy = peerAuthentication('istio-system/x', { selector: { app: 'reviews' }, mode: 'STRICT' });
+    expect(inboundOf([policy]).mtls.value).toBe('PERMISSIVE');
+  });
+});
+
+test.each([
+  [['DISABLE', 'STRICT'], 'STRICT'],
+  [['PERMISSIVE', 'DISABLE'], 'PERMISSIVE'],
+  [['PERMISSIVE', 'STRICT'], 'STRICT'],
+] as const)('P33 two that meet at run time: of %j %s holds, the other is told', (both, expected) => {
+  const policies = both.map((mode, position) =>
+    peerAuthentication(`shop/p${position}`, { selector: { app: 'reviews' }, mode }),
+  );
+  for (const order of [policies, [...policies].reverse()]) {
+    const { mtls } = inboundOf(order);
+    expect(mtls.value).toBe(expected);
+    expect(mtls.also).toHaveLength(1);
+  }
+});
+
+function authorizationOf(
+  policies: readonly Policy[],
+  protocol: 'http' | 'tcp' = 'http',
+  namespace = 'shop',
+): Authorization {
+  const of = proxy(`reviews.${namespace}`, { ports: [{ port: 9080, inbound: 19080, protocol }] });
+  return inboundOf(policies, of).authorization;
+}
+
+describe('P38 scope', () => {
+  const rules = [{ from: [{ ipBlocks: ['10.0.0.0/8'] }] }];
+  const ids = (namespace: string) =>
+    authorizationOf(
+      [
+        authorizationPolicy('istio-system/all', 'DENY', rules),
+        authorizationPolicy('istio-system/some', 'DENY', rules, { app: 'other' }),
+        authorizationPolicy('shop/own', 'DENY', rules, { app: 'reviews' }),
+        authorizationPolicy('shop/other', 'DENY', rules, { app: 'other' }),
+        authorizationPolicy('bank/theirs', 'DENY', rules),
+      ],
+      'http',
+      namespace,
+    ).deny.map(({ id }) => id);
+
+  test('root namespace and own, each filtered by its selector', () => {
+    expect(ids('shop')).toEqual(['ns[istio-system]-policy[all]-rule[0]', 'ns[shop]-policy[own]-rule[0]']);
+    expect(ids('bank')).toEqual(['ns[istio-system]-policy[all]-rule[0]', 'ns[bank]-policy[theirs]-rule[0]']);
+  });
+
+  test('labels of the workload, as the registry knows it', () => {
+    const policies = [authorizationPolicy('shop/x', 'DENY', rules, { ring: 'a' })];
+    const workloads = [workload('reviews.shop', { labels: { ring: 'a' } })];
+    expect(resolveInbound(mesh({ policies, workloads }), reviews)[0]?.authorization.deny).toHaveLength(1);
+  });
+});
+
+describe('P40 empties', () => {
+  const always = { kind: 'always' };
+  test('ALLOW without rules: nothing is allowed', () => {
+    expect(authorizationOf([authorizationPolicy('shop/none', 'ALLOW', [])]).allow).toEqual([]);
+  });
+  test('an empty rule matches everything', () => {
+    const { allow } = authorizationOf([authorizationPolicy('shop/all', 'ALLOW', [{}])]);
+    expect(allow).toMatchObject([{ caller: always, operation: always }]);
+  });
+  test('without ALLOW policies everything is allowed', () => {
+    expect(authorizationOf([authorizationPolicy('shop/no', 'DENY', [{}])]).allow).toBeUndefined();
+  });
+});
+
+function allowed(rule: ShortRule, protocol: 'http' | 'tcp' = 'http') {
+  return authorizationOf([authorizationPolicy('shop/rule', 'ALLOW', [rule])], protocol).allow?.[0];
+}
+
+function denied(rule: ShortRule, protocol: 'http' | 'tcp' = 'http') {
+  return authorizationOf([authorizationPolicy('shop/rule', 'DENY', [rule])], protocol).deny[0];
+}
+
+test('P41 from AND to AND when; lists OR; not* AND NOT', () => {
+  const rule = allowed({
+    from: [{ ipBlocks: ['10.0.0.0/8'], notIpBlocks: ['10.1.0.0/16'] }, { ipBlocks: ['192.0.2.1'] }],
+    to: [{ methods: ['GET', 'HEAD'], paths: ['/a'] }],
+    when: [{ key: 'request.headers[X-User]', values: ['ann'], notValues: ['b*'] }],
+  });
+  const source = (cidr: string) => ({ kind: 'source-address', cidr });
+  const header = (match: object) => ({ kind: 'header', name: 'x-user', match });
+  expect(rule?.caller).toEqual({
+    kind: 'all',
+    of: [
+      {
+        kind: 'any',
+        of: [
+          { kind: 'all', of: [source('10.0.0.0/8'), { kind: 'not', of: source('10.1.0.0/16') }] },
+          source('192.0.2.1'),
+        ],
+      },
+      {
+        kind: 'all',
+        of: [header({ kind: 'exact', value: 'ann' }), { kind: 'not', of: header({ kind: 'prefix', value: 'b' }) }],
+      },
+    ],
+  });
+  expect(rule?.operation).toEqual({
+    kind: 'all',
+    of: [
+      { kind: 'any', of: ['GET', 'HEAD'].map((value) => ({ kind: 'method', match: { kind: 'exact', value } })) },
+      { kind: 'path', match: { kind: 'exact', value: '/a' } },
+    ],
+  });
+});
+
+describe('P29 ports are decided by the workload port', () => {
+  const operation = (to: NonNullable<ShortRule['to']>[number]) => allowed({ to: [to] })?.operation;
+  test.each([
+    [{ ports: [9080] }, { kind: 'always' }],
+    [{ ports: [80, 19080] }, undefined],
+    [{ notPorts: [9080] }, undefined],
+    [{ notPorts: [80] }, { kind: 'always' }],
+  ])('%j', (to, expected) => expect(operation(to)).toEqual(expected));
+
+  test('destination.port', () => {
+    const of = (values: string[], notValues: string[] = []) =>
+      allowed({ when: [{ key: 'destination.port', values, notValues }] });
+    expect(of(['9080'])?.operation).toEqual({ kind: 'always' });
+    expect(of(['80'])).toBeUndefined();
+    expect(of([], ['9080'])).toBeUndefined();
+  });
+
+  test('an ALLOW policy for another port still refuses this one (P39)', () => {
+    expect(authorizationOf([authorizationPolicy('shop/x', 'ALLOW', [{ to: [{ ports: [80] }] }])]).allow).toEqual([]);
+  });
+});
+
+describe('P42 text forms', () => {
+  const caller = (from: NonNullable<ShortRule['from']>[number]) => allowed({ from: [from] })?.caller;
+  const operation = (to: NonNullable<ShortRule['to']>[number]) => allowed({ to: [to] })?.operation;
+  const regex = (value: string) => ({ kind: 'principal', match: { kind: 'regex', value } });
+
+  test.each([
+    ['/a', { kind: 'exact', value: '/a' }],
+    ['/a*', { kind: 'prefix', value: '/a' }],
+    ['*/a', { kind: 'suffix', value: '/a' }],
+    ['*', { kind: 'regex', value: '.+' }],
+    ['/a*b', { kind: 'exact', value: '/a*b' }],
+    ['/a.+(', { kind: 'exact', value: '/a.+(' }],
+  ])('path %s', (path, match) => expect(operation({ paths: [path] })).toEqual({ kind: 'path', match }));
+
+  test('* is present, even if empty, for headers, hosts and methods', () => {
+    const present = { kind: 'present' };
+    expect(operation({ methods: ['*'] })).toEqual({ kind: 'method', match: present });
+    expect(operation({ hosts: ['*'] })).toEqual({ kind: 'host', match: present });
+    const when = [{ key: 'request.headers[x]', values: ['*'] }];
+    expect(allowed({ when })?.caller).toEqual({ kind: 'header', name: 'x', match: present });
+  });
+
+  test('* is present and not empty for principals and SNI', () => {
+    expect(caller({ principals: ['*'] })).toEqual(regex('.+'));
+    const when = [{ key: 'connection.sni', values: ['*'] }];
+    expect(allowed({ when })?.operation).toEqual({ kind: 'server-name', match: { kind: 'regex', value: '.+' } });
+  });
+
+  test('hosts alone ignore case', () => {
+    expect(operation({ hosts: ['Reviews.SHOP'] })).toEqual({ kind: 'host', match: { kind: 'exact', value: 'reviews.shop' } });
+    expect(operation({ methods: ['Get'] })).toEqual({ kind: 'method', match: { kind: 'exact', value: 'Get' } });
+  });
+
+  test.each([
+    ['shop', 'shop'],
+    ['sh*p', 'sh[^/]*p'],
+    ['*-prod', '[^/]*-prod'],
+    ['*', '[^/]+'],
+    ['a.b+(c', 'a\\.b\\+\\(c'],
+  ])('namespace %s', (value, expected) => {
+    expect(caller({ namespaces: [value] })).toEqual(regex(`[^/]+/ns/${expected}/sa/[^/]+`));
+  });
+
+  test.each([
+    ['web', 'shop', 'web'],
+    ['bank/web', 'bank', 'web'],
+    ['a.b/c+(', 'a\\.b', 'c\\+\\('],
+  ])('service account %s', (value, namespace, account) => {
+    expect(caller({ serviceAccounts: [value] })).toEqual(regex(`[^/]+/ns/${namespace}/sa/${account}`));
+  });
+
+  test.each([
+    ['demo.mesh', 'demo\\.mesh'],
+    ['demo*', 'demo[^/]*'],
+    ['*.mesh', '[^/]*\\.mesh'],
+    ['*', '[^/]+'],
+    ['cluster.local', 'cluster\\.local'],
+  ])('trust domain %s, taken as written', (value, expected) => {
+    expect(caller({ trustDomains: [value] })).toEqual(regex(`${expected}/ns/[^/]+/sa/[^/]+`));
+  });
+
+  test.each(['.', '+', '(', '[', '{', '|', '\\', '^', '$', '?', '*'])('%s in a regex means itself', (character) => {
+    const condition = caller({ serviceAccounts: [`a${character}b`] }) as { match: { value: string } };
+    expect(new RegExp(`^(?:${condition.match.value})$`).test(`d/ns/shop/sa/a${character}b`)).toBe(true);
+    expect(new RegExp(`^(?:${condition.match.value})$`).test('d/ns/shop/sa/ab')).toBe(false);
+  });
+});
+
+describe('P43 principals', () => {
+  const principal = (value: string) => (allowed({ from: [{ principals: [value] }] })?.caller as { match: unknown }).match;
+  test.each([
+    ['cluster.local/ns/shop/sa/web', { kind: 'exact', value: 'demo.mesh/ns/shop/sa/web' }],
+    ['demo.mesh/ns/shop/sa/web', { kind: 'exact', value: 'demo.mesh/ns/shop/sa/web' }],
+    ['other/ns/shop/sa/web', { kind: 'exact', value: 'other/ns/shop/sa/web' }],
+    ['cluster.local/ns/shop/*', { kind: 'prefix', value: 'cluster.local/ns/shop/' }],
+    ['cluster.local/ns/shop/sa/*', { kind: 'prefix', value: 'demo.mesh/ns/shop/sa/' }],
+    ['*/sa/web', { kind: 'suffix', value: '/sa/web' }],
+  ])('%s', (value, match) => expect(principal(value)).toEqual(match));
+
+  test('source.principal and notPrincipals speak of the same', () => {
+    const match = { kind: 'exact', value: 'demo.mesh/ns/shop/sa/web' };
+    const value = 'cluster.local/ns/shop/sa/web';
+    const when = [{ key: 'source.principal', notValues: [value] }];
+    const expected: Condition = { kind: 'not', of: { kind: 'principal', match: { kind: 'exact', value: match.value } } };
+    expect(allowed({ when })?.caller).toEqual(expected);
+    expect(allowed({ from: [{ notPrincipals: [value] }] })?.caller).toEqual(expected);
+  });
+});
+
+describe('P45 HTTP fields on a TCP port', () => {
+  const rules: readonly ShortRule[] = [
+    { to: [{ paths: ['/a'], ports: [9080] }] },
+    { to: [{ notMethods: ['GET'] }] },
+    { to: [{ hosts: ['a'] }, { ports: [9080] }] },
+    { when: [{ key: 'request.headers[x]', values: ['1'] }] },
+  ];
+  test.each(rules)('ALLOW loses the whole rule: %j', (rule) => {
+    expect(allowed(rule)).toBeDefined();
+    expect(allowed(rule, 'tcp')).toBeUndefined();
+  });
+  test.each(rules)('DENY loses only the field: %j', (rule) => {
+    expect(denied(rule, 'tcp')).toMatchObject({ caller: { kind: 'always' }, operation: { kind: 'always' } });
+  });
+  test('what a connection shows stays', () => {
+    const rule = { from: [{ ipBlocks: ['10.0.0.0/8'] }], to: [{ paths: ['/a'] }] };
+    expect(denied(rule, 'tcp')?.caller).toEqual({ kind: 'source-address', cidr: '10.0.0.0/8' });
+  });
+});
+
+test('P46 an id names policy and rule, also where earlier rules are left out', () => {
+  const policy = authorizationPolicy('shop/callers', 'ALLOW', [{ to: [{ ports: [1] }] }, {}]);
+  expect(authorizationOf([policy]).allow?.map(({ id }) => id)).toEqual(['ns[shop]-policy[callers]-rule[1]']);
+});
+
+test.each([
+  ['source.ip', '10.0.0.1', 'caller', { kind: 'source-address', cidr: '10.0.0.1' }],
+  ['remote.ip', '10.0.0.1', 'caller', { kind: 'remote-address', cidr: '10.0.0.1' }],
+  ['destination.ip', '10.0.0.1', 'operation', { kind: 'destination-address', cidr: '10.0.0.1' }],
+  ['connection.sni', 'a.b', 'operation', { kind: 'server-name', match: { kind: 'exact', value: 'a.b' } }],
+  ['source.namespace', 'a', 'caller', { kind: 'principal', match: { kind: 'regex', value: '[^/]+/ns/a/sa/[^/]+' } }],
+  ['source.serviceAccount', 'a', 'caller', { kind: 'principal', match: { kind: 'regex', value: '[^/]+/ns/shop/sa/a' } }],
+  ['source.trustDomain', 'a', 'caller', { kind: 'principal', match: { kind: 'regex', value: 'a/ns/[^/]+/sa/[^/]+' } }],
+] as const)('when %s', (key, value, side, expected) => {
+  expect(allowed({ when: [{ key, values: [value] }] })?.[side]).toEqual(expected);
+});
+
+test('a key that nobody can decide narrows access', () => {
+  const when = [{ key: 'request.auth.claims[x]', values: ['1'] }];
+  expect(allowed({ when })).toBeUndefined();
+  expect(denied({ when })).toMatchObject({ caller: { kind: 'always' } });
+});

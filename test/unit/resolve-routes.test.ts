@@ -1,0 +1,317 @@
+import { describe, expect, test } from 'vitest';
+import type { RedirectAction, Route } from '../../src/model/ir.ts';
+import type { HeaderOperations, HttpRule, Policy, Retries } from '../../src/model/policy.ts';
+import type { MeshParts } from '../support/resolve-values.ts';
+import {
+  entry,
+  forward,
+  httpMatch,
+  outboundPort,
+  place,
+  service,
+  to,
+  viewOf,
+  virtualService,
+} from '../support/resolve-values.ts';
+
+const services = [service('shop/reviews'), service('shop/ratings'), service('shop/many', { 80: 'http', 9080: 'http' })];
+
+function routesOf(policies: readonly Policy[], namespace = 'shop', more: MeshParts = {}): readonly Route[] {
+  return outboundPort(viewOf({ services, policies, ...more }, namespace), 'shop/reviews').routes;
+}
+
+function routesOfRule(rule: Partial<HttpRule>, lines?: Readonly<Record<string, number>>): readonly Route[] {
+  const http = [{ route: [to('reviews')], ...rule }];
+  return routesOf([virtualService('shop/reviews', ['reviews'], http, ['*'], lines)]);
+}
+
+describe('P9 which VirtualService', () => {
+  const producer = virtualService('shop/producer', ['reviews'], [{ route: [to('reviews')] }]);
+  const named = virtualService('shop/named', ['reviews'], [{ route: [to('reviews')] }], ['bank']);
+  const consumer = virtualService(
+    'bank/consumer',
+    ['reviews.shop.svc.cluster.local'],
+    [{ route: [to('reviews.shop.svc.cluster.local')] }],
+    ['.'],
+  );
+
+  test('private before exported by name before public; others see the public one', () => {
+    const name = (policies: readonly Policy[], namespace: string) => routesOf(policies, namespace)[0]?.name;
+    expect(name([producer, named, consumer], 'bank')).toBe('VirtualService/bank/consumer[0]');
+    expect(name([producer, named], 'bank')).toBe('VirtualService/shop/named[0]');
+    expect(name([producer, named, consumer], 'zoo')).toBe('VirtualService/shop/producer[0]');
+    expect(name([producer], 'bank')).toBe('VirtualService/shop/producer[0]');
+  });
+
+  test('the most specific host goes before nearness', () => {
+    const wide = virtualService('bank/wide', ['*.shop.svc.cluster.local'], [{ route: [to('x')] }], ['.']);
+    expect(routesOf([producer, wide], 'bank')[0]?.name).toBe('VirtualService/shop/producer[0]');
+  });
+});
+
+describe('P10 static predicates', () => {
+  const only = (match: Parameters<typeof httpMatch>[0]) =>
+    virtualService('shop/reviews', ['reviews'], [{ match: [httpMatch(match)], route: [to('ratings')] }]);
+
+  test.each([
+    ['port of the call', { port: 9080 }, true],
+    ['another port', { port: 80 }, false],
+    ['own namespace', { sourceNamespace: 'shop' }, true],
+    ['another namespace', { sourceNamespace: 'bank' }, false],
+    ['labels the client has', { sourceLabels: { version: 'v1' } }, true],
+    ['labels the client lacks', { sourceLabels: { version: 'v2' } }, false],
+  ])('%s', (_, match, survives) => {
+    const view = viewOf({ services, policies: [only(match)] }, 'shop', { version: 'v1' });
+    const { routes } = outboundPort(view, 'shop/reviews');
+    expect(routes.map(({ name }) => name)).toEqual([
+      survives ? 'VirtualService/shop/reviews[0]' : 'default/shop/reviews',
+    ]);
+  });
+
+  test('surviving rules that a request misses leave no default route', () => {
+    const policies = [only({ uri: { kind: 'prefix', value: '/api' } })];
+    expect(routesOf(policies).map(({ name }) => name)).toEqual(['VirtualService/shop/reviews[0]']);
+  });
+
+  test('without a VirtualService: the default route, D1 and D3', () => {
+    const [route, ...more] = routesOf([]);
+    expect(more).toEqual([]);
+    expect(route?.name).toBe('default/shop/reviews');
+    const action = forward(route);
+    expect(action.timeout).toEqual({ value: undefined, by: { default: 'D3' } });
+    expect(action.retries).toEqual({
+      value: {
+        attempts: 2,
+        conditions: ['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes'],
+        statusCodes: [],
+        avoidPreviousHosts: true,
+      },
+      by: { default: 'D1' },
+    });
+  });
+
+  test('ports without HTTP have no routes (P19)', () => {
+    const view = viewOf({ services: [service('shop/db', { 5432: 'tcp' })] });
+    expect(outboundPort(view, 'shop/db', 5432).routes).toEqual([]);
+  });
+});
+
+describe('P11 first match wins', () => {
+  const api = { match: [httpMatch({ uri: { kind: 'prefix', value: '/api' } })], route: [to('ratings')] };
+
+  test('in the order written, each match a route of its rule', () => {
+    const two = {
+      name: 'two',
+      match: [httpMatch({ name: 'x' }), httpMatch({})].map((each) => ({
+        ...each,
+        headers: { b: { kind: 'present' as const } },
+      })),
+    };
+    const policies = [
+      virtualService(
+        'shop/reviews',
+        ['reviews'],
+        [{ ...two, route: [to('ratings')] }, api, { route: [to('reviews')] }],
+      ),
+    ];
+    expect(routesOf(policies).map(({ name }) => name)).toEqual([
+      'VirtualService/shop/reviews[two.x]',
+      'VirtualService/shop/reviews[two]',
+      'VirtualService/shop/reviews[1]',
+      'VirtualService/shop/reviews[2]',
+    ]);
+  });
+
+  test.each([
+    ['a rule without match', []],
+    ['an empty match', [httpMatch({})]],
+    ['prefix /', [httpMatch({ uri: { kind: 'prefix', value: '/' } })]],
+    ['a match with static predicates only', [httpMatch({ port: 9080 })]],
+  ])('nothing follows %s', (_, match) => {
+    const policies = [virtualService('shop/reviews', ['reviews'], [{ match, route: [to('reviews')] }, api])];
+    expect(routesOf(policies)).toHaveLength(1);
+  });
+});
+
+test('P12 conditions of a match', () => {
+  const [route] = routesOfRule({
+    match: [
+      httpMatch({
+        uri: { kind: 'exact', value: '/A' },
+        ignoreUriCase: true,
+        method: { kind: 'exact', value: 'GET' },
+        headers: { 'X-User': { kind: 'exact', value: 'Ann' }, cookie: { kind: 'regex', value: 'a.*' } },
+        withoutHeaders: { 'x-bot': { kind: 'present' } },
+        queryParams: { q: { kind: 'prefix', value: 'x' } },
+      }),
+    ],
+  });
+  expect(route?.match).toEqual({
+    path: { kind: 'exact', value: '/A', ignoreCase: true },
+    method: { kind: 'exact', value: 'GET' },
+    headers: [
+      { name: 'cookie', match: { kind: 'regex', value: 'a.*' }, absent: false },
+      { name: 'x-bot', match: { kind: 'present' }, absent: true },
+      { name: 'x-user', match: { kind: 'exact', value: 'Ann' }, absent: false },
+    ],
+    query: [{ name: 'q', match: { kind: 'prefix', value: 'x' } }],
+  });
+  const regex = routesOfRule({ match: [httpMatch({ uri: { kind: 'regex', value: '/a' }, ignoreUriCase: true })] });
+  expect(regex[0]?.match.path?.ignoreCase).toBe(false);
+});
+
+test.each([
+  ['prefix', { kind: 'prefix', value: '/api/' }, 'prefix'],
+  ['exact', { kind: 'exact', value: '/api' }, 'whole'],
+  ['regex', { kind: 'regex', value: '/api.*' }, 'whole'],
+  ['no path', undefined, 'prefix'],
+] as const)('P13 rewrite after %s replaces the %s', (_, uri, kind) => {
+  const [route] = routesOfRule({ match: [httpMatch(uri ? { uri } : {})], rewrite: { uri: '/' } });
+  expect(forward(route).rewrite?.value).toEqual({ path: { kind, value: '/' } });
+});
+
+describe('P14 destination port', () => {
+  const target = (host: string, port?: number) => {
+    const destination = port === undefined ? { host } : { host, port };
+    const more = { services: [...services, service('shop/odd', { 7000: 'http' })] };
+    const policies = [virtualService('shop/reviews', ['reviews'], [{ route: [{ destination }] }])];
+    return forward(routesOf(policies, 'shop', more)[0]).destinations[0]?.destination.port;
+  };
+  test('given', () => expect(target('many', 80)).toBe(80));
+  test('the only one', () => expect(target('odd')).toBe(7000));
+  test('the called one', () => expect(target('many')).toBe(9080));
+});
+
+describe('a destination that is gone keeps its reference, so that the request gets 503', () => {
+  test.each([
+    ['nowhere', undefined, 'shop/nowhere.shop.svc.cluster.local', 'nowhere'],
+    ['nowhere.bank.svc.cluster.local', undefined, 'bank/nowhere.bank.svc.cluster.local', 'nowhere'],
+    ['api.example.com', undefined, 'shop/api.example.com', 'api.example.com'],
+    ['reviews', 'v9', 'shop/reviews.shop.svc.cluster.local', 'reviews'],
+  ])('%s %s', (host, subset, key, name) => {
+    const { destination } = forward(routesOfRule({ route: [to(host, subset)] })[0]).destinations[0] ?? {};
+    expect(destination).toMatchObject({ service: key, name, port: 9080 });
+    expect(destination?.subset).toBe(subset);
+  });
+
+  test('so does one that the client may not see (P6)', () => {
+    const hidden = entry('bank', 'api.example.com', { exportTo: ['.'] });
+    const policies = [virtualService('shop/reviews', ['reviews'], [{ route: [to('api.example.com')] }])];
+    const { destinations } = forward(routesOf(policies, 'shop', { services: [...services, hidden] })[0]);
+    expect(destinations[0]?.destination.namespace).toBe('shop');
+  });
+});
+
+describe('P15 weights', () => {
+  const weights = (...given: (number | undefined)[]) =>
+    forward(
+      routesOfRule({ route: given.map((weight, position) => to(`s${position}`, undefined, weight)) })[0],
+    ).destinations.map(({ destination, weight }) => `${destination.name}:${weight.value}`);
+  test('one destination: ignored', () => expect(weights(7)).toEqual(['s0:1']));
+  test('one destination of weight 0: still all of it', () => expect(weights(0)).toEqual(['s0:1']));
+  test('several: proportions of any sum', () => expect(weights(90, 30)).toEqual(['s0:90', 's1:30']));
+  test('missing counts as 0 and zeros get nothing', () =>
+    expect(weights(1, undefined, 0, 3)).toEqual(['s0:1', 's3:3']));
+  test('one of several left: all of it', () => expect(weights(90, 0)).toEqual(['s0:1']));
+});
+
+describe('P16 timeout and retries', () => {
+  const retries = (given: Retries) => forward(routesOfRule({ retries: given })[0]).retries;
+
+  test('timeout with its line', () => {
+    const [route] = routesOfRule({ timeout: 2000 }, { 'spec.http[0].timeout': 12 });
+    const { timeout } = forward(route);
+    expect(timeout.value).toBe(2000);
+    expect(timeout.by).toMatchObject({ field: 'spec.http[0].timeout', at: place('shop/reviews.yaml', 12) });
+  });
+
+  test('0 attempts: off', () => expect(retries({ attempts: 0 }).value).toBeUndefined());
+  test('without retryOn: the conditions of D1', () =>
+    expect(retries({ attempts: 5, perTryTimeout: 300 }).value).toMatchObject({
+      attempts: 5,
+      perTryTimeout: 300,
+      conditions: ['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes'],
+    }));
+  test('whole numbers are status codes and add their condition', () =>
+    expect(retries({ attempts: 1, retryOn: ['reset', '503', '429'] }).value).toEqual({
+      attempts: 1,
+      conditions: ['reset', 'retriable-status-codes'],
+      statusCodes: [429, 503],
+      avoidPreviousHosts: true,
+    }));
+  test('words alone add nothing', () =>
+    expect(retries({ attempts: 1, retryOn: ['5xx'] }).value).toMatchObject({ conditions: ['5xx'], statusCodes: [] }));
+});
+
+describe('P17 percentages', () => {
+  test('fault', () => {
+    const fault = { delay: { fixedDelay: 5000, percentage: 0 }, abort: { httpStatus: 503, percentage: 12.5 } };
+    expect(routesOfRule({ fault })[0]?.fault?.value).toEqual({
+      delay: { duration: 5000, percentage: 0 },
+      abort: { status: { http: 503 }, percentage: 12.5 },
+    });
+    const grpc = routesOfRule({ fault: { abort: { grpcStatus: 14, percentage: 1 } } });
+    expect(grpc[0]?.fault?.value).toEqual({ abort: { status: { grpc: 14 }, percentage: 1 } });
+  });
+
+  test('a mirror of 0 percent is none', () => {
+    const mirror = (percentage: number) => ({ destination: { host: 'ratings' }, percentage });
+    const { mirrors } = forward(routesOfRule({ mirrors: [mirror(0), mirror(100)] })[0]);
+    expect(mirrors.map(({ value }) => value.percentage)).toEqual([100]);
+  });
+});
+
+describe('P18 headers', () => {
+  const none: HeaderOperations = { set: {}, add: {}, remove: [] };
+  const request = (operations: Partial<HeaderOperations>) => ({ request: { ...none, ...operations }, response: none });
+
+  test('in lower case, by name', () => {
+    const headers = { request: { set: { b: '2', A: '1' }, add: { c: '3' }, remove: ['Z', 'y'] }, response: none };
+    expect(routesOfRule({ headers })[0]?.headers?.value).toEqual({
+      request: {
+        set: [
+          ['a', '1'],
+          ['b', '2'],
+        ],
+        add: [['c', '3']],
+        remove: ['y', 'z'],
+      },
+      response: { set: [], add: [], remove: [] },
+    });
+  });
+
+  test.each(['host', 'Host', ':authority'])('%s is a rewrite of the authority, not a header', (name) => {
+    const [route] = routesOfRule({ headers: request({ set: { [name]: 'a.b' } }) });
+    expect(route?.headers).toBeUndefined();
+    expect(forward(route).rewrite?.value).toEqual({ authority: 'a.b' });
+  });
+
+  test('a single destination writes last', () => {
+    const [route] = routesOfRule({
+      headers: request({ set: { host: 'rule' } }),
+      route: [{ ...to('reviews'), headers: request({ set: { host: 'destination' } }) }],
+    });
+    expect(forward(route).rewrite?.value.authority).toBe('destination');
+    expect(forward(route).destinations[0]?.authority).toBeUndefined();
+  });
+
+  test('several destinations keep their own authority and headers', () => {
+    const [route] = routesOfRule({
+      route: [
+        { ...to('reviews', undefined, 1), headers: request({ set: { host: 'a', x: '1' } }) },
+        to('ratings', undefined, 1),
+      ],
+    });
+    const [first, second] = forward(route).destinations;
+    expect(first?.authority?.value).toBe('a');
+    expect(first?.headers?.value.request.set).toEqual([['x', '1']]);
+    expect(second?.headers).toBeUndefined();
+    expect(forward(route).rewrite).toBeUndefined();
+  });
+});
+
+test('redirect', () => {
+  const redirect = { uri: '/new', authority: 'b.com', derivePort: 'FROM_REQUEST_PORT', redirectCode: 308 } as const;
+  const action = routesOfRule({ redirect, route: [] })[0]?.action as RedirectAction;
+  expect(action.redirect.value).toEqual({ path: '/new', authority: 'b.com', portFrom: 'request', statusCode: 308 });
+});
