@@ -7,16 +7,17 @@ export const telemetryPrefix = 'weft';
 
 /**
  * - `reporter`: `source` on outbound listeners, `destination` on inbound ones.
- * - `destination_service`: the ServiceKey that was called, from the cluster's own metadata; empty where no route chose one.
- *   On the destination's side it may be left empty: the sidecar's own service is meant.
- * - `destination_version`: the label `version` of the endpoint that was chosen; empty if it has none or none was chosen.
+ * - `destination_cluster`: the name of the cluster that a route chose, also where the call never left; empty if none did. On the
+ *   destination's side it is not looked at: the sidecar's own service is meant.
+ * - `destination_version`: the label `version` of the endpoint that was chosen; empty if it has none or none was chosen. Then the
+ *   subset in the cluster's name stands in for it.
  * - `peer_principal`: the SPIFFE ID in the other side's certificate; empty on plaintext, or if nobody was reached.
  * - `response_code`, `response_flags`: as in Envoy's access log; `-` is no flag.
  * - `grpc_status`: the number; empty for other protocols.
  */
 export type TelemetryTag =
   | 'reporter'
-  | 'destination_service'
+  | 'destination_cluster'
   | 'destination_version'
   | 'peer_principal'
   | 'response_code'
@@ -34,7 +35,7 @@ export interface TelemetryStat {
   readonly tags: readonly TelemetryTag[];
 }
 
-const edgeTags = ['reporter', 'destination_service', 'peer_principal'] as const;
+const edgeTags = ['reporter', 'destination_cluster', 'peer_principal'] as const;
 
 /** Every statistic, the same on both sides but for `reporter`. */
 export const telemetryStats = [

@@ -1,12 +1,22 @@
+import type { MeshSettings } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Workload } from '../model/workload.ts';
 import type { Directory } from './series.ts';
 
+/** What a cluster's name says, as translate reads it. */
+export type ReadClusterName = (
+  cluster: string,
+) => { readonly namespace: string; readonly service: string; readonly subset?: string } | undefined;
+
 /**
  * Which service an identity stands for, from the registry's workloads. Where workloads of several services share an identity, the
- * workload with the first id speaks for it.
+ * workload with the first id speaks for it. Clusters are named by their owner, `translate/names.ts`, given as `readClusterName`.
  */
-export function createDirectory(workloads: Readable<ReadonlyMap<string, Workload>>): Directory {
+export function createDirectory(
+  workloads: Readable<ReadonlyMap<string, Workload>>,
+  readClusterName: ReadClusterName,
+  settings: MeshSettings,
+): Directory {
   let from: ReadonlyMap<string, Workload> | undefined;
   let services: ReadonlyMap<string, { readonly service: string; readonly namespace: string }> = new Map();
   return {
@@ -17,6 +27,13 @@ export function createDirectory(workloads: Readable<ReadonlyMap<string, Workload
         from = now;
       }
       return services.get(principal);
+    },
+    destinationOf(cluster) {
+      const named = readClusterName(cluster);
+      if (named === undefined) return undefined;
+      const { namespace, service, subset } = named;
+      const host = service.includes('.') ? service : `${service}.${namespace}.svc.${settings.dnsSuffix}`;
+      return { namespace, service, host, ...(subset === undefined ? {} : { subset }) };
     },
   };
 }

@@ -27,10 +27,21 @@ export interface Series {
   readonly mtls?: boolean;
 }
 
-/** Maps identities to services: the registry's knowledge, as an argument. */
+/** What the words in tags mean: the registry's and the translation's knowledge, as an argument. */
 export interface Directory {
   /** The service whose workloads have this identity; undefined if none has. */
   serviceOf(principal: string): { readonly service: string; readonly namespace: string } | undefined;
+  /** What an outbound cluster stands for; undefined if it stands for no service. */
+  destinationOf(cluster: string): NamedService | undefined;
+}
+
+export interface NamedService {
+  readonly namespace: string;
+  /** The short name of a Service of the mesh, or a whole host. */
+  readonly service: string;
+  /** The whole host. */
+  readonly host: string;
+  readonly subset?: string;
 }
 
 /** The series of a sample: the reporting sidecar is one end and known from its credential, tags tell the other. */
@@ -62,8 +73,9 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
       mtls: peer !== '',
     };
   }
-  const { namespace, host, service } = calledService(tags.destination_service ?? '');
-  const version = tags.destination_version ?? '';
+  const called = directory.destinationOf(tags.destination_cluster ?? '');
+  const { namespace, host, service } = called ?? { namespace: '', host: '', service: nowhere };
+  const version = tags.destination_version || called?.subset || '';
   // A call without a peer's certificate went in plaintext, unless it never got there: then flags say why, if they are counted.
   const arrived = tags.response_flags === '-' && host !== '';
   const mtls = peer !== '' ? true : arrived ? false : undefined;
@@ -83,16 +95,6 @@ function callerOf(principal: string, directory: Directory): Party {
   const known = directory.serviceOf(principal);
   const service = known?.service ?? identity.serviceAccount;
   return { service, namespace: known?.namespace ?? identity.namespace, principal, app: service, version: '' };
-}
-
-/** The parts of a ServiceKey `shop/reviews.shop.svc.cluster.local`; the name is short for the mesh's own services. */
-function calledService(key: string): { readonly namespace: string; readonly host: string; readonly service: string } {
-  const slash = key.indexOf('/');
-  if (slash < 0) return { namespace: '', host: '', service: nowhere };
-  const namespace = key.slice(0, slash);
-  const host = key.slice(slash + 1);
-  const own = host.indexOf(`.${namespace}.svc.`);
-  return { namespace, host, service: own > 0 ? host.slice(0, own) : host };
 }
 
 /** Equal series have equal keys. */

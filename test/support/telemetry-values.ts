@@ -1,7 +1,10 @@
 import { spiffeId } from '../../src/model/identity.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
+import { createCell } from '../../src/model/readable.ts';
+import { createDirectory } from '../../src/telemetry/directory.ts';
 import type { Tags } from '../../src/telemetry/metrics-service.ts';
 import type { Directory } from '../../src/telemetry/series.ts';
+import { destinationOfCluster } from '../../src/translate/names.ts';
 import { settings } from './registry-values.ts';
 
 export const principal = (service: string) =>
@@ -23,13 +26,13 @@ export function proxy(name: string, service: string, labels: Proxy['labels'] = {
 }
 
 /** A directory that knows no workload: accounts stand for services. */
-export const noDirectory: Directory = { serviceOf: () => undefined };
+export const noDirectory: Directory = createDirectory(createCell(new Map()), destinationOfCluster, settings);
 
 /** Tags of a call as the caller's sidecar counts it. */
 export function outbound(service: string, over: Tags = {}): Tags {
   return {
     reporter: 'source',
-    destination_service: `shop/${service}.shop.svc.cluster.local`,
+    destination_cluster: `out_shop_${service}_9080`,
     peer_principal: principal(service),
     response_code: '200',
     response_flags: '-',

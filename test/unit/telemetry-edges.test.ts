@@ -5,7 +5,8 @@ import { edgesOf } from '../../src/telemetry/edges.ts';
 import { meshMetrics } from '../../src/telemetry/mesh-metrics.ts';
 import type { Sample, Tags } from '../../src/telemetry/metrics-service.ts';
 import { createTrafficStore } from '../../src/telemetry/traffic-store.ts';
-import { byId, workload } from '../support/registry-values.ts';
+import { destinationOfCluster } from '../../src/translate/names.ts';
+import { byId, settings, workload } from '../support/registry-values.ts';
 import { inbound, noDirectory, outbound, principal, proxy } from '../support/telemetry-values.ts';
 
 const start = 1_700_000_000_000;
@@ -13,11 +14,11 @@ const frontend = proxy('frontend-1', 'frontend');
 const reviews = proxy('reviews-1', 'reviews', { version: 'v1' });
 
 const requests = (tags: Tags, value: number): Sample => ({ kind: 'count', stat: 'requests_total', tags, value });
-const duration = ({ reporter, destination_service, peer_principal }: Tags, count: number, value: number): Sample => ({
+const duration = ({ reporter, destination_cluster, peer_principal }: Tags, count: number, value: number): Sample => ({
   kind: 'duration',
   stat: 'request_duration',
   tags: Object.fromEntries(
-    Object.entries({ reporter, destination_service, peer_principal }).filter(([, text]) => text !== undefined),
+    Object.entries({ reporter, destination_cluster, peer_principal }).filter(([, text]) => text !== undefined),
   ),
   count,
   sum: count * value,
@@ -33,7 +34,7 @@ test("the caller's side counts for callers in the mesh, the callee's for callers
     frontend,
     [
       requests(outbound('reviews', { destination_version: 'v1' }), 90),
-      requests(outbound('reviews', { destination_version: 'v2' }), 10),
+      requests(outbound('reviews', { destination_cluster: 'out_shop_reviews_9080_v2' }), 10),
       requests(outbound('reviews', { response_code: '503', response_flags: 'FI', peer_principal: '' }), 25),
       duration(outbound('reviews'), 125, 8),
       requests(inbound(''), 50),
@@ -84,7 +85,7 @@ test("the caller's side counts for callers in the mesh, the callee's for callers
 
 test("without the caller's report the callee's is shown, under the service that the registry knows for the identity", () => {
   const workloads = createCell(byId(workload('f-1', 'frontend', 1, { identity: principal('account-7') })));
-  const store = createTrafficStore(createDirectory(workloads));
+  const store = createTrafficStore(createDirectory(workloads, destinationOfCluster, settings));
   store.record(reviews, [requests(inbound('account-7'), 10)], start);
   expect(edgesOf(store.recent(5_000, start))).toMatchObject([
     { from: 'frontend', to: 'reviews', mtls: true, reporter: 'destination', split: [{ version: 'v1', share: 1 }] },
@@ -126,8 +127,8 @@ test('TCP connections are an edge of their own; a request without a route goes n
     [
       { kind: 'count', stat: 'tcp_connections_total', tags, value: 2 },
       { kind: 'count', stat: 'tcp_received_bytes_total', tags, value: 300 },
-      requests({ reporter: 'source', destination_service: '', response_code: '404', response_flags: 'NR' }, 1),
-      requests(outbound('db', { destination_service: 'shop/db.example' }), 1),
+      requests({ reporter: 'source', destination_cluster: '', response_code: '404', response_flags: 'NR' }, 1),
+      requests(outbound('db', { destination_cluster: 'out_shop_db~example_443' }), 1),
     ],
     start,
   );
