@@ -1,5 +1,6 @@
 // Turns the .proto files of Envoy into one descriptor set and into TypeScript (xds-protocol.md 7.1).
-// Input: the files that come with @grpc/grpc-js-xds, our stubs in envoy/protos, the list envoy/protos/roots.json.
+// Input: the files that come with @grpc/grpc-js-xds, our stubs in envoy/protos, the list envoy/protos/roots.json, and
+// envoy/protos/additions.json: fields that the pinned Envoy has and the packaged files lack (R7, R17), by file and message.
 // Output: src/proto/gen, which is never committed. Nothing is downloaded.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -31,6 +32,17 @@ const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 function importFolders() {
   const deps = join(packageFolder('@grpc/grpc-js-xds'), 'deps');
   return [stubFolder, join(deps, 'envoy-api'), join(deps, 'xds'), join(deps, 'googleapis')];
+}
+
+/** The text of a .proto file with the fields of additions.json put in front of those of their messages. */
+function withAdditions(text, additions, path) {
+  let whole = text;
+  for (const [name, fields] of Object.entries(additions)) {
+    const start = new RegExp(`^message ${name} \\{$`, 'm').exec(whole.replaceAll('\r', ''))?.[0];
+    if (start === undefined) throw new Error(`envoy/protos/additions.json: ${path} has no message ${name}`);
+    whole = whole.replace(start, `${start}\n${fields.map((field) => `  ${field}`).join('\n')}`);
+  }
+  return whole;
 }
 
 /** Every file in reach of the roots, as a map from import path to file; google/protobuf comes with the tools. */
@@ -94,7 +106,12 @@ function runBuf(args) {
 
 function generateInto(folder, work) {
   const reach = filesInReach(readJson(join(stubFolder, 'roots.json')));
-  for (const [path, file] of reach) cpSync(file, join(work, 'protos', path));
+  const additions = readJson(join(stubFolder, 'additions.json'));
+  for (const [path, file] of reach) {
+    const copy = join(work, 'protos', path);
+    cpSync(file, copy);
+    if (path in additions) writeFileSync(copy, withAdditions(readFileSync(file, 'utf8'), additions[path], path));
+  }
   const set = join(folder, 'descriptor-set.binpb');
   mkdirSync(folder, { recursive: true });
   runBuf(['build', join(work, 'protos'), '--exclude-source-info', '-o', set]);

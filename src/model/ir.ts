@@ -123,6 +123,8 @@ export interface EndpointSet {
 export interface EndpointDecision extends EndpointAddress {
   readonly workload: string;
   readonly locality?: Locality;
+  /** The label `version`: statistics tell it. */
+  readonly version?: string;
   readonly healthy: boolean;
   readonly meshTls: boolean;
 }

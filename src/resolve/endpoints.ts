@@ -60,12 +60,14 @@ function decide(
   endpoint: Endpoint,
 ): EndpointDecision {
   const { workload, address, port, weight, locality, health } = endpoint;
+  const { version } = endpoint.labels;
   return {
     workload,
     address,
     port,
     weight: Math.max(1, weight),
     ...(locality && { locality }),
+    ...(version && { version }),
     healthy: health === 'healthy',
     meshTls:
       endpoint.identity !== undefined &&

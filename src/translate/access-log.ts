@@ -1,0 +1,90 @@
+import { type TelemetryStat, type TelemetryTag, telemetryPrefix, telemetryStats } from '../model/telemetry-tags.ts';
+import { pack } from '../proto/codec.ts';
+import { type AccessLog, AccessLogSchema } from '../proto/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { Config_Histogram_Unit, ConfigSchema } from '../proto/gen/envoy/extensions/access_loggers/stats/v3/stats_pb.ts';
+import { message } from '../proto/message.ts';
+import { versionMetadataKey, weftMetadataKey } from './provenance-metadata.ts';
+
+/** On which side of a call a listener stands. */
+export type Side = 'source' | 'destination';
+
+/** The statistics of one side (E32): who called whom and what came of it, counted where the request or connection ends. */
+function statsLogger(side: Side, of: TelemetryStat['of']): AccessLog {
+  const stats: readonly TelemetryStat[] = telemetryStats.filter((stat) => stat.of === of);
+  return message(AccessLogSchema, {
+    name: 'weft.stats',
+    configType: {
+      case: 'typedConfig',
+      value: pack(ConfigSchema, {
+        statPrefix: telemetryPrefix,
+        counters: stats
+          .filter((stat) => stat.kind === 'counter')
+          .map((stat) => ({ stat: named(stat, side), ...counted(stat.value) })),
+        histograms: stats
+          .filter((stat) => stat.kind === 'histogram')
+          .map((stat) => ({ stat: named(stat, side), ...measured(stat.value) })),
+      }),
+    },
+  });
+}
+
+function named({ name, tags }: TelemetryStat, side: Side) {
+  return { name, tags: tags.map((tag) => ({ name: tag, valueFormat: tagFormat(tag, side) })) };
+}
+
+/** Envoy's words for a tag; what does not exist (no flag, no certificate) comes as `-`. */
+function tagFormat(tag: TelemetryTag, side: Side): string {
+  switch (tag) {
+    case 'reporter':
+      return side;
+    case 'destination_cluster':
+      return '%UPSTREAM_CLUSTER%';
+    case 'destination_version':
+      return `%UPSTREAM_METADATA(${weftMetadataKey}:${versionMetadataKey})%`;
+    case 'peer_principal':
+      return side === 'source' ? '%UPSTREAM_PEER_URI_SAN%' : '%DOWNSTREAM_PEER_URI_SAN%';
+    case 'response_code':
+      return '%RESPONSE_CODE%';
+    case 'response_flags':
+      return '%RESPONSE_FLAGS%';
+    case 'grpc_status':
+      return '%GRPC_STATUS_NUMBER%';
+    default:
+      return tag satisfies never;
+  }
+}
+
+function counted(value: TelemetryStat['value']): { valueFixed: bigint } | { valueFormat: string } {
+  return value === 'one' ? { valueFixed: 1n } : { valueFormat: amountFormat(value) };
+}
+
+function measured(value: TelemetryStat['value']): { unit: Config_Histogram_Unit; valueFormat: string } {
+  if (value === 'one') throw new RangeError('a histogram needs a measured value');
+  const unit = value === 'duration-microseconds' ? Config_Histogram_Unit.Microseconds : Config_Histogram_Unit.Bytes;
+  return { unit, valueFormat: amountFormat(value) };
+}
+
+function amountFormat(value: Exclude<TelemetryStat['value'], 'one'>): string {
+  switch (value) {
+    case 'received-bytes':
+      return '%BYTES_RECEIVED%';
+    case 'sent-bytes':
+      return '%BYTES_SENT%';
+    case 'duration-microseconds':
+      return '%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%';
+    default:
+      return value satisfies never;
+  }
+}
+
+/** The statistics of requests, by side. */
+export const httpAccessLog: Readonly<Record<Side, AccessLog>> = {
+  source: statsLogger('source', 'http'),
+  destination: statsLogger('destination', 'http'),
+};
+
+/** The statistics of connections, by side. */
+export const tcpAccessLog: Readonly<Record<Side, AccessLog>> = {
+  source: statsLogger('source', 'tcp'),
+  destination: statsLogger('destination', 'tcp'),
+};

@@ -1,0 +1,60 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { encode, typeUrl } from '../proto/codec.ts';
+import { createResource, type Resource, type ResourceReference } from '../xds/resource.ts';
+import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
+
+/** How many messages were encoded since the process started, by type: tests assert on differences (house.md 3.4). */
+export const translateCounters = { clusters: 0, endpoints: 0, listeners: 0, routes: 0, secrets: 0 };
+
+const counterOf: ReadonlyMap<string, keyof typeof translateCounters> = new Map([
+  [clusterType, 'clusters'],
+  [endpointType, 'endpoints'],
+  [listenerType, 'listeners'],
+  [routeType, 'routes'],
+  [secretType, 'secrets'],
+]);
+
+/** Encodes a message as the resource of that name; `references` without duplicates, in order of type and name. */
+export function envoyResource<Desc extends DescMessage>(
+  schema: Desc,
+  name: string,
+  value: MessageShape<Desc>,
+  references: readonly ResourceReference[] = [],
+  edsName?: string,
+): Resource {
+  const type = typeUrl(schema);
+  const counter = counterOf.get(type);
+  if (counter !== undefined) translateCounters[counter] += 1;
+  return createResource({
+    name,
+    typeUrl: type,
+    value: encode(schema, value),
+    references: distinct(references),
+    ...(edsName === undefined ? {} : { edsName }),
+  });
+}
+
+/** A reference to a cluster. */
+export function toCluster(name: string): ResourceReference {
+  return { typeUrl: clusterType, name };
+}
+
+/** A reference to a route configuration. */
+export function toRoutes(name: string): ResourceReference {
+  return { typeUrl: routeType, name };
+}
+
+/** A reference to a secret. */
+export function toSecret(name: string): ResourceReference {
+  return { typeUrl: secretType, name };
+}
+
+/** A reference to the endpoints of a cluster. */
+export function toEndpoints(name: string): ResourceReference {
+  return { typeUrl: endpointType, name };
+}
+
+function distinct(references: readonly ResourceReference[]): readonly ResourceReference[] {
+  const byKey = new Map(references.map((reference) => [`${reference.typeUrl} ${reference.name}`, reference]));
+  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, reference]) => reference);
+}

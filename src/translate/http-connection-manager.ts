@@ -1,0 +1,84 @@
+import type { Millis } from '../model/policy.ts';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation,
+  HttpConnectionManagerSchema,
+  type HttpFilter,
+} from '../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { message } from '../proto/message.ts';
+import { httpAccessLog } from './access-log.ts';
+import { adsSource } from './config-source.ts';
+import { durationOf } from './duration.ts';
+import { authorizationFilters, dynamicForwardProxyFilter, faultFilter, routerFilter } from './http-filters.ts';
+import { maxHeadersCount, maxHeadersKb, serverHttp1Options } from './http1-options.ts';
+
+/** Protocols that a connection may change to; there is no wildcard, and an unlisted one is refused by Envoy itself (R4, E24). */
+const upgrades = ['websocket', 'tcp', 'spdy/3.1'];
+
+/** The filters of outbound requests, in order. */
+const outboundFilters: readonly HttpFilter[] = [faultFilter, dynamicForwardProxyFilter, routerFilter];
+
+/** The filters of inbound requests, in order (P39): refuse, allow, serve. */
+const inboundFilters: readonly HttpFilter[] = [...authorizationFilters, routerFilter];
+
+/** Requests of the application to others. `routes` names the route configuration; `host` stands in for HTTP/1.0 without one. */
+export function outboundConnectionManager(routes: string, host: string): HttpConnectionManager {
+  return message(HttpConnectionManagerSchema, {
+    ...transparent(routes, host),
+    // One name for all outbound listeners: a manager has a hundred statistics (E30).
+    statPrefix: 'out',
+    httpFilters: [...outboundFilters],
+    accessLog: [httpAccessLog.source],
+    commonHttpProtocolOptions: { maxHeadersCount },
+  });
+}
+
+/**
+ * Requests of others to the application. Nothing here depends on a policy, so policies never close connections (E21). Paths are
+ * normalised (D22) whether or not a rule looks at them: were it switched on by the first path rule, connections opened before would
+ * walk around that rule.
+ */
+export function inboundConnectionManager(
+  name: string,
+  ownHost: string,
+  maxConnectionDuration: Millis,
+): HttpConnectionManager {
+  return message(HttpConnectionManagerSchema, {
+    ...transparent(name, ownHost),
+    statPrefix: name,
+    httpFilters: [...inboundFilters],
+    accessLog: [httpAccessLog.destination],
+    // Idle callers close first, after an hour (D4): whoever closes must not be the one who is about to be asked.
+    commonHttpProtocolOptions: {
+      maxHeadersCount,
+      idleTimeout: durationOf(2 * 3_600_000),
+      maxConnectionDuration: durationOf(maxConnectionDuration),
+    },
+    http1SafeMaxConnectionDuration: true,
+    normalizePath: true,
+    mergeSlashes: false,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
+    setCurrentClientCertDetails: { uri: true },
+  });
+}
+
+/** What keeps a program from noticing its sidecar: R2 to R10 of transparency.md, on both sides. */
+function transparent(routes: string, host: string) {
+  return {
+    codecType: HttpConnectionManager_CodecType.AUTO,
+    routeSpecifier: { case: 'rds' as const, value: { configSource: adsSource, routeConfigName: routes } },
+    httpProtocolOptions: serverHttp1Options(host),
+    http2ProtocolOptions: { allowConnect: true },
+    streamIdleTimeout: durationOf(0),
+    upgradeConfigs: upgrades.map((upgradeType) => ({ upgradeType })),
+    proxy100Continue: true,
+    maxRequestHeadersKb: maxHeadersKb,
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    // No address makes a request "internal", else Envoy would add a header of its own (R9).
+    internalAddressConfig: {},
+  };
+}

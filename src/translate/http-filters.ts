@@ -1,0 +1,38 @@
+import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
+import { pack } from '../proto/codec.ts';
+import { FilterConfigSchema } from '../proto/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.ts';
+import { HTTPFaultSchema } from '../proto/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { RBACSchema } from '../proto/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { RouterSchema } from '../proto/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import {
+  type HttpFilter,
+  HttpFilterSchema,
+} from '../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { message } from '../proto/message.ts';
+import { dnsCache } from './dns-cache.ts';
+import { faultFilterName } from './fault.ts';
+
+/** Names under which route configurations give the two authorization filters their rules (P39). */
+export const denyFilterName = 'weft.authorization.deny';
+export const allowFilterName = 'weft.authorization.allow';
+
+/** The last filter of every manager: it adds no headers of its own (R9). */
+export const routerFilter = filter('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: true });
+
+/** Does nothing until a route carries a fault. */
+export const faultFilter = filter(faultFilterName, HTTPFaultSchema, {});
+
+/** Resolves the request's own host, for routes to clusters that need it; other requests pass untouched. */
+export const dynamicForwardProxyFilter = filter('envoy.filters.http.dynamic_forward_proxy', FilterConfigSchema, {
+  implementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache },
+});
+
+/** Refuse, then allow. Both are empty: their rules come with the route configuration (E21). */
+export const authorizationFilters: readonly HttpFilter[] = [
+  filter(denyFilterName, RBACSchema, {}),
+  filter(allowFilterName, RBACSchema, {}),
+];
+
+function filter<Desc extends DescMessage>(name: string, schema: Desc, config: MessageInitShape<Desc>): HttpFilter {
+  return message(HttpFilterSchema, { name, configType: { case: 'typedConfig', value: pack(schema, config) } });
+}

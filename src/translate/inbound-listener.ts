@@ -1,0 +1,103 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Inbound } from '../model/ir.ts';
+import { isHttp } from '../model/service.ts';
+import { pack } from '../proto/codec.ts';
+import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import {
+  type Filter,
+  type FilterChain,
+  type FilterChainMatchSchema,
+  FilterChainSchema,
+  ListenerFilterSchema,
+} from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
+import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { RBACSchema } from '../proto/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
+import { message } from '../proto/message.ts';
+import { downstreamTlsSocket } from './downstream-tls.ts';
+import { durationOf } from './duration.ts';
+import { inboundConnectionManager } from './http-connection-manager.ts';
+import { inboundName } from './names.ts';
+import { httpFilter, networkFilter } from './network-filter.ts';
+import { allowRules, denyRules } from './rbac.ts';
+import { socketAddress } from './socket-address.ts';
+import { inboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
+import { meshProtocol } from './tls-parameters.ts';
+
+/**
+ * Where callers reach one port of the application. For HTTP it is constant (E21); a change of mTLS mode changes filter chains only,
+ * and the mesh chain is the same in STRICT and PERMISSIVE, so its connections stay. `ownHost` stands in for
+ * HTTP/1.0 requests that name no host.
+ */
+export function inboundListener(inbound: Inbound, ownHost: string): Listener {
+  const { port, listen, mtls } = inbound;
+  return message(ListenerSchema, {
+    name: inboundName(port),
+    address: socketAddress(listen.address, listen.port),
+    trafficDirection: TrafficDirection.INBOUND,
+    filterChains: filterChains(inbound, chainFilters(inbound, ownHost)),
+    ...(mtls.value === 'DISABLE' ? {} : inspection(inbound)),
+  });
+}
+
+/**
+ * The first bytes tell mesh TLS from the rest. Where a server speaks first a plaintext caller sends none, so on TCP ports the wait
+ * ends and the connection counts as plaintext.
+ */
+function inspection({ protocol }: Inbound) {
+  const tlsInspector = message(ListenerFilterSchema, {
+    name: 'envoy.filters.listener.tls_inspector',
+    configType: { case: 'typedConfig', value: pack(TlsInspectorSchema) },
+  });
+  return {
+    listenerFilters: [tlsInspector],
+    ...(isHttp(protocol) ? {} : { listenerFiltersTimeout: durationOf(3_000), continueOnListenerFiltersTimeout: true }),
+  };
+}
+
+/** P34: what each mode lets in. Without a matching chain the connection is closed. */
+function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
+  const mesh = message(FilterChainSchema, {
+    name: 'mesh',
+    filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [meshProtocol] },
+    filters,
+    transportSocket: downstreamTlsSocket,
+  });
+  const other = (name: string, filterChainMatch?: MessageInitShape<typeof FilterChainMatchSchema>) =>
+    message(FilterChainSchema, { name, filters, ...(filterChainMatch === undefined ? {} : { filterChainMatch }) });
+  switch (inbound.mtls.value) {
+    case 'STRICT':
+      return [mesh];
+    case 'PERMISSIVE': {
+      const plaintext = other('plaintext', { transportProtocol: 'raw_buffer' });
+      // TLS that is not ours belongs to the application, which only a TCP port can hand on.
+      return isHttp(inbound.protocol)
+        ? [mesh, plaintext]
+        : [mesh, plaintext, other('foreign', { transportProtocol: 'tls' })];
+    }
+    case 'DISABLE':
+      return [other('plaintext')];
+    default:
+      return inbound.mtls.value satisfies never;
+  }
+}
+
+function chainFilters(inbound: Inbound, ownHost: string): Filter[] {
+  const name = inboundName(inbound.port);
+  if (isHttp(inbound.protocol))
+    return [httpFilter(inboundConnectionManager(name, ownHost, inbound.maxConnectionDuration.value))];
+  return [...connectionAuthorization(inbound, name), tcpFilter(inboundTcpProxy(name))];
+}
+
+/** Rules about connections cannot travel with routes: they stand here (P39). */
+function connectionAuthorization({ authorization }: Inbound, name: string): Filter[] {
+  const steps = [
+    { step: 'deny', rules: denyRules(authorization) },
+    { step: 'allow', rules: allowRules(authorization) },
+  ];
+  return steps.flatMap(({ step, rules }) =>
+    rules === undefined
+      ? []
+      : [networkFilter(`weft.authorization.${step}`, RBACSchema, { rules, statPrefix: `${name}_${step}_` })],
+  );
+}

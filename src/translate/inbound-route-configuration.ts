@@ -1,0 +1,56 @@
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Authorization, Inbound } from '../model/ir.ts';
+import { pack } from '../proto/codec.ts';
+import type { RBAC } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
+import { RBACPerRouteSchema } from '../proto/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import { message } from '../proto/message.ts';
+import { durationOf } from './duration.ts';
+import { allowFilterName, denyFilterName } from './http-filters.ts';
+import { inboundName } from './names.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
+import { allowRules, denyRules } from './rbac.ts';
+
+/**
+ * Everything about inbound HTTP that policies change: it acts on the next request of every open connection and closes none (E21,
+ * P39). All requests go to the application, without timeout (R3).
+ */
+export function inboundRouteConfiguration({ port, authorization, mtls }: Inbound): RouteConfiguration {
+  const name = inboundName(port);
+  const metadata = provenanceMetadata({ mtls });
+  return message(RouteConfigurationSchema, {
+    name,
+    virtualHosts: [
+      {
+        name,
+        domains: ['*'],
+        routes: [
+          {
+            name,
+            match: { pathSpecifier: { case: 'prefix', value: '/' } },
+            action: {
+              case: 'route',
+              value: { clusterSpecifier: { case: 'cluster', value: name }, timeout: durationOf(0) },
+            },
+          },
+        ],
+        typedPerFilterConfig: authorizationConfig(authorization),
+      },
+    ],
+    validateClusters: false,
+    ...(metadata === undefined ? {} : { metadata }),
+  });
+}
+
+function authorizationConfig(authorization: Authorization): Record<string, Any> {
+  const deny = denyRules(authorization);
+  const allow = allowRules(authorization);
+  return {
+    ...(deny === undefined ? {} : { [denyFilterName]: perRoute(deny) }),
+    ...(allow === undefined ? {} : { [allowFilterName]: perRoute(allow) }),
+  };
+}
+
+function perRoute(rules: RBAC): Any {
+  return pack(RBACPerRouteSchema, { rbac: { rules } });
+}

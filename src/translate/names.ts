@@ -1,0 +1,96 @@
+import type { DestinationRef } from '../model/ir.ts';
+
+/*
+ * The one owner of Envoy names (P25, section 4.2 of experience.md). A resource's name is also its name in statistics, so names hold
+ * no dots, colons or addresses. `_` separates the parts and stands in none of them; equal types never share a name.
+ *
+ *   out_<namespace>_<service>_<port>[_<subset>]   cluster, endpoints; without subset also listener and route configuration
+ *   out_proxy                                     listener and route configuration behind HTTP_PROXY
+ *   out_unknown                                   cluster for hosts that the registry does not know
+ *   in_<port>                                     listener, cluster and route configuration before an application's port
+ *
+ * <service> is the short name of a `v1/Service`, else the whole host: `api.example.com` is `api~example~com`.
+ */
+
+/** Listener and route configuration behind HTTP_PROXY. */
+export const proxyName = 'out_proxy';
+
+/** The cluster of hosts that the registry does not know (D18). */
+export const unknownHostsName = 'out_unknown';
+
+/** The SDS secret with a proxy's own certificate and key. */
+export const identitySecretName = 'identity';
+
+/** The SDS secret with the roots of the trust domain. */
+export const bundleSecretName = 'bundle';
+
+/** What a cluster name says; `service` is the short name or the host, `text` is for people: `reviews.shop:9080 v1`. */
+export interface NamedDestination {
+  readonly namespace: string;
+  readonly service: string;
+  readonly port: number;
+  readonly subset?: string;
+  readonly text: string;
+}
+
+/** The cluster, and the endpoints, of a destination. */
+export function clusterName(ref: DestinationRef): string {
+  const parts = ['out', escapePart(ref.namespace), servicePart(ref), String(ref.port)];
+  if (ref.subset !== undefined) parts.push(escapePart(ref.subset));
+  return parts.join('_');
+}
+
+/** Listener, route configuration and virtual host of a service port: they know no subset. */
+export function servicePortName(ref: Omit<DestinationRef, 'subset'>): string {
+  const { service, namespace, name, host, port } = ref;
+  return clusterName({ service, namespace, name, host, port });
+}
+
+/** Listener, cluster and route configuration before an application's port. */
+export function inboundName(port: number): string {
+  return `in_${port}`;
+}
+
+/** The reverse of clusterName, for telemetry and NACK reports; undefined for a name that it did not make. */
+export function destinationOfCluster(cluster: string): NamedDestination | undefined {
+  const [prefix, namespacePart, service, portText, subsetPart, ...rest] = cluster.split('_');
+  if (prefix !== 'out' || namespacePart === undefined || service === undefined || rest.length > 0) return undefined;
+  if (portText === undefined || !/^\d+$/.test(portText)) return undefined;
+  const namespace = unescapePart(namespacePart);
+  const isHost = service.startsWith(soleLabel) || service.includes('~');
+  const plain = unescapePart(service);
+  const port = Number(portText);
+  const subset = subsetPart === undefined ? {} : { subset: unescapePart(subsetPart) };
+  const text = `${isHost ? plain : `${plain}.${namespace}`}:${port}`;
+  return { namespace, service: plain, port, ...subset, text: 'subset' in subset ? `${text} ${subset.subset}` : text };
+}
+
+/** The reverse of inboundName. */
+export function portOfInbound(name: string): number | undefined {
+  const digits = /^in_(\d+)$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Stands before a host of one label, which else would look like the short name of a Service. */
+const soleLabel = '==';
+
+function servicePart({ namespace, name, host }: Omit<DestinationRef, 'subset'>): string {
+  if (name !== host && host.startsWith(`${name}.${namespace}.`)) return escapePart(name);
+  return host.includes('.') ? escapePart(host) : `${soleLabel}${escapePart(host)}`;
+}
+
+/** Letters, digits and `-` stay, a dot becomes `~`, anything else its code point in hexadecimal: `*` is `=2a=`. */
+function escapePart(text: string): string {
+  return [...text]
+    .map((character) => {
+      if (/^[A-Za-z0-9-]$/.test(character)) return character;
+      return character === '.' ? '~' : `=${(character.codePointAt(0) ?? 0).toString(16)}=`;
+    })
+    .join('');
+}
+
+function unescapePart(part: string): string {
+  return part
+    .replaceAll('~', '.')
+    .replace(/=([0-9a-f]*)=/g, (_, hex: string) => (hex === '' ? '' : String.fromCodePoint(Number.parseInt(hex, 16))));
+}

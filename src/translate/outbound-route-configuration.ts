@@ -1,0 +1,36 @@
+import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
+import type { VirtualHost } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
+import { message } from '../proto/message.ts';
+import { proxyName, servicePortName } from './names.ts';
+import { portVirtualHost, proxyDomains, unknownVirtualHost } from './outbound-virtual-host.ts';
+
+/** Behind HTTP_PROXY: every port of every service by its names, then the hosts that nobody knows (E22, E23, R11, D18). */
+export function proxyRouteConfiguration(view: View): RouteConfiguration {
+  const taken = new Set<string>();
+  const hosts = view.services.flatMap((service) => service.ports.map((port) => namedHost(service, port, taken)));
+  return message(RouteConfigurationSchema, {
+    name: proxyName,
+    virtualHosts: [...hosts.filter((host) => host !== undefined), unknownVirtualHost(view.unknownHosts.value)],
+    validateClusters: false,
+  });
+}
+
+/** Behind a service port's own local port: whatever host the request names (section 7 of experience.md). */
+export function portRouteConfiguration(port: OutboundPort): RouteConfiguration {
+  return message(RouteConfigurationSchema, {
+    name: servicePortName(port.destination.ref),
+    virtualHosts: [portVirtualHost(port, ['*'])],
+    validateClusters: false,
+  });
+}
+
+/**
+ * Resolve gives each name to one service (WEFT0185); should two claim one all the same, the first by service key keeps it, because a
+ * repeated domain would make Envoy refuse the whole configuration.
+ */
+function namedHost(service: OutboundService, port: OutboundPort, taken: Set<string>): VirtualHost | undefined {
+  const domains = proxyDomains(service, port).filter((domain) => !taken.has(domain));
+  for (const domain of domains) taken.add(domain);
+  return domains.length === 0 ? undefined : portVirtualHost(port, domains);
+}

@@ -1,0 +1,40 @@
+import type { Destination } from '../model/ir.ts';
+import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import {
+  type TcpProxy,
+  TcpProxySchema,
+} from '../proto/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import { message } from '../proto/message.ts';
+import { tcpAccessLog } from './access-log.ts';
+import { durationOf } from './duration.ts';
+import { clusterName } from './names.ts';
+import { networkFilter } from './network-filter.ts';
+
+/**
+ * Bytes to a destination. Only a policy bounds the age of a connection: a default would cut sessions in use (R1).
+ */
+export function outboundTcpProxy({ ref, pool }: Destination): TcpProxy {
+  const { tcpIdleTimeout: idle, maxConnectionDuration: age } = pool;
+  const cluster = clusterName(ref);
+  return message(TcpProxySchema, {
+    statPrefix: 'out',
+    clusterSpecifier: { case: 'cluster', value: cluster },
+    accessLog: [tcpAccessLog.source],
+    ...(idle === undefined ? {} : { idleTimeout: durationOf(idle.value) }),
+    ...('default' in age.by ? {} : { maxDownstreamConnectionDuration: durationOf(age.value) }),
+  });
+}
+
+/** Bytes to the application. */
+export function inboundTcpProxy(name: string): TcpProxy {
+  return message(TcpProxySchema, {
+    statPrefix: name,
+    clusterSpecifier: { case: 'cluster', value: name },
+    accessLog: [tcpAccessLog.destination],
+  });
+}
+
+/** The filter that ends a chain for bytes. */
+export function tcpFilter(proxy: TcpProxy): Filter {
+  return networkFilter('envoy.filters.network.tcp_proxy', TcpProxySchema, proxy);
+}

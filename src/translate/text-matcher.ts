@@ -1,0 +1,55 @@
+import type { TextMatch } from '../model/ir.ts';
+import { type HeaderMatcher, HeaderMatcherSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
+import { type RegexMatcher, RegexMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/regex_pb.ts';
+import { type StringMatcher, StringMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/string_pb.ts';
+import { message } from '../proto/message.ts';
+
+/** An RE2 expression that must match the whole value. */
+export function regexMatcher(regex: string): RegexMatcher {
+  return message(RegexMatcherSchema, { regex });
+}
+
+/** A condition on a text that exists; `present` is "not empty" here. */
+export function stringMatcher(match: TextMatch, ignoreCase = false): StringMatcher {
+  switch (match.kind) {
+    case 'exact':
+    case 'prefix':
+    case 'suffix':
+      return message(StringMatcherSchema, { matchPattern: { case: match.kind, value: match.value }, ignoreCase });
+    case 'regex':
+      // Envoy does not apply ignore_case to expressions.
+      return regexString(ignoreCase ? `(?i:${match.value})` : match.value);
+    case 'present':
+      return regexString('.+');
+    default:
+      return match satisfies never;
+  }
+}
+
+function regexString(regex: string): StringMatcher {
+  return message(StringMatcherSchema, { matchPattern: { case: 'safeRegex', value: regexMatcher(regex) } });
+}
+
+/**
+ * A condition on a header; `present` also holds for an empty one. `absent` inverts it, and then a missing header satisfies it:
+ * Envoy alone would let a missing header fail every text condition, inverted or not (P12, withoutHeaders).
+ */
+export function headerMatcher(
+  name: string,
+  match: TextMatch,
+  { absent = false, ignoreCase = false }: { readonly absent?: boolean; readonly ignoreCase?: boolean } = {},
+): HeaderMatcher {
+  if (match.kind === 'present') {
+    return message(HeaderMatcherSchema, {
+      name,
+      headerMatchSpecifier: { case: 'presentMatch', value: true },
+      invertMatch: absent,
+    });
+  }
+  return message(HeaderMatcherSchema, {
+    name,
+    headerMatchSpecifier: { case: 'stringMatch', value: stringMatcher(match, ignoreCase) },
+    invertMatch: absent,
+    treatMissingHeaderAsEmpty: absent,
+  });
+}

@@ -1,0 +1,15 @@
+import {
+  type TlsParameters,
+  TlsParameters_TlsProtocol,
+  TlsParametersSchema,
+} from '../proto/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import { message } from '../proto/message.ts';
+
+/** TLS 1.3 and nothing else. An Envoy client stops at 1.2 unless the maximum is stated (E2). */
+export const tlsParameters: TlsParameters = message(TlsParametersSchema, {
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+});
+
+/** The ALPN word by which an inbound listener knows a mesh peer from a program's own TLS (E14). */
+export const meshProtocol = 'weft';

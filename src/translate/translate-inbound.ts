@@ -1,0 +1,37 @@
+import type { Inbound } from '../model/ir.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { isHttp } from '../model/service.ts';
+import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
+import type { Resource } from '../xds/resource.ts';
+import { envoyResource, toCluster, toRoutes, toSecret } from './envoy-resource.ts';
+import { inboundCluster } from './inbound-cluster.ts';
+import { inboundListener } from './inbound-listener.ts';
+import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
+import { bundleSecretName, identitySecretName, inboundName } from './names.ts';
+import { rememberWith } from './remember.ts';
+
+/**
+ * What stands before the ports of one application: for each a listener and a cluster and, for HTTP, the route configuration that
+ * carries what policies say (E21).
+ */
+export function translateInbound(inbound: readonly Inbound[], proxy: Proxy): readonly Resource[] {
+  const ownHost = `${proxy.service}.${proxy.namespace}`;
+  return inbound.flatMap((port) => portResources(port, ownHost));
+}
+
+const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly Resource[] => {
+  const name = inboundName(inbound.port);
+  const http = isHttp(inbound.protocol);
+  const secrets = inbound.mtls.value === 'DISABLE' ? [] : [toSecret(identitySecretName), toSecret(bundleSecretName)];
+  const leadsTo = http ? toRoutes(name) : toCluster(name);
+  const routes = http
+    ? [envoyResource(RouteConfigurationSchema, name, inboundRouteConfiguration(inbound), [toCluster(name)])]
+    : [];
+  return [
+    envoyResource(ClusterSchema, name, inboundCluster(inbound)),
+    envoyResource(ListenerSchema, name, inboundListener(inbound, ownHost), [leadsTo, ...secrets]),
+    ...routes,
+  ];
+});

@@ -1,0 +1,80 @@
+import type { Destination, EndpointSet, ForwardAction, OutboundPort, View } from '../model/ir.ts';
+import { isHttp } from '../model/service.ts';
+import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
+import type { Resource, ResourceReference } from '../xds/resource.ts';
+import { outboundCluster } from './cluster.ts';
+import { envoyResource, toCluster, toEndpoints, toSecret } from './envoy-resource.ts';
+import { loadAssignment } from './load-assignment.ts';
+import {
+  bundleSecretName,
+  clusterName,
+  identitySecretName,
+  proxyName,
+  servicePortName,
+  unknownHostsName,
+} from './names.ts';
+import { portRouteConfiguration, proxyRouteConfiguration } from './outbound-route-configuration.ts';
+import { remember } from './remember.ts';
+import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
+
+/**
+ * The outbound half: a cluster for each destination, its endpoints where the registry has them, and route configurations. Each part
+ * is encoded once for each value it is made of (Destination, EndpointSet, OutboundPort, View).
+ */
+export function translateView(
+  view: View,
+  endpointSets: (destination: Destination) => EndpointSet,
+): readonly Resource[] {
+  const { fixed, registered } = viewResources(view);
+  return [...fixed, ...registered.map((destination) => translateEndpoints(endpointSets(destination)))];
+}
+
+/** The endpoints of one destination. */
+export const translateEndpoints = remember((set: EndpointSet): Resource => {
+  const name = clusterName(set.ref);
+  return envoyResource(ClusterLoadAssignmentSchema, name, loadAssignment(name, set));
+});
+
+const viewResources = remember((view: View) => {
+  const ports = view.services.flatMap((service) => service.ports);
+  const destinations = ports.flatMap((port) => port.destinations);
+  const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(unknownHostsCluster)] : [];
+  const local = ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
+  return {
+    fixed: [...destinations.map(clusterResource), ...unknown, proxyRoutes(view), ...local.map(portRoutes)],
+    registered: destinations.filter((destination) => destination.discovery === 'registry'),
+  };
+});
+
+const clusterResource = remember((destination: Destination): Resource => {
+  const name = clusterName(destination.ref);
+  const mesh = destination.security.kind === 'mesh' ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
+  const endpoints = destination.discovery === 'registry' ? [toEndpoints(name)] : [];
+  const edsName = destination.discovery === 'registry' ? name : undefined;
+  return envoyResource(ClusterSchema, name, outboundCluster(destination), [...endpoints, ...mesh], edsName);
+});
+
+const unknownHosts = remember((cluster: Cluster) => envoyResource(ClusterSchema, unknownHostsName, cluster));
+
+const proxyRoutes = (view: View): Resource => {
+  const references = view.services.flatMap((service) => service.ports.flatMap(portReferences));
+  const unknown = view.unknownHosts.value === 'pass' ? [toCluster(unknownHostsName)] : [];
+  return envoyResource(RouteConfigurationSchema, proxyName, proxyRouteConfiguration(view), [...references, ...unknown]);
+};
+
+const portRoutes = remember((port: OutboundPort): Resource => {
+  const name = servicePortName(port.destination.ref);
+  return envoyResource(RouteConfigurationSchema, name, portRouteConfiguration(port), portReferences(port));
+});
+
+/** Every cluster that the routes of a port name (X91). */
+const portReferences = remember((port: OutboundPort): readonly ResourceReference[] => {
+  const forwards = port.routes.map(({ action }) => action).filter((action) => action.kind === 'forward');
+  return [port.destination.ref, ...forwards.flatMap(namedBy)].map((ref) => toCluster(clusterName(ref)));
+});
+
+function namedBy({ destinations, mirrors }: ForwardAction) {
+  return [...destinations.map(({ destination }) => destination), ...mirrors.map(({ value }) => value.destination)];
+}
