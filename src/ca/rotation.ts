@@ -67,7 +67,7 @@ export function wakeAt<T>({ current, next, retryAt }: RotationState<T>): Millis 
  * together does not renew together (section 3 of reliability.md). `random` in [0, 1).
  */
 export function renewalTime(issuedAt: Millis, notAfter: Millis, random: number): Millis {
-  return issuedAt + (notAfter - issuedAt) * (0.4 + 0.2 * random);
+  return Math.round(issuedAt + (notAfter - issuedAt) * (0.4 + 0.2 * random));
 }
 
 function settle<T>(state: RotationState<T>, now: Millis): RotationState<T> {

@@ -31,14 +31,15 @@ export function startRotation<T>(options: {
   let disposed = false;
   const cell = createCell<T | undefined>(undefined);
 
-  const advance = (): T => {
+  const advance = (): void => {
     state = step(state, { kind: 'tick', now: clock.now() });
     if (isDue(state, clock.now())) {
       try {
         const slot = issue();
-        state = step(state, { kind: 'issued', now: clock.now(), slot });
         problem = undefined;
+        state = step(state, { kind: 'issued', now: clock.now(), slot });
       } catch (error) {
+        // Not lost: `problem` tells it, and `get` throws it once nothing valid is left.
         problem = error;
         state = step(state, { kind: 'failed', now: clock.now() });
       }
@@ -46,29 +47,24 @@ export function startRotation<T>(options: {
     cancel();
     if (!disposed) {
       const sleep = Math.min(Math.max(wakeAt(state) - clock.now(), 1), longestSleep);
-      cancel = clock.after(sleep, advanceQuietly);
+      cancel = clock.after(sleep, advance);
     }
-    const value = state.current?.value;
-    cell.set(value);
-    if (value === undefined) throw problem ?? new Error('nothing was issued');
-    return value;
+    cell.set(state.current?.value);
   };
-  const advanceQuietly = (): void => {
-    try {
-      advance();
-    } catch {
-      // Kept in `problem`; whoever reads the value gets it thrown, and the next attempt is scheduled.
-    }
+  const get = (): T => {
+    advance();
+    if (state.current === undefined) throw problem ?? new Error('nothing was issued');
+    return state.current.value;
   };
 
   try {
-    advance();
+    get();
   } catch (error) {
     cancel();
     throw error;
   }
   return {
-    get: advance,
+    get,
     watch: (onChange) =>
       cell.watch((value) => {
         if (value !== undefined) onChange(value);

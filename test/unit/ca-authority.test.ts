@@ -1,0 +1,268 @@
+import { describe, expect, it } from 'vitest';
+import { openAuthority } from '../../src/ca/authority.ts';
+import { readCertificates, subjectAltNames } from '../../src/ca/certificate.ts';
+import { createServerCertificateSource, createSvidSource } from '../../src/ca/svid-source.ts';
+import { Failure } from '../../src/model/failure.ts';
+import { createJumpingClock } from '../support/jumping-clock.ts';
+import { memoryStore } from '../support/memory-store.ts';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+const trustDomain = 'demo.mesh';
+const reviews = { trustDomain, namespace: 'shop', serviceAccount: 'reviews' };
+const payments = { trustDomain, namespace: 'shop', serviceAccount: 'payments' };
+
+async function open(store = memoryStore(), clock = createJumpingClock(), more: { allowShortLives?: boolean } = {}) {
+  return { authority: await openAuthority({ store, clock, trustDomain, ...more }), store, clock };
+}
+const failureOf = (run: () => unknown): Failure => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error('nothing failed');
+};
+
+describe('authority', () => {
+  it('is the same after a restart, and its files are root, root key and issuer', async () => {
+    const { authority, store, clock } = await open();
+    expect(await store.list('')).toEqual(['ca/issuer.pem', 'ca/root.key', 'ca/root.pem']);
+    const again = await open(store, clock);
+    expect(again.authority.bundle.get()).toEqual(authority.bundle.get());
+    expect(again.authority.info()).toEqual(authority.info());
+    expect(again.authority.info().root.validUntil).toBe(clock.now() + 3_652 * day);
+  });
+
+  it('never prints a key', async () => {
+    const { authority } = await open();
+    const svid = authority.issue(reviews);
+    expect(JSON.stringify([svid, authority.info(), authority.bundle.get()])).not.toContain('PRIVATE KEY');
+    expect(svid.privateKey.expose()).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
+  });
+
+  it('gives leaves 24 h, 5 min to 24 h if asked, and shorter ones only to tests', async () => {
+    const { authority, store, clock } = await open();
+    expect(authority.issue(reviews).notAfter - clock.now()).toBe(day);
+    expect(authority.issue(reviews, { ttl: 300_000 }).notAfter - clock.now()).toBe(300_000);
+    for (const ttl of [0, -1, 299_999, day + 1, Number.NaN]) {
+      const failure = failureOf(() => authority.issue(reviews, { ttl }));
+      expect([failure.code, failure.hint]).toEqual(['WEFT0909', 'choose a life between 5m and 24h']);
+    }
+    const short = await open(store, clock, { allowShortLives: true });
+    expect(short.authority.issue(reviews, { ttl: 10_000 }).notAfter - clock.now()).toBe(10_000);
+  });
+
+  it('speaks for its own trust domain only', async () => {
+    const { authority, store, clock } = await open();
+    expect(failureOf(() => authority.issue({ ...reviews, trustDomain: 'other.mesh' })).code).toBe('WEFT0909');
+    await expect(openAuthority({ store, clock, trustDomain: 'other.mesh' })).rejects.toMatchObject({
+      code: 'WEFT0908',
+      message: 'the state dir belongs to trust domain "demo.mesh", this server is set to "other.mesh"',
+    });
+  });
+
+  it('gives the control plane xds.weft, the names asked for and its root, but no SPIFFE ID (T28)', async () => {
+    const { authority } = await open();
+    const server = authority.issueServer({ dnsNames: ['cp.example', 'xds.weft'], ipAddresses: ['127.0.0.1', '::1'] });
+    const chain = readCertificates(server.certificateChain);
+    expect(chain).toHaveLength(3);
+    expect(chain[2]?.fingerprint).toBe(authority.info().root.fingerprint);
+    expect(chain[0] && subjectAltNames(chain[0])).toEqual({
+      uris: [],
+      dnsNames: ['xds.weft', 'cp.example'],
+      ipAddresses: ['7f000001', '00000000000000000000000000000001'],
+      others: 0,
+    });
+  });
+
+  const damages: readonly (readonly [
+    string,
+    (content: Map<string, Uint8Array>, other: Map<string, Uint8Array>) => void,
+    string,
+  ])[] = [
+    [
+      'a root key of another root',
+      (a, b) => a.set('ca/root.key', b.get('ca/root.key') ?? Buffer.of()),
+      '"ca/root.key"',
+    ],
+    [
+      'an issuer of another root',
+      (a, b) => a.set('ca/issuer.pem', b.get('ca/issuer.pem') ?? Buffer.of()),
+      '"ca/issuer.pem"',
+    ],
+    ['a lost root', (a) => a.delete('ca/root.pem'), '"ca/root.pem"'],
+    [
+      'a root cut short',
+      (a) => a.set('ca/root.pem', (a.get('ca/root.pem') ?? Buffer.of()).slice(0, 300)),
+      '"ca/root.pem"',
+    ],
+    ['an empty issuer', (a) => a.set('ca/issuer.pem', Buffer.of()), '"ca/issuer.pem"'],
+    ['an issuer as root', (a) => a.set('ca/root.pem', a.get('ca/issuer.pem') ?? Buffer.of()), '"ca/root.pem"'],
+    ['a key that is none', (a) => a.set('ca/root.key', Buffer.from('CANARY')), '"ca/root.key"'],
+  ];
+  it.each(damages)('refuses to start with %s', async (_, damage, place) => {
+    const [{ store, clock }, other] = [await open(), await open()];
+    damage(store.content, other.store.content);
+    const failure = await openAuthority({ store, clock, trustDomain }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'WEFT0908' });
+    expect(String(failure)).toContain(place);
+    expect(String(failure)).not.toContain('CANARY');
+  });
+
+  it('starts anew where a first start was interrupted before its certificate was written', async () => {
+    const { store } = await open();
+    store.content.delete('ca/root.pem');
+    store.content.delete('ca/issuer.pem');
+    const { authority } = await open(store);
+    expect(await store.list('')).toHaveLength(3);
+    authority.issue(reviews);
+  });
+
+  it('renews the issuer at half-life and saves it; older leaves stay good under the same root', async () => {
+    const { authority, store, clock } = await open();
+    const before = authority.info();
+    const saved = store.content.get('ca/issuer.pem');
+    clock.advance(182 * day);
+    expect(authority.info().issuer.fingerprint).toBe(before.issuer.fingerprint);
+    clock.advance(day);
+    const after = authority.info();
+    expect(after.issuer.fingerprint).not.toBe(before.issuer.fingerprint);
+    expect(after.root).toEqual(before.root);
+    await expect
+      .poll(() => Buffer.compare(store.content.get('ca/issuer.pem') ?? Buffer.of(), saved ?? Buffer.of()))
+      .not.toBe(0);
+    expect((await open(store, clock)).authority.info().issuer).toEqual(after.issuer);
+  });
+
+  it('goes on with an issuer that could not be saved, and says so', async () => {
+    const store = memoryStore();
+    const clock = createJumpingClock();
+    let full = false;
+    const write = async (key: string, value: Uint8Array) => {
+      if (full) throw new Failure('WEFT0904', 'no space left on the device', 'free some space');
+      await store.write(key, value);
+    };
+    const authority = await openAuthority({ store: { ...store, write }, clock, trustDomain });
+    full = true;
+    clock.advance(200 * day);
+    await expect.poll(() => authority.info().problem).toBe('no space left on the device');
+    expect(authority.issue(reviews).notAfter).toBe(clock.now() + day);
+  });
+
+  it('without the root key works until the issuer ends, and tells what is missing', async () => {
+    const { authority: complete, store, clock } = await open();
+    complete.dispose();
+    store.content.delete('ca/root.key');
+    const { authority } = await open(store, clock);
+    expect(authority.info().root.keyPresent).toBe(false);
+    clock.advance(200 * day);
+    expect(authority.info().problem).toContain('root key is not in the state dir');
+    clock.advance(165 * day - hour);
+    expect(authority.issue(reviews).notAfter).toBe(clock.now() + hour);
+    clock.advance(2 * hour);
+    expect(failureOf(() => authority.issue(reviews)).code).toBe('WEFT0909');
+    expect(authority.info().problem).toContain('root key');
+    await expect(openAuthority({ store, clock, trustDomain })).rejects.toMatchObject({ code: 'WEFT0909' });
+  });
+
+  it('alarms 30, 14, 7 and 1 days before the root ends (F11), and nothing outlives it', async () => {
+    const { authority, clock } = await open();
+    const end = authority.info().root.validUntil;
+    const alarm = (before: number) => {
+      clock.jump(end - before - clock.now());
+      return authority.info().root.endsWithinDays;
+    };
+    expect([31, 30, 15, 14, 8, 7, 2, 1, 0.5].map((days) => alarm(days * day))).toEqual([
+      undefined,
+      30,
+      30,
+      14,
+      14,
+      7,
+      7,
+      1,
+      1,
+    ]);
+    expect(authority.issue(reviews).notAfter).toBe(end);
+    clock.advance(day);
+    expect(authority.info().root.endsWithinDays).toBe(0);
+    expect(failureOf(() => authority.issue(reviews)).code).toBe('WEFT0909');
+  });
+});
+
+describe('SVID source', () => {
+  it('shares one SVID by identity, renews it for all watchers, and forgets it a minute after the last', async () => {
+    const { authority, clock } = await open();
+    const timers = clock.pending();
+    const source = createSvidSource({ authority, clock, random: () => 0.5 });
+    const seen: string[] = [];
+    const first = source.subscribe(reviews, (svid) => seen.push(`a ${svid.serial}`));
+    const second = source.subscribe(reviews, (svid) => seen.push(`b ${svid.serial}`));
+    const [svid, other] = [source.get(reviews), source.get(payments)];
+    expect(source.get({ ...reviews })).toBe(svid);
+    expect(other.spiffeId).toBe('spiffe://demo.mesh/ns/shop/sa/payments');
+    expect(seen).toEqual([]);
+    clock.advance(12 * hour - 1);
+    expect(source.get(reviews)).toBe(svid);
+    expect(source.held()).toEqual(['spiffe://demo.mesh/ns/shop/sa/reviews']);
+    clock.advance(2);
+    const renewed = source.get(reviews);
+    expect(renewed.privateKey.expose()).not.toBe(svid.privateKey.expose());
+    expect(seen).toEqual([`a ${renewed.serial}`, `b ${renewed.serial}`]);
+    first();
+    first();
+    clock.advance(61_000);
+    expect(source.get(reviews)).toBe(renewed);
+    second();
+    clock.advance(30_000);
+    const back = source.subscribe(reviews, () => undefined);
+    clock.advance(60_000);
+    expect(source.get(reviews)).toBe(renewed);
+    back();
+    clock.advance(60_000);
+    expect(source.held()).toEqual([]);
+    expect(clock.pending()).toBe(timers);
+  });
+
+  it('serves on while nothing can be issued, tries again, and never serves an expired one (E13)', async () => {
+    const { authority, clock } = await open();
+    let broken = false;
+    let tries = 0;
+    const issue: typeof authority.issue = (identity, options) => {
+      tries += 1;
+      if (broken) throw new Failure('WEFT0909', 'no certificate can be issued: a test', 'wait');
+      return authority.issue(identity, options);
+    };
+    const source = createSvidSource({ authority: { ...authority, issue }, clock, ttl: 600_000, random: () => 0.5 });
+    source.subscribe(reviews, () => undefined);
+    const svid = source.get(reviews);
+    broken = true;
+    clock.advance(590_000);
+    expect(source.get(reviews)).toBe(svid);
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(100);
+    clock.advance(20_000);
+    expect(failureOf(() => source.get(reviews)).code).toBe('WEFT0909');
+    broken = false;
+    clock.advance(2_000);
+    expect(source.get(reviews).notAfter).toBeGreaterThan(clock.now());
+  });
+
+  it('gives the server a certificate that renews itself', async () => {
+    const { authority, clock } = await open();
+    const names = { dnsNames: [], ipAddresses: [] };
+    const source = createServerCertificateSource({ authority, clock, names, random: () => 0.5 });
+    const first = source.get();
+    let told = 0;
+    source.watch(() => {
+      told += 1;
+    });
+    clock.advance(13 * hour);
+    expect(source.get().serial).not.toBe(first.serial);
+    expect(told).toBe(1);
+    source.dispose();
+    expect(readCertificates(source.get().certificateChain)).toHaveLength(3);
+  });
+});
