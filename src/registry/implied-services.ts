@@ -2,20 +2,22 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Protocol } from '../model/policy.ts';
 import { serviceKeyOf } from '../model/service.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
-import { compareText } from './keep-identity.ts';
+import { compareText, keepIdentity, keepList } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { serviceHost } from './service-definitions.ts';
 
 /**
  * The Services that nobody wrote: one for each service that joined workloads of a namespace name and that no v1/Service selects
  * (section 1.6). Its ports are the union of what its workloads declare; where two disagree on a port's name or protocol, the
- * workload with the first id is followed, so the order of arrival never matters. `workloads` are sorted by id.
+ * workload with the first id is followed, so the order of arrival never matters. `workloads` are sorted by id. A service with the
+ * same members as in `previous` is the same definition.
  */
 export function impliedServices(
   namespace: string,
   workloads: readonly Workload[],
   settings: MeshSettings,
-): readonly ServiceDefinition[] {
+  previous?: ReadonlyMap<string, ImpliedService>,
+): ReadonlyMap<string, ImpliedService> {
   const byName = new Map<string, Workload[]>();
   for (const workload of workloads) {
     if (workload.service === undefined) continue;
@@ -23,9 +25,21 @@ export function impliedServices(
     if (members) members.push(workload);
     else byName.set(workload.service, [workload]);
   }
-  return [...byName]
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([name, members]) => impliedService(name, namespace, members, settings));
+  const sorted = [...byName].sort(([a], [b]) => compareText(a, b));
+  return new Map(
+    sorted.map(([name, now]) => {
+      const before = previous?.get(name);
+      const members = keepList(before?.members, now);
+      if (before !== undefined && before.members === members) return [name, before];
+      const definition = keepIdentity(before?.definition, impliedService(name, namespace, members, settings));
+      return [name, { members, definition }];
+    }),
+  );
+}
+
+export interface ImpliedService {
+  readonly members: readonly Workload[];
+  readonly definition: ServiceDefinition;
 }
 
 function impliedService(

@@ -36,11 +36,19 @@ export class JoinedMembers {
   readonly #streams = new Map<string, string>();
   /** Which member callers reach at `<address>|<port>`. */
   readonly #places = new Map<string, string>();
+  /** Members without a stream: the only ones that time can remove. */
+  readonly #waiting = new Set<string>();
+  #revision = 0;
   /** Times of the last removals, at most as many as may happen in a second. */
   #removals: readonly number[] = [];
 
   get members(): ReadonlyMap<string, Member> {
     return this.#members;
+  }
+
+  /** Another number after every change of a workload, or of which there are; streams that come and go do not count. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** The member that a stream speaks for; undefined once a newer stream of the same id has come. */
@@ -80,16 +88,15 @@ export class JoinedMembers {
     // Nothing else can listen there now, so a lost member at the same place is gone for good.
     for (const id of rivals) this.#remove(id);
     const kept = keepIdentity(before?.workload, workload);
-    if (before) this.#forget(before);
     this.#streams.set(stream, workload.id);
-    this.#put(workload.id, { workload: kept, stream });
+    this.#put({ workload: kept, stream });
     return kept;
   }
 
   /** Takes in what was known before a restart; a member that came earlier stays as it is. */
   restore(workload: Workload, removeAt: number): void {
     if (this.#members.has(workload.id) || this.#rivals(workload).length > 0) return;
-    this.#put(workload.id, { workload, removeAt });
+    this.#put({ workload, removeAt });
   }
 
   /** A stream ended. Only the newest stream of a member matters; a draining member leaves at once. */
@@ -99,7 +106,7 @@ export class JoinedMembers {
     if (!member) return;
     const { workload } = member;
     if (workload.health === 'draining') this.#remove(workload.id);
-    else this.#members.set(workload.id, { workload, removeAt });
+    else this.#put({ workload, removeAt });
   }
 
   /** The sidecar says goodbye: its endpoints go at once, its configuration stays until its stream ends (E35). False: unknown. */
@@ -107,20 +114,20 @@ export class JoinedMembers {
     const member = this.#members.get(id);
     if (!member) return false;
     if (member.stream === undefined) this.#remove(id);
-    else this.#members.set(id, { ...member, workload: { ...member.workload, health: 'draining' } });
+    else this.#put({ ...member, workload: { ...member.workload, health: 'draining' } });
     return true;
   }
 
   /** Lets go of members that self-preservation holds; returns how many. */
   release(now: number): number {
-    const due = [...this.#members].filter(([, member]) => isDue(member, now) && member.released !== true);
-    for (const [id, member] of due) this.#members.set(id, { ...member, released: true });
+    const due = this.#withoutStream().filter(([, member]) => isDue(member, now) && member.released !== true);
+    for (const [, member] of due) this.#put({ ...member, released: true });
     return due.length;
   }
 
   /** Removes what is due, within the limits. */
   expire(now: number, limits: RemovalLimits): Expiry {
-    const waiting = [...this.#members].filter(([, member]) => member.stream === undefined);
+    const waiting = this.#withoutStream();
     const due = waiting.filter(([, member]) => isDue(member, now));
     const later = waiting.flatMap(([, { removeAt }]) => (removeAt !== undefined && removeAt > now ? [removeAt] : []));
     const next = later.length === 0 ? undefined : later.reduce((a, b) => Math.min(a, b));
@@ -156,19 +163,35 @@ export class JoinedMembers {
     );
   }
 
-  #put(id: string, member: Member): void {
-    this.#members.set(id, member);
-    for (const place of placesOf(member.workload)) this.#places.set(place, id);
+  #withoutStream(): readonly (readonly [string, Member])[] {
+    return [...this.#waiting].flatMap((id) => {
+      const member = this.#members.get(id);
+      return member === undefined ? [] : [[id, member] as const];
+    });
+  }
+
+  #put(member: Member): void {
+    const { workload } = member;
+    const before = this.#members.get(workload.id)?.workload;
+    this.#members.set(workload.id, member);
+    if (member.stream === undefined) this.#waiting.add(workload.id);
+    else this.#waiting.delete(workload.id);
+    if (before === workload) return;
+    if (before) this.#forget(before);
+    for (const place of placesOf(workload)) this.#places.set(place, workload.id);
+    this.#revision += 1;
   }
 
   #remove(id: string): void {
     const member = this.#members.get(id);
     if (!member) return;
-    this.#forget(member);
+    this.#forget(member.workload);
     this.#members.delete(id);
+    this.#waiting.delete(id);
+    this.#revision += 1;
   }
 
-  #forget({ workload }: Member): void {
+  #forget(workload: Workload): void {
     for (const place of placesOf(workload)) if (this.#places.get(place) === workload.id) this.#places.delete(place);
   }
 

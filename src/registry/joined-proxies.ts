@@ -11,7 +11,7 @@ import type { JoinRefusal } from './join-refusal.ts';
 import { Refused } from './join-refusal.ts';
 import type { Expiry } from './joined-members.ts';
 import { JoinedMembers } from './joined-members.ts';
-import { keepIdentity, keepMap } from './keep-identity.ts';
+import { keepIdentity } from './keep-identity.ts';
 import { loadWorkloads, savedWorkloadsKey, saveWorkloads } from './saved-workloads.ts';
 
 export interface JoinedProxiesOptions {
@@ -80,24 +80,29 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     saveWorkloads([...joined.members.values()].map((member) => member.workload)),
   );
   let withheld: Expiry['withheld'] = [];
-  let cancelTimer: (() => void) | undefined;
+  let published = joined.revision;
+  let timer: { readonly at: number; readonly cancel: () => void } | undefined;
   let unreadable: string | undefined;
   let closed = false;
 
-  /** After every event: removes what is due, plans the next look, publishes. */
+  /** Looks again at `at`, or at the time that is planned already if that is sooner. */
+  const plan = (at: number) => {
+    if (timer !== undefined && timer.at <= at) return;
+    timer?.cancel();
+    timer = { at, cancel: clock.after(Math.max(0, at - clock.now()), settle) };
+  };
+  /** After an event: removes what is due, plans the next look, publishes. */
   const settle = () => {
-    cancelTimer?.();
-    cancelTimer = undefined;
+    timer?.cancel();
+    timer = undefined;
     const expiry = joined.expire(clock.now(), limits);
     withheld = expiry.withheld;
+    if (expiry.next !== undefined) plan(expiry.next);
+    if (joined.revision === published) return;
+    published = joined.revision;
     for (const id of proxies.keys()) if (!joined.members.has(id)) proxies.delete(id);
-    const { next } = expiry;
-    if (next !== undefined) cancelTimer = clock.after(Math.max(0, next - clock.now()), settle);
-    const before = workloads.get();
-    const now = keepMap(before, new Map([...joined.members].map(([id, member]) => [id, member.workload])));
-    if (now === before) return;
     save.changed();
-    workloads.set(now);
+    workloads.set(new Map([...joined.members].map(([id, member]) => [id, member.workload])));
   };
 
   return {
@@ -128,8 +133,11 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     },
     leave(streamId) {
       if (closed) return;
-      joined.lose(streamId, clock.now() + grace);
-      settle();
+      const removeAt = clock.now() + grace;
+      joined.lose(streamId, removeAt);
+      // Most losses change nothing yet: when thousands come at once, each costs as little as one.
+      if (joined.revision === published) plan(removeAt);
+      else settle();
     },
     goodbye(id) {
       const known = joined.drain(id);
@@ -155,8 +163,8 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     flush: () => save.flush(),
     close() {
       closed = true;
-      cancelTimer?.();
-      cancelTimer = undefined;
+      timer?.cancel();
+      timer = undefined;
       return save.flush();
     },
   };

@@ -3,6 +3,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
+import type { ImpliedService } from './implied-services.ts';
 import { impliedServices } from './implied-services.ts';
 import { compareText, keepIdentity, keepList, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
@@ -30,6 +31,8 @@ interface ServicesMemory {
 interface NamespaceMemory {
   readonly defined: readonly ServiceDefinition[];
   readonly workloads: readonly Workload[];
+  /** By the name that joined workloads gave. */
+  readonly implied: ReadonlyMap<string, ImpliedService>;
   readonly definitions: readonly ServiceDefinition[];
   readonly byKey: ReadonlyMap<ServiceKey, ServiceDefinition>;
   /** Whether some v1/Service selects a workload; holds as long as `defined` does. */
@@ -124,13 +127,14 @@ function namespaceOf(
     (workload) => workload.service !== undefined && !isSelected(workload, defined, selected),
   );
   const taken = new Set(defined.map((definition) => definition.service.key));
-  const implied = impliedServices(name, free, settings)
+  const implied = impliedServices(name, free, settings, last?.implied);
+  const definitions = [
+    ...defined,
     // A Service in git replaces the implied one, even while its selector misses the workload (WEFT0205 tells).
-    .filter((definition) => !taken.has(definition.service.key))
-    .map((definition) => keepDefinition(last, definition));
-  const definitions = [...defined, ...implied];
+    ...[...implied.values()].flatMap(({ definition }) => (taken.has(definition.service.key) ? [] : [definition])),
+  ];
   const byKey = new Map(definitions.map((definition) => [definition.service.key, definition]));
-  return { defined, workloads, definitions, byKey, selected };
+  return { defined, workloads, implied, definitions, byKey, selected };
 }
 
 const none: readonly ServiceDefinition[] = [];
