@@ -138,7 +138,7 @@ async function listTree(repository: string, sha: string, path: string): Promise<
     .toString('utf8')
     .split('\0')
     .flatMap((line) => {
-      const parts = /^(\d{6}) \w+ ([0-9a-f]+) +(\d+|-)\t([^]+)$/.exec(line);
+      const parts = /^(\d{6}) \w+ ([0-9a-f]+) +(\d+|-)\t([\s\S]+)$/.exec(line);
       if (!parts) return [];
       const [, mode = '', id = '', size = '', name = ''] = parts;
       return [{ mode, id, size: size === '-' ? 0 : Number(size), path: name }];

@@ -1,0 +1,30 @@
+import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Service } from '../model/service.ts';
+import type { Workload } from '../model/workload.ts';
+import { checkDestinationRules } from './references/destination-rules.ts';
+import { createScope } from './references/reference-scope.ts';
+import { checkSecurity } from './references/security.ts';
+import { checkVirtualServices } from './references/virtual-services.ts';
+import { checkSelections } from './references/workload-selection.ts';
+
+/**
+ * The checks between objects, and of objects against the registry (stages "references" and "conflicts" of section 8): by file and
+ * position, not yet silenced. `services` are those that the registry builds from these policies. Without a registry `workloads` is
+ * undefined: then a host that means no service is a warning, because a workload may yet bring it, and what needs workloads is not
+ * checked; with `services` undefined, what needs services is not either.
+ */
+export function checkReferences(
+  policies: readonly Policy[],
+  services: readonly Service[] | undefined,
+  workloads: Iterable<Workload> | undefined,
+  settings: MeshSettings,
+): readonly Diagnostic[] {
+  const scope = createScope(policies, services, workloads && [...workloads], settings);
+  checkVirtualServices(scope);
+  checkDestinationRules(scope);
+  checkSelections(scope);
+  checkSecurity(scope);
+  return scope.found.sort(byPosition);
+}

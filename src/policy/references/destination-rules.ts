@@ -1,0 +1,69 @@
+import type { DestinationRuleObject } from '../../model/policy.ts';
+import type { Service } from '../../model/service.ts';
+import { hostCovers, resolveHost } from '../hosts.ts';
+import {
+  labelHint,
+  ofKind,
+  placeOf,
+  type ReferenceScope,
+  relatedTo,
+  reportAt,
+  reportNoService,
+  selects,
+} from './reference-scope.ts';
+import { workloadsOf } from './service-workloads.ts';
+
+/** WEFT0174, WEFT0175 and WEFT0181. */
+export function checkDestinationRules(scope: ReferenceScope): void {
+  const rules = ofKind(scope, 'DestinationRule');
+  checkOverlaps(scope, rules);
+  if (!scope.services) return;
+  for (const rule of rules) {
+    const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
+    const services = scope.services.filter(
+      (service) => hostCovers(host, service.host) || hostCovers(service.host, host),
+    );
+    if (services.length === 0) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
+    else checkSubsets(scope, rule, services);
+  }
+}
+
+function checkSubsets(scope: ReferenceScope, rule: DestinationRuleObject, services: readonly Service[]): void {
+  const workloads = services.map((service) => workloadsOf(scope, service));
+  // Where one service's endpoints are not workloads (DNS, inline), nothing can be said.
+  if (!workloads.every((list) => list !== undefined)) return;
+  const all = workloads.flat();
+  rule.spec.subsets.forEach((subset, index) => {
+    if (all.length === 0 || all.some((workload) => selects(subset.labels, workload))) return;
+    const message = `subset ${JSON.stringify(subset.name)} selects no workload`;
+    reportAt(scope, 'WEFT0175', rule, `spec.subsets[${index}].labels`, message, labelHint(subset.labels, all));
+  });
+}
+
+/** P22: rules of one namespace and host merge only where order cannot matter. */
+function checkOverlaps(scope: ReferenceScope, rules: readonly DestinationRuleObject[]): void {
+  const byHost = new Map<string, DestinationRuleObject[]>();
+  for (const rule of rules) {
+    const key = `${rule.namespace}/${resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix)}`;
+    const others = byHost.get(key) ?? [];
+    for (const other of others) {
+      const overlap = overlapOf(other, rule);
+      if (!overlap) continue;
+      const { what, field } = overlap;
+      const message = `DestinationRules for ${rule.spec.host} overlap in ${what}`;
+      const related = relatedTo(other, field, 'the other');
+      reportAt(scope, 'WEFT0181', rule, field, message, `other: ${placeOf(other, field)}`, { related });
+    }
+    byHost.set(key, [...others, rule]);
+  }
+}
+
+function overlapOf(a: DestinationRuleObject, b: DestinationRuleObject): { what: string; field: string } | undefined {
+  const exported = (rule: DestinationRuleObject) =>
+    [...new Set(rule.spec.exportTo.length === 0 ? ['*'] : rule.spec.exportTo)].sort().join();
+  if (exported(a) !== exported(b)) return { what: 'exportTo, which differs', field: 'spec.exportTo' };
+  if (a.spec.trafficPolicy && b.spec.trafficPolicy) return { what: 'trafficPolicy', field: 'spec.trafficPolicy' };
+  const index = b.spec.subsets.findIndex(({ name }) => a.spec.subsets.some((subset) => subset.name === name));
+  const twin = b.spec.subsets[index];
+  return twin && { what: `subset ${JSON.stringify(twin.name)}`, field: `spec.subsets[${index}].name` };
+}

@@ -1,0 +1,169 @@
+import type { Diagnostic, RelatedPlace, Severity } from '../../model/diagnostic.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
+import { type DestinationRuleObject, type Labels, type Policy, provenance, refOf } from '../../model/policy.ts';
+import type { Service } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import type { DiagnosticCode } from '../diagnostic-codes.ts';
+import { bySpecificity, hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
+import { nearestName } from '../nearest-name.ts';
+import { reportInto } from '../report.ts';
+
+/** What the checks between objects look at. Without a registry `services` or `workloads` are undefined. */
+export interface ReferenceScope {
+  readonly policies: readonly Policy[];
+  readonly services: readonly Service[] | undefined;
+  readonly workloads: readonly Workload[] | undefined;
+  readonly settings: MeshSettings;
+  readonly found: Diagnostic[];
+  /** Services by their host. */
+  readonly byHost: ReadonlyMap<string, readonly Service[]>;
+  readonly wildcards: readonly Service[];
+  /** DestinationRules by namespace, each with its full host. */
+  readonly rules: ReadonlyMap<string, readonly { readonly rule: DestinationRuleObject; readonly host: string }[]>;
+}
+
+/** A scope with its indexes, and no findings yet. */
+export function createScope(
+  policies: readonly Policy[],
+  services: readonly Service[] | undefined,
+  workloads: readonly Workload[] | undefined,
+  settings: MeshSettings,
+): ReferenceScope {
+  const rules = policies
+    .filter((object) => object.kind === 'DestinationRule')
+    .map((rule) => ({ rule, host: resolveHost(rule.spec.host, rule.namespace, settings.dnsSuffix) }));
+  return {
+    policies,
+    services,
+    workloads,
+    settings,
+    found: [],
+    byHost: groupBy(services ?? [], ({ host }) => host),
+    wildcards: (services ?? []).filter(({ host }) => isWildcardHost(host)),
+    rules: groupBy(rules, ({ rule }) => rule.namespace),
+  };
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
+}
+
+/** Notes a finding at a field of an object. */
+export function reportAt(
+  scope: ReferenceScope,
+  code: DiagnosticCode,
+  object: Policy,
+  field: string,
+  message: string,
+  hint: string,
+  details: { readonly severity?: Severity; readonly related?: readonly RelatedPlace[] } = {},
+): void {
+  const { at } = provenance(object, field);
+  reportInto(scope.found, { object: refOf(object), field })(code, at, message, hint, details);
+}
+
+/** `policies/a.yaml:3` */
+export function placeOf(object: Policy, field: string): string {
+  const { at } = provenance(object, field);
+  return `${at.file}:${at.line}`;
+}
+
+/** A related place of a finding. */
+export function relatedTo(object: Policy, field: string, message: string): readonly RelatedPlace[] {
+  const { at } = provenance(object, field);
+  return [{ file: at.file, line: at.line, message }];
+}
+
+/** The objects of one kind. */
+export function ofKind<K extends Policy['kind']>(
+  scope: ReferenceScope,
+  kind: K,
+): readonly Extract<Policy, { kind: K }>[] {
+  return scope.policies.filter((object): object is Extract<Policy, { kind: K }> => object.kind === kind);
+}
+
+/** The service that a host as written in `object` means: by name, of its own namespace first, else a wildcard that covers it. */
+export function serviceOf(scope: ReferenceScope, object: Policy, host: string): Service | undefined {
+  const name = resolveHost(host, object.namespace, scope.settings.dnsSuffix);
+  const exact = scope.byHost.get(name) ?? [];
+  const near = exact.find((service) => service.namespace === object.namespace) ?? exact[0];
+  return near ?? scope.wildcards.find((service) => hostCovers(service.host, name));
+}
+
+/** WEFT0102 or, with `code`, that a host means no service. */
+export function reportNoService(
+  scope: ReferenceScope,
+  code: 'WEFT0101' | 'WEFT0174',
+  object: Policy,
+  field: string,
+  host: string,
+  severity: Severity,
+): void {
+  const { dnsSuffix } = scope.settings;
+  const services = scope.services ?? [];
+  const completed = services.find((service) => service.host === `${host.toLowerCase()}.svc.${dnsSuffix}`);
+  if (completed) {
+    const short = completed.namespace === object.namespace ? `"${completed.name}" or ` : '';
+    reportAt(
+      scope,
+      'WEFT0102',
+      object,
+      field,
+      `host ${JSON.stringify(host)} has a dot, so it is a full name`,
+      `write ${short}"${completed.host}"`,
+    );
+    return;
+  }
+  const names = services.flatMap((service) =>
+    host.includes('.') ? [service.host] : service.namespace === object.namespace ? [service.name] : [],
+  );
+  const near = nearestName(host, names);
+  const elsewhere = services.find((service) => service.name === host && service.namespace !== object.namespace);
+  const hint = near
+    ? `did you mean ${JSON.stringify(near)}?`
+    : elsewhere
+      ? `namespace ${elsewhere.namespace} has one: write ${JSON.stringify(elsewhere.host)}`
+      : 'declare a Service or a ServiceEntry, or correct the name';
+  const message =
+    code === 'WEFT0101' ? `no service ${JSON.stringify(host)}` : `host ${JSON.stringify(host)} matches no service`;
+  reportAt(scope, code, object, field, message, hint, { severity });
+}
+
+/** P20: the DestinationRules that hold for calls from `client` to a service: of the first namespace with a match, the most specific host. */
+export function rulesFor(scope: ReferenceScope, service: Service, client: string): readonly DestinationRuleObject[] {
+  const { rootNamespace } = scope.settings;
+  for (const namespace of new Set([client, service.namespace, rootNamespace])) {
+    const matching = (scope.rules.get(namespace) ?? [])
+      .filter(({ host }) => hostCovers(host, service.host))
+      .filter(({ rule }) => namespace === client || isVisible(rule.spec.exportTo, namespace, client))
+      .sort((a, b) => bySpecificity(a.host, b.host));
+    const best = matching[0]?.host;
+    if (best !== undefined) return matching.filter(({ host }) => host === best).map(({ rule }) => rule);
+  }
+  return [];
+}
+
+/** Section 1.5: all labels of the selector are equal on the workload. */
+export function selects(selector: Labels, workload: Workload): boolean {
+  return Object.entries(selector).every(
+    ([key, value]) => Object.hasOwn(workload.labels, key) && workload.labels[key] === value,
+  );
+}
+
+/** The hint of a selector that matches nothing: the nearest label of these workloads, else the labels there are. */
+export function labelHint(selector: Labels, workloads: readonly Workload[]): string {
+  const texts = (labels: Labels) => Object.entries(labels).map(([key, value]) => `${key}: ${value}`);
+  const present = [...new Set(workloads.flatMap(({ labels }) => texts(labels)))].sort();
+  const missing = texts(selector).filter((text) => !present.includes(text));
+  const near = missing.map((text) => nearestName(text, present)).find((text) => text !== undefined);
+  if (near) return `nearest label: ${near}`;
+  if (present.length === 0) return 'no workload is known here';
+  if (missing.length === 0) return 'no workload has all of them at once';
+  return `labels present: ${present.slice(0, 8).join(', ')}`;
+}

@@ -1,0 +1,193 @@
+import type {
+  AuthorizationPolicyObject,
+  AuthorizationRule,
+  MutualTlsMode,
+  PeerAuthenticationObject,
+} from '../../model/policy.ts';
+import { isHttp } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import { nearestName } from '../nearest-name.ts';
+import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
+import { portsUsed } from './service-workloads.ts';
+import { workloadsInReach } from './workload-selection.ts';
+
+/** WEFT0152, WEFT0153, WEFT0154 and WEFT0182. */
+export function checkSecurity(scope: ReferenceScope): void {
+  checkPeerScopes(scope);
+  if (!scope.workloads) return;
+  for (const policy of ofKind(scope, 'AuthorizationPolicy')) {
+    // Rules act in the mesh proxy, so only workloads that have one are looked at.
+    const workloads = workloadsInReach(scope, policy).filter(
+      (workload) => workload.identity !== undefined && selects(policy.spec.selector ?? {}, workload),
+    );
+    checkAccounts(scope, policy);
+    checkPlaintext(scope, policy, workloads);
+    checkHttpFields(scope, policy, workloads);
+  }
+}
+
+/** P33: the same namespace and the same selector twice; different selectors that meet on a workload are a warning. */
+function checkPeerScopes(scope: ReferenceScope): void {
+  const policies = ofKind(scope, 'PeerAuthentication');
+  const keyOf = ({ namespace, spec }: PeerAuthenticationObject) =>
+    JSON.stringify([namespace, Object.entries(spec.selector ?? {}).sort()]);
+  policies.forEach((policy, index) => {
+    for (const other of policies.slice(0, index)) {
+      if (other.namespace !== policy.namespace) continue;
+      const twin = keyOf(other) === keyOf(policy);
+      const both = [other, policy].every(({ spec }) => spec.selector);
+      const workload = (scope.workloads ?? []).find(
+        (one) =>
+          both &&
+          one.namespace === policy.namespace &&
+          selects(other.spec.selector ?? {}, one) &&
+          selects(policy.spec.selector ?? {}, one),
+      );
+      if (!twin && !workload) continue;
+      const what = twin ? (policy.spec.selector ? 'one selector' : `namespace ${policy.namespace}`) : workload?.id;
+      const related = relatedTo(other, 'spec', 'the other');
+      const hint = `other: ${placeOf(other, 'metadata.name')}; ${twin ? 'keep one' : 'the strictest holds'}`;
+      reportAt(scope, 'WEFT0182', policy, 'spec.selector', `two PeerAuthentications set ${what}`, hint, {
+        related,
+        severity: twin ? 'error' : 'warning',
+      });
+    }
+  });
+}
+
+/** WEFT0152: exact principals of this trust domain, and service accounts, whose account no workload has. */
+function checkAccounts(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
+  const accounts = new Set(
+    (scope.workloads ?? []).flatMap(({ namespace, serviceAccount }) =>
+      serviceAccount === undefined ? [] : [`${namespace}/${serviceAccount}`],
+    ),
+  );
+  const check = (value: string, account: string, field: string): void => {
+    if (accounts.has(account)) return;
+    const near = nearestName(account, accounts);
+    const hint = near
+      ? `did you mean ${JSON.stringify(value.replace(account.split('/')[1] ?? '', near.split('/')[1] ?? ''))}?`
+      : 'correct it, or wait until the workload joins';
+    reportAt(
+      scope,
+      'WEFT0152',
+      policy,
+      field,
+      `principal ${JSON.stringify(value)}: no workload has this account`,
+      hint,
+    );
+  };
+  policy.spec.rules.forEach((rule, index) => {
+    rule.from.forEach((source, from) => {
+      const field = `spec.rules[${index}].from[${from}].source`;
+      for (const side of ['principals', 'notPrincipals'] as const) {
+        source[side].forEach((value, at) => {
+          const [domain, , namespace = '', , account = ''] = value.split('/');
+          if (domain !== scope.settings.trustDomain && domain !== 'cluster.local') return;
+          if (!value.includes('*')) check(value, `${namespace}/${account}`, `${field}.${side}[${at}]`);
+        });
+      }
+      for (const side of ['serviceAccounts', 'notServiceAccounts'] as const) {
+        for (const [at, value] of source[side].entries()) {
+          check(value, value.includes('/') ? value : `${policy.namespace}/${value}`, `${field}.${side}[${at}]`);
+        }
+      }
+    });
+  });
+}
+
+/** WEFT0154 (P43), once for each policy: where its rules first use an identity. */
+function checkPlaintext(
+  scope: ReferenceScope,
+  policy: AuthorizationPolicyObject,
+  workloads: readonly Workload[],
+): void {
+  const field = policy.spec.rules.map(identityField).find((one) => one !== undefined);
+  const index = policy.spec.rules.findIndex((rule) => identityField(rule) !== undefined);
+  const open = field === undefined ? undefined : workloads.find((workload) => acceptsPlaintext(scope, workload));
+  if (!open) return;
+  const message = `rule uses caller identity but ${open.id} accepts plaintext`;
+  reportAt(scope, 'WEFT0154', policy, `spec.rules[${index}].${field}`, message, 'set STRICT, or expect refusals');
+}
+
+function identityField(rule: AuthorizationRule): string | undefined {
+  const source = rule.from.findIndex((one) =>
+    [
+      one.principals,
+      one.notPrincipals,
+      one.namespaces,
+      one.notNamespaces,
+      one.serviceAccounts,
+      one.notServiceAccounts,
+      one.trustDomains,
+      one.notTrustDomains,
+    ].some((values) => values.length > 0),
+  );
+  if (source !== -1) return `from[${source}]`;
+  const keys = ['source.principal', 'source.namespace', 'source.serviceAccount', 'source.trustDomain'];
+  const condition = rule.when.findIndex(({ key }) => keys.includes(key));
+  return condition === -1 ? undefined : `when[${condition}]`;
+}
+
+/** P31: whether some port of the workload is not STRICT. */
+function acceptsPlaintext(scope: ReferenceScope, workload: Workload): boolean {
+  const policies = ofKind(scope, 'PeerAuthentication');
+  const own = policies.filter(
+    ({ namespace, spec }) => namespace === workload.namespace && spec.selector && selects(spec.selector, workload),
+  );
+  const wider = [workload.namespace, scope.settings.rootNamespace].map((namespace) =>
+    policies.find((policy) => policy.namespace === namespace && !policy.spec.selector),
+  );
+  const strictest = (modes: readonly (MutualTlsMode | undefined)[]) =>
+    (['STRICT', 'PERMISSIVE', 'DISABLE'] as const).find((mode) => modes.includes(mode));
+  const base =
+    strictest(own.map(({ spec }) => spec.mode)) ??
+    wider.map((policy) => policy?.spec.mode).find((mode) => mode !== undefined);
+  const ports = workload.ports.length === 0 ? [undefined] : workload.ports.map(({ port }) => port);
+  return ports.some((port) => {
+    const written = port === undefined ? undefined : strictest(own.map(({ spec }) => spec.portLevelMtls[port]));
+    return (written ?? base ?? 'PERMISSIVE') !== 'STRICT';
+  });
+}
+
+/** WEFT0153 (P45): a condition on HTTP meets a TCP port of a workload. Told once for each rule. */
+function checkHttpFields(
+  scope: ReferenceScope,
+  policy: AuthorizationPolicyObject,
+  workloads: readonly Workload[],
+): void {
+  const services = ofKind(scope, 'Service');
+  const tcp = new Set(
+    workloads.flatMap((workload) =>
+      portsUsed(services, workload).flatMap(({ port, protocol }) => (isHttp(protocol) ? [] : [port])),
+    ),
+  );
+  if (tcp.size === 0) return;
+  policy.spec.rules.forEach((rule, index) => {
+    const met = [...tcp]
+      .map((port) => ({ port, field: httpFieldAt(rule, port) }))
+      .find(({ field }) => field !== undefined);
+    if (!met?.field) return;
+    const effect = policy.spec.action === 'ALLOW' ? 'allows nothing' : 'denies more';
+    const message = `HTTP field ${met.field.split('.').pop()} on TCP port ${met.port}; the rule then ${effect}`;
+    reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${met.field}`, message, 'name the HTTP ports');
+  });
+}
+
+function httpFieldAt(rule: AuthorizationRule, port: number): string | undefined {
+  const header = rule.when.findIndex(({ key }) => key.startsWith('request.headers['));
+  const reaches = (ports: readonly number[], notPorts: readonly number[]) =>
+    (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
+  const index = rule.to.findIndex(
+    (operation) => reaches(operation.ports, operation.notPorts) && httpFields(operation).length > 0,
+  );
+  const operation = rule.to[index];
+  if (operation) return `to[${index}].operation.${httpFields(operation)[0]}`;
+  const elsewhere = rule.to.length > 0 && !rule.to.some(({ ports, notPorts }) => reaches(ports, notPorts));
+  return header === -1 || elsewhere ? undefined : `when[${header}].key`;
+}
+
+function httpFields(operation: AuthorizationRule['to'][number]): readonly string[] {
+  const names = ['hosts', 'notHosts', 'methods', 'notMethods', 'paths', 'notPaths'] as const;
+  return names.filter((name) => operation[name].length > 0);
+}

@@ -1,0 +1,114 @@
+import type { Labels, Policy } from '../../model/policy.ts';
+import type { Workload } from '../../model/workload.ts';
+import { resolveHost } from '../hosts.ts';
+import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
+import { portsUsed, selected } from './service-workloads.ts';
+
+/** WEFT0127, WEFT0184 and WEFT0205, and hosts that two objects of a namespace define (WEFT0011). */
+export function checkSelections(scope: ReferenceScope): void {
+  checkHostTwins(scope);
+  checkServices(scope);
+  for (const object of scope.policies) {
+    const selection = selectorOf(object);
+    if (!selection || !scope.workloads) continue;
+    const reached = workloadsInReach(scope, object);
+    if (reached.some((workload) => selects(selection.labels, workload))) continue;
+    reportAt(
+      scope,
+      'WEFT0127',
+      object,
+      selection.field,
+      'selector matches no workload',
+      labelHint(selection.labels, reached),
+    );
+  }
+  checkSharedPorts(scope);
+}
+
+function selectorOf(object: Policy): { labels: Labels; field: string } | undefined {
+  if (object.kind === 'PeerAuthentication' || object.kind === 'AuthorizationPolicy') {
+    const { selector } = object.spec;
+    return selector && { labels: selector, field: 'spec.selector' };
+  }
+  if (object.kind !== 'ServiceEntry') return undefined;
+  const { workloadSelector } = object.spec;
+  return workloadSelector && { labels: workloadSelector, field: 'spec.workloadSelector' };
+}
+
+/** P38: an AuthorizationPolicy of the root namespace acts on every namespace, other objects on their own. */
+export function workloadsInReach(scope: ReferenceScope, object: Policy): readonly Workload[] {
+  const everywhere = object.kind === 'AuthorizationPolicy' && object.namespace === scope.settings.rootNamespace;
+  return (scope.workloads ?? []).filter((workload) => everywhere || workload.namespace === object.namespace);
+}
+
+function checkServices(scope: ReferenceScope): void {
+  for (const service of ofKind(scope, 'Service')) {
+    const own = scope.workloads?.filter((workload) => workload.namespace === service.namespace);
+    if (Object.keys(service.spec.selector).length === 0) {
+      reportAt(
+        scope,
+        'WEFT0205',
+        service,
+        'spec',
+        `service ${service.name} has no workload`,
+        'add spec.selector with the labels of its workloads',
+      );
+    } else if (own && selected(service, own).length === 0) {
+      reportAt(
+        scope,
+        'WEFT0205',
+        service,
+        'spec.selector',
+        `service ${service.name} has no workload`,
+        labelHint(service.spec.selector, own),
+      );
+    }
+  }
+}
+
+/** P30: one workload port, two protocols. Each pair of ports is told once. */
+function checkSharedPorts(scope: ReferenceScope): void {
+  const services = ofKind(scope, 'Service');
+  const told = new Set<string>();
+  for (const workload of scope.workloads ?? []) {
+    const uses = portsUsed(services, workload);
+    uses.forEach((use, index) => {
+      const rival = uses.slice(0, index).find((other) => other.port === use.port && other.protocol !== use.protocol);
+      if (!rival?.by || !use.by) return;
+      const key = [rival.by, use.by]
+        .map(({ service, field }) => `${service.namespace}/${service.name}/${field}`)
+        .join(' ');
+      if (told.has(key)) return;
+      told.add(key);
+      const message = `workload port ${use.port} is ${rival.protocol} for ${rival.by.service.name}, ${use.protocol} for ${use.by.service.name}`;
+      const hint = `give both Services one protocol; other: ${placeOf(rival.by.service, rival.by.field)}`;
+      const related = relatedTo(rival.by.service, rival.by.field, rival.protocol);
+      reportAt(scope, 'WEFT0184', use.by.service, use.by.field, message, hint, { related });
+    });
+  }
+}
+
+/** One host of one namespace has one definition. */
+function checkHostTwins(scope: ReferenceScope): void {
+  const seen = new Map<string, { object: Policy; field: string }>();
+  const hosts = scope.policies.flatMap((object): { object: Policy; field: string; host: string }[] => {
+    if (object.kind === 'Service') {
+      return [
+        { object, field: 'metadata.name', host: resolveHost(object.name, object.namespace, scope.settings.dnsSuffix) },
+      ];
+    }
+    return object.kind === 'ServiceEntry'
+      ? object.spec.hosts.map((host, index) => ({ object, field: `spec.hosts[${index}]`, host }))
+      : [];
+  });
+  for (const { object, field, host } of hosts) {
+    const key = `${object.namespace}/${host}`;
+    const first = seen.get(key);
+    if (!first) seen.set(key, { object, field });
+    else {
+      const related = relatedTo(first.object, first.field, 'first here');
+      const message = `host ${JSON.stringify(host)} is defined twice in namespace ${object.namespace}`;
+      reportAt(scope, 'WEFT0011', object, field, message, `other: ${placeOf(first.object, first.field)}`, { related });
+    }
+  }
+}
