@@ -34,7 +34,7 @@ export interface SidecarOptions {
 export interface Sidecar {
   /** Resolves when the sidecar is a working member; rejects with Failure when it never will be, or was stopped before. */
   readonly ready: Promise<void>;
-  /** Resolves after `stop` or `kill`; rejects with Failure WEFT0909 when Envoy cannot be started at all. */
+  /** Resolves after `stop` or `kill`; rejects with Failure WEFT0913 when Envoy cannot be started at all. */
   readonly ended: Promise<void>;
   /** The process id of the present Envoy; undefined between two. */
   pid(): number | undefined;
@@ -116,7 +116,7 @@ export function startSidecar(options: SidecarOptions): Sidecar {
   let graceful: Promise<void> | undefined;
   const settle = async (run: Promise<void>) => {
     await run;
-    ready.reject(new Failure('WEFT0909', 'the sidecar was stopped before it was ready', 'start it again'));
+    ready.reject(new Failure('WEFT0913', 'the sidecar was stopped before it was ready', 'start it again'));
     await ended.catch(() => undefined);
   };
   return {
@@ -167,7 +167,7 @@ function adminText(admin: AdminAddress): string {
 function neverStarted(path: string, exit: Exit, lastWords: string | undefined): Failure {
   const words = lastWords === undefined ? '' : `: ${lastWords}`;
   return new Failure(
-    'WEFT0909',
+    'WEFT0913',
     `Envoy ended before it could be asked anything (${howItEnded(exit)})${words}`,
     `see what it says: ${path} --version; flags after -- go to Envoy as they are`,
     path,

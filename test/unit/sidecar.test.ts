@@ -247,16 +247,16 @@ describe('a sidecar with a control plane', () => {
     await sidecar.stop();
     expect(await first('left')).toMatchObject({ problem: expect.stringContaining('did not answer') });
     expect(events.at(-1)).toMatchObject({ event: 'stopped' });
-    await expect(sidecar.ready).rejects.toMatchObject({ code: 'WEFT0909' });
+    await expect(sidecar.ready).rejects.toMatchObject({ code: 'WEFT0913' });
   });
 
   test('an Envoy that cannot start is told with its own words', async () => {
     const { sidecar } = start({ port: await freePort() }, { envoyFlags: ['--no-such-flag'] });
     await expect(sidecar.ready).rejects.toMatchObject({
-      code: 'WEFT0909',
+      code: 'WEFT0913',
       message: expect.stringMatching(/no-such-flag/),
     });
-    await expect(sidecar.ended).rejects.toMatchObject({ code: 'WEFT0909' });
+    await expect(sidecar.ended).rejects.toMatchObject({ code: 'WEFT0913' });
     running = undefined;
   });
 });

@@ -1,0 +1,59 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Failure } from '../../model/failure.ts';
+import { createBootstrap } from '../../sidecar/bootstrap.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { bootstrapFlags } from '../verbs/bootstrap.ts';
+import { joinControlPlane } from './join.ts';
+import { adminOf, workloadOf } from './workload.ts';
+
+/** `weft bootstrap`: a file for plain `envoy -c`, with the credential in it (0600), or the same on stdout. */
+export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Promise<ExitCode> {
+  const { flags, namespace, output, cwd } = context;
+  const workload = await workloadOf(flags, namespace, false);
+  const { controlPlane, credential, fingerprint } = await joinControlPlane(context, flags['token-file']);
+  const json = createBootstrap({
+    ...workload,
+    controlPlane,
+    credential,
+    // Where Envoy will run is not known here, so the socket is found from its working folder.
+    admin: flags.admin === undefined ? { kind: 'pipe', path: 'admin.sock' } : adminOf(flags.admin, cwd),
+    stats: { flushInterval: flags['stats-interval'] },
+  });
+  const text = `${JSON.stringify(json, null, 2)}\n`;
+  if (flags.out === undefined) {
+    context.makeOutputPrivate();
+    output.document(text);
+    return 0;
+  }
+  await writePrivate(resolve(cwd, flags.out), text);
+  output.say(
+    `${flags.out} holds the credential of ${workload.nodeId} (mode 0600), pinned to sha256:${fingerprint.slice(0, 8)}..`,
+  );
+  output.say(`start it: envoy -c ${flags.out} --disable-hot-restart`);
+  return 0;
+}
+
+/** Whole or not at all, and never readable by others, not even while it is written. Throws Failure WEFT0904. */
+async function writePrivate(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${process.pid}.new`;
+  try {
+    const file = await open(fresh, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Failure(
+      'WEFT0904',
+      `"${path}" cannot be written: ${words}`,
+      'name a file in a folder of this user with --out',
+      path,
+    );
+  }
+}

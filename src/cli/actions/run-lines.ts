@@ -1,0 +1,70 @@
+import type { NodeMetadata } from '../../model/proxy.ts';
+import type { RunEvent } from '../../sidecar/run-event.ts';
+import type { Marks } from '../marks.ts';
+
+/** What `weft run` says about an event (section 1.3 of experience.md); problems are printed as failures, not here. */
+export function runLines(event: RunEvent, metadata: NodeMetadata, version: string, marks: Marks): readonly string[] {
+  const { good, warning } = marks;
+  switch (event.event) {
+    case 'envoy':
+      return [`${good} envoy          ${version}, pid ${event.pid}, admin ${event.admin}`];
+    case 'ready':
+      return [...identityLine(event, good), configLine(event, good), ...membershipLines(metadata)];
+    case 'connected':
+      return event.state === 'ready' ? [`${good} control plane  connected again`] : [];
+    case 'problem':
+      return [];
+    case 'crashed':
+      return [`${warning} envoy          ended by itself (${event.how}), starts again in ${event.retryIn / 1_000} s`];
+    case 'leaving':
+      return ['leaving the registry'];
+    case 'left':
+      if (event.problem !== undefined) return [`${warning} goodbye        did not arrive: ${event.problem}`];
+      if (event.pending > 0) return [`${warning} goodbye        ${event.pending} callers had not acknowledged in time`];
+      return [`${good} goodbye        every caller knows`];
+    case 'drained':
+      if (event.unfinished > 0) return [`${warning} drain          ${event.unfinished} requests were still running`];
+      return [`${good} drain          no request is running`];
+    case 'stopped':
+      return [`${good} envoy          stopped`];
+    default:
+      return event satisfies never;
+  }
+}
+
+/** An event as `-o json` prints it: a Failure shows its message too, which errors hide. */
+export function eventValue(event: RunEvent): object {
+  if (event.event !== 'problem') return event;
+  const { code, message, hint, where } = event.failure;
+  return { ...event, failure: { code, message, hint, ...(where === undefined ? {} : { where }) } };
+}
+
+type Ready = Extract<RunEvent, { event: 'ready' }>;
+
+function identityLine({ certificate }: Ready, good: string): readonly string[] {
+  if (certificate === undefined) return [];
+  const hours = (certificate.notAfter - certificate.notBefore) / 3_600_000;
+  const life = hours >= 1 ? `${Math.round(hours)} h` : `${Math.max(1, Math.round(hours * 60))} min`;
+  return [`${good} identity       ${certificate.spiffeId}, ${life}, renews at half-life`];
+}
+
+function configLine({ listeners, clusters, ms }: Ready, good: string): string {
+  return `${good} config         ${listeners} listeners, ${clusters} clusters, SYNCED in ${ms} ms`;
+}
+
+function membershipLines(metadata: NodeMetadata): readonly string[] {
+  const { service, namespace, ports = [], capture } = metadata;
+  const urls = ports.map(
+    ({ port, protocol }) => `${protocol === 'tcp' ? 'tcp' : 'http'}://${service}.${namespace}:${port}`,
+  );
+  const others = urls.length === 0 ? 'it calls, and is not called' : `others call ${urls.join(', ')}`;
+  const proxy =
+    capture?.proxy === undefined
+      ? undefined
+      : `export HTTP_PROXY=http://${capture.bind ?? '127.0.0.1'}:${capture.proxy}`;
+  const ways = [
+    ...(proxy === undefined ? [] : [proxy]),
+    ...(capture?.ports === true ? [`fixed ports (weft env ${service})`] : []),
+  ];
+  return [`${service} is in the mesh: ${others}`, ...(ways.length === 0 ? [] : [`from here: ${ways.join(', or ')}`])];
+}

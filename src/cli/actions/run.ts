@@ -1,0 +1,123 @@
+import { Failure } from '../../model/failure.ts';
+import type { NodeMetadata } from '../../model/proxy.ts';
+import type { AdminAddress } from '../../sidecar/bootstrap.ts';
+import { deferred } from '../../sidecar/deferred.ts';
+import { portState } from '../../sidecar/port-owner.ts';
+import type { RunEvent } from '../../sidecar/run-event.ts';
+import { startSidecar } from '../../sidecar/sidecar.ts';
+import { acquireLock } from '../../store/lock.ts';
+import { marks } from '../marks.ts';
+import { failureLines } from '../output.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { runFlags } from '../verbs/run.ts';
+import { findEnvoyOrFail } from './find-envoy.ts';
+import { joinControlPlane } from './join.ts';
+import { eventValue, runLines } from './run-lines.ts';
+import { runtimeFolder } from './runtime-folder.ts';
+import { adminOf, workloadOf } from './workload.ts';
+
+/**
+ * `weft run` (section 1.3 of experience.md): preflight, then a sidecar until somebody stops it. Ends with 0 after SIGTERM, 130 after ctrl-c,
+ * and throws the Failure that kept it from ever becoming a member; later troubles are told and waited out.
+ */
+export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCode> {
+  const { flags, namespace, output, env } = context;
+  const { good } = marks(env);
+  const workload = await workloadOf(flags, namespace, true);
+  const { nodeId, metadata } = workload;
+  const folder = runtimeFolder(env, nodeId);
+  const admin = adminOf(flags.admin, folder);
+  const lock = await acquireLock(`${folder}/lock`, {
+    what: `proxy ${nodeId}`,
+    holder: 'another "weft run"',
+    code: 'WEFT0914',
+    hint: (pid) => `stop that one (kill ${pid}), or give this one its own --name`,
+  });
+  try {
+    const envoy = await findEnvoyOrFail(flags.envoy, context);
+    await requireFreePorts(metadata, admin);
+    const joined = await joinControlPlane(context, flags['token-file']);
+    const { host, port } = joined.controlPlane;
+    const pin = `sha256:${joined.fingerprint.slice(0, 8)}..`;
+    output.event(
+      'RunEvent',
+      { event: 'control-plane', state: 'starting', address: `${host}:${port}`, fingerprint: joined.fingerprint },
+      `${good} control plane  ${host}:${port}, certificate pinned by the token (${pin})`,
+    );
+    const decided = deferred<ExitCode>();
+    let wasReady = false;
+    const sidecar = startSidecar({
+      bootstrap: { ...workload, ...joined, admin, stats: { flushInterval: flags['stats-interval'] } },
+      folder,
+      envoy: envoy.path,
+      ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
+      logLevel: flags['envoy-log-level'],
+      envoyFlags: context.arguments,
+      onLog: (line) => output.detail(line),
+      onEvent(event) {
+        wasReady ||= event.event === 'ready';
+        tell(context, event, metadata, envoy.version);
+        // Whoever is turned down before it ever was a member will not become one by waiting.
+        if (event.event === 'problem' && !wasReady && isFinal(event.failure)) decided.reject(event.failure);
+      },
+    });
+    context.onInterrupt((signal) => {
+      void sidecar.stop().then(() => decided.resolve(signal === 'SIGINT' ? 130 : 0));
+    });
+    sidecar.ended.catch(decided.reject);
+    try {
+      return await decided.promise;
+    } finally {
+      await sidecar.kill();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+/** Troubles go to stderr as messages, everything else is what `weft run` prints. */
+function tell(context: VerbContext<typeof runFlags>, event: RunEvent, metadata: NodeMetadata, version: string): void {
+  const { output, env } = context;
+  if (output.format !== 'table') {
+    output.event('RunEvent', eventValue(event), undefined);
+    return;
+  }
+  if (event.event === 'problem') for (const line of failureLines(event.failure, env)) output.say(line);
+  for (const line of runLines(event, metadata, version, marks(env))) output.line(line);
+}
+
+function isFinal(failure: Failure): boolean {
+  return failure.code !== 'WEFT0901';
+}
+
+/** Envoys share a port without complaint, so what is used is refused before one starts. Throws Failure WEFT0910. */
+async function requireFreePorts(metadata: NodeMetadata, admin: AdminAddress): Promise<void> {
+  const { capture, ports = [], inboundBind = '0.0.0.0' } = metadata;
+  const wanted = [
+    ...(capture?.proxy === undefined
+      ? []
+      : [{ address: capture.bind ?? '127.0.0.1', port: capture.proxy, flag: '--outbound-port' }]),
+    ...ports.map(({ inbound }) => ({ address: inboundBind, port: inbound, flag: '--inbound-port' })),
+    ...(admin.kind === 'tcp' ? [{ address: admin.address, port: admin.port, flag: '--admin' }] : []),
+  ];
+  for (const { address, port, flag } of wanted) {
+    const state = await portState(address, port);
+    if (state.kind === 'free') continue;
+    const where = `${address}:${port}`;
+    if (state.kind === 'refused')
+      throw new Failure(
+        'WEFT0910',
+        `${where} cannot be listened on: ${state.problem}`,
+        `choose another with ${flag}`,
+        where,
+      );
+    const owner =
+      state.owner === undefined ? 'a process of another user' : `pid ${state.owner.pid} (${state.owner.name})`;
+    throw new Failure(
+      'WEFT0910',
+      `port ${port} is used by ${owner}`,
+      `choose another with ${flag}, or stop that process`,
+      where,
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { requireDirectory } from '../../store/file-modes.ts';
+
+/**
+ * The private folder (0700) of one proxy for what lives as long as it runs: below systemd's RUNTIME_DIRECTORY, XDG_RUNTIME_DIR, /run/weft
+ * where this user may write there, else a folder of this user in the temporary folder. Throws Failure WEFT0904 when others could reach in.
+ */
+export function runtimeFolder(env: NodeJS.ProcessEnv, nodeId: string): string {
+  const base = baseFolder(env);
+  mkdirSync(dirname(base), { recursive: true });
+  requireDirectory(base);
+  const folder = join(base, nodeId);
+  requireDirectory(folder);
+  return folder;
+}
+
+function baseFolder(env: NodeJS.ProcessEnv): string {
+  // systemd separates several by colons; its mode 0755 is not ours to change, so we stand one below.
+  const given = env.RUNTIME_DIRECTORY?.split(':')[0] || env.XDG_RUNTIME_DIR;
+  if (given !== undefined && given !== '') return join(given, 'weft');
+  if (isWritable('/run')) return '/run/weft';
+  return join(tmpdir(), `weft-${process.getuid?.() ?? 0}`);
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,118 @@
+import { isIP } from 'node:net';
+import { Failure } from '../../model/failure.ts';
+import { isLabel } from '../../model/identity.ts';
+import type { NodeMetadata, NodePort } from '../../model/proxy.ts';
+import type { AdminAddress } from '../../sidecar/bootstrap.ts';
+import { preferredPort } from '../../sidecar/free-port.ts';
+import { port as parsePort, UsageError } from '../flag.ts';
+import { protocol as parseProtocol, type WorkloadFlags } from '../workload-flags.ts';
+
+export interface Workload {
+  readonly nodeId: string;
+  readonly metadata: NodeMetadata;
+}
+
+/**
+ * The flags of `run` and `bootstrap` as the node they describe. `here`: Envoy will run on this machine, so an inbound port that is in use
+ * here is replaced by a free one. Throws Failure WEFT0912 for what cannot be meant.
+ */
+export async function workloadOf(flags: WorkloadFlags, namespace: string, here: boolean): Promise<Workload> {
+  const name = flags.name ?? `${flags.service}-1`;
+  for (const [flag, given] of Object.entries({ '--service': flags.service, '--name': name, '--namespace': namespace }))
+    if (!isLabel(given)) throw wrong(flag, given, 'is not a name', 'lower-case letters, digits and "-", at most 63');
+  const binds: Readonly<Record<string, string | undefined>> = {
+    '--bind': flags.bind,
+    '--inbound-bind': flags['inbound-bind'],
+    '--address': flags.address,
+  };
+  for (const [flag, given] of Object.entries(binds))
+    if (given !== undefined && isIP(given) === 0) throw wrong(flag, given, 'is not an IP address', 'as 10.0.0.7');
+  const labels = labelsOf(flags);
+  const ports = await portsOf(flags, here);
+  const { proxy, ports: perService } = flags.capture;
+  return {
+    nodeId: `${name}.${namespace}`,
+    metadata: {
+      service: flags.service,
+      namespace,
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
+      ...(ports.length === 0 ? {} : { ports }),
+      ...(flags.address === undefined ? {} : { address: flags.address }),
+      inboundBind: flags['inbound-bind'],
+      capture: { bind: flags.bind, ...(proxy ? { proxy: flags['outbound-port'] } : {}), ports: perService },
+    },
+  };
+}
+
+/** `--admin`, or the socket in the proxy's own folder. */
+export function adminOf(given: string | undefined, folder: string): AdminAddress {
+  if (given === undefined) return pipe(`${folder}/admin.sock`, 'set XDG_RUNTIME_DIR to a folder with a short path');
+  const [, host = '', port = ''] = /^\[?([0-9a-f.:]+)\]?:(\d+)$/i.exec(given) ?? [];
+  if (isIP(host) !== 0) return { kind: 'tcp', address: host, port: checked('--admin', () => parsePort(port)) };
+  if (given.startsWith('/')) return pipe(given, 'name a shorter path');
+  throw wrong('--admin', given, 'is neither a path nor ADDRESS:PORT', 'as /run/weft/admin.sock or 127.0.0.1:15000');
+}
+
+/** The kernel takes 107 bytes for the path of a socket. */
+function pipe(path: string, hint: string): AdminAddress {
+  if (Buffer.byteLength(path) <= 107) return { kind: 'pipe', path };
+  throw new Failure(
+    'WEFT0904',
+    `the path of Envoy's admin socket is too long (${Buffer.byteLength(path)} bytes)`,
+    hint,
+    path,
+  );
+}
+
+function labelsOf(flags: WorkloadFlags): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = flags.version === undefined ? {} : { version: flags.version };
+  for (const given of flags.label) {
+    const [, key = '', label = ''] = /^([A-Za-z0-9][A-Za-z0-9./_-]{0,252})=([A-Za-z0-9._-]{0,63})$/.exec(given) ?? [];
+    if (key === '') throw wrong('--label', given, 'is not a label', 'as tier=backend');
+    if (labels[key] !== undefined && labels[key] !== label)
+      throw wrong('--label', given, `contradicts "${key}=${labels[key]}"`, 'say each label once');
+    labels[key] = label;
+  }
+  return labels;
+}
+
+async function portsOf(flags: WorkloadFlags, here: boolean): Promise<readonly NodePort[]> {
+  const inbound = flags['inbound-port'].map((given) => checked('--inbound-port', () => parsePort(given)));
+  const surplus = flags['inbound-port'][flags.port.length];
+  if (surplus !== undefined) throw wrong('--inbound-port', surplus, 'has no --port to go with', 'one for each --port');
+  const ports: NodePort[] = [];
+  for (const [index, given] of flags.port.entries()) {
+    const [number = '', named] = given.split('/', 2);
+    const port = checked('--port', () => parsePort(number));
+    const protocol = named === undefined ? flags.protocol : checked('--port', () => parseProtocol(named));
+    if (ports.some((other) => other.port === port))
+      throw wrong('--port', given, 'is there twice', 'say each port once');
+    ports.push({ port, inbound: inbound[index] ?? (await inboundFor(port, flags['inbound-bind'], here)), protocol });
+  }
+  return ports;
+}
+
+async function inboundFor(port: number, bind: string, here: boolean): Promise<number> {
+  const usual = port + 10_000;
+  if (here) return preferredPort(usual, bind);
+  if (usual < 65_536) return usual;
+  throw wrong(
+    '--port',
+    String(port),
+    'leaves no room for the usual inbound port',
+    `add --inbound-port, as ${port - 10_000}`,
+  );
+}
+
+function checked<T>(flag: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof UsageError) throw new Failure('WEFT0912', `${flag}: ${error.message}`, 'weft run --help');
+    throw error;
+  }
+}
+
+function wrong(flag: string, given: string, problem: string, hint: string): Failure {
+  return new Failure('WEFT0912', `${flag} "${given}" ${problem}`, hint);
+}

@@ -1,0 +1,59 @@
+import { duration, oneOf, text, value, wholeNumber } from '../flag.ts';
+import { defineVerb } from '../verb.ts';
+
+const operatorFlags = {
+  'token-file': text({
+    placeholder: 'FILE',
+    help: "the operator's credential, - for stdin (WEFT_TOKEN_FILE, the state dir)",
+  }),
+} as const;
+
+/** The flags of `weft token create`. */
+export const tokenCreateFlags = {
+  ...operatorFlags,
+  service: text({ placeholder: 'NAME', required: true, help: 'the one service that a holder may join as' }),
+  'service-account': text({ placeholder: 'NAME', help: "the account in the holder's identity (the service's name)" }),
+  kind: value(
+    {
+      placeholder: 'KIND',
+      default: 'credential',
+      help: 'credential: good until revoked or over; join: spent by joining',
+    },
+    oneOf(['join', 'credential']),
+  ),
+  ttl: value({ placeholder: 'TIME', help: 'how long it is good for (credential: until revoked; join: 1h)' }, duration),
+  uses: value({ placeholder: 'N', help: 'how often a join token may be used (1)' }, wholeNumber(1, 10_000)),
+} as const;
+
+export const tokenCreateVerb = defineVerb({
+  name: 'token create',
+  summary: 'Make a token for the workloads of one service; the secret is printed once, on stdout',
+  example: 'weft token create --service payments -n shop --ttl 1h -o file > payments.token',
+  arguments: [],
+  flags: tokenCreateFlags,
+  formats: ['file', 'json'],
+  run: async (context) => (await import('../actions/token.ts')).createToken(context),
+});
+
+/** The flags of `weft token list` and `weft token revoke`. */
+export const tokenFlags = operatorFlags;
+
+export const tokenListVerb = defineVerb({
+  name: 'token list',
+  summary: 'List the tokens, without their secrets',
+  example: 'weft token list -o wide',
+  arguments: [],
+  flags: tokenFlags,
+  formats: ['table', 'wide', 'json', 'yaml', 'name'],
+  run: async (context) => (await import('../actions/token.ts')).listTokens(context),
+});
+
+export const tokenRevokeVerb = defineVerb({
+  name: 'token revoke',
+  summary: 'Revoke tokens: who holds one is refused from now on',
+  example: 'weft token revoke 9f2',
+  arguments: [{ name: 'id', help: 'as "weft token list" shows them', required: true, repeated: true }],
+  flags: tokenFlags,
+  formats: ['table', 'json', 'name'],
+  run: async (context) => (await import('../actions/token.ts')).revokeTokens(context),
+});
