@@ -16,7 +16,7 @@ function statsLogger(side: Side, of: TelemetryStat['of']): AccessLog {
     configType: {
       case: 'typedConfig',
       value: pack(ConfigSchema, {
-        statPrefix: telemetryPrefix,
+        statsScope: { prefix: telemetryPrefix },
         counters: stats
           .filter((stat) => stat.kind === 'counter')
           .map((stat) => ({ stat: named(stat, side), ...counted(stat.value) })),

@@ -117,6 +117,8 @@ export const byRequest: Discovery = {
       name: 'envoy.clusters.dynamic_forward_proxy',
       typedConfig: pack(ClusterConfigSchema, {
         clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache },
+        // Envoy wants server names and checks of its own choosing here, unless told that there is no TLS to check.
+        allowInsecureClusterOptions: true,
       }),
     }),
   },

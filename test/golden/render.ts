@@ -1,0 +1,54 @@
+import { stringify } from 'yaml';
+import type { ProxyIR } from '../../src/model/ir.ts';
+import { decidedByText, refText } from '../../src/model/provenance.ts';
+import { toCanonicalJson } from '../../src/proto/canonical-json.ts';
+import type { Resource } from '../../src/xds/resource.ts';
+import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import type { Scene } from './scene.ts';
+import { messageOf } from './static-bootstrap.ts';
+
+const words: ReadonlyMap<string, string> = new Map([
+  [clusterType, 'cluster'],
+  [endpointType, 'endpoints'],
+  [listenerType, 'listener'],
+  [routeType, 'routes'],
+]);
+
+const style = { lineWidth: 120, aliasDuplicateObjects: false } as const;
+
+/** The part of an IR that a case is about; who decided reads `Kind/namespace/name field file:line`, or `default:D5`. */
+export function renderIr({ inbound, view }: ProxyIR, show: Scene['show']): string {
+  const services = view.services.filter(({ namespace, name }) => show.services?.includes(`${namespace}/${name}`));
+  const shown = {
+    ...(show.services === undefined ? {} : { view: view.key, unknownHosts: view.unknownHosts, services }),
+    ...(show.inbound === true ? { inbound } : {}),
+  };
+  return stringify(readable(shown), style);
+}
+
+/** The resources that a case names, in that order, and what each refers to. Throws if one does not exist. */
+export function renderResources(resources: readonly Resource[], show: Scene['show']): string {
+  const named = show.resources.map((wanted) => {
+    const found = resources.find(({ typeUrl, name }) => `${words.get(typeUrl)} ${name}` === wanted);
+    if (found === undefined) throw new Error(`there is no ${wanted}, only\n${listed(resources)}`);
+    const references = found.references.map(({ typeUrl, name }) => `${words.get(typeUrl) ?? 'secret'} ${name}`);
+    return { [wanted]: { references, resource: toCanonicalJson(messageOf(found)) } };
+  });
+  return stringify(Object.assign({}, ...named), style);
+}
+
+function listed(resources: readonly Resource[]): string {
+  return resources.map(({ typeUrl, name }) => `${words.get(typeUrl) ?? 'secret'} ${name}`).join('\n');
+}
+
+function readable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(readable);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [key, key === 'by' ? whoDecided(part) : readable(part)]),
+  );
+}
+
+function whoDecided(by: Parameters<typeof decidedByText>[0]): string {
+  return 'default' in by ? decidedByText(by) : `${refText(by.object)} ${by.field} ${decidedByText(by)}`;
+}

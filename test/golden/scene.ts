@@ -1,0 +1,114 @@
+import { parse } from 'yaml';
+import { spiffeId } from '../../src/model/identity.ts';
+import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
+import { localPortKey } from '../../src/model/mesh.ts';
+import type { Protocol } from '../../src/model/policy.ts';
+import type { Proxy } from '../../src/model/proxy.ts';
+import type { Workload } from '../../src/model/workload.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { buildServices } from '../../src/registry/services.ts';
+import { workloadsOfEntries } from '../../src/registry/workload-entries.ts';
+
+/** The first document of a mesh.yaml: who runs where, and what the case is about. */
+interface SceneText {
+  /** What is shown in ir.yaml and xds.yaml: the outbound half of one proxy, the inbound half of one, or both. */
+  readonly show: {
+    readonly proxy: string;
+    readonly services?: readonly string[];
+    readonly inbound?: boolean;
+    /** `cluster NAME`, `endpoints NAME`, `listener NAME`, `routes NAME`. */
+    readonly resources: readonly string[];
+  };
+  /** By `<name>.<namespace>`; a proxy `reviews-1` runs the service `reviews` with the label `app: reviews`. */
+  readonly proxies: Readonly<Record<string, ProxyText>>;
+}
+
+interface ProxyText {
+  readonly address?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Protocols by the application's port; callers connect at that port + 10000. */
+  readonly ports?: Readonly<Record<number, Protocol>>;
+  readonly capture?: { readonly proxy?: number; readonly ports?: boolean };
+  readonly locality?: string;
+}
+
+export interface Scene {
+  readonly show: SceneText['show'];
+  readonly proxy: Proxy;
+  readonly mesh: Mesh;
+}
+
+const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
+
+/** A mesh from one text: the scene, then policy documents, whose lines count from the top of the file. */
+export function readScene(text: string): Scene {
+  const cut = text.indexOf('\n---\n');
+  const head = cut < 0 ? text : text.slice(0, cut + 1);
+  const scene = parse(head) as SceneText;
+  const blank = head.replace(/[^\n]+/g, '');
+  const { policies, diagnostics } = parsePolicies([{ path: 'mesh.yaml', text: blank + text.slice(head.length) }], {
+    commit: '4f1c2ab',
+    rootNamespace: settings.rootNamespace,
+    folders: 'free',
+  });
+  if (policies === undefined) {
+    throw new Error(diagnostics.map(({ code, message, at }) => `${code} ${at.file}:${at.line} ${message}`).join('\n'));
+  }
+  const joined = Object.entries(scene.proxies).map(([id, proxy]) => workloadOf(id, proxy));
+  const workloads = new Map(
+    [...joined, ...workloadsOfEntries(policies, settings).values()]
+      .sort((left, right) => (left.id < right.id ? -1 : 1))
+      .map((workload) => [workload.id, workload]),
+  );
+  const { services, endpoints } = buildServices(policies, workloads, settings);
+  const ports = services.flatMap((service) => service.ports.map((port) => localPortKey(service.key, port.number)));
+  const localPorts = new Map(ports.map((key, index) => [key, 21_000 + index]));
+  const mesh = { generation: 1, settings, policies, services, endpoints, workloads, localPorts };
+  const shown = scene.proxies[scene.show.proxy];
+  if (shown === undefined) throw new Error(`no proxy ${scene.show.proxy}`);
+  return { show: scene.show, proxy: proxyOf(scene.show.proxy, shown), mesh };
+}
+
+function nameOf(id: string) {
+  const [name = '', namespace = ''] = id.split('.');
+  const service = name.replace(/-\d+$/, '');
+  const identity = spiffeId({ trustDomain: settings.trustDomain, namespace, serviceAccount: service });
+  return { name, namespace, service, identity };
+}
+
+function portsOf({ ports = {} }: ProxyText) {
+  return Object.entries(ports).map(([port, protocol]) => ({ port: Number(port), protocol }));
+}
+
+function workloadOf(id: string, proxy: ProxyText): Workload {
+  const { name, namespace, service, identity } = nameOf(id);
+  const [region = '', zone = '', subzone = ''] = (proxy.locality ?? '').split('/');
+  return {
+    id,
+    name,
+    namespace,
+    service,
+    serviceAccount: service,
+    identity,
+    labels: { app: service, ...proxy.labels },
+    address: proxy.address ?? '10.0.0.1',
+    ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, endpointPort: port + 10_000 })),
+    ...(proxy.locality === undefined ? {} : { locality: { region, zone, subzone } }),
+    weight: 1,
+    health: 'healthy',
+    source: 'proxy',
+  };
+}
+
+function proxyOf(id: string, proxy: ProxyText): Proxy {
+  const { proxy: proxyPort, ports = false } = proxy.capture ?? {};
+  return {
+    id,
+    ...nameOf(id),
+    labels: { app: nameOf(id).service, ...proxy.labels },
+    ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, inbound: port + 10_000 })),
+    inboundBind: '0.0.0.0',
+    capture: { bind: '127.0.0.1', ports, ...(proxyPort === undefined ? {} : { proxy: proxyPort }) },
+    envoyVersion: '1.40.0',
+  };
+}
