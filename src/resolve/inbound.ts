@@ -1,5 +1,6 @@
 import type { Inbound } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
+import type { ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
@@ -17,6 +18,7 @@ interface Known {
 }
 
 const memory = new WeakMap<Proxy, Known>();
+const noServices: readonly (ServiceObject | ServiceEntryObject)[] = [];
 
 /**
  * What stands before each port of a proxy's application, sorted by port. It depends on git and on the proxy, never on endpoints, so a
@@ -26,7 +28,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const { settings } = mesh;
   const index = indexPolicies(mesh.policies, settings);
   const workload: Selected = mesh.workloads.get(proxy.id) ?? proxy;
-  const services = index.selectingServices.get(workload.namespace) ?? [];
+  const services = index.selectingServices.get(workload.namespace) ?? noServices;
   const decidedBy = [
     settings,
     workload.labels,

@@ -34,8 +34,7 @@ const latest = new WeakMap<MeshSettings, PolicyIndex>();
 /** The index of a PolicySet, remembered on its identity. Lists that did not change since the PolicySet before stay the same objects. */
 export function indexPolicies(policies: PolicySet, settings: MeshSettings): PolicyIndex {
   const known = memory.get(policies);
-  if (known?.settings === settings) return known.index;
-  const index = buildIndex(policies, settings, latest.get(settings));
+  const index = known?.settings === settings ? known.index : buildIndex(policies, settings, latest.get(settings));
   memory.set(policies, { settings, index });
   latest.set(settings, index);
   return index;

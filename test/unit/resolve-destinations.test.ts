@@ -229,11 +229,13 @@ describe('P25, P35 endpoints of a destination', () => {
   const rule = destinationRule('shop/reviews', { host: 'reviews', subsets });
 
   test('sorted by workload, draining ones left out, plaintext where no identity stands', () => {
-    expect(resolved([]).endpoints.map(({ workload, healthy, meshTls }) => [workload, healthy, meshTls])).toEqual([
+    const { endpoints } = resolved([]);
+    expect(endpoints.map(({ workload, healthy, meshTls }) => [workload, healthy, meshTls])).toEqual([
       ['a.shop', true, true],
       ['b.shop', true, true],
       ['plain.shop', false, false],
     ]);
+    expect(endpoints.map(({ version }) => version)).toEqual(['v1', 'v2', 'v1']);
   });
 
   test('a subset has those that carry its labels', () => {

@@ -82,7 +82,9 @@ const modes = ['STRICT', 'PERMISSIVE', 'DISABLE', undefined] as const;
 
 describe('P31 mTLS: port over selector over namespace over root namespace', () => {
   const cases = modes.flatMap((port) =>
-    modes.flatMap((selector) => modes.flatMap((namespace) => modes.map((root) => ({ port, selector, namespace, root })))),
+    modes.flatMap((selector) =>
+      modes.flatMap((namespace) => modes.map((root) => ({ port, selector, namespace, root }))),
+    ),
   );
   const mode = (value: MutualTlsMode | undefined) => (value === undefined ? {} : { mode: value });
 
@@ -278,7 +280,10 @@ describe('P42 text forms', () => {
   });
 
   test('hosts alone ignore case', () => {
-    expect(operation({ hosts: ['Reviews.SHOP'] })).toEqual({ kind: 'host', match: { kind: 'exact', value: 'reviews.shop' } });
+    expect(operation({ hosts: ['Reviews.SHOP'] })).toEqual({
+      kind: 'host',
+      match: { kind: 'exact', value: 'reviews.shop' },
+    });
     expect(operation({ methods: ['Get'] })).toEqual({ kind: 'method', match: { kind: 'exact', value: 'Get' } });
   });
 
@@ -318,7 +323,7 @@ describe('P42 text forms', () => {
 });
 
 describe('P43 principals', () => {
-  const principal = (value: string) => (allowed({ from: [{ principals: [value] }] })?.caller as { match: unknown }).match;
+  const principal = (value: string) => allowed({ from: [{ principals: [value] }] })?.caller;
   test.each([
     ['cluster.local/ns/shop/sa/web', { kind: 'exact', value: 'demo.mesh/ns/shop/sa/web' }],
     ['demo.mesh/ns/shop/sa/web', { kind: 'exact', value: 'demo.mesh/ns/shop/sa/web' }],
@@ -326,13 +331,16 @@ describe('P43 principals', () => {
     ['cluster.local/ns/shop/*', { kind: 'prefix', value: 'cluster.local/ns/shop/' }],
     ['cluster.local/ns/shop/sa/*', { kind: 'prefix', value: 'demo.mesh/ns/shop/sa/' }],
     ['*/sa/web', { kind: 'suffix', value: '/sa/web' }],
-  ])('%s', (value, match) => expect(principal(value)).toEqual(match));
+  ])('%s', (value, match) => expect(principal(value)).toEqual({ kind: 'principal', match }));
 
   test('source.principal and notPrincipals speak of the same', () => {
     const match = { kind: 'exact', value: 'demo.mesh/ns/shop/sa/web' };
     const value = 'cluster.local/ns/shop/sa/web';
     const when = [{ key: 'source.principal', notValues: [value] }];
-    const expected: Condition = { kind: 'not', of: { kind: 'principal', match: { kind: 'exact', value: match.value } } };
+    const expected: Condition = {
+      kind: 'not',
+      of: { kind: 'principal', match: { kind: 'exact', value: match.value } },
+    };
     expect(allowed({ when })?.caller).toEqual(expected);
     expect(allowed({ from: [{ notPrincipals: [value] }] })?.caller).toEqual(expected);
   });
@@ -369,7 +377,12 @@ test.each([
   ['destination.ip', '10.0.0.1', 'operation', { kind: 'destination-address', cidr: '10.0.0.1' }],
   ['connection.sni', 'a.b', 'operation', { kind: 'server-name', match: { kind: 'exact', value: 'a.b' } }],
   ['source.namespace', 'a', 'caller', { kind: 'principal', match: { kind: 'regex', value: '[^/]+/ns/a/sa/[^/]+' } }],
-  ['source.serviceAccount', 'a', 'caller', { kind: 'principal', match: { kind: 'regex', value: '[^/]+/ns/shop/sa/a' } }],
+  [
+    'source.serviceAccount',
+    'a',
+    'caller',
+    { kind: 'principal', match: { kind: 'regex', value: '[^/]+/ns/shop/sa/a' } },
+  ],
   ['source.trustDomain', 'a', 'caller', { kind: 'principal', match: { kind: 'regex', value: 'a/ns/[^/]+/sa/[^/]+' } }],
 ] as const)('when %s', (key, value, side, expected) => {
   expect(allowed({ when: [{ key, values: [value] }] })?.[side]).toEqual(expected);
