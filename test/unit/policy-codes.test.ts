@@ -1,0 +1,545 @@
+import { describe, expect, it } from 'vitest';
+import type { Diagnostic, Severity } from '../../src/model/diagnostic.ts';
+import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+
+/** A bad example: the expected finding stands at the text between ‹ and ›. */
+interface Example {
+  readonly name: string;
+  readonly code: string;
+  readonly severity?: Severity;
+  readonly yaml: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly field?: string;
+  readonly path?: string;
+}
+
+function place(marked: string): { text: string; line: number; column: number; endColumn: number } {
+  const start = marked.indexOf('‹');
+  const end = marked.indexOf('›') - 1;
+  const text = marked.replace('‹', '').replace('›', '');
+  const before = text.slice(0, start).split('\n');
+  const column = (before.at(-1)?.length ?? 0) + 1;
+  return { text, line: before.length, column, endColumn: column + end - start };
+}
+
+function parse(text: string, path = 'policies/shop/a.yaml'): readonly Diagnostic[] {
+  return parsePolicies([{ path, text }], { commit: '4f1c2ab', rootNamespace: 'istio-system', folders: 'namespace' })
+    .diagnostics;
+}
+
+const head = (kind: string, group = 'networking.istio.io/v1') =>
+  `apiVersion: ${group}\nkind: ${kind}\nmetadata: { name: x }\n`;
+const vs = (http: string) => `${head('VirtualService')}spec:\n  hosts: [reviews]\n  http:\n${http}`;
+const to = 'route: [{ destination: { host: reviews } }]';
+const authz = (spec: string) => `${head('AuthorizationPolicy', 'security.istio.io/v1')}spec:\n${spec}`;
+const dr = (spec: string) => `${head('DestinationRule')}spec:\n  host: reviews\n${spec}`;
+
+const examples: readonly Example[] = [
+  {
+    name: 'tab indentation',
+    code: 'WEFT0001',
+    yaml: 'a:\n‹\t›b: 1\n',
+    message: 'YAML syntax: Tabs are not allowed as indentation',
+    hint: 'indent with spaces',
+  },
+  { name: 'an alias without anchor', code: 'WEFT0001', yaml: 'a: ‹*b›\n', message: 'alias', hint: 'whole file' },
+  {
+    name: 'a tag of its own',
+    code: 'WEFT0001',
+    yaml: 'a: ‹!mine› b\n',
+    message: 'Unresolved tag',
+    hint: 'remove the tag',
+  },
+  {
+    name: 'a key that is a list',
+    code: 'WEFT0001',
+    yaml: '? ‹[a]›\n: b\n',
+    message: 'a key must be a text',
+    hint: 'whole file',
+  },
+  {
+    name: 'a misspelled field',
+    code: 'WEFT0002',
+    yaml: vs('  - route:\n    - destination: { host: reviews }\n      ‹wieght›: 90\n'),
+    message: 'unknown field "wieght"',
+    hint: 'did you mean "weight"?',
+    field: 'spec.http[0].route[0]',
+  },
+  {
+    name: 'a field at the wrong place',
+    code: 'WEFT0002',
+    yaml: vs('  - route:\n    - destination: { host: reviews, ‹weight›: 90 }\n'),
+    message: 'unknown field "weight"',
+    hint: '"weight" belongs under spec.http[].route[]',
+  },
+  {
+    name: 'a wrong selector form',
+    code: 'WEFT0002',
+    yaml: authz('  selector: { ‹labels›: { app: x } }\n'),
+    message: 'unknown field "labels"',
+    hint: 'known here: matchLabels',
+  },
+  {
+    name: 'a number where a text belongs',
+    code: 'WEFT0002',
+    yaml: dr('  subsets:\n  - name: v1\n    labels: { version: ‹1› }\n'),
+    message: 'expected a text, got 1',
+    hint: 'write "1"',
+  },
+  {
+    name: 'nothing where a list belongs',
+    code: 'WEFT0002',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [a]\n  ‹http›:\n`,
+    message: 'expected a list, got nothing',
+    hint: 'remove the key',
+  },
+  {
+    name: 'a required field',
+    code: 'WEFT0002',
+    yaml: `${head('VirtualService')}‹spec›:\n  hosts: [a]\n`,
+    message: 'expected "http", which is required',
+    hint: 'add http',
+  },
+  {
+    name: 'a zero timeout (P16)',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    timeout: ‹0s›\n`),
+    message: 'expected at least 1ms, got "0s"',
+    hint: 'write at least 1ms',
+  },
+  {
+    name: 'a duration without unit',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    timeout: ‹5›\n`),
+    message: 'expected a duration',
+    hint: '1.5s',
+  },
+  {
+    name: 'a percentage above 100 (P17)',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    fault: { abort: { httpStatus: 503, percentage: { value: ‹101› } } }\n`),
+    message: 'expected a percentage',
+    hint: '0 to 100',
+  },
+  {
+    name: 'a look-ahead (P12)',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    match: [{ uri: { regex: ‹"/a(?!b)"› } }]\n`),
+    message: 'no look-around',
+    hint: 'RE2',
+  },
+  {
+    name: 'all weights zero (P15)',
+    code: 'WEFT0002',
+    yaml: vs(
+      '  - ‹route›:\n    - { destination: { host: a }, weight: 0 }\n    - { destination: { host: b }, weight: 0 }\n',
+    ),
+    message: 'expected a weight above 0',
+    hint: 'weight',
+  },
+  {
+    name: 'an unknown retry condition',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    retries: { attempts: 1, retryOn: ‹"5xx,conect-failure"› }\n`),
+    message: '"conect-failure"',
+    hint: 'did you mean "connect-failure"?',
+  },
+  {
+    name: 'another pseudo header (P18)',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    headers: { request: { set: { ":path": ‹/x› } } }\n`),
+    message: 'got ":path"',
+    hint: 'rewrite',
+  },
+  {
+    name: 'a lone percent sign',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    headers: { request: { set: { x: ‹100%› } } }\n`),
+    message: '"%%"',
+    hint: '%%',
+  },
+  {
+    name: 'empty sources (P40)',
+    code: 'WEFT0002',
+    yaml: authz('  rules: [{ from: [{ ‹source›: {} }] }]\n'),
+    message: 'expected at least one field',
+    hint: 'principals',
+  },
+  {
+    name: 'an empty from (P40)',
+    code: 'WEFT0002',
+    yaml: authz('  rules: [{ from: ‹[]› }]\n'),
+    message: 'expected at least one entry',
+    hint: 'at least one',
+  },
+  {
+    name: 'an unknown condition',
+    code: 'WEFT0002',
+    yaml: authz('  rules: [{ when: [{ key: ‹source.principle›, values: [a] }] }]\n'),
+    message: 'source.principle',
+    hint: 'did you mean "source.principal"?',
+  },
+  {
+    name: 'the wildcard host (P5)',
+    code: 'WEFT0002',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [‹"*"›]\n  http: [{ ${to} }]\n`,
+    message: 'got "*"',
+    hint: 'names its hosts',
+  },
+  {
+    name: 'a ServiceEntry without endpoints',
+    code: 'WEFT0002',
+    yaml: `${head('ServiceEntry')}spec:\n  hosts: [db.example]\n  resolution: ‹STATIC›\n  ports: [{ number: 1, name: tcp-a }]\n`,
+    message: 'expected endpoints',
+    hint: 'add endpoints',
+  },
+  {
+    name: 'an unknown kind',
+    code: 'WEFT0003',
+    yaml: 'apiVersion: networking.istio.io/v1\nkind: ‹VirtualServices›\nmetadata: { name: x }\n',
+    message: 'unknown kind "networking.istio.io/v1/VirtualServices"',
+    hint: 'did you mean "networking.istio.io/v1/VirtualService"?',
+  },
+  {
+    name: 'a kind of another group',
+    code: 'WEFT0003',
+    yaml: 'apiVersion: v1\nkind: ‹Sidecar›\nmetadata: { name: x }\n',
+    message: 'unknown kind',
+    hint: '"networking.istio.io/v1/Sidecar"',
+  },
+  {
+    name: 'a refused field',
+    code: 'WEFT0004',
+    yaml: vs(`  - ${to}\n    ‹corsPolicy›: {}\n`),
+    message: 'is valid in Istio but not supported by Weft (T1)',
+    hint: 'weft.dev/allow-unsupported',
+    field: 'spec.http[0].corsPolicy',
+  },
+  {
+    name: 'a refused value',
+    code: 'WEFT0004',
+    yaml: dr('  trafficPolicy: { loadBalancer: { simple: ‹PASSTHROUGH› } }\n'),
+    message: '"PASSTHROUGH" is valid',
+    hint: 'remove it',
+  },
+  {
+    name: 'a refused kind',
+    code: 'WEFT0004',
+    yaml: `apiVersion: networking.istio.io/v1\nkind: ‹Gateway›\nmetadata: { name: x }\nspec: { servers: [] }\n`,
+    message: '"Gateway" is valid',
+    hint: 'remove it',
+  },
+  {
+    name: 'a refused gateway',
+    code: 'WEFT0004',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [a]\n  gateways: [mesh, ‹edge›]\n  http: [{ ${to} }]\n`,
+    message: '"edge"',
+    hint: 'remove it',
+    field: 'spec.gateways[1]',
+  },
+  {
+    name: 'a unix socket',
+    code: 'WEFT0004',
+    yaml: `${head('WorkloadEntry')}spec: { address: ‹"unix:///tmp/a"› }\n`,
+    message: 'unix:///tmp/a',
+    hint: 'remove it',
+  },
+  {
+    name: 'a dry run',
+    code: 'WEFT0004',
+    yaml: 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: x, annotations: { istio.io/dry-run: ‹"true"› } }\nspec: {}\n',
+    message: 'not supported',
+    hint: 'remove it',
+  },
+  {
+    name: 'a path template',
+    code: 'WEFT0004',
+    yaml: authz('  rules: [{ to: [{ operation: { paths: [‹"/a/{*}"›] } }] }]\n'),
+    message: '"/a/{*}"',
+    hint: 'remove it',
+  },
+  {
+    name: 'a token condition',
+    code: 'WEFT0004',
+    yaml: authz('  rules: [{ when: [{ key: ‹"request.auth.claims[a]"›, values: [a] }] }]\n'),
+    message: 'request.auth.claims[a]',
+    hint: 'remove it',
+  },
+  {
+    name: 'MeshConfig',
+    code: 'WEFT0004',
+    path: 'policies/meshconfig.yaml',
+    yaml: '‹trustDomain: a›\n',
+    message: 'MeshConfig',
+    hint: 'weft.yaml',
+  },
+  {
+    name: 'a deprecated field',
+    code: 'WEFT0005',
+    yaml: vs(`  - ${to}\n    mirror: { host: b }\n    ‹mirrorPercent›: 5\n`),
+    message: 'is deprecated',
+    hint: 'write mirrorPercentage.value',
+  },
+  {
+    name: 'a deprecated word',
+    code: 'WEFT0005',
+    yaml: dr('  trafficPolicy: { loadBalancer: { simple: ‹LEAST_CONN› } }\n'),
+    message: 'LEAST_CONN is deprecated',
+    hint: 'write LEAST_REQUEST',
+  },
+  {
+    name: 'a key twice',
+    code: 'WEFT0006',
+    yaml: `${head('DestinationRule')}spec:\n  host: a\n  ‹host›: b\n`,
+    message: 'key "host" appears twice',
+    hint: 'first at line 5',
+  },
+  {
+    name: 'deep nesting',
+    code: 'WEFT0007',
+    yaml: `‹a›: ${'['.repeat(40)}${']'.repeat(40)}\n`,
+    message: 'its nesting is over 32',
+    hint: 'split',
+  },
+  {
+    name: 'a server-written field',
+    code: 'WEFT0008',
+    yaml: 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: x, ‹uid›: a }\n',
+    message: 'skipped server-written field metadata.uid',
+    hint: 'delete it',
+  },
+  {
+    name: 'an unused silencer',
+    code: 'WEFT0009',
+    yaml: `${head('PeerAuthentication', 'security.istio.io/v1')}‹# weft-ignore WEFT0130: later›\nspec: {}\n`,
+    message: 'covers no finding',
+    hint: 'remove it',
+  },
+  {
+    name: 'a silencer without reason',
+    code: 'WEFT0009',
+    yaml: `${head('PeerAuthentication', 'security.istio.io/v1')}‹# weft-ignore WEFT0130›\nspec: {}\n`,
+    message: 'gives no reason',
+    hint: '# weft-ignore CODE: reason',
+  },
+  {
+    name: 'a silencer of an error',
+    code: 'WEFT0009',
+    yaml: `${head('PeerAuthentication', 'security.istio.io/v1')}‹# weft-ignore WEFT0002: no›\nspec: {}\n`,
+    message: 'cannot be silenced',
+    hint: 'mend',
+  },
+  {
+    name: 'an unused allowance',
+    code: 'WEFT0009',
+    yaml: `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: x, annotations: { weft.dev/allow-unsupported: ‹spec.tls› } }\nspec: { host: a }\n`,
+    message: '"spec.tls" allows nothing',
+    hint: 'remove it',
+  },
+  {
+    name: 'a namespace in another folder',
+    code: 'WEFT0010',
+    yaml: 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: x, namespace: ‹bank› }\n',
+    message: 'namespace "bank" is stated in folder "shop"',
+    hint: 'move the file',
+  },
+  {
+    name: 'a name twice',
+    code: 'WEFT0011',
+    yaml: `${head('DestinationRule')}spec: { host: a }\n---\napiVersion: networking.istio.io/v1beta1\nkind: DestinationRule\nmetadata: { name: ‹x› }\nspec: { host: b }\n`,
+    message: 'DestinationRule/shop/x is defined twice',
+    hint: 'other: policies/shop/a.yaml:1',
+  },
+  {
+    name: 'a Rollout elsewhere',
+    code: 'WEFT0012',
+    yaml: 'apiVersion: weft.dev/v1alpha1\nkind: Rollout\nmetadata: { name: ‹x› }\nspec: {}\n',
+    message: 'must live in the root namespace istio-system',
+    hint: 'move it',
+  },
+  {
+    name: 'a port without protocol (P28)',
+    code: 'WEFT0118',
+    yaml: `${head('Service', 'v1')}spec:\n  selector: { app: x }\n  ports:\n  - ‹port: 80›\n`,
+    message: 'port 80 of x has no protocol, treated as tcp',
+    hint: 'appProtocol',
+  },
+  {
+    name: 'UDP (P28)',
+    code: 'WEFT0119',
+    yaml: `${head('Service', 'v1')}spec:\n  selector: { app: x }\n  ports: [{ name: http, port: 53, protocol: ‹UDP› }]\n`,
+    message: 'protocol "UDP" is not supported',
+    hint: 'TCP',
+  },
+  {
+    name: 'a rule after a catch-all (P11)',
+    code: 'WEFT0130',
+    yaml: vs(`  - ${to}\n  - ‹match: [{ method: { exact: GET } }]›\n    ${to}\n`),
+    message: 'rule 1 is never reached: rule 0 matches first',
+    hint: 'policies/shop/a.yaml:7',
+  },
+  {
+    name: 'a repeated match',
+    code: 'WEFT0131',
+    yaml: vs(
+      `  - match: [{ uri: { prefix: /a } }]\n    ${to}\n  - match: [‹{ uri: { prefix: /a }, name: b }›]\n    ${to}\n  - ${to}\n`,
+    ),
+    message: 'match repeats spec.http[0].match[0]',
+    hint: 'remove it',
+  },
+  {
+    name: 'a missing weight (P15)',
+    code: 'WEFT0134',
+    yaml: vs('  - route:\n    - { destination: { host: a }, weight: 1 }\n    - ‹{ destination: { host: b } }›\n'),
+    message: 'weight missing beside others',
+    hint: 'write weight',
+  },
+  {
+    name: 'route and redirect',
+    code: 'WEFT0137',
+    yaml: vs(`  - ${to}\n    ‹redirect›: { uri: /x }\n`),
+    message: 'route and redirect exclude each other',
+    hint: 'keep one',
+  },
+  {
+    name: 'two authorities (P18)',
+    code: 'WEFT0137',
+    yaml: vs(`  - ${to}\n    rewrite: { authority: a }\n    headers: { request: { set: { Host: ‹b› } } }\n`),
+    message: 'another rewrite of the authority',
+    hint: 'keep one',
+  },
+  {
+    name: 'accounts and principals (P42)',
+    code: 'WEFT0137',
+    yaml: authz('  rules: [{ from: [{ source: { namespaces: [a], ‹serviceAccounts›: [b] } }] }]\n'),
+    message: 'namespaces and serviceAccounts',
+    hint: 'keep one',
+  },
+  {
+    name: 'a prefix without slash (P13)',
+    code: 'WEFT0138',
+    yaml: vs(`  - ${to}\n    match: [{ uri: { prefix: /api } }]\n    rewrite: { uri: ‹/› }\n`),
+    message: 'differ in their last slash',
+    hint: 'end both',
+  },
+  {
+    name: 'no catch-all',
+    code: 'WEFT0139',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [a]\n  ‹http›: [{ match: [{ uri: { prefix: /a } }], ${to} }]\n`,
+    message: 'others get 404',
+    hint: 'add a last rule',
+  },
+  {
+    name: 'port modes without selector (P32)',
+    code: 'WEFT0156',
+    yaml: `${head('PeerAuthentication', 'security.istio.io/v1')}spec:\n  ‹portLevelMtls›: { 80: { mode: STRICT } }\n`,
+    message: 'has no effect here',
+    hint: 'needs a selector',
+  },
+  {
+    name: 'a selector in the root namespace (P32)',
+    code: 'WEFT0156',
+    path: 'policies/istio-system/a.yaml',
+    yaml: `${head('PeerAuthentication', 'security.istio.io/v1')}spec:\n  ‹selector›: { matchLabels: { app: x } }\n`,
+    message: 'has no effect here',
+    hint: 'workload',
+  },
+  {
+    name: 'DENY without rules (P40)',
+    code: 'WEFT0157',
+    yaml: authz('  action: ‹DENY›\n'),
+    message: 'DENY without rules never matches',
+    hint: 'rules: [{}]',
+  },
+  {
+    name: 'a principal with a scheme (P43)',
+    code: 'WEFT0158',
+    yaml: authz('  rules: [{ from: [{ source: { principals: [‹"spiffe://a/ns/b/sa/c"›] } }] }]\n'),
+    message: 'is not {td}/ns/{ns}/sa/{sa}',
+    hint: 'write "a/ns/b/sa/c"',
+  },
+];
+
+describe('findings in a text', () => {
+  it.each(examples)('$code $name', ({ code, severity, yaml, message, hint, field, path }) => {
+    const { text, line, column, endColumn } = place(yaml);
+    const found = parse(text, path);
+    const finding = found.find((one) => one.code === code && one.at.line === line && one.at.column === column);
+    const shown = found.map((one) => `${one.at.line}:${one.at.column} ${one.code} ${one.field} ${one.message}`);
+    expect(finding, `wanted ${line}:${column}, got\n${shown.join('\n')}`).toBeDefined();
+    expect(finding?.at.file).toBe(path ?? 'policies/shop/a.yaml');
+    if (code !== 'WEFT0007') expect(finding?.at.endColumn).toBe(endColumn);
+    expect(finding?.severity).toBe(severity ?? diagnosticCodes[code as keyof typeof diagnosticCodes].severity);
+    expect(finding?.message).toContain(message);
+    expect(finding?.hint).toContain(hint);
+    if (field) expect(finding?.field).toBe(field);
+    expect(finding?.message).not.toMatch(/\.$/);
+  });
+
+  it('has an example for every code of the text stage', () => {
+    const codes = Object.entries(diagnosticCodes).flatMap(([code, page]) => (page.stage === 'text' ? [code] : []));
+    expect(codes.filter((code) => !examples.some((example) => example.code === code))).toEqual([]);
+  });
+
+  it('reports all findings at once, by file and position', () => {
+    const found = parsePolicies(
+      [
+        { path: 'policies/shop/b.yaml', text: 'kind: a\n' },
+        {
+          path: 'policies/shop/a.yaml',
+          text: `${vs(`  - ${to}\n    timeot: 1s\n    corsPolicy: {}\n`)}---\nspec: 1\n`,
+        },
+      ],
+      { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' },
+    );
+    expect(found.policies).toBeUndefined();
+    expect(found.diagnostics.map(({ at, code }) => `${at.file}:${at.line} ${code}`)).toEqual([
+      'policies/shop/a.yaml:8 WEFT0002',
+      'policies/shop/a.yaml:9 WEFT0004',
+      'policies/shop/a.yaml:11 WEFT0002',
+      'policies/shop/a.yaml:11 WEFT0002',
+      'policies/shop/b.yaml:1 WEFT0002',
+    ]);
+  });
+});
+
+describe('silencers and allowances', () => {
+  const repeated = (comment: string) =>
+    vs(`  - route:\n    - { destination: { host: a }, weight: 1 }\n${comment}    - { destination: { host: b } }\n`);
+
+  it('silences a warning on the next line, on its own line, or in the whole document', () => {
+    const above = repeated('    # weft-ignore WEFT0134: the canary starts at 0\n');
+    const beside = repeated('').replace('host: b } }', 'host: b } } # weft-ignore WEFT0134: canary');
+    const whole = `# weft-ignore WEFT0134: canary\n${repeated('')}`;
+    for (const text of [above, beside, whole]) expect(parse(text)).toEqual([]);
+    expect(parse(repeated('')).map(({ code }) => code)).toEqual(['WEFT0134']);
+  });
+
+  it('does not silence other documents of the file', () => {
+    const two = `# weft-ignore WEFT0134: canary\n${repeated('')}---\n${repeated('').replace('name: x', 'name: y')}`;
+    expect(parse(two).map(({ code }) => code)).toEqual(['WEFT0134']);
+  });
+
+  const cors = (annotations: string, kind = 'VirtualService') =>
+    `apiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: { name: x, annotations: { ${annotations} } }\nspec:\n  hosts: [a]\n  http:\n  - ${to}\n    corsPolicy: {}\n`;
+
+  it('serves an object without an allowed field, with a lasting warning', () => {
+    const result = parsePolicies(
+      [{ path: 'policies/a.yaml', text: cors('weft.dev/allow-unsupported: "spec.http[0].corsPolicy"') }],
+      {
+        commit: 'x',
+        rootNamespace: 'istio-system',
+        folders: 'namespace',
+      },
+    );
+    expect(result.diagnostics.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0004 warning']);
+    expect(result.policies?.objects).toHaveLength(1);
+  });
+
+  it('never allows it in security kinds', () => {
+    const text = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: x, annotations: { weft.dev/allow-unsupported: spec.provider } }\nspec: { provider: { name: a } }\n`;
+    expect(parse(text).map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0004 error']);
+  });
+});
