@@ -13,6 +13,8 @@ export interface SvidSource {
   get(identity: Identity): Svid;
   /** Calls `onChange` after each renewal, until the returned function is called. The key is kept while anybody watches. */
   subscribe(identity: Identity, onChange: (svid: Svid) => void): Unwatch;
+  /** When the SVID of a held identity will be renewed, in milliseconds since 1970; undefined for one that is not held. */
+  renewsAt(identity: Identity): Millis | undefined;
   /** SPIFFE IDs of which a key is held. */
   held(): readonly SpiffeId[];
   dispose(): void;
@@ -74,6 +76,7 @@ export function createSvidSource(options: SourceOptions): SvidSource {
         if (entry.watchers.delete(watcher) && entry.watchers.size === 0) releaseLater(spiffeId(identity), entry);
       };
     },
+    renewsAt: (identity) => entries.get(spiffeId(identity))?.rotation.renewsAt(),
     held: () => [...entries.keys()].sort(),
     dispose() {
       for (const entry of entries.values()) {

@@ -204,6 +204,8 @@ describe('SVID source', () => {
     expect(source.get({ ...reviews })).toBe(svid);
     expect(other.spiffeId).toBe('spiffe://demo.mesh/ns/shop/sa/payments');
     expect(seen).toEqual([]);
+    expect(source.renewsAt(reviews)).toBe(clock.now() + 12 * hour);
+    expect(source.renewsAt({ ...reviews, namespace: 'other' })).toBeUndefined();
     clock.advance(12 * hour - 1);
     expect(source.get(reviews)).toBe(svid);
     expect(source.held()).toEqual(['spiffe://demo.mesh/ns/shop/sa/reviews']);

@@ -1,0 +1,145 @@
+import { BlockList, isIP } from 'node:net';
+import { Failure } from '../model/failure.ts';
+import { isLabel } from '../model/identity.ts';
+import type { Millis } from '../model/policy.ts';
+
+/** What a credential allows: one workload identity and what it may register, or the operator's work. */
+export type TokenGrant = WorkloadGrant | { readonly role: 'operator' };
+
+export interface WorkloadGrant {
+  readonly role: 'workload';
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  /** The one service that may be registered. */
+  readonly service: string;
+  /** CIDR blocks that a registered address must lie in; empty: only the address the stream comes from (T2). */
+  readonly addresses: readonly string[];
+  /** Application ports that may be registered; empty: any. */
+  readonly ports: readonly number[];
+}
+
+/** A credential as it is listed and stored; the secret is no part of it. Times in milliseconds since 1970. */
+export interface TokenRecord {
+  readonly id: string;
+  readonly grant: TokenGrant;
+  readonly createdAt: Millis;
+  readonly createdBy: string;
+  readonly label?: string;
+  readonly expiresAt?: Millis;
+  readonly revokedAt?: Millis;
+}
+
+/** A record with the SHA-256 of its secret (hex), as it stands in the store. */
+export interface StoredToken {
+  readonly record: TokenRecord;
+  readonly secretHash: string;
+}
+
+/** `10.1.0.0/16`, `fd00::/8`, or an address, as a block; undefined for anything else. */
+export function parseCidr(text: string): BlockList | undefined {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  const bits = family === 4 ? 32 : 128;
+  if (family === 0 || address.includes('%') || rest.length > 0 || !/^\d{0,3}$/.test(prefix ?? '')) return undefined;
+  const length = prefix === undefined ? bits : Number(prefix);
+  if (prefix === '' || length > bits) return undefined;
+  const block = new BlockList();
+  block.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6');
+  return block;
+}
+
+/** Throws Failure WEFT0921 for a grant that names no possible identity, block or port. */
+export function requireGrant(grant: TokenGrant): void {
+  if (grant.role === 'operator') return;
+  const names = { namespace: grant.namespace, 'service account': grant.serviceAccount, service: grant.service };
+  for (const [what, name] of Object.entries(names)) {
+    if (!isLabel(name))
+      throw refused(`"${name}" cannot be a ${what}`, 'use 1 to 63 of a-z, 0-9 and -, no - at either end');
+  }
+  for (const block of grant.addresses) {
+    if (parseCidr(block) === undefined)
+      throw refused(`"${block}" is not an address block`, 'write it like 10.1.0.0/16');
+  }
+  for (const port of grant.ports) {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refused(`${port} is not a port`, 'use 1 to 65535');
+  }
+}
+
+/** Throws Failure WEFT0921 for text that could not stand in a log line (T27): control characters, or more than 200 characters. */
+export function requireLine(what: string, text: string): void {
+  if (text.length > 200 || /\p{Cc}/u.test(text)) {
+    throw refused(`the ${what} holds control characters or is longer than 200`, `use a short ${what} of one line`);
+  }
+}
+
+/** `service payments in shop, as service account payments`, or `the operator`. */
+export function grantText(grant: TokenGrant): string {
+  return grant.role === 'operator'
+    ? 'the operator'
+    : `service ${grant.service} in ${grant.namespace}, service account ${grant.serviceAccount}`;
+}
+
+/** The command that makes another credential like this one. */
+export function createCommand(grant: TokenGrant | undefined): string {
+  if (grant === undefined) return 'weft token create --service NAME --namespace NAMESPACE';
+  if (grant.role === 'operator') return 'weft token create --role operator';
+  const account = grant.serviceAccount === grant.service ? '' : ` --service-account ${grant.serviceAccount}`;
+  return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}`;
+}
+
+export function encodeStored(token: StoredToken): Uint8Array {
+  return Buffer.from(`${JSON.stringify(token)}\n`);
+}
+
+/** Reads what encodeStored wrote. Throws Failure WEFT0904 for a damaged file: a credential is never guessed. */
+export function decodeStored(key: string, bytes: Uint8Array): StoredToken {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    value = undefined;
+  }
+  if (isStored(value) && key.endsWith(`/${value.record.id}`)) return value;
+  throw new Failure(
+    'WEFT0904',
+    `"${key}" in the state dir is damaged: it holds no token record`,
+    'restore it from a backup, or delete it: then its token is refused as unknown',
+    key,
+  );
+}
+
+function isStored(value: unknown): value is StoredToken {
+  if (!isObject(value) || !isObject(value.record)) return false;
+  const { record, secretHash } = value;
+  const times = [record.expiresAt ?? 0, record.revokedAt ?? 0, record.createdAt];
+  return (
+    typeof secretHash === 'string' &&
+    /^[0-9a-f]{64}$/.test(secretHash) &&
+    [record.id, record.createdBy, record.label ?? ''].every((text) => typeof text === 'string') &&
+    times.every((time) => typeof time === 'number') &&
+    isGrant(record.grant)
+  );
+}
+
+function isGrant(value: unknown): value is TokenGrant {
+  if (!isObject(value)) return false;
+  if (value.role === 'operator') return true;
+  return (
+    value.role === 'workload' &&
+    [value.namespace, value.serviceAccount, value.service].every((name) => typeof name === 'string' && isLabel(name)) &&
+    isListOf(value.addresses, (block) => typeof block === 'string' && parseCidr(block) !== undefined) &&
+    isListOf(value.ports, (port) => typeof port === 'number')
+  );
+}
+
+function isListOf(value: unknown, holds: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(holds);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function refused(message: string, hint: string): Failure {
+  return new Failure('WEFT0921', `no token can be made: ${message}`, hint);
+}
