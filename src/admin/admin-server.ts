@@ -108,11 +108,19 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
   return app;
 }
 
+/** A running admin API. */
+export interface AdminServer {
+  readonly port: number;
+  /** `http://127.0.0.1:15014` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
 /** Starts the admin API on a loopback address; port 0 picks a free one. Throws Failure: WEFT0907 address, WEFT0910 port in use. */
 export async function startAdminServer(
   source: AdminSource,
   options: AdminOptions & { readonly address: string; readonly port: number },
-): Promise<{ readonly port: number; readonly url: string; readonly close: () => Promise<void> }> {
+): Promise<AdminServer> {
   const { address, port } = options;
   if (address !== 'localhost' && !isLoopback(address)) {
     throw new Failure(

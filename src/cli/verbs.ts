@@ -1,7 +1,25 @@
 import type { Verb } from './verb.ts';
 import { bootstrapVerb } from './verbs/bootstrap.ts';
+import { edgesVerb } from './verbs/edges.ts';
+import { envVerb } from './verbs/env.ts';
+import { getVerb } from './verbs/get.ts';
+import { proxiesVerb } from './verbs/proxies.ts';
+import { proxyConfigVerb } from './verbs/proxy-config.ts';
 import { runVerb } from './verbs/run.ts';
+import { statusVerb } from './verbs/status.ts';
 import { tokenCreateVerb, tokenListVerb, tokenRevokeVerb } from './verbs/token.ts';
 
 /** Every verb, in the order of the help. */
-export const verbs: readonly Verb[] = [runVerb, bootstrapVerb, tokenCreateVerb, tokenListVerb, tokenRevokeVerb];
+export const verbs: readonly Verb[] = [
+  runVerb,
+  bootstrapVerb,
+  statusVerb,
+  proxiesVerb,
+  proxyConfigVerb,
+  edgesVerb,
+  getVerb,
+  envVerb,
+  tokenCreateVerb,
+  tokenListVerb,
+  tokenRevokeVerb,
+];

@@ -14,6 +14,9 @@ export const identityOf = (serviceAccount: string): SpiffeId =>
 /** Strings that must never be seen in an answer, except where a token is made. */
 export const plantedSecret = 'weft-canary-6a1f';
 
+/** The id of a token of the true form (`<id>.<secret>.<fingerprint>`) that an operator has. */
+export const operatorTokenId = 'operator-tok';
+
 export const revision: RevisionStatus = {
   commit: '4f1c2ab',
   author: 'ana',
@@ -209,7 +212,10 @@ export interface FakeSource extends AdminSource {
   readonly revoked: string[];
 }
 
-/** An admin source with the people `viewer`, `operator`, `admin` and workloads whose token is `workload-<service account>`. */
+/**
+ * An admin source with the people `viewer`, `operator`, `admin` and workloads whose token is `workload-<service
+ * account>`.
+ */
 export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
   const revoked: string[] = [];
   const proxies = [proxyStatus('frontend-1', 'frontend'), proxyStatus('reviews-1', 'reviews'), rejectedProxy()];
@@ -230,6 +236,7 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
     readiness: () => ({ ready: true, waitingFor: [] }),
     authenticate(bearer) {
       if (bearer === 'viewer' || bearer === 'operator' || bearer === 'admin') return { role: bearer };
+      if (bearer.startsWith(`${operatorTokenId}.`)) return { role: 'operator' };
       const [, account] = /^workload-(\w+)$/.exec(bearer) ?? [];
       return account === undefined ? undefined : { workload: identityOf(account) };
     },

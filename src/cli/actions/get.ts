@@ -1,0 +1,74 @@
+import type { RegistrySourceReport, TokenReport } from '../../admin/admin-source.ts';
+import type { PolicyItem, PortItem, ServiceItem, WorkloadItem } from '../../admin/mesh-values.ts';
+import { Failure } from '../../model/failure.ts';
+import type { CertificateStatus, ProxyStatus } from '../../model/status.ts';
+import { nearestName } from '../../policy/nearest-name.ts';
+import type { ApiClient } from '../api-client.ts';
+import { marks } from '../marks.ts';
+import type { Column } from '../output.ts';
+import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
+import * as columns from '../render/kinds.ts';
+import { proxyColumns } from '../render/proxies.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { getFlags } from '../verbs/get.ts';
+
+type GetContext = VerbContext<typeof getFlags>;
+type Show = (api: ApiClient, context: GetContext) => Promise<void>;
+
+/** Kinds that have no namespace are listed whole. */
+function list<Item extends object>(
+  kind: string,
+  path: string,
+  of: (context: GetContext) => readonly Column<Item>[],
+): Show {
+  return async (api, context) => {
+    const namespace = askedNamespace(context);
+    const all = await readItems<Item>(api, path);
+    const shown =
+      namespace === undefined
+        ? all
+        : all.filter((item) => !('namespace' in item) || item.namespace === undefined || item.namespace === namespace);
+    context.output.list(kind, shown, of(context));
+    if (shown.length === 0)
+      context.output.say(namespace === undefined ? 'there are none' : `there are none in ${namespace}`);
+  };
+}
+
+const kinds: Readonly<Record<string, Show>> = {
+  services: list<ServiceItem>('ServiceList', '/api/v1/services', () => columns.serviceColumns(Date.now())),
+  workloads: list<WorkloadItem>('WorkloadList', '/api/v1/workloads', () => columns.workloadColumns),
+  policies: list<PolicyItem>('PolicyList', '/api/v1/policies', () => columns.policyColumns),
+  certs: list<CertificateStatus>('CertificateList', '/api/v1/certificates', () =>
+    columns.certificateColumns(Date.now()),
+  ),
+  tokens: list<TokenReport>('TokenList', '/api/v1/tokens', () => columns.tokenColumns),
+  proxies: list<ProxyStatus>('ProxyList', '/api/v1/proxies', ({ env }) => proxyColumns(marks(env), Date.now())),
+  ports: list<PortItem>('PortList', '/api/v1/ports', () => columns.portColumns),
+  sources: list<RegistrySourceReport>('SourceList', '/api/v1/sources', () => columns.sourceColumns),
+  mesh: async (api, { output }) => {
+    const mesh = await readValue<Readonly<Record<string, unknown>>>(api, '/debug/mesh');
+    const width = Math.max(...Object.keys(mesh).map((key) => key.length)) + 2;
+    const shown = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+    output.object(
+      'Mesh',
+      mesh,
+      Object.entries(mesh).map(([key, value]) => `${key.padEnd(width)}${shown(value)}`),
+    );
+  },
+};
+
+/** `weft get KIND`; the singular is understood, too. */
+export async function get(context: GetContext): Promise<ExitCode> {
+  const [asked = ''] = context.arguments;
+  const found = [asked, `${asked}s`, asked.replace(/y$/, 'ies'), `${asked.replace(/y$/, 'ie')}s`, `${asked}es`].find(
+    (word) => Object.hasOwn(kinds, word),
+  );
+  const show = found === undefined ? undefined : kinds[found];
+  if (show === undefined) {
+    const meant = nearestName(asked, Object.keys(kinds));
+    const hint = meant === undefined ? `kinds are ${Object.keys(kinds).join(', ')}` : `did you mean "${meant}"?`;
+    throw new Failure('WEFT0908', `unknown kind "${asked}"`, hint);
+  }
+  await show(await readApi(context), context);
+  return 0;
+}

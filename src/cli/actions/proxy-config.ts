@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { PolicyItem } from '../../admin/mesh-values.ts';
+import { Failure } from '../../model/failure.ts';
+import { nearestName } from '../../policy/nearest-name.ts';
+import { findProxy } from '../find-proxy.ts';
+import type { Output } from '../output.ts';
+import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
+import {
+  type DumpedResource,
+  type DumpType,
+  dumpParts,
+  dumpTypes,
+  partsOf,
+  resourcesOf,
+} from '../render/config-dump.ts';
+import {
+  clusterColumns,
+  endpointColumns,
+  endpointLines,
+  listenerColumns,
+  routeColumns,
+  secretColumns,
+} from '../render/dump-tables.ts';
+import type { Json } from '../render/dump-value.ts';
+import { policyPlaces } from '../render/policy-places.ts';
+import { routeRows } from '../render/route-rows.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { proxyConfigFlags } from '../verbs/proxy-config.ts';
+import { yamlText } from '../yaml-text.ts';
+
+type ConfigContext = VerbContext<typeof proxyConfigFlags>;
+
+interface Loaded {
+  readonly dump: Json;
+  readonly where: string;
+  readonly placeOf: (routeName: string) => string | undefined;
+}
+
+/** `weft proxy-config TYPE NAME`: as JSON, Envoy's own config dump; as tables, one for each type. */
+export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
+  const { output } = context;
+  const types = typesOf(context.arguments[0] ?? '');
+  const { dump, where, placeOf } = await load(context);
+  const parts = dumpParts(dump, where);
+  if (output.format === 'json' || output.format === 'yaml') {
+    // No envelope: tools that read Envoy's own dumps read this one.
+    const configs = types.length === dumpTypes.length ? parts : types.flatMap((type) => partsOf(parts, type));
+    output.document(output.format === 'yaml' ? yamlText({ configs }) : `${JSON.stringify({ configs }, null, 2)}\n`);
+    return 0;
+  }
+  for (const type of types) {
+    const shown = resourcesOf(parts, type).filter((resource) => isAsked(resource, context.flags));
+    if (types.length > 1 && output.format !== 'name') output.document(`${type === types[0] ? '' : '\n'}${type}\n`);
+    show(type, shown, placeOf, output);
+  }
+  return 0;
+}
+
+function typesOf(asked: string): readonly DumpType[] {
+  if (asked === 'all') return dumpTypes;
+  const found = dumpTypes.find((type) => type === asked || type === `${asked}s`);
+  if (found !== undefined) return [found];
+  const meant = nearestName(asked, ['all', ...dumpTypes]);
+  const hint = meant === undefined ? `types are all, ${dumpTypes.join(', ')}` : `did you mean "${meant}"?`;
+  throw new Failure('WEFT0908', `unknown type "${asked}"`, hint);
+}
+
+async function load(context: ConfigContext): Promise<Loaded> {
+  const [, name] = context.arguments;
+  const { file } = context.flags;
+  if (file !== undefined) return { dump: await readDump(context, file), where: file, placeOf: () => undefined };
+  if (name === undefined) {
+    throw new Failure('WEFT0908', 'which proxy?', 'name one, as "weft proxies" lists them, or say --file DUMP');
+  }
+  const api = await readApi(context);
+  const proxy = await findProxy(api, name, askedNamespace(context));
+  const id = `${proxy.name}.${proxy.namespace}`;
+  const [dump, policies] = await Promise.all([
+    readValue<object>(api, `/api/v1/proxies/${encodeURIComponent(id)}/config`),
+    readItems<PolicyItem>(api, '/api/v1/policies'),
+  ]);
+  return { dump, where: id, placeOf: policyPlaces(policies) };
+}
+
+async function readDump(context: ConfigContext, file: string): Promise<Json> {
+  try {
+    return JSON.parse(file === '-' ? await context.readInput() : readFileSync(resolve(context.cwd, file), 'utf8'));
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Failure('WEFT0908', `"${file}" cannot be read as JSON: ${words}`, 'name a file with a config dump', file);
+  }
+}
+
+function isAsked({ resource, name }: DumpedResource, flags: ConfigContext['flags']): boolean {
+  const text = `${name} ${JSON.stringify(resource)}`;
+  const { fqdn, port } = flags;
+  return (
+    (fqdn === undefined || text.includes(fqdn)) &&
+    (port === undefined || new RegExp(`(^|[^0-9])${port}([^0-9]|$)`).test(text))
+  );
+}
+
+function show(part: DumpType, shown: readonly DumpedResource[], placeOf: Loaded['placeOf'], output: Output): void {
+  switch (part) {
+    case 'routes':
+      output.list('RouteList', routeRows(shown, placeOf), routeColumns);
+      break;
+    case 'listeners':
+      output.list('ListenerList', shown, listenerColumns);
+      break;
+    case 'clusters':
+      output.list('ClusterList', shown, clusterColumns);
+      break;
+    case 'endpoints':
+      output.list('EndpointList', endpointLines(shown), endpointColumns);
+      break;
+    case 'secrets':
+      output.list('SecretList', shown, secretColumns);
+      break;
+    case 'bootstrap':
+      for (const { resource } of shown) output.document(`${JSON.stringify(resource, null, 2)}\n`);
+      break;
+    default: {
+      part satisfies never;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { Failure } from '../model/failure.ts';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { text } from './flag.ts';
+import { locateAdminApi } from './locate-control-plane.ts';
+import { operatorToken } from './token-file.ts';
+import type { VerbContext } from './verb.ts';
+
+/** The flags of every verb that reads the admin API. */
+export const readFlags = {
+  'token-file': text({
+    placeholder: 'FILE',
+    help: 'a credential, - for stdin (WEFT_TOKEN_FILE, .weft/operator.token)',
+  }),
+} as const;
+
+/** What reading needs of a verb's context; every verb with `readFlags` has it. */
+export type ReadContext = Pick<VerbContext<typeof readFlags>, 'flags' | 'globals' | 'env' | 'cwd' | 'readInput'>;
+
+/** The API of the control plane that this call of the CLI means, with the credential it was given. */
+export async function readApi(context: ReadContext): Promise<ApiClient> {
+  const { env, cwd, globals, readInput } = context;
+  const token = await operatorToken({ flag: context.flags['token-file'], env, cwd, readInput });
+  return createApiClient({ url: locateAdminApi({ flag: globals.cp, env, cwd }), token, timeout: globals.timeout });
+}
+
+/** The items of a list of the API. Server and CLI share their types and their version; anything else is WEFT0911. */
+export async function readItems<Item>(api: ApiClient, path: string): Promise<readonly Item[]> {
+  const answer = await readValue<{ readonly items?: unknown }>(api, path);
+  if (Array.isArray(answer.items)) return answer.items as readonly Item[];
+  throw new Failure('WEFT0911', `the answer of ${path} has no items`, 'is the control plane of the same version?');
+}
+
+/** One object of the API. */
+export async function readValue<Value extends object>(api: ApiClient, path: string): Promise<Value> {
+  const answer = await api.get(path);
+  if (typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer as Value;
+  throw new Failure('WEFT0911', `the answer of ${path} is no object`, 'is the control plane of the same version?');
+}
+
+/** The namespace that was asked for, by `-n` or WEFT_NAMESPACE; undefined: all of them. */
+export function askedNamespace(context: Pick<VerbContext, 'globals' | 'env'>): string | undefined {
+  const { WEFT_NAMESPACE } = context.env;
+  return context.globals.namespace ?? (WEFT_NAMESPACE === '' ? undefined : WEFT_NAMESPACE);
+}

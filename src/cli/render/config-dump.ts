@@ -1,0 +1,87 @@
+import { Failure } from '../../model/failure.ts';
+import { at, field, items, type Json, textOf } from './dump-value.ts';
+
+/** The parts of a configuration that `weft proxy-config` shows, in the order of `all`. */
+export const dumpTypes = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets', 'bootstrap'] as const;
+export type DumpType = (typeof dumpTypes)[number];
+
+/** One resource of a dump: the message itself, and the version under which it is held. */
+export interface DumpedResource {
+  readonly name: string;
+  readonly version: string;
+  readonly resource: Json;
+}
+
+interface PartShape {
+  readonly message: string;
+  /** The lists of a part, and the path to the resource in each entry. */
+  readonly lists: Readonly<Record<string, readonly string[]>>;
+  readonly nameField: string;
+}
+
+const shapes: Readonly<Record<Exclude<DumpType, 'bootstrap'>, PartShape>> = {
+  listeners: {
+    message: 'ListenersConfigDump',
+    lists: { static_listeners: ['listener'], dynamic_listeners: ['active_state', 'listener'] },
+    nameField: 'name',
+  },
+  routes: {
+    message: 'RoutesConfigDump',
+    lists: { static_route_configs: ['route_config'], dynamic_route_configs: ['route_config'] },
+    nameField: 'name',
+  },
+  clusters: {
+    message: 'ClustersConfigDump',
+    lists: { static_clusters: ['cluster'], dynamic_active_clusters: ['cluster'] },
+    nameField: 'name',
+  },
+  endpoints: {
+    message: 'EndpointsConfigDump',
+    lists: { static_endpoint_configs: ['endpoint_config'], dynamic_endpoint_configs: ['endpoint_config'] },
+    nameField: 'cluster_name',
+  },
+  secrets: {
+    message: 'SecretsConfigDump',
+    lists: { static_secrets: ['secret'], dynamic_active_secrets: ['secret'], dynamic_warming_secrets: ['secret'] },
+    nameField: 'name',
+  },
+};
+
+/** The entries `configs` of Envoy's config dump, or of one that Weft made. Throws Failure WEFT0908 for anything else. */
+export function dumpParts(dump: Json, where: string): readonly Json[] {
+  const configs = field(dump, 'configs');
+  if (Array.isArray(configs)) return configs;
+  throw new Failure(
+    'WEFT0908',
+    `${where} is not a config dump: it has no list "configs"`,
+    'take one with: curl "http://ADMIN/config_dump?include_eds", or weft proxy-config all NAME -o json',
+    where,
+  );
+}
+
+/** The parts of one type, as they stand in the dump. */
+export function partsOf(parts: readonly Json[], type: DumpType): readonly Json[] {
+  const message = type === 'bootstrap' ? 'BootstrapConfigDump' : shapes[type].message;
+  return parts.filter((part) => textOf(field(part, '@type')).endsWith(`.${message}`));
+}
+
+/** The resources of one type, by name. */
+export function resourcesOf(parts: readonly Json[], type: DumpType): readonly DumpedResource[] {
+  if (type === 'bootstrap') {
+    return partsOf(parts, type).map((part) => ({ name: 'bootstrap', version: '', resource: field(part, 'bootstrap') }));
+  }
+  const { lists, nameField } = shapes[type];
+  return partsOf(parts, type)
+    .flatMap((part) =>
+      Object.entries(lists).flatMap(([list, path]) =>
+        items(field(part, list)).flatMap((entry) => {
+          const resource = at(entry, ...path);
+          // A listener that is only warming, or was refused, has no active state.
+          if (resource === undefined) return [];
+          const version = textOf(field(entry, 'version_info')) || textOf(at(entry, 'active_state', 'version_info'));
+          return [{ name: textOf(field(resource, nameField)) || textOf(field(entry, 'name')), version, resource }];
+        }),
+      ),
+    )
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}

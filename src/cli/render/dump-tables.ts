@@ -1,0 +1,92 @@
+import type { Column } from '../output.ts';
+import type { DumpedResource } from './config-dump.ts';
+import { addressText, at, everywhere, field, items, type Json, textOf } from './dump-value.ts';
+import type { RouteRow } from './route-rows.ts';
+
+export const routeColumns: readonly Column<RouteRow>[] = [
+  { title: 'HOST', of: (row) => row.host },
+  { title: 'MATCH', of: (row) => row.match },
+  { title: 'CLUSTER', of: (row) => row.cluster },
+  { title: 'WEIGHT', of: (row) => row.weight },
+  { title: 'FROM', of: (row) => row.from },
+  { title: 'CONFIGURATION', of: (row) => row.configuration, wide: true },
+];
+
+export const listenerColumns: readonly Column<DumpedResource>[] = [
+  { title: 'NAME', of: ({ name }) => name },
+  { title: 'ADDRESS', of: ({ resource }) => addressText(field(resource, 'address')) || '-' },
+  { title: 'CHAINS', of: ({ resource }) => String(items(field(resource, 'filter_chains')).length) },
+  {
+    title: 'ROUTES',
+    of: ({ resource }) => {
+      const names = everywhere(resource, 'route_config_name').map(textOf);
+      return [...new Set(names)].join(',') || '-';
+    },
+  },
+  { title: 'VERSION', of: ({ version }) => version || '-', wide: true },
+];
+
+export const clusterColumns: readonly Column<DumpedResource>[] = [
+  { title: 'NAME', of: ({ name }) => name },
+  { title: 'TYPE', of: ({ resource }) => clusterType(resource) },
+  { title: 'MTLS', of: ({ resource }) => (sans(resource).length > 0 ? 'yes' : '-') },
+  { title: 'CONNECT-TIMEOUT', of: ({ resource }) => textOf(field(resource, 'connect_timeout')) || '-' },
+  { title: 'ACCEPTS', of: ({ resource }) => sans(resource).join(',') || '-', wide: true },
+  { title: 'VERSION', of: ({ version }) => version || '-', wide: true },
+];
+
+export interface EndpointLine {
+  readonly cluster: string;
+  readonly address: string;
+  readonly health: string;
+  readonly weight: string;
+  readonly locality: string;
+}
+
+export const endpointColumns: readonly Column<EndpointLine>[] = [
+  { title: 'CLUSTER', of: (row) => row.cluster },
+  { title: 'ADDRESS', of: (row) => row.address },
+  { title: 'HEALTH', of: (row) => row.health },
+  { title: 'WEIGHT', of: (row) => row.weight },
+  { title: 'LOCALITY', of: (row) => row.locality, wide: true },
+];
+
+/** The endpoints of each cluster, one line each; a cluster without any has a line that says so. */
+export function endpointLines(assignments: readonly DumpedResource[]): readonly EndpointLine[] {
+  return assignments.flatMap(({ name: cluster, resource }) => {
+    const lines = items(field(resource, 'endpoints')).flatMap((group) => {
+      const locality = ['region', 'zone', 'sub_zone'].map((part) => textOf(at(group, 'locality', part)));
+      return items(field(group, 'lb_endpoints')).map((endpoint) => ({
+        cluster,
+        address: addressText(at(endpoint, 'endpoint', 'address')),
+        health: textOf(field(endpoint, 'health_status')) || 'UNKNOWN',
+        weight: textOf(field(endpoint, 'load_balancing_weight')) || '1',
+        locality: locality.filter((part) => part !== '').join('/') || '-',
+      }));
+    });
+    return lines.length > 0 ? lines : [{ cluster, address: '-', health: 'no endpoint', weight: '-', locality: '-' }];
+  });
+}
+
+export const secretColumns: readonly Column<DumpedResource>[] = [
+  { title: 'NAME', of: ({ name }) => name },
+  { title: 'KIND', of: ({ resource }) => secretKind(resource) },
+  { title: 'VERSION', of: ({ version }) => version || '-' },
+];
+
+function secretKind(secret: Json): string {
+  if (field(secret, 'validation_context') !== undefined) return 'trust bundle';
+  if (field(secret, 'tls_certificate') !== undefined) return 'certificate and key';
+  return 'secret';
+}
+
+function clusterType(cluster: Json): string {
+  const custom = textOf(at(cluster, 'cluster_type', 'name'));
+  return custom || textOf(field(cluster, 'type')) || 'STATIC';
+}
+
+/** The URIs that a cluster accepts of its peers. */
+function sans(cluster: Json): readonly string[] {
+  const matchers = everywhere(cluster, 'match_typed_subject_alt_names').flatMap(items);
+  return [...new Set(matchers.map((matcher) => textOf(at(matcher, 'matcher', 'exact'))).filter((san) => san !== ''))];
+}

@@ -1,0 +1,46 @@
+import type { EdgeRow } from '../../model/traffic.ts';
+import { outside } from '../../model/traffic.ts';
+import type { Marks } from '../marks.ts';
+import type { Column } from '../output.ts';
+
+/** The table of calls, as `weft edges` and the demo show it (section 1.1 of experience.md). The last column holds notes. */
+export function edgeColumns(marks: Marks): readonly Column<EdgeRow>[] {
+  return [
+    { title: 'FROM', of: (row) => row.from },
+    { title: 'TO', of: (row) => row.to },
+    { title: 'RPS', of: (row) => rate(row.rps).padStart(4) },
+    { title: 'SUCCESS', of: (row) => percent(row.success).padStart(7) },
+    { title: 'P50', of: (row) => latency(row.p50) },
+    { title: 'P99', of: (row) => latency(row.p99) },
+    {
+      title: 'MTLS',
+      of: (row) => (row.mtls === undefined || row.from === outside ? '-' : row.mtls ? marks.good : marks.bad),
+    },
+    { title: '', of: notes },
+    { title: 'P95', of: (row) => latency(row.p95), wide: true },
+    { title: 'REQUESTS', of: (row) => String(row.requests), wide: true },
+    { title: 'CODES', of: (row) => row.codes.map(({ name, count }) => `${name}:${count}`).join(' '), wide: true },
+  ];
+}
+
+/** Whole requests a second, with one digit below ten where it says more. */
+function rate(rps: number): string {
+  return rps >= 10 || Number.isInteger(rps) ? String(Math.round(rps)) : rps.toFixed(1);
+}
+
+/** Two digits; never rounded up to 100.00% while anything failed. */
+function percent(share: number): string {
+  return `${(share === 1 ? 100 : Math.min(share * 100, 99.99)).toFixed(2)}%`;
+}
+
+function latency(milliseconds: number | undefined): string {
+  if (milliseconds === undefined) return '-';
+  return milliseconds < 9_999.5 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(1)}s`;
+}
+
+function notes(row: EdgeRow): string {
+  const split =
+    row.split.length < 2 ? [] : row.split.map(({ version, share }) => `${version} ${Math.round(share * 100)}%`);
+  const flags = row.flags.map(({ name, count }) => `${name} ${count}`);
+  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...split, ...flags].join('  ');
+}

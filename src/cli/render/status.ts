@@ -1,0 +1,60 @@
+import type { StatusValue } from '../../admin/status-value.ts';
+import type { RevisionStatus } from '../../model/status.ts';
+import { ago, spanInWords } from './span.ts';
+
+/** The lines of `weft status` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
+export function statusLines(status: StatusValue, now: number): readonly string[] {
+  const { policies, pending, proxies, health, certs } = status;
+  const revisions = [policies.serving, pending].flatMap((revision) => revision ?? []);
+  const widths = {
+    commit: Math.max(0, ...revisions.map(({ commit }) => commit.length)),
+    subject: Math.max(0, ...revisions.map(({ subject }) => subject.length)) + 2,
+    who: Math.max(0, ...revisions.map((revision) => whoAndWhen(revision, now).length)),
+  };
+  const revisionLine = (word: string, revision: RevisionStatus) => {
+    const subject = `"${revision.subject}"`.padEnd(widths.subject);
+    const fix = revision.state === 'Rejected' ? `  weft validate --rev ${revision.commit}` : '';
+    return `${word}  ${revision.commit.padEnd(widths.commit)}  ${subject}  ${whoAndWhen(revision, now).padEnd(widths.who)}  ${revision.state}${fix}`;
+  };
+  const first = [`${proxies.connected} connected`, health.state, `${certs.valid} valid`];
+  const column = Math.max(...first.map((cell) => cell.length)) + 2;
+  const states = Object.entries(proxies.byStatus).map(([state, count]) => `${count} ${state}`);
+  const change =
+    proxies.ackMilliseconds === undefined
+      ? []
+      : [`last change on ${proxies.acknowledged} of ${proxies.connected} in ${Math.round(proxies.ackMilliseconds)} ms`];
+  const dates = [
+    ...(certs.nextRenewal ? [`next renewal in ${spanInWords(Date.parse(certs.nextRenewal) - now)}`] : []),
+    ...(certs.rootNotAfter ? [`root until ${certs.rootNotAfter.slice(0, 10)}`] : []),
+  ];
+  const line = (word: string, cell: string, rest: string) => `${word}${cell.padEnd(rest === '' ? 0 : column)}${rest}`;
+  return [
+    policies.serving ? revisionLine('policies ', policies.serving) : 'policies   none served yet',
+    ...(pending ? [revisionLine('pending  ', pending)] : []),
+    ...(policies.failure
+      ? [`           ${policies.failure.code} ${policies.failure.message}: ${policies.failure.hint}`]
+      : []),
+    line(
+      'proxies    ',
+      `${proxies.connected} connected`,
+      [states.join('  '), ...change].filter((part) => part !== '').join('    '),
+    ),
+    line('health     ', health.state, health.reasons.join('; ')),
+    line('certs      ', `${certs.valid} valid`, dates.join(', ')),
+  ];
+}
+
+function whoAndWhen(revision: RevisionStatus, now: number): string {
+  return `${revision.author}, ${ago(revision.time, now)}`;
+}
+
+/** Whether the answer to "is all well" is yes: healthy, nothing rejected, the newest commit served (exit codes of section 2.4). */
+export function isWell(status: StatusValue): boolean {
+  return (
+    status.health.state === 'Healthy' &&
+    status.policies.serving !== undefined &&
+    status.policies.failure === undefined &&
+    status.pending?.state !== 'Rejected' &&
+    (status.proxies.byStatus.REJECTED ?? 0) === 0
+  );
+}

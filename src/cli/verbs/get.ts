@@ -1,0 +1,21 @@
+import { readFlags } from '../read-api.ts';
+import { defineVerb } from '../verb.ts';
+
+/** The flags of `weft get`. */
+export const getFlags = readFlags;
+
+export const getVerb = defineVerb({
+  name: 'get',
+  summary: 'List services, workloads, policies, certs, tokens, proxies, ports or sources, or show the mesh',
+  example: 'weft get services -n shop',
+  arguments: [
+    {
+      name: 'kind',
+      help: 'services, workloads, policies, certs, tokens, proxies, ports, sources or mesh',
+      required: true,
+    },
+  ],
+  flags: getFlags,
+  formats: ['table', 'wide', 'json', 'yaml', 'name'],
+  run: async (context) => (await import('../actions/get.ts')).get(context),
+});

@@ -1,0 +1,20 @@
+import { onOff } from '../flag.ts';
+import { readFlags } from '../read-api.ts';
+import { defineVerb } from '../verb.ts';
+
+/** The flags of `weft proxies`. */
+export const proxiesFlags = {
+  ...readFlags,
+  stale: onOff({ help: 'only those that have not answered' }),
+  rejected: onOff({ help: 'only those that refused their configuration' }),
+} as const;
+
+export const proxiesVerb = defineVerb({
+  name: 'proxies',
+  summary: 'List the connected proxies: what each acknowledged and refused, and why',
+  example: 'weft proxies --rejected',
+  arguments: [],
+  flags: proxiesFlags,
+  formats: ['table', 'wide', 'json', 'yaml', 'name'],
+  run: async (context) => (await import('../actions/proxies.ts')).proxies(context),
+});

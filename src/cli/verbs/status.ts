@@ -1,0 +1,19 @@
+import { onOff } from '../flag.ts';
+import { readFlags } from '../read-api.ts';
+import { defineVerb } from '../verb.ts';
+
+/** The flags of `weft status`. */
+export const statusFlags = {
+  ...readFlags,
+  wait: onOff({ help: 'ask again until all is well, at most for --timeout; else exit 1' }),
+} as const;
+
+export const statusVerb = defineVerb({
+  name: 'status',
+  summary: 'Say whether all is well: policies, proxies, health, certificates; exit 1 when it is not',
+  example: 'weft status --wait --timeout 30s',
+  arguments: [],
+  flags: statusFlags,
+  formats: ['table', 'json', 'yaml'],
+  run: async (context) => (await import('../actions/status.ts')).status(context),
+});

@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAdminServer } from '../../src/admin/admin-server.ts';
+import type { AdminSource } from '../../src/admin/admin-source.ts';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+import type { EdgeRow } from '../../src/model/traffic.ts';
+import {
+  fakeDump,
+  fakeMesh,
+  fakeSource,
+  operatorTokenId,
+  proxyStatus,
+  rejectedProxy,
+  revision,
+} from '../support/fake-admin-source.ts';
+
+/* The reading verbs against the real admin API over a real port; only the values behind it are made up. */
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-cli-'));
+const edge: EdgeRow = {
+  from: 'frontend',
+  fromNamespace: 'shop',
+  to: 'reviews',
+  toNamespace: 'shop',
+  protocol: 'http',
+  requests: 3000,
+  rps: 50,
+  success: 0.99999,
+  p50: 3.2,
+  p95: 8,
+  p99: 11,
+  mtls: true,
+  split: [
+    { version: 'v1', requests: 2700, share: 0.9 },
+    { version: 'v2', requests: 300, share: 0.1 },
+  ],
+  flags: [{ name: 'UT', count: 6 }],
+  codes: [{ name: '200', count: 2994 }],
+  reporter: 'source',
+};
+const values: { edges: readonly EdgeRow[]; proxies: AdminSource['proxies'] } = {
+  edges: [
+    { ...edge, from: '(outside)', to: 'frontend', mtls: false, split: [], flags: [], success: 1, rps: 5.25 },
+    edge,
+  ],
+  proxies: () => [proxyStatus('frontend-1', 'frontend'), proxyStatus('reviews-1', 'reviews'), rejectedProxy()],
+};
+const mesh = fakeMesh();
+let server: Awaited<ReturnType<typeof startAdminServer>>;
+
+beforeAll(async () => {
+  const source = fakeSource({ edges: () => values.edges, proxies: () => values.proxies(), mesh: () => mesh });
+  server = await startAdminServer(source, { loopbackReads: true, address: '127.0.0.1', port: 0 });
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function weft(line: string, env: NodeJS.ProcessEnv = {}) {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCli(verbs, {
+    words: line.split(' '),
+    version: '0.1.0',
+    env: { WEFT_CP: server.url, LANG: 'C.UTF-8', ...env },
+    cwd: folder,
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    readInput: async () => JSON.stringify(fakeDump()),
+    makeOutputPrivate: () => undefined,
+    onInterrupt: () => undefined,
+  });
+  return { code, stdout, stderr };
+}
+
+describe('weft proxies', () => {
+  it('is the table of section 2.3, and never only a mark', async () => {
+    const { stdout, code } = await weft('proxies');
+    const lines = stdout.split('\n');
+    expect(code).toBe(0);
+    expect(lines[0]?.split(/ +/)).toEqual(
+      'NAME VERSION STATUS CDS LDS EDS RDS SDS REVISION ACK ENVOY VIA UP'.split(' '),
+    );
+    expect(lines[1]).toMatch(/^frontend-1.shop {2}v1 +SYNCED +√ +√ +√ +√ +√ +4f1c2ab +41ms +1.40.0 +cp-1 +\d/);
+    expect(lines[3]).toMatch(/^reviews-2.shop {3}v2 +REJECTED +√ +× +√ +√ +√ +9ad03e1 +- /);
+    expect(lines[5]).toBe('× reviews-2.shop  LDS in_9080: filter chain match rules are duplicated');
+    expect(lines[6]).toMatch(
+      /^ {4}where {2}policies\/reviews-jwt.yaml:9 {2}RequestAuthentication shop\/reviews-jwt, 4f1c2ab, .* ago$/,
+    );
+    expect(lines[7]).toBe(
+      '    state  keeps what it had from 9ad03e1; nothing is offered again until the content changes',
+    );
+  });
+
+  it('uses plain marks where the locale is not UTF-8, filters, prints names and JSON', async () => {
+    expect((await weft('proxies', { LANG: 'C' })).stdout).toMatch(/reviews-2.shop .* ok +x +ok/);
+    expect((await weft('proxies --rejected -o name')).stdout).toBe('reviews-2.shop\n');
+    expect((await weft('proxies --stale -o name')).stdout).toBe('');
+    expect((await weft('proxies -n other -o name')).stdout).toBe('');
+    const { kind, items } = JSON.parse((await weft('proxies -o json')).stdout);
+    expect([kind, items.length]).toEqual(['ProxyList', 3]);
+  });
+});
+
+it('weft status exits 1 when something is rejected, 0 when all is well', async () => {
+  const bad = await weft('status');
+  expect(bad.code).toBe(1);
+  const lines = bad.stdout.split('\n');
+  expect(lines[0]).toMatch(/^policies {3}4f1c2ab {2}"reviews: canary to 10%" {2}ana, .* ago {2}Applied$/);
+  expect(lines[1]).toBe('proxies    3 connected  2 SYNCED  1 REJECTED    last change on 2 of 3 in 41 ms');
+  expect(lines[2]).toBe('health     Degraded     reviews-2.shop refused its configuration');
+  expect(lines[3]).toBe('certs      0 valid      root until 2036-11-19');
+  const before = values.proxies;
+  values.proxies = () => [proxyStatus('frontend-1', 'frontend')];
+  const good = await weft('status --wait -o json');
+  values.proxies = before;
+  expect(good.code).toBe(0);
+  expect(JSON.parse(good.stdout)).toMatchObject({
+    kind: 'Status',
+    health: { state: 'Healthy' },
+    policies: { serving: revision },
+  });
+  expect((await weft('status --wait --timeout 300ms')).code).toBe(1);
+});
+
+it('weft edges is the table of the demo', async () => {
+  const { stdout } = await weft('edges -t 5m');
+  expect(stdout).toBe(
+    [
+      'FROM       TO        RPS   SUCCESS  P50  P99   MTLS',
+      '(outside)  frontend   5.3  100.00%  3ms  11ms  -',
+      'frontend   reviews     50   99.99%  3ms  11ms  √     v1 90%  v2 10%  UT 6',
+      '',
+    ].join('\n'),
+  );
+  expect(JSON.parse((await weft('edges --to reviews.shop -o json')).stdout).items).toHaveLength(1);
+  expect((await weft('edges -t 2h')).code).toBe(2);
+});
+
+describe('weft proxy-config', () => {
+  it('shows routes with the line that made them', async () => {
+    const { stdout } = await weft('proxy-config routes frontend-1');
+    expect(stdout).toBe(
+      [
+        'HOST     MATCH  CLUSTER               WEIGHT  FROM',
+        'reviews  GET    reviews.shop_9080_v1  90      policies/reviews.yaml:1',
+        'reviews  GET    reviews.shop_9080_v2  10      policies/reviews.yaml:1',
+        'reviews  /old   redirect /new         -       -',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('shows every type, from the server or from a dump', async () => {
+    writeFileSync(join(folder, 'dump.json'), JSON.stringify(fakeDump()));
+    const all = (await weft('proxy-config all frontend-1.shop')).stdout;
+    for (const text of [
+      'out_21001  127.0.0.1:21001',
+      'reviews.shop_9080_v1  EDS',
+      '127.0.0.1:19081  HEALTHY',
+      'secrets\nNAME',
+    ]) {
+      expect(all).toContain(text);
+    }
+    expect((await weft('proxy-config listeners --file dump.json -o name')).stdout).toBe('out_21001\n');
+    expect((await weft('proxy-config endpoints --file - -o name')).stdout).toBe('reviews.shop_9080_v1\n');
+    expect((await weft('proxy-config clusters --file dump.json --port 9081 -o name')).stdout).toBe('');
+    expect(JSON.parse((await weft('proxy-config routes proxy/frontend-1 -o json')).stdout).configs).toHaveLength(1);
+    const { configs } = JSON.parse((await weft('proxy-config all frontend-1 -o json')).stdout);
+    expect(configs).toEqual(fakeDump().configs);
+  });
+
+  it('says what was meant', async () => {
+    expect((await weft('proxy-config route frontend-1 -o name')).code).toBe(0);
+    const type = await weft('proxy-config lisners frontend-1');
+    expect([type.code, type.stderr]).toEqual([
+      2,
+      '× WEFT0908 unknown type "lisners"\n    fix    did you mean "listeners"?\n',
+    ]);
+    const proxy = await weft('proxy-config routes frontend-2');
+    expect(proxy.stderr).toBe('× WEFT0920 there is no proxy "frontend-2"\n    fix    did you mean "frontend-1"?\n');
+    writeFileSync(join(folder, 'no.json'), '{}');
+    expect((await weft('proxy-config all --file no.json')).stderr).toContain('is not a config dump');
+    expect((await weft('proxy-config all --file missing.json')).stderr).toContain('cannot be read as JSON');
+  });
+});
+
+it('weft env prints what the proxy listens for, in the words of the shell', async () => {
+  expect((await weft('env frontend -n shop')).stdout).toBe('export REVIEWS_URL=http://127.0.0.1:21001\n');
+  expect((await weft('env frontend-1 --shell fish')).stdout).toBe('set -gx REVIEWS_URL http://127.0.0.1:21001;\n');
+  const { kind, items } = JSON.parse((await weft('env frontend-1.shop -o json')).stdout);
+  expect([kind, items]).toEqual([
+    'EnvList',
+    [{ name: 'REVIEWS_URL', value: 'http://127.0.0.1:21001', host: 'reviews.shop.svc.cluster.local' }],
+  ]);
+});
+
+it('weft get lists every kind', async () => {
+  for (const kind of ['services', 'workloads', 'policies', 'certs', 'proxies', 'ports', 'sources', 'mesh']) {
+    expect((await weft(`get ${kind}`)).code, kind).toBe(0);
+  }
+  expect((await weft('get service')).stdout).toMatch(
+    /^NAME +PORTS +WORKLOADS +MTLS +POLICIES +AGE\nfrontend.shop +9080\/http +1 +all/,
+  );
+  expect((await weft('get policy -o name')).stdout).toBe('Service/shop/reviews\n');
+  expect((await weft('get servces')).stderr).toContain('did you mean "services"?');
+});
+
+it('needs a token for what an operator may see, and takes it from the folder of weft up', async () => {
+  const denied = await weft('get tokens');
+  expect([denied.code, denied.stderr.split('\n')[0]]).toEqual([2, '× WEFT0902 this address needs a token']);
+  writeFileSync(join(folder, 'operator.token'), `${operatorTokenId}.${'A'.repeat(43)}.${'B'.repeat(43)}\n`, {
+    mode: 0o600,
+  });
+  const { stdout, stderr } = await weft('get tokens --token-file operator.token');
+  expect(stderr).toBe('');
+  expect(stdout).toContain('9f2  join  spiffe://demo.mesh/ns/shop/sa/payments');
+});
+
+it('says so when nobody answers', async () => {
+  const { code, stderr } = await weft('status', { WEFT_CP: 'http://127.0.0.1:9' });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^× WEFT0901 the control plane at 127.0.0.1:9 cannot be reached/);
+  const json = await weft('status -o json', { WEFT_CP: 'http://127.0.0.1:9' });
+  expect(JSON.parse(json.stdout)).toMatchObject({ kind: 'Error', code: 'WEFT0901' });
+});
