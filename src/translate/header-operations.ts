@@ -54,8 +54,8 @@ function sequence(changes: readonly HeaderChange[]): { add: HeaderValueOption[];
 
 function headerValue({ name, value, replaces }: Entry): HeaderValueOption {
   return message(HeaderValueOptionSchema, {
-    // A `%` begins a command of Envoy; policies write plain text.
-    header: { key: name, value: value.replaceAll('%', '%%') },
+    // A `%` begins a command, and `%%` is one percent sign: so policies write it, checked when they are read.
+    header: { key: name, value },
     appendAction: replaces
       ? HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
       : HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD,

@@ -10,13 +10,14 @@ import { unlimitedBreakers } from './unlimited-breakers.ts';
 import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-options.ts';
 
 /** The application behind the proxy, on loopback, without limits of its own (R12). */
-export function inboundCluster({ port, protocol }: Pick<Inbound, 'port' | 'protocol'>): Cluster {
+export function inboundCluster(inbound: Pick<Inbound, 'port' | 'protocol' | 'applicationAddress'>): Cluster {
+  const { port, protocol, applicationAddress } = inbound;
   const name = inboundName(port);
   return message(ClusterSchema, {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     connectTimeout: durationOf(10_000),
-    loadAssignment: fixedAssignment(name, [{ address: '127.0.0.1', port, weight: 1 }]),
+    loadAssignment: fixedAssignment(name, [{ address: applicationAddress, port, weight: 1 }]),
     circuitBreakers: unlimitedBreakers,
     ...(isHttp(protocol)
       ? { typedExtensionProtocolOptions: { [upstreamHttpOptionsName]: upstreamHttpOptions(reuse(protocol)) } }

@@ -5,17 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { resolveEndpoints } from '../../src/resolve/endpoints.ts';
-import { resolveProxy } from '../../src/resolve/proxy.ts';
-import { translateCapture } from '../../src/translate/translate-capture.ts';
-import { translateInbound } from '../../src/translate/translate-inbound.ts';
-import { translateSecrets } from '../../src/translate/translate-secrets.ts';
-import { translateView } from '../../src/translate/translate-view.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { selfSigned } from '../support/self-signed.ts';
+import { pipeline } from './pipeline.ts';
 import { renderIr, renderResources } from './render.ts';
-import { readScene, type Scene } from './scene.ts';
+import { readScene } from './scene.ts';
 import { staticBootstrap } from './static-bootstrap.ts';
 
 /*
@@ -38,19 +33,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-function pipeline({ proxy, mesh }: Scene) {
-  const ir = resolveProxy(mesh, proxy);
-  const resources = [
-    ...translateView(ir.view, (destination) => resolveEndpoints(mesh, destination)),
-    ...translateCapture(ir.view, proxy.capture),
-    ...translateInbound(ir.inbound, proxy),
-    ...translateSecrets(secrets),
-  ];
-  return { ir, resources };
-}
-
 /** R10 needs a field that Envoy calls work in progress. */
-const expected = ["field 'envoy.config.core.v3.Http1ProtocolOptions.allow_custom_methods' is marked as work-in-progress"];
+const expected = [
+  "field 'envoy.config.core.v3.Http1ProtocolOptions.allow_custom_methods' is marked as work-in-progress",
+];
 
 /** Fails with Envoy's words if it refuses the resources or warns about one. */
 async function validate(name: string, resources: readonly Resource[]): Promise<void> {
@@ -73,7 +59,7 @@ describe.each(cases)('golden %s', (name) => {
       for (const orphan of orphans) await rm(join(path, orphan), { recursive: true });
     } else expect(orphans, 'files that no case makes; run: npm run golden').toEqual([]);
     const scene = readScene(await readFile(join(path, 'mesh.yaml'), 'utf8'));
-    const { ir, resources } = pipeline(scene);
+    const { ir, resources } = pipeline(scene, secrets);
     const made = { 'ir.yaml': renderIr(ir, scene.show), 'xds.yaml': renderResources(resources, scene.show) };
     for (const result of results) {
       const file = join(path, result);

@@ -21,6 +21,8 @@ interface SceneText {
   };
   /** By `<name>.<namespace>`; a proxy `reviews-1` runs the service `reviews` with the label `app: reviews`. */
   readonly proxies: Readonly<Record<string, ProxyText>>;
+  /** The first local port of a service port; 21000. */
+  readonly localPorts?: number;
 }
 
 interface ProxyText {
@@ -62,7 +64,7 @@ export function readScene(text: string): Scene {
   );
   const { services, endpoints } = buildServices(policies, workloads, settings);
   const ports = services.flatMap((service) => service.ports.map((port) => localPortKey(service.key, port.number)));
-  const localPorts = new Map(ports.map((key, index) => [key, 21_000 + index]));
+  const localPorts = new Map(ports.map((key, index) => [key, (scene.localPorts ?? 21_000) + index]));
   const mesh = { generation: 1, settings, policies, services, endpoints, workloads, localPorts };
   const shown = scene.proxies[scene.show.proxy];
   if (shown === undefined) throw new Error(`no proxy ${scene.show.proxy}`);
