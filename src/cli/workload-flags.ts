@@ -22,6 +22,11 @@ export const workloadFlags = {
   protocol: value({ placeholder: 'NAME', default: 'http', help: 'what is spoken on ports that do not say' }, protocol),
   'inbound-port': list({ placeholder: 'PORT', help: 'where callers connect, for each --port in turn (PORT + 10000)' }),
   'inbound-bind': text({ placeholder: 'ADDRESS', default: '0.0.0.0', help: 'the address of those listeners' }),
+  'application-address': text({
+    placeholder: 'ADDRESS',
+    default: '127.0.0.1',
+    help: 'the loopback address on which the application listens',
+  }),
   address: text({ placeholder: 'ADDRESS', help: 'what callers connect to (the address the control plane sees)' }),
   capture: value(
     { placeholder: 'WAYS', default: 'proxy,ports', help: 'how the application reaches the mesh: proxy, ports, none' },

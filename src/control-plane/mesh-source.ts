@@ -10,6 +10,12 @@ import { createDebounce } from './debounce.ts';
 /** Endpoints do not wait as long as policies for further changes (X99). */
 const registryQuiet = 10;
 
+/** The mesh as it is now; `publish` does not wait for further changes. */
+export interface MeshSource extends Readable<Mesh | undefined> {
+  publish(): void;
+  stop(): void;
+}
+
 /**
  * Policies and workloads become one Mesh value. Undefined until the first policies are served: before that nobody is answered (X9).
  * Changes are gathered: policies for `quiet` ms, workloads for 10 ms, neither longer than `longest`.
@@ -22,7 +28,7 @@ export function createMeshSource(options: {
   readonly clock: Clock;
   readonly quiet: number;
   readonly longest: number;
-}): Readable<Mesh | undefined> & { readonly stop: () => void } {
+}): MeshSource {
   const { settings, policies, registry, localPorts, clock, quiet, longest } = options;
   const mesh = createCell<Mesh | undefined>(undefined);
   let built: BuiltServices | undefined;
@@ -51,6 +57,10 @@ export function createMeshSource(options: {
   return {
     get: mesh.get,
     watch: mesh.watch,
+    publish() {
+      changed.stop();
+      assemble();
+    },
     stop() {
       changed.stop();
       for (const stop of unwatch) stop();

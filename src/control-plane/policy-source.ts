@@ -1,43 +1,20 @@
 import { performance } from 'node:perf_hooks';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { Failure } from '../model/failure.ts';
-import type { Mesh } from '../model/mesh.ts';
-import type { Policy, PolicySet } from '../model/policy.ts';
+import type { PolicySet } from '../model/policy.ts';
 import { type Cell, createCell, type Readable } from '../model/readable.ts';
 import type { StateStore } from '../model/state-store.ts';
 import type { RevisionStatus } from '../model/status.ts';
-
-/** What was read from the repository at one revision. */
-export interface PolicyTree {
-  /** Short commit id, `+edits` appended for a working tree that differs. */
-  readonly commit: string;
-  readonly author: string;
-  readonly subject: string;
-  /** ISO time. */
-  readonly time: string;
-  readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Findings about the tree itself: links, sizes. */
-  readonly diagnostics: readonly Diagnostic[];
-}
-
-/** Reads the repository; failures are Failures (no repository, no such folder, no such revision). */
-export interface PolicyRepository {
-  readonly location: string;
-  /** A cheap text that changes when the head may have changed. */
-  signature(): Promise<string>;
-  /** The newest tree. */
-  readHead(): Promise<PolicyTree>;
-  /** The tree of a commit, as remembered across restarts. */
-  readCommit(commit: string): Promise<PolicyTree>;
-}
+import type { PolicyTree } from '../policy/git-tree.ts';
+import type { PolicyRepository } from './git-repository.ts';
 
 export interface CheckedTree {
   readonly policies: PolicySet | undefined;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Text to checked objects; `mesh` for the checks that look at workloads (undefined at the very start). */
-export type CheckTree = (tree: PolicyTree, mesh: Mesh | undefined) => CheckedTree;
+/** Text to checked objects. */
+export type CheckTree = (tree: PolicyTree) => CheckedTree;
 
 /** What is served and what the head is. */
 export interface PolicyState {
@@ -54,6 +31,8 @@ export interface PolicyState {
 }
 
 export interface PolicySource {
+  /** The repository's folder. */
+  readonly location: string;
   readonly state: Readable<PolicyState>;
   /** Looks at the repository now; resolves when the state says what it found. */
   refresh(): Promise<void>;
@@ -72,7 +51,6 @@ export async function startPolicySource(options: {
   readonly check: CheckTree;
   readonly store: StateStore;
   readonly pollMilliseconds: number;
-  readonly mesh: () => Mesh | undefined;
 }): Promise<PolicySource> {
   const state: Cell<PolicyState> = createCell<PolicyState>({ diagnostics: [], history: [], checkMilliseconds: 0 });
   let seen: string | undefined;
@@ -95,7 +73,7 @@ export async function startPolicySource(options: {
 
   const take = async (tree: PolicyTree): Promise<void> => {
     const started = performance.now();
-    const { policies, diagnostics } = options.check(tree, options.mesh());
+    const { policies, diagnostics } = options.check(tree);
     const checkMilliseconds = performance.now() - started;
     const revision = describe(tree, policies !== undefined, diagnostics);
     const before = state.get();
@@ -121,7 +99,7 @@ export async function startPolicySource(options: {
     if (!remembered) return;
     try {
       const tree = await options.repository.readCommit(new TextDecoder().decode(remembered));
-      const { policies, diagnostics } = options.check(tree, undefined);
+      const { policies, diagnostics } = options.check(tree);
       if (!policies) return;
       const revision = describe(tree, true, diagnostics);
       const now = state.get();
@@ -137,7 +115,7 @@ export async function startPolicySource(options: {
 
   const timer = setInterval(() => void refresh(), options.pollMilliseconds);
   timer.unref();
-  return { state, refresh, stop: () => clearInterval(timer) };
+  return { location: options.repository.location, state, refresh, stop: () => clearInterval(timer) };
 }
 
 function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnostic[]): RevisionStatus {
@@ -147,17 +125,9 @@ function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnos
     commit: tree.commit,
     author: tree.author,
     subject: tree.subject,
-    time: tree.time,
+    time: new Date(tree.time).toISOString(),
     state: good ? 'Applied' : 'Rejected',
     errors: count('error'),
     warnings: count('warning'),
   };
-}
-
-/** Objects of a kind, typed. */
-export function objectsOf<K extends Policy['kind']>(
-  policies: PolicySet,
-  kind: K,
-): readonly Extract<Policy, { kind: K }>[] {
-  return policies.objects.filter((object): object is Extract<Policy, { kind: K }> => object.kind === kind);
 }

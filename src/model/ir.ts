@@ -234,6 +234,8 @@ export interface Inbound {
   readonly port: number;
   /** Where callers connect. */
   readonly listen: { readonly address: string; readonly port: number };
+  /** The loopback address of the application. */
+  readonly applicationAddress: string;
   readonly protocol: Protocol;
   readonly mtls: Decided<MutualTlsMode>;
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */

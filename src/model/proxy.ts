@@ -14,6 +14,8 @@ export interface NodeMetadata {
   readonly address?: string;
   /** Where inbound listeners bind; absent `0.0.0.0`. */
   readonly inboundBind?: string;
+  /** The loopback address that the application listens on; absent `127.0.0.1`. Others let several with one port share a machine. */
+  readonly applicationAddress?: string;
   readonly capture?: Capture;
 }
 
@@ -45,6 +47,7 @@ export interface Proxy {
   readonly identity: SpiffeId;
   readonly ports: readonly NodePort[];
   readonly inboundBind: string;
+  readonly applicationAddress: string;
   readonly capture: { readonly bind: string; readonly proxy?: number; readonly ports: boolean };
   /** `1.40.0`, from the node's user agent; empty if it sent none. */
   readonly envoyVersion: string;

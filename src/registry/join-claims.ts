@@ -60,6 +60,7 @@ export function checkClaims(
       ...who,
       ports,
       inboundBind: metadata.inboundBind ?? '0.0.0.0',
+      applicationAddress: metadata.applicationAddress ?? '127.0.0.1',
       capture: {
         bind: capture?.bind ?? '127.0.0.1',
         ports: capture?.ports ?? false,

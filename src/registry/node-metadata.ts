@@ -1,7 +1,7 @@
 import { isLabel } from '../model/identity.ts';
 import type { Labels, Protocol } from '../model/policy.ts';
 import type { Capture, NodeMetadata, NodePort } from '../model/proxy.ts';
-import { parseAddress } from './address.ts';
+import { isLoopback, parseAddress } from './address.ts';
 import { isProtocol, protocolWords } from './implied-services.ts';
 import { quoted, Refused } from './join-refusal.ts';
 import { nearestWord } from './nearest-word.ts';
@@ -12,7 +12,16 @@ import { nearestWord } from './nearest-word.ts';
  */
 export function parseNodeMetadata(value: unknown): NodeMetadata {
   const at = 'node.metadata.weft';
-  const fields = objectOf(value, at, ['service', 'namespace', 'labels', 'ports', 'address', 'inboundBind', 'capture']);
+  const fields = objectOf(value, at, [
+    'service',
+    'namespace',
+    'labels',
+    'ports',
+    'address',
+    'inboundBind',
+    'applicationAddress',
+    'capture',
+  ]);
   return {
     service: required(fields, 'service', at, labelName),
     namespace: required(fields, 'namespace', at, labelName),
@@ -20,6 +29,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     ...optional(fields, 'ports', at, ports),
     ...optional(fields, 'address', at, ipAddress),
     ...optional(fields, 'inboundBind', at, ipAddress),
+    ...optional(fields, 'applicationAddress', at, loopbackAddress),
     ...optional(fields, 'capture', at, capture),
   };
 }
@@ -70,6 +80,13 @@ function labelName(value: unknown, path: string): string {
 function ipAddress(value: unknown, path: string): string {
   const address = typeof value === 'string' ? parseAddress(value) : undefined;
   if (address === undefined) throw wrong(path, 'an IP address', value);
+  return address;
+}
+
+/** A sidecar stands before its own application only: never before another machine. */
+function loopbackAddress(value: unknown, path: string): string {
+  const address = ipAddress(value, path);
+  if (!isLoopback(address)) throw wrong(path, 'a loopback address', value);
   return address;
 }
 

@@ -1,6 +1,6 @@
 import type { Destination, EndpointDecision, EndpointSet } from '../model/ir.ts';
-import type { Mesh } from '../model/mesh.ts';
-import type { PeerAuthenticationObject } from '../model/policy.ts';
+import type { Mesh, MeshSettings } from '../model/mesh.ts';
+import type { PeerAuthenticationObject, PolicySet } from '../model/policy.ts';
 import type { Endpoint, Service } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { resolveCounters } from './counters.ts';
@@ -17,7 +17,21 @@ interface Known {
   readonly set: EndpointSet;
 }
 
+/** By service, then port and labels: destinations of several scopes share a set. */
 const memory = new WeakMap<Service, Map<string, Known>>();
+
+/** What a destination's last answer was made of, for the many calls that nothing changed for. */
+const latest = new WeakMap<
+  Destination,
+  {
+    readonly list: readonly Endpoint[];
+    readonly policies: PolicySet;
+    readonly settings: MeshSettings;
+    readonly services: readonly Service[];
+    workloads: Mesh['workloads'];
+    readonly set: EndpointSet;
+  }
+>();
 
 /**
  * The endpoints of one destination, sorted by workload: those of the port that carry the subset's labels (P25), and for each whether
@@ -25,10 +39,28 @@ const memory = new WeakMap<Service, Map<string, Known>>();
  * endpoint list: an endpoint change computes the sets of its own service and port, and gives the same set where nothing in it changed.
  */
 export function resolveEndpoints(mesh: Mesh, destination: Destination): EndpointSet {
+  const { policies, settings, services, workloads } = mesh;
+  const list = mesh.endpoints.get(destination.ref.service)?.get(destination.ref.port) ?? noEndpoints;
+  const last = latest.get(destination);
+  if (
+    last?.list === list &&
+    last.policies === policies &&
+    last.settings === settings &&
+    last.services === services &&
+    sameWorkloads(last.workloads, workloads, list)
+  ) {
+    last.workloads = workloads;
+    return last.set;
+  }
+  const set = lookUp(mesh, destination, list);
+  latest.set(destination, { list, policies, settings, services, workloads, set });
+  return set;
+}
+
+function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[]): EndpointSet {
   const { ref, labels } = destination;
   const service = indexServices(mesh.services).byKey.get(ref.service);
   if (service === undefined) return { ref, endpoints: [] };
-  const list = mesh.endpoints.get(ref.service)?.get(ref.port) ?? noEndpoints;
   const policies = indexPolicies(mesh.policies, mesh.settings);
   const byDestination = remembered(memory, service, () => new Map<string, Known>());
   const key = JSON.stringify([ref.port, ref.subset, Object.entries(labels ?? {}).sort(byName)]);

@@ -48,6 +48,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
     return {
       port: port.port,
       listen: { address: proxy.inboundBind, port: port.inbound },
+      applicationAddress: proxy.applicationAddress,
       protocol,
       mtls: mutualTlsMode(peers, port.port),
       maxConnectionDuration: byDefault(900_000, 'R17'),

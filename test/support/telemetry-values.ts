@@ -20,6 +20,7 @@ export function proxy(name: string, service: string, labels: Proxy['labels'] = {
     identity: principal(service),
     ports: [],
     inboundBind: '0.0.0.0',
+    applicationAddress: '127.0.0.1',
     capture: { bind: '127.0.0.1', ports: false },
     envoyVersion: '1.40.0',
   };

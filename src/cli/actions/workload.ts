@@ -24,6 +24,7 @@ export async function workloadOf(flags: WorkloadFlags, namespace: string, here: 
     '--bind': flags.bind,
     '--inbound-bind': flags['inbound-bind'],
     '--address': flags.address,
+    '--application-address': flags['application-address'],
   };
   for (const [flag, given] of Object.entries(binds))
     if (given !== undefined && isIP(given) === 0) throw wrong(flag, given, 'is not an IP address', 'as 10.0.0.7');
@@ -39,6 +40,7 @@ export async function workloadOf(flags: WorkloadFlags, namespace: string, here: 
       ...(ports.length === 0 ? {} : { ports }),
       ...(flags.address === undefined ? {} : { address: flags.address }),
       inboundBind: flags['inbound-bind'],
+      ...(flags['application-address'] === '127.0.0.1' ? {} : { applicationAddress: flags['application-address'] }),
       capture: { bind: flags.bind, ...(proxy ? { proxy: flags['outbound-port'] } : {}), ports: perService },
     },
   };

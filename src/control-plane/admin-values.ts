@@ -1,0 +1,189 @@
+import type { AdminSource, Readiness, TokenReport, VersionInfo } from '../admin/admin-source.ts';
+import type { Authority } from '../ca/authority.ts';
+import type { SvidSource } from '../ca/svid-source.ts';
+import type { TokenRecord } from '../ca/token-record.ts';
+import type { TokenStore } from '../ca/token-store.ts';
+import { parseSpiffeId, spiffeId } from '../model/identity.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Readable } from '../model/readable.ts';
+import type { Clock } from '../model/state-store.ts';
+import type { PolicyStatus, RevisionStatus } from '../model/status.ts';
+import type { JoinCredential } from '../registry/join-claims.ts';
+import type { JoinedProxies } from '../registry/joined-proxies.ts';
+import type { RegistryState } from '../registry/registry.ts';
+import { edgesOf } from '../telemetry/edges.ts';
+import { meshMetrics } from '../telemetry/mesh-metrics.ts';
+import type { TrafficStore } from '../telemetry/traffic-store.ts';
+import type { StreamStatus } from '../xds/status.ts';
+import { configDump } from './config-dump.ts';
+import { controlPlaneMetrics } from './control-plane-metrics.ts';
+import type { PolicySource } from './policy-source.ts';
+import type { ProxySessions } from './proxy-sessions.ts';
+import type { ProxySnapshots } from './proxy-snapshots.ts';
+import { proxyStatus, streamReport } from './proxy-status.ts';
+import type { Settings } from './settings.ts';
+
+/** Everything that the admin API shows, read from the running parts at the moment of the question. */
+export function createAdminValues(parts: {
+  readonly version: VersionInfo;
+  readonly settings: Settings;
+  readonly policies: PolicySource;
+  readonly mesh: Readable<Mesh | undefined>;
+  readonly registry: Readable<RegistryState>;
+  readonly joined: JoinedProxies;
+  readonly sessions: ProxySessions;
+  readonly streams: () => readonly StreamStatus<JoinCredential>[];
+  readonly snapshots: ProxySnapshots;
+  readonly traffic: TrafficStore;
+  readonly tokens: TokenStore;
+  readonly authority: Authority;
+  readonly svids: SvidSource;
+  readonly clock: Clock;
+}): AdminSource {
+  const {
+    version,
+    settings,
+    policies,
+    mesh,
+    registry,
+    sessions,
+    streams,
+    snapshots,
+    traffic,
+    tokens,
+    authority,
+    svids,
+    clock,
+  } = parts;
+  const trustDomain = settings.values.trustDomain;
+
+  const proxies: AdminSource['proxies'] = () => {
+    const newest = new Map(streams().map((stream) => [stream.node.id, stream]));
+    const context = { wanted: mesh.get()?.policies.commit ?? '', replica: version.replica, now: clock.now() };
+    return [...sessions.sessions()]
+      .map(([id, session]) => proxyStatus(session, newest.get(id), context))
+      .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+  };
+
+  return {
+    version,
+    readiness: () => readiness(policies, mesh),
+    authenticate(bearer) {
+      const checked = tokens.check(bearer);
+      if (!('ok' in checked)) return undefined;
+      const { grant } = checked.ok;
+      return grant.role === 'operator' ? { role: 'operator' } : { workload: spiffeId({ trustDomain, ...grant }) };
+    },
+    policies() {
+      const state = policies.state.get();
+      const rolling = proxies().some(({ status }) => status === 'PENDING' || status === 'STALE');
+      const shown = (revision: RevisionStatus): RevisionStatus =>
+        rolling && revision.commit === state.served?.revision.commit ? { ...revision, state: 'Rolling' } : revision;
+      const { served, head } = state;
+      const status: PolicyStatus = {
+        repository: policies.location,
+        ...(served ? { serving: shown(served.revision) } : {}),
+        ...(head && head.commit !== served?.revision.commit ? { pending: head } : {}),
+        objects: served?.policies.objects.length ?? 0,
+        files: served?.files ?? 0,
+      };
+      return {
+        status,
+        history: state.history.map(shown),
+        diagnostics: state.diagnostics,
+        ...(state.failure ? { failure: state.failure } : {}),
+      };
+    },
+    mesh: mesh.get,
+    proxies,
+    streams() {
+      const live = sessions.sessions();
+      return streams().flatMap((stream) => {
+        const session = live.get(stream.node.id);
+        return session ? [streamReport(stream, session, clock.now())] : [];
+      });
+    },
+    configDump(proxyId) {
+      const snapshot = snapshots.of(proxyId);
+      return snapshot && configDump(snapshot);
+    },
+    edges: (windowMilliseconds) => edgesOf(traffic.recent(windowMilliseconds, clock.now())),
+    meshMetrics: () => meshMetrics(traffic.totals(), version.server),
+    metrics: () =>
+      controlPlaneMetrics({
+        policies: policies.state.get(),
+        joined: parts.joined.status(),
+        overflow: traffic.overflow(),
+      }),
+    tokens: {
+      list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
+      async create({ service, namespace, serviceAccount = service, ttlMilliseconds }) {
+        const { record, text } = await tokens.create({
+          grant: { role: 'workload', namespace, serviceAccount, service, addresses: [], ports: [] },
+          createdBy: 'operator',
+          ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
+        });
+        return { token: tokenReport(record, trustDomain), secret: text };
+      },
+      async revoke(id) {
+        if (!tokens.list().some((record) => record.id === id)) return false;
+        await tokens.revoke(id);
+        return true;
+      },
+    },
+    certificates() {
+      const { root, issuer } = authority.info();
+      const connected = [...sessions.sessions().values()];
+      return {
+        authority: {
+          trustDomain,
+          rootNotAfter: iso(root.validUntil),
+          issuerNotAfter: iso(issuer.validUntil),
+          fingerprint: root.fingerprint,
+        },
+        rootCertificates: authority.bundle.get().roots.join(''),
+        certificates: svids.held().flatMap((id) => {
+          const identity = parseSpiffeId(id);
+          if (!identity) return [];
+          const { serial, notBefore, notAfter } = svids.get(identity);
+          return [
+            {
+              identity: id,
+              serial,
+              notBefore: iso(notBefore),
+              notAfter: iso(notAfter),
+              renewsAt: iso(svids.renewsAt(identity) ?? notAfter),
+              holders: connected.filter(({ proxy }) => proxy.identity === id).length,
+            },
+          ];
+        }),
+      };
+    },
+    settings: () => settings.origins,
+    sources: () => registry.get().sources,
+    refreshPolicies: policies.refresh,
+  };
+}
+
+function readiness(policies: PolicySource, mesh: Readable<Mesh | undefined>): Readiness {
+  if (mesh.get()) return { ready: true, waitingFor: [] };
+  const { failure, head } = policies.state.get();
+  if (failure) return { ready: false, waitingFor: [`policies: ${failure.message}`] };
+  return {
+    ready: false,
+    waitingFor: [head ? `policies: ${head.commit} has ${head.errors} errors, and no good commit is known` : 'policies'],
+  };
+}
+
+function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
+  const { id, grant, createdAt, expiresAt, revokedAt } = record;
+  const expiry = expiresAt === undefined ? {} : { expires: iso(expiresAt) };
+  const shared = { id, createdAt: iso(createdAt), revoked: revokedAt !== undefined, ...expiry };
+  if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
+  const { service, namespace } = grant;
+  return { ...shared, kind: 'credential', identity: spiffeId({ trustDomain, ...grant }), service, namespace };
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

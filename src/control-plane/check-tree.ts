@@ -1,0 +1,43 @@
+import { byPosition } from '../model/diagnostic.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Workload } from '../model/workload.ts';
+import type { PolicyTree } from '../policy/git-tree.ts';
+import { type ParseCache, parsePolicies } from '../policy/parse-policies.ts';
+import { checkReferences } from '../policy/references.ts';
+import { silence } from '../policy/silencers.ts';
+import { buildServices } from '../registry/services.ts';
+import { workloadsOfEntries } from '../registry/workload-entries.ts';
+import type { CheckedTree } from './policy-source.ts';
+
+/**
+ * Text of a policy tree → checked objects and all findings, the references between objects included. `joined`: the workloads that are
+ * connected now. Files that did not change since the last call are not parsed again.
+ */
+export function createTreeCheck(options: {
+  readonly settings: MeshSettings;
+  readonly folders: 'namespace' | 'free';
+  readonly root: string;
+  readonly joined: () => ReadonlyMap<string, Workload>;
+}): (tree: PolicyTree) => CheckedTree {
+  const { settings, folders, root, joined } = options;
+  let cache: ParseCache | undefined;
+  return (tree) => {
+    const parsed = parsePolicies(tree.files, {
+      commit: tree.commit,
+      rootNamespace: settings.rootNamespace,
+      folders,
+      root,
+      ...(cache ? { previous: cache } : {}),
+    });
+    cache = parsed.cache;
+    const found = [...tree.diagnostics, ...parsed.diagnostics];
+    if (parsed.policies) {
+      const workloads = new Map([...workloadsOfEntries(parsed.policies, settings), ...joined()]);
+      const { services } = buildServices(parsed.policies, workloads, settings);
+      const references = checkReferences(parsed.policies.objects, services, workloads.values(), settings);
+      found.push(...silence(references, parsed.silencers, 'references'));
+    }
+    const failed = found.some(({ severity }) => severity === 'error');
+    return { policies: failed ? undefined : parsed.policies, diagnostics: found.sort(byPosition) };
+  };
+}

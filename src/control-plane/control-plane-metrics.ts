@@ -1,0 +1,45 @@
+import type { MetricFamily } from '../admin/admin-source.ts';
+import type { JoinedStatus } from '../registry/joined-proxies.ts';
+import { resolveCounters } from '../resolve/counters.ts';
+import { encodeCounter } from '../xds/resource.ts';
+import type { PolicyState } from './policy-source.ts';
+
+/** What only the running parts can count (section 6 of experience.md); gauges that follow from shown values are made by admin. */
+export function controlPlaneMetrics(parts: {
+  readonly policies: PolicyState;
+  readonly joined: JoinedStatus;
+  readonly overflow: number;
+}): readonly MetricFamily[] {
+  const { policies, joined, overflow } = parts;
+  const one = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily => ({
+    name,
+    type,
+    help,
+    samples: [{ value }],
+  });
+  const passed = policies.history.filter(({ state }) => state !== 'Rejected').length;
+  return [
+    one('galley_validation_passed', 'counter', 'Policy revisions that were found good.', passed),
+    one(
+      'galley_validation_failed',
+      'counter',
+      'Policy revisions that were rejected.',
+      policies.history.length - passed,
+    ),
+    one(
+      'weft_check_seconds',
+      'gauge',
+      'Time that the check of the newest revision took.',
+      policies.checkMilliseconds / 1000,
+    ),
+    one(
+      'weft_resources_encoded_total',
+      'counter',
+      'Resources turned into bytes: once each, whoever receives them.',
+      encodeCounter.resources,
+    ),
+    one('weft_services_resolved_total', 'counter', 'Services whose policies were decided.', resolveCounters.services),
+    one('weft_registry_withheld_removals', 'gauge', 'Workloads that self-preservation keeps.', joined.withheldRemovals),
+    one('weft_telemetry_dropped_total', 'counter', 'Samples dropped, as there were too many series.', overflow),
+  ];
+}

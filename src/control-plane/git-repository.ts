@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { Failure } from '../model/failure.ts';
+import { headCommit, type PolicyTree, readCommit } from '../policy/git-tree.ts';
+import { readWorkingTree } from '../policy/working-tree.ts';
+
+/** Reads policies from a repository; failures are Failures (no repository, no such folder, no such revision). */
+export interface PolicyRepository {
+  readonly location: string;
+  /** A cheap text that changes when the head, or the working tree where that is served, may have changed. No process is started. */
+  signature(): Promise<string>;
+  readHead(): Promise<PolicyTree>;
+  readCommit(commit: string): Promise<PolicyTree>;
+}
+
+/** A local git repository; `workingTree` also serves uncommitted edits (`4f1c2ab+edits`). */
+export function createGitRepository(options: {
+  readonly location: string;
+  /** The policy tree below it, `policies`. */
+  readonly path: string;
+  readonly workingTree: boolean;
+}): PolicyRepository {
+  const { location, path, workingTree } = options;
+  let folders: Promise<readonly string[]> | undefined;
+  return {
+    location,
+    async signature() {
+      folders ??= gitFolders(location);
+      const [own = location, common = location] = await folders.catch((error: unknown) => {
+        folders = undefined;
+        throw error;
+      });
+      const head = (await readFile(join(own, 'HEAD'), 'utf8').catch(() => '')).trim();
+      const ref = head.startsWith('ref: ') ? head.slice('ref: '.length) : undefined;
+      const parts = [head, await stamp(join(common, 'packed-refs'))];
+      if (ref !== undefined) parts.push(await readFile(join(common, ref), 'utf8').catch(() => ''));
+      if (workingTree) parts.push(...(await walk(join(location, path))));
+      return parts.join('\n');
+    },
+    async readHead() {
+      if (workingTree) return readWorkingTree(location, path);
+      const head = await headCommit(location);
+      if (head === undefined)
+        throw new Failure('WEFT0961', `${location} has no commit yet`, 'commit the policies', location);
+      return readCommit(location, head, path);
+    },
+    readCommit: (commit) => readCommit(location, commit, path),
+  };
+}
+
+/** The git folder of this work tree, and the one that all work trees share. */
+async function gitFolders(location: string): Promise<readonly string[]> {
+  try {
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--git-dir', '--git-common-dir'], {
+      cwd: location,
+    });
+    return stdout
+      .trim()
+      .split('\n')
+      .map((folder) => resolve(location, folder));
+  } catch {
+    throw new Failure(
+      'WEFT0960',
+      `${location} is not in a git repository`,
+      'run git init, and commit the policies',
+      location,
+    );
+  }
+}
+
+async function stamp(file: string): Promise<string> {
+  const known = await stat(file).catch(() => undefined);
+  return known === undefined ? '-' : `${known.mtimeMs} ${known.size} ${known.ino}`;
+}
+
+async function walk(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const found = await Promise.all(
+    entries
+      .filter((entry) => !entry.name.startsWith('.'))
+      .map(async (entry) => {
+        const file = join(folder, entry.name);
+        return entry.isDirectory() ? walk(file) : [`${file} ${await stamp(file)}`];
+      }),
+  );
+  return found.flat().sort();
+}
