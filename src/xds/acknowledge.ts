@@ -3,17 +3,26 @@ import { withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { resourceType } from './resource-types.ts';
 import { lookup } from './snapshot.ts';
-import { type Flight, type Held, type Refusal, removal, type Subscription } from './subscription.ts';
+import {
+  type Flight,
+  type Held,
+  type Refusal,
+  type Rejection,
+  removal,
+  type Subscription,
+  wasRefused,
+} from './subscription.ts';
+
+/** How many refused versions of one name are remembered. */
+const versionsRemembered = 8;
 
 /** Ends the flight with an ACK. The error is forgotten unless some refused content is still the newest (X42). */
 export function acknowledge(subscription: Subscription, now: number): Subscription {
   const flight = subscription.inFlight;
   if (flight === undefined) return subscription;
-  const refused = new Map(subscription.refused);
-  for (const name of [...flight.before.keys()]) refused.delete(name);
   const landed: Subscription = {
     ...subscription,
-    refused: refused.size === subscription.refused.size ? subscription.refused : refused,
+    refused: withGood(subscription.refused, flight.sent),
     inFlight: undefined,
     ackedVersion: flight.version,
     ackedAt: now,
@@ -23,76 +32,120 @@ export function acknowledge(subscription: Subscription, now: number): Subscripti
 
 /**
  * Ends the flight with a NACK (X37 to X44): what is to blame is never sent again, the client is taken to hold what it
- * held before, and resources that may be innocent are owed again, one per response (E16).
+ * held before, and what may be innocent is owed again, one resource per response (E16).
  */
 export function refuse(subscription: Subscription, errorText: string, now: number): Subscription {
   const flight = subscription.inFlight;
   if (flight === undefined) return subscription;
   const message = cutErrorText(errorText);
   const landed: Subscription = { ...subscription, inFlight: undefined };
+  if (subscription.variant === 'sotw' && resourceType(subscription.typeUrl).wildcard)
+    return refuseSet(landed, flight, message, now);
   if (flight.sent.length === 0) return refuseRemovals(landed, flight, message, now);
-  const whole = subscription.variant === 'sotw' && resourceType(subscription.typeUrl).wildcard;
-  const found = blame(message, flight.sent);
-  const nobody = found.rest === 'unknown' && found.culprits.size === 0;
-  // A whole set cannot be taken apart: when nobody is named, all that is new in it is refused (M3).
-  const culprits = whole && nobody ? new Set(flight.sent.map((resource) => resource.name)) : found.culprits;
-  const again =
-    found.rest === 'applied' ? [] : flight.sent.filter((resource) => !culprits.has(resource.name)).map(nameOf);
-  const removedAgain = whole || found.rest === 'applied' ? [] : flight.removed;
-  const refusedSent = flight.sent.filter((resource) => culprits.has(resource.name));
-  const refusals = withRefusals(subscription.refused, refusedSent, flight.before);
-  const restored = [...culprits, ...again, ...removedAgain].map((name) => [name, flight.before.get(name)] as const);
-  const owed = whole ? [] : [...again, ...removedAgain];
+  const { culprits, rest } = blame(message, flight.sent);
+  const again = rest === 'applied' ? [] : namesBut(flight.sent, culprits);
+  const removedAgain = rest === 'applied' ? [] : flight.removed;
   return {
     ...landed,
-    refused: refusals,
-    held: withChanges(subscription.held, restored),
+    refused: withRefusals(subscription.refused, flight, culprits),
+    held: withChanges(subscription.held, before(flight, [...culprits, ...again, ...removedAgain])),
     pending: new Set([...subscription.pending, ...again, ...removedAgain]),
-    forced: new Set([...[...subscription.forced].filter((name) => !culprits.has(name)), ...owed]),
-    isolated: new Set([...subscription.isolated, ...(whole ? [] : again)]),
+    // A culprit stays owed if its name was asked for again meanwhile: M4 answers it.
+    forced: new Set([...subscription.forced, ...again, ...removedAgain]),
+    isolated: new Set([...subscription.isolated, ...again]),
     removalsAlone: subscription.removalsAlone || removedAgain.length > 0,
-    rejection: {
-      message,
-      names: culprits.size > 0 ? [...culprits] : flight.sent.map(nameOf),
-      version: flight.version,
-      at: now,
-    },
+    rejection: rejection(flight, culprits, message, now),
   };
 }
 
-function refuseRemovals(landed: Subscription, flight: Flight, message: string, at: number): Subscription {
-  const refused = new Map<string, Refusal>(landed.refused);
-  for (const name of flight.removed) refused.set(name, { version: removal, good: undefined });
-  const names = [...flight.removed];
+/** M3: a whole set cannot be taken apart, so what is refused stands in the next one as it was before. */
+function refuseSet(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
+  const found = blame(message, flight.sent);
+  const culprits = found.culprits.size > 0 ? found.culprits : new Set(flight.sent.map(nameOf));
+  const again = found.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed];
   return {
     ...landed,
-    refused,
-    held: withChanges(landed.held, flight.before),
-    rejection: { message, names, version: flight.version, at },
+    refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, again),
+    held: withChanges(landed.held, before(flight, [...culprits, ...again])),
+    pending: new Set([...landed.pending, ...(culprits.size > 0 ? again : [])]),
+    rejection: rejection(flight, culprits, message, now),
   };
+}
+
+function refuseRemovals(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
+  const culprits = new Set(flight.removed);
+  const refused = new Map<string, Refusal>(landed.refused);
+  for (const name of culprits) refused.set(name, refusal(refused.get(name), removal, undefined));
+  const held = withChanges(landed.held, flight.before);
+  return { ...landed, refused, held, rejection: rejection(flight, culprits, message, now) };
+}
+
+function rejection(flight: Flight, culprits: ReadonlySet<string>, message: string, at: number): Rejection {
+  const suspects = culprits.size > 0 ? [...culprits] : flight.sent.map(nameOf);
+  return { message, names: suspects, version: flight.version, at };
+}
+
+function before(flight: Flight, names: readonly string[]): readonly (readonly [string, Held | undefined])[] {
+  return names.map((name) => [name, flight.before.get(name)]);
 }
 
 function withRefusals(
   refused: ReadonlyMap<string, Refusal>,
-  culprits: readonly Resource[],
-  before: ReadonlyMap<string, Held | undefined>,
+  flight: Flight,
+  culprits: ReadonlySet<string>,
 ): ReadonlyMap<string, Refusal> {
   const all = new Map(refused);
-  for (const { name, version } of culprits) {
-    const held = before.get(name);
+  for (const { name, version } of flight.sent) {
+    if (!culprits.has(name)) continue;
+    const held = flight.before.get(name);
     const good = held !== undefined && isResource(held) && held.version !== version ? held : undefined;
-    all.set(name, { version, good: good ?? refused.get(name)?.good });
+    all.set(name, refusal(refused.get(name), version, good));
+  }
+  return all;
+}
+
+/** What the client may have taken is kept: a route may refer to it by now, and then it has to stay in the set. */
+function withSpares(
+  refused: ReadonlyMap<string, Refusal>,
+  flight: Flight,
+  names: readonly string[],
+): ReadonlyMap<string, Refusal> {
+  const all = new Map(refused);
+  const innocent = new Set(names);
+  for (const resource of flight.sent)
+    if (innocent.has(resource.name))
+      all.set(resource.name, { versions: refused.get(resource.name)?.versions ?? [], good: resource });
+  return all;
+}
+
+function refusal(known: Refusal | undefined, version: string, good: Resource | undefined): Refusal {
+  const others = known?.versions.filter((other) => other !== version) ?? [];
+  const versions = [...others.slice(1 - versionsRemembered), version];
+  const kept = known?.good === undefined || versions.includes(known.good.version) ? undefined : known.good;
+  return { versions, good: good ?? kept };
+}
+
+/** The client took these: where it refused other content of the name, this is now the good one. */
+function withGood(refused: ReadonlyMap<string, Refusal>, taken: readonly Resource[]): ReadonlyMap<string, Refusal> {
+  if (refused.size === 0) return refused;
+  const all = new Map(refused);
+  for (const resource of taken) {
+    const known = refused.get(resource.name);
+    if (known !== undefined) all.set(resource.name, { ...known, good: resource });
   }
   return all;
 }
 
 function isRejectionCurrent(subscription: Subscription): boolean {
-  const { rejection, refused, seen, typeUrl } = subscription;
-  if (rejection === undefined) return false;
-  return rejection.names.some((name) => {
-    const newest = lookup(seen ?? [], typeUrl, name)?.version ?? removal;
-    return refused.get(name)?.version === newest;
-  });
+  const { rejection: last, seen, typeUrl } = subscription;
+  if (last === undefined) return false;
+  return last.names.some((name) =>
+    wasRefused(subscription, name, lookup(seen ?? [], typeUrl, name)?.version ?? removal),
+  );
+}
+
+function namesBut(resources: readonly Resource[], culprits: ReadonlySet<string>): readonly string[] {
+  return resources.map(nameOf).filter((name) => !culprits.has(name));
 }
 
 function nameOf(resource: Resource): string {

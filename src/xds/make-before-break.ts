@@ -4,7 +4,7 @@ import type { Resource } from './resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from './resource-types.ts';
 import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
-import type { Held, Subscription } from './subscription.ts';
+import { type Held, type Subscription, wasRefused } from './subscription.ts';
 
 /** Milliseconds (section 8: hold and grace). */
 export interface Timing {
@@ -42,16 +42,18 @@ function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   const unconfirmed = unconfirmedClusters(view, clusters, next);
   if (unconfirmed.length === 0) return send;
   const unsent = unconfirmed.some((name) => valueOf(clusters.held, name) === undefined);
-  const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
   if (due.subscription.first || due.held === undefined) {
-    // M1: a first answer is not held for an ACK, but it names no cluster that was never sent.
+    // M1: a first answer is not held for an ACK, but it comes from a view whose clusters were sent.
     if (!unsent) return send;
     const older = clusters.seen === undefined ? undefined : lookup(clusters.seen, next.typeUrl, next.name);
-    if (older !== undefined && unconfirmedClusters(view, clusters, older).length === 0)
-      return { kind: 'send', instead: older };
-    return view.now >= deadline ? send : { kind: 'wait', until: deadline };
+    const fresh = older !== undefined && older.version !== due.held?.version;
+    const ready = fresh && !wasRefused(due.subscription, older.name, older.version);
+    return ready && unconfirmedClusters(view, clusters, older).length === 0
+      ? { kind: 'send', instead: older }
+      : { kind: 'wait', until: never };
   }
   // M2: past the deadline only routes to clusters that were sent go out.
+  const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
   if (unsent) return { kind: 'wait', until: never };
   return view.now >= deadline ? send : { kind: 'wait', until: deadline };
 }
@@ -79,6 +81,7 @@ function judgeClusterRemoval(view: StreamView, due: Due): Verdict {
     if (view.now < deadline) return { kind: 'wait', until: deadline };
   } else if (switches.some((subscription) => subscription !== undefined && refersTo(subscription, due.name)))
     return { kind: 'wait', until: never };
+  if (due.held === undefined) return send;
   const clearSince = due.waiting?.clearSince ?? view.now;
   const until = clearSince + view.timing.grace;
   return view.now >= until ? send : { kind: 'wait', until, clearSince };

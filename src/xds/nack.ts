@@ -25,14 +25,12 @@ export interface Blame {
  * were sent are believed; texts that name nobody, such as those of RDS, EDS and SDS, leave the culprits empty.
  */
 export function blame(text: string, sent: readonly Resource[]): Blame {
-  const [only] = sent;
-  if (only !== undefined && sent.length === 1) return { culprits: new Set([only.name]), rest: 'applied' };
   const bare = text.replace(/^goo\.gle\/\S+\s+/, '');
   const listed = /^Error adding\/updating (?:cluster|listener)\(s\) (.*)$/s.exec(bare)?.[1];
-  if (listed !== undefined) {
-    const culprits = sent.map((resource) => resource.name).filter((name) => isListed(listed, name));
-    if (culprits.length > 0) return { culprits: new Set(culprits), rest: 'applied' };
-  }
+  const blamed = sent.map(({ name }) => name).filter((name) => listed !== undefined && isListed(listed, name));
+  if (blamed.length > 0) return { culprits: new Set(blamed), rest: 'applied' };
+  const [first] = sent;
+  if (first !== undefined && sent.length === 1) return { culprits: new Set([first.name]), rest: 'unknown' };
   const dumped = /^(?:cluster_)?name: "([^"]*)"/m.exec(bare)?.[1] ?? /expecting ([^)]+)\)/.exec(bare)?.[1];
   const known = dumped !== undefined && sent.some((resource) => resource.name === dumped);
   return { culprits: new Set(known ? [dumped] : []), rest: 'unknown' };

@@ -5,7 +5,15 @@ import { sizeOf, valueOf } from './persistent-map.ts';
 import { deltaBytes, type Resource } from './resource.ts';
 import { resourceType } from './resource-types.ts';
 import { lookup } from './snapshot.ts';
-import { type Held, isSubscribed, observe, removal, type Subscription, type Waiting } from './subscription.ts';
+import {
+  type Held,
+  isSubscribed,
+  observe,
+  removal,
+  type Subscription,
+  type Waiting,
+  wasRefused,
+} from './subscription.ts';
 
 /** What is to be sent; the wire form is made from it by encode-response.ts. */
 export interface Plan {
@@ -94,16 +102,16 @@ function consider(subscription: Subscription, context: ResponseContext, name: st
   const next = lookup(context.layers, subscription.typeUrl, name);
   const held = valueOf(subscription.held, name);
   const forced = subscription.forced.has(name);
-  const refusal = subscription.refused.get(name);
+  const good = subscription.refused.get(name)?.good;
   const due: Due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
   const unchanged = next?.version === held?.version && !forced;
   const told = held !== undefined && !isResource(held);
   if (!isSubscribed(subscription, name) || unchanged) collected.settled.set(name, unchanged && told ? next : undefined);
-  else if (next === undefined) considerRemoval(due, refusal?.version === removal, context, collected);
-  else if (refusal?.version === next.version) {
+  else if (next === undefined) considerRemoval(due, wasRefused(subscription, name, removal), context, collected);
+  else if (wasRefused(subscription, name, next.version)) {
     // M4: who asks again for a name whose newest content was refused gets what was good, else hears that it is gone.
     if (!forced) collected.settled.set(name, undefined);
-    else if (refusal.good !== undefined) collected.resources.push(refusal.good);
+    else if (good !== undefined) collected.resources.push(good);
     else considerRemoval(due, false, context, collected);
   } else {
     const verdict = context.judge(due);
@@ -115,13 +123,15 @@ function consider(subscription: Subscription, context: ResponseContext, name: st
   }
 }
 
-function considerRemoval(due: Due, wasRefused: boolean, context: ResponseContext, collected: Collected): void {
+function considerRemoval(due: Due, refusedBefore: boolean, context: ResponseContext, collected: Collected): void {
   // SotW has no word for "gone": the client keeps what it has, and the name is served when it comes back (X52, X58).
-  if (wasRefused || due.subscription.variant === 'sotw') {
+  if (refusedBefore || due.subscription.variant === 'sotw') {
     collected.settled.set(due.name, undefined);
     return;
   }
-  const verdict = due.held === undefined ? ({ kind: 'send' } as const) : context.judge(due);
+  // X72: who names what does not exist hears so at once.
+  const asked = due.held === undefined && valueOf(due.subscription.names, due.name) !== undefined;
+  const verdict: Verdict = asked ? { kind: 'send' } : context.judge(due);
   if (verdict.kind === 'wait') wait(due, verdict, context, collected);
   else collected.removed.push(due.name);
 }

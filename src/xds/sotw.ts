@@ -6,7 +6,7 @@ import type { Resource } from './resource.ts';
 import { resourceType } from './resource-types.ts';
 import { type Answer, type ResponseContext, respondWithChanges, waitingSince } from './respond.ts';
 import { lookup, namesOf } from './snapshot.ts';
-import { force, forget, isSubscribed, observe, type Subscription, type Waiting } from './subscription.ts';
+import { force, forget, isSubscribed, observe, type Subscription, type Waiting, wasRefused } from './subscription.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -70,6 +70,8 @@ interface WholeSet {
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** Sent in an older form; the newest is still owed. */
   readonly older: ReadonlySet<string>;
+  /** Whether something is left out because its only content was refused. */
+  readonly lacking: boolean;
   readonly wake: number;
 }
 
@@ -84,12 +86,27 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
   // X34: a pure wildcard that comes with the current version holds the set already.
   const pure = subscription.first && subscription.wildcard && !subscription.everNamed;
   if (pure && subscription.claimedVersion !== '' && subscription.claimedVersion === setVersion(set.members))
-    return { subscription: { ...quiet, held: mapOf(set.members) }, plan: undefined, wake };
+    return {
+      subscription: {
+        ...quiet,
+        held: mapOf(set.members),
+        ackedVersion: subscription.claimedVersion,
+        ackedAt: context.now,
+      },
+      plan: undefined,
+      wake,
+    };
   // A list that never named anything, and is not the wildcard, asks for nothing (X50).
   const interested = subscription.wildcard || subscription.everNamed;
-  if (!interested || (!subscription.setOwed && set.changed.length + gone.length === 0))
+  // A client that took no set yet may hold more than it was sent here. It is told by a set, but not by one that lacks a
+  // refused resource of which it may have a good form: that would withdraw it.
+  const untaken = !subscription.first && subscription.ackedAt === undefined && !set.lacking;
+  const unsettled = untaken && setVersion(set.members) !== subscription.sentVersion;
+  const owed = subscription.setOwed || unsettled;
+  if (!interested || (!owed && set.changed.length + gone.length === 0))
     return { subscription: quiet, plan: undefined, wake };
-  const { plan, subscription: launched } = launch(quiet, context, { resources: set.changed, removed: gone }, set.older);
+  const left = new Set([...set.older, ...set.waiting.keys()]);
+  const { plan, subscription: launched } = launch(quiet, context, { resources: set.changed, removed: gone }, left);
   const whole = plan === undefined ? undefined : { ...plan, resources: [...set.members.values()], removed: [] };
   return { subscription: launched, plan: whole, wake };
 }
@@ -101,17 +118,17 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
   const waiting = new Map<string, Waiting>();
   const older = new Set<string>();
   let wake = Number.POSITIVE_INFINITY;
+  let lacking = false;
   for (const name of candidates(subscription, context)) {
     if (!isSubscribed(subscription, name)) continue;
     const held = valueOf(subscription.held, name);
     const next = lookup(context.layers, subscription.typeUrl, name);
     let member = next;
-    if (next?.version !== held?.version) {
-      const refusal = subscription.refused.get(name);
-      const good = held !== undefined && isResource(held) ? held : refusal?.good;
+    const good = held !== undefined && isResource(held) ? held : subscription.refused.get(name)?.good;
+    if (next?.version !== held?.version || (next === undefined && good !== undefined)) {
       const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
       const verdict = context.judge(due);
-      if (next !== undefined && refusal?.version === next.version) member = good;
+      if (next !== undefined && wasRefused(subscription, name, next.version)) member = good;
       else if (verdict.kind === 'wait') {
         member = good;
         wake = Math.min(wake, verdict.until);
@@ -121,16 +138,19 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
         older.add(name);
       }
     }
-    if (member === undefined) continue;
+    if (member === undefined) {
+      lacking ||= next !== undefined;
+      continue;
+    }
     members.set(name, member);
     if (member.version !== held?.version) changed.push(member);
   }
-  return { members, changed, waiting, older, wake };
+  return { members, changed, waiting, older, lacking, wake };
 }
 
 /** Every name that may stand in the set. */
 function candidates(subscription: Subscription, context: ResponseContext): ReadonlySet<string> {
-  const names = new Set<string>();
+  const names = new Set<string>(subscription.pending);
   for (const [name] of entriesOf(subscription.held)) names.add(name);
   if (subscription.wildcard) for (const name of namesOf(context.layers, subscription.typeUrl)) names.add(name);
   else for (const [name] of entriesOf(subscription.names)) names.add(name);

@@ -12,10 +12,10 @@ export interface Held {
   readonly edsName?: string;
 }
 
-/** Refused content (X38). `good` is what the client held when it refused, so holds still. */
+/** Refused content of a name (X38). `good` is what the client took last. */
 export interface Refusal {
-  /** The refused version, or `removal`. */
-  readonly version: string;
+  /** Refused versions, newest last; `removal` where that was refused. */
+  readonly versions: readonly string[];
   readonly good: Resource | undefined;
 }
 
@@ -129,6 +129,11 @@ export function force(subscription: Subscription, names: Iterable<string>): Subs
     forced: new Set([...subscription.forced, ...added]),
     pending: new Set([...subscription.pending, ...added]),
   };
+}
+
+/** Whether the client refused this version, or the removal, of a name on this stream. */
+export function wasRefused(subscription: Subscription, name: string, version: string): boolean {
+  return subscription.refused.get(name)?.versions.includes(version) === true;
 }
 
 /** Forgets names that are no longer subscribed (X57, X77); refusals stay, since refused content may come back. */

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { blame, cutErrorText } from '../../src/xds/nack.ts';
+import { createResource } from '../../src/xds/resource.ts';
+
+const sent = ['c1', 'c2', 'l2', 'l3', 'r1', 'r2'].map((name) =>
+  createResource({ typeUrl: 'type.googleapis.com/t', name, value: Buffer.from(name) }),
+);
+
+test.each([
+  ['Error adding/updating cluster(s) c1: bad, c2: worse', ['c1', 'c2'], 'applied'],
+  ['Error adding/updating listener(s) l2: REASON\nl3: REASON\n', ['l2', 'l3'], 'applied'],
+  ['goo.gle/debugstr Error adding/updating cluster(s) c2: no', ['c2'], 'applied'],
+  [
+    'goo.gle/debugonly  \nname: "c2"\ntype: EDS\n: Proto constraint validation failed (ClusterValidationError.ConnectTimeout)',
+    ['c2'],
+    'unknown',
+  ],
+  ['goo.gle/debugonly  \ncluster_name: "c1"\nendpoints {\n  name: "c2"\n}\n', ['c1'], 'unknown'],
+  ['Unexpected RDS configuration (expecting r1): r2', ['r1'], 'unknown'],
+  ['missing ): (', [], 'unknown'],
+  ['Error adding/updating cluster(s) never-sent: bad', [], 'unknown'],
+])('E15 %j blames %j, the rest is %s', (text, culprits, rest) => {
+  const found = blame(text, sent);
+  expect([[...found.culprits], found.rest]).toEqual([culprits, rest]);
+});
+
+test('a lone resource is the culprit whatever the text says', () => {
+  expect([...blame('malformed IP address: not.an.ip', sent.slice(0, 1)).culprits]).toEqual(['c1']);
+});
+
+test('X43 an error text is cut to 4 KiB, never inside a character', () => {
+  const cut = cutErrorText(`a${'é'.repeat(5000)}`);
+  expect(Buffer.byteLength(cut)).toBe(4095);
+  expect(cut.endsWith('é')).toBe(true);
+  expect(cutErrorText('short')).toBe('short');
+});
