@@ -110,6 +110,7 @@ function proxyOf(id: string, proxy: ProxyText): Proxy {
     labels: { app: nameOf(id).service, ...proxy.labels },
     ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, inbound: port + 10_000 })),
     inboundBind: '0.0.0.0',
+    applicationAddress: '127.0.0.1',
     capture: { bind: '127.0.0.1', ports, ...(proxyPort === undefined ? {} : { proxy: proxyPort }) },
     envoyVersion: '1.40.0',
   };
