@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { kindTable } from '../../src/policy/kinds/kind-table.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { metadataShape } from '../../src/policy/read-metadata.ts';
+import type { Shape } from '../../src/policy/shape.ts';
+
+/** A field of a kind: the way to it, and the names that are valid beside it. */
+interface Field {
+  readonly way: readonly (string | number)[];
+  readonly name: string;
+  readonly siblings: readonly string[];
+}
+
+/** Every field of a shape, refused ones and what stands inside them included. */
+function fieldsOf(shape: Shape, way: readonly (string | number)[] = []): readonly Field[] {
+  if (shape.is === 'refused') return fieldsOf(shape.inside, way);
+  if (shape.is === 'deprecated') return fieldsOf(shape.shape, way);
+  if (shape.is === 'list') return fieldsOf(shape.items, [...way, 0]);
+  if (shape.is === 'map') return fieldsOf(shape.values, [...way, '80']);
+  if (shape.is !== 'object') return [];
+  const siblings = Object.keys(shape.fields);
+  return Object.entries(shape.fields).flatMap(([name, inner]) => [
+    { way, name, siblings },
+    ...fieldsOf(inner, [...way, name]),
+  ]);
+}
+
+function wrap(way: readonly (string | number)[], inner: unknown): unknown {
+  return [...way].reverse().reduce((value, step) => (typeof step === 'number' ? [value] : { [step]: value }), inner);
+}
+
+function findings(document: object) {
+  const files = [{ path: 'policies/shop/a.json', text: JSON.stringify(document) }];
+  return parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' }).diagnostics;
+}
+
+const cases = kindTable.flatMap((kind) =>
+  kind.apiVersions.slice(0, 1).flatMap((apiVersion) => {
+    const body = kind.body === 'document' ? [] : ['spec'];
+    const spec = fieldsOf(kind.spec).map((field) => ({ ...field, way: [...body, ...field.way] }));
+    const metadata = fieldsOf(metadataShape).map((field) => ({ ...field, way: ['metadata', ...field.way] }));
+    return [...spec, ...metadata].map((field) => ({ apiVersion, kind: kind.kind, ...field }));
+  }),
+);
+
+/** Ways to mistype a name. */
+const slips: readonly ((name: string, at: number) => string)[] = [
+  (name, at) => name.slice(0, at) + name.slice(at + 1),
+  (name, at) => name.slice(0, at) + (name[at] ?? 'e') + name.slice(at),
+  (name, at) => `${name.slice(0, at)}q${name.slice(at + 1)}`,
+  (name, at) => name.slice(0, at) + (name[at + 1] ?? 's') + (name[at] ?? '') + name.slice(at + 2),
+  (name) => name.toUpperCase(),
+  (name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).concat('_'),
+];
+
+describe('T3 of experience.md: no field is ignored', () => {
+  it('knows hundreds of fields', () => {
+    expect(cases.length).toBeGreaterThan(500);
+  });
+
+  it('accepts each field where it belongs: none of them is unknown', () => {
+    for (const { apiVersion, kind, way, name } of cases) {
+      const document = { apiVersion, kind, ...(wrap([...way, name], {}) as object) };
+      const unknown = findings(document).filter(({ message }) => message === `unknown field ${JSON.stringify(name)}`);
+      expect(unknown, `${kind} ${way.join('.')}.${name}`).toEqual([]);
+    }
+  });
+
+  it('tells every misspelling of every field of every kind, and mostly the right name', () => {
+    let suggested = 0;
+    let told = 0;
+    for (const one of cases) {
+      fc.assert(
+        fc.property(fc.constantFrom(...slips), fc.nat({ max: one.name.length - 1 }), (slip, at) => {
+          const wrong = slip(one.name, at);
+          fc.pre(wrong !== '' && wrong !== 'status' && !one.siblings.includes(wrong));
+          const document = { apiVersion: one.apiVersion, kind: one.kind, ...(wrap([...one.way, wrong], {}) as object) };
+          const finding = findings(document).find(
+            ({ message }) => message === `unknown field ${JSON.stringify(wrong)}`,
+          );
+          expect(finding, `${one.kind} ${one.way.join('.')}.${wrong}`).toMatchObject({
+            code: 'WEFT0002',
+            severity: 'error',
+          });
+          told += 1;
+          if (finding?.hint.includes(JSON.stringify(one.name))) suggested += 1;
+        }),
+        { numRuns: 3, seed: 7 },
+      );
+    }
+    expect(suggested / told).toBeGreaterThan(0.8);
+  });
+
+  it('tells a misspelled field of the document itself', () => {
+    for (const { kind, apiVersions } of kindTable) {
+      const found = findings({ apiVersion: apiVersions[0], kind, metadata: { name: 'a' }, sepc: {} });
+      expect(found.map(({ message }) => message)).toContain('unknown field "sepc"');
+    }
+  });
+});
