@@ -218,6 +218,7 @@ export function proxy(id: string, more: Partial<Proxy> = {}): Proxy {
     ports: [{ port: 9080, inbound: 19080, protocol: 'http' }],
     inboundBind: '0.0.0.0',
     applicationAddress: '127.0.0.1',
+    capture: { bind: '127.0.0.1', ports: false },
     envoyVersion: '1.40.0',
     ...more,
   };
