@@ -1,0 +1,35 @@
+// `npm run bench [name]`: compiles bench/*.ts, with what they import, into .cache/bench and runs them one after another.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+const target = join(projectRoot, '.cache/bench');
+
+function run(args) {
+  const { status, error } = spawnSync(process.execPath, args, { stdio: 'inherit', cwd: projectRoot });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${basename(args[0])} ended with status ${status}`);
+}
+
+const names = readdirSync(join(projectRoot, 'bench'), { withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => basename(entry.name, '.ts'))
+  .sort();
+const wanted = process.argv[2];
+try {
+  if (wanted !== undefined && !names.includes(wanted))
+    throw new Error(`no benchmark is called ${wanted}; there are: ${names.join(', ')}`);
+  run([join(projectRoot, 'scripts/build.mjs'), '--protos-only']);
+  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  run([compiler, '-p', join(projectRoot, 'tsconfig.bench.json')]);
+  const descriptorSet = 'src/proto/gen/descriptor-set.binpb';
+  mkdirSync(dirname(join(target, descriptorSet)), { recursive: true });
+  copyFileSync(join(projectRoot, descriptorSet), join(target, descriptorSet));
+  for (const name of wanted === undefined ? names : [wanted]) run([join(target, 'bench', `${name}.js`)]);
+} catch (error) {
+  console.error(`bench    failed: ${error.message}`);
+  process.exitCode = 1;
+}
