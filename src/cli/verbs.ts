@@ -6,13 +6,19 @@ import { getVerb } from './verbs/get.ts';
 import { proxiesVerb } from './verbs/proxies.ts';
 import { proxyConfigVerb } from './verbs/proxy-config.ts';
 import { runVerb } from './verbs/run.ts';
+import { serverVerb } from './verbs/server.ts';
 import { statusVerb } from './verbs/status.ts';
 import { tokenCreateVerb, tokenListVerb, tokenRevokeVerb } from './verbs/token.ts';
+import { upVerb } from './verbs/up.ts';
+import { validateVerb } from './verbs/validate.ts';
 
 /** Every verb, in the order of the help. */
 export const verbs: readonly Verb[] = [
+  upVerb,
+  serverVerb,
   runVerb,
   bootstrapVerb,
+  validateVerb,
   statusVerb,
   proxiesVerb,
   proxyConfigVerb,

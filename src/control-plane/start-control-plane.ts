@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { startAdminServer } from '../admin/admin-server.ts';
@@ -18,6 +18,7 @@ import { createJoinedProxies } from '../registry/joined-proxies.ts';
 import { createLocalPorts } from '../registry/local-ports.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
+import { portState } from '../sidecar/port-owner.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { lockStateDir } from '../store/lock.ts';
@@ -229,8 +230,8 @@ export async function startControlPlane(options: {
           onFailure,
         }),
       ],
-    }).catch((error: unknown) => {
-      throw portFailure(error, 'xds.port', set['xds.port']);
+    }).catch(async (error: unknown) => {
+      throw await portFailure(error, 'xds', set['xds.address'], set['xds.port']);
     });
     parts.push(() => xds.close());
     parts.push(
@@ -270,8 +271,8 @@ export async function startControlPlane(options: {
       port: set['admin.port'],
       loopbackReads: set['admin.loopbackReads'],
       logger,
-    }).catch((error: unknown) => {
-      throw portFailure(error, 'admin.port', set['admin.port']);
+    }).catch(async (error: unknown) => {
+      throw await portFailure(error, 'admin', set['admin.address'], set['admin.port']);
     });
     parts.push(() => admin.close());
 
@@ -296,12 +297,23 @@ export async function startControlPlane(options: {
 
 const noPolicies: PolicySet = { commit: '', objects: [] };
 
-function portFailure(error: unknown, key: string, port: number): unknown {
-  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
+/** WEFT0910 for a port that cannot be had, with the process that has it; other errors stay what they are. */
+async function portFailure(error: unknown, part: 'xds' | 'admin', address: string, port: number): Promise<unknown> {
+  if (
+    !(error instanceof Error) ||
+    !['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'].includes(String((error as NodeJS.ErrnoException).code))
+  )
+    return error;
+  const state = await portState(address, port);
+  const owner = state.kind === 'used' && state.owner ? ` by pid ${state.owner.pid} (${state.owner.name})` : '';
+  const what =
+    state.kind === 'refused'
+      ? `${address}:${port} cannot be listened on: ${state.problem}`
+      : `port ${port} is used${owner}`;
   return new Failure(
     'WEFT0910',
-    `port ${port} is in use`,
-    `stop what listens there (ss -ltnp), or set ${key} or --port-base`,
-    join('weft.yaml', key),
+    what,
+    `set ${part}.port in weft.yaml, or --port-base, or stop that process`,
+    `${address}:${port}`,
   );
 }

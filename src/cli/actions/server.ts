@@ -1,0 +1,45 @@
+import { resolve } from 'node:path';
+import { pino } from 'pino';
+import { readSettings, type Setting } from '../../control-plane/settings.ts';
+import { startControlPlane } from '../../control-plane/start-control-plane.ts';
+import { nearest } from '../local-settings.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { serverFlags } from '../verbs/server.ts';
+import { productVersions } from './product-versions.ts';
+
+/** `weft server`: ends with 0 after SIGTERM, 130 after ctrl-c. Throws the Failures of readSettings and startControlPlane. */
+export async function server(context: VerbContext<typeof serverFlags>): Promise<ExitCode> {
+  const { flags, cwd, output } = context;
+  const file = flags.config === undefined ? nearest(cwd, 'weft.yaml') : resolve(cwd, flags.config);
+  const settings = readSettings(file);
+  if (flags['check-config']) {
+    const width = Math.max(...settings.origins.map(({ key }) => key.length));
+    const lines = settings.origins.map((setting) => `${setting.key.padEnd(width)}  ${shown(setting)}  ${setting.from}`);
+    output.object('Config', { settings: settings.origins }, lines);
+    return 0;
+  }
+  const logger = pino({ level: settings.values['log.level'] }, pino.destination({ dest: 2, sync: false }));
+  // The interrupt may come while the parts are still starting.
+  const interrupted = new Promise<ExitCode>((done) =>
+    context.onInterrupt((signal) => done(signal === 'SIGINT' ? 130 : 0)),
+  );
+  const controlPlane = await startControlPlane({ settings, logger, ...productVersions() });
+  const { xdsPort, adminPort } = controlPlane;
+  logger.info({ component: 'server', xdsPort, adminPort, policies: settings.values['policy.repository'] }, 'started');
+  controlPlane.policies.watch(({ head, diagnostics, failure }) => {
+    if (failure) logger.error({ component: 'policies', code: failure.code, hint: failure.hint }, failure.message);
+    else if (head) {
+      const findings = diagnostics
+        .filter(({ severity }) => severity !== 'info')
+        .map(({ code, at, message }) => `${at.file}:${at.line} ${code} ${message}`);
+      logger.info({ component: 'policies', revision: head.commit, state: head.state, findings }, head.subject);
+    }
+  });
+  const code = await interrupted;
+  await controlPlane.close();
+  return code;
+}
+
+function shown({ value }: Setting): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

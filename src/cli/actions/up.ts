@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pino } from 'pino';
+import type { PolicyState } from '../../control-plane/policy-source.ts';
+import { readSettings, type SettingOverride } from '../../control-plane/settings.ts';
+import { type ControlPlane, startControlPlane } from '../../control-plane/start-control-plane.ts';
+import type { ProxyStatus } from '../../model/status.ts';
+import { diagnosticRecord, renderDiagnostic } from '../../policy/render.ts';
+import { marks } from '../marks.ts';
+import { failureLines } from '../output.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { upFlags } from '../verbs/up.ts';
+import { policyText } from './policy-text.ts';
+import { productVersions } from './product-versions.ts';
+
+const lookEvery = 200;
+
+/** The settings of a control plane on this machine for the repository in `folder`; its own weft.yaml counts (section 1.2 of experience.md). */
+export function upOverrides(folder: string, portBase: number | undefined, workingTree: boolean): SettingOverride[] {
+  const from = '--port-base';
+  const ports: SettingOverride[] =
+    portBase === undefined
+      ? []
+      : [
+          { key: 'xds.port', value: portBase + 12, from },
+          { key: 'admin.port', value: portBase + 14, from },
+          { key: 'localPorts.base', value: portBase + 6_000, from },
+        ];
+  return [
+    { key: 'policy.repository', value: folder, from: 'DIR' },
+    { key: 'admin.loopbackReads', value: true, from: 'weft up' },
+    ...(workingTree ? [{ key: 'policy.workingTree', value: true, from: '--working-tree' } as const] : []),
+    ...ports,
+  ];
+}
+
+/** `weft up`: the control plane in the foreground, one line for each commit and each change of a proxy. */
+export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode> {
+  const { flags, cwd, output, env } = context;
+  const [dir = '.'] = context.arguments;
+  const folder = resolve(cwd, dir);
+  const file = join(folder, 'weft.yaml');
+  const { good } = marks(env);
+  const interrupted = new Promise<ExitCode>((done) =>
+    context.onInterrupt((signal) => done(signal === 'SIGINT' ? 130 : 0)),
+  );
+  const settings = readSettings(existsSync(file) ? file : undefined, [
+    ...(existsSync(file) ? [] : [{ key: 'stateDir', value: join(folder, '.weft/state'), from: 'DIR' } as const]),
+    ...upOverrides(folder, flags['port-base'], flags['working-tree']),
+  ]);
+  const level = context.globals.verbose ? 'debug' : 'silent';
+  const logger = pino({ level }, pino.destination({ dest: 2, sync: false }));
+  const controlPlane = await startControlPlane({ settings, logger, ...productVersions() });
+  const { authority } = controlPlane.values.certificates();
+  const tell = (value: object, line: string) => output.event('ServerEvent', value, line);
+  tell(
+    { event: 'started', xds: controlPlane.xdsPort, api: controlPlane.adminPort, trustDomain: authority?.trustDomain },
+    `${good} CA        trust domain ${authority?.trustDomain}, root valid until ${authority?.rootNotAfter.slice(0, 10)}\n${good} xDS       port ${controlPlane.xdsPort}\n${good} API       http://127.0.0.1:${controlPlane.adminPort}`,
+  );
+  const stop = follow(controlPlane, context, folder);
+  const code = await interrupted;
+  stop();
+  await controlPlane.close();
+  return code;
+}
+
+/** Tells every commit and every change of a proxy's state, until the returned function is called. */
+function follow(controlPlane: ControlPlane, context: VerbContext<typeof upFlags>, folder: string): () => void {
+  const { output, env } = context;
+  const { good, bad } = marks(env);
+  const revision = (state: PolicyState) => {
+    if (state.failure) {
+      const { code, message, hint } = state.failure;
+      if (output.format === 'table') for (const line of failureLines(state.failure, env)) output.say(line);
+      else output.event('ServerEvent', { event: 'policies', code, message, hint }, undefined);
+      return;
+    }
+    const { head, diagnostics } = state;
+    if (!head) return;
+    const counts = `${head.errors} errors, ${head.warnings} warnings`;
+    output.event(
+      'ServerEvent',
+      { event: 'revision', ...head, diagnostics: diagnostics.map(diagnosticRecord) },
+      `${head.state === 'Rejected' ? bad : good} policies  ${head.commit} "${head.subject}" ${head.author}  ${head.state}  ${counts}`,
+    );
+    if (output.format !== 'table') return;
+    for (const finding of diagnostics.filter(({ severity }) => severity !== 'info'))
+      output.document(`${renderDiagnostic(finding, (path) => policyText(folder, path))}\n`);
+  };
+  revision(controlPlane.policies.get());
+  const unwatch = controlPlane.policies.watch(revision);
+  let known = new Map<string, string>();
+  const proxies = () => {
+    const now = new Map<string, string>();
+    for (const proxy of controlPlane.values.proxies()) {
+      const id = `${proxy.name}.${proxy.namespace}`;
+      now.set(id, `${proxy.status} ${proxy.revision.serving}`);
+      // A push on its way is no news; its end is.
+      if (proxy.status === 'PENDING') now.set(id, known.get(id) ?? '');
+      else if (known.get(id) !== now.get(id)) tellProxy(proxy);
+    }
+    for (const id of known.keys())
+      if (!now.has(id))
+        output.event('ServerEvent', { event: 'proxy', id, status: 'GONE' }, `${bad} ${id} disconnected`);
+    known = now;
+  };
+  const tellProxy = (proxy: ProxyStatus) => {
+    const {
+      name,
+      namespace,
+      status,
+      revision: { serving },
+      ackMilliseconds,
+    } = proxy;
+    const mark = status === 'REJECTED' || status === 'STALE' ? bad : good;
+    const took = ackMilliseconds === undefined ? '' : ` in ${Math.round(ackMilliseconds)} ms`;
+    const reason = Object.values(proxy.types).find(({ error }) => error)?.error?.message;
+    output.event(
+      'ServerEvent',
+      { event: 'proxy', id: `${name}.${namespace}`, status, serving, ackMilliseconds, reason },
+      `${mark} ${name}.${namespace}  ${status}${took}  ${serving}${reason === undefined ? '' : `  ${reason}`}`,
+    );
+  };
+  const timer = setInterval(proxies, lookEvery);
+  return () => {
+    clearInterval(timer);
+    unwatch();
+  };
+}
