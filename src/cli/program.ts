@@ -21,11 +21,12 @@ export type ParsedLine =
 
 /** Words of the line without `node` and the script; `version` as `0.1.0`. Never throws for what somebody wrote. */
 export function parseLine(verbs: readonly Verb[], words: readonly string[], version: string): ParsedLine {
+  // Only as the first word: further on `--version` is a workload's label.
+  if (words[0] === '--version' || words[0] === '-V') return { kind: 'text', text: `weft ${version}\n` };
   let found: Invocation | undefined;
   const written: string[] = [];
   const program = createProgram(
     verbs,
-    version,
     (text) => written.push(text),
     (invocation) => {
       found = invocation;
@@ -49,16 +50,14 @@ export function parseLine(verbs: readonly Verb[], words: readonly string[], vers
 
 function createProgram(
   verbs: readonly Verb[],
-  version: string,
   write: (text: string) => void,
   onInvocation: (invocation: Invocation) => void,
 ): Command {
   const program = new Command('weft');
   // Set before the verbs are made: they inherit both.
   program.exitOverride().configureOutput({ writeOut: write, writeErr: write, outputError: () => undefined });
-  program
-    .description('A service mesh of stock Envoy sidecars and one control plane')
-    .version(`weft ${version}`, '-V, --version');
+  program.description('A service mesh of stock Envoy sidecars and one control plane');
+  program.addHelpText('after', '\nweft --version prints the version; weft VERB --help tells more about a verb.');
   program.helpCommand(false);
   addFlags(program, globalFlags);
   for (const verb of verbs) {

@@ -1,17 +1,9 @@
 import { Failure } from '../model/failure.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
-import { text } from './flag.ts';
 import { locateAdminApi } from './locate-control-plane.ts';
+import type { readFlags } from './read-flags.ts';
 import { operatorToken } from './token-file.ts';
 import type { VerbContext } from './verb.ts';
-
-/** The flags of every verb that reads the admin API. */
-export const readFlags = {
-  'token-file': text({
-    placeholder: 'FILE',
-    help: 'a credential, - for stdin (WEFT_TOKEN_FILE, .weft/operator.token)',
-  }),
-} as const;
 
 /** What reading needs of a verb's context; every verb with `readFlags` has it. */
 export type ReadContext = Pick<VerbContext<typeof readFlags>, 'flags' | 'globals' | 'env' | 'cwd' | 'readInput'>;

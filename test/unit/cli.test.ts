@@ -145,7 +145,8 @@ test('help has a real example and ends with 0', async () => {
 
 test('every example parses, and every verb says what it prints', async () => {
   for (const verb of verbs) {
-    const words = verb.example.replace(/ >.*$/, '').split(' ').slice(1);
+    const line = /\$\((.*)\)/.exec(verb.example)?.[1] ?? verb.example.replace(/ >.*$/, '');
+    const words = line.split(' ').slice(1);
     let ran = false;
     const silent = {
       ...verb,

@@ -5,34 +5,27 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type ServiceDefinition as GrpcServiceDefinition, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Failure } from '../../src/model/failure.ts';
 import { Secret } from '../../src/model/secret.ts';
-import { AggregatedDiscoveryService } from '../../src/proto/gen/envoy/service/discovery/v3/ads_pb.ts';
-import type { DeltaDiscoveryRequest } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
-import { Membership } from '../../src/proto/gen/weft/v1/membership_pb.ts';
-import { serviceDefinition } from '../../src/proto/services.ts';
 import { type ControlPlaneAddress, createBootstrap } from '../../src/sidecar/bootstrap.ts';
 import { freePort } from '../../src/sidecar/free-port.ts';
 import { refusalText } from '../../src/sidecar/refusal.ts';
 import type { RunEvent } from '../../src/sidecar/run-event.ts';
 import { type Sidecar, startSidecar } from '../../src/sidecar/sidecar.ts';
+import {
+  type BareControlPlane,
+  type DeltaCall,
+  refuseWith,
+  serveEmpty,
+  startBareControlPlane,
+} from '../support/bare-control-plane.ts';
 import { envoyPath } from '../support/envoy-path.ts';
+import { eventually } from '../support/eventually.ts';
 import { type SelfSigned, selfSigned } from '../support/self-signed.ts';
-
-/** Waits until `get` gives a value; fails with what there is after 15 s. */
-async function eventually<T>(get: () => T | undefined, what: () => unknown): Promise<T> {
-  for (const end = Date.now() + 15_000; Date.now() < end; await sleep(20)) {
-    const value = get();
-    if (value !== undefined) return value;
-  }
-  throw new Error(`waited in vain; there is ${JSON.stringify(what())}`);
-}
 
 function isAlive(pid: number): boolean {
   try {
@@ -85,19 +78,18 @@ function start(controlPlane: Partial<ControlPlaneAddress> & { readonly port: num
     onLog: (line) => log.push(line),
     ...more,
   });
+  // What Envoy said last is the best hint at why an event did not come.
+  const within = <T>(what: string, look: () => T | undefined) =>
+    eventually(what, look, 15_000).catch((error: unknown) => {
+      throw new Error(`${what} did not come; there is ${JSON.stringify([events, log.slice(-20)])}`, { cause: error });
+    });
   const problem = () =>
-    eventually(
-      () => {
-        const found = events.find((event) => event.event === 'problem');
-        return found?.event === 'problem' ? found.failure : undefined;
-      },
-      () => log.slice(-20),
-    );
+    within('a problem', () => {
+      const found = events.find((event) => event.event === 'problem');
+      return found?.event === 'problem' ? found.failure : undefined;
+    });
   const first = <Name extends RunEvent['event']>(name: Name) =>
-    eventually(
-      () => events.find((event): event is Extract<RunEvent, { event: Name }> => event.event === name),
-      () => [events, log.slice(-20)],
-    );
+    within(name, () => events.find((event): event is Extract<RunEvent, { event: Name }> => event.event === name));
   return { sidecar: running, events, problem, first };
 }
 
@@ -164,7 +156,7 @@ describe('why Envoy cannot connect (E4), told by a real one', () => {
 
   test('a refused token, in the words of the control plane', async () => {
     const words = refusalText(new Failure('WEFT0203', 'token 9f2 was revoked', 'weft token create --service reviews'));
-    const port = await controlPlane((call) => call.emit('error', { code: status.UNAUTHENTICATED, details: words }));
+    const { port } = await controlPlane(refuseWith(words));
     expect(await start({ port }).problem()).toMatchObject({
       code: 'WEFT0203',
       message: 'token 9f2 was revoked',
@@ -173,54 +165,15 @@ describe('why Envoy cannot connect (E4), told by a real one', () => {
   });
 });
 
-interface DeltaCall {
-  write(response: object): void;
-  emit(event: string, value: unknown): void;
-  on(event: 'data', listener: (request: DeltaDiscoveryRequest) => void): void;
-  readonly metadata: { get(name: string): unknown[] };
-}
-
-const goodbyes: { readonly nodeId: string; readonly authorization: unknown }[] = [];
-
-/** A control plane that leaves the stream to `onStream` and remembers who said goodbye. */
-async function controlPlane(onStream: (call: DeltaCall) => void): Promise<number> {
-  const server = new Server();
-  const ads = serviceDefinition(AggregatedDiscoveryService);
-  server.addService(ads as unknown as GrpcServiceDefinition, {
-    streamAggregatedResources: (call: DeltaCall) => onStream(call),
-    deltaAggregatedResources: (call: DeltaCall) => onStream(call),
-  });
-  server.addService(serviceDefinition(Membership) as unknown as GrpcServiceDefinition, {
-    leave(
-      call: { request: { nodeId: string }; metadata: { get(name: string): unknown[] } },
-      answer: (error: null, value: object) => void,
-    ) {
-      goodbyes.push({ nodeId: call.request.nodeId, authorization: call.metadata.get('authorization')[0] });
-      answer(null, { callersPending: 0 });
-    },
-  });
-  const pair = { private_key: Buffer.from(certificate.key), cert_chain: Buffer.from(certificate.certificate) };
-  const credentials = ServerCredentials.createSsl(null, [pair]);
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error))),
-  );
-  closers.push(() => server.forceShutdown());
-  return port;
-}
-
-/** Answers each type's first request with nothing: an empty configuration is a configuration. */
-function serveEmpty(call: DeltaCall): void {
-  const seen = new Set<string>();
-  call.on('data', ({ typeUrl }) => {
-    if (seen.has(typeUrl)) return;
-    seen.add(typeUrl);
-    call.write({ typeUrl, nonce: `${seen.size}`, systemVersionInfo: '1' });
-  });
+async function controlPlane(onStream: (call: DeltaCall) => void): Promise<BareControlPlane> {
+  const started = await startBareControlPlane(certificate, onStream);
+  closers.push(started.close);
+  return started;
 }
 
 describe('a sidecar with a control plane', () => {
   test('is ready, comes back after a crash, and says goodbye before it ends (E37)', async () => {
-    const port = await controlPlane(serveEmpty);
+    const { port, goodbyes } = await controlPlane(serveEmpty);
     const { sidecar, first, events } = start({ port });
     await sidecar.ready;
     expect(await first('ready')).toMatchObject({ state: 'ready', listeners: 0, clusters: 0 });
@@ -228,11 +181,7 @@ describe('a sidecar with a control plane', () => {
     expect(pid).toBeDefined();
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
     expect(await first('crashed')).toMatchObject({ how: 'signal SIGKILL', retryIn: 500 });
-    await eventually(
-      () => events.filter((event) => event.event === 'ready')[1],
-      () => events,
-    );
-    goodbyes.length = 0;
+    await eventually('ready again', () => events.filter((event) => event.event === 'ready')[1]);
     await sidecar.stop();
     expect(goodbyes).toEqual([{ nodeId: 'reviews-1.shop', authorization: 'Bearer 9f2.secret.print' }]);
     expect(events.slice(-4).map(({ event }) => event)).toEqual(['leaving', 'left', 'drained', 'stopped']);
@@ -284,15 +233,9 @@ describe('the leash', () => {
     });
     const [chunk] = await once(parent.stdout, 'data');
     const pid = Number(String(chunk));
-    await eventually(
-      () => existsSync(join(folder, 'admin.sock')) || undefined,
-      () => 'no admin socket',
-    );
+    await eventually('the admin socket', () => existsSync(join(folder, 'admin.sock')));
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await eventually(
-      () => (isAlive(pid) ? undefined : true),
-      () => `${pid} lives`,
-    );
+    await eventually(`the end of ${pid}`, () => !isAlive(pid));
   });
 });

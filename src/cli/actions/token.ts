@@ -1,8 +1,5 @@
 import { Failure } from '../../model/failure.ts';
-import { type ApiClient, createApiClient } from '../api-client.ts';
-import type { Flags, FlagValues } from '../flag.ts';
-import { locateAdminApi } from '../locate-control-plane.ts';
-import { operatorToken } from '../token-file.ts';
+import { readApi } from '../read-api.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { tokenCreateFlags, tokenFlags } from '../verbs/token.ts';
 
@@ -22,7 +19,7 @@ interface TokenItem {
 /** `weft token create`: the secret alone goes to stdout, so that it can be sent to a file. */
 export async function createToken(context: VerbContext<typeof tokenCreateFlags>): Promise<ExitCode> {
   const { flags, output, namespace } = context;
-  const api = await apiFor(context);
+  const api = await readApi(context);
   const account = flags['service-account'];
   const answer = await api.post('/api/v1/tokens', {
     kind: flags.kind,
@@ -45,7 +42,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
 
 /** `weft token list` */
 export async function listTokens(context: VerbContext<typeof tokenFlags>): Promise<ExitCode> {
-  const api = await apiFor(context);
+  const api = await readApi(context);
   const items = field(await api.get('/api/v1/tokens'), 'items');
   if (!Array.isArray(items)) throw unexpected('items');
   context.output.list('TokenList', items.map(itemOf), [
@@ -61,21 +58,12 @@ export async function listTokens(context: VerbContext<typeof tokenFlags>): Promi
 
 /** `weft token revoke`: all of them, or the first one that cannot be revoked is told. */
 export async function revokeTokens(context: VerbContext<typeof tokenFlags>): Promise<ExitCode> {
-  const api = await apiFor(context);
+  const api = await readApi(context);
   for (const id of context.arguments) {
     await api.delete(`/api/v1/tokens/${encodeURIComponent(id)}`);
     context.output.object('RevokedToken', { id }, context.output.format === 'name' ? [id] : [`token ${id} is revoked`]);
   }
   return 0;
-}
-
-async function apiFor<F extends Flags>(context: VerbContext<F>): Promise<ApiClient> {
-  const { env, cwd, globals, readInput } = context;
-  const flags: FlagValues<Flags> = context.flags;
-  const flag = flags['token-file'];
-  const token = await operatorToken({ flag: typeof flag === 'string' ? flag : undefined, env, cwd, readInput });
-  const url = locateAdminApi({ flag: globals.cp, env, cwd });
-  return createApiClient({ url, token, timeout: globals.timeout });
 }
 
 function itemOf(answer: unknown): TokenItem {

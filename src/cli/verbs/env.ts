@@ -1,5 +1,5 @@
 import { oneOf, value } from '../flag.ts';
-import { readFlags } from '../read-api.ts';
+import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
 
 /** The flags of `weft env`. */

@@ -1,4 +1,4 @@
-import { readFlags } from '../read-api.ts';
+import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
 
 /** The flags of `weft get`. */

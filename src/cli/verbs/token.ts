@@ -1,16 +1,10 @@
 import { duration, oneOf, text, value, wholeNumber } from '../flag.ts';
+import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
-
-const operatorFlags = {
-  'token-file': text({
-    placeholder: 'FILE',
-    help: "the operator's credential, - for stdin (WEFT_TOKEN_FILE, the state dir)",
-  }),
-} as const;
 
 /** The flags of `weft token create`. */
 export const tokenCreateFlags = {
-  ...operatorFlags,
+  ...readFlags,
   service: text({ placeholder: 'NAME', required: true, help: 'the one service that a holder may join as' }),
   'service-account': text({ placeholder: 'NAME', help: "the account in the holder's identity (the service's name)" }),
   kind: value(
@@ -36,7 +30,7 @@ export const tokenCreateVerb = defineVerb({
 });
 
 /** The flags of `weft token list` and `weft token revoke`. */
-export const tokenFlags = operatorFlags;
+export const tokenFlags = readFlags;
 
 export const tokenListVerb = defineVerb({
   name: 'token list',
