@@ -34,7 +34,9 @@ export function createTreeCheck(options: {
     if (parsed.policies) {
       const workloads = new Map([...workloadsOfEntries(parsed.policies, settings), ...joined()]);
       const { services } = buildServices(parsed.policies, workloads, settings);
-      const references = checkReferences(parsed.policies.objects, services, workloads.values(), settings);
+      // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
+      const known = workloads.size > 0 ? workloads.values() : undefined;
+      const references = checkReferences(parsed.policies.objects, services, known, settings);
       found.push(...silence(references, parsed.silencers, 'references'));
     }
     const failed = found.some(({ severity }) => severity === 'error');

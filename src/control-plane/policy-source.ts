@@ -36,6 +36,8 @@ export interface PolicySource {
   readonly state: Readable<PolicyState>;
   /** Looks at the repository now; resolves when the state says what it found. */
   refresh(): Promise<void>;
+  /** Workloads came or went: finds anew what is to be said about the head. What is served stays, whatever is found. */
+  recheck(): void;
   stop(): void;
 }
 
@@ -54,6 +56,7 @@ export async function startPolicySource(options: {
 }): Promise<PolicySource> {
   const state: Cell<PolicyState> = createCell<PolicyState>({ diagnostics: [], history: [], checkMilliseconds: 0 });
   let seen: string | undefined;
+  let headTree: PolicyTree | undefined;
   let work = Promise.resolve();
 
   const look = async (): Promise<void> => {
@@ -72,6 +75,7 @@ export async function startPolicySource(options: {
   };
 
   const take = async (tree: PolicyTree): Promise<void> => {
+    headTree = tree;
     const started = performance.now();
     const { policies, diagnostics } = options.check(tree);
     const checkMilliseconds = performance.now() - started;
@@ -113,9 +117,16 @@ export async function startPolicySource(options: {
     }
   }
 
+  const recheck = (): void => {
+    if (!headTree) return;
+    const { diagnostics } = options.check(headTree);
+    const now = state.get();
+    if (JSON.stringify(diagnostics) !== JSON.stringify(now.diagnostics)) state.set({ ...now, diagnostics });
+  };
+
   const timer = setInterval(() => void refresh(), options.pollMilliseconds);
   timer.unref();
-  return { location: options.repository.location, state, refresh, stop: () => clearInterval(timer) };
+  return { location: options.repository.location, state, refresh, recheck, stop: () => clearInterval(timer) };
 }
 
 function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnostic[]): RevisionStatus {

@@ -31,6 +31,7 @@ import { createAdminValues } from './admin-values.ts';
 import { createBearerCheck } from './bearer.ts';
 import { callersPending } from './callers-pending.ts';
 import { createTreeCheck } from './check-tree.ts';
+import { createDebounce } from './debounce.ts';
 import { createGitRepository } from './git-repository.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
@@ -167,6 +168,11 @@ export async function startControlPlane(options: {
       { name: 'proxies', workloads: joined.workloads },
     ]);
     parts.push(() => registry.close());
+    const recheck = createDebounce(clock, 1_000, 10_000, policies.recheck);
+    parts.push(
+      () => recheck.stop(),
+      registry.watch(() => recheck.signal()),
+    );
 
     // Mesh → snapshots.
     const mesh = createMeshSource({

@@ -52,11 +52,18 @@ export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode
   const logger = pino({ level }, pino.destination({ dest: 2, sync: false }));
   const controlPlane = await startControlPlane({ settings, logger, ...productVersions() });
   const { authority } = controlPlane.values.certificates();
-  const tell = (value: object, line: string) => output.event('ServerEvent', value, line);
-  tell(
-    { event: 'started', xds: controlPlane.xdsPort, api: controlPlane.adminPort, trustDomain: authority?.trustDomain },
-    `${good} CA        trust domain ${authority?.trustDomain}, root valid until ${authority?.rootNotAfter.slice(0, 10)}\n${good} xDS       port ${controlPlane.xdsPort}\n${good} API       http://127.0.0.1:${controlPlane.adminPort}`,
+  const { xdsPort, adminPort } = controlPlane;
+  const root = authority?.rootNotAfter.slice(0, 10);
+  output.event(
+    'ServerEvent',
+    { event: 'started', xds: xdsPort, api: adminPort, trustDomain: authority?.trustDomain },
+    undefined,
   );
+  if (output.format === 'table') {
+    output.line(`${good} CA        trust domain ${authority?.trustDomain}, root valid until ${root}`);
+    output.line(`${good} xDS       port ${xdsPort}`);
+    output.line(`${good} API       http://127.0.0.1:${adminPort}`);
+  }
   const stop = follow(controlPlane, context, folder);
   const code = await interrupted;
   stop();
@@ -77,7 +84,7 @@ function follow(controlPlane: ControlPlane, context: VerbContext<typeof upFlags>
     }
     const { head, diagnostics } = state;
     if (!head) return;
-    const counts = `${head.errors} errors, ${head.warnings} warnings`;
+    const counts = `${counted(head.errors, 'error')}, ${counted(head.warnings, 'warning')}`;
     output.event(
       'ServerEvent',
       { event: 'revision', ...head, diagnostics: diagnostics.map(diagnosticRecord) },
@@ -87,8 +94,15 @@ function follow(controlPlane: ControlPlane, context: VerbContext<typeof upFlags>
     for (const finding of diagnostics.filter(({ severity }) => severity !== 'info'))
       output.document(`${renderDiagnostic(finding, (path) => policyText(folder, path))}\n`);
   };
-  revision(controlPlane.policies.get());
-  const unwatch = controlPlane.policies.watch(revision);
+  let told = '';
+  const look = (state: PolicyState) => {
+    // Findings also change when workloads come and go: those are in `weft status`, here only commits are news.
+    const now = state.failure?.message ?? state.head?.commit ?? '';
+    if (now !== told) revision(state);
+    told = now;
+  };
+  look(controlPlane.policies.get());
+  const unwatch = controlPlane.policies.watch(look);
   let known = new Map<string, string>();
   const proxies = () => {
     const now = new Map<string, string>();
@@ -126,4 +140,8 @@ function follow(controlPlane: ControlPlane, context: VerbContext<typeof upFlags>
     clearInterval(timer);
     unwatch();
   };
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
