@@ -8,6 +8,17 @@ import { versionMetadataKey, weftMetadataKey } from './provenance-metadata.ts';
 /** On which side of a call a listener stands. */
 export type Side = 'source' | 'destination';
 
+/**
+ * Microseconds from the first byte of a request to the last of its answer. Where the caller left before, to the last moment that is
+ * known: without a number Envoy would log an error for each such request.
+ */
+const requestDuration = `%COALESCE(${JSON.stringify({
+  operators: ['DS_TX_END', 'DS_TX_BEG', 'DS_RX_END', 'DS_RX_BEG'].map((end) => ({
+    command: 'COMMON_DURATION',
+    param: `DS_RX_BEG:${end}:us`,
+  })),
+})})%`;
+
 /** The statistics of one side (E32): who called whom and what came of it, counted where the request or connection ends. */
 function statsLogger(side: Side, of: TelemetryStat['of']): AccessLog {
   const stats: readonly TelemetryStat[] = telemetryStats.filter((stat) => stat.of === of);
@@ -71,7 +82,7 @@ function amountFormat(value: Exclude<TelemetryStat['value'], 'one'>): string {
     case 'sent-bytes':
       return '%BYTES_SENT%';
     case 'duration-microseconds':
-      return '%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%';
+      return requestDuration;
     default:
       return value satisfies never;
   }

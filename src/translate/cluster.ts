@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { ConnectionPoolDecision, Destination } from '../model/ir.ts';
+import type { ConnectionPoolDecision, Destination, EndpointAddress } from '../model/ir.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import {
@@ -13,11 +13,12 @@ import {
   Cluster_CommonLbConfigSchema,
   Cluster_CustomClusterTypeSchema,
   Cluster_DiscoveryType,
-  Cluster_DnsLookupFamily,
   Cluster_EdsClusterConfigSchema,
   Cluster_LbPolicy,
   ClusterSchema,
 } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { DnsLookupFamily } from '../proto/gen/envoy/extensions/clusters/common/dns/v3/dns_pb.ts';
+import { DnsClusterSchema } from '../proto/gen/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import { ClusterConfigSchema } from '../proto/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
 import { adsSource } from './config-source.ts';
@@ -85,13 +86,12 @@ function discovery(destination: Destination, name: string): Discovery {
         edsClusterConfig: message(Cluster_EdsClusterConfigSchema, { edsConfig: adsSource }),
       };
     case 'dns':
-      return { ...byDns(Cluster_DiscoveryType.STRICT_DNS), loadAssignment: fixedAssignment(name, addresses) };
+      return byDns(name, addresses, false);
     case 'dns-round-robin':
-      return { ...byDns(Cluster_DiscoveryType.LOGICAL_DNS), loadAssignment: fixedAssignment(name, addresses) };
+      return byDns(name, addresses, true);
     case 'request':
       if (!isHttp(destination.protocol) && !ref.host.startsWith('*')) {
-        const own = [{ address: ref.host, port: ref.port, weight: 1 }];
-        return { ...byDns(Cluster_DiscoveryType.STRICT_DNS), loadAssignment: fixedAssignment(name, own) };
+        return byDns(name, [{ address: ref.host, port: ref.port, weight: 1 }], false);
       }
       return byRequest;
     default:
@@ -99,12 +99,22 @@ function discovery(destination: Destination, name: string): Discovery {
   }
 }
 
-function byDns(type: Cluster_DiscoveryType): Discovery {
+/** Resolved by the proxy: each answer an endpoint, or all of them one endpoint of which the first is used. */
+function byDns(name: string, addresses: readonly EndpointAddress[], single: boolean): Discovery {
   return {
-    clusterDiscoveryType: { case: 'type', value: type },
-    dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
-    respectDnsTtl: true,
-    dnsFailureRefreshRate: dnsRetry,
+    clusterDiscoveryType: {
+      case: 'clusterType',
+      value: message(Cluster_CustomClusterTypeSchema, {
+        name: 'envoy.clusters.dns',
+        typedConfig: pack(DnsClusterSchema, {
+          dnsLookupFamily: DnsLookupFamily.V4_PREFERRED,
+          respectDnsTtl: true,
+          dnsFailureRefreshRate: { baseInterval: dnsRetry.base, maxInterval: dnsRetry.longest },
+          allAddressesInSingleEndpoint: single,
+        }),
+      }),
+    },
+    loadAssignment: fixedAssignment(name, addresses),
   };
 }
 

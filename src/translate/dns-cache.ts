@@ -1,8 +1,4 @@
-import {
-  Cluster_DnsLookupFamily,
-  type Cluster_RefreshRate,
-  Cluster_RefreshRateSchema,
-} from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { Cluster_DnsLookupFamily } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import {
   type DnsCacheConfig,
   DnsCacheConfigSchema,
@@ -11,14 +7,11 @@ import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 
 /** After a failed resolution: soon, then at most a minute apart (D25). */
-export const dnsRetry: Cluster_RefreshRate = message(Cluster_RefreshRateSchema, {
-  baseInterval: durationOf(1_000),
-  maxInterval: durationOf(60_000),
-});
+export const dnsRetry = { base: durationOf(1_000), longest: durationOf(60_000) };
 
 /** The one DNS cache behind requests to hosts that only the request knows: filter and clusters must agree on every byte. */
 export const dnsCache: DnsCacheConfig = message(DnsCacheConfigSchema, {
   name: 'weft',
   dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
-  dnsFailureRefreshRate: dnsRetry,
+  dnsFailureRefreshRate: { baseInterval: dnsRetry.base, maxInterval: dnsRetry.longest },
 });
