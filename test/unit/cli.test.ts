@@ -214,7 +214,7 @@ describe('weft token', () => {
 
   test('create prints the secret alone and makes its file private', async () => {
     await operator(operatorText);
-    const { asked, url } = await api(200, { token: { ...item, uses: 1 }, secret: '9f2.c2VjcmV0.abcd' });
+    const { asked, url } = await api(200, { ...item, kind: 'Token', uses: 1, token: '9f2.c2VjcmV0.abcd' });
     const words = ['token', 'create', '--service', 'payments', '-n', 'shop', '--ttl', '2h', '--uses', '1', '--cp', url];
     const { code, stdout, stderr, isPrivate } = await weft(words);
     expect({ code, stdout, isPrivate }).toEqual({ code: 0, stdout: '9f2.c2VjcmV0.abcd\n', isPrivate: true });
@@ -224,7 +224,7 @@ describe('weft token', () => {
       service: 'payments',
       namespace: 'shop',
       kind: 'credential',
-      ttlMilliseconds: 7_200_000,
+      ttlSeconds: 7_200,
       uses: 1,
     });
   });

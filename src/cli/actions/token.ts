@@ -13,6 +13,8 @@ interface TokenItem {
   readonly expires?: string;
   /** Uses that are left; absent: not counted. */
   readonly uses?: number;
+  readonly cidrs?: readonly string[];
+  readonly createdBy?: string;
   readonly revoked: boolean;
 }
 
@@ -26,16 +28,17 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
     service: flags.service,
     namespace,
     ...(account === undefined ? {} : { serviceAccount: account }),
-    ...(flags.ttl === undefined ? {} : { ttlMilliseconds: flags.ttl }),
+    ...(flags.ttl === undefined ? {} : { ttlSeconds: Math.ceil(flags.ttl / 1000) }),
     ...(flags.uses === undefined ? {} : { uses: flags.uses }),
+    ...(flags.cidr.length === 0 ? {} : { cidrs: flags.cidr }),
   });
-  const secret = field(answer, 'secret');
-  if (typeof secret !== 'string') throw unexpected('secret');
-  const token = itemOf(field(answer, 'token'));
+  const token = field(answer, 'token');
+  if (typeof token !== 'string') throw unexpected('token');
   context.makeOutputPrivate();
-  output.object('CreatedToken', { token, secret }, [secret]);
-  const until = token.expires === undefined ? 'until it is revoked' : `until ${token.expires}`;
-  output.say(`token ${token.id} for ${token.identity ?? flags.service}, ${until}; it is not shown again`);
+  output.object('Token', answer as object, [token]);
+  const [id, identity, expires] = ['id', 'identity', 'expires'].map((name) => field(answer, name));
+  const until = expires === undefined ? 'until it is revoked' : `until ${expires}`;
+  output.say(`token ${id} for ${identity ?? flags.service}, ${until}; it is not shown again`);
   output.say(`join with it: weft run --token-file FILE -n ${namespace} --service ${flags.service} --port PORT`);
   return 0;
 }
@@ -51,7 +54,9 @@ export async function listTokens(context: VerbContext<typeof tokenFlags>): Promi
     { title: 'IDENTITY', of: (item) => item.identity ?? item.role ?? '-' },
     { title: 'EXPIRES', of: (item) => (item.revoked ? 'revoked' : (item.expires ?? '-')) },
     { title: 'USES', of: (item) => (item.uses === undefined ? '-' : String(item.uses)) },
+    { title: 'FROM', of: (item) => item.cidrs?.join(',') || 'anywhere', wide: true },
     { title: 'CREATED', of: (item) => item.createdAt, wide: true },
+    { title: 'BY', of: (item) => item.createdBy ?? '-', wide: true },
   ]);
   return 0;
 }

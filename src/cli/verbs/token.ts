@@ -1,4 +1,4 @@
-import { duration, oneOf, text, value, wholeNumber } from '../flag.ts';
+import { duration, list, oneOf, text, value, wholeNumber } from '../flag.ts';
 import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -17,6 +17,7 @@ export const tokenCreateFlags = {
   ),
   ttl: value({ placeholder: 'TIME', help: 'how long it is good for (credential: until revoked; join: 1h)' }, duration),
   uses: value({ placeholder: 'N', help: 'how often a join token may be used (1)' }, wholeNumber(1, 10_000)),
+  cidr: list({ placeholder: 'CIDR', help: 'only from these addresses; may be repeated' }),
 } as const;
 
 export const tokenCreateVerb = defineVerb({
