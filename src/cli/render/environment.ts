@@ -16,8 +16,8 @@ export type Shell = (typeof shells)[number];
 
 /**
  * One variable for each service port that a proxy listens for on a local port (section 7 of experience.md). The plain name, `REVIEWS_URL`,
- * belongs to the first port of a service, and to the one in the caller's namespace where names meet; others are told apart by port,
- * then by namespace: `REVIEWS_GRPC_URL`, `REVIEWS_OTHER_URL`.
+ * belongs to the first port of a service, and to the one in the caller's namespace where names meet; further ports
+ * add theirs, services of another namespace that one: `REVIEWS_GRPC_URL`, `REVIEWS_OTHER_URL`.
  */
 export function environment(
   ports: readonly PortItem[],
@@ -32,13 +32,18 @@ export function environment(
   );
   const own = (port: PortItem) => (port.namespace === namespace ? 0 : 1);
   const taken = new Set<string>();
+  /** Whose the plain name is. */
+  const owners = new Map<string, string>();
   return [...ports]
     .sort((a, b) => own(a) - own(b) || compare(a.namespace, b.namespace) || compare(a.name, b.name) || a.port - b.port)
     .flatMap((port) => {
       const address = bound.get(port.localPort);
       if (address === undefined) return [];
       const part = port.portName ?? String(port.port);
-      const names = [[port.name], [port.name, part], [port.name, port.namespace], [port.name, port.namespace, part]];
+      const plain = variable([port.name]);
+      if (!owners.has(plain)) owners.set(plain, port.host);
+      const service = owners.get(plain) === port.host ? [port.name] : [port.name, port.namespace];
+      const names = [service, [...service, part], [...service, port.namespace, part]];
       const name = names.map(variable).find((candidate) => !taken.has(candidate));
       if (name === undefined) return [];
       taken.add(name);

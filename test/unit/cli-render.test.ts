@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import type { PolicyItem, PortItem } from '../../src/admin/mesh-values.ts';
+import { chooseProxy } from '../../src/cli/find-proxy.ts';
+import { dumpParts, resourcesOf } from '../../src/cli/render/config-dump.ts';
+import { edgeColumns } from '../../src/cli/render/edges.ts';
+import { environment, shellLine } from '../../src/cli/render/environment.ts';
+import { policyPlaces } from '../../src/cli/render/policy-places.ts';
+import { routeRows } from '../../src/cli/render/route-rows.ts';
+import { shortSpan, spanInWords } from '../../src/cli/render/span.ts';
+import type { EdgeRow } from '../../src/model/traffic.ts';
+import { fakeDump, proxyStatus } from '../support/fake-admin-source.ts';
+
+it('says how long', () => {
+  const seconds = (count: number) => count * 1000;
+  expect([0, 41, 720, 11_520, 10_800, 187_200].map((s) => shortSpan(seconds(s)))).toEqual([
+    '0s',
+    '41s',
+    '12m',
+    '3h12m',
+    '3h',
+    '2d4h',
+  ]);
+  expect([-5, 40, 180, 36_000, 400_000].map((s) => spanInWords(seconds(s)))).toEqual([
+    '0 s',
+    '40 s',
+    '3 min',
+    '10 h',
+    '4 days',
+  ]);
+});
+
+it('never rounds a failure away', () => {
+  const row: EdgeRow = {
+    from: 'a',
+    to: 'b',
+    protocol: 'tcp',
+    requests: 1,
+    rps: 0.25,
+    success: 0.999999,
+    split: [{ version: 'v1', requests: 1, share: 1 }],
+    flags: [],
+    codes: [],
+    reporter: 'source',
+  };
+  const cells = edgeColumns({ good: 'ok', warning: '!', bad: 'x' }).map((column) => column.of(row).trim());
+  expect(cells.slice(2, 8)).toEqual(['0.3', '99.99%', '-', '-', '-', 'tcp']);
+});
+
+describe('weft env', () => {
+  const port = (name: string, namespace: string, localPort: number, over: Partial<PortItem> = {}): PortItem => ({
+    name,
+    namespace,
+    host: `${name}.${namespace}.svc.cluster.local`,
+    port: 9080,
+    protocol: 'http',
+    localPort,
+    ...over,
+  });
+  const listener = (address: string, portValue: number) => ({
+    name: 'x',
+    version: '',
+    // The JSON names, as canonical JSON has them.
+    resource: { address: { socketAddress: { address, portValue } } },
+  });
+
+  it('gives each port one name, the plain one to what is nearest', () => {
+    const items = environment(
+      [
+        port('reviews', 'other', 21_000),
+        port('reviews', 'shop', 21_001),
+        port('reviews', 'shop', 21_002, { port: 9090, portName: 'grpc', protocol: 'grpc' }),
+        port('db', 'shop', 21_003, { protocol: 'tcp' }),
+        port('api.example.com', 'shop', 21_004, { host: 'api.example.com' }),
+        port('2nd', 'shop', 21_005),
+        port('hidden', 'shop', 21_006),
+      ],
+      [21_000, 21_001, 21_002, 21_003, 21_004, 21_005].map((number) => listener('127.0.0.1', number)),
+      'shop',
+    );
+    expect(items.map(({ name, value }) => `${name}=${value}`)).toEqual([
+      'API_EXAMPLE_COM_URL=http://127.0.0.1:21004',
+      'DB_URL=tcp://127.0.0.1:21003',
+      'REVIEWS_GRPC_URL=http://127.0.0.1:21002',
+      'REVIEWS_OTHER_URL=http://127.0.0.1:21000',
+      'REVIEWS_URL=http://127.0.0.1:21001',
+      '_2ND_URL=http://127.0.0.1:21005',
+    ]);
+  });
+
+  it('names an address that can be called', () => {
+    const of = (address: string) =>
+      environment([port('a', 'shop', 21_000)], [listener(address, 21_000)], 'shop')[0]?.value;
+    expect(['0.0.0.0', '::', '::1', '127.0.0.3'].map(of)).toEqual([
+      'http://127.0.0.1:21000',
+      'http://[::1]:21000',
+      'http://[::1]:21000',
+      'http://127.0.0.3:21000',
+    ]);
+    expect(shellLine({ name: 'A_URL', value: 'http://x', host: 'a' }, 'powershell')).toBe("$env:A_URL = 'http://x'");
+  });
+});
+
+it('finds the line of a rule by its name, its number, or else its object', () => {
+  const policy: PolicyItem = {
+    kind: 'VirtualService',
+    namespace: 'shop',
+    name: 'reviews',
+    labels: {},
+    spec: {
+      hosts: ['reviews'],
+      exportTo: [],
+      http: [
+        { match: [], route: [], mirrors: [] },
+        { name: 'canary', match: [], route: [], mirrors: [] },
+      ],
+    },
+    file: 'policies/reviews.yaml',
+    line: 1,
+    column: 1,
+    commit: '4f1c2ab',
+    positions: { 'spec.http[0]': { line: 7, column: 5 }, 'spec.http[1]': { line: 12, column: 5 } },
+  };
+  const place = policyPlaces([policy]);
+  expect(place('VirtualService/shop/reviews[canary]')).toBe('policies/reviews.yaml:12');
+  expect(place('VirtualService/shop/reviews[0]')).toBe('policies/reviews.yaml:7');
+  expect(place('VirtualService/shop/reviews[9]')).toBe('policies/reviews.yaml:1');
+  expect(place('default/shop/reviews')).toBeUndefined();
+});
+
+it('reads the conditions of routes in either spelling', () => {
+  const configuration = {
+    virtualHosts: [
+      {
+        domains: ['a'],
+        routes: [
+          { match: { pathSeparatedPrefix: '/api' }, route: { cluster: 'c1' } },
+          {
+            match: { prefix: '/', headers: [{ name: 'end-user', stringMatch: { exact: 'jason' } }] },
+            route: { cluster: 'c2' },
+          },
+          { match: { safeRegex: { regex: '/x.*' }, queryParameters: [{ name: 'q', stringMatch: { prefix: 'a' } }] } },
+          { match: { connectMatcher: {} }, directResponse: { status: 404 } },
+          { match: { prefix: '/' }, redirect: { hostRedirect: 'b', portRedirect: 8080, schemeRedirect: 'https' } },
+        ],
+      },
+    ],
+  };
+  const rows = routeRows([{ name: 'r', version: '', resource: configuration }], () => undefined);
+  expect(rows.map(({ match, cluster }) => [match, cluster])).toEqual([
+    ['/api/*', 'c1'],
+    ['end-user=jason', 'c2'],
+    ['~/x.* ?q=a*', '-'],
+    ['CONNECT', 'answers 404'],
+    ['any', 'redirect https://b:8080'],
+  ]);
+});
+
+it('leaves out a listener that is not active', () => {
+  const [part] = fakeDump().configs;
+  const warming = { ...part, dynamic_listeners: [{ name: 'w', warming_state: { listener: { name: 'w' } } }] };
+  expect(resourcesOf(dumpParts({ configs: [warming] }, 'x'), 'listeners')).toEqual([]);
+});
+
+it('finds the proxy that a name means', () => {
+  const all = [proxyStatus('reviews-1', 'reviews'), proxyStatus('reviews-1', 'reviews', { namespace: 'other' })];
+  expect(chooseProxy(all, 'proxy/reviews-1.shop', undefined).namespace).toBe('shop');
+  expect(chooseProxy(all, 'reviews-1', 'other').namespace).toBe('other');
+  expect(chooseProxy(all, 'reviews', 'shop').name).toBe('reviews-1');
+  expect(() => chooseProxy(all, 'reviews-1', undefined)).toThrow('"reviews-1" is in shop and other');
+  expect(() => chooseProxy(all, 'reviews-9', 'shop')).toThrow('there is no proxy "reviews-9" in shop');
+});

@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-validate-'));
+const good = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+    - route:
+        - destination:
+            host: reviews
+          weight: 90
+        - destination:
+            host: reviews
+            subset: v2
+          weight: 10
+`;
+const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  subsets:
+    - name: v2
+      labels: {version: v2}
+`;
+const service = `apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec:
+  selector: {app: reviews}
+  ports: [{name: http, port: 9080}]
+`;
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+function git(...words: readonly string[]): void {
+  execFileSync('git', ['-c', 'user.name=ana', '-c', 'user.email=ana@corp.example', ...words], { cwd: folder });
+}
+
+beforeAll(() => {
+  write('policies/shop/service.yaml', service);
+  write('policies/shop/reviews.yaml', good);
+  write('policies/shop/rule.yaml', rule);
+  git('init', '-q');
+  git('add', 'policies');
+  git('commit', '-q', '-m', 'reviews: canary to 10%');
+  write('policies/shop/reviews.yaml', good.replace('weight: 90', 'wieght: 90'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function weft(line: string) {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCli(verbs, {
+    words: line.split(' '),
+    version: '0.1.0',
+    env: { LANG: 'C.UTF-8' },
+    cwd: folder,
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    readInput: async () => '',
+    makeOutputPrivate: () => undefined,
+    onInterrupt: () => undefined,
+  });
+  return { code, stdout, stderr };
+}
+
+it('frames an error with its line and its fix, and exits 1', async () => {
+  const { code, stdout } = await weft('validate');
+  expect(code).toBe(1);
+  expect(stdout).toContain('policies/shop/reviews.yaml:10:11: error WEFT0002');
+  expect(stdout).toContain('10 |           wieght: 90\n     |           ^^^^^^ did you mean "weight"?\n');
+  expect(stdout).toMatch(/\n1 error, \d warnings?.* in 3 files \(\d+ ms\)\n$/);
+});
+
+it('checks a commit as it was', async () => {
+  const { code, stdout } = await weft('validate --rev HEAD');
+  expect(stdout).toMatch(/(^|\n)0 errors, 0 warnings.* in 3 files/);
+  expect(code).toBe(0);
+  expect((await weft('validate --rev nothing')).stderr).toContain('WEFT0961');
+});
+
+it('checks the whole tree, and shows what is about the files that were named', async () => {
+  const part = await weft('validate policies/shop/rule.yaml');
+  expect(part.code).toBe(0);
+  expect(part.stdout).toMatch(/0 errors, .* in 1 file /);
+  for (const path of ['policies', 'policies/shop', 'policies/shop/reviews.yaml', folder]) {
+    expect((await weft(`validate ${path}`)).code, path).toBe(1);
+  }
+});
+
+it('finds a subset that is not defined across files', async () => {
+  write('other/policies/shop/reviews.yaml', good);
+  write('other/policies/shop/service.yaml', service);
+  const { code, stdout } = await weft('validate other -o json');
+  const { kind, summary, items } = JSON.parse(stdout);
+  expect([code, kind, summary.errors]).toEqual([1, 'DiagnosticList', 1]);
+  expect(items.find((item: { severity: string }) => item.severity === 'error')).toMatchObject({
+    code: 'WEFT0173',
+    file: 'policies/shop/reviews.yaml',
+    line: 13,
+    object: 'VirtualService/shop/reviews',
+  });
+});
+
+it('takes files that stand in no tree, and the place that weft.yaml names', async () => {
+  write('loose.yaml', `${good}---\n${service}---\n${rule}`);
+  expect((await weft('validate loose.yaml')).stdout).toMatch(/0 errors, .* in 1 file /);
+  write('elsewhere/weft.yaml', 'policy:\n  path: mesh/rules\n');
+  write('elsewhere/mesh/rules/shop/service.yaml', service.replace('Service', 'Servce'));
+  const { code, stdout } = await weft('validate elsewhere');
+  expect(code).toBe(1);
+  expect(stdout).toContain('mesh/rules/shop/service.yaml:2:7: error WEFT0003');
+});
+
+it('keeps trees apart whose files have the same names', async () => {
+  write('a/policies/shop/service.yaml', service.replace('spec:', 'spce:'));
+  write('b/policies/shop/service.yaml', service);
+  const { stdout } = await weft('validate a b');
+  expect(stdout).toContain('4 | spce:\n');
+  expect(stdout).toMatch(/in 2 files /);
+});
+
+it('fails on warnings when asked to', async () => {
+  write('warned/policies/shop/rule.yaml', rule.replace('host: reviews', 'host: nobody'));
+  expect((await weft('validate warned')).code).toBe(0);
+  expect((await weft('validate warned --fail-on warning')).code).toBe(1);
+});
+
+it('refuses what it cannot do by name', async () => {
+  expect(await weft('validate missing')).toMatchObject({ code: 2 });
+  expect((await weft('validate missing')).stderr).toContain('"missing" does not exist');
+  expect((await weft('validate -o sarif')).stderr).toContain('"sarif" is none of');
+  expect((await weft('validate --fail-on info')).stderr).toContain('"info" is none of');
+});
