@@ -45,17 +45,28 @@ function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   if (due.subscription.first || due.held === undefined) {
     // M1: a first answer is not held for an ACK, but it comes from a view whose clusters were sent.
     if (!unsent) return send;
-    const older = clusters.seen === undefined ? undefined : lookup(clusters.seen, next.typeUrl, next.name);
-    const fresh = older !== undefined && older.version !== due.held?.version;
-    const ready = fresh && !wasRefused(due.subscription, older.name, older.version);
-    return ready && unconfirmedClusters(view, clusters, older).length === 0
-      ? { kind: 'send', instead: older }
-      : { kind: 'wait', until: never };
+    const older = olderForm(clusters, due, next);
+    return older === undefined ? { kind: 'wait', until: never } : { kind: 'send', instead: older };
   }
   // M2: past the deadline only routes to clusters that were sent go out.
   const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
   if (unsent) return { kind: 'wait', until: never };
   return view.now >= deadline ? send : { kind: 'wait', until: deadline };
+}
+
+/** The resource as it was in the view that the last CDS response was made from, if that is news to the client. */
+function olderForm(clusters: Subscription, due: Due, next: Resource): Resource | undefined {
+  const { seen } = clusters;
+  const older = seen === undefined ? undefined : lookup(seen, next.typeUrl, next.name);
+  if (seen === undefined || older === undefined || older.version === due.held?.version) return undefined;
+  if (wasRefused(due.subscription, older.name, older.version)) return undefined;
+  const sent = older.references.every(
+    ({ typeUrl, name }) =>
+      typeUrl !== clusterType ||
+      valueOf(clusters.held, name) !== undefined ||
+      lookup(seen, clusterType, name) === undefined,
+  );
+  return sent ? older : undefined;
 }
 
 /** Clusters of this view to which the resource refers and which the client has not accepted yet. */

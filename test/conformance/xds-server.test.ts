@@ -1,10 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import forge from 'node-forge';
 import { afterEach, expect, test } from 'vitest';
-import { encodeCounter } from '../../src/xds/resource.ts';
+import { encode } from '../../src/proto/codec.ts';
+import { DeltaDiscoveryRequestSchema } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { createResource, encodeCounter } from '../../src/xds/resource.ts';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import { createRotatingCredentials, type ServerCertificate } from '../../src/xds/rotating-credentials.ts';
 import { connectRawClient, type DeltaStream } from '../support/raw-xds-client.ts';
@@ -311,4 +314,31 @@ test('X24 close ends streams with UNAVAILABLE and frees the port; a port in use 
   const successor = await startFixture([], { port });
   expect(successor.server.port).toBe(port);
   await successor.close();
+});
+
+test('T10 6.2 a client that does not read is cut by destroying its connection, others live on', async () => {
+  const big = createResource({ typeUrl: endpointType, name: 'big', value: Buffer.alloc(2 * 1024 * 1024, 10) });
+  fixture = await startFixture([cluster('a'), big], { connection: { slowReader: 300 } });
+  const bystander = fixture.client.delta();
+  bystander.send({ node, typeUrl: clusterType });
+  await nextAcked(bystander);
+  const session = connectHttp2(`http://127.0.0.1:${fixture.server.port}`);
+  session.on('error', () => {});
+  const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => {});
+  const message = encode(DeltaDiscoveryRequestSchema, { node, typeUrl: endpointType, resourceNamesSubscribe: ['big'] });
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(message.length, 1);
+  stream.write(Buffer.concat([header, message]));
+  await new Promise((resolve) => session.on('close', resolve));
+  const { server } = fixture;
+  await eventually(() => server.status().length === 1, 'its stream is freed');
+  fixture.set([cluster('a', 2), big]);
+  expect((await nextAcked(bystander)).resources).toHaveLength(1);
 });
