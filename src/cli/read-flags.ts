@@ -1,9 +1,9 @@
 import { text } from './flag.ts';
 
-/** The flags of every verb that asks the admin API; apart from the code that asks, as the entry file loads flags alone. */
+/** The flags of every verb that reads the admin API. They stand apart, so that definitions of verbs load nothing that calls it. */
 export const readFlags = {
   'token-file': text({
     placeholder: 'FILE',
-    help: 'a credential, - for stdin (WEFT_TOKEN_FILE, or what the server left in its state dir)',
+    help: 'a credential, - for stdin (WEFT_TOKEN_FILE, .weft/operator.token)',
   }),
 } as const;
