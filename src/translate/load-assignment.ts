@@ -42,24 +42,24 @@ export function fixedAssignment(name: string, addresses: readonly EndpointAddres
   });
 }
 
-function lbEndpoint({ address, port, weight }: EndpointAddress): LbEndpoint {
+function lbEndpoint(endpoint: EndpointAddress & Pick<Partial<EndpointDecision>, 'version'>): LbEndpoint {
+  const { address, port, weight } = endpoint;
   return message(LbEndpointSchema, {
     hostIdentifier: { case: 'endpoint', value: { address: socketAddress(address, port) } },
     loadBalancingWeight: Math.max(1, weight),
-  });
-}
-
-function registeredEndpoint(endpoint: EndpointDecision): LbEndpoint {
-  return message(LbEndpointSchema, {
-    ...lbEndpoint(endpoint),
-    healthStatus: endpoint.healthy ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY,
     ...metadataOf(endpoint),
   });
 }
 
-function metadataOf({ meshTls, version }: EndpointDecision): { metadata?: Metadata } {
+function registeredEndpoint(endpoint: EndpointDecision): LbEndpoint {
+  const healthStatus = endpoint.healthy ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY;
+  return message(LbEndpointSchema, { ...lbEndpoint(endpoint), healthStatus });
+}
+
+/** How the endpoint is called (P35), and what statistics tell of it. */
+function metadataOf({ meshTls, version }: Parameters<typeof lbEndpoint>[0]): { metadata?: Metadata } {
   const filterMetadata = {
-    ...(meshTls ? { [socketMatchKey]: meshEndpoint } : {}),
+    ...(meshTls === true ? { [socketMatchKey]: meshEndpoint } : {}),
     ...(version === undefined ? {} : { [weftMetadataKey]: { [versionMetadataKey]: version } }),
   };
   return Object.keys(filterMetadata).length === 0 ? {} : { metadata: message(MetadataSchema, { filterMetadata }) };
