@@ -1,6 +1,6 @@
 import { Failure } from '../model/failure.ts';
+import { nearestName } from '../model/nearest-name.ts';
 import type { ProxyStatus } from '../model/status.ts';
-import { nearestName } from '../policy/nearest-name.ts';
 import type { ApiClient } from './api-client.ts';
 import { readItems } from './read-api.ts';
 

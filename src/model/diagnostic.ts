@@ -1,3 +1,4 @@
+import { compareText } from './compare-text.ts';
 import type { ObjectRef, SourceRange } from './provenance.ts';
 
 export type Severity = 'error' | 'warning' | 'info';
@@ -28,14 +29,10 @@ export interface Diagnostic {
 /** The order in which findings are shown: by file, then position, then code. */
 export function byPosition(a: Diagnostic, b: Diagnostic): number {
   return (
-    compare(a.at.file, b.at.file) ||
+    compareText(a.at.file, b.at.file) ||
     a.at.line - b.at.line ||
     a.at.column - b.at.column ||
-    compare(a.code, b.code) ||
-    compare(a.message, b.message)
+    compareText(a.code, b.code) ||
+    compareText(a.message, b.message)
   );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,7 +1,7 @@
+import { nearestName } from '../model/nearest-name.ts';
 import type { SourceRange } from '../model/provenance.ts';
 import { durationText, parseDuration } from './duration.ts';
 import { fieldPath } from './field-path.ts';
-import { nearestName } from './nearest-name.ts';
 import type { Report } from './report.ts';
 import type {
   ChoiceShape,

@@ -1,3 +1,4 @@
+import { compareText } from '../model/compare-text.ts';
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import type { Policy, PolicySet } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
@@ -75,16 +76,12 @@ function restamp(file: ParsedFile, commit: string): ParsedFile {
 /** Kind, namespace, name; twins by place (P51). */
 function byName(a: Policy, b: Policy): number {
   return (
-    compare(a.kind, b.kind) ||
-    compare(a.namespace, b.namespace) ||
-    compare(a.name, b.name) ||
-    compare(a.at.file, b.at.file) ||
+    compareText(a.kind, b.kind) ||
+    compareText(a.namespace, b.namespace) ||
+    compareText(a.name, b.name) ||
+    compareText(a.at.file, b.at.file) ||
     a.at.line - b.at.line
   );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** WEFT0011, for objects sorted by name. */

@@ -1,8 +1,9 @@
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Protocol } from '../model/policy.ts';
 import { serviceKeyOf } from '../model/service.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
-import { compareText, keepIdentity, keepList } from './keep-identity.ts';
+import { keepIdentity, keepList } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { serviceHost } from './service-definitions.ts';
 

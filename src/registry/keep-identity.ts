@@ -21,8 +21,3 @@ export function keepMap<K, V>(previous: ReadonlyMap<K, V> | undefined, next: Rea
   }
   return previous;
 }
-
-/** Order of code units: the same on every machine, whatever its language (P51). */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}

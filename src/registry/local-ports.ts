@@ -1,9 +1,10 @@
+import { compareText } from '../model/compare-text.ts';
 import { Failure } from '../model/failure.ts';
 import { localPortKey } from '../model/mesh.ts';
 import type { Service } from '../model/service.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import { createDebouncedSave } from './debounced-save.ts';
-import { compareText, keepMap } from './keep-identity.ts';
+import { keepMap } from './keep-identity.ts';
 
 /** Which local port stands for which service port; `released` are those of services that went, with the time. */
 export interface LocalPortState {

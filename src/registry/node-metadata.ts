@@ -1,10 +1,10 @@
 import { isLabel } from '../model/identity.ts';
+import { nearestName } from '../model/nearest-name.ts';
 import type { Labels, Protocol } from '../model/policy.ts';
 import type { Capture, NodeMetadata, NodePort } from '../model/proxy.ts';
 import { isLoopback, parseAddress } from './address.ts';
 import { isProtocol, protocolWords } from './implied-services.ts';
 import { quoted, Refused } from './join-refusal.ts';
-import { nearestWord } from './nearest-word.ts';
 
 /**
  * Reads the object under `weft` in a node's metadata. Every key must be known, every value of its kind and within its limits; nothing
@@ -57,7 +57,7 @@ function objectOf(value: unknown, path: string, keys?: readonly string[]): Reado
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(path, 'an object', value);
   for (const key of Object.keys(value)) {
     if (keys === undefined || keys.includes(key)) continue;
-    const near = nearestWord(key, keys);
+    const near = nearestName(key, keys);
     throw new Refused(
       `${path}: unknown field ${quoted(key)}`,
       near === undefined ? `fields: ${keys.join(', ')}` : `did you mean "${near}"?`,

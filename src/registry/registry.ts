@@ -1,7 +1,8 @@
+import { compareText } from '../model/compare-text.ts';
 import type { Readable } from '../model/readable.ts';
 import { createCell } from '../model/readable.ts';
 import type { Workload } from '../model/workload.ts';
-import { compareText, keepMap } from './keep-identity.ts';
+import { keepMap } from './keep-identity.ts';
 
 /** Where workloads come from (section 9 of experience.md). */
 export interface WorkloadSource {

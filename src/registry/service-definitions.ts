@@ -1,3 +1,4 @@
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type {
   Labels,
@@ -11,7 +12,6 @@ import type {
 import { provenance } from '../model/policy.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { serviceKeyOf } from '../model/service.ts';
-import { compareText } from './keep-identity.ts';
 
 /** A service and where its endpoints come from; lives inside the registry, callers see the Service. */
 export interface ServiceDefinition {

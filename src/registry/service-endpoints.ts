@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
 import type { Endpoint, Service, ServiceEndpoints, ServicePort } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
-import { compareText, keepIdentity, keepList, keepMap } from './keep-identity.ts';
+import { keepIdentity, keepList, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { entryIdentity, portsOfEntry } from './workload-entries.ts';
 

@@ -1,11 +1,12 @@
 import { isIP } from 'node:net';
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import type { ImpliedService } from './implied-services.ts';
 import { impliedServices } from './implied-services.ts';
-import { compareText, keepIdentity, keepList, keepMap } from './keep-identity.ts';
+import { keepIdentity, keepList, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { defineServices } from './service-definitions.ts';
 import { selects, serviceEndpoints } from './service-endpoints.ts';

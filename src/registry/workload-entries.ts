@@ -1,3 +1,4 @@
+import { compareText } from '../model/compare-text.ts';
 import type { SpiffeId } from '../model/identity.ts';
 import { spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
@@ -5,7 +6,7 @@ import type { PolicySet, WorkloadEntryObject, WorkloadEntrySpec } from '../model
 import { provenance } from '../model/policy.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
-import { compareText, keepIdentity, keepMap } from './keep-identity.ts';
+import { keepIdentity, keepMap } from './keep-identity.ts';
 
 /**
  * The workloads of WorkloadEntry files, by id `<name>.<namespace>`, in the order of ids. They have an identity only if a mesh proxy

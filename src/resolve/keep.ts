@@ -1,10 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** Order of texts by code unit: the same on every machine (P51). */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 /** True if two lists hold the same objects in the same order. */
 export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);

@@ -1,9 +1,9 @@
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels, MutualTlsMode, PeerAuthenticationObject } from '../model/policy.ts';
 import { provenance } from '../model/policy.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
-import { compareText } from './keep.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { hasSelector, selects } from './policy-index.ts';
 

@@ -1,3 +1,4 @@
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type {
   AuthorizationPolicyObject,
@@ -10,7 +11,7 @@ import type {
   VirtualServiceObject,
 } from '../model/policy.ts';
 import { resolveHost } from '../policy/hosts.ts';
-import { compareText, keepItems } from './keep.ts';
+import { keepItems } from './keep.ts';
 
 /** Objects by the canonical host they name (P1 to P3), exact names and wildcards alike. */
 export type HostIndex<T> = ReadonlyMap<string, readonly T[]>;

@@ -1,7 +1,7 @@
+import { compareText } from '../model/compare-text.ts';
 import type { Scope } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
-import { compareText } from './keep.ts';
 import { indexPolicies } from './policy-index.ts';
 
 /**

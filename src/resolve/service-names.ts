@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
+import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
-import { compareText, remembered } from './keep.ts';
+import { remembered } from './keep.ts';
 import { visibleServices } from './visible-services.ts';
 
 type Names = ReadonlyMap<ServiceKey, readonly string[]>;

@@ -1,8 +1,8 @@
 import type { RegistrySourceReport, TokenReport } from '../../admin/admin-source.ts';
 import type { PolicyItem, PortItem, ServiceItem, WorkloadItem } from '../../admin/mesh-values.ts';
 import { Failure } from '../../model/failure.ts';
+import { nearestName } from '../../model/nearest-name.ts';
 import type { CertificateStatus, ProxyStatus } from '../../model/status.ts';
-import { nearestName } from '../../policy/nearest-name.ts';
 import type { ApiClient } from '../api-client.ts';
 import { marks } from '../marks.ts';
 import type { Column } from '../output.ts';

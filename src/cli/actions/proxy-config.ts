@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { PolicyItem } from '../../admin/mesh-values.ts';
 import { Failure } from '../../model/failure.ts';
-import { nearestName } from '../../policy/nearest-name.ts';
+import { nearestName } from '../../model/nearest-name.ts';
 import { findProxy } from '../find-proxy.ts';
 import type { Output } from '../output.ts';
 import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';

@@ -1,4 +1,5 @@
 import type { PortItem } from '../../admin/mesh-values.ts';
+import { compareText } from '../../model/compare-text.ts';
 import type { DumpedResource } from './config-dump.ts';
 import { at, field, textOf } from './dump-value.ts';
 
@@ -35,7 +36,10 @@ export function environment(
   /** Whose the plain name is. */
   const owners = new Map<string, string>();
   return [...ports]
-    .sort((a, b) => own(a) - own(b) || compare(a.namespace, b.namespace) || compare(a.name, b.name) || a.port - b.port)
+    .sort(
+      (a, b) =>
+        own(a) - own(b) || compareText(a.namespace, b.namespace) || compareText(a.name, b.name) || a.port - b.port,
+    )
     .flatMap((port) => {
       const address = bound.get(port.localPort);
       if (address === undefined) return [];
@@ -49,7 +53,7 @@ export function environment(
       taken.add(name);
       return [{ name, value: `${scheme(port)}://${reachable(address)}:${port.localPort}`, host: port.host }];
     })
-    .sort((a, b) => compare(a.name, b.name));
+    .sort((a, b) => compareText(a.name, b.name));
 }
 
 /** The line with which a shell takes a variable over. Values hold no quote and no space: a scheme, an address and a port. */
@@ -91,8 +95,4 @@ function reachable(address: string): string {
   if (address === '0.0.0.0' || address === '') return '127.0.0.1';
   if (address === '::') return '[::1]';
   return address.includes(':') ? `[${address}]` : address;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

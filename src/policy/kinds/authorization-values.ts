@@ -1,6 +1,6 @@
 import { isLabel } from '../../model/identity.ts';
+import { nearestName } from '../../model/nearest-name.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { nearestName } from '../nearest-name.ts';
 import { textRules } from '../text-rules.ts';
 
 /** P43: `<trust domain>/ns/<namespace>/sa/<service account>`, or a form of P42 with a star at one end. */

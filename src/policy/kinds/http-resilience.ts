@@ -1,6 +1,6 @@
+import { nearestName } from '../../model/nearest-name.ts';
 import type { Fault, Retries } from '../../model/policy.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { nearestName } from '../nearest-name.ts';
 import type { Infer } from '../shape.ts';
 import { present } from './common.ts';
 import type { fault, retries } from './http-shape.ts';

@@ -1,11 +1,11 @@
 import type { Diagnostic, RelatedPlace, Severity } from '../../model/diagnostic.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
+import { nearestName } from '../../model/nearest-name.ts';
 import { type DestinationRuleObject, type Labels, type Policy, provenance, refOf } from '../../model/policy.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { DiagnosticCode } from '../diagnostic-codes.ts';
 import { bySpecificity, hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
-import { nearestName } from '../nearest-name.ts';
 import { reportInto } from '../report.ts';
 
 /** What the checks between objects look at. Without a registry `services` or `workloads` are undefined. */

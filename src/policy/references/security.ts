@@ -1,3 +1,4 @@
+import { nearestName } from '../../model/nearest-name.ts';
 import type {
   AuthorizationPolicyObject,
   AuthorizationRule,
@@ -6,7 +7,6 @@ import type {
 } from '../../model/policy.ts';
 import { isHttp } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import { nearestName } from '../nearest-name.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
 import { portsUsed } from './service-workloads.ts';
 import { workloadsInReach } from './workload-selection.ts';

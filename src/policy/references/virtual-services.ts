@@ -1,8 +1,8 @@
+import { nearestName } from '../../model/nearest-name.ts';
 import { type HttpRule, refOf, type VirtualServiceObject } from '../../model/policy.ts';
 import { refText } from '../../model/provenance.ts';
 import { isHttp, type Service } from '../../model/service.ts';
 import { hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
-import { nearestName } from '../nearest-name.ts';
 import {
   ofKind,
   placeOf,
