@@ -1,98 +1,102 @@
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { pino } from 'pino';
-import { parseToken } from '../../src/ca/token.ts';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { openAuthority } from '../../src/ca/authority.ts';
+import type { Svid } from '../../src/ca/svid.ts';
+import type { WorkloadGrant } from '../../src/ca/token-record.ts';
 import { readSettings, type SettingOverride } from '../../src/control-plane/settings.ts';
 import { type ControlPlane, startControlPlane } from '../../src/control-plane/start-control-plane.ts';
-import type { NodePort } from '../../src/model/proxy.ts';
-import type { ProxyStatus } from '../../src/model/status.ts';
-import { createEnvoyAdmin, type EnvoyAdmin, type Stats } from '../../src/sidecar/envoy-admin.ts';
-import { type Sidecar, startSidecar } from '../../src/sidecar/sidecar.ts';
-import { envoyPath } from './envoy-path.ts';
+import { systemClock } from '../../src/model/state-store.ts';
+import { openFileStore } from '../../src/store/file-store.ts';
 import { eventually } from './eventually.ts';
+import { type JoinOptions, type Member, memberReport, refusedUpdates, startMember } from './member.ts';
+import { createPolicyFolder, type PolicyFiles, type PolicyFolder } from './policy-folder.ts';
 
 /** The members of a whole mesh for tests: a control plane, a policy repository, real Envoys. All on loopback addresses of its own. */
 export interface TestMesh {
   readonly folder: string;
+  readonly repository: PolicyFolder;
   readonly controlPlane: () => ControlPlane;
   /** Writes files below `policies/` (undefined deletes), commits, and waits until the control plane has judged the commit. */
-  commit(files: Readonly<Record<string, string | undefined>>): Promise<string>;
+  commit(files: PolicyFiles): Promise<string>;
   /** A loopback address that nobody else has: for an application and its sidecar. */
   nextAddress(): string;
   /** A sidecar before an application. */
   join(options: JoinOptions): Promise<Member>;
-  /** Waits until every proxy has acknowledged the newest commit. */
+  /** Waits until every proxy has acknowledged the newest commit and all of one same mesh. */
   synced(): Promise<void>;
+  /** The local port of a service's port: on every member's address. */
+  localPort(service: string, port: number): number;
   /** A token for a service; its text. */
-  token(service: string, namespace?: string): Promise<string>;
+  token(service: string, grant?: Partial<WorkloadGrant>): Promise<string>;
+  /** A certificate of this mesh, as the control plane would issue it to a workload. */
+  certificate(service: string, namespace?: string): Promise<Svid>;
   restartControlPlane(): Promise<void>;
+  /** What the members hold, counted and said, for whoever looks for the reason of a failure. */
+  report(): Promise<string>;
   /** Stops everything. With `checkRejected` (the default) it fails if any Envoy refused anything. */
   close(options?: { readonly checkRejected?: boolean }): Promise<void>;
 }
 
-export interface JoinOptions {
-  readonly service: string;
-  readonly namespace?: string;
-  /** Default `<service>-1`. */
-  readonly name?: string;
-  readonly version?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Where the application listens; a fresh address for a pure client. */
-  readonly address?: string;
-  /** The application's ports; none for a pure client. */
-  readonly ports?: readonly {
-    readonly port: number;
-    readonly name?: string;
-    readonly protocol?: NodePort['protocol'];
-  }[];
-}
-
-export interface Member {
-  readonly id: string;
-  /** The loopback address of this member: inbound and outbound listeners. */
-  readonly address: string;
-  /** The HTTP_PROXY port on `address`. */
-  readonly proxyPort: number;
-  readonly inbound: (port: number) => number;
-  readonly admin: EnvoyAdmin;
-  readonly sidecar: Sidecar;
-  /** The local port of a service's port. */
-  localPort(service: string, port: number): number;
-  stats(filter: string): Promise<Stats>;
-}
-
-const run = promisify(execFile);
-const gitEnvironment = {
-  ...process.env,
-  GIT_AUTHOR_NAME: 'Ana',
-  GIT_AUTHOR_EMAIL: 'ana@mesh.test',
-  GIT_COMMITTER_NAME: 'Ana',
-  GIT_COMMITTER_EMAIL: 'ana@mesh.test',
-};
-
-/** Starts a control plane on the policies given; every test file has its own loopback network, so files run side by side. */
-export async function startTestMesh(options: {
-  readonly policies: Readonly<Record<string, string>>;
+export interface TestMeshOptions {
+  readonly policies: PolicyFiles;
   readonly settings?: Readonly<Partial<Record<SettingOverride['key'], SettingOverride['value']>>>;
-}): Promise<TestMesh> {
-  const folder = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
-  const network = `127.${64 + Math.floor(Math.random() * 128)}.${Math.floor(Math.random() * 256)}`;
-  const git = (...args: string[]) => run('git', args, { cwd: folder, env: gitEnvironment });
-  await git('init', '-q', '-b', 'main');
-  await write(folder, options.policies);
-  await git('add', '-A');
-  await git('commit', '-qm', 'policies');
+}
 
+/** Addresses of one process: the process id makes the network, so test files run side by side. */
+const network = `127.${64 + ((process.pid >> 8) & 127)}.${process.pid & 255}`;
+let addresses = 0;
+
+/** A loopback address that nobody else has. */
+export function nextAddress(): string {
+  addresses += 1;
+  return `${network}.${addresses}`;
+}
+
+/**
+ * A mesh for all tests of a file, stopped after them; after a failed test it prints what the members hold, counted and said (section 6 of
+ * house.md). `prepare` runs once it is up.
+ */
+export function useTestMesh(
+  options: () => TestMeshOptions | Promise<TestMeshOptions>,
+  prepare: (mesh: TestMesh) => Promise<void> = async () => undefined,
+): () => TestMesh {
+  let mesh: TestMesh | undefined;
+  const started = () => {
+    if (mesh === undefined) throw new Error('the mesh is not started yet');
+    return mesh;
+  };
+  beforeAll(async () => {
+    mesh = await startTestMesh(await options());
+    try {
+      await prepare(mesh);
+    } catch (error) {
+      console.error(await mesh.report());
+      throw error;
+    }
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(await started().report());
+  });
+  afterAll(() => mesh?.close());
+  return started;
+}
+
+/** Starts a control plane on the policies given; every mesh has its own loopback network, so files run side by side. */
+export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh> {
+  const folder = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
+  const repository = await createPolicyFolder(folder, options.policies);
   const log: string[] = [];
-  const logger = pino({ level: 'debug' }, { write: (line: string) => log.push(line) });
+  const logger = pino({ level: 'debug' }, { write: (line: string) => log.push(line.trimEnd()) });
+  const trustDomain = 'demo.mesh';
+  const stateDir = join(folder, 'state');
   let xdsPort = 0;
   const start = async (): Promise<ControlPlane> => {
     const overrides: Record<string, SettingOverride['value']> = {
-      trustDomain: 'demo.mesh',
-      stateDir: join(folder, 'state'),
+      trustDomain,
+      stateDir,
       'policy.repository': folder,
       'policy.poll': 50,
       'xds.address': '127.0.0.1',
@@ -116,101 +120,54 @@ export async function startTestMesh(options: {
     return started;
   };
   let controlPlane = await start();
-  const envoy = await envoyPath();
   const members: Member[] = [];
-  let addresses = 0;
-  const envoyLog: string[] = [];
 
-  const proxies = (): readonly ProxyStatus[] => controlPlane.values.proxies();
   const mesh: TestMesh = {
     folder,
+    repository,
     controlPlane: () => controlPlane,
+    nextAddress,
     async commit(files) {
-      await write(folder, files);
-      await git('add', '-A');
-      await git('commit', '-qm', 'change', '--allow-empty');
-      const { stdout } = await git('rev-parse', 'HEAD');
-      const commit = stdout.trim().slice(0, 7);
+      const commit = await repository.commit(files);
       await controlPlane.refreshPolicies();
       await eventually(`commit ${commit} was looked at`, () => controlPlane.policies.get().head?.commit === commit);
       return commit;
     },
-    nextAddress() {
-      addresses += 1;
-      return `${network}.${addresses}`;
-    },
-    async token(service, namespace = 'shop') {
-      const grant = {
+    async token(service, grant = {}) {
+      const whole = {
         role: 'workload',
-        namespace,
+        namespace: 'shop',
         serviceAccount: service,
         service,
         addresses: ['127.0.0.0/8'],
         ports: [],
+        ...grant,
       } as const;
-      const { text } = await controlPlane.tokens.create({ grant, createdBy: 'test' });
+      const { text } = await controlPlane.tokens.create({ grant: whole, createdBy: 'test' });
       return text.expose();
     },
+    async certificate(service, namespace = 'shop') {
+      const store = openFileStore(stateDir);
+      const authority = await openAuthority({ store, clock: systemClock, trustDomain, allowShortLives: true });
+      try {
+        return authority.issue({ trustDomain, namespace, serviceAccount: service });
+      } finally {
+        authority.dispose();
+      }
+    },
     async join(joining) {
-      const { service, namespace = 'shop', name = `${service}-1`, version, labels = {}, ports = [] } = joining;
-      const { address = mesh.nextAddress() } = joining;
-      const { bearer } = parseToken(await mesh.token(service, namespace));
-      const id = `${name}.${namespace}`;
-      const runtime = join(folder, 'run', id);
-      await mkdir(runtime, { recursive: true, mode: 0o700 });
-      const adminAddress = { kind: 'pipe', path: join(runtime, 'admin.sock') } as const;
-      const proxyPort = 15_001;
-      const inbound = (port: number) => (port + 10_000 < 65_536 ? port + 10_000 : port - 10_000);
-      const allLabels = { ...labels, ...(version === undefined ? {} : { version }) };
-      const sidecar = startSidecar({
-        bootstrap: {
-          nodeId: id,
-          metadata: {
-            service,
-            namespace,
-            ...(Object.keys(allLabels).length > 0 ? { labels: allLabels } : {}),
-            ports: ports.map((port) => ({ protocol: 'http', ...port, inbound: inbound(port.port) })),
-            address,
-            inboundBind: address,
-            applicationAddress: address,
-            capture: { bind: address, proxy: proxyPort, ports: true },
-          },
-          controlPlane: { host: '127.0.0.1', port: xdsPort, serverName: 'xds.weft', rootPem: controlPlane.rootPem },
-          credential: bearer,
-          admin: adminAddress,
-          stats: { flushInterval: 500 },
-        },
-        folder: runtime,
-        envoy,
-        concurrency: 1,
-        onEvent: () => undefined,
-        onLog: (line) => envoyLog.push(`${id} ${line}`),
-      });
-      const admin = createEnvoyAdmin(adminAddress);
-      const member: Member = {
-        id,
-        address,
-        proxyPort,
-        inbound,
-        admin,
-        sidecar,
-        localPort(host, port) {
-          const found = [...(controlPlane.mesh.get()?.localPorts ?? [])].find(
-            ([key]) => key.startsWith(`${namespace}/${host}.`) && key.endsWith(`:${port}`),
-          );
-          if (!found) throw new Error(`no local port for ${host}:${port}`);
-          return found[1];
-        },
-        stats: (filter) => admin.stats(filter),
-      };
+      const { service, namespace = 'shop', address = nextAddress(), waitReady = true } = joining;
+      const { token = await mesh.token(service, { namespace }) } = joining;
+      const { rootPem } = controlPlane;
+      const member = await startMember({ folder, xdsPort, rootPem }, { ...joining, address, token });
       members.push(member);
-      await sidecar.ready;
+      if (waitReady) await member.sidecar.ready;
       return member;
     },
     async synced() {
       const commit = controlPlane.policies.get().served?.revision.commit;
       await eventually(`every proxy acknowledged ${commit}`, () => {
-        const all = proxies();
+        const all = controlPlane.values.proxies();
         return (
           controlPlane.mesh.get()?.policies.commit === commit &&
           all.length > 0 &&
@@ -218,42 +175,65 @@ export async function startTestMesh(options: {
         );
       });
     },
+    localPort(service, port) {
+      const found = [...(controlPlane.mesh.get()?.localPorts ?? [])].find(
+        ([key]) => key.startsWith(`shop/${service}.`) && key.endsWith(`:${port}`),
+      );
+      if (!found) throw new Error(`no local port for ${service}:${port}`);
+      return found[1];
+    },
     async restartControlPlane() {
       await controlPlane.close();
       controlPlane = await start();
     },
+    async report() {
+      const parts = await Promise.all(members.map(memberReport));
+      return [...parts, '===== control plane', ...log.slice(-80)].join('\n');
+    },
     async close({ checkRejected = true } = {}) {
-      const refused: string[] = [];
-      for (const member of members.filter(({ sidecar }) => sidecar.pid() !== undefined)) {
-        const stats = await member.stats('update_rejected').catch(() => new Map<string, number>());
-        for (const [name, value] of stats) if (value > 0) refused.push(`${member.id} ${name} ${value}`);
-      }
+      const refused = (await Promise.all(members.map(refusedUpdates))).flat();
+      const report = checkRejected && refused.length > 0 ? await mesh.report() : '';
       await Promise.all(members.map(({ sidecar }) => sidecar.kill()));
       await controlPlane.close();
       if (process.env.WEFT_TEST_LOGS !== undefined) {
-        await writeFile(process.env.WEFT_TEST_LOGS, [...log, ...envoyLog].join('\n'));
+        const said = members.flatMap((member) => member.log.map((line) => `${member.id} ${line}`));
+        await writeFile(process.env.WEFT_TEST_LOGS, [...log, ...said].join('\n'));
       }
       await rm(folder, { recursive: true, force: true });
-      if (checkRejected && refused.length > 0)
-        throw new Error(`an Envoy refused configuration: ${refused.join(', ')}\n${log.join('')}`);
+      if (report !== '') throw new Error(`an Envoy refused configuration: ${refused.join(', ')}\n${report}`);
     },
   };
   return mesh;
-}
-
-async function write(folder: string, files: Readonly<Record<string, string | undefined>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    const file = join(folder, 'policies', path);
-    await mkdir(dirname(file), { recursive: true });
-    if (text === undefined) await rm(file, { force: true });
-    else await writeFile(file, text);
-  }
 }
 
 /** Settings check text as `weft.yaml` would hold it: durations are written with a unit. */
 function asSetting(key: string, value: SettingOverride['value']): SettingOverride['value'] {
   const isDuration = typeof value === 'number' && !/port|base$/i.test(key);
   return isDuration ? `${value}ms` : value;
+}
+
+/** A `v1/Service` of namespace shop whose port 80 leads to 9080. */
+export function serviceYaml(name: string, ports = '[{ name: http, port: 80, targetPort: 9080 }]'): string {
+  return [
+    '---',
+    'apiVersion: v1',
+    'kind: Service',
+    `metadata: { name: ${name}, namespace: shop }`,
+    `spec: { selector: { app: ${name} }, ports: ${ports} }`,
+    '',
+  ].join('\n');
+}
+
+/** Mutual TLS in the whole mesh. */
+export function mutualTlsYaml(mode: 'STRICT' | 'PERMISSIVE' | 'DISABLE'): string {
+  return [
+    '---',
+    'apiVersion: security.istio.io/v1',
+    'kind: PeerAuthentication',
+    'metadata: { name: default, namespace: istio-system }',
+    `spec: { mtls: { mode: ${mode} } }`,
+    '',
+  ].join('\n');
 }
 
 /** The shop's policies, as the demo runs them. */
