@@ -1,4 +1,10 @@
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchemaValidationError,
+} from 'fastify';
 import { Failure } from '../model/failure.ts';
 import type { AdminSource } from './admin-source.ts';
 import { addApiRoutes } from './api-routes.ts';
@@ -59,6 +65,7 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
     trustProxy: false,
     exposeHeadRoutes: false,
     ajv: { customOptions: { removeAdditional: false } },
+    schemaErrorFormatter: (errors, part) => new Error(errors.map((error) => schemaWords(error, part)).join('; ')),
   });
   app.removeContentTypeParser('text/plain');
   app.decorateRequest<Asker>('asker', 'anonymous');
@@ -221,6 +228,14 @@ function failureOf(error: FastifyError): Failure {
     'the server failed at this request: a bug of Weft',
     'the log of the server has the details',
   );
+}
+
+/** A broken rule by the name of what broke it. */
+function schemaWords(error: FastifySchemaValidationError, part: string): string {
+  const { additionalProperty, allowedValues } = error.params;
+  if (typeof additionalProperty === 'string') return `unknown field "${additionalProperty}" in the ${part}`;
+  const allowed = Array.isArray(allowedValues) ? `: ${allowedValues.join(', ')}` : '';
+  return `${part}${error.instancePath.replaceAll('/', '.')} ${error.message ?? 'is wrong'}${allowed}`;
 }
 
 function single(value: string | string[] | undefined): string | undefined {

@@ -159,18 +159,14 @@ export interface TokenReport {
   readonly revoked: boolean;
 }
 
+/** A credential for the workloads of one service; there are no others yet, so nothing else can be asked for. */
 export interface TokenRequest {
-  readonly kind: 'join' | 'credential';
   readonly service: string;
   readonly namespace: string;
   /** Absent: the service's name. */
   readonly serviceAccount?: string;
-  /** Absent: the default of the kind (join 1 h, credential until revoked). */
+  /** Absent: until it is revoked. */
   readonly ttlMilliseconds?: number;
-  /** Of a join token; absent: 1. */
-  readonly uses?: number;
-  /** Absent: from anywhere. */
-  readonly cidrs?: readonly string[];
 }
 
 export interface TokenDesk {

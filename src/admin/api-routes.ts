@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ProxyStatus } from '../model/status.ts';
-import type { AdminSource, TokenRequest } from './admin-source.ts';
+import type { AdminSource } from './admin-source.ts';
 import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
 import { policyItems, portItems, serviceItems, workloadItems } from './mesh-values.ts';
 import { dumpOf, meshOf, proxiesOf } from './own-view.ts';
@@ -61,28 +61,25 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
 }
 
 interface TokenBody {
-  readonly kind: TokenRequest['kind'];
+  readonly kind: 'credential';
   readonly service: string;
   readonly namespace: string;
   readonly serviceAccount?: string;
   readonly ttlSeconds?: number;
-  readonly uses?: number;
-  readonly cidrs?: readonly string[];
 }
 
 const name = { type: 'string', minLength: 1, maxLength: 63 } as const;
+/** Uses, address ranges and join tokens are refused by name until the control plane can hold to them. */
 const tokenBody = {
   type: 'object',
   additionalProperties: false,
   required: ['service', 'namespace'],
   properties: {
-    kind: { type: 'string', enum: ['join', 'credential'], default: 'join' },
+    kind: { type: 'string', enum: ['credential'], default: 'credential' },
     service: name,
     namespace: name,
     serviceAccount: name,
     ttlSeconds: { type: 'integer', minimum: 1 },
-    uses: { type: 'integer', minimum: 1, maximum: 1_000_000 },
-    cidrs: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 64 } },
   },
 } as const;
 
@@ -92,7 +89,7 @@ function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
     '/api/v1/tokens',
     { schema: { querystring: noQuery, body: tokenBody } },
     async (request, reply) => {
-      const { ttlSeconds, ...wanted } = request.body;
+      const { kind: _kind, ttlSeconds, ...wanted } = request.body;
       const lifetime = ttlSeconds === undefined ? {} : { ttlMilliseconds: ttlSeconds * 1000 };
       const { token, secret } = await source.tokens.create({ ...wanted, ...lifetime });
       const { rootCertificates, authority } = source.certificates();

@@ -40,6 +40,8 @@ export function errorEnvelope(failure: Failure): ErrorEnvelope {
 const statusByCode: Readonly<Record<string, number>> = {
   WEFT0901: 503,
   WEFT0902: 403,
+  WEFT0904: 500,
+  WEFT0909: 503,
   WEFT0920: 404,
   WEFT0921: 400,
   WEFT0922: 403,
