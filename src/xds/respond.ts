@@ -88,11 +88,19 @@ export function respondWithChanges(subscription: Subscription, context: Response
     waiting: new Map(),
     wake: Number.POSITIVE_INFINITY,
   };
-  for (const name of current.pending) consider(current, context, name, collected);
+  const alone = resourceType(current.typeUrl).single;
+  const unvisited = new Map(current.waiting);
+  for (const name of current.pending) {
+    // One is enough for a response of one; the others keep their notes until their turn.
+    if (alone && collected.resources.length > 0) break;
+    unvisited.delete(name);
+    consider(current, context, name, collected);
+  }
+  const waiting = unvisited.size === 0 ? collected.waiting : new Map([...unvisited, ...collected.waiting]);
   const chosen = choose(current, collected);
   // X53, X68: an empty mesh is an answer. M7: a client that came back with all of it needs none.
   const empty = current.first && current.wildcard && current.variant === 'delta' && sizeOf(current.held) === 0;
-  const settled = settle(current, collected.settled, collected.waiting);
+  const settled = settle(current, collected.settled, waiting);
   if (chosen.resources.length + chosen.removed.length === 0 && !(empty && collected.waiting.size === 0))
     return { subscription: settled, plan: undefined, wake: collected.wake };
   return { ...launch(settled, context, chosen, collected.older), wake: collected.wake };

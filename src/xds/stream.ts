@@ -136,16 +136,16 @@ export function serveStream<Request, Principal>(
       return;
     }
     const { typeUrl } = incoming;
-    const flight = state.subscriptions.get(typeUrl)?.inFlight;
+    const before = state.subscriptions.get(typeUrl);
     const now = clock.now();
     const { state: after, stale } = incoming.apply(state, now);
     state = after;
-    const landed = state.subscriptions.get(typeUrl);
-    if (flight !== undefined && landed?.inFlight === undefined) {
-      const { nonce, version } = flight;
-      const rejection = landed?.ackedAt === now && landed.ackedVersion === version ? undefined : landed?.rejection;
+    const landed = after.subscriptions.get(typeUrl);
+    if (before?.inFlight !== undefined && landed?.inFlight === undefined) {
+      const { nonce, version, since } = before.inFlight;
+      const rejection = landed?.rejection === before.rejection ? undefined : landed?.rejection;
       if (rejection === undefined)
-        observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - flight.since });
+        observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - since });
       else observe({ kind: 'nacked', stream: number, typeUrl, ...rejection });
     }
     if (!stale) flush();

@@ -342,3 +342,16 @@ test('T10 6.2 a client that does not read is cut by destroying its connection, o
   fixture.set([cluster('a', 2), big]);
   expect((await nextAcked(bystander)).resources).toHaveLength(1);
 });
+
+test('X17 a connection has an age: GOAWAY, a grace, then the stream ends and the client may come again', async () => {
+  fixture = await startFixture([cluster('a')], { connection: { maxAge: 300, maxAgeGrace: 100 } });
+  const stream = fixture.client.delta();
+  stream.send({ node, typeUrl: clusterType });
+  await nextAcked(stream);
+  expect((await stream.closed).code).not.toBe(status.OK);
+  const { server } = fixture;
+  await eventually(() => server.status().length === 0, 'the stream is freed');
+  const again = fixture.client.delta();
+  again.send({ node, typeUrl: clusterType });
+  expect((await again.next()).resources).toHaveLength(1);
+});
