@@ -19,14 +19,14 @@ export interface PolicyPlace {
 /**
  * Finds the tree of a path: where `weft.yaml` says, else the nearest folder `policies` around it or directly below it, else the folder
  * itself. A folder below the tree, or a file of it, is a part: the tree is checked whole, as its objects refer to each other.
- * `exists: false` for paths of a commit, which need not lie there now. Throws Failure WEFT0908 for a path that does not exist.
+ * `exists: false` for paths of a commit, which need not lie there now. Throws Failure WEFT0912 for a path that does not exist.
  */
 export function policyPlace(cwd: string, asked: string, exists = true): PolicyPlace {
   const path = resolve(cwd, asked);
   const isFile = existsSync(path) ? statSync(path).isFile() : /\.ya?ml$/.test(path);
   if (exists && !existsSync(path)) {
     throw new Failure(
-      'WEFT0908',
+      'WEFT0912',
       `"${asked}" does not exist`,
       'name a repository, its folder of policies, or a file',
       path,

@@ -183,7 +183,7 @@ describe('weft proxy-config', () => {
     const type = await weft('proxy-config lisners frontend-1');
     expect([type.code, type.stderr]).toEqual([
       2,
-      '× WEFT0908 unknown type "lisners"\n    fix    did you mean "listeners"?\n',
+      '× WEFT0912 unknown type "lisners"\n    fix    did you mean "listeners"?\n',
     ]);
     const proxy = await weft('proxy-config routes frontend-2');
     expect(proxy.stderr).toBe('× WEFT0920 there is no proxy "frontend-2"\n    fix    did you mean "frontend-1"?\n');

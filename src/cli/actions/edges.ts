@@ -11,7 +11,7 @@ export async function edges(context: VerbContext<typeof edgesFlags>): Promise<Ex
   const { flags, output, env } = context;
   const seconds = Math.round(flags.time / 1000);
   if (seconds < 1 || seconds > 3600) {
-    throw new Failure('WEFT0908', 'calls are kept for an hour; -t is from 1s to 1h', 'weft edges -t 1h');
+    throw new Failure('WEFT0912', 'calls are kept for an hour; -t is from 1s to 1h', 'weft edges -t 1h');
   }
   const namespace = askedNamespace(context);
   const rows = await readItems<EdgeRow>(await readApi(context), `/api/v1/edges?windowSeconds=${seconds}`);

@@ -67,7 +67,7 @@ export async function get(context: GetContext): Promise<ExitCode> {
   if (show === undefined) {
     const meant = nearestName(asked, Object.keys(kinds));
     const hint = meant === undefined ? `kinds are ${Object.keys(kinds).join(', ')}` : `did you mean "${meant}"?`;
-    throw new Failure('WEFT0908', `unknown kind "${asked}"`, hint);
+    throw new Failure('WEFT0912', `unknown kind "${asked}"`, hint);
   }
   await show(await readApi(context), context);
   return 0;

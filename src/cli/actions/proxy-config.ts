@@ -63,7 +63,7 @@ function typesOf(asked: string): readonly DumpType[] {
   if (found !== undefined) return [found];
   const meant = nearestName(asked, ['all', ...dumpTypes]);
   const hint = meant === undefined ? `types are all, ${dumpTypes.join(', ')}` : `did you mean "${meant}"?`;
-  throw new Failure('WEFT0908', `unknown type "${asked}"`, hint);
+  throw new Failure('WEFT0912', `unknown type "${asked}"`, hint);
 }
 
 async function load(context: ConfigContext): Promise<Loaded> {
@@ -71,7 +71,7 @@ async function load(context: ConfigContext): Promise<Loaded> {
   const { file } = context.flags;
   if (file !== undefined) return { dump: await readDump(context, file), where: file, placeOf: () => undefined };
   if (name === undefined) {
-    throw new Failure('WEFT0908', 'which proxy?', 'name one, as "weft proxies" lists them, or say --file DUMP');
+    throw new Failure('WEFT0912', 'which proxy?', 'name one, as "weft proxies" lists them, or say --file DUMP');
   }
   const api = await readApi(context);
   const proxy = await findProxy(api, name, askedNamespace(context));
@@ -88,7 +88,7 @@ async function readDump(context: ConfigContext, file: string): Promise<Json> {
     return JSON.parse(file === '-' ? await context.readInput() : readFileSync(resolve(context.cwd, file), 'utf8'));
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    throw new Failure('WEFT0908', `"${file}" cannot be read as JSON: ${words}`, 'name a file with a config dump', file);
+    throw new Failure('WEFT0912', `"${file}" cannot be read as JSON: ${words}`, 'name a file with a config dump', file);
   }
 }
 

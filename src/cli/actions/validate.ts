@@ -85,7 +85,7 @@ async function readTree(
   }
   if (revision !== undefined) {
     throw new Failure(
-      'WEFT0908',
+      'WEFT0912',
       `"${places[0]?.part}" is in no folder of policies`,
       'leave --rev out, or name the repository',
     );

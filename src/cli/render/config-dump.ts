@@ -47,12 +47,12 @@ const shapes: Readonly<Record<Exclude<DumpType, 'bootstrap'>, PartShape>> = {
   },
 };
 
-/** The entries `configs` of Envoy's config dump, or of one that Weft made. Throws Failure WEFT0908 for anything else. */
+/** The entries `configs` of Envoy's config dump, or of one that Weft made. Throws Failure WEFT0912 for anything else. */
 export function dumpParts(dump: Json, where: string): readonly Json[] {
   const configs = field(dump, 'configs');
   if (Array.isArray(configs)) return configs;
   throw new Failure(
-    'WEFT0908',
+    'WEFT0912',
     `${where} is not a config dump: it has no list "configs"`,
     'take one with: curl "http://ADMIN/config_dump?include_eds", or weft proxy-config all NAME -o json',
     where,
