@@ -1,5 +1,15 @@
+import { classEnd, escapeLength } from './re2-atoms.ts';
+
 /** P12: the longest regular expression. */
 export const longestRegex = 1024;
+/** The largest program that Weft's Envoys accept: the bootstrap sets `re2.max_program_size.error_level` to this; Envoy's own is 100. */
+export const largestProgram = 32_768;
+
+/** What a part of the expression costs: instructions, and the product of the repetitions nested in it. */
+interface Cost {
+  readonly size: number;
+  readonly repeated: number;
+}
 
 /**
  * Why Envoy's RE2 would refuse `regex`, or undefined. Looks at the text only: what users write never becomes a RegExp here (T12).
@@ -7,75 +17,108 @@ export const longestRegex = 1024;
  */
 export function regexProblem(regex: string): string | undefined {
   if (regex.length > longestRegex) return `at most ${longestRegex} characters`;
-  let depth = 0;
-  let repeatable = false;
-  for (let i = 0; i < regex.length; i++) {
-    const rest = regex.slice(i, i + 40);
-    const char = regex[i] ?? '';
-    if (char === '\\') {
-      const escape = escapeProblem(rest);
-      if (escape) return escape;
-      if (rest.startsWith('\\Q')) return 'no \\Q...\\E, escape each character';
-      i += rest.startsWith('\\x{') || /^\\[pP]\{/.test(rest) ? Math.max(rest.indexOf('}'), 1) : 1;
-      repeatable = true;
-    } else if (char === '[') {
-      const end = classEnd(regex, i);
-      if (end === -1) return 'a "]" for every "["';
-      i = end;
-      repeatable = true;
-    } else if (char === '(') {
-      const group = /^\(\?(?!P<[A-Za-z_]\w*>|<[A-Za-z_]\w*>|[imsU]*(?:-[imsU]+)?[:)])/.exec(rest);
-      if (group) return 'no look-around, conditions or atomic groups (RE2 has none)';
-      if (/^\(\?[imsU-]+\)/.test(rest)) i += rest.indexOf(')');
-      else {
-        depth += 1;
-        if (rest.startsWith('(?')) i += rest.search(/[:>]/);
-      }
-      repeatable = false;
-    } else if (char === ')') {
-      depth -= 1;
-      if (depth < 0) return 'a "(" for every ")"';
-      repeatable = true;
-    } else if (char === '|') {
-      repeatable = false;
-    } else {
-      const quantifier = /^(?:[*+?]|\{(\d+)(?:,(\d*))?\})/.exec(rest);
-      if (!quantifier) {
-        repeatable = char !== '^';
-        continue;
-      }
-      if (!repeatable) return `something before "${quantifier[0]}" to repeat`;
-      if (Number(quantifier[1] ?? 0) > 1000 || Number(quantifier[2] ?? 0) > 1000) return 'at most 1000 repetitions';
-      if (quantifier[2] && Number(quantifier[2]) < Number(quantifier[1])) return 'repetitions in rising order';
-      i += quantifier[0].length - 1;
-      if (regex[i + 1] === '?') i += 1;
-      repeatable = false;
+  return new Scanner(regex).scan();
+}
+
+class Scanner {
+  readonly #regex: string;
+  readonly #groups: Cost[] = [];
+  #at = 0;
+  /** The group that is open. */
+  #group: Cost = { size: 0, repeated: 1 };
+  /** What a quantifier would repeat. */
+  #last: Cost | undefined;
+
+  constructor(regex: string) {
+    this.#regex = regex;
+  }
+
+  scan(): string | undefined {
+    while (this.#at < this.#regex.length) {
+      const problem = this.#step();
+      if (problem) return problem;
     }
+    this.#keep(undefined);
+    if (this.#groups.length > 0) return 'a ")" for every "("';
+    return this.#group.size > largestProgram ? 'a smaller one: its repetitions are too many' : undefined;
   }
-  return depth > 0 ? 'a ")" for every "("' : undefined;
-}
 
-function escapeProblem(rest: string): string | undefined {
-  const next = rest[1];
-  if (next === undefined) return 'a character after the last "\\"';
-  if (/[1-9]/.test(next) || next === 'k') return 'no back references (RE2 has none)';
-  if (next === 'p' || next === 'P')
-    return /^\\[pP](?:[A-Z]|\{\^?\w+\})/.test(rest) ? undefined : 'a character class after "\\p"';
-  if (next === 'x')
-    return /^\\x(?:[0-9A-Fa-f]{2}|\{[0-9A-Fa-f]+\})/.test(rest) ? undefined : 'two hexadecimal digits after "\\x"';
-  if (/[A-Za-z]/.test(next) && !/[dDwWsSbBAzafnrtvCQE]/.test(next)) return `no "\\${next}" (RE2 has none)`;
-  return undefined;
-}
-
-/** The index of the `]` that closes the class opened at `start`, or -1. */
-function classEnd(regex: string, start: number): number {
-  let i = start + 1;
-  if (regex[i] === '^') i += 1;
-  if (regex[i] === ']') i += 1;
-  for (; i < regex.length; i++) {
-    if (regex[i] === '\\') i += 1;
-    else if (regex.startsWith('[:', i) && regex.indexOf(':]', i) !== -1) i = regex.indexOf(':]', i) + 1;
-    else if (regex[i] === ']') return i;
+  #step(): string | undefined {
+    const char = this.#regex[this.#at];
+    if (char === '\\') return this.#atom(escapeLength(this.#regex, this.#at), 8);
+    if (char === '[') {
+      const end = classEnd(this.#regex, this.#at);
+      return this.#atom(end, typeof end === 'number' ? end + 7 : 0);
+    }
+    if (char === '(') return this.#open();
+    if (char === ')') return this.#close();
+    if (char === '*' || char === '+' || char === '?') return this.#repeat(1, char);
+    const counted = /^\{(\d+)(?:(,)(\d*))?\}/.exec(this.#regex.slice(this.#at, this.#at + 24));
+    if (counted) return this.#count(counted);
+    if (char === '|' || char === '^') {
+      this.#keep(undefined);
+      this.#at += 1;
+      this.#group = { ...this.#group, size: this.#group.size + 1 };
+      return undefined;
+    }
+    return this.#atom(1, 3);
   }
-  return -1;
+
+  #atom(length: number | string, size: number): string | undefined {
+    if (typeof length === 'string') return length;
+    this.#keep({ size, repeated: 1 });
+    this.#at += length;
+    return undefined;
+  }
+
+  #open(): string | undefined {
+    const head =
+      /^\((?:\?(?:P?<[A-Za-z_]\w*>|([imsU]+(?:-[imsU]+)?|-[imsU]+)?([:)])))?/.exec(this.#regex.slice(this.#at))?.[0] ??
+      '(';
+    if (head === '(' && this.#regex[this.#at + 1] === '?')
+      return 'no look-around, conditions or atomic groups (RE2 has none)';
+    this.#keep(undefined);
+    this.#at += head.length;
+    if (head.endsWith(')')) return head === '(?)' ? 'a flag after "(?"' : undefined;
+    this.#groups.push(this.#group);
+    this.#group = { size: 0, repeated: 1 };
+    return undefined;
+  }
+
+  #close(): string | undefined {
+    this.#keep(undefined);
+    const outer = this.#groups.pop();
+    if (!outer) return 'a "(" for every ")"';
+    this.#last = { size: this.#group.size + 2, repeated: this.#group.repeated };
+    this.#group = outer;
+    this.#at += 1;
+    return undefined;
+  }
+
+  #count([written = '', least = '', comma, most = '']: RegExpExecArray): string | undefined {
+    const low = Number(least);
+    const high = most === '' ? low : Number(most);
+    if (low > 1000 || high > 1000) return 'at most 1000 repetitions';
+    if (high < low) return 'repetitions in rising order';
+    return this.#repeat(Math.max(1, comma && most === '' ? low + 1 : high), written);
+  }
+
+  #repeat(times: number, written: string): string | undefined {
+    if (!this.#last) return `something before "${written}" to repeat`;
+    const { size, repeated } = this.#last;
+    if (repeated * times > 1000) return 'at most 1000 repetitions, nested ones multiplied';
+    this.#keep(undefined, { size: (size + 2) * times, repeated: repeated * times });
+    this.#at += written.length;
+    if (this.#regex[this.#at] === '?') this.#at += 1;
+    return undefined;
+  }
+
+  /** Adds what came last (or `instead` of it) to the open group; `next` can be repeated now. */
+  #keep(next: Cost | undefined, instead = this.#last): void {
+    if (instead) {
+      const { size, repeated } = this.#group;
+      this.#group = { size: size + instead.size, repeated: Math.max(repeated, instead.repeated) };
+    }
+    this.#last = next;
+  }
 }

@@ -20,6 +20,7 @@ export type TextRule =
   | 'ip'
   | 'ip-or-cidr'
   | 'regex'
+  | 'regex-or-star'
   | 'port-text'
   | 'method'
   | 'no-star';

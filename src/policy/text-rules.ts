@@ -29,6 +29,8 @@ export const textRules: Readonly<Record<TextRule, (value: string) => string | un
     value === '*' || value === '.' || value === '~' || isLabel(value) ? undefined : '"*", "." or a namespace',
   ip: (value) => (isIP(value) ? undefined : 'an IP address'),
   'ip-or-cidr': (value) => (isIpOrCidr(value) ? undefined : 'an IP address or a range such as 10.0.0.0/8'),
+  // `*` alone means present (P12).
+  'regex-or-star': (value) => (value === '*' ? undefined : textRules.regex(value)),
   regex: (value) => {
     const problem = regexProblem(value);
     return problem && `a regular expression of RE2: ${problem}`;

@@ -8,7 +8,7 @@ export const exportTo = list(text('export-to'));
 
 /** A text condition (P12): `{}` means present. An exact text may be empty, a prefix or a regular expression not. */
 export const stringMatch = object(
-  { exact: anyText, prefix: text(), regex: text('regex') },
+  { exact: anyText, prefix: text(), regex: text('regex-or-star') },
   { exclusive: [['exact', 'prefix', 'regex']] },
 );
 

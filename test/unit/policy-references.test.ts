@@ -1,0 +1,393 @@
+import { describe, expect, it } from 'vitest';
+import type { Diagnostic } from '../../src/model/diagnostic.ts';
+import { spiffeId } from '../../src/model/identity.ts';
+import type { Service } from '../../src/model/service.ts';
+import { serviceKeyOf } from '../../src/model/service.ts';
+import type { Workload } from '../../src/model/workload.ts';
+import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
+import { serviceHost } from '../../src/policy/hosts.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { checkReferences } from '../../src/policy/references.ts';
+import { silence } from '../../src/policy/silencers.ts';
+
+const settings = { trustDomain: 'cluster.local', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
+
+/** Services of the policies as the registry makes them, without endpoints. */
+function servicesOf(objects: ReturnType<typeof parsePolicies>['objects']): readonly Service[] {
+  return objects.flatMap((object): Service[] => {
+    if (object.kind !== 'Service' && object.kind !== 'ServiceEntry') return [];
+    const { namespace } = object;
+    const hosts =
+      object.kind === 'Service' ? [serviceHost(object.name, namespace, 'cluster.local')] : object.spec.hosts;
+    return hosts.map((host) => ({
+      key: serviceKeyOf(namespace, host),
+      namespace,
+      name: object.kind === 'Service' ? object.name : host,
+      host,
+      origin: object.kind === 'Service' ? 'service' : 'entry',
+      external: false,
+      resolution: 'registry',
+      addresses: [],
+      ports: object.spec.ports.map(({ port, protocol }) => ({ number: port, protocol })),
+      exportTo: ['*'],
+      subjectAltNames: [],
+      by: { object: { kind: object.kind, namespace, name: object.name }, field: 'spec', at: object.at, commit: 'x' },
+    }));
+  });
+}
+
+function workload(name: string, labels: Readonly<Record<string, string>>, more: Partial<Workload> = {}): Workload {
+  return {
+    id: `${name}.shop`,
+    name,
+    namespace: 'shop',
+    labels,
+    serviceAccount: name,
+    identity: spiffeId({ trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: name }),
+    address: '10.0.0.1',
+    ports: [{ port: 9080, endpointPort: 9080 }],
+    weight: 1,
+    health: 'healthy',
+    source: 'proxy',
+    ...more,
+  };
+}
+
+const workloads = [workload('reviews', { app: 'reviews', version: 'v1' }), workload('frontend', { app: 'frontend' })];
+
+function check(
+  text: string,
+  known: readonly Workload[] | 'no registry' = workloads,
+): { found: readonly Diagnostic[]; text: string } {
+  const start = text.indexOf('‹');
+  const plain = text.replace('‹', '');
+  const parsed = parsePolicies([{ path: 'policies/shop/a.yaml', text: plain }], {
+    commit: 'x',
+    rootNamespace: 'istio-system',
+    folders: 'free',
+  });
+  expect(parsed.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+  const found = checkReferences(
+    parsed.objects,
+    servicesOf(parsed.objects),
+    known === 'no registry' ? undefined : known,
+    settings,
+  );
+  return { found: silence(found, parsed.silencers, 'references'), text: start === -1 ? '' : plain.slice(0, start) };
+}
+
+const meta = (name: string, namespace = 'shop') => `metadata: { name: ${name}, namespace: ${namespace} }`;
+const service = (name: string, ports: string, selector = `{ app: ${name} }`) =>
+  `apiVersion: v1\nkind: Service\n${meta(name)}\nspec: { selector: ${selector}, ports: [${ports}] }\n---\n`;
+const http = (port: number) => `{ name: http-${port}, port: ${port} }`;
+const reviews = service('reviews', http(9080));
+const vs = (name: string, spec: string, namespace = 'shop') =>
+  `apiVersion: networking.istio.io/v1\nkind: VirtualService\n${meta(name, namespace)}\nspec:\n${spec}---\n`;
+const dr = (name: string, spec: string, namespace = 'shop') =>
+  `apiVersion: networking.istio.io/v1\nkind: DestinationRule\n${meta(name, namespace)}\nspec:\n${spec}---\n`;
+const security = (kind: string, name: string, spec: string, namespace = 'shop') =>
+  `apiVersion: security.istio.io/v1\nkind: ${kind}\n${meta(name, namespace)}\nspec:\n${spec}---\n`;
+const route = (destination: string) => `  hosts: [reviews]\n  http: [{ route: [{ destination: ${destination} }] }]\n`;
+
+/** The finding is expected where ‹ stands. */
+const examples: readonly (readonly [code: string, name: string, yaml: string, message: string, hint: string])[] = [
+  [
+    'WEFT0101',
+    'a destination that is nothing',
+    reviews + vs('a', route('{ host: ‹revews }')),
+    'no service "revews"',
+    'did you mean "reviews"?',
+  ],
+  [
+    'WEFT0101',
+    'a mirror that is nothing',
+    reviews +
+      vs(
+        'a',
+        '  hosts: [reviews]\n  http: [{ mirror: { host: ‹nobody }, route: [{ destination: { host: reviews } }] }]\n',
+      ),
+    'no service "nobody"',
+    'declare a Service',
+  ],
+  [
+    'WEFT0101',
+    'a service of another namespace',
+    reviews +
+      vs(
+        'a',
+        '  hosts: [reviews.shop.svc.cluster.local]\n  http: [{ route: [{ destination: { host: ‹reviews } }] }]\n',
+        'bank',
+      ),
+    'no service "reviews"',
+    'namespace shop has one',
+  ],
+  [
+    'WEFT0102',
+    'a name with a dot (P2)',
+    reviews + vs('a', route('{ host: ‹reviews.shop }')),
+    'host "reviews.shop" has a dot',
+    'write "reviews" or "reviews.shop.svc.cluster.local"',
+  ],
+  [
+    'WEFT0109',
+    'two VirtualServices (P9)',
+    reviews +
+      vs('a', route('{ host: reviews }')) +
+      vs(
+        'b',
+        '  hosts: [‹Reviews.shop.svc.cluster.local]\n  http: [{ route: [{ destination: { host: reviews } }] }]\n',
+      ),
+    'two VirtualServices route reviews.shop.svc.cluster.local for clients in all namespaces',
+    'limit exportTo',
+  ],
+  [
+    'WEFT0109',
+    'two private ones',
+    reviews +
+      vs('a', `  exportTo: [.]\n${route('{ host: reviews }')}`) +
+      vs('b', '  exportTo: [.]\n  hosts: [‹reviews]\n  http: [{ route: [{ destination: { host: reviews } }] }]\n'),
+    'for clients in shop',
+    'merge',
+  ],
+  [
+    'WEFT0112',
+    'several ports and none named (P14)',
+    reviews + service('many', `${http(80)}, ${http(81)}`) + vs('a', route('{ host: ‹many }')),
+    'many has several ports',
+    'one of 80, 81',
+  ],
+  [
+    'WEFT0113',
+    'a port that is not there',
+    reviews + vs('a', route('{ host: reviews, port: { number: ‹80 } }')),
+    'reviews has no port 80',
+    'ports: 9080',
+  ],
+  [
+    'WEFT0113',
+    'a matched port that is not there',
+    reviews +
+      vs(
+        'a',
+        '  hosts: [reviews]\n  http: [{ match: [{ port: ‹80 }], route: [{ destination: { host: reviews } }] }]\n',
+      ),
+    'reviews has no port 80',
+    'ports: 9080',
+  ],
+  [
+    'WEFT0127',
+    'a selector that matches nothing',
+    security('PeerAuthentication', 'a', '  ‹selector: { matchLabels: { app: reviws } }\n'),
+    'selector matches no workload',
+    'nearest label: app: reviews',
+  ],
+  [
+    'WEFT0136',
+    'HTTP rules on a TCP service (P19)',
+    service('reviews', '{ name: tcp-x, port: 1 }') +
+      vs('a', '  hosts: [‹reviews]\n  http: [{ route: [{ destination: { host: reviews } }] }]\n'),
+    'http rules meet no such port of reviews',
+    '1: tcp',
+  ],
+  [
+    'WEFT0152',
+    'a principal that is nobody',
+    security(
+      'AuthorizationPolicy',
+      'a',
+      '  rules: [{ from: [{ source: { principals: [‹cluster.local/ns/shop/sa/frontent] } }] }]\n',
+    ),
+    'no workload has this account',
+    'cluster.local/ns/shop/sa/frontend',
+  ],
+  [
+    'WEFT0152',
+    'an account that is nobody',
+    security('AuthorizationPolicy', 'a', '  rules: [{ from: [{ source: { serviceAccounts: [‹frontent] } }] }]\n'),
+    'no workload has this account',
+    '"frontend"',
+  ],
+  [
+    'WEFT0153',
+    'a path on a TCP port (P45)',
+    service('reviews', '{ name: tcp-x, port: 9080 }') +
+      security('AuthorizationPolicy', 'a', '  action: DENY\n  rules: [{ to: [{ operation: { ‹paths: [/a] } }] }]\n'),
+    'HTTP field paths on TCP port 9080; the rule then denies more',
+    'name the HTTP ports',
+  ],
+  [
+    'WEFT0154',
+    'identity where plaintext passes (P43)',
+    security('AuthorizationPolicy', 'a', '  rules: [{ from: [‹{ source: { namespaces: [shop] } }] }]\n'),
+    'reviews.shop accepts plaintext',
+    'set STRICT',
+  ],
+  [
+    'WEFT0173',
+    'a subset that is not defined',
+    reviews +
+      dr('r', '  host: reviews\n  subsets: [{ name: v1 }]\n') +
+      vs('a', route('{ host: reviews, subset: ‹v3 }')),
+    'subset "v3" of reviews is not defined',
+    'defined: v1 at policies/shop/a.yaml:',
+  ],
+  [
+    'WEFT0173',
+    'a subset without any rule',
+    reviews + vs('a', route('{ host: reviews, subset: ‹v3 }')),
+    'subset "v3"',
+    'add a DestinationRule',
+  ],
+  [
+    'WEFT0174',
+    'a rule for nothing',
+    reviews + dr('r', '  host: ‹revews\n'),
+    'host "revews" matches no service',
+    'did you mean "reviews"?',
+  ],
+  [
+    'WEFT0175',
+    'a subset without workload',
+    reviews + dr('r', '  host: reviews\n  subsets: [{ name: v2, ‹labels: { version: v2 } }]\n'),
+    'subset "v2" selects no workload',
+    'version: v1',
+  ],
+  [
+    'WEFT0181',
+    'two traffic policies (P22)',
+    reviews +
+      dr('r', '  host: reviews\n  trafficPolicy: { loadBalancer: {} }\n') +
+      dr('s', '  host: reviews\n  ‹trafficPolicy: { loadBalancer: {} }\n'),
+    'overlap in trafficPolicy',
+    'other: policies/shop/a.yaml:',
+  ],
+  [
+    'WEFT0181',
+    'one subset twice',
+    reviews +
+      dr('r', '  host: reviews\n  subsets: [{ name: v1 }]\n') +
+      dr('s', '  host: reviews\n  subsets: [{ name: ‹v1 }]\n'),
+    'overlap in subset "v1"',
+    'other',
+  ],
+  [
+    'WEFT0182',
+    'two for a namespace (P33)',
+    security('PeerAuthentication', 'a', '  mtls: { mode: STRICT }\n') +
+      security('PeerAuthentication', 'b', '  mtls: { mode: DISABLE }\n').replace('spec:', '‹spec:'),
+    'two PeerAuthentications set namespace shop',
+    'keep one',
+  ],
+  [
+    'WEFT0184',
+    'one port, two protocols (P30)',
+    reviews +
+      service('twin', '‹{ name: tcp-x, port: 1, targetPort: 9080 }', '{ app: reviews }').replace(
+        '[‹{ name',
+        '[‹{ name',
+      ),
+    'workload port 9080 is http for reviews, tcp for twin',
+    'give both',
+  ],
+  [
+    'WEFT0205',
+    'a service without workload',
+    `apiVersion: v1\nkind: Service\n${meta('x')}\nspec:\n  ‹selector: { app: reviws }\n  ports: [${http(80)}]\n`,
+    'service x has no workload',
+    'nearest label: app: reviews',
+  ],
+  [
+    'WEFT0011',
+    'a host twice',
+    `${reviews}apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n${meta('e')}\nspec: { hosts: [‹reviews.shop.svc.cluster.local], ports: [{ number: 1, name: tcp }] }\n`,
+    'is defined twice in namespace shop',
+    'other',
+  ],
+];
+
+describe('findings between objects', () => {
+  it.each(examples)('%s %s', (code, _, yaml, message, hint) => {
+    const { found, text } = check(yaml);
+    const lines = text.split('\n');
+    const at = { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+    const finding = found.find((one) => one.code === code);
+    expect(finding?.at, JSON.stringify(found)).toMatchObject(at);
+    expect(finding?.message).toContain(message);
+    expect(finding?.hint).toContain(hint);
+    expect(finding?.severity).toBe(diagnosticCodes[code as keyof typeof diagnosticCodes].severity);
+    expect(finding?.object).toBeDefined();
+  });
+
+  it('has an example for every code of its stage', () => {
+    const codes = Object.entries(diagnosticCodes).flatMap(([code, page]) =>
+      page.stage === 'references' ? [code] : [],
+    );
+    expect(codes.filter((code) => !examples.some(([other]) => other === code))).toEqual([]);
+  });
+
+  const clean = [
+    reviews,
+    vs('a', route('{ host: reviews, subset: v1 }')),
+    vs(
+      'own',
+      `  exportTo: [.]\n${route('{ host: reviews.shop.svc.cluster.local }').replace('[reviews]', '[reviews.shop.svc.cluster.local]')}`,
+      'bank',
+    ),
+    dr('r', '  host: reviews\n  subsets: [{ name: v1, labels: { version: v1 } }]\n'),
+    dr('s', '  host: reviews\n  trafficPolicy: { loadBalancer: {} }\n'),
+    security('PeerAuthentication', 'p', '  mtls: { mode: STRICT }\n'),
+    security(
+      'AuthorizationPolicy',
+      'z',
+      '  selector: { matchLabels: { app: reviews } }\n  rules: [{ from: [{ source: { principals: [cluster.local/ns/shop/sa/frontend] } }], to: [{ operation: { methods: [GET] } }] }]\n',
+    ),
+  ].join('');
+
+  it('finds nothing in a clean tree: producer and consumer objects, rules that merge', () => {
+    expect(check(clean).found.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
+  });
+
+  it('takes the called port where the target has it (P14)', () => {
+    const two = service('many', `${http(9080)}, ${http(81)}`);
+    expect(check(reviews + two + vs('a', route('{ host: many }')), 'no registry').found).toEqual([]);
+  });
+
+  it('without a registry, a host that means nothing is a warning and workloads are not missed', () => {
+    const { found } = check(reviews + vs('a', route('{ host: nobody }')), 'no registry');
+    expect(found.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0101 warning']);
+  });
+
+  it('a host of a VirtualService that means nothing is a warning', () => {
+    const { found } = check(reviews + vs('a', route('{ host: reviews }').replace('[reviews]', '[nobody]')));
+    expect(found.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0101 warning']);
+  });
+
+  it('selectors that differ and meet on a workload are a warning (1.5)', () => {
+    const one = security(
+      'PeerAuthentication',
+      'a',
+      '  selector: { matchLabels: { app: reviews } }\n  mtls: { mode: STRICT }\n',
+    );
+    const two = security(
+      'PeerAuthentication',
+      'b',
+      '  selector: { matchLabels: { version: v1 } }\n  mtls: { mode: DISABLE }\n',
+    );
+    expect(check(one + two).found.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0182 warning']);
+  });
+
+  it('silences its warnings, and tells silencers that had nothing to do', () => {
+    const warned = security(
+      'PeerAuthentication',
+      'a',
+      '  # weft-ignore WEFT0127: the machine joins on Monday\n  selector: { matchLabels: { app: none } }\n',
+    );
+    expect(check(warned).found).toEqual([]);
+    const idle = security(
+      'PeerAuthentication',
+      'a',
+      '  # weft-ignore WEFT0127: the machine joins on Monday\n  selector: { matchLabels: { app: reviews } }\n',
+    );
+    expect(check(idle).found.map(({ code }) => code)).toEqual(['WEFT0009']);
+  });
+});
