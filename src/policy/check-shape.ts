@@ -15,7 +15,7 @@ import type {
   Tier,
 } from './shape.ts';
 import { describeNode, type LineIndex, rangeAt, type SourceNode } from './source-node.ts';
-import { textRules } from './text-rules.ts';
+import { hasControlCharacters, textRules } from './text-rules.ts';
 import { placesOf } from './valid-places.ts';
 
 /** What one object's check needs to know and what it leaves behind. */
@@ -160,6 +160,9 @@ class ShapeCheck {
 
   #text(shape: TextShape, node: SourceNode, path: string): unknown {
     if (node.is !== 'scalar' || typeof node.value !== 'string') return this.#wrong(node, path, 'a text', shape);
+    if (shape.rule !== 'free' && hasControlCharacters(node.value)) {
+      return this.#wrong(node, path, 'a text without control characters', shape);
+    }
     const expected = shape.rule && node.value !== '' ? textRules[shape.rule](node.value) : undefined;
     if (expected) return this.#wrong(node, path, expected, shape);
     // A label may be empty; any other text with a rule or without may not, unless the shape says so.

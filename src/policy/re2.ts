@@ -20,6 +20,28 @@ export function regexProblem(regex: string): string | undefined {
   return new Scanner(regex).scan();
 }
 
+/** Why `rewrite` cannot follow a match of `regex`: `\\1` to `\\9` name groups that it has, and `\\\\` is a backslash. */
+export function rewriteProblem(regex: string, rewrite: string): string | undefined {
+  const groups = groupCount(regex);
+  for (const [reference, named = ''] of rewrite.matchAll(/\\(.?)/gs)) {
+    if (named === '\\' || (/\d/.test(named) && Number(named) <= groups)) continue;
+    return `a group of the expression (it has ${groups}) after "\\", not "${reference}"`;
+  }
+  return undefined;
+}
+
+function groupCount(regex: string): number {
+  let count = 0;
+  for (let at = 0; at < regex.length; at++) {
+    if (regex[at] === '\\') at += 1;
+    else if (regex[at] === '[') {
+      const length = classEnd(regex, at);
+      at += typeof length === 'number' ? length - 1 : 0;
+    } else if (regex[at] === '(' && (regex[at + 1] !== '?' || /^\(\?P?</.test(regex.slice(at, at + 4)))) count += 1;
+  }
+  return count;
+}
+
 class Scanner {
   readonly #regex: string;
   readonly #groups: Cost[] = [];

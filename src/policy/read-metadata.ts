@@ -4,7 +4,7 @@ import type { Labels } from '../model/policy.ts';
 import type { SourceRange } from '../model/provenance.ts';
 import { type CheckContext, checkShape, reportRefused } from './check-shape.ts';
 import { fieldPath } from './field-path.ts';
-import { anyText, labels, map, object, refusedFields, text } from './shape.ts';
+import { labels, map, object, refusedFields, text } from './shape.ts';
 import { describeNode, entryOf, type MapNode, rangeAt } from './source-node.ts';
 
 export interface Metadata {
@@ -30,7 +30,7 @@ export const metadataShape = object(
     name: text('name'),
     namespace: text('label'),
     labels,
-    annotations: map('label-key', anyText),
+    annotations: map('label-key', { is: 'text', rule: 'free', nonEmpty: false }),
     ...refusedFields('never', ['generateName', 'finalizers', 'deletionTimestamp', 'deletionGracePeriodSeconds']),
   },
   { required: ['name'] },

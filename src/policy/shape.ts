@@ -23,7 +23,9 @@ export type TextRule =
   | 'regex-or-star'
   | 'port-text'
   | 'method'
-  | 'no-star';
+  | 'no-star'
+  /** Control characters and line breaks too. */
+  | 'free';
 
 export interface ObjectShape<F extends Fields = Fields, R extends string = string> {
   readonly is: 'object';

@@ -161,6 +161,20 @@ const examples: readonly Example[] = [
     hint: '%%',
   },
   {
+    name: 'a group that is not there',
+    code: 'WEFT0002',
+    yaml: vs(`  - ${to}\n    rewrite: { uriRegexRewrite: { match: "/a(?:b)(c)", rewrite: ‹"/\\\\2"› } }\n`),
+    message: 'a group of the expression (it has 1)',
+    hint: 'by number',
+  },
+  {
+    name: 'a control character',
+    code: 'WEFT0002',
+    yaml: vs(`  - redirect: { uri: ‹"/a\\nb"› }\n`),
+    message: 'a text without control characters',
+    hint: 'control',
+  },
+  {
     name: 'empty sources (P40)',
     code: 'WEFT0002',
     yaml: authz('  rules: [{ from: [{ ‹source›: {} }] }]\n'),

@@ -288,7 +288,9 @@ describe('words', () => {
     '[[:alpha:]-]]*',
     '(?P<x>a|b)',
     '',
-    '\\x{1F600}',
+    '\\x{FF}',
+    '[\\x41-\\x5a_-]',
+    '[a-z]{10}',
     'a|',
     '[a\\]]',
     '{',
@@ -315,6 +317,12 @@ describe('words', () => {
     '\\',
     '\\k<a>',
     '(?#x)',
+    '\\x{1F600}',
+    '[b-a]',
+    '[[:foo:]]',
+    '((a{100}){100}){100}',
+    'a{1000}'.repeat(40),
+    '\\pQ',
     'x'.repeat(1025),
   ])('RE2 does not know %s', (regex) => {
     expect(regexProblem(regex)).toBeTypeOf('string');

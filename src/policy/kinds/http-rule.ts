@@ -1,6 +1,7 @@
 import type { HttpMatch, HttpRule, RouteDestination } from '../../model/policy.ts';
 import { fieldPath } from '../field-path.ts';
 import type { LowerContext } from '../kind-definition.ts';
+import { rewriteProblem } from '../re2.ts';
 import type { Infer } from '../shape.ts';
 import { lowerStringMatch, mapValues, present } from './common.ts';
 import { checkHeaderRules, lowerHeaderRules, rewritesAuthority } from './http-headers.ts';
@@ -96,6 +97,12 @@ function checkConditionName(name: string, parent: string, context: LowerContext)
 
 /** P13: a prefix and its replacement end alike. */
 function checkRewrite(rule: Written, path: string, context: LowerContext): void {
+  const expression = rule.rewrite?.uriRegexRewrite;
+  const problem = expression && rewriteProblem(expression.match, expression.rewrite);
+  if (problem) {
+    const field = `${path}.rewrite.uriRegexRewrite.rewrite`;
+    context.report('WEFT0002', field, `expected ${problem}`, 'name groups by number');
+  }
   const uri = rule.rewrite?.uri;
   if (uri === undefined) return;
   for (const match of rule.match ?? []) {
