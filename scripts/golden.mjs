@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
-const { status, error } = spawnSync(process.execPath, [vitest, 'run', 'test/golden', ...process.argv.slice(2)], {
+const { status, error } = spawnSync(process.execPath, [vitest, 'run', 'test/golden/golden.test.ts', ...process.argv.slice(2)], {
   cwd: projectRoot,
   stdio: 'inherit',
   env: { ...process.env, WEFT_GOLDEN: 'write' },

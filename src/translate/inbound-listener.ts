@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Inbound } from '../model/ir.ts';
+import type { Inbound, TextMatch } from '../model/ir.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
@@ -14,6 +14,7 @@ import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listene
 import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { RBACSchema } from '../proto/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
+import { allowedCallers } from './allowed-callers.ts';
 import { downstreamTlsSocket } from './downstream-tls.ts';
 import { durationOf } from './duration.ts';
 import { inboundConnectionManager } from './http-connection-manager.ts';
@@ -36,7 +37,7 @@ export function inboundListener(inbound: Inbound, ownHost: string): Listener {
     address: socketAddress(listen.address, listen.port),
     trafficDirection: TrafficDirection.INBOUND,
     filterChains: filterChains(inbound, chainFilters(inbound, ownHost)),
-    ...(mtls.value === 'DISABLE' ? {} : inspection(inbound)),
+    ...(mtls.value === 'DISABLE' && callersOf(inbound) === undefined ? {} : inspection(inbound)),
   });
 }
 
@@ -55,14 +56,19 @@ function inspection({ protocol }: Inbound) {
   };
 }
 
-/** P34: what each mode lets in. Without a matching chain the connection is closed. */
+/**
+ * P34: what each mode lets in. Without a matching chain the connection is closed: so is one without identity to a TCP port whose rules
+ * allow none, before the server says a word.
+ */
 function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
+  const callers = callersOf(inbound);
   const mesh = message(FilterChainSchema, {
     name: 'mesh',
     filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [meshProtocol] },
     filters,
-    transportSocket: downstreamTlsSocket,
+    transportSocket: downstreamTlsSocket(callers),
   });
+  if (callers !== undefined) return [mesh];
   const other = (name: string, filterChainMatch?: MessageInitShape<typeof FilterChainMatchSchema>) =>
     message(FilterChainSchema, { name, filters, ...(filterChainMatch === undefined ? {} : { filterChainMatch }) });
   switch (inbound.mtls.value) {
@@ -71,15 +77,19 @@ function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
     case 'PERMISSIVE': {
       const plaintext = other('plaintext', { transportProtocol: 'raw_buffer' });
       // TLS that is not ours belongs to the application, which only a TCP port can hand on.
-      return isHttp(inbound.protocol)
-        ? [mesh, plaintext]
-        : [mesh, plaintext, other('foreign', { transportProtocol: 'tls' })];
+      const foreign = isHttp(inbound.protocol) ? [] : [other('foreign', { transportProtocol: 'tls' })];
+      return [mesh, plaintext, ...foreign];
     }
     case 'DISABLE':
       return [other('plaintext')];
     default:
       return inbound.mtls.value satisfies never;
   }
+}
+
+/** Who alone may be allowed to a TCP port, if rules bound that; on HTTP ports rules judge each request. */
+function callersOf({ protocol, authorization }: Inbound): readonly TextMatch[] | undefined {
+  return isHttp(protocol) ? undefined : allowedCallers(authorization);
 }
 
 function chainFilters(inbound: Inbound, ownHost: string): Filter[] {

@@ -1,14 +1,14 @@
-import type { Condition, TextMatch } from '../model/ir.ts';
+import type { Condition } from '../model/ir.ts';
 import {
   type Principal,
   Principal_AuthenticatedSchema,
   Principal_SetSchema,
   PrincipalSchema,
 } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
-import type { StringMatcher } from '../proto/gen/envoy/type/matcher/v3/string_pb.ts';
 import { message } from '../proto/message.ts';
 import { cidrRange } from './cidr.ts';
-import { headerMatcher, stringMatcher } from './text-matcher.ts';
+import { spiffeMatcher } from './spiffe-matcher.ts';
+import { headerMatcher } from './text-matcher.ts';
 
 /** The half of a rule that is about the caller. Throws TypeError for a condition that cannot stand there: a bug in resolve. */
 export function rbacPrincipal(condition: Condition): Principal {
@@ -55,22 +55,3 @@ const nobody: Principal['identifier'] = {
   case: 'notId',
   value: message(PrincipalSchema, { identifier: { case: 'any', value: true } }),
 };
-
-const scheme = 'spiffe://';
-
-/** Envoy sees the whole SPIFFE ID, policies leave out its scheme (P43). */
-function spiffeMatcher(match: TextMatch): StringMatcher {
-  switch (match.kind) {
-    case 'exact':
-    case 'prefix':
-      return stringMatcher({ kind: match.kind, value: `${scheme}${match.value}` });
-    case 'suffix':
-      return stringMatcher(match);
-    case 'regex':
-      return stringMatcher({ kind: 'regex', value: `${scheme}(?:${match.value})` });
-    case 'present':
-      return stringMatcher({ kind: 'prefix', value: scheme });
-    default:
-      return match satisfies never;
-  }
-}

@@ -6,6 +6,8 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAuthority } from '../../src/ca/authority.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
@@ -22,7 +24,18 @@ import { staticBootstrap } from './static-bootstrap.ts';
  */
 const local = '127.0.0.1';
 const cleanup: (() => unknown)[] = [];
-const ports = { http: 0, h2: 0, tcp: 0, outside: 0, proxy: 0, localBase: 0, adminCaller: 0, adminServer: 0 };
+const ports = {
+  http: 0,
+  h2: 0,
+  tcp: 0,
+  closed: 0,
+  open: 0,
+  outside: 0,
+  proxy: 0,
+  localBase: 0,
+  adminCaller: 0,
+  adminServer: 0,
+};
 /** Whatever an Envoy wrote at level `error`. */
 const complaints: string[] = [];
 let scratch = '';
@@ -128,11 +141,16 @@ function tunnel(target: string): Promise<net.Socket> {
     request.on('connect', (response, socket, head) => {
       // What the server said first may have come along with the answer.
       if (head.length > 0) socket.unshift(head);
-      if (response.statusCode === 200) done(socket);
+      if (response.statusCode === 200) done(quiet(socket));
       else fail(new Error(`status ${response.statusCode}`));
     });
     request.on('error', fail).end();
   });
+}
+
+/** A socket whose end, however it comes, is no failure of the test. */
+function quiet<Socket extends Duplex>(socket: Socket): Socket {
+  return socket.on('error', () => socket.destroy());
 }
 
 async function firstData(socket: net.Socket): Promise<string> {
@@ -148,12 +166,19 @@ proxies:
   reviews-1.shop:
     address: 127.0.0.1
     labels: { version: v1 }
-    ports: { ${ports.http}: http, ${ports.h2}: http, ${ports.tcp}: tcp }
+    ports: { ${ports.http}: http, ${ports.h2}: http, ${ports.tcp}: tcp, ${ports.closed}: tcp, ${ports.open}: tcp }
 ---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: { name: default, namespace: istio-system }
 spec: { mtls: { mode: STRICT } }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: reviews, namespace: shop }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  portLevelMtls: { ${ports.open}: { mode: PERMISSIVE } }
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -171,6 +196,8 @@ spec:
   selector: { matchLabels: { app: reviews } }
   rules:
   - from: [{ source: { principals: ["demo.mesh/ns/shop/sa/frontend"] } }]
+    to: [{ operation: { notPorts: ["${ports.closed}"] } }]
+  - to: [{ operation: { ports: ["${ports.open}"] } }]
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -199,17 +226,22 @@ async function startApplications(): Promise<void> {
   });
   echo.on('upgrade', (_, socket) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
-    socket.pipe(socket);
+    quiet(socket).pipe(socket);
   });
   const h2 = http2.createServer((request, response) => response.end(`h2 ${request.url}`));
-  const tcp = net.createServer((socket) => {
-    socket.on('error', () => socket.destroy());
-    socket.write('server first');
-    socket.pipe(socket);
-  });
+  const greet = () =>
+    net.createServer((socket) => {
+      quiet(socket).write('server first');
+      socket.pipe(socket);
+    });
   await listening(echo, ports.http);
   await listening(h2, ports.h2);
-  await listening(tcp, ports.tcp);
+  await listening(greet(), ports.tcp);
+  await listening(greet(), ports.open);
+  await listening(
+    net.createServer((socket) => quiet(socket).end('a secret')),
+    ports.closed,
+  );
   await listening(
     http.createServer((_, response) => response.end('outside')),
     ports.outside,
@@ -219,10 +251,10 @@ async function startApplications(): Promise<void> {
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'weft-live-'));
   cleanup.push(() => rm(scratch, { recursive: true, force: true }));
-  for (const name of ['http', 'h2', 'tcp'] as const) ports[name] = await freePort(10_000);
+  for (const name of ['http', 'h2', 'tcp', 'closed', 'open'] as const) ports[name] = await freePort(10_000);
   ports.outside = await freePort();
   ports.proxy = await freePort();
-  ports.localBase = await freePort(1, 2);
+  ports.localBase = await freePort(1, 2, 3, 4);
   ports.adminCaller = await freePort();
   ports.adminServer = await freePort();
   await startApplications();
@@ -302,7 +334,7 @@ test('a WebSocket and a tunnel (E23, E24, R11)', async () => {
   const headers = { Connection: 'Upgrade', Upgrade: 'websocket' };
   const request = http.request({ host: local, port: localPort(0), path: '/ws', headers, agent: false }).end();
   const [, socket] = (await once(request, 'upgrade')) as [http.IncomingMessage, net.Socket];
-  socket.write('ping');
+  quiet(socket).write('ping');
   expect(await firstData(socket)).toBe('ping');
   socket.destroy();
   const through = await tunnel(`reviews.shop:${ports.http}`);
@@ -312,12 +344,20 @@ test('a WebSocket and a tunnel (E23, E24, R11)', async () => {
 });
 
 test('a server that speaks first, by local port and by tunnel (R1)', async () => {
-  const direct = net.connect(localPort(2), local);
+  const direct = quiet(net.connect(localPort(2), local));
   expect(await firstData(direct)).toBe('server first');
   direct.destroy();
   const through = await tunnel(`reviews.shop:${ports.tcp}`);
   expect(await firstData(through)).toBe('server first');
   through.destroy();
+});
+
+test('a caller that no rule allows hears nothing, not even from a server that speaks first (P39)', async () => {
+  const direct = quiet(net.connect(localPort(3), local));
+  const heard: string[] = [];
+  direct.on('data', (part) => heard.push(String(part)));
+  await once(direct, 'close');
+  expect(heard).toEqual([]);
 });
 
 test('hosts that nobody knows pass, plain and as a tunnel (D18)', async () => {
@@ -331,6 +371,22 @@ test('hosts that nobody knows pass, plain and as a tunnel (D18)', async () => {
 
 test('plaintext to a STRICT port is closed (P34)', async () => {
   await expect(get(ports.http + 10_000, '/')).rejects.toThrow(/ECONNRESET|socket hang up/);
+});
+
+test('a PERMISSIVE TCP port takes mesh callers, plaintext, silent plaintext, and hands foreign TLS on unread (P34)', async () => {
+  const around = ports.open + 10_000;
+  const mesh = quiet(net.connect(localPort(4), local));
+  expect(await firstData(mesh)).toBe('server first');
+  const silent = quiet(net.connect(around, local));
+  const speaking = quiet(net.connect(around, local));
+  speaking.write('hello');
+  expect(await firstData(speaking)).toContain('server first');
+  const foreign = tls.connect({ host: local, port: around, rejectUnauthorized: false });
+  // The program's greeting is no TLS: that it arrives shows that nobody else answered.
+  const [error] = await once(foreign, 'error').catch((reason: unknown) => [reason]);
+  expect(error).toMatchObject({ code: expect.stringMatching(/EPROTO|ERR_SSL/) });
+  expect(await firstData(silent)).toBe('server first');
+  for (const socket of [mesh, silent, speaking, foreign]) socket.destroy();
 });
 
 test('both sides count who called whom, and Envoy complains about nothing (E32)', async () => {
