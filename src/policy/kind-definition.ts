@@ -11,7 +11,7 @@ export interface LowerContext {
   /** Labels of the object's metadata. */
   readonly labels: Readonly<Record<string, string>>;
   report(code: DiagnosticCode, field: string, message: string, hint: string, details?: ReportDetails): void;
-  /** WEFT0004 for a value (`what`) of a field; a warning where the object's annotation allows it. */
+  /** WEFT0004 for a value (`what`) of a field. No annotation allows it: without the value the object would mean something else. */
   refuse(field: string, tier: Tier, what: string): void;
   /** Gives `field` (where the model holds a value) the place of `written` (where the text has it). */
   place(field: string, written: string): void;

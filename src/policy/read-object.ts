@@ -196,7 +196,7 @@ function lowerContext(
     file: context.lines.file,
     report: (code, field, message, hint, details) =>
       context.report(code, placeOf(field), message, hint, { ...details, field }),
-    refuse: (field, tier, what) => reportRefused(context, field, placeOf(field), tier, what),
+    refuse: (field, tier, what) => reportRefused({ report: context.report }, field, placeOf(field), tier, what),
     place(field, written) {
       const at = positions.get(written);
       if (at && !positions.has(field)) positions.set(field, at);

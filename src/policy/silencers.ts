@@ -1,6 +1,7 @@
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import type { SourceRange } from '../model/provenance.ts';
-import { type CodePage, codePage, type DiagnosticCode } from './diagnostic-codes.ts';
+import type { CodePage } from './code-page.ts';
+import { codePage, type DiagnosticCode } from './diagnostic-codes.ts';
 import { reportInto } from './report.ts';
 import { type LineIndex, rangeAt } from './source-node.ts';
 

@@ -175,6 +175,13 @@ const examples: readonly Example[] = [
     hint: 'control',
   },
   {
+    name: 'a Service whose name is no host',
+    code: 'WEFT0002',
+    yaml: 'apiVersion: v1\nkind: Service\nmetadata: { name: ‹a.b› }\nspec: { selector: { app: x }, ports: [{ name: http, port: 80 }] }\n',
+    message: 'expected lower-case letters',
+    hint: 'rename it',
+  },
+  {
     name: 'empty sources (P40)',
     code: 'WEFT0002',
     yaml: authz('  rules: [{ from: [{ ‹source›: {} }] }]\n'),
@@ -550,6 +557,14 @@ describe('silencers and allowances', () => {
     );
     expect(result.diagnostics.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0004 warning']);
     expect(result.policies?.objects).toHaveLength(1);
+  });
+
+  it('never allows a value without which the object would mean something else', () => {
+    const text = `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: x, annotations: { weft.dev/allow-unsupported: "spec.gateways[0]" } }\nspec:\n  hosts: [a]\n  gateways: [edge]\n  http: [{ ${to} }]\n`;
+    expect(parse(text).map(({ code, severity }) => `${code} ${severity}`)).toEqual([
+      'WEFT0009 warning',
+      'WEFT0004 error',
+    ]);
   });
 
   it('never allows it in security kinds', () => {

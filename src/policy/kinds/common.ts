@@ -1,6 +1,7 @@
 import type { StringMatch } from '../../model/policy.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { anyText, type Infer, labels, list, object, text } from '../shape.ts';
+import { textRules } from '../text-rules.ts';
 
 /** `selector.matchLabels` (section 1.5 of policy-surface.md). */
 export const matchLabels = object({ matchLabels: labels });
@@ -80,4 +81,16 @@ export function checkExportTo(
     }
   });
   return entries;
+}
+
+/** Names that become a part of a host, a workload id and Envoy names are RFC 1123 labels. */
+export function checkLabelName(context: LowerContext): void {
+  const expected = textRules.label(context.name);
+  if (expected)
+    context.report(
+      'WEFT0002',
+      'metadata.name',
+      `expected ${expected}, got ${JSON.stringify(context.name)}`,
+      'rename it',
+    );
 }

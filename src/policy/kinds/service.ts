@@ -1,7 +1,7 @@
 import type { ServiceObject } from '../../model/policy.ts';
 import { supportedKind } from '../kind-definition.ts';
 import { choice, labels, object, port, portOrName, refusedFields, someOf, text } from '../shape.ts';
-import { refuseRepeats } from './common.ts';
+import { checkLabelName, refuseRepeats } from './common.ts';
 import { lowerPort } from './service-ports.ts';
 
 const servicePort = object(
@@ -47,6 +47,7 @@ export const service = supportedKind<typeof shape, ServiceObject>({
   apiVersions: ['v1'],
   spec: shape,
   lower(spec, context) {
+    checkLabelName(context);
     const ports = spec.ports.map((written, index) => {
       const field = `spec.ports[${index}]`;
       const transport = written.protocol ?? 'TCP';

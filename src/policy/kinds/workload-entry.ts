@@ -1,10 +1,9 @@
 import { isIP } from 'node:net';
-import { isLabel } from '../../model/identity.ts';
 import type { Locality, WorkloadEntryObject, WorkloadEntrySpec } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { count, type Infer, labels, map, object, port, refused, text } from '../shape.ts';
 import { textRules } from '../text-rules.ts';
-import { present } from './common.ts';
+import { checkLabelName, present } from './common.ts';
 
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
 export const workloadEntryShape = object(
@@ -64,15 +63,7 @@ export const workloadEntry = supportedKind<typeof workloadEntryShape, WorkloadEn
   apiVersions: networking,
   spec: workloadEntryShape,
   lower(spec, context) {
-    if (!isLabel(context.name)) {
-      // The name becomes a part of a workload id and of Envoy names.
-      context.report(
-        'WEFT0002',
-        'metadata.name',
-        `expected ${textRules.label('*')}, got ${JSON.stringify(context.name)}`,
-        'rename it',
-      );
-    }
+    checkLabelName(context);
     for (const key of Object.keys(context.labels)) context.place(`spec.labels.${key}`, `metadata.labels.${key}`);
     return lowerWorkloadEntry(spec, 'spec', context.labels, context);
   },
