@@ -26,7 +26,7 @@ export function portRouteConfiguration(port: OutboundPort): RouteConfiguration {
 }
 
 /**
- * Resolve gives each name to one service (WEFT0185); should two claim one all the same, the first by service key keeps it, because a
+ * Resolve gives each name to one service; should two claim one all the same, the first by service key keeps it, because a
  * repeated domain would make Envoy refuse the whole configuration.
  */
 function namedHost(service: OutboundService, port: OutboundPort, taken: Set<string>): VirtualHost | undefined {

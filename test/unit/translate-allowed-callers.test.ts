@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import type { AuthorizationRuleDecision, Condition, TextMatch } from '../../src/model/ir.ts';
+import { allowedCallers } from '../../src/translate/allowed-callers.ts';
+
+const always: Condition = { kind: 'always' };
+const exact = (value: string): TextMatch => ({ kind: 'exact', value });
+const principal = (value: string): Condition => ({ kind: 'principal', match: exact(value) });
+const address: Condition = { kind: 'source-address', cidr: '10.0.0.0/8' };
+
+function rule(caller: Condition, operation: Condition = always): AuthorizationRuleDecision {
+  const range = { file: 'a.yaml', line: 1, column: 1, endLine: 1, endColumn: 1 };
+  const object = { kind: 'AuthorizationPolicy', namespace: 'shop', name: 'a' };
+  return { id: 'a', by: { object, field: 'spec', at: range, commit: 'c' }, caller, operation };
+}
+
+test.each<[string, readonly AuthorizationRuleDecision[] | undefined, readonly TextMatch[] | undefined]>([
+  ['no ALLOW policy: anybody', undefined, undefined],
+  ['no rule: nobody', [], []],
+  [
+    'principals of all rules',
+    [rule(principal('a')), rule({ kind: 'any', of: [principal('b'), principal('c')] })],
+    ['a', 'b', 'c'].map(exact),
+  ],
+  ['a rule without a principal: anybody', [rule(principal('a')), rule(address)], undefined],
+  [
+    'further conditions narrow, so the principal still bounds',
+    [rule({ kind: 'all', of: [address, principal('a')] })],
+    [exact('a')],
+  ],
+  ['an alternative without a principal: anybody', [rule({ kind: 'any', of: [address, principal('a')] })], undefined],
+  ['a negation excludes, so it bounds nothing', [rule({ kind: 'not', of: principal('a') })], undefined],
+  ['a rule for other ports allows nobody here', [rule(principal('a'), { kind: 'never' })], []],
+  ['never', [rule({ kind: 'never' })], []],
+])('%s', (_, allow, callers) => {
+  expect(allowedCallers({ deny: [], allow })).toEqual(callers);
+});
