@@ -13,7 +13,7 @@ export interface TokenSource {
   readonly readInput: () => Promise<string>;
 }
 
-/** The token that `--token-file` or WEFT_TOKEN_FILE names; undefined when neither does. Throws Failure WEFT0904, WEFT0204 for an unusable file. */
+/** The token that `--token-file` or WEFT_TOKEN_FILE names; undefined when neither does. Throws Failure WEFT0904 for an unusable file, WEFT0203 for what is no token. */
 export async function namedToken(source: TokenSource): Promise<Token | undefined> {
   const { flag, env } = source;
   const path = flag ?? (env.WEFT_TOKEN_FILE === '' ? undefined : env.WEFT_TOKEN_FILE);

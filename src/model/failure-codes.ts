@@ -1,0 +1,140 @@
+/** What a code of a failed operation means, whatever throws it: one page each, generated into docs/reference/codes.md. */
+export interface FailurePage {
+  readonly title: string;
+  readonly cause: string;
+  readonly fix: string;
+}
+
+/**
+ * Every code that a Failure of an operation carries (section 2.6 of experience.md). Findings in policies stand in
+ * policy/diagnostic-codes.ts; a code is in one of the two tables, has one meaning, and is never used again for another.
+ */
+export const failureCodes = {
+  WEFT0203: {
+    title: 'Join refused',
+    cause:
+      'The credential is missing, malformed, unknown, revoked or expired, or it speaks for another service, namespace or workload than the one that wants to join.',
+    fix: 'Make a token for the service that joins: weft token create --service NAME -n NAMESPACE -o file > FILE. The refusal names what the token allows.',
+  },
+  WEFT0304: {
+    title: 'Control plane is not trusted',
+    cause:
+      'The sidecar reached the address, but the certificate shown there is not signed by the CA that the token pins, or is not that of a control plane.',
+    fix: 'Point --cp at the xDS port of the control plane that made the token; if its CA was replaced, make a new token.',
+  },
+  WEFT0401: {
+    title: 'Configuration not acknowledged',
+    cause: 'A proxy refused the configuration it was sent (NACK), or did not answer in time. It keeps what it had.',
+    fix: 'weft proxies prints what Envoy said; proxies that are STALE may be stopped or overloaded.',
+  },
+  WEFT0900: {
+    title: 'Bug in Weft',
+    cause: 'The command met a condition that its code does not foresee.',
+    fix: 'Run it again with -v and report what it prints.',
+  },
+  WEFT0901: {
+    title: 'Control plane unreachable',
+    cause: 'Nothing answers at the address, the answer is not that of a control plane, or it is still starting.',
+    fix: 'Start it (weft up), or name the right one: --cp or WEFT_CP; port 15014 for commands that read, 15012 for weft run and weft bootstrap.',
+  },
+  WEFT0902: {
+    title: 'Not permitted',
+    cause:
+      'The address needs a credential, or the one shown does not reach that far: a workload reads its own proxy only.',
+    fix: 'Run the command in the folder of weft up, where it finds the operator token, or name one: --token-file or WEFT_TOKEN_FILE.',
+  },
+  WEFT0903: {
+    title: 'No Envoy',
+    cause:
+      'None of the places searched has an Envoy that runs here. The message names each place and what is wrong there.',
+    fix: 'In a checkout: npm run envoy. Elsewhere: --envoy PATH, ENVOY_PATH, or envoy.path in weft.yaml.',
+  },
+  WEFT0904: {
+    title: 'State or private file unusable',
+    cause:
+      'The state dir, or a file that holds a key or a token, cannot be read or written, is damaged, belongs to another user, or is open to other users.',
+    fix: 'Correct owner and mode as the message says (folders 700, files 600). What others could read counts as stolen: revoke it.',
+  },
+  WEFT0905: {
+    title: 'State dir is in use',
+    cause: 'Another server works with this state dir; two would overwrite each other.',
+    fix: 'Stop that process (the message has its id), or give this server a state dir of its own.',
+  },
+  WEFT0906: {
+    title: 'Policy repository cannot be read',
+    cause: 'Reading the repository failed in a way that has no code of its own. What was served stays.',
+    fix: 'Check that the repository is whole: git fsck.',
+  },
+  WEFT0907: {
+    title: 'Wrong setting',
+    cause: 'weft.yaml cannot be read, names a setting that does not exist, or gives one a value that it cannot have.',
+    fix: 'Correct the line; weft server --check-config prints every setting and where it comes from.',
+  },
+  WEFT0908: {
+    title: 'CA state does not fit',
+    cause: 'Files of the CA in the state dir are damaged, do not belong together, or belong to another trust domain.',
+    fix: 'Restore the folder ca/ from one backup, or set the trust domain it was made for. A new state dir is a new CA: every sidecar joins again.',
+  },
+  WEFT0909: {
+    title: 'No certificate can be issued',
+    cause:
+      'The CA has no valid issuer at this time, or a validity that was asked for leaves no room. Nothing else is handed out instead.',
+    fix: 'Compare the clock with the validity of the root (weft get mesh), then do as the message says.',
+  },
+  WEFT0910: {
+    title: 'Port in use',
+    cause: 'Another process listens where Weft, a sidecar or an application of the demo wants to listen.',
+    fix: 'Stop that process, or choose other ports: --port-base, xds.port and admin.port in weft.yaml, the port flags of weft run.',
+  },
+  WEFT0911: {
+    title: 'Answer not understood',
+    cause:
+      'The control plane answered with something that this command does not expect; mostly the two are of different versions.',
+    fix: 'Use the same version on both sides; weft --version tells this one.',
+  },
+  WEFT0912: {
+    title: 'Wrong command line',
+    cause: 'A verb, flag, value, kind or file on the command line is not one that the command takes.',
+    fix: 'See weft VERB --help; the hint names the nearest word.',
+  },
+  WEFT0913: {
+    title: 'Envoy ended before it was ready',
+    cause: 'Envoy could not be started, or ended or was stopped before it had its configuration.',
+    fix: 'The message has what Envoy said last; flags after -- go to Envoy as they are.',
+  },
+  WEFT0914: {
+    title: 'Sidecar is already running',
+    cause: 'Another weft run on this machine serves the same workload name.',
+    fix: 'Stop that process (the message has its id), or give this one a --name of its own.',
+  },
+  WEFT0915: {
+    title: 'Not the control plane of this token',
+    cause:
+      'Before anything was sent, the root certificate shown at the address was compared with the fingerprint in the token: it differs, or the certificate under it does not hold now.',
+    fix: 'Check the address and the clocks; for a control plane with a new state dir make a new token.',
+  },
+  WEFT0920: {
+    title: 'Not found',
+    cause: 'The control plane knows no proxy, token or address of this name.',
+    fix: 'List what there is: weft proxies, weft token list, /debug.',
+  },
+  WEFT0921: {
+    title: 'Request not usable',
+    cause:
+      'What was asked of the control plane cannot be meant: a grant for an impossible name, a value out of range, a body that is not JSON.',
+    fix: 'Correct what the message names.',
+  },
+  WEFT0922: {
+    title: 'Foreign origin',
+    cause: 'The request carries a Host or Origin that is not this listener: the page of another site may have sent it.',
+    fix: 'Address the API as localhost or 127.0.0.1 with its port; from elsewhere through ssh -L with the same port.',
+  },
+  WEFT0923: {
+    title: 'Bug in the server',
+    cause:
+      'The control plane met a condition that its code does not foresee while it answered this one request. Nothing else is touched.',
+    fix: 'The log of the server has the details; report them.',
+  },
+} as const satisfies Readonly<Record<string, FailurePage>>;
+
+export type FailureCode = keyof typeof failureCodes;
