@@ -7,10 +7,14 @@ import { fileURLToPath } from 'node:url';
 
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
-const { status, error } = spawnSync(process.execPath, [vitest, 'run', 'test/golden/golden.test.ts', ...process.argv.slice(2)], {
-  cwd: projectRoot,
-  stdio: 'inherit',
-  env: { ...process.env, WEFT_GOLDEN: 'write' },
-});
+const { status, error } = spawnSync(
+  process.execPath,
+  [vitest, 'run', 'test/golden/golden.test.ts', ...process.argv.slice(2)],
+  {
+    cwd: projectRoot,
+    stdio: 'inherit',
+    env: { ...process.env, WEFT_GOLDEN: 'write' },
+  },
+);
 if (error !== undefined) throw error;
 process.exitCode = status ?? 1;

@@ -31,7 +31,14 @@ const folder = mkdtempSync(join(tmpdir(), 'weft-test-'));
 const report = join(folder, 'report.json');
 const selection = process.argv.slice(2);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-const code = await run(process.execPath, [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...selection]);
+const code = await run(process.execPath, [
+  vitest,
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+  ...selection,
+]);
 
 let passed = 0;
 let failed = 0;
