@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { nearestName } from '../../src/model/nearest-name.ts';
 import { type Policy, provenance } from '../../src/model/policy.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 

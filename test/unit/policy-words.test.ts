@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { nearestName } from '../../src/model/nearest-name.ts';
 import { parseDuration } from '../../src/policy/duration.ts';
-import { nearestName } from '../../src/policy/nearest-name.ts';
 import { regexProblem } from '../../src/policy/re2.ts';
 
 describe('words', () => {
