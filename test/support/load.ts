@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { performance } from 'node:perf_hooks';
+import { eventually } from './eventually.ts';
 
 /** What a load saw; `sent = succeeded + all of failures`. */
 export interface LoadReport {
@@ -22,6 +23,8 @@ export interface LoadTarget {
 }
 
 export interface Load {
+  /** Waits until so many more requests have been answered, well or badly: a phase of a test lasts this long. */
+  more(requests: number): Promise<void>;
   /** Stops sending, waits for the open requests, reports. */
   stop(): Promise<LoadReport>;
 }
@@ -57,7 +60,12 @@ export function startLoad(target: LoadTarget, requestsPerSecond: number): Load {
     while (counts.sent < due) send();
   }, 2);
 
+  const finished = () => counts.sent - open.size;
   return {
+    async more(requests) {
+      const goal = finished() + requests;
+      await eventually(`${requests} more answers`, () => finished() >= goal, 30_000);
+    },
     async stop() {
       clearInterval(timer);
       await Promise.all(open);
