@@ -151,6 +151,7 @@ describe('weft run', () => {
     expect(await code).toBe(2);
     expect(said.stderr).toContain('× WEFT0204 token aaaaaaaaaaaa was revoked');
     expect(said.stderr).toContain('fix    weft token create --service payments');
+    expect(said.stderr.match(/WEFT0204/g)).toHaveLength(1);
     expect(said.stderr).not.toContain('b'.repeat(43));
   });
 

@@ -56,9 +56,10 @@ export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCo
       onLog: (line) => output.detail(line),
       onEvent(event) {
         wasReady ||= event.event === 'ready';
-        tell(context, event, metadata, envoy.version);
-        // Whoever is turned down before it ever was a member will not become one by waiting.
-        if (event.event === 'problem' && !wasReady && isFinal(event.failure)) decided.reject(event.failure);
+        // Whoever is turned down before it ever was a member will not become one by waiting; the message ends the command.
+        const final = event.event === 'problem' && !wasReady && isFinal(event.failure) ? event.failure : undefined;
+        if (final === undefined || output.format !== 'table') tell(context, event, metadata, envoy.version);
+        if (final !== undefined) decided.reject(final);
       },
     });
     context.onInterrupt((signal) => {
