@@ -1,5 +1,6 @@
 import type { Verb } from './verb.ts';
 import { bootstrapVerb } from './verbs/bootstrap.ts';
+import { demoVerb } from './verbs/demo.ts';
 import { edgesVerb } from './verbs/edges.ts';
 import { envVerb } from './verbs/env.ts';
 import { getVerb } from './verbs/get.ts';
@@ -14,6 +15,7 @@ import { validateVerb } from './verbs/validate.ts';
 
 /** Every verb, in the order of the help. */
 export const verbs: readonly Verb[] = [
+  demoVerb,
   upVerb,
   serverVerb,
   runVerb,

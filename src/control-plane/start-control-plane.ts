@@ -11,6 +11,7 @@ import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
 import { Failure } from '../model/failure.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
+import type { Proxy } from '../model/proxy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import { type Clock, systemClock } from '../model/state-store.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
@@ -53,6 +54,8 @@ export interface ControlPlane {
   readonly rootPem: string;
   readonly fingerprint: string;
   readonly snapshots: ProxySnapshots;
+  /** The connected proxies. */
+  proxies(): readonly Proxy[];
   /** The same values that the admin API shows. */
   readonly values: AdminSource;
   /** Looks at the policy repository now instead of at the next poll. */
@@ -291,6 +294,7 @@ export async function startControlPlane(options: {
       rootPem: authority.bundle.get().roots.join(''),
       fingerprint,
       snapshots,
+      proxies: () => [...sessions.sessions().values()].map(({ proxy }) => proxy),
       values,
       refreshPolicies: policies.refresh,
       close: stopAll,

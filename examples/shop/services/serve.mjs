@@ -1,8 +1,8 @@
-// What every service of the shop shares: listen on the port given, say so on standard output, and end with the parent
-// (standard input closes when whoever started the service is gone, however it went).
+// What every service of the shop shares: listen where it is told (HOST, PORT), say so on standard output, and end with the parent
+// where that is asked for (standard input closes when whoever started the service is gone, however it went).
 import { createServer } from 'node:http';
 
-/** Starts an HTTP service on 127.0.0.1:`process.argv[2]` (0: a free port) and prints `listening PORT`. */
+/** Starts an HTTP service on HOST:PORT (127.0.0.1:9080) and prints `listening HOST:PORT`. */
 export function serve(handler) {
   const server = createServer((request, response) => {
     Promise.resolve(handler(request, response)).catch((error) => {
@@ -10,8 +10,9 @@ export function serve(handler) {
       response.end(`${error.message}\n`);
     });
   });
-  server.listen(Number(process.argv[2] ?? 9080), '127.0.0.1', () => {
-    console.log(`listening ${server.address().port}`);
+  server.listen(Number(process.env.PORT ?? 9080), process.env.HOST ?? '127.0.0.1', () => {
+    const { address, port } = server.address();
+    console.log(`listening ${address}:${port}`);
   });
   if (process.env.SHOP_ENDS_WITH_PARENT === '1') process.stdin.resume().on('end', () => process.exit(0));
 }

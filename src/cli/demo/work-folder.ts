@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/** One changed line of a policy file, as the demo prints it. */
+export interface ChangedLine {
+  readonly path: string;
+  readonly line: number;
+  readonly sign: '+' | '-';
+  readonly text: string;
+}
+
+/** The demo's policy repository: an ordinary git repository, safe to edit while the demo runs. */
+export interface WorkFolder {
+  readonly path: string;
+  read(file: string): string;
+  /** Writes policy files; nothing of it is served before a commit. */
+  write(files: Readonly<Record<string, string>>): void;
+  /** Commits what was written; the short commit id and what changed. */
+  commit(subject: string): Promise<{ readonly commit: string; readonly lines: readonly ChangedLine[] }>;
+}
+
+const author = {
+  GIT_AUTHOR_NAME: 'weft demo',
+  GIT_AUTHOR_EMAIL: 'demo@demo.mesh',
+  GIT_COMMITTER_NAME: 'weft demo',
+  GIT_COMMITTER_EMAIL: 'demo@demo.mesh',
+};
+
+/** Makes the work folder from the example's policies; `keep` goes on with what is there. */
+export async function prepareWorkFolder(path: string, policies: string, keep: boolean): Promise<WorkFolder> {
+  const git = async (...args: string[]) => {
+    // The demo's repository is its own: no hook or setting of the user's other repositories takes part.
+    const quiet = ['-c', 'core.hooksPath=/dev/null', '-c', 'commit.gpgsign=false', ...args];
+    const { stdout } = await execute('git', quiet, {
+      cwd: path,
+      env: { ...process.env, ...author, GIT_DIR: join(path, '.git') },
+    });
+    return stdout;
+  };
+  const isFresh = !keep || !existsSync(join(path, '.git'));
+  if (isFresh) {
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { recursive: true });
+    cpSync(policies, join(path, 'policies'), { recursive: true });
+    writeFileSync(join(path, '.gitignore'), 'state/\nrun/\n');
+    await git('init', '-q', '-b', 'main');
+    await git('add', '-A');
+    await git('commit', '-qm', 'the shop');
+  }
+  const file = (name: string) => join(path, 'policies', name);
+  return {
+    path,
+    read: (name) => readFileSync(file(name), 'utf8'),
+    write(files) {
+      for (const [name, text] of Object.entries(files)) writeFileSync(file(name), text);
+    },
+    async commit(subject) {
+      await git('add', '-A');
+      await git('commit', '-qm', subject, '--allow-empty');
+      const commit = (await git('rev-parse', 'HEAD')).trim().slice(0, 7);
+      return { commit, lines: changedLines(await git('diff', '-U0', '--no-color', 'HEAD~1', 'HEAD')) };
+    },
+  };
+}
+
+function changedLines(diff: string): readonly ChangedLine[] {
+  const lines: ChangedLine[] = [];
+  let path = '';
+  let before = 0;
+  let after = 0;
+  for (const line of diff.split('\n')) {
+    const hunk = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/.exec(line);
+    if (line.startsWith('+++ b/')) path = line.slice('+++ b/'.length);
+    else if (hunk) [before, after] = [Number(hunk[1]), Number(hunk[2])];
+    else if (line.startsWith('+') && !line.startsWith('+++'))
+      lines.push({ path, line: after++, sign: '+', text: line.slice(1).trim() });
+    else if (line.startsWith('-') && !line.startsWith('---'))
+      lines.push({ path, line: before++, sign: '-', text: line.slice(1).trim() });
+  }
+  return lines;
+}

@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { envoyPath } from '../support/envoy-path.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePortBase } from '../support/port-base.ts';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weft-demo-'));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+interface DemoEvent {
+  readonly kind: string;
+  readonly step: string;
+  readonly event: string;
+  readonly ok: boolean;
+  readonly text: string;
+  readonly code?: string;
+  readonly place?: string;
+}
+
+/** The demo's CLI, its events, and its end. */
+async function startDemo(...flags: string[]) {
+  const words = [
+    main,
+    'demo',
+    '-o',
+    'json',
+    '--envoy',
+    await envoyPath(),
+    '--port-base',
+    String(await freePortBase()),
+    ...flags,
+  ];
+  const child: ChildProcess = spawn(process.execPath, words, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const events: DemoEvent[] = [];
+  const errors: string[] = [];
+  if (!child.stdout || !child.stderr) throw new Error('no pipes');
+  createInterface({ input: child.stdout }).on('line', (line) => events.push(JSON.parse(line) as DemoEvent));
+  createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
+  const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)));
+  return { child, events, errors, ended };
+}
+
+test('the demo presses every key, sees every announced effect on real requests, and exits 0', {
+  timeout: 120_000,
+}, async () => {
+  const { events, errors, ended } = await startDemo('--no-input', '--duration', '20s');
+  const code = await ended;
+  expect(
+    events.filter(({ ok }) => !ok),
+    errors.join('\n'),
+  ).toEqual([]);
+  expect(code).toBe(0);
+  const effects = events.filter(({ event }) => event === 'effect').map(({ step }) => step);
+  expect(effects).toEqual(['canary', 'fault', 'forbid', 'broken']);
+  const rejected = events.find(({ event }) => event === 'rejected');
+  expect(rejected).toMatchObject({ step: 'broken', code: 'WEFT0002' });
+  expect(rejected?.place).toMatch(/^policies\/reviews\.yaml:\d+:\d+$/);
+  expect(events.find(({ step }) => step === 'mtls')).toMatchObject({ ok: true });
+  expect(events.find(({ step, event }) => step === 'canary' && event === 'plan')?.text).toMatch(
+    /^1 of 6 proxies changes: frontend-1 {2}RDS ~\d$/,
+  );
+});
+
+test('a demo that is killed leaves no process behind', { timeout: 60_000 }, async () => {
+  const { child, events, ended } = await startDemo();
+  await eventually('the demo is ready', () => events.some(({ step }) => step === 'ready'), 30_000);
+  const { pid } = child;
+  if (pid === undefined) throw new Error('no process');
+  const family = descendants(pid);
+  // Six applications and six Envoys, with the leash of each.
+  expect(family.length).toBeGreaterThanOrEqual(12);
+  child.kill('SIGKILL');
+  await ended;
+  await eventually('every process of the demo is gone', () => family.every((one) => !isAlive(one)), 15_000);
+});
+
+test('a port in use is named with its owner, and nothing is started', { timeout: 30_000 }, async () => {
+  const base = await freePortBase();
+  const { createServer } = await import('node:net');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(base + 14, '127.0.0.1', resolve));
+  const { ended, events } = await startDemo('--port-base', String(base));
+  expect(await ended).toBe(2);
+  expect(events.at(-1)).toMatchObject({
+    kind: 'Error',
+    code: 'WEFT0910',
+    message: `port ${base + 14} is used by pid ${process.pid} (${ownName()})`,
+  });
+  await new Promise((resolve) => server.close(resolve));
+});
+
+function ownName(): string {
+  return readFileSync('/proc/self/comm', 'utf8').trim();
+}
+
+/** Every process below one, by the parents in /proc. */
+function descendants(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  const below = (pid: number): number[] => (children.get(pid) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(root);
+}
+
+/** Running, and no zombie. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return false;
+  }
+}
