@@ -101,8 +101,6 @@ test('a server of another account than the registry says gets no request', async
   expect(catalog.requests()).toBe(before);
   // Each was tried three times (D1), and each time the certificate was looked at.
   expect(await client.stat('cluster.out_shop_ledger_80.ssl.fail_verify_san')).toBe(60);
-  await mesh().commit({ 'ledger.yaml': undefined });
-  await mesh().synced();
 });
 
 test('PERMISSIVE takes both, DISABLE plaintext only, and STRICT is back at once', async () => {

@@ -101,6 +101,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  /** This side's port of the connection: equal ports, one connection. */
+  readonly localPort: number;
 }
 
 /** One request on a connection of its own (or on `agent`); rejects on connection errors. */
@@ -113,12 +115,14 @@ export function fetchOnce(
       { host, port, path, headers, method, agent: agent ?? false, timeout: 20_000 },
       (response) => {
         const chunks: Buffer[] = [];
+        const { localPort = 0 } = response.socket;
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () =>
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
             body: Buffer.concat(chunks).toString(),
+            localPort,
           }),
         );
         response.on('error', reject);
