@@ -140,8 +140,8 @@ export interface MetricSample {
 /** What one token is good for; the secret itself is not in it. Times are ISO. */
 export interface TokenReport {
   readonly id: string;
-  /** `join`: spent by joining. `credential`: held by a bare Envoy for as long as it lives. `person`: a user of this API. */
-  readonly kind: 'join' | 'credential' | 'person';
+  /** `credential`: held by a sidecar until it is revoked or over. `person`: a user of this API. */
+  readonly kind: 'credential' | 'person';
   /** Whom it makes of its holder: absent for a person. */
   readonly identity?: SpiffeId;
   readonly role?: Role;
@@ -150,12 +150,11 @@ export interface TokenReport {
   readonly createdAt: string;
   /** Absent: does not expire. */
   readonly expires?: string;
-  /** Uses left; absent: not counted. */
-  readonly uses?: number;
-  /** Only from these addresses; absent or empty: from anywhere. */
+  /** CIDRs in which a registered address must lie; absent: only the address of the stream. */
   readonly cidrs?: readonly string[];
+  readonly ports?: readonly number[];
   /** Who made it, in words. */
-  readonly createdBy?: string;
+  readonly createdBy: string;
   readonly revoked: boolean;
 }
 
@@ -167,6 +166,10 @@ export interface TokenRequest {
   readonly serviceAccount?: string;
   /** Absent: until it is revoked. */
   readonly ttlMilliseconds?: number;
+  /** CIDRs in which the registered address must lie; absent: only the address that the stream comes from. */
+  readonly cidrs?: readonly string[];
+  /** Application ports that may be registered; absent: any. */
+  readonly ports?: readonly number[];
 }
 
 export interface TokenDesk {

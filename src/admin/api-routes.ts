@@ -69,7 +69,6 @@ interface TokenBody {
 }
 
 const name = { type: 'string', minLength: 1, maxLength: 63 } as const;
-/** Uses, address ranges and join tokens are refused by name until the control plane can hold to them. */
 const tokenBody = {
   type: 'object',
   additionalProperties: false,
@@ -80,6 +79,8 @@ const tokenBody = {
     namespace: name,
     serviceAccount: name,
     ttlSeconds: { type: 'integer', minimum: 1 },
+    cidrs: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 64 } },
+    ports: { type: 'array', maxItems: 64, items: { type: 'integer', minimum: 1, maximum: 65535 } },
   },
 } as const;
 

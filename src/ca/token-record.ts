@@ -82,7 +82,7 @@ export function grantText(grant: TokenGrant): string {
 /** The command that makes another credential like this one. */
 export function createCommand(grant: TokenGrant | undefined): string {
   if (grant === undefined) return 'weft token create --service NAME --namespace NAMESPACE';
-  if (grant.role === 'operator') return 'weft token create --role operator';
+  if (grant.role === 'operator') return 'start the server again: it leaves a new operator credential in the state dir';
   const account = grant.serviceAccount === grant.service ? '' : ` --service-account ${grant.serviceAccount}`;
   return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}`;
 }

@@ -117,9 +117,9 @@ export function createAdminValues(parts: {
       }),
     tokens: {
       list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
-      async create({ service, namespace, serviceAccount = service, ttlMilliseconds }) {
+      async create({ service, namespace, serviceAccount = service, ttlMilliseconds, cidrs = [], ports = [] }) {
         const { record, text } = await tokens.create({
-          grant: { role: 'workload', namespace, serviceAccount, service, addresses: [], ports: [] },
+          grant: { role: 'workload', namespace, serviceAccount, service, addresses: cidrs, ports },
           createdBy: 'operator',
           ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
         });
@@ -176,12 +176,14 @@ function readiness(policies: PolicySource, mesh: Readable<Mesh | undefined>): Re
 }
 
 function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
-  const { id, grant, createdAt, expiresAt, revokedAt } = record;
+  const { id, grant, createdAt, createdBy, expiresAt, revokedAt } = record;
   const expiry = expiresAt === undefined ? {} : { expires: iso(expiresAt) };
-  const shared = { id, createdAt: iso(createdAt), revoked: revokedAt !== undefined, ...expiry };
+  const shared = { id, createdAt: iso(createdAt), createdBy, revoked: revokedAt !== undefined, ...expiry };
   if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
-  const { service, namespace } = grant;
-  return { ...shared, kind: 'credential', identity: spiffeId({ trustDomain, ...grant }), service, namespace };
+  const { service, namespace, addresses, ports } = grant;
+  const identity = spiffeId({ trustDomain, namespace, serviceAccount: grant.serviceAccount });
+  const limits = { ...(addresses.length > 0 ? { cidrs: addresses } : {}), ...(ports.length > 0 ? { ports } : {}) };
+  return { ...shared, kind: 'credential', identity, service, namespace, ...limits };
 }
 
 function iso(milliseconds: number): string {

@@ -11,13 +11,13 @@ import type { CheckedTree } from './policy-source.ts';
 
 /**
  * Text of a policy tree → checked objects and all findings, the references between objects included. `joined`: the workloads that are
- * connected now. Files that did not change since the last call are not parsed again.
+ * connected now, undefined where that is not known. Files that did not change since the last call are not parsed again.
  */
 export function createTreeCheck(options: {
   readonly settings: MeshSettings;
   readonly folders: 'namespace' | 'free';
   readonly root: string;
-  readonly joined: () => ReadonlyMap<string, Workload>;
+  readonly joined: () => ReadonlyMap<string, Workload> | undefined;
 }): (tree: PolicyTree) => CheckedTree {
   const { settings, folders, root, joined } = options;
   let cache: ParseCache | undefined;
@@ -32,10 +32,10 @@ export function createTreeCheck(options: {
     cache = parsed.cache;
     const found = [...tree.diagnostics, ...parsed.diagnostics];
     if (parsed.policies) {
-      const workloads = new Map([...workloadsOfEntries(parsed.policies, settings), ...joined()]);
+      const members = joined();
+      const workloads = new Map([...workloadsOfEntries(parsed.policies, settings), ...(members ?? [])]);
       const { services } = buildServices(parsed.policies, workloads, settings);
-      // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
-      const known = workloads.size > 0 ? workloads.values() : undefined;
+      const known = members === undefined ? undefined : workloads.values();
       const references = checkReferences(parsed.policies.objects, services, known, settings);
       found.push(...silence(references, parsed.silencers, 'references'));
     }

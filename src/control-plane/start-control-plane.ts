@@ -151,7 +151,8 @@ export async function startControlPlane(options: {
         settings,
         folders: set['policy.folders'],
         root: set['policy.path'],
-        joined: joined.workloads.get,
+        // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
+        joined: () => (joined.workloads.get().size > 0 ? joined.workloads.get() : undefined),
       }),
       store,
       pollMilliseconds: set['policy.poll'],

@@ -2,7 +2,10 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Secret } from '../model/secret.ts';
 import { pack } from '../proto/codec.ts';
 import { ApiVersion } from '../proto/gen/envoy/config/core/v3/config_source_pb.ts';
-import { MetricsServiceConfigSchema } from '../proto/gen/envoy/config/metrics/v3/metrics_service_pb.ts';
+import {
+  HistogramEmitMode,
+  MetricsServiceConfigSchema,
+} from '../proto/gen/envoy/config/metrics/v3/metrics_service_pb.ts';
 import type { StatsConfigSchema, StatsSinkSchema } from '../proto/gen/envoy/config/metrics/v3/stats_pb.ts';
 import { controlPlaneService } from './control-plane-cluster.ts';
 
@@ -39,6 +42,8 @@ export function metricsServiceSink(credential: Secret<string>): MessageInitShape
         transportApiVersion: ApiVersion.V3,
         reportCountersAsDeltas: true,
         emitTagsAsLabels: true,
+        // The summary of an interval is smaller than its histogram, and exact enough (bins 8 % wide).
+        histogramEmitMode: HistogramEmitMode.SUMMARY,
       }),
     },
   };

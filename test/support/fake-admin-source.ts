@@ -221,13 +221,13 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
   const proxies = [proxyStatus('frontend-1', 'frontend'), proxyStatus('reviews-1', 'reviews'), rejectedProxy()];
   const token: TokenReport = {
     id: '9f2',
-    kind: 'join',
+    kind: 'credential',
     identity: identityOf('payments'),
     service: 'payments',
     namespace: 'shop',
     createdAt: '2026-11-22T08:00:00.000Z',
     expires: '2026-11-22T09:00:00.000Z',
-    uses: 1,
+    createdBy: 'ana',
     revoked: false,
   };
   return {

@@ -222,7 +222,7 @@ it('needs a token for what an operator may see, and takes it from the folder of 
   });
   const { stdout, stderr } = await weft('get tokens --token-file operator.token');
   expect(stderr).toBe('');
-  expect(stdout).toContain('9f2  join  spiffe://demo.mesh/ns/shop/sa/payments');
+  expect(stdout).toContain('9f2  credential  spiffe://demo.mesh/ns/shop/sa/payments');
 });
 
 it('says so when nobody answers', async () => {

@@ -1,22 +1,10 @@
+import type { TokenReport } from '../../admin/admin-source.ts';
 import { Failure } from '../../model/failure.ts';
-import { readApi } from '../read-api.ts';
+import { port, UsageError } from '../flag.ts';
+import { readApi, readItems } from '../read-api.ts';
+import { tokenColumns } from '../render/kinds.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { tokenCreateFlags, tokenFlags } from '../verbs/token.ts';
-
-/** One token as the API shows it, as far as the table needs it; `-o json` prints every key that came. */
-interface TokenItem {
-  readonly id: string;
-  readonly kind: string;
-  readonly identity?: string;
-  readonly role?: string;
-  readonly createdAt: string;
-  readonly expires?: string;
-  /** Uses that are left; absent: not counted. */
-  readonly uses?: number;
-  readonly cidrs?: readonly string[];
-  readonly createdBy?: string;
-  readonly revoked: boolean;
-}
 
 /** `weft token create`: the secret alone goes to stdout, so that it can be sent to a file. */
 export async function createToken(context: VerbContext<typeof tokenCreateFlags>): Promise<ExitCode> {
@@ -24,13 +12,12 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   const api = await readApi(context);
   const account = flags['service-account'];
   const answer = await api.post('/api/v1/tokens', {
-    kind: flags.kind,
     service: flags.service,
     namespace,
     ...(account === undefined ? {} : { serviceAccount: account }),
     ...(flags.ttl === undefined ? {} : { ttlSeconds: Math.ceil(flags.ttl / 1000) }),
-    ...(flags.uses === undefined ? {} : { uses: flags.uses }),
     ...(flags.cidr.length === 0 ? {} : { cidrs: flags.cidr }),
+    ...(flags.port.length === 0 ? {} : { ports: flags.port.map((given) => checkedPort(given)) }),
   });
   const token = field(answer, 'token');
   if (typeof token !== 'string') throw unexpected('token');
@@ -46,18 +33,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
 /** `weft token list` */
 export async function listTokens(context: VerbContext<typeof tokenFlags>): Promise<ExitCode> {
   const api = await readApi(context);
-  const items = field(await api.get('/api/v1/tokens'), 'items');
-  if (!Array.isArray(items)) throw unexpected('items');
-  context.output.list('TokenList', items.map(itemOf), [
-    { title: 'ID', of: (item) => item.id },
-    { title: 'KIND', of: (item) => item.kind },
-    { title: 'IDENTITY', of: (item) => item.identity ?? item.role ?? '-' },
-    { title: 'EXPIRES', of: (item) => (item.revoked ? 'revoked' : (item.expires ?? '-')) },
-    { title: 'USES', of: (item) => (item.uses === undefined ? '-' : String(item.uses)) },
-    { title: 'FROM', of: (item) => item.cidrs?.join(',') || 'anywhere', wide: true },
-    { title: 'CREATED', of: (item) => item.createdAt, wide: true },
-    { title: 'BY', of: (item) => item.createdBy ?? '-', wide: true },
-  ]);
+  context.output.list('TokenList', await readItems<TokenReport>(api, '/api/v1/tokens'), tokenColumns);
   return 0;
 }
 
@@ -71,10 +47,13 @@ export async function revokeTokens(context: VerbContext<typeof tokenFlags>): Pro
   return 0;
 }
 
-function itemOf(answer: unknown): TokenItem {
-  for (const name of ['id', 'kind', 'createdAt']) if (typeof field(answer, name) !== 'string') throw unexpected(name);
-  if (typeof field(answer, 'revoked') !== 'boolean') throw unexpected('revoked');
-  return answer as TokenItem;
+function checkedPort(given: string): number {
+  try {
+    return port(given);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new Failure('WEFT0912', `--port: ${error.message}`, 'as --port 9080');
+  }
 }
 
 function field(answer: unknown, name: string): unknown {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkloadItem } from '../../admin/mesh-values.ts';
+import { createTreeCheck } from '../../control-plane/check-tree.ts';
 import { byPosition, type Diagnostic } from '../../model/diagnostic.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Workload } from '../../model/workload.ts';
 import { type PolicyTree, readCommit } from '../../policy/git-tree.ts';
 import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
 import { readWorkingTree } from '../../policy/working-tree.ts';
-import { checkPolicies } from '../check-policies.ts';
 import { type PolicyPlace, policyPlace } from '../policy-place.ts';
 import { readApi, readItems } from '../read-api.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -58,7 +58,7 @@ async function checkGroup(
 ): Promise<Checked> {
   const [{ repository = '', root, settings } = {}] = places;
   const tree = await readTree(repository, root, places, revision);
-  const diagnostics = checkPolicies(tree, {
+  const { diagnostics } = createTreeCheck({
     settings: {
       trustDomain: settings?.trustDomain ?? 'cluster.local',
       dnsSuffix: settings?.dnsSuffix ?? 'cluster.local',
@@ -66,8 +66,8 @@ async function checkGroup(
     },
     folders: root === undefined ? 'free' : (settings?.['policy.folders'] ?? 'namespace'),
     root: root ?? '.',
-    joined,
-  });
+    joined: () => joined,
+  })(tree);
   const isAsked = (file: string) =>
     places.some(({ part }) => part === '' || part === root || file === part || file.startsWith(`${part}/`));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));

@@ -70,9 +70,10 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'KIND', of: (item) => item.kind },
   { title: 'FOR', of: (item) => item.identity ?? item.role ?? '-' },
   { title: 'EXPIRES', of: (item) => (item.revoked ? 'revoked' : (item.expires ?? 'never')) },
-  { title: 'USES', of: (item) => (item.uses === undefined ? '-' : String(item.uses)) },
+  { title: 'ADDRESSES', of: (item) => item.cidrs?.join(',') ?? 'its own', wide: true },
+  { title: 'PORTS', of: (item) => item.ports?.join(',') ?? 'any', wide: true },
   { title: 'CREATED', of: (item) => item.createdAt, wide: true },
-  { title: 'BY', of: (item) => item.createdBy ?? '-', wide: true },
+  { title: 'BY', of: (item) => item.createdBy, wide: true },
 ];
 
 export const portColumns: readonly Column<PortItem>[] = [

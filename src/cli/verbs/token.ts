@@ -1,4 +1,4 @@
-import { duration, list, oneOf, text, value, wholeNumber } from '../flag.ts';
+import { duration, list, text, value } from '../flag.ts';
 import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -7,23 +7,18 @@ export const tokenCreateFlags = {
   ...readFlags,
   service: text({ placeholder: 'NAME', required: true, help: 'the one service that a holder may join as' }),
   'service-account': text({ placeholder: 'NAME', help: "the account in the holder's identity (the service's name)" }),
-  kind: value(
-    {
-      placeholder: 'KIND',
-      default: 'credential',
-      help: 'credential: good until revoked or over; join: spent by joining',
-    },
-    oneOf(['join', 'credential']),
-  ),
-  ttl: value({ placeholder: 'TIME', help: 'how long it is good for (credential: until revoked; join: 1h)' }, duration),
-  uses: value({ placeholder: 'N', help: 'how often a join token may be used (1)' }, wholeNumber(1, 10_000)),
-  cidr: list({ placeholder: 'CIDR', help: 'only from these addresses; may be repeated' }),
+  ttl: value({ placeholder: 'TIME', help: 'how long it is good for (until it is revoked)' }, duration),
+  cidr: list({
+    placeholder: 'CIDR',
+    help: 'where the address that callers connect to may lie (only where the sidecar comes from); may be repeated',
+  }),
+  port: list({ placeholder: 'PORT', help: 'a port that the application may serve (any); may be repeated' }),
 } as const;
 
 export const tokenCreateVerb = defineVerb({
   name: 'token create',
-  summary: 'Make a token for the workloads of one service; the secret is printed once, on stdout',
-  example: 'weft token create --service payments -n shop --ttl 1h -o file > payments.token',
+  summary: 'Make a token: a credential for the workloads of one service; the secret is printed once, on stdout',
+  example: 'weft token create --service payments -n shop > payments.token',
   arguments: [],
   flags: tokenCreateFlags,
   formats: ['file', 'json'],
