@@ -9,7 +9,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -56,6 +58,19 @@ function copyAssets(folder) {
   }
 }
 
+/** `npx weft` in a checkout: npm links the commands of dependencies, but not those of the project itself. */
+function linkCommand() {
+  const link = join(projectRoot, 'node_modules/.bin/weft');
+  const wanted = relative(dirname(link), join(target, 'cli/main.js'));
+  try {
+    if (readlinkSync(link) === wanted) return;
+  } catch {
+    // There is none, or a file that is no link.
+  }
+  rmSync(link, { force: true });
+  symlinkSync(wanted, link);
+}
+
 function compile(protosStamp) {
   const stamp = sourceHash(protosStamp);
   const stampFile = join(target, '.stamp');
@@ -80,7 +95,10 @@ try {
   if (!existsSync(join(projectRoot, 'node_modules'))) throw new Error('nothing is installed yet; run npm ci first');
   const protos = generateProtos();
   const parts = [protos.changed ? `${protos.files} protos generated` : 'protos up to date'];
-  if (!protosOnly) parts.push(compile(protos.stamp) ? 'dist compiled' : 'dist up to date');
+  if (!protosOnly) {
+    parts.push(compile(protos.stamp) ? 'dist compiled' : 'dist up to date');
+    linkCommand();
+  }
   console.log(`build    ${parts.join(', ')}   ${((performance.now() - started) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(`build    failed: ${error.message}`);
