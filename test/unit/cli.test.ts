@@ -200,7 +200,8 @@ describe('text', () => {
 describe('weft token', () => {
   const item = {
     id: '9f2',
-    kind: 'join',
+    kind: 'credential',
+    createdBy: 'operator',
     createdAt: '2026-11-22T09:00:00Z',
     revoked: false,
     identity: 'spiffe://corp.example/ns/shop/sa/payments',
@@ -214,8 +215,23 @@ describe('weft token', () => {
 
   test('create prints the secret alone and makes its file private', async () => {
     await operator(operatorText);
-    const { asked, url } = await api(200, { ...item, kind: 'Token', uses: 1, token: '9f2.c2VjcmV0.abcd' });
-    const words = ['token', 'create', '--service', 'payments', '-n', 'shop', '--ttl', '2h', '--uses', '1', '--cp', url];
+    const { asked, url } = await api(200, { ...item, kind: 'Token', token: '9f2.c2VjcmV0.abcd' });
+    const words = [
+      'token',
+      'create',
+      '--service',
+      'payments',
+      '-n',
+      'shop',
+      '--ttl',
+      '2h',
+      '--cidr',
+      '10.1.0.0/16',
+      '--port',
+      '9080',
+      '--cp',
+      url,
+    ];
     const { code, stdout, stderr, isPrivate } = await weft(words);
     expect({ code, stdout, isPrivate }).toEqual({ code: 0, stdout: '9f2.c2VjcmV0.abcd\n', isPrivate: true });
     expect(stderr).not.toContain('c2VjcmV0');
@@ -223,14 +239,14 @@ describe('weft token', () => {
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({
       service: 'payments',
       namespace: 'shop',
-      kind: 'credential',
       ttlSeconds: 7_200,
-      uses: 1,
+      cidrs: ['10.1.0.0/16'],
+      ports: [9080],
     });
   });
 
   test('list prints a table, or the envelope', async () => {
-    const { url } = await api(200, { items: [{ ...item, uses: 1 }] });
+    const { url } = await api(200, { items: [item] });
     const table = await weft(['token', 'list'], { WEFT_CP: url });
     expect(
       table.stdout
@@ -238,14 +254,14 @@ describe('weft token', () => {
         .map((line) => line.split(/ {2,}/))
         .slice(0, 2),
     ).toEqual([
-      ['ID', 'KIND', 'IDENTITY', 'EXPIRES', 'USES'],
-      ['9f2', 'join', item.identity, item.expires, '1'],
+      ['ID', 'KIND', 'FOR', 'EXPIRES'],
+      ['9f2', 'credential', item.identity, item.expires],
     ]);
     const json = await weft(['token', 'list', '-o', 'json'], { WEFT_CP: url });
     expect(JSON.parse(json.stdout)).toEqual({
       apiVersion: 'cli.weft.dev/v1',
       kind: 'TokenList',
-      items: [{ ...item, uses: 1 }],
+      items: [item],
     });
     expect((await weft(['token', 'list', '-o', 'name'], { WEFT_CP: url })).stdout).toBe('9f2\n');
   });
