@@ -1,0 +1,87 @@
+import { resolve } from 'node:path';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { PolicySet } from '../model/policy.ts';
+import { createCell, type Readable } from '../model/readable.ts';
+import type { Clock, StateStore } from '../model/state-store.ts';
+import { createJoinedProxies, type JoinedProxies } from '../registry/joined-proxies.ts';
+import { createLocalPorts, type LocalPorts } from '../registry/local-ports.ts';
+import { createRegistry, type RegistryState } from '../registry/registry.ts';
+import { entryWorkloads } from '../registry/workload-entries.ts';
+import { createTreeCheck } from './check-tree.ts';
+import { createDebounce } from './debounce.ts';
+import { createGitRepository } from './git-repository.ts';
+import { type PolicySource, startPolicySource } from './policy-source.ts';
+import type { RunningParts } from './running-parts.ts';
+import type { Settings } from './settings.ts';
+
+/** What the mesh is made of: what the policies say and who runs where. */
+export interface FactParts {
+  readonly policies: PolicySource;
+  /** The policies that are served; undefined until a first good commit was found. */
+  readonly served: Readable<PolicySet | undefined>;
+  readonly registry: Readable<RegistryState>;
+  readonly joined: JoinedProxies;
+  readonly localPorts: LocalPorts;
+}
+
+const noPolicies: PolicySet = { commit: '', objects: [] };
+/** How long findings may lag behind the registry: nothing waits for them. */
+const recheckQuiet = 1_000;
+const portsInRange = 10_000;
+
+/** Loads what was known before a restart (F2), then follows the policy repository. Throws Failure WEFT0904. */
+export async function startFacts(options: {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly mesh: MeshSettings;
+  readonly parts: RunningParts;
+}): Promise<FactParts> {
+  const { store, clock, mesh, parts } = options;
+  const { values, folder } = options.settings;
+  const grace = { grace: values['registry.grace'], restoreGrace: values['registry.restoreGrace'] };
+  const joined = createJoinedProxies({ settings: mesh, clock, store, ...grace });
+  parts.add(() => joined.close());
+  await joined.restore();
+  const first = values['localPorts.base'];
+  const localPorts = createLocalPorts(store, clock, { first, last: Math.min(first + portsInRange - 1, 65_535) });
+  parts.add(() => localPorts.flush());
+  await localPorts.restore();
+
+  const policies = await startPolicySource({
+    repository: createGitRepository({
+      location: resolve(folder, values['policy.repository']),
+      path: values['policy.path'],
+      workingTree: values['policy.workingTree'],
+    }),
+    check: createTreeCheck({
+      settings: mesh,
+      folders: values['policy.folders'],
+      root: values['policy.path'],
+      // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
+      joined: () => (joined.workloads.get().size > 0 ? joined.workloads.get() : undefined),
+    }),
+    store,
+    pollMilliseconds: values['policy.poll'],
+  });
+  parts.add(() => policies.stop());
+  const served = createCell<PolicySet | undefined>(policies.state.get().served?.policies);
+  parts.add(policies.state.watch((state) => served.set(state.served?.policies)));
+
+  const entries = entryWorkloads(
+    {
+      get: () => served.get() ?? noPolicies,
+      watch: (onChange) => served.watch((now) => onChange(now ?? noPolicies)),
+    },
+    mesh,
+  );
+  const registry = createRegistry([
+    { name: 'files', workloads: entries },
+    { name: 'proxies', workloads: joined.workloads },
+  ]);
+  parts.add(() => registry.close());
+  const recheck = createDebounce(clock, recheckQuiet, 10 * recheckQuiet, policies.recheck);
+  const unwatch = registry.watch(() => recheck.signal());
+  parts.add(() => recheck.stop(), unwatch);
+  return { policies, served, registry, joined, localPorts };
+}
