@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Waits until `look` gives a value other than undefined or false, at most `deadline` milliseconds, and returns it. The error at the end
+ * Waits until `look` gives a value other than undefined or false, at most `deadline` milliseconds, looking `every` so many, and returns it. The error at the end
  * says `what` was awaited and what the last attempt failed with.
  */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
   deadline = 10_000,
+  every = 25,
 ): Promise<T> {
   const end = Date.now() + deadline;
   let problem: unknown;
@@ -20,6 +21,6 @@ export async function eventually<T>(
       problem = error;
     }
     if (Date.now() >= end) throw new Error(`not within ${deadline} ms: ${what}`, { cause: problem });
-    await sleep(25);
+    await sleep(every);
   }
 }

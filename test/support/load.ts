@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { eventually } from './eventually.ts';
 
@@ -20,6 +21,8 @@ export interface LoadTarget {
   readonly port: number;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** HTTP/2 without TLS, by prior knowledge, all on one connection; for startLoad. */
+  readonly http2?: boolean;
 }
 
 export interface Load {
@@ -34,7 +37,7 @@ export interface Load {
  * application echoes. Sockets are kept alive and shared.
  */
 export function startLoad(target: LoadTarget, requestsPerSecond: number): Load {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const sender = target.http2 ? http2Sender(target) : http1Sender(target);
   const counts = { sent: 0, succeeded: 0 };
   const failures: Record<string, number> = {};
   const answers: Record<string, number> = {};
@@ -46,7 +49,7 @@ export function startLoad(target: LoadTarget, requestsPerSecond: number): Load {
     const due = started + (counts.sent * 1000) / requestsPerSecond;
     late.push(performance.now() - due);
     counts.sent += 1;
-    const done: Promise<void> = once(agent, target, counts.sent).then((outcome) => {
+    const done: Promise<void> = sender.send(counts.sent).then((outcome) => {
       if (outcome.kind === 'ok') {
         counts.succeeded += 1;
         answers[outcome.answer] = (answers[outcome.answer] ?? 0) + 1;
@@ -69,7 +72,7 @@ export function startLoad(target: LoadTarget, requestsPerSecond: number): Load {
     async stop() {
       clearInterval(timer);
       await Promise.all(open);
-      agent.destroy();
+      sender.close();
       late.sort((a, b) => a - b);
       return { ...counts, failures, answers, lateness: late[Math.floor(late.length * 0.99)] ?? 0 };
     },
@@ -136,13 +139,61 @@ export function fetchOnce(
 
 type Outcome = { readonly kind: 'ok'; readonly answer: string } | { readonly kind: 'failed'; readonly reason: string };
 
+/** Sends numbered requests over connections of its own. */
+interface Sender {
+  send(sequence: number): Promise<Outcome>;
+  close(): void;
+}
+
+function http1Sender(target: LoadTarget): Sender {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  return { send: (sequence) => once(agent, target, sequence), close: () => agent.destroy() };
+}
+
+/** One session as long as it lives; the next request after its end opens another. */
+function http2Sender({ host, port, path = '/', headers = {} }: LoadTarget): Sender {
+  let session: ClientHttp2Session | undefined;
+  const current = () => {
+    if (session === undefined || session.closed || session.destroyed) {
+      session = connect(`http://${host}:${port}`);
+      // Its streams tell the error, each for itself.
+      session.on('error', () => undefined);
+    }
+    return session;
+  };
+  const send = (sequence: number): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const stream = current().request({ ...headers, ':path': path, 'x-sequence': String(sequence) });
+      let status = 0;
+      let echo: unknown;
+      let body = '';
+      stream.on('response', (answer) => {
+        status = Number(answer[':status']);
+        echo = answer['x-sequence'];
+      });
+      stream.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      stream.on('error', (error: NodeJS.ErrnoException) =>
+        resolve({ kind: 'failed', reason: error.code ?? error.message }),
+      );
+      stream.on('close', () => resolve(judge(status, echo, body, sequence)));
+      stream.end();
+    });
+  return { send, close: () => session?.close() };
+}
+
+function judge(status: number, echo: unknown, body: string, sequence: number): Outcome {
+  if (status !== 200) return { kind: 'failed', reason: String(status) };
+  if (echo !== String(sequence)) return { kind: 'failed', reason: 'echo' };
+  return { kind: 'ok', answer: body.split('\n')[0] ?? '' };
+}
+
 async function once(agent: Agent, target: LoadTarget, sequence: number): Promise<Outcome> {
   const headers = { ...target.headers, 'x-sequence': String(sequence) };
   try {
     const answer = await fetchOnce({ ...target, headers, agent });
-    if (answer.status !== 200) return { kind: 'failed', reason: String(answer.status) };
-    if (answer.headers['x-sequence'] !== String(sequence)) return { kind: 'failed', reason: 'echo' };
-    return { kind: 'ok', answer: answer.body.split('\n')[0] ?? '' };
+    return judge(answer.status, answer.headers['x-sequence'], answer.body, sequence);
   } catch (error) {
     return { kind: 'failed', reason: (error as NodeJS.ErrnoException).code ?? (error as Error).message };
   }
