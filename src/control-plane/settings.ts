@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { Failure } from '../model/failure.ts';
 import { isLabel, isTrustDomain } from '../model/identity.ts';
+import { nearestName } from '../model/nearest-name.ts';
 
 type Check<T> = (value: unknown) => T | undefined;
 
@@ -19,13 +21,19 @@ const port: Check<number> = (value) =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535 ? value : undefined;
 const names: Check<readonly string[]> = (value) =>
   Array.isArray(value) && value.every((name) => typeof name === 'string' && name.length > 0) ? value : undefined;
+const address: Check<string> = (value) => (typeof value === 'string' && isIP(value) !== 0 ? value : undefined);
+/** Timers of Node count in 32 bits; a longer one would run at once. */
+const longestDuration = 2 ** 31 - 1;
 /** `500ms`, `5s`, `10m`, `24h` → milliseconds. */
 const duration: Check<number> = (value) => {
   const parts = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value) : null;
   if (!parts) return undefined;
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[parts[2] as 'ms' | 's' | 'm' | 'h'];
-  return Number(parts[1]) * unit;
+  const milliseconds = Number(parts[1]) * unit;
+  return milliseconds <= longestDuration ? milliseconds : undefined;
 };
+/** A duration that is not zero. */
+const interval: Check<number> = (value) => duration(value) || undefined;
 
 function define<T>(fallback: T, rule: string, check: Check<T>): SettingDefinition<T> {
   return { fallback, rule, check };
@@ -49,17 +57,17 @@ const definitions = {
     value === 'namespace' || value === 'free' ? value : undefined,
   ),
   'policy.workingTree': define(false, 'true or false', flag),
-  'policy.poll': define(500, 'a duration such as "1s"', duration),
-  'xds.address': define('0.0.0.0', 'an IP address', text),
+  'policy.poll': define(500, 'a duration such as "1s"', interval),
+  'xds.address': define('0.0.0.0', 'an IP address', address),
   'xds.port': define(15_012, 'a port', port),
   /** Further names or addresses under which proxies reach this server; its certificate carries them. */
   'xds.names': define<readonly string[]>([], 'a list of host names or addresses', names),
-  'admin.address': define('127.0.0.1', 'an IP address', text),
+  'admin.address': define('127.0.0.1', 'an IP address', address),
   'admin.port': define(15_014, 'a port', port),
   /** Loopback may read the admin API without a token (`up` and `demo`, section 3.1 of experience.md). */
   'admin.loopbackReads': define(false, 'true or false', flag),
   'localPorts.base': define(21_000, 'a port', port),
-  'certificates.leafLifetime': define(24 * 3_600_000, 'a duration such as "24h"', duration),
+  'certificates.leafLifetime': define(24 * 3_600_000, 'a duration such as "24h"', interval),
   'certificates.allowShortLives': define(false, 'true or false', flag),
   'registry.grace': define(10_000, 'a duration such as "10s"', duration),
   'registry.restoreGrace': define(60_000, 'a duration such as "60s"', duration),
@@ -161,25 +169,36 @@ function readEntries(file: string): Entry[] {
   const walk = (node: unknown, prefix: string): void => {
     if (!isMap(node)) {
       if (node === null || node === undefined) return;
-      throw new Failure('WEFT0907', `${prefix || 'the file'}: expected a mapping`, 'write key: value lines', file);
+      const line = isNode(node) ? lines.linePos(node.range?.[0] ?? 0).line : 1;
+      throw new Failure(
+        'WEFT0907',
+        `${prefix.replace(/\.$/, '') || 'the file'}: expected a mapping`,
+        'write key: value lines',
+        `${file}:${line}`,
+      );
     }
     for (const pair of node.items) {
       const name = isScalar(pair.key) ? pair.key : undefined;
       const key = prefix + String(name?.value);
       const from = `${file}:${lines.linePos(name?.range?.[0] ?? 0).line}`;
-      if (isSettingKey(key)) entries.push({ key, value: isNode(pair.value) ? pair.value.toJSON() : pair.value, from });
-      else if (Object.keys(definitions).some((known) => known.startsWith(`${key}.`))) walk(pair.value, `${key}.`);
-      else
-        throw new Failure(
-          'WEFT0907',
-          `unknown setting "${key}"`,
-          `settings are: ${Object.keys(definitions).join(', ')}`,
-          from,
-        );
+      if (isSettingKey(key)) {
+        // `policy.path` and `policy: { path }` are one setting; which of the two is meant cannot be told.
+        const other = entries.find((entry) => entry.key === key);
+        if (other)
+          throw new Failure('WEFT0907', `${key} is given twice, first at ${other.from}`, `remove one ${key}`, from);
+        entries.push({ key, value: isNode(pair.value) ? pair.value.toJS(document) : pair.value, from });
+      } else if (Object.keys(definitions).some((known) => known.startsWith(`${key}.`))) walk(pair.value, `${key}.`);
+      else throw new Failure('WEFT0907', `unknown setting "${key}"`, hintOf(key), from);
     }
   };
   walk(document.contents, '');
   return entries;
+}
+
+function hintOf(key: string): string {
+  const known = Object.keys(definitions);
+  const near = nearestName(key, known);
+  return near === undefined ? `settings are: ${known.join(', ')}` : `did you mean "${near}"?`;
 }
 
 function isSettingKey(key: string): key is SettingKey {
