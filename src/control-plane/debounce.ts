@@ -9,29 +9,28 @@ export interface Debounce {
 }
 
 export function createDebounce(clock: Clock, quiet: number, longest: number, run: () => void): Debounce {
-  let firstAt: number | undefined;
-  let dueAt = 0;
+  /** No run is later than this: `longest` after the first signal, or the earliest of the shorter wishes. */
+  let limitAt: number | undefined;
+  let dueAt = Number.POSITIVE_INFINITY;
   let cancel: (() => void) | undefined;
-  const fire = () => {
+  const forget = () => {
+    cancel?.();
     cancel = undefined;
-    firstAt = undefined;
-    run();
+    limitAt = undefined;
+    dueAt = Number.POSITIVE_INFINITY;
   };
   return {
     signal(wait = quiet) {
       const now = clock.now();
-      const pendingDue = cancel === undefined ? Number.POSITIVE_INFINITY : dueAt;
-      firstAt ??= now;
-      const wished = Math.min(now + wait, firstAt + longest);
-      // A shorter wish brings the run forward; a usual one pushes it back, but never past a shorter wish that is pending.
-      dueAt = wait < quiet ? Math.min(pendingDue, wished) : wished;
+      limitAt = Math.min(limitAt ?? now + longest, wait < quiet ? now + wait : Number.POSITIVE_INFINITY);
+      // A shorter wish brings the run forward; a usual one pushes it back, but never past the limit.
+      dueAt = wait < quiet ? Math.min(dueAt, limitAt) : Math.min(now + wait, limitAt);
       cancel?.();
-      cancel = clock.after(Math.max(0, dueAt - now), fire);
+      cancel = clock.after(Math.max(0, dueAt - now), () => {
+        forget();
+        run();
+      });
     },
-    stop() {
-      cancel?.();
-      cancel = undefined;
-      firstAt = undefined;
-    },
+    stop: forget,
   };
 }
