@@ -1,0 +1,85 @@
+import { afterAll, expect, test } from 'vitest';
+import { type Application, startApplication } from '../support/application.ts';
+import { eventually } from '../support/eventually.ts';
+import { sendRequests, startLoad } from '../support/load.ts';
+import type { Member } from '../support/member.ts';
+import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
+
+/** How long a workload stays after its stream is lost, in milliseconds. */
+const grace = 2_000;
+/** More requests than ever run at once at 200 a second and 20 ms each. */
+const inFlight = 4;
+const applications: Application[] = [];
+let client: Member;
+
+const mesh = useTestMesh(
+  () => ({
+    policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'catalog.yaml': serviceYaml('catalog') },
+    settings: { 'registry.grace': grace },
+  }),
+  async (started) => {
+    client = await started.join({ service: 'frontend' });
+  },
+);
+afterAll(() => Promise.all(applications.map((application) => application.close())));
+
+const endpoints = () => client.stat('cluster.out_shop_catalog_80.membership_total');
+const target = () => ({ host: client.address, port: mesh().localPort('catalog', 80) });
+
+/** Brings up an instance whose answers take `time` milliseconds, and waits until the caller knows it. */
+async function instance(name: string, time: number): Promise<{ member: Member; application: Application }> {
+  const before = await endpoints();
+  const address = mesh().nextAddress();
+  const application = await startApplication({ address, port: 9080 }, name, async () => {
+    await new Promise((resolve) => setTimeout(resolve, time));
+  });
+  applications.push(application);
+  const member = await mesh().join({ service: 'catalog', name, address, ports: [{ port: 9080 }] });
+  await eventually(`the caller knows ${name}`, async () => (await endpoints()) === before + 1);
+  return { member, application };
+}
+
+test('a workload leaves in good order under load: 0 failed of 200 requests a second', async () => {
+  const staying = await instance('catalog-1', 20);
+  const leaving = await instance('catalog-2', 20);
+  const load = startLoad(target(), 200);
+  await load.more(300);
+  await leaving.member.sidecar.stop();
+  expect(await endpoints()).toBe(1);
+  const served = leaving.application.requests();
+  await load.more(300);
+  const report = await load.stop();
+  console.log(`graceful leave: ${report.sent} sent, ${report.sent - report.succeeded} failed`);
+  expect(report.failures).toEqual({});
+  expect(report.succeeded).toBe(report.sent);
+  // Both had a share before, and the one that left heard nothing afterwards.
+  expect(served).toBeGreaterThan(50);
+  expect(leaving.application.requests()).toBe(served);
+  expect(staying.application.requests() + served).toBe(report.sent);
+});
+
+test('an Envoy dies without a word: retries carry its callers, and its endpoint goes after the grace period', async () => {
+  expect(await endpoints()).toBe(1);
+  const dying = await instance('catalog-3', 0);
+  const load = startLoad(target(), 200);
+  await load.more(200);
+  const died = performance.now();
+  await dying.member.sidecar.kill();
+  await load.more(100);
+  // Still there: a lost stream alone is no reason to forget a workload.
+  expect(await endpoints()).toBe(2);
+  await eventually('its endpoint is gone', async () => (await endpoints()) === 1, 10_000);
+  const gone = performance.now() - died;
+  const report = await load.stop();
+  const failed = report.sent - report.succeeded;
+  console.log(`crash: ${report.sent} sent, ${failed} failed, endpoint gone after ${Math.round(gone)} ms`);
+  expect(gone).toBeGreaterThan(grace - 200);
+  expect(gone).toBeLessThan(grace + 3_000);
+  // Lost are requests that were on their way in that moment, and those whose retries drew the dead one, idle and therefore preferred,
+  // each time: six draws (D1), twice, of which at most 3 in 4 hit it.
+  expect(report.failures).toEqual(failed === 0 ? {} : { 503: failed });
+  const share = 0.75 * (0.75 ** 6) ** 2;
+  const meanwhile = (gone / 1_000) * 200;
+  expect(failed).toBeLessThanOrEqual(inFlight + meanwhile * share + 3 * Math.sqrt(meanwhile * share));
+  expect(await sendRequests(target(), 200)).toMatchObject({ succeeded: 200, answers: { 'catalog-1': 200 } });
+});
