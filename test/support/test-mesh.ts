@@ -25,7 +25,7 @@ export interface TestMesh {
   nextAddress(): string;
   /** A sidecar before an application. */
   join(options: JoinOptions): Promise<Member>;
-  /** Waits until every proxy has acknowledged the newest commit and all of one same mesh. */
+  /** Waits until every living member is connected and has acknowledged the newest commit. */
   synced(): Promise<void>;
   /** The local port of a service's port: on every member's address. */
   localPort(service: string, port: number): number;
@@ -121,6 +121,8 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
   };
   let controlPlane = await start();
   const members: Member[] = [];
+  /** Members that may never be accepted. */
+  const strangers = new Set<string>();
 
   const mesh: TestMesh = {
     folder,
@@ -161,6 +163,7 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
       const { rootPem } = controlPlane;
       const member = await startMember({ folder, xdsPort, rootPem }, { ...joining, address, token });
       members.push(member);
+      if (!waitReady) strangers.add(member.id);
       if (waitReady) await member.sidecar.ready;
       return member;
     },
@@ -168,9 +171,10 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
       const commit = controlPlane.policies.get().served?.revision.commit;
       await eventually(`every proxy acknowledged ${commit}`, () => {
         const all = controlPlane.values.proxies();
+        const connected = new Set(all.map(({ name, namespace }) => `${name}.${namespace}`));
         return (
           controlPlane.mesh.get()?.policies.commit === commit &&
-          all.length > 0 &&
+          members.every(({ id, sidecar }) => strangers.has(id) || sidecar.pid() === undefined || connected.has(id)) &&
           all.every(({ status, revision }) => status === 'SYNCED' && revision.serving === commit)
         );
       });
