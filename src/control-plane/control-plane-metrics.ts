@@ -17,15 +17,9 @@ export function controlPlaneMetrics(parts: {
     help,
     samples: [{ value }],
   });
-  const passed = policies.history.filter(({ state }) => state !== 'Rejected').length;
   return [
-    one('galley_validation_passed', 'counter', 'Policy revisions that were found good.', passed),
-    one(
-      'galley_validation_failed',
-      'counter',
-      'Policy revisions that were rejected.',
-      policies.history.length - passed,
-    ),
+    one('galley_validation_passed', 'counter', 'Policy revisions that were found good.', policies.checks.passed),
+    one('galley_validation_failed', 'counter', 'Policy revisions that were rejected.', policies.checks.failed),
     one(
       'weft_check_seconds',
       'gauge',

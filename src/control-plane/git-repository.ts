@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { Failure } from '../model/failure.ts';
+import { runGit } from '../policy/git.ts';
 import { headCommit, type PolicyTree, readCommit } from '../policy/git-tree.ts';
 import { readWorkingTree } from '../policy/working-tree.ts';
 
@@ -30,6 +29,8 @@ export function createGitRepository(options: {
       folders ??= gitFolders(location);
       const [own = location, common = location] = await folders.catch((error: unknown) => {
         folders = undefined;
+        // A working tree is read without git, too.
+        if (workingTree) return [];
         throw error;
       });
       const head = (await readFile(join(own, 'HEAD'), 'utf8').catch(() => '')).trim();
@@ -52,22 +53,19 @@ export function createGitRepository(options: {
 
 /** The git folder of this work tree, and the one that all work trees share. */
 async function gitFolders(location: string): Promise<readonly string[]> {
-  try {
-    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--git-dir', '--git-common-dir'], {
-      cwd: location,
-    });
-    return stdout
-      .trim()
-      .split('\n')
-      .map((folder) => resolve(location, folder));
-  } catch {
+  const { status, stdout } = await runGit(location, ['rev-parse', '--git-dir', '--git-common-dir']);
+  if (status !== 0)
     throw new Failure(
       'WEFT0960',
       `${location} is not in a git repository`,
       'run git init, and commit the policies',
       location,
     );
-  }
+  return stdout
+    .toString('utf8')
+    .trim()
+    .split('\n')
+    .map((folder) => resolve(location, folder));
 }
 
 async function stamp(file: string): Promise<string> {

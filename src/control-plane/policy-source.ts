@@ -23,10 +23,12 @@ export interface PolicyState {
   readonly head?: RevisionStatus;
   /** All findings of the head. */
   readonly diagnostics: readonly Diagnostic[];
-  /** The repository cannot be read; what is served stays. */
+  /** The repository cannot be read, or what is served cannot be remembered for the next start; what is served stays. */
   readonly failure?: Failure;
   /** Newest first, at most 100. */
   readonly history: readonly RevisionStatus[];
+  /** How often a revision was found good, and how often not, since the start. */
+  readonly checks: { readonly passed: number; readonly failed: number };
   readonly checkMilliseconds: number;
 }
 
@@ -54,24 +56,39 @@ export async function startPolicySource(options: {
   readonly store: StateStore;
   readonly pollMilliseconds: number;
 }): Promise<PolicySource> {
-  const state: Cell<PolicyState> = createCell<PolicyState>({ diagnostics: [], history: [], checkMilliseconds: 0 });
+  const state: Cell<PolicyState> = createCell<PolicyState>({
+    diagnostics: [],
+    history: [],
+    checks: { passed: 0, failed: 0 },
+    checkMilliseconds: 0,
+  });
   let seen: string | undefined;
+  /** A good commit that the store did not take yet. */
+  let unsaved: string | undefined;
   let headTree: PolicyTree | undefined;
   let work = Promise.resolve();
+
+  const fail = (error: unknown): void => {
+    const failure =
+      error instanceof Failure ? error : new Failure('WEFT0906', String(error), 'check the policy repository');
+    // The same failure again is not news; watchers would print it at every poll.
+    if (state.get().failure?.message !== failure.message) state.set({ ...state.get(), failure });
+  };
 
   const look = async (): Promise<void> => {
     try {
       const signature = await options.repository.signature();
-      if (signature === seen) return;
+      if (signature === seen) {
+        if (unsaved !== undefined) await remember(unsaved);
+        return;
+      }
       await take(await options.repository.readHead());
       seen = signature;
     } catch (error) {
-      const failure =
-        error instanceof Failure ? error : new Failure('WEFT0906', String(error), 'check the policy repository');
-      // The same failure again is not news; watchers would print it at every poll.
-      if (state.get().failure?.message !== failure.message) state.set({ ...state.get(), failure });
+      fail(error);
       seen = undefined;
     }
+    if (!state.get().served) await serveLastGood();
   };
 
   const take = async (tree: PolicyTree): Promise<void> => {
@@ -80,28 +97,38 @@ export async function startPolicySource(options: {
     const { policies, diagnostics } = options.check(tree);
     const checkMilliseconds = performance.now() - started;
     const revision = describe(tree, policies !== undefined, diagnostics);
-    const before = state.get();
-    const history = [revision, ...before.history.filter((entry) => entry.commit !== revision.commit)].slice(
-      0,
-      historyLength,
-    );
-    const served = policies ? { policies, revision, files: tree.files.length } : before.served;
-    if (policies) await options.store.write(lastGoodKey, new TextEncoder().encode(tree.commit.replace(/\+edits$/, '')));
-    state.set({ ...(served ? { served } : {}), head: revision, diagnostics, history, checkMilliseconds });
+    const { served: before, history: older, checks } = state.get();
+    const history = [revision, ...older.filter(({ commit }) => commit !== revision.commit)].slice(0, historyLength);
+    const served = policies ? { policies, revision, files: tree.files.length } : before;
+    const { passed, failed } = checks;
+    state.set({
+      ...(served ? { served } : {}),
+      head: revision,
+      diagnostics,
+      history,
+      checks: policies ? { passed: passed + 1, failed } : { passed, failed: failed + 1 },
+      checkMilliseconds,
+    });
+    if (policies) await remember(tree.commit.replace(/\+edits$/, ''));
   };
 
-  const refresh = (): Promise<void> => {
-    work = work.then(look);
-    return work;
-  };
-
-  await refresh();
-  if (!state.get().served) await serveLastGood();
-
-  async function serveLastGood(): Promise<void> {
-    const remembered = await options.store.read(lastGoodKey);
-    if (!remembered) return;
+  /** A store that does not take it (a full disk) does not keep a good commit from being served (F21). */
+  const remember = async (commit: string): Promise<void> => {
     try {
+      await options.store.write(lastGoodKey, new TextEncoder().encode(commit));
+      unsaved = undefined;
+      const { failure, ...rest } = state.get();
+      if (failure) state.set(rest);
+    } catch (error) {
+      unsaved = commit;
+      fail(error);
+    }
+  };
+
+  const serveLastGood = async (): Promise<void> => {
+    try {
+      const remembered = await options.store.read(lastGoodKey);
+      if (!remembered) return;
       const tree = await options.repository.readCommit(new TextDecoder().decode(remembered));
       const { policies, diagnostics } = options.check(tree);
       if (!policies) return;
@@ -110,12 +137,19 @@ export async function startPolicySource(options: {
       state.set({
         ...now,
         served: { policies, revision, files: tree.files.length },
-        history: [...now.history, revision],
+        history: [...now.history.filter(({ commit }) => commit !== revision.commit), revision],
       });
     } catch {
       // The remembered commit is gone (force-push, another repository): the head's own findings already say what is wrong.
     }
-  }
+  };
+
+  const refresh = (): Promise<void> => {
+    work = work.then(look);
+    return work;
+  };
+
+  await refresh();
 
   const recheck = (): void => {
     if (!headTree) return;
