@@ -53,17 +53,27 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
   const seconds = new Map<number, Map<string, Gain>>();
   const minutes = new Map<number, Map<string, Gain>>();
   let started: number | undefined;
+  let interval = usualInterval;
+  /** When each proxy reported last. */
+  const last = new Map<string, number>();
   let dropped = 0;
 
   const forget = (now: number) => {
     drop(seconds, Math.floor(now / second) - secondsKept);
     if (!drop(minutes, Math.floor(now / minute) - minutesKept)) return;
     for (const [key, total] of totals) if (total.seen < now - minutesKept * minute) totals.delete(key);
+    for (const [id, seen] of last) if (seen < now - minutesKept * minute) last.delete(id);
   };
 
   return {
     record(proxy, samples, now) {
       started ??= now;
+      const gap = now - (last.get(proxy.id) ?? Number.NEGATIVE_INFINITY);
+      // A flush may come in several messages.
+      if (gap > shortestInterval) {
+        if (gap < longestInterval) interval = gap;
+        last.set(proxy.id, now);
+      }
       forget(now);
       const inSecond = slot(seconds, Math.floor(now / second));
       const inMinute = slot(minutes, Math.floor(now / minute));
@@ -89,7 +99,7 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
       const [slots, length] = fine ? [seconds, second] : [minutes, minute];
       const sums = new Map<string, Gain>();
       for (const [at, slotGains] of slots) {
-        if ((at + 1) * length <= now - window) continue;
+        if (at * length <= now - window) continue;
         for (const [key, gain] of slotGains) merge(gainOf(sums, key), gain);
       }
       const gained = [...sums].flatMap(([key, gain]) => {
@@ -97,7 +107,7 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
         return series === undefined ? [] : [{ series, gain }];
       });
       // A flush reports the time before it, so even the first one stands for a while.
-      const age = started === undefined ? 0 : now - started + flushInterval;
+      const age = started === undefined ? 0 : now - started + interval;
       return { span: Math.max(second, Math.min(window, age)), gained };
     },
     totals: () => [...totals.values()],
@@ -105,7 +115,10 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
   };
 }
 
-const flushInterval = 5_000;
+/** How often sidecars report, until their reports say so themselves. */
+const usualInterval = 5_000;
+const shortestInterval = 100;
+const longestInterval = 60_000;
 
 function emptyGain(): Gain {
   return { requests: 0, received: 0, sent: 0 };

@@ -146,11 +146,21 @@ test('windows: seconds for two minutes, minutes for an hour; what was idle for a
   store.record(frontend, [requests(outbound('a'), 10)], start + 30_000);
   expect(count(10_000, start + 30_000)).toBe(10);
   expect(count(60_000, start + 30_000)).toBe(11);
-  expect(edgesOf(store.recent(60_000, start + 30_000))[0]?.rps).toBeCloseTo(11 / 35);
+  // Two reports, 30 s apart: together they tell of 60 s.
+  expect(edgesOf(store.recent(60_000, start + 30_000))[0]?.rps).toBeCloseTo(11 / 60);
   expect(count(60_000, start + 120_000)).toBeUndefined();
   expect(count(1_800_000, start + 600_000)).toBe(11);
   expect(count(3_600_000, start + 3_700_000)).toBeUndefined();
   expect(store.totals()).toHaveLength(0);
+});
+
+test('the rate is right from the first seconds on, whatever the interval of the reports', () => {
+  const store = createTrafficStore(noDirectory);
+  const rate = (now: number) => edgesOf(store.recent(10_000, now))[0]?.rps;
+  for (let second = 0; second < 30; second += 1) {
+    store.record(frontend, [requests(outbound('a'), 50)], start + second * 1_000);
+    if (second > 0) expect(rate(start + second * 1_000)).toBeCloseTo(50);
+  }
 });
 
 test('memory is bounded: too many series are counted, not kept, and idle ones make room', () => {

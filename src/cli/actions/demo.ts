@@ -188,7 +188,7 @@ async function byHand(stage: Stage, isTerminal: boolean, signal: AbortSignal): P
   const run = (work: () => Promise<unknown>) => {
     pressed += 1;
     busy = busy
-      .then(work)
+      .then(() => (signal.aborted ? undefined : work()))
       .catch((error: unknown) => {
         if (error instanceof EditedElsewhere || error instanceof Failure)
           narrator.line(`    ${error.message}; press r to reset`);

@@ -90,9 +90,8 @@ export const steps: readonly Step[] = [
     rejectedWith: 'WEFT0002',
     judge(pages) {
       if (pages.length < 100) return undefined;
-      const served = pages.filter(
-        ({ status, catalog, reviews }) => status === 200 && catalog === 200 && reviews === 200,
-      ).length;
+      // Reviews may be failing on purpose, by key 2.
+      const served = pages.filter(({ status, catalog }) => status === 200 && catalog === 200).length;
       return { ok: served === pages.length, text: `${served} of ${pages.length} pages served as before` };
     },
   },
