@@ -1,0 +1,345 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { createServer, type Socket, type Server as TcpServer } from 'node:net';
+import {
+  type ClientDuplexStream,
+  credentials,
+  Server as GrpcServer,
+  loadPackageDefinition,
+  Metadata,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js';
+import { afterAll, expect, test } from 'vitest';
+import { type Application, startApplication } from '../support/application.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Member } from '../support/member.ts';
+import { exchange, openTcp } from '../support/mesh-client.ts';
+import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
+
+const servicePorts = `[
+  { name: http, port: 80, targetPort: 9080 }, { name: http-web, port: 83, targetPort: 9083 }, { name: grpc, port: 81, targetPort: 9081 },
+  { name: http-grpc, port: 82, targetPort: 9082 }, { name: tcp, port: 2525, targetPort: 9025 } ]`;
+
+const stops: (() => unknown)[] = [];
+let web: Application;
+let client: Member;
+/** What the plain socket behind port 80 read, one text for each connection. */
+const heard: string[] = [];
+/** What the TCP server read after it had closed its own half. */
+let afterClose = '';
+
+const mesh = useTestMesh(
+  () => ({ policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'echo.yaml': serviceYaml('echo', servicePorts) } }),
+  async (started) => {
+    const address = started.nextAddress();
+    await listenTcp(address, 9080, answerHttp);
+    await listenTcp(address, 9025, answerTcp);
+    web = await startApplication({ address, port: 9083 }, 'web');
+    web.server.on('upgrade', ({ headers }, socket: Socket, head: Buffer) => {
+      const key = `${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+      const accept = createHash('sha1').update(key).digest('base64');
+      const protocol = headers.upgrade;
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${protocol}\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
+      if (head.length > 0) socket.write(head);
+      socket.on('error', () => socket.destroy());
+      socket.pipe(socket);
+    });
+    for (const port of [9081, 9082]) stops.push(await listenGrpc(address, port));
+    await started.join({
+      service: 'echo',
+      address,
+      ports: [
+        { port: 9080 },
+        { port: 9083 },
+        { port: 9081, protocol: 'grpc' },
+        { port: 9082 },
+        { port: 9025, protocol: 'tcp' },
+      ],
+    });
+    client = await started.join({ service: 'frontend' });
+    await started.synced();
+  },
+);
+afterAll(async () => {
+  await web?.close();
+  for (const stop of stops) await stop();
+});
+
+const to = (port: number): [string, number] => [client.address, mesh().localPort('echo', port)];
+
+async function listenTcp(address: string, port: number, answer: (socket: Socket) => void): Promise<void> {
+  const open = new Set<Socket>();
+  const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    socket.on('error', () => socket.destroy());
+    answer(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  stops.push(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+}
+
+/** HTTP/1 spelled out by hand, so that every byte is known. */
+function answerHttp(socket: Socket): void {
+  const index = heard.push('') - 1;
+  let done = false;
+  let continued = false;
+  const finish = (text: string) => {
+    done = true;
+    socket.end(text, 'latin1');
+  };
+  socket.on('end', () => socket.end());
+  socket.on('data', (chunk: Buffer) => {
+    heard[index] += chunk.toString('latin1');
+    const text = heard[index] ?? '';
+    if (done || !text.includes('\r\n\r\n')) return;
+    const path = text.split(' ')[1];
+    if (path === '/refuse') finish('HTTP/1.1 417 No Thanks\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope');
+    else if (path === '/continue') {
+      if (!continued) socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+      continued = true;
+      if (text.endsWith('body')) finish('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
+    } else if (path === '/trailers') {
+      if (/x-sent-trailer: yes\r\n\r\n$/i.test(text) || text.endsWith('0\r\n\r\n'))
+        finish(
+          'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nTrailer: X-Sum\r\n\r\n4\r\nbody\r\n0\r\nX-Sum: 42\r\n\r\n',
+        );
+    } else finish('HTTP/1.1 200 Fine Indeed\r\nX-CaSe: KePt\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
+  });
+}
+
+/** Speaks first, echoes lines, and on "close" ends its own half while it goes on listening. */
+function answerTcp(socket: Socket): void {
+  socket.write('220 ready\r\n');
+  let closed = false;
+  socket.on('data', (chunk: Buffer) => {
+    if (closed) afterClose += chunk.toString();
+    else if (chunk.toString() === 'close\r\n') {
+      closed = true;
+      socket.end('221 closing\r\n');
+    } else socket.write(chunk);
+  });
+  socket.on('end', () => {
+    if (!closed) socket.end('221 you closed\r\n');
+  });
+}
+
+/** The next bytes up to `end`. */
+function readUntil(socket: Socket, end: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const late = setTimeout(() => reject(new Error(`no ${JSON.stringify(end)} within 10 s: ${text}`)), 10_000);
+    const onData = (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (!text.endsWith(end)) return;
+      clearTimeout(late);
+      socket.off('data', onData);
+      resolve(text);
+    };
+    socket.on('data', onData);
+    socket.once('error', reject);
+  });
+}
+
+test('header case, reason phrase and the target pass as they were sent', async () => {
+  const { received } = await exchange(
+    await openTcp(...to(80)),
+    'GET /a%2Fb?q=%20x HTTP/1.1\r\nHost: echo.shop:80\r\nX-MiXeD-CaSe: VaLuE\r\nConnection: close\r\n\r\n',
+  );
+  expect(received).toMatch(/^HTTP\/1\.1 200 Fine Indeed\r\n/);
+  expect(received).toContain('X-CaSe: KePt\r\n');
+  expect(received).toMatch(/\r\n\r\nok$/);
+  expect(heard.at(-1)).toContain('GET /a%2Fb?q=%20x HTTP/1.1\r\nHost: echo.shop:80\r\n');
+  expect(heard.at(-1)).toContain('X-MiXeD-CaSe: VaLuE\r\n');
+  expect(received.toLowerCase()).not.toMatch(/server: envoy|x-envoy/);
+});
+
+test('HTTP/1.0, trailers both ways, 100-continue granted and refused', async () => {
+  const old = await exchange(await openTcp(...to(80)), 'GET /old HTTP/1.0\r\n\r\n');
+  expect(old.received).toMatch(/^HTTP\/1\.[01] 200 Fine Indeed\r\n[\s\S]*\r\n\r\nok$/);
+
+  const chunked =
+    'POST /trailers HTTP/1.1\r\nhost: echo\r\ntransfer-encoding: chunked\r\nte: trailers\r\nconnection: close\r\n\r\n';
+  const trailed = await exchange(await openTcp(...to(80)), `${chunked}4\r\nsent\r\n0\r\nX-Sent-Trailer: yes\r\n\r\n`);
+  expect(trailed.received).toMatch(/4\r\nbody\r\n0\r\nx-sum: 42\r\n\r\n$/i);
+  expect(heard.at(-1)).toMatch(/x-sent-trailer: yes\r\n\r\n$/i);
+
+  const expecting = (path: string) =>
+    `POST ${path} HTTP/1.1\r\nhost: echo\r\ncontent-length: 4\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n`;
+  const granting = await openTcp(...to(80));
+  granting.write(expecting('/continue'));
+  expect(await readUntil(granting, '\r\n\r\n')).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  expect((await exchange(granting, 'body')).received).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/);
+
+  const refusing = await exchange(await openTcp(...to(80)), expecting('/refuse'));
+  expect(refusing.received).toMatch(/^HTTP\/1\.1 417 No Thanks\r\n[\s\S]*nope$/);
+  expect(heard.at(-1)).not.toContain('body');
+});
+
+test.each(['websocket', 'tcp'])(
+  'an upgrade to %s is a tunnel for 100 messages, by port and through HTTP_PROXY',
+  async (upgrade) => {
+    const key = randomBytes(16).toString('base64');
+    const ways = [
+      { host: client.address, port: mesh().localPort('echo', 83), path: '/chat' },
+      { host: client.address, port: client.proxyPort, path: 'http://echo.shop:83/chat' },
+    ];
+    for (const way of ways) {
+      const headers = {
+        host: 'echo.shop:83',
+        connection: 'Upgrade',
+        upgrade,
+        'sec-websocket-key': key,
+        'sec-websocket-version': '13',
+      };
+      const { socket, accepted } = await new Promise<{ socket: Socket; accepted: unknown }>((resolve, reject) => {
+        const outgoing = request({ ...way, headers, agent: false });
+        outgoing.on('upgrade', (answer, opened) => {
+          resolve({ socket: opened as Socket, accepted: answer.headers['sec-websocket-accept'] });
+        });
+        outgoing.on('response', (answer) => reject(new Error(`no upgrade but ${answer.statusCode}`)));
+        outgoing.on('error', reject);
+        outgoing.end();
+      });
+      expect(accepted).toBe(createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64'));
+      for (let message = 0; message < 100; message += 1) {
+        const answer = readUntil(socket, `${message}\n`);
+        socket.write(textFrame(`message ${message}\n`));
+        expect(await answer).toBe(textFrame(`message ${message}\n`).toString('latin1'));
+      }
+      socket.destroy();
+    }
+    // Other requests on the same ports go on meanwhile and afterwards.
+    expect(
+      (await exchange(await openTcp(...to(80)), 'GET / HTTP/1.1\r\nhost: echo\r\nconnection: close\r\n\r\n')).received,
+    ).toContain('ok');
+  },
+);
+
+/** A WebSocket text frame as a client sends it, masked with zeros so that it can be read. */
+function textFrame(text: string): Buffer {
+  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+}
+
+type Chat = ServerDuplexStream<Buffer, Buffer>;
+const asIs = (bytes: Buffer) => bytes;
+const echoService: ServiceDefinition = {
+  chat: {
+    path: '/test.Echo/Chat',
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  },
+};
+
+/** A gRPC server that echoes; "fail" ends the stream with a status. */
+async function listenGrpc(address: string, port: number): Promise<() => void> {
+  const server = new GrpcServer();
+  server.addService(echoService, {
+    chat(call: Chat) {
+      call.on('data', (message: Buffer) => {
+        if (message.toString() === 'fail')
+          call.emit('error', { code: status.FAILED_PRECONDITION, details: 'asked to fail' });
+        else call.write(message);
+      });
+      call.on('end', () => {
+        const trailer = new Metadata();
+        trailer.set('x-messages', 'all');
+        call.end(trailer);
+      });
+    },
+  });
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`${address}:${port}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    ),
+  );
+  return () => server.forceShutdown();
+}
+
+test.each([
+  ['grpc', 81],
+  ['http', 82],
+])('a gRPC stream of 100 messages passes a port declared %s', async (_, port) => {
+  const built = loadPackageDefinition({ Echo: echoService }).Echo;
+  if (typeof built !== 'function') throw new Error('no client was made');
+  const [host, local] = to(port);
+  const echo = new built(`${host}:${local}`, credentials.createInsecure());
+  const open = (): ClientDuplexStream<Buffer, Buffer> => echo.chat?.(new Metadata(), { deadline: Date.now() + 10_000 });
+  const call = open();
+  const answers: string[] = [];
+  const ended = new Promise<{ code: number; messages: unknown }>((resolve, reject) => {
+    call.on('status', ({ code, metadata }) => resolve({ code, messages: metadata.get('x-messages') }));
+    call.on('error', reject);
+  });
+  // Each message waits for the echo of the one before: nothing may be held back anywhere.
+  for (let message = 0; message < 100; message += 1) {
+    const next = new Promise<Buffer>((resolve) => call.once('data', resolve));
+    call.write(Buffer.from(`message ${message}`));
+    answers.push((await next).toString());
+  }
+  call.end();
+  call.resume();
+  expect(await ended).toEqual({ code: status.OK, messages: ['all'] });
+  expect(answers).toEqual(Array.from({ length: 100 }, (_each, message) => `message ${message}`));
+  const failing = open();
+  const failed = new Promise((resolve) => failing.on('error', resolve));
+  failing.resume();
+  failing.write(Buffer.from('fail'));
+  expect(await failed).toMatchObject({ code: status.FAILED_PRECONDITION, details: 'asked to fail' });
+  echo.close();
+});
+
+test('a TCP server that speaks first, and half-close from either side', async () => {
+  const talking = await openTcp(...to(2525));
+  expect(await readUntil(talking, '\r\n')).toBe('220 ready\r\n');
+  for (let line = 0; line < 100; line += 1) {
+    const answer = readUntil(talking, '\n');
+    talking.write(`line ${line}\n`);
+    expect(await answer).toBe(`line ${line}\n`);
+  }
+  // The client closes its half and still hears the last words.
+  const last = readUntil(talking, 'closed\r\n');
+  talking.end();
+  expect(await last).toBe('221 you closed\r\n');
+  // The server closes its half and still hears the client.
+  const other = await openTcp(...to(2525));
+  await readUntil(other, '\r\n');
+  const ended = new Promise((resolve) => other.once('end', resolve));
+  other.write('close\r\n');
+  await ended;
+  other.end('still here');
+  await eventually('the server heard what came after it had closed', () => afterClose === 'still here');
+});
+
+test('CONNECT through HTTP_PROXY opens tunnels to TCP and to HTTP ports', async () => {
+  const tunnel = async (authority: string) => {
+    const socket = await openTcp(client.address, client.proxyPort);
+    const head = readUntil(socket, '\r\n\r\n');
+    socket.write(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n`);
+    return { socket, head: await head };
+  };
+  const tcp = await openTcp(client.address, client.proxyPort);
+  const greeting = readUntil(tcp, '220 ready\r\n');
+  tcp.write('CONNECT echo.shop:2525 HTTP/1.1\r\nhost: echo.shop:2525\r\n\r\n');
+  expect(await greeting).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*220 ready\r\n$/);
+  const echo = readUntil(tcp, '\n');
+  tcp.write('through\n');
+  expect(await echo).toBe('through\n');
+  tcp.destroy();
+  const http = await tunnel('echo.shop:80');
+  expect(http.head).toMatch(/^HTTP\/1\.1 200/);
+  const get = 'GET /tunnel HTTP/1.1\r\nhost: echo.shop\r\nconnection: close\r\n\r\n';
+  expect((await exchange(http.socket, get)).received).toMatch(/^HTTP\/1\.1 200 Fine Indeed[\s\S]*ok$/);
+});
