@@ -28,6 +28,7 @@ export interface ProxySnapshots {
 
 interface Member {
   readonly proxy: Proxy;
+  readonly secrets: Readable<SecretMaterial | undefined>;
   readonly cell: ReturnType<typeof createCell<Snapshot | undefined>>;
   own?: Layer;
 }
@@ -35,7 +36,8 @@ interface Member {
 /**
  * Mesh → snapshots. The outbound half is made once for each scope and shared as one layer, capture listeners once for each scope and
  * capture setting; only inbound resources and secrets are a proxy's own. A failure while making one part leaves the last good one in
- * place and is told to `onFailure` (F28).
+ * place and is told to `onFailure` (F28); a proxy for which a part was never made has no snapshot, and its stream waits: an empty part
+ * would take away what its Envoy holds.
  */
 export function createProxySnapshots(options: {
   readonly mesh: Readable<Mesh | undefined>;
@@ -47,21 +49,26 @@ export function createProxySnapshots(options: {
   /** Layers by what they depend on; an entry no member uses is dropped at the next change. */
   let shared = new Map<string, Layer>();
 
-  const guarded = (key: string, kept: Layer | undefined, make: () => Iterable<Resource>): Layer => {
+  const guarded = <T>(what: string, kept: T, make: () => T): T => {
     try {
-      return createLayer(make(), kept);
+      return make();
     } catch (error) {
-      onFailure(error, key);
-      return kept ?? createLayer([]);
+      onFailure(error, what);
+      return kept;
     }
   };
 
   /** The two shared layers of a proxy; `next` collects what is in use at this generation. */
-  const sharedLayers = (current: Mesh, { proxy, view }: ProxyIR, next: Map<string, Layer>): readonly Layer[] => {
+  const sharedLayers = (
+    current: Mesh,
+    { proxy, view }: ProxyIR,
+    next: Map<string, Layer>,
+  ): readonly (Layer | undefined)[] => {
     const { key } = view;
-    const layer = (name: string, make: () => Iterable<Resource>): Layer => {
-      const made = next.get(name) ?? guarded(name, shared.get(name), make);
-      next.set(name, made);
+    const layer = (name: string, make: () => Iterable<Resource>): Layer | undefined => {
+      const kept = shared.get(name);
+      const made = next.get(name) ?? guarded(name, kept, () => createLayer(make(), kept));
+      if (made) next.set(name, made);
       return made;
     };
     const { bind, proxy: port, ports } = proxy.capture;
@@ -73,15 +80,15 @@ export function createProxySnapshots(options: {
 
   const refresh = (current: Mesh, member: Member, next: Map<string, Layer>): void => {
     const { proxy, cell } = member;
-    const held = secrets(proxy).get();
+    const held = member.secrets.get();
     if (!held) return;
     const resolved = resolveProxy(current, proxy);
-    const layers = [...sharedLayers(current, resolved, next)];
-    member.own = guarded(`proxy ${proxy.id}`, member.own, () => [
-      ...translateInbound(resolved.inbound, proxy),
-      ...translateSecrets(held),
-    ]);
-    layers.push(member.own);
+    member.own = guarded(`proxy ${proxy.id}`, member.own, () =>
+      createLayer([...translateInbound(resolved.inbound, proxy), ...translateSecrets(held)], member.own),
+    );
+    const parts = [...sharedLayers(current, resolved, next), member.own];
+    const layers = parts.filter((layer) => layer !== undefined);
+    if (layers.length < parts.length) return;
     const before = cell.get();
     const unchanged = before?.layers.every((layer, index) => layer === layers[index]) === true;
     // A new commit that changes nothing for this proxy is still what it serves from now on.
@@ -93,23 +100,31 @@ export function createProxySnapshots(options: {
     });
   };
 
+  /** Whatever fails for one proxy, its stream included, is no other proxy's matter. */
+  const refreshOne = (current: Mesh, member: Member, next: Map<string, Layer>): void =>
+    guarded(`snapshot of ${member.proxy.id}`, undefined, () => refresh(current, member, next));
+
   const refreshAll = (current: Mesh | undefined): void => {
     if (!current) return;
     const next = new Map<string, Layer>();
-    for (const member of members) refresh(current, member, next);
+    for (const member of members) refreshOne(current, member, next);
     shared = next;
   };
 
   const stop = mesh.watch(refreshAll);
   return {
     hold(proxy) {
-      const member: Member = { proxy, cell: createCell<Snapshot | undefined>(undefined) };
+      const member: Member = {
+        proxy,
+        secrets: secrets(proxy),
+        cell: createCell<Snapshot | undefined>(undefined),
+      };
       members.add(member);
       const update = () => {
         const current = mesh.get();
-        if (current) refresh(current, member, shared);
+        if (current) refreshOne(current, member, shared);
       };
-      const unwatch = secrets(proxy).watch(update);
+      const unwatch = member.secrets.watch(update);
       update();
       return {
         snapshot: member.cell,
