@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
-const { status, error } = spawnSync(process.execPath, [vitest, 'run', 'test/docs/codes.test.ts'], {
+const { status, error } = spawnSync(process.execPath, [vitest, 'run', 'test/docs/reference.test.ts'], {
   cwd: projectRoot,
   stdio: 'inherit',
   env: { ...process.env, WEFT_REFERENCE: 'write' },

@@ -1,12 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { cliPage } from './cli-page.ts';
 import { codesPage } from './codes-page.ts';
 
-const file = join(import.meta.dirname, '../../docs/reference/codes.md');
+const folder = join(import.meta.dirname, '../../docs/reference');
 
-test('docs/reference/codes.md says what the tables say', () => {
-  const page = codesPage();
+test.each([
+  { name: 'codes.md', make: codesPage },
+  { name: 'cli.md', make: cliPage },
+])('docs/reference/$name is what the code makes', ({ name, make }) => {
+  const file = join(folder, name);
+  const page = make();
   if (process.env.WEFT_REFERENCE === 'write') writeFileSync(file, page);
   expect(readFileSync(file, 'utf8'), 'stale: npm run reference').toBe(page);
 });
