@@ -4,7 +4,7 @@ import type { StateStore } from '../../src/model/state-store.ts';
 export function memoryStore(content: Map<string, Uint8Array> = new Map()): StateStore & { content: typeof content } {
   return {
     content,
-    read: async (key) => content.get(key),
+    read: async (key) => content.get(key)?.slice(),
     write: async (key, value) => {
       content.set(key, value.slice());
     },

@@ -23,6 +23,9 @@ export interface WorkFolder {
   commit(subject: string): Promise<{ readonly commit: string; readonly lines: readonly ChangedLine[] }>;
 }
 
+/** The prefixes are said, as a user's settings may have others. */
+const diff = ['diff', '-U0', '--no-color', '--no-ext-diff', '--src-prefix=a/', '--dst-prefix=b/', 'HEAD~1', 'HEAD'];
+
 const author = {
   GIT_AUTHOR_NAME: 'weft demo',
   GIT_AUTHOR_EMAIL: 'demo@demo.mesh',
@@ -62,24 +65,31 @@ export async function prepareWorkFolder(path: string, policies: string, keep: bo
       await git('add', '-A');
       await git('commit', '-qm', subject, '--allow-empty');
       const commit = (await git('rev-parse', 'HEAD')).trim().slice(0, 7);
-      return { commit, lines: changedLines(await git('diff', '-U0', '--no-color', 'HEAD~1', 'HEAD')) };
+      return { commit, lines: changedLines(await git(...diff)) };
     },
   };
 }
 
-function changedLines(diff: string): readonly ChangedLine[] {
+/** What a unified diff without context (`git diff -U0`) changes, line by line. */
+export function changedLines(diff: string): readonly ChangedLine[] {
   const lines: ChangedLine[] = [];
-  let path = '';
-  let before = 0;
-  let after = 0;
+  let [from, path] = ['', ''];
+  let [before, after] = [0, 0];
+  /** Lines of the present hunk that are still to come: only its header tells a removed `---` from the head of the next file. */
+  let [removed, added] = [0, 0];
   for (const line of diff.split('\n')) {
-    const hunk = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/.exec(line);
-    if (line.startsWith('+++ b/')) path = line.slice('+++ b/'.length);
-    else if (hunk) [before, after] = [Number(hunk[1]), Number(hunk[2])];
-    else if (line.startsWith('+') && !line.startsWith('+++'))
+    const hunk = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line);
+    if (removed > 0 && line.startsWith('-')) {
+      removed -= 1;
+      lines.push({ path: from, line: before++, sign: '-', text: line.slice(1).trim() });
+    } else if (added > 0 && line.startsWith('+')) {
+      added -= 1;
       lines.push({ path, line: after++, sign: '+', text: line.slice(1).trim() });
-    else if (line.startsWith('-') && !line.startsWith('---'))
-      lines.push({ path, line: before++, sign: '-', text: line.slice(1).trim() });
+    } else if (hunk) {
+      [before, after] = [Number(hunk[1]), Number(hunk[3])];
+      [removed, added] = [Number(hunk[2] ?? 1), Number(hunk[4] ?? 1)];
+    } else if (line.startsWith('--- a/')) from = line.slice('--- a/'.length);
+    else if (line.startsWith('+++ b/')) path = line.slice('+++ b/'.length);
   }
   return lines;
 }
