@@ -1,4 +1,4 @@
-import type { ObjectRef, Provenance, SourceRange } from './provenance.ts';
+import type { SourceRange } from './provenance.ts';
 
 /** Milliseconds; a whole number. */
 export type Millis = number;
@@ -306,21 +306,4 @@ export interface AuthorizationCondition {
   readonly key: string;
   readonly values: readonly string[];
   readonly notValues: readonly string[];
-}
-
-/** The object's reference. */
-export function refOf(object: Pick<Policy, 'kind' | 'namespace' | 'name'>): ObjectRef {
-  return { kind: object.kind, namespace: object.namespace, name: object.name };
-}
-
-/** Where a field of an object stands in the text: its own place, else that of the nearest parent that was written. */
-export function provenance(object: Policy, field: string): Provenance {
-  let path = field;
-  for (;;) {
-    const at = object.positions.get(path);
-    if (at) return { object: refOf(object), field, at, commit: object.commit };
-    const cut = Math.max(path.lastIndexOf('.'), path.lastIndexOf('['));
-    if (cut <= 0) return { object: refOf(object), field, at: object.at, commit: object.commit };
-    path = path.slice(0, cut);
-  }
 }

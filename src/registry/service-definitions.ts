@@ -9,7 +9,7 @@ import type {
   ServicePortSpec,
   WorkloadEntrySpec,
 } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { serviceKeyOf } from '../model/service.ts';
 

@@ -3,7 +3,7 @@ import type { SpiffeId } from '../model/identity.ts';
 import { spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet, WorkloadEntryObject, WorkloadEntrySpec } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { keepIdentity, keepMap } from './keep-identity.ts';

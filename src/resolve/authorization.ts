@@ -1,7 +1,7 @@
 import type { Authorization, AuthorizationRuleDecision } from '../model/ir.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import { ruleConditions } from './authorization-rule.ts';
 import type { Selected } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';

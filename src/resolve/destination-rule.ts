@@ -1,7 +1,7 @@
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { DestinationRuleObject, Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { Service } from '../model/service.ts';
 import { isVisible, plainHost } from '../policy/hosts.ts';

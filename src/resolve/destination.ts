@@ -7,7 +7,7 @@ import type {
   PeerSecurity,
 } from '../model/ir.ts';
 import type { ConnectionPool, LoadBalancer, OutlierDetection, Subset } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Service, ServicePort } from '../model/service.ts';

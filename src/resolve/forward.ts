@@ -1,6 +1,6 @@
 import type { DestinationRef, ForwardAction, RewriteDecision, RouteMatch, WeightedDestination } from '../model/ir.ts';
 import type { HttpRule, VirtualServiceObject } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import { resolveHeaders } from './header-changes.ts';

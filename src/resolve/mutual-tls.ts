@@ -1,7 +1,7 @@
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels, MutualTlsMode, PeerAuthenticationObject } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { PolicyIndex } from './policy-index.ts';

@@ -1,6 +1,6 @@
 import type { RetryDecision } from '../model/ir.ts';
 import type { Retries, VirtualServiceObject } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 

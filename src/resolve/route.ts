@@ -1,6 +1,6 @@
 import type { DestinationRef, FaultDecision, RedirectAction, Route, RouteMatch } from '../model/ir.ts';
 import type { Fault, HttpRule, Redirect, VirtualServiceObject } from '../model/policy.ts';
-import { provenance } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import { refTo } from './destination.ts';

@@ -60,7 +60,7 @@ function failureOf(error: ServiceError, where: string): Failure {
     return parseRefusal(error.details, where);
   return new Failure(
     'WEFT0901',
-    `control plane ${where} did not answer: ${error.details}`,
+    `control plane ${where} did not answer: ${error.details.replace(/\. Resolution note:.*$/s, '')}`,
     'check that "weft up" or "weft server" runs there and that the port is open',
     where,
   );

@@ -33,7 +33,7 @@ const trustDomain = 'demo.mesh';
  * missing `dist` is built here. Tokens for `services` are in its state from the start: the CLI's would be bound to one address.
  */
 export async function startServerProcess(folder: string, services: readonly string[]): Promise<ServerProcess> {
-  if (!existsSync(main)) await run(process.execPath, [join(repository, 'scripts/build.mjs')]);
+  await requireBuilt();
   const { rootPem, tokens } = await prepareState(join(folder, 'state'), services);
   const xdsPort = await freePort();
   const settings = {
@@ -85,6 +85,25 @@ export async function startServerProcess(folder: string, services: readonly stri
   };
   await server.start();
   return server;
+}
+
+/** `weft ARGS` in a folder: its exit code and all that it said. */
+export async function runWeft(folder: string, ...args: string[]): Promise<{ code: number | null; said: string }> {
+  await requireBuilt();
+  const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  clearTimeout(late);
+  return { code, said };
+}
+
+async function requireBuilt(): Promise<void> {
+  if (!existsSync(main)) await run(process.execPath, [join(repository, 'scripts/build.mjs')]);
 }
 
 async function prepareState(stateDir: string, services: readonly string[]) {

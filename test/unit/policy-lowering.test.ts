@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Policy, provenance } from '../../src/model/policy.ts';
+import type { Policy } from '../../src/model/policy.ts';
+import { provenance } from '../../src/model/policy-provenance.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 
 function read<K extends Policy['kind']>(

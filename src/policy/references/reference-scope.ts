@@ -1,7 +1,8 @@
 import type { Diagnostic, RelatedPlace, Severity } from '../../model/diagnostic.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import { nearestName } from '../../model/nearest-name.ts';
-import { type DestinationRuleObject, type Labels, type Policy, provenance, refOf } from '../../model/policy.ts';
+import type { DestinationRuleObject, Labels, Policy } from '../../model/policy.ts';
+import { provenance, refOf } from '../../model/policy-provenance.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { DiagnosticCode } from '../diagnostic-codes.ts';

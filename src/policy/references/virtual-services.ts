@@ -1,5 +1,6 @@
 import { nearestName } from '../../model/nearest-name.ts';
-import { type HttpRule, refOf, type VirtualServiceObject } from '../../model/policy.ts';
+import type { HttpRule, VirtualServiceObject } from '../../model/policy.ts';
+import { refOf } from '../../model/policy-provenance.ts';
 import { refText } from '../../model/provenance.ts';
 import { isHttp, type Service } from '../../model/service.ts';
 import { hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
