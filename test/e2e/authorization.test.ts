@@ -40,8 +40,7 @@ const mesh = useTestMesh(
 afterAll(() => catalog?.close());
 
 const enforce = async (text: string | undefined) => {
-  await mesh().commit({ 'authz.yaml': text });
-  await mesh().synced();
+  await mesh().apply({ 'authz.yaml': text });
 };
 beforeEach(() => enforce(allowFrontend));
 

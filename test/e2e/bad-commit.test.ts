@@ -130,8 +130,7 @@ test('the next good commit applies at once', async () => {
   await load.more(50);
   expect(await served()).toBe('first');
   const began = performance.now();
-  await mesh().commit({ 'syntax.yaml': undefined });
-  await mesh().synced();
+  await mesh().apply({ 'syntax.yaml': undefined });
   expect(await served()).toBe('second');
   expect(performance.now() - began).toBeLessThan(5_000);
 });
@@ -150,7 +149,6 @@ test('a control plane that starts on a bad head serves the last good commit (F13
   await load.more(50);
   expect(await served()).toBe(current);
   expect(await versions()).toEqual(before);
-  await mesh().commit({ 'syntax.yaml': undefined });
-  await mesh().synced();
+  await mesh().apply({ 'syntax.yaml': undefined });
   expect(await served()).toBe('third');
 });

@@ -37,8 +37,7 @@ const get = 'GET / HTTP/1.1\r\nhost: catalog\r\nconnection: close\r\n\r\n';
 
 /** Commits the mode and waits until plaintext at the port is answered as the mode says. */
 async function setMode(mode: 'STRICT' | 'PERMISSIVE' | 'DISABLE'): Promise<void> {
-  await mesh().commit({ 'mesh.yaml': mutualTlsYaml(mode) });
-  await mesh().synced();
+  await mesh().apply({ 'mesh.yaml': mutualTlsYaml(mode) });
   await eventually(`plaintext is ${mode === 'STRICT' ? 'refused' : 'answered'}`, async () => {
     const { received } = await exchange(await openTcp(direct().host, direct().port), get);
     return received.startsWith('HTTP/1.1 200') === (mode !== 'STRICT');
@@ -92,8 +91,7 @@ test('the application is told the caller by its SPIFFE ID, whatever the caller c
 });
 
 test('a server of another account than the registry says gets no request', async () => {
-  await mesh().commit({ 'ledger.yaml': impostor(server.address) });
-  await mesh().synced();
+  await mesh().apply({ 'ledger.yaml': impostor(server.address) });
   const before = catalog.requests();
   const target = { host: client.address, port: mesh().localPort('ledger', 80) };
   const report = await sendRequests(target, 20, 1);
@@ -137,8 +135,7 @@ test('changing between STRICT and PERMISSIVE under load fails no request', async
   const load = startLoad(throughMesh(), 200);
   let probes = 0;
   for (const mode of ['PERMISSIVE', 'STRICT', 'PERMISSIVE', 'STRICT'] as const) {
-    await mesh().commit({ 'mesh.yaml': mutualTlsYaml(mode) });
-    await mesh().synced();
+    await mesh().apply({ 'mesh.yaml': mutualTlsYaml(mode) });
     const { received } = await eventually(`${mode} is in force`, async () => {
       const attempt = await exchange(await openTcp(direct().host, direct().port), get);
       if (attempt.received !== '') probes += 1;

@@ -1,22 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { createServer, type Socket, type Server as TcpServer } from 'node:net';
-import {
-  type ClientDuplexStream,
-  credentials,
-  Server as GrpcServer,
-  loadPackageDefinition,
-  Metadata,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServiceDefinition,
-  status,
-} from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
+import { type ClientDuplexStream, credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, expect, test } from 'vitest';
-import { type Application, startApplication } from '../support/application.ts';
+import {
+  echoService,
+  listenGrpc,
+  listenLines,
+  listenPlainHttp,
+  startUpgradingApplication,
+  webSocketAccept,
+} from '../support/echo-servers.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Member } from '../support/member.ts';
-import { exchange, openTcp } from '../support/mesh-client.ts';
+import { exchange, openTcp, readUntil } from '../support/mesh-client.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 const servicePorts = `[
@@ -24,7 +21,6 @@ const servicePorts = `[
   { name: http-grpc, port: 82, targetPort: 9082 }, { name: tcp, port: 2525, targetPort: 9025 } ]`;
 
 const stops: (() => unknown)[] = [];
-let web: Application;
 let client: Member;
 /** What the plain socket behind port 80 read, one text for each connection. */
 const heard: string[] = [];
@@ -35,21 +31,15 @@ const mesh = useTestMesh(
   () => ({ policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'echo.yaml': serviceYaml('echo', servicePorts) } }),
   async (started) => {
     const address = started.nextAddress();
-    await listenTcp(address, 9080, answerHttp);
-    await listenTcp(address, 9025, answerTcp);
-    web = await startApplication({ address, port: 9083 }, 'web');
-    web.server.on('upgrade', ({ headers }, socket: Socket, head: Buffer) => {
-      const key = `${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
-      const accept = createHash('sha1').update(key).digest('base64');
-      const protocol = headers.upgrade;
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${protocol}\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      );
-      if (head.length > 0) socket.write(head);
-      socket.on('error', () => socket.destroy());
-      socket.pipe(socket);
-    });
-    for (const port of [9081, 9082]) stops.push(await listenGrpc(address, port));
+    stops.push(await listenPlainHttp({ address, port: 9080 }, heard));
+    stops.push(
+      await listenLines({ address, port: 9025 }, (text) => {
+        afterClose += text;
+      }),
+    );
+    const web = await startUpgradingApplication({ address, port: 9083 });
+    stops.push(web.close);
+    for (const port of [9081, 9082]) stops.push(await listenGrpc({ address, port }));
     await started.join({
       service: 'echo',
       address,
@@ -66,88 +56,10 @@ const mesh = useTestMesh(
   },
 );
 afterAll(async () => {
-  await web?.close();
   for (const stop of stops) await stop();
 });
 
 const to = (port: number): [string, number] => [client.address, mesh().localPort('echo', port)];
-
-async function listenTcp(address: string, port: number, answer: (socket: Socket) => void): Promise<void> {
-  const open = new Set<Socket>();
-  const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => {
-    open.add(socket);
-    socket.on('close', () => open.delete(socket));
-    socket.on('error', () => socket.destroy());
-    answer(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(port, address, resolve));
-  stops.push(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-}
-
-/** HTTP/1 spelled out by hand, so that every byte is known. */
-function answerHttp(socket: Socket): void {
-  const index = heard.push('') - 1;
-  let done = false;
-  let continued = false;
-  const finish = (text: string) => {
-    done = true;
-    socket.end(text, 'latin1');
-  };
-  socket.on('end', () => socket.end());
-  socket.on('data', (chunk: Buffer) => {
-    heard[index] += chunk.toString('latin1');
-    const text = heard[index] ?? '';
-    if (done || !text.includes('\r\n\r\n')) return;
-    const path = text.split(' ')[1];
-    if (path === '/refuse') finish('HTTP/1.1 417 No Thanks\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope');
-    else if (path === '/continue') {
-      if (!continued) socket.write('HTTP/1.1 100 Continue\r\n\r\n');
-      continued = true;
-      if (text.endsWith('body')) finish('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
-    } else if (path === '/trailers') {
-      if (/x-sent-trailer: yes\r\n\r\n$/i.test(text) || text.endsWith('0\r\n\r\n'))
-        finish(
-          'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nTrailer: X-Sum\r\n\r\n4\r\nbody\r\n0\r\nX-Sum: 42\r\n\r\n',
-        );
-    } else finish('HTTP/1.1 200 Fine Indeed\r\nX-CaSe: KePt\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok');
-  });
-}
-
-/** Speaks first, echoes lines, and on "close" ends its own half while it goes on listening. */
-function answerTcp(socket: Socket): void {
-  socket.write('220 ready\r\n');
-  let closed = false;
-  socket.on('data', (chunk: Buffer) => {
-    if (closed) afterClose += chunk.toString();
-    else if (chunk.toString() === 'close\r\n') {
-      closed = true;
-      socket.end('221 closing\r\n');
-    } else socket.write(chunk);
-  });
-  socket.on('end', () => {
-    if (!closed) socket.end('221 you closed\r\n');
-  });
-}
-
-/** The next bytes up to `end`. */
-function readUntil(socket: Socket, end: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const late = setTimeout(() => reject(new Error(`no ${JSON.stringify(end)} within 10 s: ${text}`)), 10_000);
-    const onData = (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      if (!text.endsWith(end)) return;
-      clearTimeout(late);
-      socket.off('data', onData);
-      resolve(text);
-    };
-    socket.on('data', onData);
-    socket.once('error', reject);
-  });
-}
 
 test('header case, reason phrase and the target pass as they were sent', async () => {
   const { received } = await exchange(
@@ -209,7 +121,7 @@ test.each(['websocket', 'tcp'])(
         outgoing.on('error', reject);
         outgoing.end();
       });
-      expect(accepted).toBe(createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64'));
+      expect(accepted).toBe(webSocketAccept(key));
       for (let message = 0; message < 100; message += 1) {
         const answer = readUntil(socket, `${message}\n`);
         socket.write(textFrame(`message ${message}\n`));
@@ -227,45 +139,6 @@ test.each(['websocket', 'tcp'])(
 /** A WebSocket text frame as a client sends it, masked with zeros so that it can be read. */
 function textFrame(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
-}
-
-type Chat = ServerDuplexStream<Buffer, Buffer>;
-const asIs = (bytes: Buffer) => bytes;
-const echoService: ServiceDefinition = {
-  chat: {
-    path: '/test.Echo/Chat',
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: asIs,
-    requestDeserialize: asIs,
-    responseSerialize: asIs,
-    responseDeserialize: asIs,
-  },
-};
-
-/** A gRPC server that echoes; "fail" ends the stream with a status. */
-async function listenGrpc(address: string, port: number): Promise<() => void> {
-  const server = new GrpcServer();
-  server.addService(echoService, {
-    chat(call: Chat) {
-      call.on('data', (message: Buffer) => {
-        if (message.toString() === 'fail')
-          call.emit('error', { code: status.FAILED_PRECONDITION, details: 'asked to fail' });
-        else call.write(message);
-      });
-      call.on('end', () => {
-        const trailer = new Metadata();
-        trailer.set('x-messages', 'all');
-        call.end(trailer);
-      });
-    },
-  });
-  await new Promise<void>((resolve, reject) =>
-    server.bindAsync(`${address}:${port}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
-    ),
-  );
-  return () => server.forceShutdown();
 }
 
 test.each([

@@ -245,14 +245,12 @@ test('retries mask an endpoint that refuses connections: 0 failed of 500', async
   expect(requestsOf('half')).toBe(500);
   // Every second try went to the dead one, so there was something to mask; without retries it shows.
   expect(await failures()).toBeGreaterThan(100);
-  await mesh().commit({ 'half-rules.yaml': roundRobin('half') + withoutRetries });
-  await mesh().synced();
+  await mesh().apply({ 'half-rules.yaml': roundRobin('half') + withoutRetries });
   expect((await sendRequests(to('half'), 100)).failures[503]).toBeGreaterThan(25);
 });
 
 test('drawn by lot (D5), a retry may draw the dead endpoint again, no more often than its six draws allow', async () => {
-  await mesh().commit({ 'half-rules.yaml': undefined });
-  await mesh().synced();
+  await mesh().apply({ 'half-rules.yaml': undefined });
   const report = await sendRequests(to('half'), 500);
   // Of two endpoints the idle one is preferred: at most 3 of 4 draws hit the dead one. A retry draws six times (D1), twice.
   const share = 0.75 * (0.75 ** 6) ** 2;

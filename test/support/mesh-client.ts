@@ -73,3 +73,20 @@ export function openTcp(host: string, port: number): Promise<Socket> {
     socket.once('error', reject);
   });
 }
+
+/** The next bytes up to `end`. */
+export function readUntil(socket: Socket, end: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const late = setTimeout(() => reject(new Error(`no ${JSON.stringify(end)} within 10 s: ${text}`)), 10_000);
+    const onData = (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (!text.endsWith(end)) return;
+      clearTimeout(late);
+      socket.off('data', onData);
+      resolve(text);
+    };
+    socket.on('data', onData);
+    socket.once('error', reject);
+  });
+}

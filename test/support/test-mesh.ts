@@ -21,6 +21,8 @@ export interface TestMesh {
   readonly controlPlane: () => ControlPlane;
   /** Writes files below `policies/` (undefined deletes), commits, and waits until the control plane has judged the commit. */
   commit(files: PolicyFiles): Promise<string>;
+  /** Commits what must be good, and waits until every member has it. */
+  apply(files: PolicyFiles): Promise<void>;
   /** A loopback address that nobody else has: for an application and its sidecar. */
   nextAddress(): string;
   /** A sidecar before an application. */
@@ -134,6 +136,13 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
       await controlPlane.refreshPolicies();
       await eventually(`commit ${commit} was looked at`, () => controlPlane.policies.get().head?.commit === commit);
       return commit;
+    },
+    async apply(files) {
+      const commit = await mesh.commit(files);
+      const { head, diagnostics } = controlPlane.policies.get();
+      const errors = diagnostics.filter(({ severity }) => severity === 'error');
+      if (head?.state !== 'Applied') throw new Error(`commit ${commit} was rejected: ${JSON.stringify(errors)}`);
+      await mesh.synced();
     },
     async token(service, grant = {}) {
       const whole = {
