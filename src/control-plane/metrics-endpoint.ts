@@ -21,7 +21,8 @@ export function createMetricsEndpoint(options: {
     definition: serviceDefinition(MetricsService),
     implementation: {
       streamMetrics(call: ServerReadableStream<StreamMetricsMessage, object>, answer: sendUnaryData<object>) {
-        const caller = check(call.metadata.get('authorization').map(String));
+        const authorization = call.metadata.get('authorization').map(String);
+        const caller = check(authorization);
         if ('refused' in caller) {
           answer({ code: caller.refused.code, details: caller.refused.message });
           return;
@@ -30,6 +31,12 @@ export function createMetricsEndpoint(options: {
         let identifier: StreamMetricsMessage['identifier'];
         let stream: MetricsStream | undefined;
         const receive = (message: StreamMetricsMessage): void => {
+          // The credential may have been revoked since the stream began.
+          const standing = check(authorization);
+          if ('refused' in standing) {
+            refuse(standing.refused.code, standing.refused.message);
+            return;
+          }
           identifier ??= message.identifier;
           const known = identifier?.node === undefined ? undefined : proxy(identifier.node.id);
           if (stream === undefined && known !== undefined) {
@@ -39,7 +46,7 @@ export function createMetricsEndpoint(options: {
             }
             stream = openMetricsStream(known, record);
           }
-          if (stream?.receive({ ...message, identifier }) === false) {
+          if (stream?.receive({ ...message, identifier: message.identifier ?? identifier }) === false) {
             refuse(grpcStatus.INVALID_ARGUMENT, 'WEFT0203 the stream names another node');
           }
         };
