@@ -54,6 +54,16 @@ export function allocateLocalPorts(
   return { ports: new Map([...ports].sort(([a], [b]) => compareText(a, b))), released };
 }
 
+/** The keys of the service ports that get a local port. */
+export function localPortKeys(services: readonly Service[]): readonly string[] {
+  return (
+    services
+      // A wildcard host has no address of its own that one port could stand for.
+      .filter((service) => !service.host.startsWith('*'))
+      .flatMap((service) => service.ports.map((port) => localPortKey(service.key, port.number)))
+  );
+}
+
 export interface LocalPorts {
   /** Reads the ports of earlier runs; call it once, before the first `assign`. Throws Failure if the state is damaged. */
   restore(): Promise<void>;
@@ -84,10 +94,7 @@ export function createLocalPorts(
     assign(services) {
       if (services === last) return state.ports;
       last = services;
-      const keys = services
-        // A wildcard host has no address of its own that one port could stand for.
-        .filter((service) => !service.host.startsWith('*'))
-        .flatMap((service) => service.ports.map((port) => localPortKey(service.key, port.number)));
+      const keys = localPortKeys(services);
       const next = allocateLocalPorts(state, keys, range, clock.now());
       const ports = keepMap(state.ports, next.ports);
       if (ports !== state.ports) save.changed();
