@@ -31,14 +31,19 @@ import { meshProtocol } from './tls-parameters.ts';
  * HTTP/1.0 requests that name no host.
  */
 export function inboundListener(inbound: Inbound, ownHost: string): Listener {
-  const { port, listen, mtls } = inbound;
+  const { port, listen } = inbound;
   return message(ListenerSchema, {
     name: inboundName(port),
     address: socketAddress(listen.address, listen.port),
     trafficDirection: TrafficDirection.INBOUND,
     filterChains: filterChains(inbound, chainFilters(inbound, ownHost)),
-    ...(mtls.value === 'DISABLE' && callersOf(inbound) === undefined ? {} : inspection(inbound)),
+    ...(speaksMeshTls(inbound) ? inspection(inbound) : {}),
   });
+}
+
+/** Whether one of its chains speaks mesh TLS, and so needs the proxy's secrets. */
+export function speaksMeshTls(inbound: Inbound): boolean {
+  return inbound.mtls.value !== 'DISABLE' || callersOf(inbound) !== undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/rou
 import type { Resource } from '../xds/resource.ts';
 import { envoyResource, toCluster, toRoutes, toSecret } from './envoy-resource.ts';
 import { inboundCluster } from './inbound-cluster.ts';
-import { inboundListener } from './inbound-listener.ts';
+import { inboundListener, speaksMeshTls } from './inbound-listener.ts';
 import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
 import { bundleSecretName, identitySecretName, inboundName } from './names.ts';
 import { rememberWith } from './remember.ts';
@@ -24,7 +24,7 @@ export function translateInbound(inbound: readonly Inbound[], proxy: Proxy): rea
 const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly Resource[] => {
   const name = inboundName(inbound.port);
   const http = isHttp(inbound.protocol);
-  const secrets = inbound.mtls.value === 'DISABLE' ? [] : [toSecret(identitySecretName), toSecret(bundleSecretName)];
+  const secrets = speaksMeshTls(inbound) ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
   const leadsTo = http ? toRoutes(name) : toCluster(name);
   const routes = http
     ? [envoyResource(RouteConfigurationSchema, name, inboundRouteConfiguration(inbound), [toCluster(name)])]
