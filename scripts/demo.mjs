@@ -1,6 +1,6 @@
-// `npm run demo`: builds what is not built, gets Envoy if there is none, and runs `weft demo`. Data goes to standard output, so what these
-// preparations say goes to standard error.
-import { spawn, spawnSync } from 'node:child_process';
+// `npm run demo`: builds what is not built, gets Envoy if there is none, and is `weft demo` from then on, in this very process: whoever kills
+// it kills the demo, and the demo's children notice. What the preparations say goes to standard error, standard output is for data.
+import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -12,12 +12,5 @@ for (const script of ['scripts/build.mjs', 'scripts/envoy.mjs']) {
   if (status !== 0) process.exit(2);
 }
 
-const child = spawn(process.execPath, ['dist/cli/main.js', 'demo', ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-});
-// ctrl-c reaches the child by itself; a kill of this process is passed on, and the demo stops what it started.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-child.on('exit', (code, signal) => {
-  process.exitCode = signal ? 130 : (code ?? 2);
-});
+process.argv.splice(2, 0, 'demo');
+await import('../dist/cli/main.js');

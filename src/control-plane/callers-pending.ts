@@ -15,7 +15,10 @@ export function callersPending(
     const endpoints = types.find(({ typeUrl }) => typeUrl === endpointType);
     if (snapshot === undefined || endpoints === undefined) return false;
     if (endpoints.inFlightSince !== undefined) return true;
+    // What a caller refused it will not take later either.
+    const refused = new Set(endpoints.error?.names);
     return endpoints.held.some(({ name, version }) => {
+      if (refused.has(name)) return false;
       const newest = lookup(snapshot.layers, endpointType, name);
       return newest !== undefined && newest.version !== version;
     });

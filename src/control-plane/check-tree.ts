@@ -18,10 +18,10 @@ export function createTreeCheck(options: {
   readonly folders: 'namespace' | 'free';
   readonly root: string;
   readonly joined: () => ReadonlyMap<string, Workload> | undefined;
-}): (tree: PolicyTree) => CheckedTree {
+}): (tree: PolicyTree, registry?: 'unknown') => CheckedTree {
   const { settings, folders, root, joined } = options;
   let cache: ParseCache | undefined;
-  return (tree) => {
+  return (tree, registry) => {
     const parsed = parsePolicies(tree.files, {
       commit: tree.commit,
       rootNamespace: settings.rootNamespace,
@@ -32,7 +32,7 @@ export function createTreeCheck(options: {
     cache = parsed.cache;
     const found = [...tree.diagnostics, ...parsed.diagnostics];
     if (parsed.policies) {
-      const members = joined();
+      const members = registry === 'unknown' ? undefined : joined();
       const workloads = new Map([...workloadsOfEntries(parsed.policies, settings), ...(members ?? [])]);
       const { services } = buildServices(parsed.policies, workloads, settings);
       const known = members === undefined ? undefined : workloads.values();

@@ -13,8 +13,8 @@ export interface CheckedTree {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Text to checked objects. */
-export type CheckTree = (tree: PolicyTree) => CheckedTree;
+/** Text to checked objects; with the registry `unknown`, what depends on workloads is not held against them. */
+export type CheckTree = (tree: PolicyTree, registry?: 'unknown') => CheckedTree;
 
 /** What is served and what the head is. */
 export interface PolicyState {
@@ -40,7 +40,8 @@ export interface PolicySource {
   refresh(): Promise<void>;
   /** Workloads came or went: finds anew what is to be said about the head. What is served stays, whatever is found. */
   recheck(): void;
-  stop(): void;
+  /** Resolves when a look that was under way has ended: nothing is read or written afterwards. */
+  stop(): Promise<void>;
 }
 
 const lastGoodKey = 'policy/last-good';
@@ -67,6 +68,7 @@ export async function startPolicySource(options: {
   let unsaved: string | undefined;
   let headTree: PolicyTree | undefined;
   let work = Promise.resolve();
+  let stopped = false;
 
   const fail = (error: unknown): void => {
     const failure =
@@ -76,6 +78,7 @@ export async function startPolicySource(options: {
   };
 
   const look = async (): Promise<void> => {
+    if (stopped) return;
     try {
       const signature = await options.repository.signature();
       if (signature === seen) {
@@ -94,7 +97,9 @@ export async function startPolicySource(options: {
   const take = async (tree: PolicyTree): Promise<void> => {
     headTree = tree;
     const started = performance.now();
-    const { policies, diagnostics } = options.check(tree);
+    // A commit that was accepted before a restart stays good, whoever is away today (F13).
+    const accepted = tree.commit === (await lastGood());
+    const { policies, diagnostics } = options.check(tree, accepted ? 'unknown' : undefined);
     const checkMilliseconds = performance.now() - started;
     const revision = describe(tree, policies !== undefined, diagnostics);
     const { served: before, history: older, checks } = state.get();
@@ -125,12 +130,18 @@ export async function startPolicySource(options: {
     }
   };
 
+  const lastGood = async (): Promise<string | undefined> => {
+    const remembered = await options.store.read(lastGoodKey);
+    return remembered && new TextDecoder().decode(remembered);
+  };
+
   const serveLastGood = async (): Promise<void> => {
     try {
-      const remembered = await options.store.read(lastGoodKey);
-      if (!remembered) return;
-      const tree = await options.repository.readCommit(new TextDecoder().decode(remembered));
-      const { policies, diagnostics } = options.check(tree);
+      const remembered = await lastGood();
+      if (remembered === undefined) return;
+      const tree = await options.repository.readCommit(remembered);
+      // It was good when it was accepted; that a workload is away today does not make it wrong (F13).
+      const { policies, diagnostics } = options.check(tree, 'unknown');
       if (!policies) return;
       const revision = describe(tree, true, diagnostics);
       const now = state.get();
@@ -160,7 +171,12 @@ export async function startPolicySource(options: {
 
   const timer = setInterval(() => void refresh(), options.pollMilliseconds);
   timer.unref();
-  return { location: options.repository.location, state, refresh, recheck, stop: () => clearInterval(timer) };
+  const stop = (): Promise<void> => {
+    stopped = true;
+    clearInterval(timer);
+    return work;
+  };
+  return { location: options.repository.location, state, refresh, recheck, stop };
 }
 
 function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnostic[]): RevisionStatus {

@@ -47,9 +47,11 @@ export interface ProxySessions {
 export function createProxySessions(options: {
   readonly joined: JoinedProxies;
   readonly snapshots: ProxySnapshots;
+  /** Why the credential with this id is no longer good, in words; undefined while it is. */
+  readonly check: (tokenId: string) => string | undefined;
   readonly clock: Clock;
 }): ProxySessions {
-  const { joined, snapshots, clock } = options;
+  const { joined, snapshots, check, clock } = options;
   /** By proxy id, in the order in which streams came: the last one is the live one (F4). */
   const byProxy = new Map<string, LiveSession[]>();
   const byStream = new Map<number, LiveSession>();
@@ -57,6 +59,9 @@ export function createProxySessions(options: {
 
   return {
     open({ principal, node, peer }) {
+      // The credential was checked when the stream came; it may have been revoked before its first request did.
+      const standing = check(principal.tokenId);
+      if (standing !== undefined) return { refused: { code: grpcStatus.UNAUTHENTICATED, message: standing } };
       opened += 1;
       const id = String(opened);
       const peerAddress = peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');

@@ -1,4 +1,4 @@
-import type { ProxyIR } from '../model/ir.ts';
+import type { Inbound, ProxyIR } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
@@ -31,6 +31,8 @@ interface Member {
   readonly secrets: Readable<SecretMaterial | undefined>;
   readonly cell: ReturnType<typeof createCell<Snapshot | undefined>>;
   own?: Layer;
+  /** What `own` was made of: while both are the same objects there is nothing to make. */
+  madeOf?: { readonly inbound: readonly Inbound[]; readonly held: SecretMaterial };
 }
 
 /**
@@ -83,9 +85,13 @@ export function createProxySnapshots(options: {
     const held = member.secrets.get();
     if (!held) return;
     const resolved = resolveProxy(current, proxy);
-    member.own = guarded(`proxy ${proxy.id}`, member.own, () =>
-      createLayer([...translateInbound(resolved.inbound, proxy), ...translateSecrets(held)], member.own),
-    );
+    const { inbound } = resolved;
+    if (member.madeOf?.inbound !== inbound || member.madeOf.held !== held) {
+      guarded(`proxy ${proxy.id}`, undefined, () => {
+        member.own = createLayer([...translateInbound(inbound, proxy), ...translateSecrets(held)], member.own);
+        member.madeOf = { inbound, held };
+      });
+    }
     const parts = [...sharedLayers(current, resolved, next), member.own];
     const layers = parts.filter((layer) => layer !== undefined);
     if (layers.length < parts.length) return;
@@ -135,8 +141,8 @@ export function createProxySnapshots(options: {
       };
     },
     of(proxyId) {
-      for (const member of members) if (member.proxy.id === proxyId) return member.cell.get();
-      return undefined;
+      // Two streams of one proxy overlap when it reconnects: the newest one counts (F4).
+      return [...members].findLast((member) => member.proxy.id === proxyId)?.cell.get();
     },
     stop,
   };

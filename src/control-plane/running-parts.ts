@@ -1,6 +1,7 @@
 /** What was started, in order, so that it can be stopped in the reverse order: at the end, or when a start fails half-way. */
 export interface RunningParts {
   add(...stops: readonly (() => unknown)[]): void;
+  /** Stops every part, whatever the others do; rejects with the first error afterwards. */
   stop(): Promise<void>;
 }
 
@@ -12,7 +13,15 @@ export function createRunningParts(): RunningParts {
       stops.push(...more);
     },
     async stop() {
-      for (const stop of stops.splice(0).reverse()) await stop();
+      const errors: unknown[] = [];
+      for (const stop of stops.splice(0).reverse()) {
+        try {
+          await stop();
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      if (errors.length > 0) throw errors[0];
     },
   };
 }

@@ -107,7 +107,11 @@ export async function startControlPlane(options: {
     parts.add(() => snapshots.stop());
 
     // Snapshots → streams, and what comes back.
-    const sessions = createProxySessions({ joined, snapshots, clock });
+    const standing = (tokenId: string): string | undefined => {
+      const refusal = tokens.standing(tokenId);
+      return refusal && refusalText(new Failure(refusal.code, refusal.message, refusal.hint));
+    };
+    const sessions = createProxySessions({ joined, snapshots, check: standing, clock });
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
     const replica = `cp-${randomUUID().slice(0, 8)}`;
@@ -150,9 +154,8 @@ export async function startControlPlane(options: {
       tokens.watch(() => {
         // Streams of a credential that is no longer good end now, with the words that a new attempt would get.
         for (const { principal } of xds.status()) {
-          const refusal = tokens.standing(principal.tokenId);
-          if (refusal === undefined) continue;
-          const words = refusalText(new Failure(refusal.code, refusal.message, refusal.hint));
+          const words = standing(principal.tokenId);
+          if (words === undefined) continue;
           xds.closeStreams(
             (stream) => stream.principal.tokenId === principal.tokenId,
             grpcStatus.UNAUTHENTICATED,
@@ -203,7 +206,8 @@ export async function startControlPlane(options: {
       close: parts.stop,
     };
   } catch (error) {
-    await parts.stop();
+    // What went wrong first is what the user must hear.
+    await parts.stop().catch((also: unknown) => onFailure(also, 'stopping after a failed start'));
     throw error;
   }
 }

@@ -10,7 +10,8 @@ import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePortBase } from '../support/port-base.ts';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+// What `npm run demo` runs.
+const script = fileURLToPath(new URL('../../scripts/demo.mjs', import.meta.url));
 
 let folder: string;
 
@@ -33,8 +34,7 @@ interface DemoEvent {
 /** The demo's CLI, its events, and its end. */
 async function startDemo(...flags: string[]) {
   const words = [
-    main,
-    'demo',
+    script,
     '-o',
     'json',
     '--envoy',

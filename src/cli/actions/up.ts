@@ -48,7 +48,7 @@ export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode
     ...(existsSync(file) ? [] : [{ key: 'stateDir', value: join(folder, '.weft/state'), from: 'DIR' } as const]),
     ...upOverrides(folder, flags['port-base'], flags['working-tree']),
   ]);
-  const level = context.globals.verbose ? 'debug' : 'silent';
+  const level = context.globals.verbose ? 'debug' : 'error';
   const logger = pino({ level }, pino.destination({ dest: 2, sync: false }));
   const controlPlane = await startControlPlane({ settings, logger, ...productVersions() });
   const { authority } = controlPlane.values.certificates();
