@@ -272,7 +272,7 @@ export type Condition =
   | { readonly kind: 'destination-address'; readonly cidr: string }
   | { readonly kind: 'server-name'; readonly match: TextMatch }
   | { readonly kind: 'header'; readonly name: string; readonly match: TextMatch }
-  /** Lower case here; the request's authority is compared without regard to case (P42). */
+  /** Lower case here; the request's authority is compared without regard to its case (P42) and its port (T15). */
   | { readonly kind: 'host'; readonly match: TextMatch }
   | { readonly kind: 'method'; readonly match: TextMatch }
   | { readonly kind: 'path'; readonly match: TextMatch };

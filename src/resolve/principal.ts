@@ -1,6 +1,7 @@
+import { escapeRegex } from '../model/escape-regex.ts';
 import type { Condition } from '../model/ir.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import { escapeRegex, starsToRegex, textForm } from './text-form.ts';
+import { starsToRegex, textForm } from './text-form.ts';
 
 /** One part of an identity, whatever it says. */
 const part = '[^/]+';

@@ -1,3 +1,4 @@
+import { escapeRegex } from '../model/escape-regex.ts';
 import type { TextMatch } from '../model/ir.ts';
 
 /**
@@ -9,11 +10,6 @@ export function textForm(text: string, star: 'not-empty' | 'present'): TextMatch
   if (text.startsWith('*')) return { kind: 'suffix', value: text.slice(1) };
   if (text.endsWith('*')) return { kind: 'prefix', value: text.slice(0, -1) };
   return { kind: 'exact', value: text };
-}
-
-/** Text as RE2 that matches exactly it (P42: everything is escaped before it enters a regex). */
-export function escapeRegex(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 /** Text in which every star stands for any characters but slashes, as RE2. */

@@ -3,7 +3,7 @@ import { type Permission, Permission_SetSchema, PermissionSchema } from '../prot
 import { type PathMatcher, PathMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/path_pb.ts';
 import { message } from '../proto/message.ts';
 import { cidrRange } from './cidr.ts';
-import { headerMatcher, stringMatcher } from './text-matcher.ts';
+import { headerMatcher, hostMatcher, stringMatcher } from './text-matcher.ts';
 
 /** The half of a rule that is about the operation. Throws TypeError for a condition that cannot stand there: a bug in resolve. */
 export function rbacPermission(condition: Condition): Permission {
@@ -31,7 +31,7 @@ function rule(condition: Condition): Permission['rule'] {
     case 'header':
       return { case: 'header', value: headerMatcher(condition.name, condition.match) };
     case 'host':
-      return { case: 'header', value: headerMatcher(':authority', condition.match, { ignoreCase: true }) };
+      return { case: 'header', value: hostMatcher(condition.match) };
     case 'method':
       return { case: 'header', value: headerMatcher(':method', condition.match) };
     case 'path':

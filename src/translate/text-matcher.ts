@@ -1,3 +1,4 @@
+import { escapeRegex } from '../model/escape-regex.ts';
 import type { TextMatch } from '../model/ir.ts';
 import { type HeaderMatcher, HeaderMatcherSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { type RegexMatcher, RegexMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/regex_pb.ts';
@@ -28,6 +29,38 @@ export function stringMatcher(match: TextMatch, ignoreCase = false): StringMatch
 
 function regexString(regex: string): StringMatcher {
   return message(StringMatcherSchema, { matchPattern: { case: 'safeRegex', value: regexMatcher(regex) } });
+}
+
+/**
+ * A condition on the request's host, whatever its case and the port after it (T15): `Host: admin.example:80` is admin.example. A port
+ * that the condition itself names must be that one. Texts are escaped before they become an expression (P42).
+ */
+export function hostMatcher(match: TextMatch): HeaderMatcher {
+  return headerMatcher(':authority', hostForm(match), { ignoreCase: true });
+}
+
+function hostForm(match: TextMatch): TextMatch {
+  switch (match.kind) {
+    case 'exact':
+      return { kind: 'regex', value: `${escapeRegex(match.value)}${portAfter(match.value)}` };
+    case 'suffix':
+      // Any byte, `.` would pass over a host that is no UTF-8.
+      return { kind: 'regex', value: `\\C*${escapeRegex(match.value)}${portAfter(match.value)}` };
+    case 'regex':
+      return { kind: 'regex', value: `(?:${match.value})${anyPort}` };
+    case 'prefix':
+    case 'present':
+      return match;
+    default:
+      return match satisfies never;
+  }
+}
+
+/** A colon with nothing after it is a port, too. */
+const anyPort = '(?::[0-9]*)?';
+
+function portAfter(host: string): string {
+  return /:[0-9]*$/.test(host) ? '' : anyPort;
 }
 
 /**

@@ -3,6 +3,7 @@ import { afterAll, beforeEach, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { fetchOnce, type LoadTarget, sendRequests } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
+import { exchange, meshTls } from '../support/mesh-client.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 /** An AuthorizationPolicy over catalog. */
@@ -123,6 +124,31 @@ test('rules look at method and path, and at the whole of it', async () => {
   expect(await status(frontend, '/x/../admin')).toBe(403);
   expect(await status(frontend, '/%61dmin')).toBe(403);
   expect(await status(frontend, '/books')).toBe(200);
+});
+
+test('a host is the same with another case and with a port (T15)', async () => {
+  const svid = await mesh().certificate('frontend');
+  const asked = async (host: string) => {
+    const socket = await meshTls({ host: server.address, port: server.inbound(9080) }, svid);
+    const { received } = await exchange(socket, `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    return received.slice(9, 12);
+  };
+  const hosts = (values: string) => `rules: [{ to: [{ operation: { hosts: [${values}] } }] }]`;
+  const named = ['admin.example', 'Admin.Example', 'admin.example:80', 'ADMIN.example:9080', 'admin.example:'];
+  const others = ['xadmin.example', 'adminXexample:80', 'admin.example.org', 'admin.example:80.org'];
+  await enforce(policy('closed', `action: DENY, ${hosts('Admin.example')}`));
+  for (const host of named) expect([host, await asked(host)]).toEqual([host, '403']);
+  for (const host of others) expect([host, await asked(host)]).not.toEqual([host, '403']);
+  await enforce(policy('only', hosts('admin.example')));
+  for (const host of named) expect([host, await asked(host)]).not.toEqual([host, '403']);
+  for (const host of others) expect([host, await asked(host)]).not.toEqual([host, '200']);
+  await enforce(policy('closed', `action: DENY, ${hosts('"*.example", "adm*"')}`));
+  for (const host of [...named, 'x.EXAMPLE:1', '\u00ff.example:80', 'ADMINISTRATION:80'])
+    expect([host, await asked(host)]).not.toEqual([host, '200']);
+  expect(await asked('books.test:80')).toBe('200');
+  await enforce(policy('closed', `action: DENY, ${hosts('"admin.example:8080"')}`));
+  expect(await asked('admin.example:8080')).toBe('403');
+  expect(await asked('admin.example:80')).toBe('200');
 });
 
 test('a change under load refuses whom it means and nobody else', async () => {
