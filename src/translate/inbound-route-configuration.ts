@@ -1,5 +1,5 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Authorization, Inbound } from '../model/ir.ts';
+import type { Inbound } from '../model/ir.ts';
 import { pack } from '../proto/codec.ts';
 import type { RBAC } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
@@ -9,13 +9,14 @@ import { durationOf } from './duration.ts';
 import { allowFilterName, denyFilterName } from './http-filters.ts';
 import { inboundName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
-import { allowRules, denyRules } from './rbac.ts';
+import { allowRules, requestDenyRules } from './rbac.ts';
 
 /**
  * Everything about inbound HTTP that policies change: it acts on the next request of every open connection and closes none (E21,
  * P39). All requests go to the application, without timeout (R3).
  */
-export function inboundRouteConfiguration({ port, authorization, mtls }: Inbound): RouteConfiguration {
+export function inboundRouteConfiguration(inbound: Inbound): RouteConfiguration {
+  const { port, mtls } = inbound;
   const name = inboundName(port);
   const metadata = provenanceMetadata({ mtls });
   return message(RouteConfigurationSchema, {
@@ -34,7 +35,7 @@ export function inboundRouteConfiguration({ port, authorization, mtls }: Inbound
             },
           },
         ],
-        typedPerFilterConfig: authorizationConfig(authorization),
+        typedPerFilterConfig: authorizationConfig(inbound),
       },
     ],
     validateClusters: false,
@@ -42,9 +43,9 @@ export function inboundRouteConfiguration({ port, authorization, mtls }: Inbound
   });
 }
 
-function authorizationConfig(authorization: Authorization): Record<string, Any> {
-  const deny = denyRules(authorization);
-  const allow = allowRules(authorization);
+function authorizationConfig(inbound: Inbound): Record<string, Any> {
+  const deny = requestDenyRules(inbound);
+  const allow = allowRules(inbound.authorization);
   return {
     ...(deny === undefined ? {} : { [denyFilterName]: perRoute(deny) }),
     ...(allow === undefined ? {} : { [allowFilterName]: perRoute(allow) }),
