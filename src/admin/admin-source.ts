@@ -2,6 +2,7 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Failure } from '../model/failure.ts';
 import type { SpiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
+import type { Labels } from '../model/policy.ts';
 import type { Secret } from '../model/secret.ts';
 import type {
   AuthorityStatus,
@@ -153,6 +154,8 @@ export interface TokenReport {
   /** CIDRs in which a registered address must lie; absent: only the address of the stream. */
   readonly cidrs?: readonly string[];
   readonly ports?: readonly number[];
+  /** Labels that Services may select a holder by, besides `app: <service>`. */
+  readonly labels?: Labels;
   /** Who made it, in words. */
   readonly createdBy: string;
   readonly revoked: boolean;
@@ -170,6 +173,8 @@ export interface TokenRequest {
   readonly cidrs?: readonly string[];
   /** Application ports that may be registered; absent: any. */
   readonly ports?: readonly number[];
+  /** Labels that Services may select a holder by, besides `app: <service>`. */
+  readonly labels?: Labels;
 }
 
 export interface TokenDesk {

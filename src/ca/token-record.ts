@@ -1,7 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 import { Failure } from '../model/failure.ts';
 import { isLabel } from '../model/identity.ts';
-import type { Millis } from '../model/policy.ts';
+import { isLabelKey, isLabelValue } from '../model/label-syntax.ts';
+import type { Labels, Millis } from '../model/policy.ts';
 
 /** What a credential allows: one workload identity and what it may register, or the operator's work. */
 export type TokenGrant = WorkloadGrant | { readonly role: 'operator' };
@@ -16,6 +17,8 @@ export interface WorkloadGrant {
   readonly addresses: readonly string[];
   /** Application ports that may be registered; empty: any. */
   readonly ports: readonly number[];
+  /** Labels that Services may select a holder by, besides `app: <service>`; absent: none. */
+  readonly labels?: Labels;
 }
 
 /** A credential as it is listed and stored; the secret is no part of it. Times in milliseconds since 1970. */
@@ -63,6 +66,9 @@ export function requireGrant(grant: TokenGrant): void {
   for (const port of grant.ports) {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw refused(`${port} is not a port`, 'use 1 to 65535');
   }
+  for (const [key, value] of Object.entries(grant.labels ?? {})) {
+    if (!isLabelKey(key) || !isLabelValue(value)) throw refused(`"${key}=${value}" is not a label`, 'as tier=backend');
+  }
 }
 
 /** Throws Failure WEFT0921 for text that could not stand in a log line (T27): control characters, or more than 200 characters. */
@@ -84,7 +90,8 @@ export function createCommand(grant: TokenGrant | undefined): string {
   if (grant === undefined) return 'weft token create --service NAME --namespace NAMESPACE';
   if (grant.role === 'operator') return 'start the server again: it leaves a new operator credential in the state dir';
   const account = grant.serviceAccount === grant.service ? '' : ` --service-account ${grant.serviceAccount}`;
-  return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}`;
+  const labels = Object.entries(grant.labels ?? {}).map(([key, value]) => ` --label ${key}=${value}`);
+  return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}${labels.join('')}`;
 }
 
 export function encodeStored(token: StoredToken): Uint8Array {
@@ -128,8 +135,13 @@ function isGrant(value: unknown): value is TokenGrant {
     value.role === 'workload' &&
     [value.namespace, value.serviceAccount, value.service].every((name) => typeof name === 'string' && isLabel(name)) &&
     isListOf(value.addresses, (block) => typeof block === 'string' && parseCidr(block) !== undefined) &&
-    isListOf(value.ports, (port) => typeof port === 'number')
+    isListOf(value.ports, (port) => typeof port === 'number') &&
+    (value.labels === undefined || areLabels(value.labels))
   );
+}
+
+function areLabels(value: unknown): boolean {
+  return isObject(value) && Object.entries(value).every(([key, text]) => isLabelKey(key) && typeof text === 'string');
 }
 
 function isListOf(value: unknown, holds: (item: unknown) => boolean): boolean {

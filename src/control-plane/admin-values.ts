@@ -117,9 +117,17 @@ export function createAdminValues(parts: {
       }),
     tokens: {
       list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
-      async create({ service, namespace, serviceAccount = service, ttlMilliseconds, cidrs = [], ports = [] }) {
+      async create({ service, namespace, serviceAccount = service, ttlMilliseconds, cidrs = [], ports = [], labels }) {
         const { record, text } = await tokens.create({
-          grant: { role: 'workload', namespace, serviceAccount, service, addresses: cidrs, ports },
+          grant: {
+            role: 'workload',
+            namespace,
+            serviceAccount,
+            service,
+            addresses: cidrs,
+            ports,
+            ...(labels === undefined ? {} : { labels }),
+          },
           createdBy: 'operator',
           ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
         });
@@ -180,9 +188,13 @@ function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
   const expiry = expiresAt === undefined ? {} : { expires: iso(expiresAt) };
   const shared = { id, createdAt: iso(createdAt), createdBy, revoked: revokedAt !== undefined, ...expiry };
   if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
-  const { service, namespace, addresses, ports } = grant;
+  const { service, namespace, addresses, ports, labels } = grant;
   const identity = spiffeId({ trustDomain, namespace, serviceAccount: grant.serviceAccount });
-  const limits = { ...(addresses.length > 0 ? { cidrs: addresses } : {}), ...(ports.length > 0 ? { ports } : {}) };
+  const limits = {
+    ...(addresses.length > 0 ? { cidrs: addresses } : {}),
+    ...(ports.length > 0 ? { ports } : {}),
+    ...(labels === undefined ? {} : { labels }),
+  };
   return { ...shared, kind: 'credential', identity, service, namespace, ...limits };
 }
 

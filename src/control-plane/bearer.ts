@@ -34,7 +34,7 @@ export function createBearerCheck(tokens: TokenStore): CheckBearer {
         grpcStatus.PERMISSION_DENIED,
       );
     }
-    const { namespace, serviceAccount, service, addresses, ports } = grant;
+    const { namespace, serviceAccount, service, addresses, ports, labels } = grant;
     return {
       ok: {
         tokenId: id,
@@ -43,6 +43,7 @@ export function createBearerCheck(tokens: TokenStore): CheckBearer {
         service,
         ...(addresses.length > 0 ? { addresses } : {}),
         ...(ports.length > 0 ? { ports } : {}),
+        ...(labels === undefined ? {} : { labels }),
       },
     };
   };

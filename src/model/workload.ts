@@ -11,6 +11,8 @@ export interface Workload {
   readonly name: string;
   readonly namespace: string;
   readonly labels: Labels;
+  /** Those of its labels that the credential of a joined proxy vouches for; absent for WorkloadEntry files, where git vouches for all. */
+  readonly granted?: Labels;
   /** The service that a joined proxy named (from its credential); absent for WorkloadEntry files. */
   readonly service?: string;
   readonly serviceAccount?: string;
@@ -36,4 +38,29 @@ export interface WorkloadPort {
   readonly endpointPort: number;
   /** Declared by a joined proxy; gives its implied Service its protocol. */
   readonly protocol?: Protocol;
+}
+
+/**
+ * True if a workload is an endpoint of what has this selector: all labels are equal (section 1.5) and, where the workload says them of
+ * itself, its credential vouches for at least one of them. Otherwise any token of the namespace could claim its way into another's
+ * traffic (T1). An empty selector asks for no claim.
+ */
+export function isEndpointFor(selector: Labels, workload: Workload): boolean {
+  const keys = Object.keys(selector);
+  if (!hasLabels(selector, workload)) return false;
+  return keys.length === 0 || workload.source === 'file' || keys.some((key) => isGranted(workload, key));
+}
+
+/** True if a workload has all labels of a selector and is yet no endpoint for it, as it only claims them. */
+export function onlyClaims(selector: Labels, workload: Workload): boolean {
+  return hasLabels(selector, workload) && !isEndpointFor(selector, workload);
+}
+
+function hasLabels(selector: Labels, { labels }: Workload): boolean {
+  for (const key of Object.keys(selector)) if (labels[key] !== selector[key]) return false;
+  return true;
+}
+
+function isGranted({ granted, labels }: Workload, key: string): boolean {
+  return granted !== undefined && Object.hasOwn(granted, key) && granted[key] === labels[key];
 }

@@ -41,7 +41,7 @@ export const referenceCodes = {
     'warning',
     'references',
     'Selector matches no workload',
-    'All labels of a selector must be equal on a workload of the namespace; none has them now.',
+    'All labels of a selector must be equal on a workload of the namespace; none has them now. To become an endpoint, a joined workload needs a token that grants one of them.',
     'Compare the labels; the hint names the nearest.',
   ),
   WEFT0136: page(
@@ -118,8 +118,8 @@ export const referenceCodes = {
     'warning',
     'references',
     'Service without workload',
-    'No workload has the labels of the selector (or there is no selector), so requests to the service get 503.',
-    'Compare selector and labels.',
+    'No workload has the labels of the selector (or there is no selector), so requests to the service get 503; or a joined workload only claims them: one of them must be granted by its token (app is, always).',
+    'Compare selector and labels, or make a token with --label.',
   ),
   WEFT0960: page(
     'error',

@@ -13,7 +13,7 @@ export interface JoinCredential {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly service: string;
-  /** Granted labels; a claim may not contradict them. */
+  /** Granted labels besides `app: <service>`; a claim may not contradict them, and Services may select by them. */
   readonly labels?: Labels;
   /** CIDRs in which the claimed address must lie; absent: only the address that the stream comes from. */
   readonly addresses?: readonly string[];
@@ -49,7 +49,8 @@ export function checkClaims(
   equal('node.metadata.weft.namespace', metadata.namespace, credential.namespace, credential);
   const name = nodeName(node.id, credential);
   const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
-  const labels = labelsOf(metadata, credential);
+  const granted = grantedLabels(credential);
+  const labels = labelsOf(metadata, granted, credential);
   const address = addressOf(metadata, credential, peerAddress);
   const ports = portsOf(metadata, credential);
   const { namespace, service, serviceAccount } = credential;
@@ -70,6 +71,7 @@ export function checkClaims(
     },
     workload: {
       ...who,
+      granted,
       serviceAccount,
       address,
       ports: ports.map(({ name: portName, port, inbound, protocol }) => ({
@@ -106,10 +108,13 @@ function nodeName(id: string, credential: JoinCredential): string {
   return name;
 }
 
-function labelsOf(metadata: NodeMetadata, credential: JoinCredential): Labels {
+/** `app` says which service this is and Services select by it: unless the credential grants another, it is the service's name. */
+function grantedLabels(credential: JoinCredential): Labels {
+  return { app: credential.service, ...credential.labels };
+}
+
+function labelsOf(metadata: NodeMetadata, granted: Labels, credential: JoinCredential): Labels {
   const claimed = metadata.labels ?? {};
-  // `app` says which service this is and Services select by it: unless the credential grants another, it is the service's name.
-  const granted: Labels = { app: credential.service, ...credential.labels };
   for (const [key, value] of Object.entries(granted)) {
     const says = claimed[key];
     if (says !== undefined) equal(`node.metadata.weft.labels[${quoted(key)}]`, says, value, credential);

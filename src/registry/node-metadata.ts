@@ -1,4 +1,5 @@
 import { isLabel } from '../model/identity.ts';
+import { isLabelKey, isLabelValue } from '../model/label-syntax.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Labels, Protocol } from '../model/policy.ts';
 import type { Capture, NodeMetadata, NodePort } from '../model/proxy.ts';
@@ -102,8 +103,6 @@ function flag(value: unknown, path: string): boolean {
   return value;
 }
 
-const labelKey = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
-const labelValue = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/;
 const maxLabels = 64;
 const maxPorts = 64;
 
@@ -111,8 +110,8 @@ function labels(value: unknown, path: string): Labels {
   const entries = Object.entries(objectOf(value, path));
   if (entries.length > maxLabels) throw wrong(path, `at most ${maxLabels} labels`, entries.length);
   for (const [key, text] of entries) {
-    if (!labelKey.test(key)) throw wrong(path, 'label names as Kubernetes allows them', key);
-    if (typeof text !== 'string' || !labelValue.test(text)) {
+    if (!isLabelKey(key)) throw wrong(path, 'label names as Kubernetes allows them', key);
+    if (typeof text !== 'string' || !isLabelValue(text)) {
       throw wrong(`${path}[${quoted(key)}]`, 'a text of letters, digits, "-", "_" and ".", at most 63', text);
     }
   }

@@ -1,5 +1,6 @@
 import { isLabel, spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
+import type { Labels } from '../model/policy.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { parseAddress } from './address.ts';
 import { isProtocol } from './implied-services.ts';
@@ -34,7 +35,6 @@ function workloadOf(fields: Fields, settings: MeshSettings): Workload {
   const name = text(fields, 'name');
   const address = parseAddress(text(fields, 'address'));
   const service = text(fields, 'service');
-  const labels = fieldsOf(fields.labels);
   const ports = Array.isArray(fields.ports) ? fields.ports.map((port) => portOf(fieldsOf(port))) : undefined;
   if (address === undefined || ports === undefined || ![namespace, serviceAccount, name, service].every(isLabel)) {
     throw new SyntaxError(`workload ${JSON.stringify(name)} is damaged`);
@@ -43,7 +43,8 @@ function workloadOf(fields: Fields, settings: MeshSettings): Workload {
     id: `${name}.${namespace}`,
     name,
     namespace,
-    labels: Object.fromEntries(Object.keys(labels).map((key) => [key, text(labels, key)])),
+    labels: labelsOf(fieldsOf(fields.labels)),
+    granted: labelsOf(fieldsOf(fields.granted ?? { app: service })),
     service,
     identity: spiffeId({ trustDomain: settings.trustDomain, namespace, serviceAccount }),
     serviceAccount,
@@ -53,6 +54,10 @@ function workloadOf(fields: Fields, settings: MeshSettings): Workload {
     health: 'healthy',
     source: 'proxy',
   };
+}
+
+function labelsOf(fields: Fields): Labels {
+  return Object.fromEntries(Object.keys(fields).map((key) => [key, text(fields, key)]));
 }
 
 function portOf(fields: Fields): WorkloadPort {

@@ -1,18 +1,11 @@
 import { isIP } from 'node:net';
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { Labels } from '../model/policy.ts';
 import type { Endpoint, Service, ServiceEndpoints, ServicePort } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { keepIdentity, keepList, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { entryIdentity, portsOfEntry } from './workload-entries.ts';
-
-/** True if all listed labels are equal on the workload (section 1.5). */
-export function selects(selector: Labels, labels: Labels): boolean {
-  for (const key of Object.keys(selector)) if (labels[key] !== selector[key]) return false;
-  return true;
-}
 
 /**
  * The endpoints of one service by its ports; `workloads` are the chosen ones, sorted by id. A draining workload is left out, which
@@ -41,7 +34,7 @@ export function serviceEndpoints(
 }
 
 /** What an endpoint needs to know of a workload; an inline endpoint or a DNS host becomes one, too. */
-type Place = Omit<Workload, 'name' | 'namespace' | 'source' | 'service' | 'serviceAccount' | 'by'> & {
+type Place = Omit<Workload, 'name' | 'namespace' | 'source' | 'granted' | 'service' | 'serviceAccount' | 'by'> & {
   /** Only ports that the proxy declared have a listener; elsewhere any port may be open. */
   readonly declaredOnly: boolean;
 };

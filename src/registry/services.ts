@@ -3,13 +3,13 @@ import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
-import type { Workload } from '../model/workload.ts';
+import { isEndpointFor, type Workload } from '../model/workload.ts';
 import type { ImpliedService } from './implied-services.ts';
 import { impliedServices } from './implied-services.ts';
 import { keepIdentity, keepList, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { defineServices } from './service-definitions.ts';
-import { selects, serviceEndpoints } from './service-endpoints.ts';
+import { serviceEndpoints } from './service-endpoints.ts';
 
 /** The services of a mesh and where they run, with what the next call needs to change only what changed. */
 export interface BuiltServices {
@@ -155,7 +155,7 @@ function isSelected(
   if (answer === undefined) {
     answer = defined.some(
       ({ service, endpoints }) =>
-        service.origin === 'service' && endpoints.kind === 'selector' && selects(endpoints.selector, workload.labels),
+        service.origin === 'service' && endpoints.kind === 'selector' && isEndpointFor(endpoints.selector, workload),
     );
     selected.set(workload, answer);
   }
@@ -164,7 +164,7 @@ function isSelected(
 
 function chooses(definition: ServiceDefinition, workload: Workload, namespace: NamespaceMemory): boolean {
   const { endpoints, service } = definition;
-  if (endpoints.kind === 'selector') return selects(endpoints.selector, workload.labels);
+  if (endpoints.kind === 'selector') return isEndpointFor(endpoints.selector, workload);
   if (endpoints.kind !== 'implied' || workload.service !== service.name) return false;
   return !isSelected(workload, namespace.defined, namespace.selected);
 }

@@ -93,6 +93,7 @@ function workloadOf(id: string, proxy: ProxyText): Workload {
     serviceAccount: service,
     identity,
     labels: { app: service, ...proxy.labels },
+    granted: { app: service },
     address: proxy.address ?? '10.0.0.1',
     ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, endpointPort: port + 10_000 })),
     ...(proxy.locality === undefined ? {} : { locality: { region, zone, subzone } }),

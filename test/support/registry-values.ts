@@ -50,6 +50,7 @@ export function workload(name: string, serviceName: string, inbound: number, ove
     name,
     namespace,
     labels: { app: serviceName },
+    granted: { app: serviceName },
     service: serviceName,
     serviceAccount: serviceName,
     identity: spiffeId({ trustDomain: settings.trustDomain, namespace, serviceAccount: serviceName }),

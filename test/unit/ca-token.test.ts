@@ -202,6 +202,8 @@ describe('token store', () => {
     ['a name as block', { addresses: ['payments'] }],
     ['port 0', { ports: [0] }],
     ['port 65536', { ports: [65_536] }],
+    ['a label with a space', { labels: { tier: 'a b' } }],
+    ['a label without a name', { labels: { '': 'a' } }],
   ];
   it.each(bad)('makes none for %s', async (_, change) => {
     const { tokens } = await open();

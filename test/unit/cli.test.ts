@@ -229,6 +229,8 @@ describe('weft token', () => {
       '10.1.0.0/16',
       '--port',
       '9080',
+      '--label',
+      'tier=payments',
       '--cp',
       url,
     ];
@@ -242,6 +244,7 @@ describe('weft token', () => {
       ttlSeconds: 7_200,
       cidrs: ['10.1.0.0/16'],
       ports: [9080],
+      labels: { tier: 'payments' },
     });
   });
 

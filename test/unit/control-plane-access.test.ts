@@ -180,6 +180,20 @@ describe('a credential on the xDS port', () => {
     expect(await callLeave('reviews-3.shop', authorization)).toEqual(words);
   });
 
+  test('grants the labels that its token was made with', async () => {
+    const { token, secret } = await mesh
+      .controlPlane()
+      .values.tokens.create({ service: 'reviews', namespace: 'shop', labels: { tier: 'backend' } });
+    expect(token.labels).toEqual({ tier: 'backend' });
+    const authorization = `Bearer ${parseToken(secret.expose()).bearer.expose()}`;
+    const stream = join('reviews-10.shop', 'reviews', authorization);
+    await stream.next();
+    const workload = () => mesh.controlPlane().mesh.get()?.workloads.get('reviews-10.shop');
+    await eventually('it is in the mesh', () => workload() !== undefined);
+    expect(workload()?.granted).toEqual({ app: 'reviews', tier: 'backend' });
+    stream.cancel();
+  });
+
   test('doubled: refused; Node sends no such request, so the check is asked itself', async () => {
     const store = await openTokenStore({ store: memoryStore(), clock: fakeClock(), fingerprint: 'ab'.repeat(32) });
     const grant = {

@@ -42,6 +42,7 @@ function workload(name: string, labels: Readonly<Record<string, string>>, more: 
     name,
     namespace: 'shop',
     labels,
+    ...(labels.app === undefined ? {} : { granted: { app: labels.app } }),
     serviceAccount: name,
     identity: spiffeId({ trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: name }),
     address: '10.0.0.1',
@@ -304,6 +305,36 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
     'other',
   ],
 ];
+
+describe('labels that a joined workload only claims', () => {
+  const selector = '{ tier: payments }';
+  const entry = `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n${meta('e')}\nspec: { hosts: [e.shop], location: MESH_INTERNAL, resolution: STATIC, workloadSelector: { labels: ${selector} }, ports: [{ number: 1, name: tcp }] }\n`;
+  const written = `apiVersion: v1\nkind: Service\n${meta('payments')}\nspec:\n  selector: ${selector}\n  ports: [${http(80)}]\n`;
+  const claims = { tier: 'payments', app: 'intruder' };
+  const told = (yaml: string, present: readonly Workload[]) =>
+    check(yaml, present)
+      .found.filter(({ code }) => code === 'WEFT0205' || code === 'WEFT0127')
+      .map(({ code, message, hint }) => [code, message, hint]);
+
+  it.each([
+    ['WEFT0205', written],
+    ['WEFT0127', entry],
+  ])('%s says who is left out and which token would let it in', (code, yaml) => {
+    const intruder = workload('intruder', claims, { service: 'intruder' });
+    const granted = workload('payments', claims, { granted: claims });
+    for (const present of [[intruder], [intruder, granted]]) {
+      expect(told(yaml, present)).toEqual([
+        [
+          code,
+          'workload intruder.shop claims tier=payments, its token does not grant it: it is no endpoint here',
+          'if it belongs here, join it with a token of weft token create --service intruder -n shop --label tier=payments',
+        ],
+      ]);
+    }
+    expect(told(yaml, [granted])).toEqual([]);
+    expect(told(yaml, [workload('entry', claims, { source: 'file' })])).toEqual([]);
+  });
+});
 
 describe('findings between objects', () => {
   it.each(examples)('%s %s', (code, _, yaml, message, hint) => {

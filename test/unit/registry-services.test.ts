@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import type { ServicePortSpec } from '../../src/model/policy.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
+import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
 import type { BuiltServices } from '../../src/registry/services.ts';
 import { buildServices, unusableWorkloads } from '../../src/registry/services.ts';
 import { workloadsOfEntries } from '../../src/registry/workload-entries.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { memoryStore } from '../support/memory-store.ts';
 import {
   byId,
   policySet,
@@ -123,8 +126,8 @@ test('an implied Service is the union of the ports of workloads that no Service 
 
 test('a Service in git replaces the implied one, also when it selects another part', () => {
   const workloads = byId(
-    workload('pay-1', 'pay', 21_001, { labels: { app: 'pay', track: 'a' } }),
-    workload('pay-2', 'pay', 21_002, { labels: { app: 'pay', track: 'b' } }),
+    workload('pay-1', 'pay', 21_001, { labels: { app: 'pay', track: 'a' }, granted: { track: 'a' } }),
+    workload('pay-2', 'pay', 21_002, { labels: { app: 'pay', track: 'b' }, granted: { track: 'b' } }),
   );
   const before = buildServices(policySet(), workloads, settings);
   expect(places(before, key('pay'), 9080)).toHaveLength(2);
@@ -230,4 +233,46 @@ test('a commit that changes one Service keeps the others, and a rejoin that says
   const third = buildServices(edited, again, settings, second);
   expect(third.endpoints).toBe(second.endpoints);
   expect(third.services).toBe(second.services);
+});
+
+test.each([
+  ['a label that the token does not grant', { tier: 'payments' }, {}, []],
+  ['one that it grants', { tier: 'payments' }, { labels: { tier: 'payments' } }, ['intruder-1.shop']],
+  ['another one is granted', { tier: 'payments' }, { labels: { team: 'payments' } }, []],
+  ['the service and a claimed label', { app: 'intruder', tier: 'payments' }, {}, ['intruder-1.shop']],
+  ['no label at all', {}, {}, ['intruder-1.shop']],
+])('a joined workload is selected by %s', async (_, selector, grants, expected) => {
+  const store = memoryStore();
+  const clock = fakeClock();
+  const joined = createJoinedProxies({ settings, clock, store });
+  const credential = { tokenId: 't', namespace: 'shop', serviceAccount: 'intruder', service: 'intruder', ...grants };
+  const ports = [{ port: 80, inbound: 21_000 }];
+  const weft = { service: 'intruder', namespace: 'shop', labels: { tier: 'payments' }, ports };
+  joined.join({ id: 'a', peerAddress: '127.0.0.1' }, credential, { id: 'intruder-1.shop', weft });
+  const policies = policySet(
+    ...(Object.keys(selector).length === 0 ? [] : [service('payments', { selector })]),
+    serviceEntry('paid', {
+      hosts: ['paid.shop'],
+      location: 'MESH_INTERNAL',
+      resolution: 'STATIC',
+      workloadSelector: selector,
+      ports: [port()],
+    }),
+  );
+  await joined.close();
+  const restarted = createJoinedProxies({ settings, clock, store });
+  await restarted.restore();
+  for (const registry of [joined, restarted]) {
+    const built = buildServices(policies, registry.workloads.get(), settings);
+    const selected = (of: ReturnType<typeof key>) =>
+      built.endpoints
+        .get(of)
+        ?.get(80)
+        ?.map(({ workload: id }) => id);
+    if (Object.keys(selector).length > 0) expect(selected(key('payments'))).toEqual(expected);
+    expect(selected(serviceKeyOf('shop', 'paid.shop'))).toEqual(expected);
+    // Who is no endpoint of a Service keeps the service that its credential names.
+    const own = built.services.some((item) => item.name === 'intruder' && item.origin === 'implied');
+    expect(own).toBe(expected.length === 0 || Object.keys(selector).length === 0);
+  }
 });

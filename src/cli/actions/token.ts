@@ -2,6 +2,7 @@ import type { TokenReport } from '../../admin/admin-source.ts';
 import { Failure } from '../../model/failure.ts';
 import { port, UsageError } from '../flag.ts';
 import { readApi, readItems } from '../read-api.ts';
+import { readLabels } from '../read-labels.ts';
 import { tokenColumns } from '../render/kinds.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { tokenCreateFlags, tokenFlags } from '../verbs/token.ts';
@@ -18,6 +19,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
     ...(flags.ttl === undefined ? {} : { ttlSeconds: Math.ceil(flags.ttl / 1000) }),
     ...(flags.cidr.length === 0 ? {} : { cidrs: flags.cidr }),
     ...(flags.port.length === 0 ? {} : { ports: flags.port.map((given) => checkedPort(given)) }),
+    ...(flags.label.length === 0 ? {} : { labels: readLabels(flags.label) }),
   });
   const token = field(answer, 'token');
   if (typeof token !== 'string') throw unexpected('token');

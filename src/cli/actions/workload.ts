@@ -5,6 +5,7 @@ import type { NodeMetadata, NodePort } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { preferredPort } from '../../sidecar/free-port.ts';
 import { port as parsePort, UsageError } from '../flag.ts';
+import { readLabels } from '../read-labels.ts';
 import { protocol as parseProtocol, type WorkloadFlags } from '../workload-flags.ts';
 
 export interface Workload {
@@ -28,7 +29,7 @@ export async function workloadOf(flags: WorkloadFlags, namespace: string, here: 
   };
   for (const [flag, given] of Object.entries(binds))
     if (given !== undefined && isIP(given) === 0) throw wrong(flag, given, 'is not an IP address', 'as 10.0.0.7');
-  const labels = labelsOf(flags);
+  const labels = readLabels(flags.label, flags.version === undefined ? {} : { version: flags.version });
   const ports = await portsOf(flags, here);
   const { proxy, ports: perService } = flags.capture;
   return {
@@ -64,18 +65,6 @@ function pipe(path: string, hint: string): AdminAddress {
     hint,
     path,
   );
-}
-
-function labelsOf(flags: WorkloadFlags): Readonly<Record<string, string>> {
-  const labels: Record<string, string> = flags.version === undefined ? {} : { version: flags.version };
-  for (const given of flags.label) {
-    const [, key = '', label = ''] = /^([A-Za-z0-9][A-Za-z0-9./_-]{0,252})=([A-Za-z0-9._-]{0,63})$/.exec(given) ?? [];
-    if (key === '') throw wrong('--label', given, 'is not a label', 'as tier=backend');
-    if (labels[key] !== undefined && labels[key] !== label)
-      throw wrong('--label', given, `contradicts "${key}=${labels[key]}"`, 'say each label once');
-    labels[key] = label;
-  }
-  return labels;
 }
 
 async function portsOf(flags: WorkloadFlags, here: boolean): Promise<readonly NodePort[]> {

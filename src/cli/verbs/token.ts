@@ -13,6 +13,10 @@ export const tokenCreateFlags = {
     help: 'where the address that callers connect to may lie (only where the sidecar comes from); may be repeated',
   }),
   port: list({ placeholder: 'PORT', help: 'a port that the application may serve (any); may be repeated' }),
+  label: list({
+    placeholder: 'KEY=VALUE',
+    help: "a label that Services may select a holder by (app=the service's name); may be repeated",
+  }),
 } as const;
 
 export const tokenCreateVerb = defineVerb({

@@ -1,7 +1,7 @@
 import type { Protocol, ServiceObject } from '../../model/policy.ts';
 import type { Service } from '../../model/service.ts';
-import type { Workload } from '../../model/workload.ts';
-import { ofKind, type ReferenceScope, selects } from './reference-scope.ts';
+import { isEndpointFor, type Workload } from '../../model/workload.ts';
+import { ofKind, type ReferenceScope } from './reference-scope.ts';
 
 /** The workloads behind a service; undefined where they are not known or the endpoints are no workloads. */
 export function workloadsOf(scope: ReferenceScope, service: Service): readonly Workload[] | undefined {
@@ -19,13 +19,15 @@ export function workloadsOf(scope: ReferenceScope, service: Service): readonly W
     ({ name, namespace }) => name === object?.name && namespace === service.namespace,
   );
   const selector = entry?.spec.workloadSelector;
-  return selector && own.filter((workload) => selects(selector, workload));
+  return selector && own.filter((workload) => isEndpointFor(selector, workload));
 }
 
-/** The workloads of a namespace that a Service selects; an empty selector selects none (section 2). */
+/** The workloads of a namespace that are endpoints of a Service; an empty selector selects none (section 2). */
 export function selected(service: ServiceObject, own: readonly Workload[]): readonly Workload[] {
   if (Object.keys(service.spec.selector).length === 0) return [];
-  return own.filter((workload) => workload.namespace === service.namespace && selects(service.spec.selector, workload));
+  return own.filter(
+    (workload) => workload.namespace === service.namespace && isEndpointFor(service.spec.selector, workload),
+  );
 }
 
 export interface PortUse {

@@ -1,5 +1,5 @@
 import type { Labels, Policy } from '../../model/policy.ts';
-import type { Workload } from '../../model/workload.ts';
+import { onlyClaims, type Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
 import { portsUsed, selected } from './service-workloads.ts';
@@ -12,6 +12,8 @@ export function checkSelections(scope: ReferenceScope): void {
     const selection = selectorOf(object);
     if (!selection || !scope.workloads) continue;
     const reached = workloadsInReach(scope, object);
+    // Whoever claims a label may bind itself by it; to become an endpoint takes more.
+    if (object.kind === 'ServiceEntry' && reportClaims(scope, 'WEFT0127', object, selection, reached)) continue;
     if (reached.some((workload) => selects(selection.labels, workload))) continue;
     reportAt(
       scope,
@@ -25,7 +27,12 @@ export function checkSelections(scope: ReferenceScope): void {
   checkSharedPorts(scope);
 }
 
-function selectorOf(object: Policy): { labels: Labels; field: string } | undefined {
+interface Selection {
+  readonly labels: Labels;
+  readonly field: string;
+}
+
+function selectorOf(object: Policy): Selection | undefined {
   if (object.kind === 'PeerAuthentication' || object.kind === 'AuthorizationPolicy') {
     const { selector } = object.spec;
     return selector && { labels: selector, field: 'spec.selector' };
@@ -53,17 +60,32 @@ function checkServices(scope: ReferenceScope): void {
         `service ${service.name} has no workload`,
         'add spec.selector with the labels of its workloads',
       );
-    } else if (own && selected(service, own).length === 0) {
-      reportAt(
-        scope,
-        'WEFT0205',
-        service,
-        'spec.selector',
-        `service ${service.name} has no workload`,
-        labelHint(service.spec.selector, own),
-      );
+    } else if (own) {
+      const selection = { labels: service.spec.selector, field: 'spec.selector' };
+      if (reportClaims(scope, 'WEFT0205', service, selection, own) || selected(service, own).length > 0) continue;
+      const message = `service ${service.name} has no workload`;
+      reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
     }
   }
+}
+
+/** Tells which workload has the labels of a selector and is yet no endpoint, as its token grants none of them. False: there is none. */
+function reportClaims(
+  scope: ReferenceScope,
+  code: 'WEFT0127' | 'WEFT0205',
+  object: Policy,
+  { labels, field }: Selection,
+  reached: readonly Workload[],
+): boolean {
+  const claiming = reached.filter((workload) => onlyClaims(labels, workload));
+  const [first] = claiming;
+  if (first === undefined) return false;
+  const claimed = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const others = claiming.length === 1 ? '' : ` (and ${claiming.length - 1} more)`;
+  const message = `workload ${first.id}${others} claims ${claimed.join(', ')}, its token does not grant it: it is no endpoint here`;
+  const grant = `weft token create --service ${first.service} -n ${first.namespace} --label ${claimed.join(' --label ')}`;
+  reportAt(scope, code, object, field, message, `if it belongs here, join it with a token of ${grant}`);
+  return true;
 }
 
 /** P30: one workload port, two protocols. Each pair of ports is told once. */
