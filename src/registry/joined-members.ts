@@ -20,6 +20,8 @@ export interface RemovalLimits {
   readonly share: number;
   /** … and at least this many. */
   readonly atLeast: number;
+  /** But not for longer than this, in milliseconds: callers must not try for ever what never comes back. */
+  readonly hold: number;
 }
 
 export interface Expiry {
@@ -129,12 +131,11 @@ export class JoinedMembers {
   expire(now: number, limits: RemovalLimits): Expiry {
     const waiting = this.#withoutStream();
     const due = waiting.filter(([, member]) => isDue(member, now));
-    const later = waiting.flatMap(([, { removeAt }]) => (removeAt !== undefined && removeAt > now ? [removeAt] : []));
-    const next = later.length === 0 ? undefined : later.reduce((a, b) => Math.min(a, b));
+    const next = nextLook(waiting, now, limits);
     if (due.length === 0) return { removed: [], withheld: [], next };
-    const endangered = this.#endangered(waiting, limits);
+    const endangered = this.#endangered(waiting, now, limits);
     const held = ([, member]: readonly [string, Member]) =>
-      member.released !== true && (endangered.has('') || endangered.has(serviceOf(member.workload)));
+      !isFree(member, now, limits) && (endangered.has('') || endangered.has(serviceOf(member.workload)));
     const withheld = due.filter(held).map(([id]) => id);
     const removable = due.filter((entry) => !held(entry)).map(([id]) => id);
 
@@ -148,13 +149,17 @@ export class JoinedMembers {
   }
 
   /** Services (`''`: the whole mesh) of which so much is lost that the loss is more likely ours than theirs (F20). */
-  #endangered(waiting: readonly (readonly [string, Member])[], limits: RemovalLimits): ReadonlySet<string> {
+  #endangered(
+    waiting: readonly (readonly [string, Member])[],
+    now: number,
+    limits: RemovalLimits,
+  ): ReadonlySet<string> {
     const lost = new Map<string, number>();
     const all = new Map<string, number>();
     const count = (counts: Map<string, number>, member: Member) => {
       for (const key of ['', serviceOf(member.workload)]) counts.set(key, (counts.get(key) ?? 0) + 1);
     };
-    for (const [, member] of waiting) if (member.released !== true) count(lost, member);
+    for (const [, member] of waiting) if (!isFree(member, now, limits)) count(lost, member);
     for (const member of this.#members.values()) count(all, member);
     return new Set(
       [...lost].flatMap(([key, gone]) =>
@@ -211,6 +216,25 @@ export class JoinedMembers {
 
 function isDue(member: Member, now: number): boolean {
   return member.stream === undefined && member.removeAt !== undefined && member.removeAt <= now;
+}
+
+/** True if self-preservation holds it no longer: an operator let it go, or it has been held long enough. */
+function isFree(member: Member, now: number, limits: RemovalLimits): boolean {
+  return member.released === true || (member.removeAt !== undefined && member.removeAt + limits.hold <= now);
+}
+
+/** The next time at which a lost member becomes due, or may be held no longer. */
+function nextLook(
+  waiting: readonly (readonly [string, Member])[],
+  now: number,
+  limits: RemovalLimits,
+): number | undefined {
+  let next: number | undefined;
+  for (const [, { removeAt }] of waiting) {
+    if (removeAt === undefined) continue;
+    for (const at of [removeAt, removeAt + limits.hold]) if (at > now && (next === undefined || at < next)) next = at;
+  }
+  return next;
 }
 
 function sameOwner(a: Workload, b: Workload): boolean {

@@ -66,13 +66,16 @@ export interface JoinedProxies {
   close(): Promise<void>;
 }
 
+/** Longer than a network or a control plane is away as a rule; after it a mass loss counts as real (F20). */
+const longestHold = 10 * 60_000;
+
 /**
  * The registry source of authenticated ADS streams: a workload stays for a grace period after its stream is lost, and a restart of
  * the control plane withdraws nothing (F2, F4, F20).
  */
 export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxies {
   const { settings, clock, store, grace = 10_000, restoreGrace = 60_000, removalsPerSecond = 20 } = options;
-  const limits = { perSecond: removalsPerSecond, share: 0.15, atLeast: 5 };
+  const limits = { perSecond: removalsPerSecond, share: 0.15, atLeast: 5, hold: longestHold };
   const joined = new JoinedMembers();
   const proxies = new Map<string, Proxy>();
   const workloads = createCell<ReadonlyMap<string, Workload>>(new Map());

@@ -219,3 +219,33 @@ test('an operator releases what is held, at most 20 a second', () => {
   clock.advance(1_001);
   expect(ids(joined)).toHaveLength(0);
 });
+
+test('self-preservation ends after ten minutes: what never came back is let go, at most 20 a second', () => {
+  const { joined, clock } = setUp();
+  for (let index = 0; index < 50; index++)
+    joined.join(local(`s${index}`), credential, node(`r-${index}`, 21_000 + index));
+  for (let index = 0; index < 50; index++) joined.leave(`s${index}`);
+  clock.advance(10_000 + 599_999);
+  expect(joined.status()).toMatchObject({ withheldRemovals: 50 });
+  clock.advance(1);
+  expect(ids(joined)).toHaveLength(30);
+  expect(joined.status()).toMatchObject({ withheldRemovals: 0 });
+  clock.advance(999);
+  expect(ids(joined)).toHaveLength(30);
+  clock.advance(1_001);
+  expect(ids(joined)).toHaveLength(0);
+});
+
+test('those lost later are held for their own ten minutes', () => {
+  const { joined, clock } = setUp();
+  for (let index = 0; index < 40; index++)
+    joined.join(local(`s${index}`), credential, node(`r-${index}`, 21_000 + index));
+  for (let index = 0; index < 10; index++) joined.leave(`s${index}`);
+  clock.advance(300_000);
+  for (let index = 10; index < 20; index++) joined.leave(`s${index}`);
+  clock.advance(310_000);
+  expect(ids(joined)).toHaveLength(30);
+  expect(joined.status()).toMatchObject({ withheldRemovals: 10 });
+  clock.advance(300_000);
+  expect(ids(joined)).toHaveLength(20);
+});
