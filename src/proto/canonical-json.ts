@@ -2,6 +2,7 @@ import type { DescMessage, JsonValue, Message, MessageShape } from '@bufbuild/pr
 import { fromJson, toJson } from '@bufbuild/protobuf';
 import { CodecError, reasonOf } from './codec-error.ts';
 import { locateJsonError } from './locate-json-error.ts';
+import { refuseUnknownFields } from './refuse-unknown-fields.ts';
 import { registry, schemaOf } from './registry.ts';
 import { repackAnys } from './repack-anys.ts';
 
@@ -21,8 +22,8 @@ export function fromCanonicalJson<Desc extends DescMessage>(schema: Desc, json: 
 }
 
 /**
- * A message as canonical protobuf JSON: camelCase names, Anys opened. Throws CodecError on an Any of unknown type.
- * Fields the schema does not know have no JSON name, so they stay in the message and are not printed.
+ * A message as canonical protobuf JSON: camelCase names, Anys opened. Throws CodecError on an Any of unknown type and on a field,
+ * at any depth, that the schema does not know: it has no JSON name, and nothing is dropped (section 7.3).
  */
 export function toCanonicalJson(value: Message): JsonValue {
   return print(value, false);
@@ -35,6 +36,7 @@ export function toEnvoyJson(value: Message): JsonValue {
 
 function print(value: Message, useProtoFieldName: boolean): JsonValue {
   const schema = schemaOf(value.$typeName);
+  refuseUnknownFields(schema, value);
   try {
     return toJson(schema, value, { registry, useProtoFieldName });
   } catch (error) {

@@ -1,7 +1,8 @@
-import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { isMessage } from '@bufbuild/protobuf';
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { decodeAny, pack } from './codec.ts';
+import { messagesOf } from './messages-of.ts';
 import { schemaOf } from './registry.ts';
 
 /**
@@ -24,18 +25,4 @@ function repack(any: Any): void {
   if (any.typeUrl === '') return;
   const schema = schemaOf(any.typeUrl);
   any.value = pack(schema, repackAnys(schema, decodeAny(any))).value;
-}
-
-function messagesOf(field: DescField, message: Message): readonly Message[] {
-  const fields = message as unknown as Record<string, unknown>;
-  const chosen = field.oneof === undefined ? undefined : (fields[field.oneof.localName] as OneofValue);
-  const value = field.oneof === undefined ? fields[field.localName] : chosen?.case === field.localName && chosen.value;
-  if (isMessage(value)) return [value];
-  if (typeof value !== 'object' || value === null || field.fieldKind === 'message') return [];
-  return Object.values(value).filter((item): item is Message => isMessage(item));
-}
-
-interface OneofValue {
-  readonly case?: string;
-  readonly value?: unknown;
 }

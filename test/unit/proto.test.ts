@@ -119,6 +119,24 @@ describe('canonical JSON is read strictly (7.3)', () => {
     expect(() => toCanonicalJson(unknown)).toThrow(CodecError);
     expect(() => decodeAny(unknown)).toThrow(/unknown message type/);
   });
+
+  test('a field that the schema does not know is refused, not left out, at any depth', () => {
+    // Field 2000, a varint of 7.
+    const unknown = [0x80, 0x7d, 0x07];
+    const cluster = decode(ClusterSchema, new Uint8Array([0x0a, 1, 0x61, ...unknown]));
+    const inMetadata = decode(ClusterSchema, new Uint8Array([0xca, 0x01, unknown.length, ...unknown]));
+    const any = message(AnySchema, { typeUrl: TLS, value: new Uint8Array(unknown) });
+    const inAny = message(ClusterSchema, { transportSocket: { configType: { case: 'typedConfig', value: any } } });
+    for (const print of [toCanonicalJson, toEnvoyJson]) {
+      expect(() => print(cluster)).toThrow(/envoy.config.cluster.v3.Cluster: unknown field number 2000/);
+      expect(() => print(inMetadata)).toThrow(/envoy.config.core.v3.Metadata at metadata: unknown field number 2000/);
+      expect(() => print(inAny)).toThrow(
+        /UpstreamTlsContext at transportSocket.typedConfig: unknown field number 2000/,
+      );
+      expect(() => print(any)).toThrow(CodecError);
+      expect(() => print(message(AnySchema, { typeUrl: 'weft.Nothing' }))).toThrow(CodecError);
+    }
+  });
 });
 
 describe('bytes do not depend on the order of map keys (X32)', () => {

@@ -1,0 +1,17 @@
+import type { DescField, Message } from '@bufbuild/protobuf';
+import { isMessage } from '@bufbuild/protobuf';
+
+/** The messages that stand in a field: itself, or the items of a list or map. */
+export function messagesOf(field: DescField, message: Message): readonly Message[] {
+  const fields = message as unknown as Record<string, unknown>;
+  const chosen = field.oneof === undefined ? undefined : (fields[field.oneof.localName] as OneofValue);
+  const value = field.oneof === undefined ? fields[field.localName] : chosen?.case === field.localName && chosen.value;
+  if (isMessage(value)) return [value];
+  if (typeof value !== 'object' || value === null || field.fieldKind === 'message') return [];
+  return Object.values(value).filter((item): item is Message => isMessage(item));
+}
+
+interface OneofValue {
+  readonly case?: string;
+  readonly value?: unknown;
+}
