@@ -17,6 +17,8 @@ export interface NodeMetadata {
   /** The loopback address that the application listens on; absent `127.0.0.1`. Others let several with one port share a machine. */
   readonly applicationAddress?: string;
   readonly capture?: Capture;
+  /** Another random text at each start of Envoy by `weft run`: what has said goodbye does not come back, what starts anew does (E35). */
+  readonly run?: string;
 }
 
 export interface NodePort {

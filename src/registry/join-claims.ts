@@ -32,6 +32,8 @@ export interface JoiningNode {
 export interface Joining {
   readonly proxy: Proxy;
   readonly workload: Workload;
+  /** Which run of its Envoy this is, if it says so. */
+  readonly run?: string;
 }
 
 /**
@@ -57,6 +59,7 @@ export function checkClaims(
   const { capture } = metadata;
   const who = { id: node.id, name, namespace, labels, service, identity } as const;
   return {
+    ...(metadata.run === undefined ? {} : { run: metadata.run }),
     proxy: {
       ...who,
       ports,

@@ -1,4 +1,5 @@
 import type { Workload } from '../model/workload.ts';
+import { type DrainedRun, DrainedRuns } from './drained-runs.ts';
 import type { Joining } from './join-claims.ts';
 import { Refused } from './join-refusal.ts';
 import { keepIdentity } from './keep-identity.ts';
@@ -8,11 +9,16 @@ export interface Member {
   readonly workload: Workload;
   /** The newest stream of this id; absent: lost, or restored and not yet back. */
   readonly stream?: string;
+  /** Which run of its Envoy speaks; absent if its bootstrap does not say. */
+  readonly run?: string;
   /** When a member without stream may be removed, in milliseconds since 1970. */
   readonly removeAt?: number;
   /** An operator has said that it is really gone: self-preservation no longer holds it. */
   readonly released?: true;
 }
+
+/** What is known of a member without its stream. */
+export type KnownWorkload = Pick<Member, 'workload' | 'run'>;
 
 export interface RemovalLimits {
   readonly perSecond: number;
@@ -40,6 +46,7 @@ export class JoinedMembers {
   readonly #places = new Map<string, string>();
   /** Members without a stream: the only ones that time can remove. */
   readonly #waiting = new Set<string>();
+  readonly #drained = new DrainedRuns();
   #revision = 0;
   /** Times of the last removals, at most as many as may happen in a second. */
   #removals: readonly number[] = [];
@@ -48,7 +55,12 @@ export class JoinedMembers {
     return this.#members;
   }
 
-  /** Another number after every change of a workload, or of which there are; streams that come and go do not count. */
+  /** Runs that said goodbye, here or not. */
+  get drained(): readonly DrainedRun[] {
+    return this.#drained.list();
+  }
+
+  /** Another number after every change of a workload or its run, or of which there are; streams that come and go do not count. */
   get revision(): number {
     return this.#revision;
   }
@@ -61,10 +73,14 @@ export class JoinedMembers {
 
   /**
    * Takes a checked claim in. The newest stream of an id is the one that counts (F4). Throws Refused if the id is another service's
-   * or if callers already reach a live member at this address and port (T2).
+   * or if callers already reach a live member at this address and port (T2). A run that said goodbye stays draining.
    */
-  admit(stream: string, joining: Joining): Workload {
-    const { workload } = joining;
+  admit(stream: string, joining: Joining, now: number): Workload {
+    const { run } = joining;
+    const { id } = joining.workload;
+    this.#drained.prune(now, (other) => this.#members.has(other));
+    const isOver = this.#drained.has(id, run);
+    const workload: Workload = isOver ? { ...joining.workload, health: 'draining' } : joining.workload;
     const bound = this.#streams.get(stream);
     if (bound !== undefined && bound !== workload.id) {
       throw new Refused(`the stream is "${bound}", a later node says "${workload.id}"`, 'one stream carries one node');
@@ -79,7 +95,7 @@ export class JoinedMembers {
         `choose another name, such as "${workload.service}-1.${workload.namespace}"`,
       );
     }
-    const rivals = this.#rivals(workload);
+    const rivals = isOver ? [] : this.#rivals(workload);
     const living = rivals.find((id) => this.#holdsPlace(id));
     if (living !== undefined) {
       throw new Refused(
@@ -89,35 +105,51 @@ export class JoinedMembers {
     }
     // Nothing else can listen there now, so a lost member at the same place is gone for good.
     for (const id of rivals) this.#remove(id);
+    if (!isOver) this.#drained.forget(id);
     const kept = keepIdentity(before?.workload, workload);
     this.#streams.set(stream, workload.id);
-    this.#put({ workload: kept, stream });
+    this.#put({ workload: kept, stream, ...(run === undefined ? {} : { run }) });
     return kept;
   }
 
   /** Takes in what was known before a restart; a member that came earlier stays as it is. */
-  restore(workload: Workload, removeAt: number): void {
+  restore({ workload, run }: KnownWorkload, removeAt: number): void {
     if (this.#members.has(workload.id) || this.#rivals(workload).length > 0) return;
-    this.#put({ workload, removeAt });
+    this.#put({ workload, removeAt, ...(run === undefined ? {} : { run }) });
+  }
+
+  /** Takes in which runs had said goodbye before a restart. */
+  restoreDrained({ id, run }: DrainedRun, now: number): void {
+    this.#drained.add(id, run, now);
   }
 
   /** A stream ended. Only the newest stream of a member matters; a draining member leaves at once. */
-  lose(stream: string, removeAt: number): void {
+  lose(stream: string, now: number, removeAt: number): void {
     const member = this.memberOf(stream);
     this.#streams.delete(stream);
     if (!member) return;
-    const { workload } = member;
-    if (workload.health === 'draining') this.#remove(workload.id);
-    else this.#put({ workload, removeAt });
+    const { stream: _ended, ...rest } = member;
+    if (member.workload.health === 'draining') this.#leave(member, now);
+    else this.#put({ ...rest, removeAt });
   }
 
   /** The sidecar says goodbye: its endpoints go at once, its configuration stays until its stream ends (E35). False: unknown. */
-  drain(id: string): boolean {
+  drain(id: string, now: number): boolean {
     const member = this.#members.get(id);
     if (!member) return false;
-    if (member.stream === undefined) this.#remove(id);
-    else this.#put({ ...member, workload: { ...member.workload, health: 'draining' } });
+    if (member.stream === undefined) {
+      this.#leave(member, now);
+      return true;
+    }
+    if (member.run !== undefined) this.#drained.add(id, member.run, now);
+    this.#put({ ...member, workload: { ...member.workload, health: 'draining' } });
     return true;
+  }
+
+  /** A member that said goodbye has no stream any more; its Envoy may come back on another before it ends. */
+  #leave({ workload, run }: Member, now: number): void {
+    if (run !== undefined) this.#drained.add(workload.id, run, now);
+    this.#remove(workload.id);
   }
 
   /** Lets go of members that self-preservation holds; returns how many. */
@@ -177,13 +209,14 @@ export class JoinedMembers {
 
   #put(member: Member): void {
     const { workload } = member;
-    const before = this.#members.get(workload.id)?.workload;
+    const before = this.#members.get(workload.id);
     this.#members.set(workload.id, member);
     if (member.stream === undefined) this.#waiting.add(workload.id);
     else this.#waiting.delete(workload.id);
-    if (before === workload) return;
-    if (before) this.#forget(before);
-    for (const place of placesOf(workload)) this.#places.set(place, workload.id);
+    if (before?.workload === workload && before.run === member.run) return;
+    if (before) this.#forget(before.workload);
+    // Callers are sent away from a draining workload: its place is free.
+    if (workload.health !== 'draining') for (const place of placesOf(workload)) this.#places.set(place, workload.id);
     this.#revision += 1;
   }
 
@@ -202,11 +235,7 @@ export class JoinedMembers {
 
   #rivals(workload: Workload): readonly string[] {
     const ids = placesOf(workload).flatMap((place) => this.#places.get(place) ?? []);
-    return [...new Set(ids)].filter((id) => id !== workload.id && !this.#isDraining(id));
-  }
-
-  #isDraining(id: string): boolean {
-    return this.#members.get(id)?.workload.health === 'draining';
+    return [...new Set(ids)].filter((id) => id !== workload.id);
   }
 
   #holdsPlace(id: string): boolean {

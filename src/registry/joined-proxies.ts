@@ -80,7 +80,7 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
   const proxies = new Map<string, Proxy>();
   const workloads = createCell<ReadonlyMap<string, Workload>>(new Map());
   const save = createDebouncedSave(store, clock, savedWorkloadsKey, () =>
-    saveWorkloads([...joined.members.values()].map((member) => member.workload)),
+    saveWorkloads({ known: [...joined.members.values()], drained: joined.drained }),
   );
   let withheld: Expiry['withheld'] = [];
   let published = joined.revision;
@@ -113,8 +113,11 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     async restore() {
       try {
         const bytes = await store.read(savedWorkloadsKey);
-        const removeAt = clock.now() + restoreGrace;
-        if (bytes) for (const workload of loadWorkloads(bytes, settings)) joined.restore(workload, removeAt);
+        if (bytes) {
+          const { known, drained } = loadWorkloads(bytes, settings);
+          for (const workload of known) joined.restore(workload, clock.now() + restoreGrace);
+          for (const run of drained) joined.restoreDrained(run, clock.now());
+        }
       } catch (error) {
         if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
         unreadable = `${savedWorkloadsKey}: ${error.message}`;
@@ -125,7 +128,7 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
       try {
         const claim = checkClaims(credential, node, stream.peerAddress, settings);
         const proxy = keepIdentity(proxies.get(claim.proxy.id), claim.proxy);
-        const workload = joined.admit(stream.id, claim);
+        const workload = joined.admit(stream.id, claim, clock.now());
         proxies.set(proxy.id, proxy);
         settle();
         return { kind: 'joined', proxy, workload };
@@ -137,13 +140,13 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     leave(streamId) {
       if (closed) return;
       const removeAt = clock.now() + grace;
-      joined.lose(streamId, removeAt);
+      joined.lose(streamId, clock.now(), removeAt);
       // Most losses change nothing yet: when thousands come at once, each costs as little as one.
       if (joined.revision === published) plan(removeAt);
       else settle();
     },
     goodbye(id) {
-      const known = joined.drain(id);
+      const known = joined.drain(id, clock.now());
       if (known) settle();
       return known;
     },

@@ -22,6 +22,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     'inboundBind',
     'applicationAddress',
     'capture',
+    'run',
   ]);
   return {
     service: required(fields, 'service', at, labelName),
@@ -32,6 +33,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     ...optional(fields, 'inboundBind', at, ipAddress),
     ...optional(fields, 'applicationAddress', at, loopbackAddress),
     ...optional(fields, 'capture', at, capture),
+    ...optional(fields, 'run', at, labelName),
   };
 }
 

@@ -1,30 +1,48 @@
+import { compareText } from '../model/compare-text.ts';
 import { isLabel, spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { parseAddress } from './address.ts';
+import type { DrainedRun } from './drained-runs.ts';
 import { isProtocol } from './implied-services.ts';
+import type { KnownWorkload } from './joined-members.ts';
 
 /** The key of the StateStore under which joined workloads survive a restart. */
 export const savedWorkloadsKey = 'registry/joined.json';
 
-/** Joined workloads as bytes. What is draining is left out: after a restart it is gone. */
-export function saveWorkloads(workloads: Iterable<Workload>): Uint8Array {
-  const saved = [...workloads]
-    .filter((workload) => workload.health !== 'draining')
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
-  return new TextEncoder().encode(`${JSON.stringify({ version: 1, workloads: saved })}\n`);
+export interface SavedWorkloads {
+  readonly known: readonly KnownWorkload[];
+  /** Runs that said goodbye: they do not become healthy again. */
+  readonly drained: readonly DrainedRun[];
+}
+
+/** Joined workloads as bytes. Of what is draining only its run is kept: after a restart it comes back as draining, or not at all. */
+export function saveWorkloads({ known, drained }: SavedWorkloads): Uint8Array {
+  const workloads = known
+    .filter(({ workload }) => workload.health !== 'draining')
+    .sort((a, b) => compareText(a.workload.id, b.workload.id))
+    .map(({ workload, run }) => ({ ...workload, run }));
+  return new TextEncoder().encode(`${JSON.stringify({ version: 1, workloads, drained })}\n`);
 }
 
 /**
  * The workloads of saved bytes. Identities are made anew for the present trust domain. Throws SyntaxError if the bytes are not what
  * `saveWorkloads` writes.
  */
-export function loadWorkloads(bytes: Uint8Array, settings: MeshSettings): readonly Workload[] {
+export function loadWorkloads(bytes: Uint8Array, settings: MeshSettings): SavedWorkloads {
   const saved: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  const { version, workloads } = fieldsOf(saved);
-  if (version !== 1 || !Array.isArray(workloads)) throw new SyntaxError('not a list of saved workloads, version 1');
-  return workloads.map((item) => workloadOf(fieldsOf(item), settings));
+  const { version, workloads, drained = [] } = fieldsOf(saved);
+  if (version !== 1 || !Array.isArray(workloads) || !Array.isArray(drained))
+    throw new SyntaxError('not a list of saved workloads, version 1');
+  return {
+    known: workloads.map((item) => {
+      const fields = fieldsOf(item);
+      const workload = workloadOf(fields, settings);
+      return fields.run === undefined ? { workload } : { workload, run: text(fields, 'run') };
+    }),
+    drained: drained.map((item) => ({ id: text(fieldsOf(item), 'id'), run: text(fieldsOf(item), 'run') })),
+  };
 }
 
 type Fields = Readonly<Record<string, unknown>>;

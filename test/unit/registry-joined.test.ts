@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JoinCredential } from '../../src/registry/join-claims.ts';
 import type { JoinedProxies } from '../../src/registry/joined-proxies.ts';
 import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
@@ -248,4 +248,86 @@ test('those lost later are held for their own ten minutes', () => {
   expect(joined.status()).toMatchObject({ withheldRemovals: 10 });
   clock.advance(300_000);
   expect(ids(joined)).toHaveLength(20);
+});
+
+describe('a run that said goodbye stays draining', () => {
+  const run = (name: string, inbound = 21_001) => node('reviews-1', inbound, { run: name });
+  const health = (joined: JoinedProxies) => joined.workloads.get().get('reviews-1.shop')?.health;
+
+  test('when its stream is cut and comes back; a new run is healthy', () => {
+    const { joined, clock } = setUp();
+    joined.join(local('a'), credential, run('one'));
+    joined.goodbye('reviews-1.shop');
+    joined.join(local('b'), credential, run('one'));
+    expect(health(joined)).toBe('draining');
+    joined.leave('a');
+    joined.leave('b');
+    expect(ids(joined)).toEqual([]);
+    clock.advance(30_000);
+    joined.join(local('c'), credential, run('one'));
+    expect(health(joined)).toBe('draining');
+    joined.join(local('d'), credential, run('two'));
+    expect(health(joined)).toBe('healthy');
+    joined.leave('d');
+    expect(health(joined)).toBe('healthy');
+  });
+
+  test('when the stream was lost before the goodbye', () => {
+    const { joined } = setUp();
+    joined.join(local('a'), credential, run('one'));
+    joined.leave('a');
+    joined.goodbye('reviews-1.shop');
+    joined.join(local('b'), credential, run('one'));
+    expect(health(joined)).toBe('draining');
+  });
+
+  test.each([
+    ['while it drains', true, true],
+    ['after its stream ended', false, true],
+    ['and the goodbye comes before it is back', true, false],
+  ])('over a restart of the control plane: %s', async (_, connected, before) => {
+    const { joined, store, clock } = setUp();
+    joined.join(local('a'), credential, run('zero'));
+    clock.advance(1_000);
+    // The same claims by another Envoy: only the run is new.
+    joined.join(local('b'), credential, run('one'));
+    clock.advance(1_000);
+    if (before) joined.goodbye('reviews-1.shop');
+    if (!connected) joined.leave('b');
+    await joined.close();
+    const second = setUp(store, clock).joined;
+    await second.restore();
+    expect(ids(second)).toEqual(before ? [] : ['reviews-1.shop']);
+    if (!before) second.goodbye('reviews-1.shop');
+    second.join(local('c'), credential, run('one'));
+    expect(health(second)).toBe('draining');
+    second.join(local('d'), credential, run('two'));
+    expect(health(second)).toBe('healthy');
+  });
+
+  test('and takes no place from who came after it', () => {
+    const { joined } = setUp();
+    joined.join(local('a'), credential, run('one'));
+    joined.goodbye('reviews-1.shop');
+    expect(joined.join(local('b'), credential, node('reviews-2', 21_001)).kind).toBe('joined');
+    expect(joined.join(local('c'), credential, run('one')).kind).toBe('joined');
+    expect(health(joined)).toBe('draining');
+    expect(joined.join(local('d'), credential, node('reviews-3', 21_001)).kind).toBe('refused');
+    expect(joined.workloads.get().get('reviews-2.shop')?.health).toBe('healthy');
+  });
+
+  test('is forgotten ten minutes after its last stream', () => {
+    const { joined, clock } = setUp();
+    joined.join(local('a'), credential, run('one'));
+    joined.goodbye('reviews-1.shop');
+    clock.advance(900_000);
+    joined.leave('a');
+    clock.advance(599_999);
+    joined.join(local('b'), credential, run('one'));
+    expect(health(joined)).toBe('draining');
+    joined.leave('b');
+    clock.advance(600_000);
+    joined.join(local('c'), credential, run('one'));
+    expect(health(joined)).toBe('healthy');
+  });
 });
