@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -63,7 +64,8 @@ export function startSidecar(options: SidecarOptions): Sidecar {
 
   const envoy = supervise({
     async start() {
-      const file = await writeBootstrap(bootstrap, folder);
+      const metadata = { ...bootstrap.metadata, run: randomUUID() };
+      const file = await writeBootstrap({ ...bootstrap, metadata }, folder);
       const fresh = createConnectionWatch({
         admin,
         where: `${bootstrap.controlPlane.host}:${bootstrap.controlPlane.port}`,
@@ -155,9 +157,11 @@ async function writeBootstrap(bootstrap: BootstrapOptions, folder: string): Prom
 }
 
 function envoyArguments(options: SidecarOptions, file: string): readonly string[] {
-  const workers = options.concurrency === undefined ? [] : ['--concurrency', String(options.concurrency)];
-  const level = options.logLevel ?? 'info';
-  return ['-c', file, '--disable-hot-restart', '--log-level', level, ...workers, ...(options.envoyFlags ?? [])];
+  const { concurrency, logLevel = 'info', envoyFlags = [] } = options;
+  const workers = concurrency === undefined ? [] : ['--concurrency', String(concurrency)];
+  // D27: how long connections of a changed listener stay, with the rules of before (E21). Envoy takes a flag once, so the user's goes first.
+  const drain = envoyFlags.some((flag) => /^--drain-time-s\b/.test(flag)) ? [] : ['--drain-time-s', '45'];
+  return ['-c', file, '--disable-hot-restart', '--log-level', logLevel, ...drain, ...workers, ...envoyFlags];
 }
 
 function adminText(admin: AdminAddress): string {

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -177,11 +177,17 @@ describe('a sidecar with a control plane', () => {
     const { sidecar, first, events } = start({ port });
     await sidecar.ready;
     expect(await first('ready')).toMatchObject({ state: 'ready', listeners: 0, clusters: 0 });
+    const run = () => JSON.parse(readFileSync(join(folder, 'envoy.json'), 'utf8')).node.metadata.weft.run;
+    const firstRun = run();
+    expect(firstRun).toMatch(/^[0-9a-f-]{36}$/);
     const pid = sidecar.pid();
     expect(pid).toBeDefined();
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
     expect(await first('crashed')).toMatchObject({ how: 'signal SIGKILL', retryIn: 500 });
     await eventually('ready again', () => events.filter((event) => event.event === 'ready')[1]);
+    // The control plane tells an Envoy that drains from the next one by this.
+    expect(run()).toMatch(/^[0-9a-f-]{36}$/);
+    expect(run()).not.toBe(firstRun);
     await sidecar.stop();
     expect(goodbyes).toEqual([{ nodeId: 'reviews-1.shop', authorization: 'Bearer 9f2.secret.print' }]);
     expect(events.slice(-4).map(({ event }) => event)).toEqual(['leaving', 'left', 'drained', 'stopped']);
@@ -197,6 +203,23 @@ describe('a sidecar with a control plane', () => {
     expect(await first('left')).toMatchObject({ problem: expect.stringContaining('did not answer') });
     expect(events.at(-1)).toMatchObject({ event: 'stopped' });
     await expect(sidecar.ready).rejects.toMatchObject({ code: 'WEFT0913' });
+  });
+
+  test('connections of a changed listener drain for 45 s, unless the user says otherwise (D27)', async () => {
+    const script = join(folder, 'envoy.sh');
+    await writeFile(script, '#!/bin/sh\necho "flags $*" >&2\nexit 1\n', { mode: 0o755 });
+    const flagsOf = async (more: object) => {
+      const { sidecar } = start({ port: await freePort() }, { envoy: script, ...more });
+      const failure: Error = await sidecar.ready.then(
+        () => new Error('it started'),
+        (error) => error,
+      );
+      running = undefined;
+      return failure.message;
+    };
+    expect(await flagsOf({})).toContain('--drain-time-s 45');
+    const own = await flagsOf({ envoyFlags: ['--drain-time-s', '7'] });
+    expect(own.match(/--drain-time-s \d+/g)).toEqual(['--drain-time-s 7']);
   });
 
   test('an Envoy that cannot start is told with its own words', async () => {
