@@ -8,7 +8,14 @@ export interface Debounce {
   stop(): void;
 }
 
-export function createDebounce(clock: Clock, quiet: number, longest: number, run: () => void): Debounce {
+/** `run` may throw: it is told to `onFailure`, and the next signal runs it again. A throw in a timer would end the process. */
+export function createDebounce(
+  clock: Clock,
+  quiet: number,
+  longest: number,
+  run: () => void,
+  onFailure: (error: unknown) => void,
+): Debounce {
   /** No run is later than this: `longest` after the first signal, or the earliest of the shorter wishes. */
   let limitAt: number | undefined;
   let dueAt = Number.POSITIVE_INFINITY;
@@ -28,7 +35,11 @@ export function createDebounce(clock: Clock, quiet: number, longest: number, run
       cancel?.();
       cancel = clock.after(Math.max(0, dueAt - now), () => {
         forget();
-        run();
+        try {
+          run();
+        } catch (error) {
+          onFailure(error);
+        }
       });
     },
     stop: forget,

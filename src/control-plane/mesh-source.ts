@@ -28,8 +28,10 @@ export function createMeshSource(options: {
   readonly clock: Clock;
   readonly quiet: number;
   readonly longest: number;
+  /** The mesh could not be made; the one before stays. */
+  readonly onFailure: (error: unknown) => void;
 }): MeshSource {
-  const { settings, policies, registry, localPorts, clock, quiet, longest } = options;
+  const { settings, policies, registry, localPorts, clock, quiet, longest, onFailure } = options;
   const mesh = createCell<Mesh | undefined>(undefined);
   let built: BuiltServices | undefined;
 
@@ -51,7 +53,7 @@ export function createMeshSource(options: {
     mesh.set({ generation: (before?.generation ?? 0) + 1, ...next });
   };
 
-  const changed = createDebounce(clock, quiet, longest, assemble);
+  const changed = createDebounce(clock, quiet, longest, assemble, onFailure);
   const unwatch = [policies.watch(() => changed.signal()), registry.watch(() => changed.signal(registryQuiet))];
   assemble();
   return {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { startAdminServer } from '../admin/admin-server.ts';
@@ -9,7 +10,7 @@ import { Failure } from '../model/failure.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
-import { type Clock, systemClock } from '../model/state-store.ts';
+import { type Clock, type StateStore, systemClock } from '../model/state-store.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import { openFileStore } from '../store/file-store.ts';
@@ -82,9 +83,10 @@ export async function startControlPlane(options: {
     const lock = await lockStateDir(stateDir);
     parts.add(() => lock.release());
     const store = openFileStore(stateDir);
+    keepOutOfGit(stateDir);
 
     const { authority, svids, tokens, credentials } = await startIdentity({ store, clock, settings: set, parts });
-    const facts = await startFacts({ store, clock, settings: options.settings, mesh: settings, parts });
+    const facts = await startFacts({ store, clock, settings: options.settings, mesh: settings, parts, onFailure });
     const { policies, registry, joined } = facts;
     const check = createBearerCheck(tokens);
 
@@ -97,6 +99,7 @@ export async function startControlPlane(options: {
       clock,
       quiet: set['push.quiet'],
       longest: set['push.longest'],
+      onFailure: (error) => onFailure(error, 'mesh'),
     });
     parts.add(() => mesh.stop());
     const snapshots = createProxySnapshots({
@@ -190,6 +193,7 @@ export async function startControlPlane(options: {
       throw await portFailure(error, 'admin', set['admin.address'], set['admin.port']);
     });
     parts.add(() => admin.close());
+    await tellAddresses(store, { api: admin.port, xds: xds.port, host: set['xds.address'] });
 
     return {
       xdsPort: xds.port,
@@ -210,4 +214,20 @@ export async function startControlPlane(options: {
     await parts.stop().catch((also: unknown) => onFailure(also, 'stopping after a failed start'));
     throw error;
   }
+}
+
+/** Where the CLI finds this server in the state dir, next to the operator's credential: ports may be chosen by the system or a flag. */
+async function tellAddresses(
+  store: StateStore,
+  { api, xds, host }: { readonly api: number; readonly xds: number; readonly host: string },
+): Promise<void> {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  await store.write('api-address', new TextEncoder().encode(`http://127.0.0.1:${api}\n`));
+  await store.write('xds-address', new TextEncoder().encode(`${reachable}:${xds}\n`));
+}
+
+/** Keys and credentials are never one `git add -A` away from being published, wherever the state dir stands. */
+function keepOutOfGit(stateDir: string): void {
+  const file = join(stateDir, '.gitignore');
+  if (!existsSync(file)) writeFileSync(file, '*\n', { mode: 0o600 });
 }

@@ -36,8 +36,9 @@ export async function startFacts(options: {
   readonly settings: Settings;
   readonly mesh: MeshSettings;
   readonly parts: RunningParts;
+  readonly onFailure: (error: unknown, what: string) => void;
 }): Promise<FactParts> {
-  const { store, clock, mesh, parts } = options;
+  const { store, clock, mesh, parts, onFailure } = options;
   const { values, folder } = options.settings;
   const grace = { grace: values['registry.grace'], restoreGrace: values['registry.restoreGrace'] };
   const joined = createJoinedProxies({ settings: mesh, clock, store, ...grace });
@@ -80,7 +81,9 @@ export async function startFacts(options: {
     { name: 'proxies', workloads: joined.workloads },
   ]);
   parts.add(() => registry.close());
-  const recheck = createDebounce(clock, recheckQuiet, 10 * recheckQuiet, policies.recheck);
+  const recheck = createDebounce(clock, recheckQuiet, 10 * recheckQuiet, policies.recheck, (error) =>
+    onFailure(error, 'findings after a change of the registry'),
+  );
   const unwatch = registry.watch(() => recheck.signal());
   parts.add(() => recheck.stop(), unwatch);
   return { policies, served, registry, joined, localPorts };

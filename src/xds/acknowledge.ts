@@ -2,15 +2,14 @@ import { blame, cutErrorText } from './nack.ts';
 import { withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { resourceType } from './resource-types.ts';
-import { lookup } from './snapshot.ts';
 import {
   type Flight,
   type Held,
+  isRejectionCurrent,
   type Refusal,
   type Rejection,
   removal,
   type Subscription,
-  wasRefused,
 } from './subscription.ts';
 
 /** How many refused versions of one name are remembered. */
@@ -134,14 +133,6 @@ function withGood(refused: ReadonlyMap<string, Refusal>, taken: readonly Resourc
     if (known !== undefined) all.set(resource.name, { ...known, good: resource });
   }
   return all;
-}
-
-function isRejectionCurrent(subscription: Subscription): boolean {
-  const { rejection: last, seen, typeUrl } = subscription;
-  if (last === undefined) return false;
-  return last.names.some((name) =>
-    wasRefused(subscription, name, lookup(seen ?? [], typeUrl, name)?.version ?? removal),
-  );
 }
 
 function namesBut(resources: readonly Resource[], culprits: ReadonlySet<string>): readonly string[] {

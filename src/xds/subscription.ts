@@ -1,7 +1,7 @@
 import type { Layer } from './layer.ts';
 import { emptyMap, entriesOf, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource, ResourceReference } from './resource.ts';
-import { changedNames, namesOf } from './snapshot.ts';
+import { changedNames, lookup, namesOf } from './snapshot.ts';
 
 export type Variant = 'delta' | 'sotw';
 
@@ -162,11 +162,22 @@ export function observe(subscription: Subscription, layers: readonly Layer[]): S
   const news: string[] = [];
   for (const name of changed) if (isSubscribed(subscription, name) && !subscription.pending.has(name)) news.push(name);
   const pending = news.length === 0 ? subscription.pending : new Set([...subscription.pending, ...news]);
-  return { ...subscription, seen: layers, pending };
+  const observed = { ...subscription, seen: layers, pending };
+  // Where the refused content is no longer wanted nothing is left to acknowledge, so nothing else would end the error (X42).
+  return isRejectionCurrent(observed) ? observed : { ...observed, rejection: undefined };
 }
 
 function* everyName(subscription: Subscription, layers: readonly Layer[]): Generator<string> {
   if (subscription.wildcard) yield* namesOf(layers, subscription.typeUrl);
   else for (const [name] of entriesOf(subscription.names)) yield name;
   for (const [name] of entriesOf(subscription.held)) yield name;
+}
+
+/** Whether some of what the last NACK was about is still the newest content (X42). */
+export function isRejectionCurrent(subscription: Subscription): boolean {
+  const { rejection: last, seen, typeUrl } = subscription;
+  if (last === undefined) return false;
+  return last.names.some((name) =>
+    wasRefused(subscription, name, lookup(seen ?? [], typeUrl, name)?.version ?? removal),
+  );
 }

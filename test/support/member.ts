@@ -115,7 +115,7 @@ export async function startMember(
 /** Every `update_rejected` above 0, as text: what this Envoy refused. */
 export async function refusedUpdates(member: Member): Promise<readonly string[]> {
   if (member.sidecar.pid() === undefined) return [];
-  const stats = await member.stats('update_rejected').catch(() => new Map<string, number>());
+  const stats = await member.stats('update_rejected');
   return [...stats].filter(([, value]) => value > 0).map(([name, value]) => `${member.id} ${name} ${value}`);
 }
 

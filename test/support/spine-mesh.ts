@@ -65,6 +65,9 @@ export function spineMesh(options: {
     clock,
     quiet: 100,
     longest: 1_000,
+    onFailure: (error) => {
+      throw error;
+    },
   });
   const failures: string[] = [];
   const material = createCell<SecretMaterial | undefined>(secretMaterial());

@@ -2,11 +2,15 @@ import { expect, test } from 'vitest';
 import { createDebounce } from '../../src/control-plane/debounce.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
+const fail = (error: unknown) => {
+  throw error;
+};
+
 /** Quiet 100 ms, longest 1,000 ms; when it ran, in milliseconds from the start. */
 function started() {
   const clock = fakeClock(0);
   const runs: number[] = [];
-  const debounce = createDebounce(clock, 100, 1_000, () => runs.push(clock.now()));
+  const debounce = createDebounce(clock, 100, 1_000, () => runs.push(clock.now()), fail);
   return { clock, runs, debounce };
 }
 
@@ -93,11 +97,33 @@ test('stop drops what is pending, and a later signal starts anew', () => {
 test('a signal given by the run itself makes a further run', () => {
   const clock = fakeClock(0);
   const runs: number[] = [];
-  const debounce = createDebounce(clock, 100, 1_000, () => {
-    runs.push(clock.now());
-    if (runs.length === 1) debounce.signal();
-  });
+  const debounce = createDebounce(
+    clock,
+    100,
+    1_000,
+    () => {
+      runs.push(clock.now());
+      if (runs.length === 1) debounce.signal();
+    },
+    fail,
+  );
   debounce.signal();
   clock.advance(1_000);
   expect(runs).toEqual([100, 200]);
+});
+
+test('a run that throws is told, and the next signal runs again', () => {
+  const clock = fakeClock(0);
+  const failures: unknown[] = [];
+  let runs = 0;
+  const run = () => {
+    runs += 1;
+    if (runs === 1) throw new TypeError('a bug');
+  };
+  const debounce = createDebounce(clock, 100, 1_000, run, (error) => failures.push(error));
+  debounce.signal();
+  clock.advance(100);
+  debounce.signal();
+  clock.advance(100);
+  expect({ runs, failures: failures.map(String) }).toEqual({ runs: 2, failures: ['TypeError: a bug'] });
 });

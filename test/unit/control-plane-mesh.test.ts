@@ -169,6 +169,9 @@ test('X9 before policies are served there is no mesh, and nobody has a snapshot'
     clock,
     quiet: 100,
     longest: 1_000,
+    onFailure: (error) => {
+      throw error;
+    },
   });
   const [first] = proxies;
   if (!first) throw new Error('no proxy');

@@ -24,8 +24,8 @@ describe('the work folder', () => {
   test('is a repository of the example, whose state and run folders are no part of it', async () => {
     const { path, read } = await work();
     expect(read('a.yaml')).toBe('one: 1\ntwo: 2\nthree: 3\n');
-    mkdirSync(join(path, 'state'));
-    writeFileSync(join(path, 'state/root.key'), 'secret');
+    mkdirSync(join(path, '.weft'));
+    writeFileSync(join(path, '.weft/root.key'), 'secret');
     expect(git('status', '--porcelain')).toBe('');
     expect(git('log', '--format=%s %an')).toBe('the shop weft demo');
   });
@@ -47,7 +47,7 @@ describe('the work folder', () => {
 
   test('tells removed document marks and the right lines behind them', async () => {
     const { write, commit, read } = await work();
-    const before = read('a.yaml');
+    const before = read('a.yaml') ?? '';
     write({ 'a.yaml': `${before}---\n-- x\n++ y\nlast: 9\n` });
     expect(short((await commit('added')).lines)).toEqual([
       'policies/a.yaml:4 +---',
@@ -62,6 +62,21 @@ describe('the work folder', () => {
       'policies/a.yaml:6 -++ y',
       'policies/a.yaml:7 -last: 9',
     ]);
+  });
+
+  test('restores files that are gone, takes away what came, and keeps what was not committed in the history', async () => {
+    const { path, read, restore, commit } = await work();
+    const before = read('a.yaml') ?? '';
+    rmSync(join(path, 'policies'), { recursive: true });
+    expect(read('a.yaml')).toBeUndefined();
+    await commit('gone');
+    await restore({ 'a.yaml': before });
+    expect(read('a.yaml')).toBe(before);
+    await commit('reset');
+    writeFileSync(join(path, 'policies/b.yaml'), 'mine: 1\n');
+    await restore({ 'a.yaml': before });
+    expect(read('b.yaml')).toBeUndefined();
+    expect(execFileSync('git', ['show', 'HEAD:policies/b.yaml'], { cwd: path, encoding: 'utf8' })).toBe('mine: 1\n');
   });
 
   test('tells a removed file by its own path', async () => {

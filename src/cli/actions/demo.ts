@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from '../../control-plane/start-control-plane.ts';
 import { Failure } from '../../model/failure.ts';
 import { portState } from '../../sidecar/port-owner.ts';
+import { byHand, drawTable, tableWindow } from '../demo/by-hand.ts';
 import { createNarrator, type Narrator } from '../demo/narrator.ts';
-import { rowNote } from '../demo/notes.ts';
 import { press, reset, type Stage } from '../demo/press.ts';
 import { type DemoPorts, demoPorts, type ShopMember, shopMembers } from '../demo/shop-members.ts';
 import { startShop, startShopControlPlane } from '../demo/shop-mesh.ts';
-import { EditedElsewhere, steps } from '../demo/steps.ts';
+import { steps } from '../demo/steps.ts';
 import { startTraffic } from '../demo/traffic.ts';
 import { prepareWorkFolder, type WorkFolder } from '../demo/work-folder.ts';
 import { marks } from '../marks.ts';
@@ -21,9 +21,6 @@ import { findEnvoyOrFail } from './find-envoy.ts';
 import { productVersions, projectRoot } from './product-versions.ts';
 
 type Context = VerbContext<typeof demoFlags>;
-
-/** Calls of the last so many milliseconds stand in the table. */
-const tableWindow = 10_000;
 
 /**
  * `weft demo` (section 1.1 of experience.md). Exit 0: stopped by hand, or with `--no-input` every announced effect was seen; 1: one was not;
@@ -179,54 +176,6 @@ async function pressAll(stage: Stage, duration: number, signal: AbortSignal): Pr
   return seen && mtls && lost === 0 ? 0 : 1;
 }
 
-/** On a terminal: a live table and the keys, until ctrl-c. Elsewhere the table once, and wait. */
-async function byHand(stage: Stage, isTerminal: boolean, signal: AbortSignal): Promise<ExitCode> {
-  const { narrator } = stage;
-  let busy: Promise<unknown> = Promise.resolve();
-  let pressed = 0;
-  const help = steps.map(({ key, title }) => `(${key}) ${title}`).join('  ');
-  const run = (work: () => Promise<unknown>) => {
-    pressed += 1;
-    busy = busy
-      .then(() => (signal.aborted ? undefined : work()))
-      .catch((error: unknown) => {
-        if (error instanceof EditedElsewhere || error instanceof Failure)
-          narrator.line(`    ${error.message}; press r to reset`);
-        else throw error;
-      })
-      .finally(() => {
-        pressed -= 1;
-      });
-  };
-  const onKey = (data: Buffer) => {
-    const key = data.toString();
-    if (key === '\u0003') process.kill(process.pid, 'SIGINT');
-    const step = steps.find((candidate) => candidate.key === key);
-    if (step) run(() => press(stage, step, signal));
-    if (key === 'r') run(() => reset(stage));
-  };
-  const { stdin } = process;
-  if (stdin.isTTY) stdin.setRawMode(true).on('data', onKey).resume();
-  narrator.line(`  ${help}  (r) reset  (ctrl-c) stop`);
-  try {
-    while (!signal.aborted) {
-      await sleep(isTerminal ? 1_000 : 3_000, undefined, { signal }).catch(() => undefined);
-      if (!signal.aborted && pressed === 0) drawTable(stage, true);
-      if (!isTerminal && !signal.aborted) {
-        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-      }
-    }
-    await busy;
-  } finally {
-    if (stdin.isTTY) stdin.setRawMode(false).off('data', onKey).pause();
-  }
-  return 0;
-}
-
-function drawTable({ controlPlane, narrator, proxies }: Stage, live: boolean): void {
-  narrator.table(controlPlane.values.edges(tableWindow), (row) => rowNote(controlPlane, proxies(), row), live);
-}
-
 function isUnderMutualTls(controlPlane: ControlPlane): boolean {
   const inside = controlPlane.values.edges(tableWindow).filter(({ from }) => from === 'frontend');
   return inside.length === 3 && inside.every(({ mtls }) => mtls === true);
@@ -234,7 +183,7 @@ function isUnderMutualTls(controlPlane: ControlPlane): boolean {
 
 function originalOf(work: WorkFolder): Readonly<Record<string, string>> {
   const names = readdirSync(join(work.path, 'policies')).filter((name) => name.endsWith('.yaml'));
-  return Object.fromEntries(names.map((name) => [name, work.read(name)]));
+  return Object.fromEntries(names.map((name) => [name, work.read(name) ?? '']));
 }
 
 async function until(isSo: () => boolean, deadline: number, signal: AbortSignal): Promise<void> {

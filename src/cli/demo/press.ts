@@ -8,7 +8,7 @@ import { readWorkingTree } from '../../policy/working-tree.ts';
 import { policyText } from '../actions/policy-text.ts';
 import type { Narrator } from './narrator.ts';
 import { allAcknowledged } from './shop-mesh.ts';
-import type { Step } from './steps.ts';
+import { EditedElsewhere, type Step } from './steps.ts';
 import type { Traffic } from './traffic.ts';
 import type { ChangedLine, WorkFolder } from './work-folder.ts';
 
@@ -30,7 +30,9 @@ const effectDeadline = 15_000;
 export async function press(stage: Stage, step: Step, signal: AbortSignal): Promise<boolean> {
   const { controlPlane, work, narrator } = stage;
   narrator.line(`(${step.key}) ${step.title}`);
-  work.write({ [step.file]: step.edit(work.read(step.file)) });
+  const text = work.read(step.file);
+  if (text === undefined) throw new EditedElsewhere(`policies/${step.file} is gone`);
+  work.write({ [step.file]: step.edit(text) });
   const plan = await planOf(stage);
   const { commit, lines } = await work.commit(step.subject);
   tellLines(narrator, step.name, lines, commit);
@@ -46,7 +48,7 @@ export async function press(stage: Stage, step: Step, signal: AbortSignal): Prom
 /** Goes back to the policies as they were (key r). */
 export async function reset(stage: Stage): Promise<void> {
   const { controlPlane, work, narrator, original } = stage;
-  work.write(original);
+  await work.restore(original);
   const { commit } = await work.commit('reset');
   await controlPlane.refreshPolicies();
   await allAcknowledged(controlPlane, 10_000);

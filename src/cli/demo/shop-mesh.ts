@@ -22,7 +22,7 @@ export function startShopControlPlane(workFolder: string, ports: DemoPorts): Pro
   const from = 'weft demo';
   const settings = readSettings(undefined, [
     { key: 'trustDomain', value: 'demo.mesh', from },
-    { key: 'stateDir', value: join(workFolder, 'state'), from },
+    { key: 'stateDir', value: join(workFolder, '.weft/state'), from },
     { key: 'policy.repository', value: workFolder, from },
     { key: 'xds.address', value: '127.0.0.1', from },
     { key: 'xds.port', value: ports.xds, from },

@@ -103,19 +103,19 @@ function percent(share: number): string {
 }
 
 function replaceOnce(text: string, from: string, to: string): string {
-  if (!text.includes(from)) throw new EditedElsewhere(from);
+  if (!text.includes(from)) throw new EditedElsewhere(`the policies no longer hold "${from.trim()}"`);
   return text.replace(from, to);
 }
 
 function insertAfter(text: string, place: string, added: string): string {
-  if (!text.includes(place)) throw new EditedElsewhere(place);
+  if (!text.includes(place)) throw new EditedElsewhere(`the policies no longer hold "${place.trim()}"`);
   return text.replace(place, place + added);
 }
 
 /** The line that a key would change is not there any more: pressed twice, or edited by hand. */
 export class EditedElsewhere extends Error {
-  constructor(place: string) {
-    super(`the policies no longer hold "${place.trim()}"`);
+  constructor(what: string) {
+    super(what);
     this.name = 'EditedElsewhere';
   }
 }

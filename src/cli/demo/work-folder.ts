@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -16,9 +16,12 @@ export interface ChangedLine {
 /** The demo's policy repository: an ordinary git repository, safe to edit while the demo runs. */
 export interface WorkFolder {
   readonly path: string;
-  read(file: string): string;
+  /** The text of a policy file; undefined when it is not there. */
+  read(file: string): string | undefined;
   /** Writes policy files; nothing of it is served before a commit. */
   write(files: Readonly<Record<string, string>>): void;
+  /** Makes the policies these files and no others; what somebody wrote and did not commit goes into a commit before. */
+  restore(files: Readonly<Record<string, string>>): Promise<void>;
   /** Commits what was written; the short commit id and what changed. */
   commit(subject: string): Promise<{ readonly commit: string; readonly lines: readonly ChangedLine[] }>;
 }
@@ -49,17 +52,28 @@ export async function prepareWorkFolder(path: string, policies: string, keep: bo
     rmSync(path, { recursive: true, force: true });
     mkdirSync(path, { recursive: true });
     cpSync(policies, join(path, 'policies'), { recursive: true });
-    writeFileSync(join(path, '.gitignore'), 'state/\nrun/\n');
+    writeFileSync(join(path, '.gitignore'), '.weft/\nrun/\n');
     await git('init', '-q', '-b', 'main');
     await git('add', '-A');
     await git('commit', '-qm', 'the shop');
   }
   const file = (name: string) => join(path, 'policies', name);
+  const write = (files: Readonly<Record<string, string>>) => {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(file(name)), { recursive: true });
+      writeFileSync(file(name), text);
+    }
+  };
   return {
     path,
-    read: (name) => readFileSync(file(name), 'utf8'),
-    write(files) {
-      for (const [name, text] of Object.entries(files)) writeFileSync(file(name), text);
+    read: (name) => (existsSync(file(name)) ? readFileSync(file(name), 'utf8') : undefined),
+    write,
+    async restore(files) {
+      await git('add', '-A');
+      if ((await git('status', '--porcelain')) !== '') await git('commit', '-qm', 'edited by hand, not committed');
+      for (const name of existsSync(file('')) ? readdirSync(file('')) : [])
+        if (!Object.hasOwn(files, name)) rmSync(file(name), { recursive: true, force: true });
+      write(files);
     },
     async commit(subject) {
       await git('add', '-A');
