@@ -30,10 +30,11 @@ export interface RuleConditions {
 
 /**
  * P41: `from` AND `to` AND all of `when`, with port conditions decided (P29). On a port without HTTP (P45) an ALLOW rule that asks
- * for HTTP matches nothing, and a DENY rule forgets only what it asks there: both ways access narrows.
+ * for HTTP in what reaches the port matches nothing, and a DENY rule forgets only what it asks there: both ways access narrows.
  */
 export function ruleConditions(context: RuleContext, rule: AuthorizationRule): RuleConditions {
-  if (!context.http && context.action === 'ALLOW' && asksForHttp(rule)) return { caller: never, operation: never };
+  if (!context.http && context.action === 'ALLOW' && asksForHttp(rule, context.port))
+    return { caller: never, operation: never };
   const when = rule.when.map((condition) => whenCondition(context, condition));
   return {
     caller: all([
@@ -47,12 +48,19 @@ export function ruleConditions(context: RuleContext, rule: AuthorizationRule): R
   };
 }
 
-function asksForHttp(rule: AuthorizationRule): boolean {
+function asksForHttp(rule: AuthorizationRule, port: number): boolean {
   return (
-    rule.to.some((to) =>
-      [to.hosts, to.notHosts, to.methods, to.notMethods, to.paths, to.notPaths].some((values) => values.length > 0),
+    rule.to.some(
+      (to) =>
+        reaches(to, port) &&
+        [to.hosts, to.notHosts, to.methods, to.notMethods, to.paths, to.notPaths].some((values) => values.length > 0),
     ) || rule.when.some(({ key }) => headerName(key) !== undefined)
   );
+}
+
+/** An operation of other ports says nothing here (P29). */
+function reaches({ ports, notPorts }: AuthorizationOperation, port: number): boolean {
+  return (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
 }
 
 function sourceCondition({ settings, namespace }: RuleContext, source: AuthorizationSource): Condition {
@@ -69,7 +77,7 @@ function sourceCondition({ settings, namespace }: RuleContext, source: Authoriza
 }
 
 function operationCondition({ http, port }: RuleContext, operation: AuthorizationOperation): Condition {
-  const { hosts, notHosts, methods, notMethods, paths, notPaths, ports, notPorts } = operation;
+  const { hosts, notHosts, methods, notMethods, paths, notPaths } = operation;
   const ofRequest = http
     ? [
         field(hosts, notHosts, (value) => ({ kind: 'host', match: textForm(value.toLowerCase(), 'present') })),
@@ -77,8 +85,7 @@ function operationCondition({ http, port }: RuleContext, operation: Authorizatio
         field(paths, notPaths, (value) => ({ kind: 'path', match: textForm(value, 'not-empty') })),
       ]
     : [];
-  const portAllowed = (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
-  return all([portAllowed ? always : never, ...ofRequest]);
+  return all([reaches(operation, port) ? always : never, ...ofRequest]);
 }
 
 /** The keys of section 3.4. Each says something about the caller or about the operation; the other side stays open. */

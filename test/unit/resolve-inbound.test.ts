@@ -357,6 +357,12 @@ describe('P45 HTTP fields on a TCP port', () => {
     expect(allowed(rule)).toBeDefined();
     expect(allowed(rule, 'tcp')).toBeUndefined();
   });
+  test('only operations that reach the port count (P29)', () => {
+    const elsewhere: ShortRule = { to: [{ ports: [80], methods: ['GET'] }, { ports: [9080] }] };
+    expect(allowed(elsewhere, 'tcp')).toMatchObject({ caller: { kind: 'always' }, operation: { kind: 'always' } });
+    const besides: ShortRule = { to: [{ notPorts: [9080], hosts: ['a'] }, {}] };
+    expect(allowed(besides, 'tcp')).toBeDefined();
+  });
   test.each(rules)('DENY loses only the field: %j', (rule) => {
     expect(denied(rule, 'tcp')).toMatchObject({ caller: { kind: 'always' }, operation: { kind: 'always' } });
   });
