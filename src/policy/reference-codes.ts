@@ -62,7 +62,7 @@ export const referenceCodes = {
     'warning',
     'references',
     'HTTP condition on a TCP port',
-    'A TCP port has no hosts, methods, paths or headers. An ALLOW rule with such a condition allows nothing there; in a DENY rule only the condition is dropped, so it denies more.',
+    'A TCP port has no hosts, methods, paths or headers. An ALLOW rule with such a condition in what reaches the port allows nothing there; in a DENY rule only the condition is dropped, so it denies more.',
     'Name the HTTP ports in the rule, or declare the protocol of the port.',
   ),
   WEFT0154: page(
@@ -71,6 +71,13 @@ export const referenceCodes = {
     'Identity used where plaintext is accepted',
     'A plaintext caller has no identity: it never matches principals or namespaces, and always matches their negations.',
     'Set STRICT for the workload.',
+  ),
+  WEFT0164: page(
+    'warning',
+    'references',
+    'Rule acts at the first byte of a TCP connection',
+    'Envoy judges a TCP connection when the first byte of the caller comes. A server that speaks first is heard until then by a caller that stays silent, though the rule refuses it. Only what an ALLOW rule says with one of principals, namespaces, serviceAccounts or trustDomains is checked before, in the TLS handshake.',
+    'Write an ALLOW rule by principals, or accept it for servers that wait for the client to speak.',
   ),
   WEFT0173: page(
     'error',
@@ -118,7 +125,7 @@ export const referenceCodes = {
     'warning',
     'references',
     'Service without workload',
-    'No workload has the labels of the selector (or there is no selector), so requests to the service get 503; or a joined workload only claims them: one of them must be granted by its token (app is, always).',
+    'No workload has the labels of the selector (or there is no selector), so requests to the service get 503; or a joined workload only claims them: one of them must be granted by its token (app is, always). At a WorkloadEntry: its address is a name, and endpoints of a Service or of a STATIC ServiceEntry are IP addresses.',
     'Compare selector and labels, or make a token with --label.',
   ),
   WEFT0960: page(

@@ -224,6 +224,18 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
     'set STRICT',
   ],
   [
+    'WEFT0164',
+    'a DENY rule on a TCP port',
+    service('reviews', '{ name: tcp-x, port: 9080 }') +
+      security(
+        'AuthorizationPolicy',
+        'a',
+        '  action: DENY\n  rules: [‹{ from: [{ source: { principals: [cluster.local/ns/shop/sa/frontend] } }] }]\n',
+      ),
+    "DENY rule on TCP port 9080 acts at the caller's first byte; a server that speaks first is heard until then",
+    'an ALLOW rule by principals is checked in the handshake',
+  ],
+  [
     'WEFT0173',
     'a subset that is not defined',
     reviews +
@@ -333,6 +345,75 @@ describe('labels that a joined workload only claims', () => {
     }
     expect(told(yaml, [granted])).toEqual([]);
     expect(told(yaml, [workload('entry', claims, { source: 'file' })])).toEqual([]);
+  });
+});
+
+describe('rules on TCP ports', () => {
+  const ports = service('reviews', '{ name: http-a, port: 80 }, { name: tcp-b, port: 9025 }');
+  const frontend = 'from: [{ source: { principals: [cluster.local/ns/shop/sa/frontend] } }]';
+  const toTcp = 'to: [{ operation: { ports: ["9025"] } }]';
+  const codesOf = (action: string, rule: string, known = workloads) =>
+    check(ports + security('AuthorizationPolicy', 'a', `  action: ${action}\n  rules: [{ ${rule} }]\n`), known)
+      .found.map(({ code }) => code)
+      .filter((code) => code === 'WEFT0153' || code === 'WEFT0164');
+
+  it.each([
+    ['ALLOW', frontend, []],
+    ['ALLOW', `${frontend}, ${toTcp}`, []],
+    ['ALLOW', '', []],
+    ['ALLOW', 'when: [{ key: source.namespace, values: [shop] }]', []],
+    ['ALLOW', 'from: [{ source: { ipBlocks: [10.0.0.0/8] } }]', ['WEFT0164']],
+    ['ALLOW', 'from: [{ source: { principals: ["*"], notNamespaces: [bank] } }]', ['WEFT0164']],
+    ['ALLOW', 'from: [{ source: { principals: ["*"], namespaces: [bank] } }]', ['WEFT0164']],
+    ['ALLOW', `${frontend}, when: [{ key: connection.sni, values: [a] }]`, ['WEFT0164']],
+    ['ALLOW', 'from: [{ source: { ipBlocks: [10.0.0.0/8] } }], to: [{ operation: { ports: ["80"] } }]', []],
+    ['ALLOW', `${frontend}, when: [{ key: destination.port, values: ["9025"] }]`, []],
+    ['DENY', frontend, ['WEFT0164']],
+    ['DENY', `${frontend}, to: [{ operation: { notPorts: ["9025"] } }]`, []],
+    ['DENY', `${frontend}, when: [{ key: destination.port, values: ["80"] }]`, []],
+    // WEFT0153: the rule is dropped, or narrower than written.
+    ['ALLOW', 'to: [{ operation: { ports: ["80"], methods: [GET] } }, { operation: { ports: ["9025"] } }]', []],
+    ['ALLOW', 'to: [{ operation: { methods: [GET] } }, { operation: { ports: ["9025"] } }]', ['WEFT0153']],
+    ['ALLOW', 'to: [{ operation: { methods: [GET] } }], when: [{ key: destination.port, values: ["80"] }]', []],
+    ['ALLOW', `${toTcp}, when: [{ key: "request.headers[x]", values: [a] }]`, ['WEFT0153']],
+    ['DENY', 'to: [{ operation: { ports: ["80"], methods: [GET] } }]', []],
+    ['DENY', 'to: [{ operation: { methods: [GET] } }]', ['WEFT0164', 'WEFT0153']],
+  ])('%s { %s }: %j', (action, rule, expected) => {
+    expect(codesOf(action, rule)).toEqual(expected);
+  });
+
+  it('a port that no Service names counts as its workload declares it', () => {
+    const own = workload('reviews', { app: 'reviews' }, { ports: [{ port: 7, endpointPort: 7, protocol: 'tcp' }] });
+    expect(codesOf('DENY', 'to: [{ operation: { ports: ["7"] } }]', [own])).toEqual(['WEFT0164']);
+  });
+});
+
+describe('a WorkloadEntry whose address is a name', () => {
+  const entry = (address: string) =>
+    `apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\n${meta('far')}\nspec: { address: ${address}, labels: { app: reviews } }\n---\n`;
+  const serviceEntry = `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n${meta('e')}\nspec: { hosts: [e.shop], location: MESH_INTERNAL, resolution: STATIC, workloadSelector: { labels: { app: reviews } }, ports: [{ number: 1, name: tcp }] }\n---\n`;
+  const told = (yaml: string, known?: 'no registry') =>
+    check(yaml, known).found.flatMap(({ code, field, message, hint }) =>
+      field === 'spec.address' ? [[code, message, hint]] : [],
+    );
+
+  it.each([undefined, 'no registry' as const])('serves no Service that selects it, and it is said (%s)', (known) => {
+    expect(told(reviews + entry('db.example'), known)).toEqual([
+      [
+        'WEFT0205',
+        'service reviews cannot use this workload: its address "db.example" is a name',
+        'write its IP address, or list the name in endpoints of a ServiceEntry with resolution: DNS',
+      ],
+    ]);
+    expect(told(reviews + entry('10.0.0.9'), known)).toEqual([]);
+    expect(told(reviews + entry('"fd00::9"'), known)).toEqual([]);
+    expect(told(service('ratings', http(9080)) + entry('db.example'), known)).toEqual([]);
+  });
+
+  it('nor a ServiceEntry with resolution STATIC', () => {
+    expect(told(serviceEntry + entry('db.example')).map(([, message]) => message)).toEqual([
+      'service e cannot use this workload: its address "db.example" is a name',
+    ]);
   });
 });
 

@@ -151,7 +151,7 @@ export function rulesFor(scope: ReferenceScope, service: Service, client: string
 }
 
 /** Section 1.5: all labels of the selector are equal on the workload. */
-export function selects(selector: Labels, workload: Workload): boolean {
+export function selects(selector: Labels, workload: Pick<Workload, 'labels'>): boolean {
   return Object.entries(selector).every(
     ([key, value]) => Object.hasOwn(workload.labels, key) && workload.labels[key] === value,
   );

@@ -5,13 +5,12 @@ import type {
   MutualTlsMode,
   PeerAuthenticationObject,
 } from '../../model/policy.ts';
-import { isHttp } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
-import { portsUsed } from './service-workloads.ts';
+import { checkTcpRules } from './tcp-authorization.ts';
 import { workloadsInReach } from './workload-selection.ts';
 
-/** WEFT0152, WEFT0153, WEFT0154 and WEFT0182. */
+/** WEFT0152, WEFT0153, WEFT0154, WEFT0164 and WEFT0182. */
 export function checkSecurity(scope: ReferenceScope): void {
   checkPeerScopes(scope);
   if (!scope.workloads) return;
@@ -22,7 +21,7 @@ export function checkSecurity(scope: ReferenceScope): void {
     );
     checkAccounts(scope, policy);
     checkPlaintext(scope, policy, workloads);
-    checkHttpFields(scope, policy, workloads);
+    checkTcpRules(scope, policy, workloads);
   }
 }
 
@@ -148,46 +147,4 @@ function acceptsPlaintext(scope: ReferenceScope, workload: Workload): boolean {
     const written = port === undefined ? undefined : strictest(own.map(({ spec }) => spec.portLevelMtls[port]));
     return (written ?? base ?? 'PERMISSIVE') !== 'STRICT';
   });
-}
-
-/** WEFT0153 (P45): a condition on HTTP meets a TCP port of a workload. Told once for each rule. */
-function checkHttpFields(
-  scope: ReferenceScope,
-  policy: AuthorizationPolicyObject,
-  workloads: readonly Workload[],
-): void {
-  const services = ofKind(scope, 'Service');
-  const tcp = new Set(
-    workloads.flatMap((workload) =>
-      portsUsed(services, workload).flatMap(({ port, protocol }) => (isHttp(protocol) ? [] : [port])),
-    ),
-  );
-  if (tcp.size === 0) return;
-  policy.spec.rules.forEach((rule, index) => {
-    const met = [...tcp]
-      .map((port) => ({ port, field: httpFieldAt(rule, port) }))
-      .find(({ field }) => field !== undefined);
-    if (!met?.field) return;
-    const effect = policy.spec.action === 'ALLOW' ? 'allows nothing' : 'denies more';
-    const message = `HTTP field ${met.field.split('.').pop()} on TCP port ${met.port}; the rule then ${effect}`;
-    reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${met.field}`, message, 'name the HTTP ports');
-  });
-}
-
-function httpFieldAt(rule: AuthorizationRule, port: number): string | undefined {
-  const header = rule.when.findIndex(({ key }) => key.startsWith('request.headers['));
-  const reaches = (ports: readonly number[], notPorts: readonly number[]) =>
-    (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
-  const index = rule.to.findIndex(
-    (operation) => reaches(operation.ports, operation.notPorts) && httpFields(operation).length > 0,
-  );
-  const operation = rule.to[index];
-  if (operation) return `to[${index}].operation.${httpFields(operation)[0]}`;
-  const elsewhere = rule.to.length > 0 && !rule.to.some(({ ports, notPorts }) => reaches(ports, notPorts));
-  return header === -1 || elsewhere ? undefined : `when[${header}].key`;
-}
-
-function httpFields(operation: AuthorizationRule['to'][number]): readonly string[] {
-  const names = ['hosts', 'notHosts', 'methods', 'notMethods', 'paths', 'notPaths'] as const;
-  return names.filter((name) => operation[name].length > 0);
 }

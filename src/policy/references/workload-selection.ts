@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Labels, Policy } from '../../model/policy.ts';
 import { onlyClaims, type Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
@@ -8,6 +9,7 @@ import { portsUsed, selected } from './service-workloads.ts';
 export function checkSelections(scope: ReferenceScope): void {
   checkHostTwins(scope);
   checkServices(scope);
+  checkNamedAddresses(scope);
   for (const object of scope.policies) {
     const selection = selectorOf(object);
     if (!selection || !scope.workloads) continue;
@@ -66,6 +68,29 @@ function checkServices(scope: ReferenceScope): void {
       const message = `service ${service.name} has no workload`;
       reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
     }
+  }
+}
+
+/** What serves endpoints by IP address leaves out a WorkloadEntry that has a name only; told at the entry. */
+function checkNamedAddresses(scope: ReferenceScope): void {
+  const services = [
+    ...ofKind(scope, 'Service').map((object) => ({ object, selector: object.spec.selector })),
+    ...ofKind(scope, 'ServiceEntry').flatMap((object) =>
+      object.spec.resolution === 'STATIC' ? [{ object, selector: object.spec.workloadSelector ?? {} }] : [],
+    ),
+  ].filter(({ selector }) => Object.keys(selector).length > 0);
+  for (const entry of ofKind(scope, 'WorkloadEntry')) {
+    const { address } = entry.spec;
+    if (isIP(address) !== 0) continue;
+    // Both kinds of labels count; those of the metadata win (section 2).
+    const labels = { ...entry.spec.labels, ...entry.labels };
+    const choosing = services.find(
+      ({ object, selector }) => object.namespace === entry.namespace && selects(selector, { labels }),
+    );
+    if (!choosing) continue;
+    const message = `service ${choosing.object.name} cannot use this workload: its address ${JSON.stringify(address)} is a name`;
+    const hint = 'write its IP address, or list the name in endpoints of a ServiceEntry with resolution: DNS';
+    reportAt(scope, 'WEFT0205', entry, 'spec.address', message, hint);
   }
 }
 

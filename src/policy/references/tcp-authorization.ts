@@ -1,0 +1,124 @@
+import type { AuthorizationPolicyObject, AuthorizationRule, AuthorizationSource } from '../../model/policy.ts';
+import { isHttp } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import { ofKind, type ReferenceScope, reportAt } from './reference-scope.ts';
+import { portsUsed } from './service-workloads.ts';
+
+/**
+ * What rules do where connections are all there is. WEFT0153 (P45): a condition on HTTP meets a TCP port. WEFT0164: a rule is judged
+ * there when the caller's first byte comes. Each is told once for each rule.
+ */
+export function checkTcpRules(
+  scope: ReferenceScope,
+  policy: AuthorizationPolicyObject,
+  workloads: readonly Workload[],
+): void {
+  const { action, rules } = policy.spec;
+  const ports = tcpPorts(scope, workloads);
+  if (ports.length === 0) return;
+  rules.forEach((rule, index) => {
+    const reached = ports
+      .filter((port) => reaches(rule, port))
+      .map((port) => ({ port, httpField: httpFieldAt(rule, port) }));
+    const http = reached.find(({ httpField }) => httpField !== undefined);
+    if (http?.httpField) {
+      const effect = action === 'ALLOW' ? 'allows nothing' : 'denies more';
+      const message = `HTTP field ${http.httpField.split('.').pop()} on TCP port ${http.port}; the rule then ${effect}`;
+      reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${http.httpField}`, message, 'name the HTTP ports');
+    }
+    // An ALLOW rule that asks for HTTP is not there at all (P45).
+    const acting = reached.find(({ httpField }) => action === 'DENY' || httpField === undefined);
+    if (acting && (action === 'DENY' || !decidedInHandshake(rule))) {
+      const message = `${action} rule on TCP port ${acting.port} acts at the caller's first byte; a server that speaks first is heard until then`;
+      const hint = 'an ALLOW rule by principals is checked in the handshake';
+      reportAt(scope, 'WEFT0164', policy, `spec.rules[${index}]`, message, hint);
+    }
+  });
+}
+
+/** The ports of these workloads that are no HTTP: as a Service says, else as the workload itself declares. */
+function tcpPorts(scope: ReferenceScope, workloads: readonly Workload[]): readonly number[] {
+  const services = ofKind(scope, 'Service');
+  const ports = workloads.flatMap((workload) => {
+    const used = portsUsed(services, workload);
+    const declared = workload.ports.flatMap(({ port, protocol }) =>
+      protocol && !used.some((use) => use.port === port) ? [{ port, protocol }] : [],
+    );
+    return [...used, ...declared].flatMap(({ port, protocol }) => (isHttp(protocol) ? [] : [port]));
+  });
+  return [...new Set(ports)];
+}
+
+type Operation = AuthorizationRule['to'][number];
+
+/** Whether a rule says anything at a port (P29). */
+function reaches({ to, when }: AuthorizationRule, port: number): boolean {
+  return (
+    (to.length === 0 || to.some((operation) => operationReaches(operation, port))) &&
+    when.every(({ key, values, notValues }) => {
+      if (key !== 'destination.port') return true;
+      const here = (written: string) => Number(written) === port;
+      return (values.length === 0 || values.some(here)) && !notValues.some(here);
+    })
+  );
+}
+
+function operationReaches({ ports, notPorts }: Operation, port: number): boolean {
+  return (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
+}
+
+/** The first condition on HTTP in what reaches the port, as a field below the rule. */
+function httpFieldAt(rule: AuthorizationRule, port: number): string | undefined {
+  const index = rule.to.findIndex((operation) => operationReaches(operation, port) && httpFields(operation).length > 0);
+  const operation = rule.to[index];
+  if (operation) return `to[${index}].operation.${httpFields(operation)[0]}`;
+  const header = rule.when.findIndex(({ key }) => key.startsWith('request.headers['));
+  return header === -1 ? undefined : `when[${header}].key`;
+}
+
+function httpFields(operation: Operation): readonly string[] {
+  const names = ['hosts', 'notHosts', 'methods', 'notMethods', 'paths', 'notPaths'] as const;
+  return names.filter((name) => operation[name].length > 0);
+}
+
+/** What one list of alternatives asks of the caller: identities, which a certificate answers, or something else. */
+interface Asked {
+  readonly identities: number;
+  readonly others: number;
+}
+
+/**
+ * Whether the certificate alone decides an ALLOW rule: it asks for nothing, or for one thing about the identity. A second one, a
+ * negation or an address is left to the first byte.
+ */
+function decidedInHandshake({ from, when }: AuthorizationRule): boolean {
+  const asked = when.map(({ key, values, notValues }): Asked => {
+    if (key === 'destination.port') return { identities: 0, others: 0 };
+    const identity = identityKeys.includes(key);
+    return { identities: identity ? count([values]) : 0, others: count(identity ? [notValues] : [values, notValues]) };
+  });
+  const sources = from.length === 0 ? [{ identities: 0, others: 0 }] : from.map(askedBySource);
+  return sources.every((source) => {
+    const whole = [source, ...asked];
+    return whole.every(({ others }) => others === 0) && whole.reduce((sum, one) => sum + one.identities, 0) <= 1;
+  });
+}
+
+const identityKeys: readonly string[] = [
+  'source.principal',
+  'source.namespace',
+  'source.serviceAccount',
+  'source.trustDomain',
+];
+
+function askedBySource(source: AuthorizationSource): Asked {
+  const { principals, namespaces, serviceAccounts, trustDomains, ...rest } = source;
+  return {
+    identities: count([principals, namespaces, serviceAccounts, trustDomains]),
+    others: count(Object.values(rest)),
+  };
+}
+
+function count(lists: readonly (readonly unknown[])[]): number {
+  return lists.filter((list) => list.length > 0).length;
+}
