@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -147,4 +147,46 @@ it('refuses what it cannot do by name', async () => {
   expect((await weft('validate missing')).stderr).toContain('"missing" does not exist');
   expect((await weft('validate -o sarif')).stderr).toContain('"sarif" is none of');
   expect((await weft('validate --fail-on info')).stderr).toContain('"info" is none of');
+});
+
+it('says where no policy file is, instead of finding nothing wrong in it', async () => {
+  mkdirSync(join(folder, 'empty'));
+  for (const [line, words] of [
+    ['validate nope', '"nope" does not exist'],
+    ['validate empty', `there is no policy file in "${join(folder, 'empty')}"`],
+    ['validate --rev HEAD policies/shop/nope.yaml', 'there is no policy file in'],
+  ] as const) {
+    const { code, stderr } = await weft(line);
+    expect([line, code]).toEqual([line, 2]);
+    expect(stderr).toContain(`WEFT0912 ${words}`);
+    expect(stderr).toMatch(/ {4}where {2}.*\n {4}fix {4}name a repository/);
+  }
+});
+
+it('weft up makes nothing where there is nothing to serve', async () => {
+  const gone = join(folder, 'gone');
+  const bare = mkdtempSync(join(tmpdir(), 'weft-bare-'));
+  try {
+    expect((await weft(`up ${gone}`)).stderr).toContain(`WEFT0912 "${gone}" is no folder`);
+    expect(existsSync(gone)).toBe(false);
+    expect((await weft(`up ${bare}`)).stderr).toContain('WEFT0960');
+    execFileSync('git', ['init', '-q'], { cwd: bare });
+    expect((await weft(`up ${bare}`)).stderr).toContain('WEFT0961');
+    const commit = [
+      '-c',
+      'user.name=ana',
+      '-c',
+      'user.email=ana@corp.example',
+      'commit',
+      '-q',
+      '--allow-empty',
+      '-m',
+      'x',
+    ];
+    execFileSync('git', commit, { cwd: bare });
+    expect(await weft(`up ${bare}`)).toMatchObject({ code: 2, stderr: expect.stringContaining('WEFT0962') });
+    expect(readdirSync(bare)).toEqual(['.git']);
+  } finally {
+    rmSync(bare, { recursive: true });
+  }
 });

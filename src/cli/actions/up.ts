@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
+import { createGitRepository } from '../../control-plane/git-repository.ts';
 import type { PolicyState } from '../../control-plane/policy-source.ts';
-import { readSettings, type SettingOverride } from '../../control-plane/settings.ts';
+import { readSettings, type SettingOverride, type SettingValues } from '../../control-plane/settings.ts';
 import { type ControlPlane, startControlPlane } from '../../control-plane/start-control-plane.ts';
+import { Failure } from '../../model/failure.ts';
 import type { ProxyStatus } from '../../model/status.ts';
 import { diagnosticRecord, renderDiagnostic } from '../../policy/render.ts';
 import { marks } from '../marks.ts';
@@ -39,6 +41,13 @@ export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode
   const { flags, cwd, output, env } = context;
   const [dir = '.'] = context.arguments;
   const folder = resolve(cwd, dir);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new Failure(
+      'WEFT0912',
+      `"${dir}" is no folder`,
+      'name a folder of a git repository with policies/ in it',
+      folder,
+    );
   const file = join(folder, 'weft.yaml');
   const { good } = marks(env);
   const interrupted = new Promise<ExitCode>((done) =>
@@ -48,6 +57,8 @@ export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode
     ...(existsSync(file) ? [] : [{ key: 'stateDir', value: join(folder, '.weft/state'), from: 'DIR' } as const]),
     ...upOverrides(folder, flags['port-base'], flags['working-tree']),
   ]);
+  // Nothing is made, no key and no folder, where there is nothing to serve.
+  await requirePolicies(settings.values, settings.folder);
   const level = context.globals.verbose ? 'debug' : 'error';
   const logger = pino({ level }, pino.destination({ dest: 2, sync: false }));
   const controlPlane = await startControlPlane({ settings, logger, ...productVersions() });
@@ -69,6 +80,15 @@ export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode
   stop();
   await controlPlane.close();
   return code;
+}
+
+/** Throws Failure WEFT0960, WEFT0961 or WEFT0962 where no policies could be read at all; what is wrong inside of them is told later. */
+async function requirePolicies(values: SettingValues, base: string): Promise<void> {
+  await createGitRepository({
+    location: resolve(base, values['policy.repository']),
+    path: values['policy.path'],
+    workingTree: values['policy.workingTree'],
+  }).readHead();
 }
 
 /** Tells every commit and every change of a proxy's state, until the returned function is called. */

@@ -68,10 +68,30 @@ async function checkGroup(
     root: root ?? '.',
     joined: () => joined,
   })(tree);
-  const isAsked = (file: string) =>
-    places.some(({ part }) => part === '' || part === root || file === part || file.startsWith(`${part}/`));
+  requirePolicies(places, tree);
+  const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));
   return { files, diagnostics: diagnostics.filter(({ at }) => isAsked(at.file)) };
+}
+
+function covers({ part, root }: PolicyPlace, file: string): boolean {
+  return part === '' || part === root || file === part || file.startsWith(`${part}/`);
+}
+
+/** Nothing to check is no good news: each asked path holds a policy file, or one that was refused. Throws Failure WEFT0912. */
+function requirePolicies(places: readonly PolicyPlace[], tree: PolicyTree): void {
+  const present = [...tree.files.map(({ path }) => path), ...tree.diagnostics.map(({ at }) => at.file)];
+  for (const place of places) {
+    if (present.some((file) => covers(place, file))) continue;
+    const { repository, root = '', part } = place;
+    const where = join(repository, part === '' ? root : part);
+    throw new Failure(
+      'WEFT0912',
+      `there is no policy file in "${where}"`,
+      'name a repository, its folder of policies, or a .yaml file in it',
+      where,
+    );
+  }
 }
 
 async function readTree(
