@@ -1,6 +1,6 @@
 import type { Severity } from '../model/diagnostic.ts';
 
-/** One page of `weft explain CODE`. Codes are stable and never reused (section 8 of policy-surface.md). */
+/** The section of one code in docs/reference/codes.md. Codes are stable and never reused (section 8 of policy-surface.md). */
 export interface CodePage {
   readonly severity: Severity;
   readonly title: string;

@@ -3,7 +3,7 @@ import type { CodePage } from './code-page.ts';
 import { referenceCodes } from './reference-codes.ts';
 import { textCodes } from './text-codes.ts';
 
-/** Every code that `policy` emits, with what `weft explain CODE` prints. */
+/** Every code that `policy` emits, with its section of docs/reference/codes.md. */
 export const diagnosticCodes = { ...textCodes, ...referenceCodes } as const;
 
 export type DiagnosticCode = keyof typeof diagnosticCodes;

@@ -41,5 +41,14 @@ export function codesPage(): string {
 
 function section([code, page]: readonly [string, Page]): readonly string[] {
   const severity = page.severity !== undefined && page.stage !== 'operation' ? ` (${page.severity})` : '';
-  return [`### ${code} ${page.title}${severity}`, '', page.cause, '', `Fix: ${page.fix}`, ''];
+  return [
+    `<a id="${code.toLowerCase()}"></a>`,
+    '',
+    `### ${code} ${page.title}${severity}`,
+    '',
+    page.cause,
+    '',
+    `Fix: ${page.fix}`,
+    '',
+  ];
 }

@@ -93,7 +93,7 @@ describe('the text of findings', () => {
       endColumn: 13,
       object: 'VirtualService/default/reviews',
       field: 'spec.http[0].route[0]',
-      docs: 'weft explain WEFT0002',
+      docs: 'docs/reference/codes.md#weft0002',
       related: [],
     });
   });
