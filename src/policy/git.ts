@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { Failure } from '../model/failure.ts';
 
@@ -39,7 +40,11 @@ export function runGit(
     let stderr = '';
     const fail = (message: string) =>
       reject(new Failure('WEFT0960', message, 'install git, and check that the folder can be read', repository));
-    child.on('error', (error) => fail(`git could not be started: ${error.message}`));
+    child.on('error', (error) => {
+      // A working folder that is gone and a git that is not there are the same ENOENT to spawn.
+      if (existsSync(repository)) fail(`git could not be started: ${error.message}`);
+      else reject(gone(repository));
+    });
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > limits.bytes) child.kill('SIGKILL');
@@ -56,6 +61,15 @@ export function runGit(
     });
     child.stdin.end(input);
   });
+}
+
+function gone(repository: string): Failure {
+  return new Failure(
+    'WEFT0960',
+    'the folder of the policy repository does not exist',
+    'restore it, or name the right one',
+    repository,
+  );
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {

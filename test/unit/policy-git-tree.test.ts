@@ -234,3 +234,12 @@ describe('readWorkingTree', () => {
     expect(await codeOf(readWorkingTree(folder, 'nothing'))).toBe('WEFT0962');
   });
 });
+
+it('tells a folder that is gone from a git that is not there', async () => {
+  const gone = join(tmpdir(), `weft-gone-${process.pid}`);
+  await expect(headCommit(gone)).rejects.toMatchObject({
+    code: 'WEFT0960',
+    message: 'the folder of the policy repository does not exist',
+    where: gone,
+  });
+});
