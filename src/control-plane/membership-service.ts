@@ -3,7 +3,7 @@ import { Failure } from '../model/failure.ts';
 import type { Clock } from '../model/state-store.ts';
 import { type LeaveRequest, Membership } from '../proto/gen/weft/v1/membership_pb.ts';
 import { serviceDefinition } from '../proto/services.ts';
-import type { JoinCredential } from '../registry/join-claims.ts';
+import { couldBe, type JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import type { ExtraService } from '../xds/server-options.ts';
@@ -15,7 +15,7 @@ const lookEvery = 20;
 
 /**
  * `weft.v1.Membership`: a sidecar leaves the registry before it drains, and is answered when its callers have acknowledged that
- * (E35, E37). The credential must be that of the workload's service.
+ * (E35, E37). The credential must be one that the workload could have joined with.
  */
 export function createMembershipService(options: {
   readonly check: CheckBearer;
@@ -28,13 +28,14 @@ export function createMembershipService(options: {
   const { check, joined, callersPending, publish, clock } = options;
 
   async function leave(nodeId: string, credential: JoinCredential): Promise<number> {
-    const [, namespace] = nodeId.split('.');
     const workload = joined.workloads.get().get(nodeId);
     if (!workload) return 0;
-    if (namespace !== credential.namespace || workload.service !== credential.service) {
+    if (!couldBe(credential, workload)) {
+      const { tokenId, service, namespace, serviceAccount } = credential;
+      const account = serviceAccount === service ? '' : `, service account "${serviceAccount}"`;
       throw new Failure(
         'WEFT0203',
-        `token ${credential.tokenId} speaks for service "${credential.service}" of "${credential.namespace}", not for "${nodeId}"`,
+        `token ${tokenId} speaks for service "${service}" of "${namespace}"${account}, not for "${nodeId}"`,
         `use the token of ${nodeId}`,
       );
     }

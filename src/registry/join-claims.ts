@@ -90,6 +90,22 @@ export function checkClaims(
   };
 }
 
+/**
+ * True if a workload is one that a credential could have joined as: what it may join as, it may take away. A credential without CIDRs
+ * binds an address to its stream; as whoever holds it could join with this id from anywhere, the address says nothing then.
+ */
+export function couldBe(credential: JoinCredential, workload: Workload): boolean {
+  const { addresses, ports } = credential;
+  return (
+    workload.namespace === credential.namespace &&
+    workload.service === credential.service &&
+    workload.serviceAccount === credential.serviceAccount &&
+    Object.entries(grantedLabels(credential)).every(([key, value]) => workload.labels[key] === value) &&
+    (addresses === undefined || inRanges(addresses, workload.address)) &&
+    (ports === undefined || workload.ports.every(({ port }) => ports.includes(port)))
+  );
+}
+
 function equal(path: string, claimed: string, granted: string, credential: JoinCredential): void {
   if (claimed === granted) return;
   throw new Refused(

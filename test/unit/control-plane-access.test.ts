@@ -236,6 +236,28 @@ describe('Leave', () => {
     stream.cancel();
   });
 
+  test.each([
+    ['of another account', { serviceAccount: 'reviews-batch' }],
+    ['of other ports', { ports: [9090] }],
+    ['of another network', { cidrs: ['10.9.0.0/16'] }],
+    ['that grants what the proxy is not', { labels: { tier: 'payments' } }],
+  ])('by a token %s of the same service is refused, and it stays', async (_, limits) => {
+    const { stream, authorization } = await connected('reviews-11.shop', 'reviews');
+    const { values, mesh: served } = mesh.controlPlane();
+    const { secret } = await values.tokens.create({ service: 'reviews', namespace: 'shop', ...limits });
+    const other = `Bearer ${parseToken(secret.expose()).bearer.expose()}`;
+    const answer = await callLeave('reviews-11.shop', other);
+    expect(answer).toEqual(
+      refused(status.PERMISSION_DENIED, /^WEFT0203 token \w+ .*, not for "reviews-11.shop"; fix: /),
+    );
+    const health = () => served.get()?.workloads.get('reviews-11.shop')?.health;
+    await eventually('the workload is in the mesh', () => health() !== undefined);
+    expect(health()).toBe('healthy');
+    expect(await callLeave('reviews-11.shop', authorization)).toBe(0);
+    stream.cancel();
+    await eventually('it is gone', () => !served.get()?.workloads.has('reviews-11.shop'));
+  });
+
   test('of nobody, and of a proxy without callers, is answered 0', async () => {
     const { stream, authorization } = await connected('reviews-2.shop', 'reviews');
     expect(await callLeave('nobody-1.shop', authorization)).toBe(0);
