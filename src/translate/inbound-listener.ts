@@ -12,6 +12,7 @@ import {
 } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { ConfigSchema as DirectResponseSchema } from '../proto/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
 import { RBACSchema } from '../proto/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
 import { allowedCallers } from './allowed-callers.ts';
@@ -43,7 +44,7 @@ export function inboundListener(inbound: Inbound, ownHost: string): Listener {
 
 /** Whether one of its chains speaks mesh TLS, and so needs the proxy's secrets. */
 export function speaksMeshTls(inbound: Inbound): boolean {
-  return inbound.mtls.value !== 'DISABLE' || callersOf(inbound) !== undefined;
+  return inbound.mtls.value !== 'DISABLE';
 }
 
 /**
@@ -67,6 +68,8 @@ function inspection({ protocol }: Inbound) {
  */
 function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
   const callers = callersOf(inbound);
+  // Without mesh TLS nobody has an identity: where rules allow identities alone, nobody is allowed.
+  if (inbound.mtls.value === 'DISABLE') return [plain('plaintext', callers === undefined ? filters : [closeFilter])];
   const mesh = message(FilterChainSchema, {
     name: 'mesh',
     filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [meshProtocol] },
@@ -74,23 +77,26 @@ function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
     transportSocket: downstreamTlsSocket(callers),
   });
   if (callers !== undefined) return [mesh];
-  const other = (name: string, filterChainMatch?: MessageInitShape<typeof FilterChainMatchSchema>) =>
-    message(FilterChainSchema, { name, filters, ...(filterChainMatch === undefined ? {} : { filterChainMatch }) });
   switch (inbound.mtls.value) {
     case 'STRICT':
       return [mesh];
     case 'PERMISSIVE': {
-      const plaintext = other('plaintext', { transportProtocol: 'raw_buffer' });
+      const plaintext = plain('plaintext', filters, { transportProtocol: 'raw_buffer' });
       // TLS that is not ours belongs to the application, which only a TCP port can hand on.
-      const foreign = isHttp(inbound.protocol) ? [] : [other('foreign', { transportProtocol: 'tls' })];
+      const foreign = isHttp(inbound.protocol) ? [] : [plain('foreign', filters, { transportProtocol: 'tls' })];
       return [mesh, plaintext, ...foreign];
     }
-    case 'DISABLE':
-      return [other('plaintext')];
     default:
       return inbound.mtls.value satisfies never;
   }
 }
+
+function plain(name: string, filters: Filter[], filterChainMatch?: MessageInitShape<typeof FilterChainMatchSchema>) {
+  return message(FilterChainSchema, { name, filters, ...(filterChainMatch === undefined ? {} : { filterChainMatch }) });
+}
+
+/** Ends a connection before anybody says a word; rules of the other filters would wait for the caller's first byte. */
+const closeFilter = networkFilter('envoy.filters.network.direct_response', DirectResponseSchema, {});
 
 /** Who alone may be allowed to a TCP port, if rules bound that; on HTTP ports rules judge each request. */
 function callersOf({ protocol, authorization }: Inbound): readonly TextMatch[] | undefined {

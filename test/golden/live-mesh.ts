@@ -29,6 +29,7 @@ export const ports = {
   tcp: 0,
   closed: 0,
   open: 0,
+  plain: 0,
   outside: 0,
   proxy: 0,
   localBase: 0,
@@ -57,7 +58,7 @@ let next = 20_000 + Math.floor(Math.random() * 8_000);
 async function freePort(...distances: number[]): Promise<number> {
   for (;;) {
     const port = next;
-    next += 5;
+    next += 10;
     const free = await Promise.all([0, ...distances].map((distance) => isFree(port + distance)));
     if (free.every(Boolean)) return port;
   }
@@ -165,7 +166,7 @@ proxies:
   reviews-1.shop:
     address: 127.0.0.1
     labels: { version: v1 }
-    ports: { ${ports.http}: http, ${ports.h2}: http, ${ports.tcp}: tcp, ${ports.closed}: tcp, ${ports.open}: tcp }
+    ports: { ${ports.http}: http, ${ports.h2}: http, ${ports.tcp}: tcp, ${ports.closed}: tcp, ${ports.open}: tcp, ${ports.plain}: tcp }
 ---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -177,7 +178,7 @@ kind: PeerAuthentication
 metadata: { name: reviews, namespace: shop }
 spec:
   selector: { matchLabels: { app: reviews } }
-  portLevelMtls: { ${ports.open}: { mode: PERMISSIVE } }
+  portLevelMtls: { ${ports.open}: { mode: PERMISSIVE }, ${ports.plain}: { mode: DISABLE } }
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -237,6 +238,7 @@ async function startApplications(): Promise<void> {
   await listening(h2, ports.h2);
   await listening(greet(), ports.tcp);
   await listening(greet(), ports.open);
+  await listening(greet(), ports.plain);
   await listening(
     net.createServer((socket) => quiet(socket).end('a secret')),
     ports.closed,
@@ -251,10 +253,10 @@ async function startApplications(): Promise<void> {
 export async function start(): Promise<void> {
   scratch = await mkdtemp(join(tmpdir(), 'weft-live-'));
   cleanup.push(() => rm(scratch, { recursive: true, force: true }));
-  for (const name of ['http', 'h2', 'tcp', 'closed', 'open'] as const) ports[name] = await freePort(10_000);
+  for (const name of ['http', 'h2', 'tcp', 'closed', 'open', 'plain'] as const) ports[name] = await freePort(10_000);
   ports.outside = await freePort();
   ports.proxy = await freePort();
-  ports.localBase = await freePort(1, 2, 3, 4);
+  ports.localBase = await freePort(1, 2, 3, 4, 5);
   ports.adminCaller = await freePort();
   ports.adminServer = await freePort();
   await startApplications();

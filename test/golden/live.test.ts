@@ -107,6 +107,17 @@ test('a caller that no rule allows hears nothing, not even from a server that sp
   expect(heard).toEqual([]);
 });
 
+test('a DISABLE port whose rules allow identities alone closes plaintext and TLS, unheard (P34, P43)', async () => {
+  for (const first of ['', 'hello', '\x16\x03\x01']) {
+    const direct = quiet(net.connect(ports.plain + 10_000, local));
+    direct.write(first);
+    const heard: string[] = [];
+    direct.on('data', (part) => heard.push(String(part)));
+    await once(direct, 'close');
+    expect(heard).toEqual([]);
+  }
+});
+
 test('hosts that nobody knows pass, plain and as a tunnel (D18)', async () => {
   const outside = `${local}:${ports.outside}`;
   expect((await get(ports.proxy, `http://${outside}/`, { headers: { Host: outside } })).body).toBe('outside');
