@@ -1,6 +1,5 @@
+import { protocols } from '../model/protocol.ts';
 import { type FlagValues, list, oneOf, port, text, UsageError, value } from './flag.ts';
-
-const protocols = ['http', 'http2', 'grpc', 'grpc-web', 'https', 'tls', 'tcp', 'mongo', 'mysql', 'redis'] as const;
 
 /** The protocols of P28, for `value`. */
 export const protocol = oneOf(protocols);

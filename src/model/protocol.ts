@@ -14,10 +14,14 @@ export const protocols: readonly Protocol[] = [
   'redis',
 ];
 
-/** The protocol that a port's name states (P28): `http`, `http-main`, `grpc-web-main`; anything else is `tcp` (1.7). */
-export function protocolOfName(name: string | undefined): Protocol {
-  if (name === undefined) return 'tcp';
+/** True for one of the words of P28. */
+export function isProtocol(word: string): word is Protocol {
+  return protocols.some((protocol) => protocol === word);
+}
+
+/** The protocol that a port's name states (P28): `http`, `http-main`, `grpc-web-main`; undefined where it states none. */
+export function protocolOfName(name: string): Protocol | undefined {
   if (name === 'grpc-web' || name.startsWith('grpc-web-')) return 'grpc-web';
-  const word = name.split('-', 1)[0];
-  return protocols.find((protocol) => protocol === word) ?? 'tcp';
+  const [word = ''] = name.split('-', 1);
+  return isProtocol(word) ? word : undefined;
 }

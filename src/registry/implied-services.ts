@@ -1,6 +1,6 @@
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { Protocol } from '../model/policy.ts';
+import { protocolOfName } from '../model/protocol.ts';
 import { serviceKeyOf } from '../model/service.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { keepIdentity, keepList } from './keep-identity.ts';
@@ -67,7 +67,7 @@ function impliedService(
         .map((port) => ({
           ...(port.name === undefined ? {} : { name: port.name }),
           number: port.port,
-          protocol: port.protocol ?? protocolOfName(port.name),
+          protocol: port.protocol ?? protocolOfName(port.name ?? '') ?? 'tcp',
         })),
       exportTo: ['*'],
       subjectAltNames: [],
@@ -76,32 +76,3 @@ function impliedService(
     targetPorts: new Map(),
   };
 }
-
-const protocols: readonly string[] = [
-  'http',
-  'http2',
-  'grpc',
-  'grpc-web',
-  'https',
-  'tls',
-  'tcp',
-  'mongo',
-  'mysql',
-  'redis',
-] satisfies Protocol[];
-
-/** The protocol that a port's name states (P28): `http`, `grpc-web-main`; anything else is `tcp` (1.7). */
-export function protocolOfName(name: string | undefined): Protocol {
-  if (name === undefined) return 'tcp';
-  if (name === 'grpc-web' || name.startsWith('grpc-web-')) return 'grpc-web';
-  const word = name.split('-', 1)[0] ?? '';
-  return isProtocol(word) ? word : 'tcp';
-}
-
-/** True for one of the words of P28. */
-export function isProtocol(word: string): word is Protocol {
-  return protocols.includes(word);
-}
-
-/** The words of P28, for messages. */
-export const protocolWords: readonly string[] = protocols;

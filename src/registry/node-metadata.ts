@@ -2,9 +2,9 @@ import { isLabel } from '../model/identity.ts';
 import { isLabelKey, isLabelValue } from '../model/label-syntax.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Labels, Protocol } from '../model/policy.ts';
+import { isProtocol, protocols } from '../model/protocol.ts';
 import type { Capture, NodeMetadata, NodePort } from '../model/proxy.ts';
 import { isLoopback, parseAddress } from './address.ts';
-import { isProtocol, protocolWords } from './implied-services.ts';
 import { quoted, Refused } from './join-refusal.ts';
 
 /**
@@ -143,7 +143,7 @@ function nodePort(value: unknown, path: string): NodePort {
 }
 
 function protocol(value: unknown, path: string): Protocol {
-  if (typeof value !== 'string' || !isProtocol(value)) throw wrong(path, `one of ${protocolWords.join(', ')}`, value);
+  if (typeof value !== 'string' || !isProtocol(value)) throw wrong(path, `one of ${protocols.join(', ')}`, value);
   return value;
 }
 

@@ -2,10 +2,10 @@ import { compareText } from '../model/compare-text.ts';
 import { isLabel, spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
+import { isProtocol } from '../model/protocol.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { parseAddress } from './address.ts';
 import type { DrainedRun } from './drained-runs.ts';
-import { isProtocol } from './implied-services.ts';
 import type { KnownWorkload } from './joined-members.ts';
 
 /** The key of the StateStore under which joined workloads survive a restart. */

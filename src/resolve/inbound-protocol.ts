@@ -22,7 +22,7 @@ export function inboundProtocol(
       if (servedBy(servicePort, ports)?.port === port.port) return servicePort.protocol;
     }
   }
-  return port.protocol ?? protocolOfName(port.name);
+  return port.protocol ?? protocolOfName(port.name ?? '') ?? 'tcp';
 }
 
 /** The workload port of a service port (section 2): the one of its name, else `targetPort`, else its number. */

@@ -1,20 +1,9 @@
 import type { Protocol, ServicePortSpec } from '../../model/policy.ts';
+import { isProtocol, protocolOfName } from '../../model/protocol.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { present } from './common.ts';
 
 const families = 'use tcp, tls, https, http, http2, grpc, grpc-web, mongo, mysql or redis';
-const protocols: readonly Protocol[] = [
-  'http',
-  'http2',
-  'grpc',
-  'grpc-web',
-  'https',
-  'tls',
-  'tcp',
-  'mongo',
-  'mysql',
-  'redis',
-];
 const aliases: Readonly<Record<string, Protocol>> = {
   'kubernetes.io/h2c': 'http2',
   'kubernetes.io/ws': 'http',
@@ -23,16 +12,8 @@ const aliases: Readonly<Record<string, Protocol>> = {
 
 function protocolOf(word: string): Protocol | undefined {
   const lower = word.toLowerCase();
-  return (
-    protocols.find((protocol) => protocol === lower) ?? (Object.hasOwn(aliases, lower) ? aliases[lower] : undefined)
-  );
-}
-
-/** P28 for a name: the part up to the first `-`, and `grpc-web` as a whole. */
-function protocolOfName(name: string): Protocol | undefined {
-  const lower = name.toLowerCase();
-  if (lower === 'grpc-web' || lower.startsWith('grpc-web-')) return 'grpc-web';
-  return protocolOf(lower.split('-')[0] ?? '');
+  if (isProtocol(lower)) return lower;
+  return Object.hasOwn(aliases, lower) ? aliases[lower] : undefined;
 }
 
 interface WrittenPort {
@@ -50,7 +31,7 @@ export function lowerPort(port: WrittenPort, field: string, context: LowerContex
     const message = `protocol ${JSON.stringify(port.stated.word)} is not supported`;
     context.report('WEFT0119', port.stated.field, message, families);
   }
-  const known = stated ?? (port.stated ? undefined : protocolOfName(port.name ?? ''));
+  const known = stated ?? (port.stated ? undefined : protocolOfName((port.name ?? '').toLowerCase()));
   if (!known && !port.stated) {
     const message = `port ${port.number} of ${context.name} has no protocol, treated as tcp`;
     context.report('WEFT0118', field, message, 'set its protocol (appProtocol), or name it http-...');
