@@ -61,7 +61,7 @@ export function notAuthenticated(shown: boolean): Failure {
   return new NotAuthenticated(
     'WEFT0902',
     shown ? 'the token is unknown, expired or revoked' : 'this address needs a token',
-    'send "Authorization: Bearer TOKEN"; weft up leaves an operator token in its state dir, where the CLI finds it',
+    'run it in the folder of weft up, or --token-file .weft/state/operator.token',
   );
 }
 

@@ -1,3 +1,4 @@
+import { nowhere } from '../model/traffic.ts';
 import type { AdminSource } from './admin-source.ts';
 
 export type HealthState = 'Healthy' | 'Progressing' | 'Degraded' | 'Missing' | 'Unknown';
@@ -38,6 +39,8 @@ export function healthOf(source: AdminSource): HealthReport {
 function failingServices(source: AdminSource): readonly string[] {
   const byCallee = new Map<string, { callee: string; calls: number; good: number }>();
   for (const { to, toNamespace, requests, success } of source.edges(windowMilliseconds)) {
+    // A host that nobody serves: a mistake of the caller, which says nothing about any member.
+    if (to === nowhere) continue;
     const key = `${toNamespace}/${to}`;
     const sum = byCallee.get(key) ?? { callee: to, calls: 0, good: 0 };
     byCallee.set(key, { callee: to, calls: sum.calls + requests, good: sum.good + requests * success });

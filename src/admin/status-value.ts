@@ -15,6 +15,8 @@ export interface StatusValue {
     /** Why the repository cannot be read at present. */
     readonly failure?: { readonly code: string; readonly message: string; readonly hint: string };
   };
+  /** Findings of the newest commit as they are now: workloads that join and leave change them. */
+  readonly findings: { readonly errors: number; readonly warnings: number };
   /** The newest commit, where it is not the one served. */
   readonly pending?: RevisionStatus;
   readonly proxies: {
@@ -31,7 +33,7 @@ export interface StatusValue {
 
 /** The state of the whole in one value; `now` in milliseconds since 1970. */
 export function statusValue(source: AdminSource, now = Date.now()): StatusValue {
-  const { status, failure } = source.policies();
+  const { status, failure, diagnostics } = source.policies();
   const proxies = source.proxies();
   const { authority, certificates } = source.certificates();
   const byStatus: Partial<Record<SyncState, number>> = {};
@@ -46,6 +48,10 @@ export function statusValue(source: AdminSource, now = Date.now()): StatusValue 
       objects: status.objects,
       files: status.files,
       ...(failure ? { failure: { code: failure.code, message: failure.message, hint: failure.hint } } : {}),
+    },
+    findings: {
+      errors: diagnostics.filter(({ severity }) => severity === 'error').length,
+      warnings: diagnostics.filter(({ severity }) => severity === 'warning').length,
     },
     ...(status.pending ? { pending: status.pending } : {}),
     proxies: {

@@ -76,11 +76,27 @@ function unreachable(url: URL, error: unknown, timeout: number): Failure {
   const words = cause instanceof Error ? cause.message : String(cause);
   const problem =
     code === 'ECONNREFUSED' ? 'nothing listens there' : late ? `no answer within ${timeout} ms` : words || String(code);
+  const answered = code !== 'ECONNREFUSED' && !late;
+  if (answered && (url.port === '15012' || isOtherProtocol(code, words)))
+    return new Failure(
+      'WEFT0901',
+      `${url.host} is not the address of the API: ${url.port === '15012' ? 'it is the xDS port, for sidecars' : 'what answers there does not speak its protocol'}`,
+      `name the API, port 15014 by default: --cp http://${url.hostname}:15014`,
+      url.href,
+    );
   return new Failure(
     'WEFT0901',
     `the control plane at ${url.host} cannot be reached: ${problem}`,
     'start it with "weft up", or name the right one with --cp or WEFT_CP',
     url.href,
+  );
+}
+
+/** OpenSSL's words are about its own source lines; a certificate that nobody here vouches for has a code of its own. */
+function isOtherProtocol(code: unknown, words: string): boolean {
+  return (
+    (typeof code === 'string' && /^ERR_SSL|^EPROTO$|CERT|UNABLE_TO|^HPE_|^UND_ERR_SOCKET$|^ECONNRESET$/.test(code)) ||
+    words.includes('SSL routines')
   );
 }
 

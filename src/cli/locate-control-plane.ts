@@ -1,5 +1,6 @@
+import { readFileSync, statSync } from 'node:fs';
 import { Failure } from '../model/failure.ts';
-import { localSettings } from './local-settings.ts';
+import { localSettings, stateFile } from './local-settings.ts';
 
 export interface Asked {
   /** `--cp` */
@@ -14,13 +15,13 @@ export interface HostPort {
 }
 
 /**
- * Where the admin API is: `--cp`, WEFT_CP, the addresses in the nearest weft.yaml, else port 15014 of this machine. Throws Failure WEFT0912
- * for what is no address and for plain http to another machine, WEFT0907 for an unusable weft.yaml.
+ * Where the admin API is: `--cp`, WEFT_CP, what the server left in its state dir, the addresses in the nearest weft.yaml, else port 15014
+ * of this machine. Throws Failure WEFT0912 for what is no address and for plain http to another machine, WEFT0907 for an unusable weft.yaml.
  */
 export function locateAdminApi(asked: Asked): URL {
   const named = written(asked);
   if (named === undefined) {
-    const { host, port } = configured(asked, 'admin', 15_014);
+    const { host, port } = left(asked, 'api-address') ?? configured(asked, 'admin', 15_014);
     return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
   }
   const url = parseUrl(named, 'http');
@@ -34,10 +35,10 @@ export function locateAdminApi(asked: Asked): URL {
   return url;
 }
 
-/** Where sidecars connect, always by TLS: `--cp`, WEFT_CP, the nearest weft.yaml, else port 15012 of this machine. Throws as above. */
+/** Where sidecars connect, always by TLS: `--cp`, WEFT_CP, the state dir, the nearest weft.yaml, else port 15012 of this machine. Throws as above. */
 export function locateXds(asked: Asked): HostPort {
   const named = written(asked);
-  if (named === undefined) return configured(asked, 'xds', 15_012);
+  if (named === undefined) return left(asked, 'xds-address') ?? configured(asked, 'xds', 15_012);
   const url = parseUrl(named, 'https');
   if (url.protocol !== 'https:')
     throw new Failure(
@@ -58,6 +59,35 @@ function written(asked: Asked): Named | undefined {
   if (asked.flag !== undefined) return { text: asked.flag, from: '--cp' };
   const { WEFT_CP } = asked.env;
   return WEFT_CP === undefined || WEFT_CP === '' ? undefined : { text: WEFT_CP, from: 'WEFT_CP' };
+}
+
+/** `--cp` for a sidecar that is to reach the server whose API is at `api`: undefined where the usual address does, or it is not known. */
+export function xdsOption(asked: Asked, api: URL): string | undefined {
+  const here: Asked = { flag: undefined, env: {}, cwd: asked.cwd };
+  if (locateAdminApi(here).host !== api.host) return undefined;
+  const { host, port } = locateXds(here);
+  if (port === 15_012 && isLoopback(host)) return undefined;
+  return `--cp https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * The address that a server wrote into its state dir when it started: with --port-base, or a port that the system chose, only it knows. A
+ * file of somebody else is not followed, as the credential would be sent there.
+ */
+function left({ cwd }: Asked, name: 'api-address' | 'xds-address'): HostPort | undefined {
+  const path = stateFile(cwd, name);
+  if (path === undefined) return undefined;
+  let text: string;
+  try {
+    const self = process.geteuid?.();
+    if (self !== undefined && self !== 0 && statSync(path).uid !== self) return undefined;
+    text = readFileSync(path, 'utf8').trim();
+  } catch {
+    // Of another user: the settings say where it should be.
+    return undefined;
+  }
+  const [, host = '', port = ''] = /^(?:http:\/\/)?(.+):(\d{1,5})$/.exec(text) ?? [];
+  return host === '' ? undefined : { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
 /** The server of this machine, as its weft.yaml says; an address that means "all" is asked on loopback. */

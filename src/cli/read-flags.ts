@@ -4,6 +4,6 @@ import { text } from './flag.ts';
 export const readFlags = {
   'token-file': text({
     placeholder: 'FILE',
-    help: 'a credential, - for stdin (WEFT_TOKEN_FILE, .weft/operator.token)',
+    help: 'a credential, - for stdin (WEFT_TOKEN_FILE, .weft/state/operator.token)',
   }),
 } as const;

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseToken, type Token } from '../ca/token.ts';
 import { Failure } from '../model/failure.ts';
 import type { Secret } from '../model/secret.ts';
-import { localSettings, nearest } from './local-settings.ts';
+import { stateFile } from './local-settings.ts';
 
 export interface TokenSource {
   /** `--token-file` */
@@ -29,12 +29,8 @@ export async function namedToken(source: TokenSource): Promise<Token | undefined
 export async function operatorToken(source: TokenSource): Promise<Secret<string> | undefined> {
   const named = await namedToken(source);
   if (named !== undefined) return named.bearer;
-  const settings = localSettings(source.cwd);
-  const path =
-    settings === undefined
-      ? nearest(source.cwd, '.weft/state/operator.token')
-      : resolve(settings.folder, settings.values.stateDir, 'operator.token');
-  return path === undefined || !existsSync(path) ? undefined : parseToken(readPrivate(path)).bearer;
+  const path = stateFile(source.cwd, 'operator.token');
+  return path === undefined ? undefined : parseToken(readPrivate(path)).bearer;
 }
 
 /**

@@ -6,7 +6,7 @@ import { escapeHtml } from '../../src/admin/debug-index.ts';
 import { metricsText } from '../../src/admin/metrics-text.ts';
 import { nearest } from '../../src/admin/nearest.ts';
 import { statusValue } from '../../src/admin/status-value.ts';
-import type { EdgeRow } from '../../src/model/traffic.ts';
+import { type EdgeRow, nowhere } from '../../src/model/traffic.ts';
 import { fakeSource, identityOf, revision } from '../support/fake-admin-source.ts';
 
 const app = createAdminServer(fakeSource(), { loopbackReads: true, now: () => Date.parse('2026-11-22T08:12:00Z') });
@@ -133,6 +133,7 @@ it('sums up the state of the mesh', () => {
   const edge = { from: 'frontend', to: 'payments', protocol: 'http', reporter: 'source' } as const;
   const rows: readonly EdgeRow[] = [
     { ...edge, requests: 300, rps: 5, success: 0.98, split: [], flags: [], codes: [] },
+    { ...edge, to: nowhere, requests: 300, rps: 5, success: 0, split: [], flags: [], codes: [] },
     { ...edge, to: 'reviews', requests: 300, rps: 5, success: 1, split: [], flags: [], codes: [] },
   ];
   const certificate = { identity: identityOf('reviews'), serial: '1', notBefore: '2026-11-21T20:00:00Z', holders: 2 };

@@ -1,11 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAdminServer } from '../../src/admin/admin-server.ts';
 import type { AdminSource } from '../../src/admin/admin-source.ts';
+import { locateAdminApi, locateXds } from '../../src/cli/locate-control-plane.ts';
 import { runCli } from '../../src/cli/run-cli.ts';
 import { verbs } from '../../src/cli/verbs.ts';
+import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { EdgeRow } from '../../src/model/traffic.ts';
 import {
   fakeDump,
@@ -16,6 +19,7 @@ import {
   rejectedProxy,
   revision,
 } from '../support/fake-admin-source.ts';
+import { selfSigned } from '../support/self-signed.ts';
 
 /* The reading verbs against the real admin API over a real port; only the values behind it are made up. */
 
@@ -41,7 +45,8 @@ const edge: EdgeRow = {
   codes: [{ name: '200', count: 2994 }],
   reporter: 'source',
 };
-const values: { edges: readonly EdgeRow[]; proxies: AdminSource['proxies'] } = {
+const values: { edges: readonly EdgeRow[]; proxies: AdminSource['proxies']; diagnostics: readonly Diagnostic[] } = {
+  diagnostics: [],
   edges: [
     { ...edge, from: '(outside)', to: 'frontend', mtls: false, split: [], flags: [], success: 1, rps: 5.25 },
     edge,
@@ -52,7 +57,16 @@ const mesh = fakeMesh();
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 
 beforeAll(async () => {
-  const source = fakeSource({ edges: () => values.edges, proxies: () => values.proxies(), mesh: () => mesh });
+  const source = fakeSource({
+    edges: () => values.edges,
+    proxies: () => values.proxies(),
+    mesh: () => mesh,
+    policies: () => ({
+      status: { repository: '/repo', serving: revision, objects: 9, files: 6 },
+      history: [revision],
+      diagnostics: values.diagnostics,
+    }),
+  });
   server = await startAdminServer(source, { loopbackReads: true, address: '127.0.0.1', port: 0 });
 });
 afterAll(async () => {
@@ -60,14 +74,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function weft(line: string, env: NodeJS.ProcessEnv = {}) {
+async function weft(line: string, env: NodeJS.ProcessEnv = {}, cwd = folder) {
   let stdout = '';
   let stderr = '';
   const code = await runCli(verbs, {
     words: line.split(' '),
     version: '0.1.0',
     env: { WEFT_CP: server.url, LANG: 'C.UTF-8', ...env },
-    cwd: folder,
+    cwd,
     stdout: (text) => {
       stdout += text;
     },
@@ -129,6 +143,74 @@ it('weft status exits 1 when something is rejected, 0 when all is well', async (
     policies: { serving: revision },
   });
   expect((await weft('status --wait --timeout 300ms')).code).toBe(1);
+});
+
+it('weft status counts the findings of the head as they are now; weft validate --live shows them', async () => {
+  mkdirSync(join(folder, 'policies/shop'), { recursive: true });
+  writeFileSync(
+    join(folder, 'policies/shop/nobody.yaml'),
+    'apiVersion: v1\nkind: Service\nmetadata: {name: nobody}\nspec:\n  selector: {app: nobody}\n  ports: [{name: http, port: 80}]\n',
+  );
+  const live = JSON.parse((await weft('validate --live -o json')).stdout);
+  expect(live.items.map(({ code, severity }: Diagnostic) => [code, severity])).toEqual([['WEFT0205', 'warning']]);
+  const [{ file, line, column, endLine, endColumn, ...finding }] = live.items;
+  values.diagnostics = [{ ...finding, object: undefined, at: { file, line, column, endLine, endColumn } }];
+  const { stdout } = await weft('status');
+  const json = JSON.parse((await weft('status -o json')).stdout);
+  values.diagnostics = [];
+  expect(stdout.split('\n')[0]).toMatch(/ Applied {2}1 warning {2}weft validate --live$/);
+  expect(json.findings).toEqual({ errors: 0, warnings: 1 });
+});
+
+it('finds the server that chose its own ports by what it left in the state dir', async () => {
+  const at = mkdtempSync(join(tmpdir(), 'weft-cli-'));
+  mkdirSync(join(at, '.weft/state'), { recursive: true });
+  writeFileSync(join(at, '.weft/state/api-address'), `${server.url}\n`);
+  writeFileSync(join(at, '.weft/state/xds-address'), '127.0.0.1:27012\n');
+  const asked = { flag: undefined, env: {}, cwd: join(at, 'below') };
+  expect(locateAdminApi(asked).href).toBe(`${server.url}/`);
+  expect(locateXds(asked)).toEqual({ host: '127.0.0.1', port: 27_012 });
+  expect(locateAdminApi({ ...asked, flag: '127.0.0.1:1' }).host).toBe('127.0.0.1:1');
+  expect(locateAdminApi({ ...asked, env: { WEFT_CP: 'localhost:2' } }).host).toBe('localhost:2');
+  writeFileSync(join(at, '.weft/state/operator.token'), `${operatorTokenId}.${'A'.repeat(43)}.${'B'.repeat(43)}\n`, {
+    mode: 0o600,
+  });
+  const made = await weft('token create --service payments -n shop', { WEFT_CP: '' }, at);
+  expect(made.stderr).toContain('join with it: weft run --cp https://127.0.0.1:27012 --token-file FILE -n shop');
+  writeFileSync(join(at, 'weft.yaml'), 'stateDir: other\nadmin: {port: 25014}\nxds: {port: 25012}\n');
+  expect([locateAdminApi(asked).port, locateXds(asked).port]).toEqual(['25014', 25_012]);
+  mkdirSync(join(at, 'other'));
+  writeFileSync(join(at, 'other/xds-address'), '::1:26012\n');
+  expect(locateXds(asked)).toEqual({ host: '::1', port: 26_012 });
+  rmSync(at, { recursive: true });
+});
+
+it('says that the xDS port is not that of the API', async () => {
+  const { certificate, key } = selfSigned('xds.weft');
+  const other = createServer({ cert: certificate, key, minVersion: 'TLSv1.3' });
+  await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+  const address = other.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  for (const scheme of ['https', 'http']) {
+    const { code, stderr } = await weft('status', { WEFT_CP: `${scheme}://127.0.0.1:${port}` });
+    expect(code).toBe(2);
+    expect(stderr).toContain(`WEFT0901 127.0.0.1:${port} is not the address of the API`);
+    expect(stderr).toContain('fix    name the API, port 15014 by default: --cp http://127.0.0.1:15014');
+  }
+  other.close();
+});
+
+it('tells refused calls beside a success of 100 %', async () => {
+  const before = values.edges;
+  const codes = [
+    { name: '403', count: 12 },
+    { name: '200', count: 3 },
+    { name: '429', count: 1 },
+  ];
+  values.edges = [{ ...edge, success: 1, split: [], flags: [], codes }];
+  const { stdout } = await weft('edges');
+  values.edges = before;
+  expect(stdout.split('\n')[1]).toBe('frontend  reviews    50  100.00%  3ms  11ms  √     403 12  429 1');
 });
 
 it('weft edges is the table of the demo', async () => {
@@ -217,6 +299,7 @@ it('weft get lists every kind', async () => {
 it('needs a token for what an operator may see, and takes it from the folder of weft up', async () => {
   const denied = await weft('get tokens');
   expect([denied.code, denied.stderr.split('\n')[0]]).toEqual([2, '× WEFT0902 this address needs a token']);
+  expect(denied.stderr).toContain('run it in the folder of weft up, or --token-file .weft/state/operator.token');
   writeFileSync(join(folder, 'operator.token'), `${operatorTokenId}.${'A'.repeat(43)}.${'B'.repeat(43)}\n`, {
     mode: 0o600,
   });

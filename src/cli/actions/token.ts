@@ -1,6 +1,7 @@
 import type { TokenReport } from '../../admin/admin-source.ts';
 import { Failure } from '../../model/failure.ts';
 import { port, UsageError } from '../flag.ts';
+import { locateAdminApi, xdsOption } from '../locate-control-plane.ts';
 import { readApi, readItems } from '../read-api.ts';
 import { readLabels } from '../read-labels.ts';
 import { tokenColumns } from '../render/kinds.ts';
@@ -28,7 +29,11 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   const [id, identity, expires] = ['id', 'identity', 'expires'].map((name) => field(answer, name));
   const until = expires === undefined ? 'until it is revoked' : `until ${expires}`;
   output.say(`token ${id} for ${identity ?? flags.service}, ${until}; it is not shown again`);
-  output.say(`join with it: weft run --token-file FILE -n ${namespace} --service ${flags.service} --port PORT`);
+  const { env, cwd, globals } = context;
+  const asked = { flag: globals.cp, env, cwd };
+  const option = xdsOption(asked, locateAdminApi(asked));
+  const run = option === undefined ? 'weft run' : `weft run ${option}`;
+  output.say(`join with it: ${run} --token-file FILE -n ${namespace} --service ${flags.service} --port PORT`);
   return 0;
 }
 

@@ -38,9 +38,13 @@ function latency(milliseconds: number | undefined): string {
   return milliseconds < 9_999.5 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(1)}s`;
 }
 
+/** Answers that are no failure of the callee (SUCCESS counts them), and yet not what the caller wanted: who, may not, too often. */
+const refusalCodes: ReadonlySet<string> = new Set(['401', '403', '429']);
+
 function notes(row: EdgeRow): string {
   const split =
     row.split.length < 2 ? [] : row.split.map(({ version, share }) => `${version} ${Math.round(share * 100)}%`);
   const flags = row.flags.map(({ name, count }) => `${name} ${count}`);
-  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...split, ...flags].join('  ');
+  const refusals = row.codes.filter(({ name }) => refusalCodes.has(name)).map(({ name, count }) => `${name} ${count}`);
+  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...split, ...flags, ...refusals].join('  ');
 }

@@ -5,6 +5,7 @@ import { ago, spanInWords } from './span.ts';
 /** The lines of `weft status` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
 export function statusLines(status: StatusValue, now: number): readonly string[] {
   const { policies, pending, proxies, health, certs } = status;
+  const newest = pending ?? policies.serving;
   const revisions = [policies.serving, pending].flatMap((revision) => revision ?? []);
   const widths = {
     commit: Math.max(0, ...revisions.map(({ commit }) => commit.length)),
@@ -13,8 +14,8 @@ export function statusLines(status: StatusValue, now: number): readonly string[]
   };
   const revisionLine = (word: string, revision: RevisionStatus) => {
     const subject = `"${revision.subject}"`.padEnd(widths.subject);
-    const fix = revision.state === 'Rejected' ? `  weft validate --rev ${revision.commit}` : '';
-    return `${word}  ${revision.commit.padEnd(widths.commit)}  ${subject}  ${whoAndWhen(revision, now).padEnd(widths.who)}  ${revision.state}${fix}`;
+    const notes = revision === newest ? findingsNote(status, revision) : '';
+    return `${word}  ${revision.commit.padEnd(widths.commit)}  ${subject}  ${whoAndWhen(revision, now).padEnd(widths.who)}  ${revision.state}${notes}`;
   };
   const first = [`${proxies.connected} connected`, health.state, `${certs.valid} valid`];
   const column = Math.max(...first.map((cell) => cell.length)) + 2;
@@ -42,6 +43,20 @@ export function statusLines(status: StatusValue, now: number): readonly string[]
     line('health     ', health.state, health.reasons.join('; ')),
     line('certs      ', `${certs.valid} valid`, dates.join(', ')),
   ];
+}
+
+/** How much there is to say about the newest commit, and the command that says it. */
+function findingsNote({ findings }: StatusValue, { state, commit }: RevisionStatus): string {
+  const { errors, warnings } = findings;
+  const counts = [counted(errors, 'error'), counted(warnings, 'warning')].filter((part) => part !== '').join(', ');
+  const isCommit = state === 'Rejected' && !commit.endsWith('+edits');
+  if (counts === '' && state !== 'Rejected') return '';
+  return `${counts === '' ? '' : `  ${counts}`}  weft validate ${isCommit ? `--rev ${commit}` : '--live'}`;
+}
+
+function counted(count: number, word: string): string {
+  if (count === 0) return '';
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
 
 function whoAndWhen(revision: RevisionStatus, now: number): string {
