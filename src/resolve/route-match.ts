@@ -24,6 +24,31 @@ export function routeMatch(match: HttpMatch | undefined): RouteMatch {
   };
 }
 
+/**
+ * The same request conditions as alternatives that a proxy can judge. A header left out by `withoutHeaders` passes where it is missing,
+ * and a proxy reads a missing one as empty text: where the condition fits that, being missing is an alternative of its own (P12).
+ */
+export function alternatives(match: RouteMatch): readonly RouteMatch[] {
+  let lists: readonly RouteMatch['headers'][] = [[]];
+  for (const header of match.headers) {
+    const ways = header.absent && mayFitEmpty(header.match) ? [missing(header.name), header] : [header];
+    lists = lists.flatMap((list) => ways.map((way) => [...list, way]));
+  }
+  return lists.map((headers) => ({ ...match, headers }));
+}
+
+function missing(name: string): RouteMatch['headers'][number] {
+  return { name, match: { kind: 'present' }, absent: true };
+}
+
+/** Whether the empty text may satisfy a condition. For an expression "yes" is safe; written text never becomes a RegExp here (T12). */
+function mayFitEmpty(match: TextMatch): boolean {
+  if (match.kind === 'present') return false;
+  if (match.kind !== 'regex') return match.value === '';
+  // Without groups, classes, escapes, alternatives and counts, a letter or digit that no `*` or `?` follows must be there.
+  return /[([|\\{]/.test(match.value) || !/[A-Za-z0-9](?![*?])/.test(match.value);
+}
+
 /** P11: nothing after this match can be reached. Every path begins with a slash. */
 export function matchesEverything(match: RouteMatch): boolean {
   const { path, method, authority, scheme, headers, query } = match;

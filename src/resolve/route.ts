@@ -7,7 +7,7 @@ import { refTo } from './destination.ts';
 import { resolveForward } from './forward.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { defaultRetries } from './retries.ts';
-import { matchesEverything, routeMatch } from './route-match.ts';
+import { alternatives, matchesEverything, routeMatch } from './route-match.ts';
 import type { TargetContext } from './route-target.ts';
 import type { SurvivingMatch } from './virtual-service.ts';
 import { survivingMatches } from './virtual-service.ts';
@@ -28,7 +28,8 @@ export function resolveRoutes(
   const routes: Route[] = [];
   for (const survivor of surviving) {
     const match = routeMatch(survivor.match);
-    routes.push(writtenRoute(context, virtualService, survivor, match, refTo(service, port.number)));
+    for (const alternative of alternatives(match))
+      routes.push(writtenRoute(context, virtualService, survivor, alternative, refTo(service, port.number)));
     if (matchesEverything(match)) break;
   }
   return routes;

@@ -212,6 +212,10 @@ spec:
     route:
     - destination: { host: reviews, port: { number: ${ports.http} } }
       headers: { request: { set: { x-level: destination } } }
+  - name: bare
+    match: [{ port: ${ports.http}, uri: { prefix: /bare }, withoutHeaders: { x-skip: { regex: ".*" }, x-part: { regex: "a*" } } }]
+    rewrite: { uri: /without }
+    route: [{ destination: { host: reviews, port: { number: ${ports.http} } } }]
   - name: rest
     route: [{ destination: { host: reviews } }]
 `;

@@ -75,6 +75,15 @@ const examples: readonly Example[] = [
     hint: '"weight" belongs under spec.http[].route[]',
   },
   {
+    name: 'more expressions in withoutHeaders than routes can say',
+    code: 'WEFT0002',
+    yaml: vs(
+      `  - match: [{ ‹withoutHeaders›: { ${['a', 'b', 'c', 'd', 'e'].map((name) => `${name}: { regex: x* }`).join(', ')} } }]\n    ${to}\n`,
+    ),
+    message: 'expected at most 4 expressions, got 5',
+    hint: 'split the match',
+  },
+  {
     name: 'a wrong selector form',
     code: 'WEFT0002',
     yaml: authz('  selector: { ‹labels›: { app: x } }\n'),

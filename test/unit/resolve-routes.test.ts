@@ -160,6 +160,42 @@ test('P12 conditions of a match', () => {
   expect(regex[0]?.match.path?.ignoreCase).toBe(false);
 });
 
+describe('P12 withoutHeaders also matches where the header is missing', () => {
+  const ways = (withoutHeaders: Parameters<typeof httpMatch>[0]['withoutHeaders']) =>
+    routesOfRule({ match: [httpMatch({ withoutHeaders })] }).map(({ match }) =>
+      match.headers.map((header) => header.match),
+    );
+  const missing = { kind: 'present' } as const;
+
+  test.each([
+    { kind: 'regex', value: '.*' },
+    { kind: 'regex', value: 'a?' },
+    { kind: 'regex', value: 'a*' },
+    { kind: 'regex', value: 'bot|' },
+    { kind: 'regex', value: '(bot)?' },
+    { kind: 'regex', value: '(?i)bot' },
+    { kind: 'exact', value: '' },
+  ] as const)('%j may fit empty text: being missing is an alternative', (match) => {
+    expect(ways({ 'x-bot': match })).toEqual([[missing], [match]]);
+    expect(ways({ 'x-a': match, 'x-b': match })).toEqual([
+      [missing, missing],
+      [missing, match],
+      [match, missing],
+      [match, match],
+    ]);
+  });
+
+  test.each([
+    { kind: 'regex', value: '.*bot.*' },
+    { kind: 'regex', value: 'a+' },
+    { kind: 'exact', value: 'a' },
+    { kind: 'prefix', value: 'a' },
+    { kind: 'present' },
+  ] as const)('%j does not: one route says it', (match) => {
+    expect(ways({ 'x-bot': match })).toEqual([[match]]);
+  });
+});
+
 test.each([
   ['prefix', { kind: 'prefix', value: '/api/' }, 'prefix'],
   ['exact', { kind: 'exact', value: '/api' }, 'whole'],

@@ -58,6 +58,7 @@ function lowerMatch(match: Infer<typeof httpMatch>, path: string, context: Lower
   for (const name of Object.keys(match.headers ?? {})) checkConditionName(name, `${path}.headers`, context);
   for (const name of Object.keys(match.withoutHeaders ?? {}))
     checkConditionName(name, `${path}.withoutHeaders`, context);
+  checkWithout(match.withoutHeaders ?? {}, `${path}.withoutHeaders`, context);
   const optional = (condition: Parameters<typeof lowerStringMatch>[0] | undefined) =>
     condition && lowerStringMatch(condition);
   return present<HttpMatch>({
@@ -74,6 +75,22 @@ function lowerMatch(match: Infer<typeof httpMatch>, path: string, context: Lower
     sourceLabels: match.sourceLabels ?? {},
     sourceNamespace: match.sourceNamespace,
   });
+}
+
+/** Each of these can double the routes of the match, as a header that is missing is a case of its own (P12). */
+const mostExpressions = 4;
+
+function checkWithout(
+  conditions: NonNullable<Infer<typeof httpMatch>['withoutHeaders']>,
+  path: string,
+  context: LowerContext,
+) {
+  const expressions = Object.values(conditions).filter(
+    ({ regex, exact }) => exact === '' || (regex ?? '*') !== '*',
+  ).length;
+  if (expressions <= mostExpressions) return;
+  const message = `expected at most ${mostExpressions} expressions, got ${expressions}`;
+  context.report('WEFT0002', path, message, 'split the match, or use exact and prefix');
 }
 
 /** Istio ignores these header names in a match; here they are told. */
