@@ -2,10 +2,10 @@ import type { Authorization, AuthorizationRuleDecision } from '../model/ir.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
+import { selects } from '../model/selector.ts';
 import { ruleConditions } from './authorization-rule.ts';
 import type { Selected } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
-import { selects } from './policy-index.ts';
 
 /** P38: the policies of the root namespace and of the workload's own whose selector fits; all act together. */
 export function authorizationPolicies(

@@ -10,13 +10,13 @@ import type { ConnectionPool, LoadBalancer, OutlierDetection, Subset } from '../
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import { selects } from '../model/selector.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
 import type { Effective, EffectiveBlocks, MergedRule, Written } from './destination-rule.ts';
 import { effectiveBlocks } from './destination-rule.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { remembered } from './keep.ts';
-import { selects } from './policy-index.ts';
 
 interface Known {
   readonly facts: EndpointFacts;

@@ -1,7 +1,8 @@
 import type { Labels, Protocol, ServiceEntryObject, ServiceObject, ServicePortSpec } from '../model/policy.ts';
 import { protocolOfName } from '../model/protocol.ts';
 import type { NodePort } from '../model/proxy.ts';
-import { hasSelector, selectorOf, selects } from './policy-index.ts';
+import { selects } from '../model/selector.ts';
+import { hasSelector, selectorOf } from './policy-index.ts';
 
 /**
  * The protocol of one workload port: what the Service that selects the workload says of it (P28), else what the proxy declared, as its

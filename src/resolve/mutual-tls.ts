@@ -4,8 +4,9 @@ import type { Labels, MutualTlsMode, PeerAuthenticationObject } from '../model/p
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import { selects } from '../model/selector.ts';
 import type { PolicyIndex } from './policy-index.ts';
-import { hasSelector, selects } from './policy-index.ts';
+import { hasSelector } from './policy-index.ts';
 
 /** What selectors look at on a workload. */
 export interface Selected {

@@ -121,14 +121,6 @@ export function hasSelector(selector: Readonly<Record<string, string>> | undefin
   return selector !== undefined && Object.keys(selector).length > 0;
 }
 
-/** All listed labels are equal on the workload (section 1.5). No selector selects everything. */
-export function selects(
-  selector: Readonly<Record<string, string>> | undefined,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return Object.entries(selector ?? {}).every(([name, value]) => labels[name] === value);
-}
-
 function byNamespaceAndName(a: Policy, b: Policy): number {
   return compareText(a.namespace, b.namespace) || compareText(a.name, b.name) || compareText(a.kind, b.kind);
 }

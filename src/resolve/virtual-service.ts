@@ -1,9 +1,10 @@
 import type { Scope } from '../model/ir.ts';
 import type { HttpMatch, HttpRule, VirtualServiceObject } from '../model/policy.ts';
+import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
 import { isVisible, plainHost } from '../policy/hosts.ts';
 import type { PolicyIndex } from './policy-index.ts';
-import { coveringHosts, selects } from './policy-index.ts';
+import { coveringHosts } from './policy-index.ts';
 
 /**
  * P9: the VirtualService that routes a service for a client namespace. The most specific host first, then private before exported by

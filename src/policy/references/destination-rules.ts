@@ -1,4 +1,5 @@
 import type { DestinationRuleObject } from '../../model/policy.ts';
+import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
 import { hostCovers, resolveHost } from '../hosts.ts';
 import {
@@ -9,7 +10,6 @@ import {
   relatedTo,
   reportAt,
   reportNoService,
-  selects,
 } from './reference-scope.ts';
 import { workloadsOf } from './service-workloads.ts';
 
@@ -34,7 +34,7 @@ function checkSubsets(scope: ReferenceScope, rule: DestinationRuleObject, servic
   if (!workloads.every((list) => list !== undefined)) return;
   const all = workloads.flat();
   rule.spec.subsets.forEach((subset, index) => {
-    if (all.length === 0 || all.some((workload) => selects(subset.labels, workload))) return;
+    if (all.length === 0 || all.some((workload) => selects(subset.labels, workload.labels))) return;
     const message = `subset ${JSON.stringify(subset.name)} selects no workload`;
     reportAt(scope, 'WEFT0175', rule, `spec.subsets[${index}].labels`, message, labelHint(subset.labels, all));
   });

@@ -150,13 +150,6 @@ export function rulesFor(scope: ReferenceScope, service: Service, client: string
   return [];
 }
 
-/** Section 1.5: all labels of the selector are equal on the workload. */
-export function selects(selector: Labels, workload: Pick<Workload, 'labels'>): boolean {
-  return Object.entries(selector).every(
-    ([key, value]) => Object.hasOwn(workload.labels, key) && workload.labels[key] === value,
-  );
-}
-
 /** The hint of a selector that matches nothing: the nearest label of these workloads, else the labels there are. */
 export function labelHint(selector: Labels, workloads: readonly Workload[]): string {
   const texts = (labels: Labels) => Object.entries(labels).map(([key, value]) => `${key}: ${value}`);

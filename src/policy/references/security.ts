@@ -5,8 +5,9 @@ import type {
   MutualTlsMode,
   PeerAuthenticationObject,
 } from '../../model/policy.ts';
+import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
-import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
+import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { checkTcpRules } from './tcp-authorization.ts';
 import { workloadsInReach } from './workload-selection.ts';
 
@@ -17,7 +18,7 @@ export function checkSecurity(scope: ReferenceScope): void {
   for (const policy of ofKind(scope, 'AuthorizationPolicy')) {
     // Rules act in the mesh proxy, so only workloads that have one are looked at.
     const workloads = workloadsInReach(scope, policy).filter(
-      (workload) => workload.identity !== undefined && selects(policy.spec.selector ?? {}, workload),
+      (workload) => workload.identity !== undefined && selects(policy.spec.selector ?? {}, workload.labels),
     );
     checkAccounts(scope, policy);
     checkPlaintext(scope, policy, workloads);
@@ -39,8 +40,8 @@ function checkPeerScopes(scope: ReferenceScope): void {
         (one) =>
           both &&
           one.namespace === policy.namespace &&
-          selects(other.spec.selector ?? {}, one) &&
-          selects(policy.spec.selector ?? {}, one),
+          selects(other.spec.selector ?? {}, one.labels) &&
+          selects(policy.spec.selector ?? {}, one.labels),
       );
       if (!twin && !workload) continue;
       const what = twin ? (policy.spec.selector ? 'one selector' : `namespace ${policy.namespace}`) : workload?.id;
@@ -132,7 +133,8 @@ function identityField(rule: AuthorizationRule): string | undefined {
 function acceptsPlaintext(scope: ReferenceScope, workload: Workload): boolean {
   const policies = ofKind(scope, 'PeerAuthentication');
   const own = policies.filter(
-    ({ namespace, spec }) => namespace === workload.namespace && spec.selector && selects(spec.selector, workload),
+    ({ namespace, spec }) =>
+      namespace === workload.namespace && spec.selector && selects(spec.selector, workload.labels),
   );
   const wider = [workload.namespace, scope.settings.rootNamespace].map((namespace) =>
     policies.find((policy) => policy.namespace === namespace && !policy.spec.selector),

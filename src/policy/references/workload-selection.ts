@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import type { Labels, Policy } from '../../model/policy.ts';
+import { selects } from '../../model/selector.ts';
 import { onlyClaims, type Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
-import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, selects } from './reference-scope.ts';
+import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { portsUsed, selected } from './service-workloads.ts';
 
 /** WEFT0127, WEFT0184 and WEFT0205, and hosts that two objects of a namespace define (WEFT0011). */
@@ -16,7 +17,7 @@ export function checkSelections(scope: ReferenceScope): void {
     const reached = workloadsInReach(scope, object);
     // Whoever claims a label may bind itself by it; to become an endpoint takes more.
     if (object.kind === 'ServiceEntry' && reportClaims(scope, 'WEFT0127', object, selection, reached)) continue;
-    if (reached.some((workload) => selects(selection.labels, workload))) continue;
+    if (reached.some((workload) => selects(selection.labels, workload.labels))) continue;
     reportAt(
       scope,
       'WEFT0127',
@@ -85,7 +86,7 @@ function checkNamedAddresses(scope: ReferenceScope): void {
     // Both kinds of labels count; those of the metadata win (section 2).
     const labels = { ...entry.spec.labels, ...entry.labels };
     const choosing = services.find(
-      ({ object, selector }) => object.namespace === entry.namespace && selects(selector, { labels }),
+      ({ object, selector }) => object.namespace === entry.namespace && selects(selector, labels),
     );
     if (!choosing) continue;
     const message = `service ${choosing.object.name} cannot use this workload: its address ${JSON.stringify(address)} is a name`;
