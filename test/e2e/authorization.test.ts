@@ -133,18 +133,18 @@ test('a host is the same with another case and with a port (T15)', async () => {
     const { received } = await exchange(socket, `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
     return received.slice(9, 12);
   };
+  const answers = async (names: readonly string[]) => [...new Set(await Promise.all(names.map(asked)))];
   const hosts = (values: string) => `rules: [{ to: [{ operation: { hosts: [${values}] } }] }]`;
   const named = ['admin.example', 'Admin.Example', 'admin.example:80', 'ADMIN.example:9080', 'admin.example:'];
   const others = ['xadmin.example', 'adminXexample:80', 'admin.example.org', 'admin.example:80.org'];
   await enforce(policy('closed', `action: DENY, ${hosts('Admin.example')}`));
-  for (const host of named) expect([host, await asked(host)]).toEqual([host, '403']);
-  for (const host of others) expect([host, await asked(host)]).not.toEqual([host, '403']);
+  expect(await answers(named)).toEqual(['403']);
+  expect(await answers(others)).not.toContain('403');
   await enforce(policy('only', hosts('admin.example')));
-  for (const host of named) expect([host, await asked(host)]).not.toEqual([host, '403']);
-  for (const host of others) expect([host, await asked(host)]).not.toEqual([host, '200']);
+  expect(await answers(named)).not.toContain('403');
+  expect(await answers(others)).not.toContain('200');
   await enforce(policy('closed', `action: DENY, ${hosts('"*.example", "adm*"')}`));
-  for (const host of [...named, 'x.EXAMPLE:1', '\u00ff.example:80', 'ADMINISTRATION:80'])
-    expect([host, await asked(host)]).not.toEqual([host, '200']);
+  expect(await answers([...named, 'x.EXAMPLE:1', '\u00ff.example:80', 'ADMINISTRATION:80'])).not.toContain('200');
   expect(await asked('books.test:80')).toBe('200');
   await enforce(policy('closed', `action: DENY, ${hosts('"admin.example:8080"')}`));
   expect(await asked('admin.example:8080')).toBe('403');
