@@ -5,13 +5,14 @@ import type { Secret } from '../model/secret.ts';
 import { type LeaveResponse, Membership } from '../proto/gen/weft/v1/membership_pb.ts';
 import { serviceDefinition } from '../proto/services.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
+import { notPinned } from './diagnose-connection.ts';
 import { parseRefusal } from './refusal.ts';
 
 /** What a sidecar's helper asks of the control plane besides xDS, over TLS 1.3 with the pinned root and the proxy's own credential. */
 export interface ControlPlaneClient {
   /**
    * Says goodbye (E37): resolves when the callers have acknowledged that the endpoint is gone, with the number of those that had not
-   * when the control plane stopped waiting. Rejects with Failure WEFT0901, WEFT0902 or the code that the refusal carries.
+   * when the control plane stopped waiting. Rejects with Failure WEFT0304, WEFT0901, WEFT0902 or the code that the refusal carries.
    */
   leave(nodeId: string, deadline: number): Promise<number>;
   close(): void;
@@ -58,9 +59,12 @@ export function createControlPlaneClient(
 function failureOf(error: ServiceError, where: string): Failure {
   if (error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED)
     return parseRefusal(error.details, where);
+  // grpc-js tells of the last connection it tried; of a certificate by the words of OpenSSL.
+  const words = error.details.replace(/\.?\s*(Last error: null\.?\s*)?Resolution note:.*$/s, '');
+  if (/certificate|unable to verify/i.test(words)) return notPinned(where);
   return new Failure(
     'WEFT0901',
-    `control plane ${where} did not answer: ${error.details.replace(/\. Resolution note:.*$/s, '')}`,
+    `control plane ${where} did not answer: ${words}`,
     'check that "weft up" or "weft server" runs there and that the port is open',
     where,
   );

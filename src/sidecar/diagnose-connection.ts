@@ -15,13 +15,7 @@ export function diagnoseConnection(counters: Stats, logLines: readonly string[],
   if (counters.get('control_plane.connected_state') === 1) return undefined;
   const count = (name: string) => counters.get(`cluster.xds.${name}`) ?? 0;
   // A failed handshake counts as a failed connection as well, so the certificate is looked at first.
-  if (count('ssl.fail_verify_error') > 0)
-    return new Failure(
-      'WEFT0304',
-      `the certificate of ${where} is not signed by the CA that the token pins`,
-      'is this the right control plane? if its CA was replaced, make a new token: weft token create --service NAME',
-      where,
-    );
+  if (count('ssl.fail_verify_error') > 0) return notPinned(where);
   if (count('ssl.fail_verify_san') > 0)
     return new Failure(
       'WEFT0304',
@@ -53,6 +47,16 @@ export function diagnoseConnection(counters: Stats, logLines: readonly string[],
       where,
     );
   return undefined;
+}
+
+/** Somebody else answers there, or the CA was replaced. */
+export function notPinned(where: string): Failure {
+  return new Failure(
+    'WEFT0304',
+    `the certificate of ${where} is not signed by the CA that the token pins`,
+    'is this the right control plane? if its CA was replaced, make a new token: weft token create --service NAME',
+    where,
+  );
 }
 
 /** Counters as they moved since `earlier`; gauges (`connected_state`, `…_active`, `…_total` of members) as they are. */

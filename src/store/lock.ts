@@ -75,12 +75,17 @@ function makeDirectory(path: string): void {
   }
 }
 
-function putDown(claim: string): boolean {
+function putDown(claim: string, again = true): boolean {
   try {
     closeSync(openSync(claim, 'wx', privateFile));
     return true;
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
+    // Whoever had it took the directory away on leaving, since we looked.
+    if (errorCode(error) === 'ENOENT' && again) {
+      makeDirectory(dirname(claim));
+      return putDown(claim, false);
+    }
     throw stateFailure(claim, error);
   }
 }

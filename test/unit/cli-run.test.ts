@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,8 @@ import { runCli } from '../../src/cli/run-cli.ts';
 import { bootstrapVerb } from '../../src/cli/verbs/bootstrap.ts';
 import { runVerb } from '../../src/cli/verbs/run.ts';
 import { Failure } from '../../src/model/failure.ts';
+import { Secret } from '../../src/model/secret.ts';
+import { createControlPlaneClient } from '../../src/sidecar/control-plane-client.ts';
 import { freePort } from '../../src/sidecar/free-port.ts';
 import { refusalText } from '../../src/sidecar/refusal.ts';
 import {
@@ -114,6 +116,24 @@ describe('weft run', () => {
       /√ goodbye {8}every caller knows\n√ drain {10}no request is running\n√ envoy {10}stopped\n$/,
     );
     expect(said.stderr).toBe('');
+    expect(readdirSync(join(folder, 'weft'))).toEqual([]);
+  });
+
+  test('a goodbye to a control plane with another CA is told in our words', async () => {
+    const { host, port } = await start(serveEmpty).then(({ port }) => ({ host: '127.0.0.1', port }));
+    const rootPem = selfSigned('xds.weft').certificate;
+    const client = createControlPlaneClient({ host, port, serverName: 'xds.weft', rootPem }, new Secret(bearer));
+    await expect(client.leave('payments-1.shop', 5_000)).rejects.toMatchObject({
+      code: 'WEFT0304',
+      message: `the certificate of ${host}:${port} is not signed by the CA that the token pins`,
+    });
+    client.close();
+    const nobody = await freePort();
+    const other = createControlPlaneClient({ host, port: nobody, serverName: 'xds.weft', rootPem }, new Secret(bearer));
+    const error: unknown = await other.leave('payments-1.shop', 5_000).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'WEFT0901' });
+    expect(String(error)).not.toMatch(/Resolution note|Last error: null/);
+    other.close();
   });
 
   test('prints the same as JSON lines, and refuses a second run for the same proxy', async () => {
@@ -198,6 +218,7 @@ describe('weft run', () => {
     const { port } = await start(serveEmpty);
     const { said, code } = weft(await words(port), env);
     expect(await code).toBe(2);
+    if (existsSync(join(folder, 'weft'))) expect(readdirSync(join(folder, 'weft'))).toEqual([]);
     expect(said.stderr).toContain(expected);
     expect(said.stderr).toMatch(/\n {4}fix {4}\S/);
     expect(said.stdout).toBe('');

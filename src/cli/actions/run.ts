@@ -13,19 +13,28 @@ import type { runFlags } from '../verbs/run.ts';
 import { findEnvoyOrFail } from './find-envoy.ts';
 import { joinControlPlane } from './join.ts';
 import { eventValue, runLines } from './run-lines.ts';
-import { runtimeFolder } from './runtime-folder.ts';
-import { adminOf, workloadOf } from './workload.ts';
+import { dropRuntimeFolder, emptyRuntimeFolder, runtimeFolder } from './runtime-folder.ts';
+import { adminOf, type Workload, workloadOf } from './workload.ts';
 
 /**
  * `weft run` (section 1.3 of experience.md): preflight, then a sidecar until somebody stops it. Ends with 0 after SIGTERM, 130 after ctrl-c,
  * and throws the Failure that kept it from ever becoming a member; later troubles are told and waited out.
  */
 export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCode> {
-  const { flags, namespace, output, env } = context;
-  const { good } = marks(env);
+  const { flags, namespace, env } = context;
   const workload = await workloadOf(flags, namespace, true);
+  const folder = runtimeFolder(env, workload.nodeId);
+  try {
+    return await runIn(folder, workload, context);
+  } finally {
+    dropRuntimeFolder(folder);
+  }
+}
+
+async function runIn(folder: string, workload: Workload, context: VerbContext<typeof runFlags>): Promise<ExitCode> {
+  const { flags, output, env } = context;
+  const { good } = marks(env);
   const { nodeId, metadata } = workload;
-  const folder = runtimeFolder(env, nodeId);
   const admin = adminOf(flags.admin, folder);
   const lock = await acquireLock(`${folder}/lock`, {
     what: `proxy ${nodeId}`,
@@ -72,6 +81,7 @@ export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCo
       await sidecar.kill();
     }
   } finally {
+    emptyRuntimeFolder(folder);
     lock.release();
   }
 }

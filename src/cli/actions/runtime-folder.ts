@@ -1,7 +1,7 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { requireDirectory } from '../../store/file-modes.ts';
+import { errorCode, requireDirectory, stateFailure } from '../../store/file-modes.ts';
 
 /**
  * The private folder (0700) of one proxy for what lives as long as it runs: below systemd's RUNTIME_DIRECTORY, XDG_RUNTIME_DIR, /run/weft
@@ -14,6 +14,24 @@ export function runtimeFolder(env: NodeJS.ProcessEnv, nodeId: string): string {
   const folder = join(base, nodeId);
   requireDirectory(folder);
   return folder;
+}
+
+/** Removes what lay in the folder while its proxy ran, the socket of Envoy for one. The lock is still held: nobody else's is in there. */
+export function emptyRuntimeFolder(folder: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : [])
+    if (name !== 'lock') rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+/** Takes the folder and its lock away where nobody uses them: a directory with somebody's claim in it is not empty, and stays. */
+export function dropRuntimeFolder(folder: string): void {
+  for (const path of [join(folder, 'lock'), folder]) {
+    try {
+      rmdirSync(path);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EEXIST') throw stateFailure(path, error);
+    }
+  }
 }
 
 function baseFolder(env: NodeJS.ProcessEnv): string {
