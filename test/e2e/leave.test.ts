@@ -82,11 +82,8 @@ test('an Envoy dies without a word: retries carry its callers, and its endpoint 
   console.log(`crash: ${report.sent} sent, ${failed} failed, endpoint gone after ${Math.round(gone)} ms`);
   expect(gone).toBeGreaterThan(grace - 200);
   expect(gone).toBeLessThan(grace + 3_000);
-  // Lost are requests that were on their way in that moment, and those whose retries drew the dead one, idle and therefore preferred,
-  // each time: six draws (D1), twice, of which at most 3 in 4 hit it.
+  // Lost are only requests that were on their way in that moment.
   expect(report.failures).toEqual(failed === 0 ? {} : { 503: failed });
-  const share = 0.75 * (0.75 ** 6) ** 2;
-  const meanwhile = (gone / 1_000) * 200;
-  expect(failed).toBeLessThanOrEqual(inFlight + meanwhile * share + 3 * Math.sqrt(meanwhile * share));
+  expect(failed).toBeLessThanOrEqual(inFlight);
   expect(await sendRequests(target(), 200)).toMatchObject({ succeeded: 200, answers: { 'catalog-1': 200 } });
 });
