@@ -151,7 +151,7 @@ function readEntries(file: string): Entry[] {
   } catch (error) {
     throw new Failure(
       'WEFT0907',
-      `cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`,
+      `${file} cannot be read: ${readingProblem(error)}`,
       'check the path given with --config',
     );
   }
@@ -193,6 +193,34 @@ function readEntries(file: string): Entry[] {
   };
   walk(document.contents, '');
   return entries;
+}
+
+function readingProblem(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    ENOTDIR: 'there is no such file',
+    EACCES: 'this user may not',
+    EISDIR: 'it is a folder',
+  };
+  return words[code] ?? code;
+}
+
+/** A setting's value as it would be written in `weft.yaml`: durations with their unit, `24h`. */
+export function settingText({ key, value }: Pick<Setting, 'key' | 'value'>): string {
+  const { check } = definitions[key];
+  if (typeof value === 'number' && (check === duration || check === interval)) return durationText(value);
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
+}
+
+function durationText(milliseconds: number): string {
+  const units = [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const;
+  const [unit, size] = units.find(([, length]) => milliseconds > 0 && milliseconds % length === 0) ?? ['ms', 1];
+  return `${milliseconds / size}${unit}`;
 }
 
 function hintOf(key: string): string {

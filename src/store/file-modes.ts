@@ -58,6 +58,7 @@ export function stateFailure(path: string, error: unknown): Failure {
     ENOSPC: 'no space left on the device',
     EDQUOT: 'disk quota exceeded',
     EROFS: 'the file system is read-only',
+    EEXIST: 'there is a file where a directory must be',
     ENOTDIR: 'a part of the path is not a directory',
     ELOOP: 'it is a symbolic link',
     EISDIR: 'it is a directory',

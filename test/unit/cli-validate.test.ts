@@ -190,3 +190,16 @@ it('weft up makes nothing where there is nothing to serve', async () => {
     rmSync(bare, { recursive: true });
   }
 });
+
+it('weft server says which file is missing, and prints settings as they would be written, in columns', async () => {
+  expect((await weft('server --config nope.yaml')).stderr).toContain('nope.yaml cannot be read: there is no such file');
+  write('weft.yaml.d/weft.yaml', 'registry: {grace: 90s}\n');
+  const { stdout } = await weft('server --config weft.yaml.d/weft.yaml --check-config');
+  expect(stdout).toMatch(/^certificates.leafLifetime +24h +default$/m);
+  expect(stdout).toMatch(/^registry.grace +90s +.*weft.yaml:1$/m);
+  const origins = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.search(/(default|\/.*weft\.yaml:\d+)$/));
+  expect(new Set(origins).size).toBe(1);
+});

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readSettings, type SettingKey, type SettingOverride } from '../../src/control-plane/settings.ts';
+import { readSettings, type SettingKey, type SettingOverride, settingText } from '../../src/control-plane/settings.ts';
 import { Failure } from '../../src/model/failure.ts';
 
 let folder: string;
@@ -205,8 +205,26 @@ describe('WEFT0907', () => {
   test('a file that cannot be read', () => {
     expect(failureOf(() => readSettings(join(folder, 'none.yaml')))).toMatchObject({
       code: 'WEFT0907',
-      message: `cannot read ${join(folder, 'none.yaml')}: ENOENT`,
+      message: `${join(folder, 'none.yaml')} cannot be read: there is no such file`,
     });
-    expect(failureOf(() => readSettings(folder)).message).toBe(`cannot read ${folder}: EISDIR`);
+    expect(failureOf(() => readSettings(folder)).message).toBe(`${folder} cannot be read: it is a folder`);
   });
+});
+
+test('a file that is not there is said in words; values are told as they would be written', () => {
+  const nope = join(tmpdir(), `weft-nope-${process.pid}.yaml`);
+  expect(() => readSettings(nope)).toThrow(`${nope} cannot be read: there is no such file`);
+  const text = (key: SettingKey, value: number | string | boolean) => settingText({ key, value });
+  expect(text('certificates.leafLifetime', 86_400_000)).toBe('24h');
+  expect([90_000, 1_500, 600_000, 0].map((value) => text('registry.grace', value))).toEqual([
+    '90s',
+    '1500ms',
+    '10m',
+    '0ms',
+  ]);
+  expect([text('xds.port', 15_012), text('envoy.path', ''), text('policy.workingTree', false)]).toEqual([
+    '15012',
+    '""',
+    'false',
+  ]);
 });

@@ -162,3 +162,11 @@ describe('file store', () => {
     expect([existsSync(dead), existsSync(alive)]).toEqual([false, true]);
   });
 });
+
+it('a state dir that is a file is told in words', () => {
+  const file = join(dir, 'taken');
+  writeFileSync(file, '');
+  expect(() => openFileStore(file)).toThrow(
+    `state file "${file}" cannot be used: there is a file where a directory must be`,
+  );
+});

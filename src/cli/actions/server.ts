@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pino } from 'pino';
-import { readSettings, type Setting } from '../../control-plane/settings.ts';
+import { readSettings, settingText } from '../../control-plane/settings.ts';
 import { startControlPlane } from '../../control-plane/start-control-plane.ts';
 import { nearest } from '../local-settings.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -13,8 +13,10 @@ export async function server(context: VerbContext<typeof serverFlags>): Promise<
   const file = flags.config === undefined ? nearest(cwd, 'weft.yaml') : resolve(cwd, flags.config);
   const settings = readSettings(file);
   if (flags['check-config']) {
-    const width = Math.max(...settings.origins.map(({ key }) => key.length));
-    const lines = settings.origins.map((setting) => `${setting.key.padEnd(width)}  ${shown(setting)}  ${setting.from}`);
+    const rows = settings.origins.map((setting) => ({ ...setting, text: settingText(setting) }));
+    const keys = Math.max(...rows.map(({ key }) => key.length));
+    const values = Math.max(...rows.map(({ text }) => text.length));
+    const lines = rows.map(({ key, text, from }) => `${key.padEnd(keys)}  ${text.padEnd(values)}  ${from}`);
     output.object('Config', { settings: settings.origins }, lines);
     return 0;
   }
@@ -38,8 +40,4 @@ export async function server(context: VerbContext<typeof serverFlags>): Promise<
   const code = await interrupted;
   await controlPlane.close();
   return code;
-}
-
-function shown({ value }: Setting): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
