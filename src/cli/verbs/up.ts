@@ -4,7 +4,10 @@ import { defineVerb } from '../verb.ts';
 /** The flags of `weft up`. */
 export const upFlags = {
   'port-base': value(
-    { placeholder: 'PORT', help: 'shifts all ports: xDS is PORT + 12, the API PORT + 14 (15000)' },
+    {
+      placeholder: 'PORT',
+      help: 'shifts all ports: xDS is PORT + 12, the API PORT + 14, local ports start at PORT + 6000 (15000)',
+    },
     wholeNumber(1, 55_000),
   ),
   'working-tree': onOff({ help: 'serve uncommitted edits too, as <commit>+edits' }),
