@@ -1,5 +1,6 @@
 import { Failure } from '../model/failure.ts';
 import type { Secret } from '../model/secret.ts';
+import { isLoopback } from './locate-control-plane.ts';
 
 export interface ApiOptions {
   readonly url: URL;
@@ -81,7 +82,9 @@ function unreachable(url: URL, error: unknown, timeout: number): Failure {
     return new Failure(
       'WEFT0901',
       `${url.host} is not the address of the API: ${url.port === '15012' ? 'it is the xDS port, for sidecars' : 'what answers there does not speak its protocol'}`,
-      `name the API, port 15014 by default: --cp http://${url.hostname}:15014`,
+      isLoopback(url.hostname)
+        ? `name the API, port 15014 by default: --cp http://${url.hostname}:15014`
+        : `the API listens on loopback there (15014 by default): ssh -L 15014:127.0.0.1:15014 ${url.hostname}, then leave --cp out`,
       url.href,
     );
   return new Failure(

@@ -106,6 +106,7 @@ function parseUrl({ text, from }: Named, scheme: 'http' | 'https'): URL {
   throw new Failure('WEFT0912', `${from} "${text}" is not an address`, `write ${scheme}://HOST:PORT`);
 }
 
-function isLoopback(host: string): boolean {
+/** `localhost`, `127.0.0.1`, `[::1]` as they stand in a URL. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
 }
