@@ -27,8 +27,3 @@ export interface Bundle {
   /** One PEM text for each root. */
   readonly roots: readonly string[];
 }
-
-/** The bundle as one PEM text (`trusted_ca`). */
-export function bundlePem(bundle: Bundle): string {
-  return bundle.roots.join('');
-}

@@ -10,6 +10,7 @@ import type { Clock } from '../model/state-store.ts';
 import type { PolicyStatus, RevisionStatus } from '../model/status.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
+import type { LocalPorts } from '../registry/local-ports.ts';
 import type { RegistryState } from '../registry/registry.ts';
 import { edgesOf } from '../telemetry/edges.ts';
 import { meshMetrics } from '../telemetry/mesh-metrics.ts';
@@ -31,6 +32,7 @@ export function createAdminValues(parts: {
   readonly mesh: Readable<Mesh | undefined>;
   readonly registry: Readable<RegistryState>;
   readonly joined: JoinedProxies;
+  readonly localPorts: LocalPorts;
   readonly sessions: ProxySessions;
   readonly streams: () => readonly StreamStatus<JoinCredential>[];
   readonly snapshots: ProxySnapshots;
@@ -114,6 +116,7 @@ export function createAdminValues(parts: {
         policies: policies.state.get(),
         joined: parts.joined.status(),
         overflow: traffic.overflow(),
+        withoutLocalPort: parts.localPorts.exhausted(),
       }),
     tokens: {
       list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),

@@ -9,8 +9,10 @@ export function controlPlaneMetrics(parts: {
   readonly policies: PolicyState;
   readonly joined: JoinedStatus;
   readonly overflow: number;
+  /** Service ports that got no local port, as the range is full. */
+  readonly withoutLocalPort: number;
 }): readonly MetricFamily[] {
-  const { policies, joined, overflow } = parts;
+  const { policies, joined, overflow, withoutLocalPort } = parts;
   const one = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily => ({
     name,
     type,
@@ -34,6 +36,12 @@ export function controlPlaneMetrics(parts: {
     ),
     one('weft_services_resolved_total', 'counter', 'Services whose policies were decided.', resolveCounters.services),
     one('weft_registry_withheld_removals', 'gauge', 'Workloads that self-preservation keeps.', joined.withheldRemovals),
+    one(
+      'weft_local_ports_missing',
+      'gauge',
+      'Service ports that got no local port: the range is full.',
+      withoutLocalPort,
+    ),
     one('weft_telemetry_dropped_total', 'counter', 'Samples dropped, as there were too many series.', overflow),
   ];
 }

@@ -182,6 +182,7 @@ export async function startControlPlane(options: {
       authority,
       svids,
       joined,
+      localPorts: facts.localPorts,
       clock,
     });
     const admin = await startAdminServer(values, {

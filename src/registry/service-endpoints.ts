@@ -85,7 +85,7 @@ function placesOf(
   }
 }
 
-/** EDS carries IP addresses only: a name there would make Envoy refuse the whole resource. `nameless` reports these. */
+/** EDS carries IP addresses only: a name there would make Envoy refuse the whole resource. WEFT0205 tells of them. */
 function usable(service: Service, address: string): boolean {
   return service.resolution !== 'registry' || isIP(address) !== 0;
 }

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
@@ -96,22 +95,6 @@ export function buildServices(
     computed,
     memory: { policies, settings, workloads, namespaces },
   };
-}
-
-/** Workloads with a DNS name that a Service or a STATIC ServiceEntry selects: EDS cannot carry names, so they serve nothing there. */
-export function unusableWorkloads(
-  built: BuiltServices,
-): readonly { readonly service: Service; readonly workload: Workload }[] {
-  return [...built.memory.namespaces.values()].flatMap((namespace) => {
-    const named = namespace.workloads.filter((workload) => isIP(workload.address) === 0);
-    return namespace.definitions
-      .filter((definition) => definition.service.resolution === 'registry')
-      .flatMap((definition) =>
-        named
-          .filter((workload) => chooses(definition, workload, namespace))
-          .map((workload) => ({ service: definition.service, workload })),
-      );
-  });
 }
 
 function namespaceOf(

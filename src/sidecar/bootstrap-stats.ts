@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Secret } from '../model/secret.ts';
+import { telemetryTransport } from '../model/telemetry-tags.ts';
 import { pack } from '../proto/codec.ts';
 import { ApiVersion } from '../proto/gen/envoy/config/core/v3/config_source_pb.ts';
 import {
@@ -40,10 +41,9 @@ export function metricsServiceSink(credential: Secret<string>): MessageInitShape
       value: pack(MetricsServiceConfigSchema, {
         grpcService: controlPlaneService(credential),
         transportApiVersion: ApiVersion.V3,
-        reportCountersAsDeltas: true,
-        emitTagsAsLabels: true,
-        // The summary of an interval is smaller than its histogram, and exact enough (bins 8 % wide).
-        histogramEmitMode: HistogramEmitMode.SUMMARY,
+        reportCountersAsDeltas: telemetryTransport.reportCountersAsDeltas,
+        emitTagsAsLabels: telemetryTransport.emitTagsAsLabels,
+        histogramEmitMode: HistogramEmitMode[telemetryTransport.histogramEmitMode],
       }),
     },
   };

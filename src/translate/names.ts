@@ -65,12 +65,6 @@ export function destinationOfCluster(cluster: string): NamedDestination | undefi
   return { namespace, service: plain, port, ...subset, text: 'subset' in subset ? `${text} ${subset.subset}` : text };
 }
 
-/** The reverse of inboundName. */
-export function portOfInbound(name: string): number | undefined {
-  const digits = /^in_(\d+)$/.exec(name)?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
-
 /** Stands before a host of one label, which else would look like the short name of a Service. */
 const soleLabel = '==';
 

@@ -3,7 +3,7 @@ import type { ServicePortSpec } from '../../src/model/policy.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
 import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
 import type { BuiltServices } from '../../src/registry/services.ts';
-import { buildServices, unusableWorkloads } from '../../src/registry/services.ts';
+import { buildServices } from '../../src/registry/services.ts';
 import { workloadsOfEntries } from '../../src/registry/workload-entries.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -91,11 +91,10 @@ test('workloads of files: named port, any target port, identity only with a mesh
   ).toEqual([undefined, 'spiffe://demo.mesh/ns/shop/sa/db', 'spiffe://demo.mesh/ns/shop/sa/default']);
 });
 
-test('a DNS name cannot travel by EDS: it is left out and reported', () => {
+test('a DNS name cannot travel by EDS: it is left out', () => {
   const policies = policySet(service('db'), workloadEntry('db-1', { address: 'db.example', labels: { app: 'db' } }));
   const built = buildServices(policies, workloadsOfEntries(policies, settings), settings);
   expect(places(built, key('db'))).toEqual([]);
-  expect(unusableWorkloads(built).map(({ workload: item }) => item.id)).toEqual(['db-1.shop']);
 });
 
 test('an implied Service is the union of the ports of workloads that no Service selects', () => {

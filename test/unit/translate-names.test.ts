@@ -6,7 +6,6 @@ import {
   clusterName,
   destinationOfCluster,
   inboundName,
-  portOfInbound,
   proxyName,
   servicePortName,
   unknownHostsName,
@@ -91,7 +90,5 @@ describe('Envoy names (P25)', () => {
 
   test('inbound names', () => {
     expect(inboundName(9080)).toBe('in_9080');
-    expect(portOfInbound('in_9080')).toBe(9080);
-    expect(portOfInbound('out_shop_reviews_9080')).toBeUndefined();
   });
 });
