@@ -80,7 +80,7 @@ export function isAsShown(shows: readonly string[], printed: string): boolean {
 /** A port base of which the ports at `offsets` are free on loopback. */
 export async function freePortBase(offsets: readonly number[]): Promise<number> {
   for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 20_000);
+    const base = 20_000 + Math.floor(Math.random() * 6_000);
     const free = await Promise.all(offsets.map((offset) => isFree(base + offset)));
     if (free.every((yes) => yes)) return base;
   }

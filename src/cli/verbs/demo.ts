@@ -10,7 +10,7 @@ export const demoFlags = {
       default: '15000',
       help: 'shifts all ports: xDS is PORT + 12, the API PORT + 14, the shop PORT + 80',
     },
-    wholeNumber(1024, 55_000),
+    wholeNumber(1024, 26_000),
   ),
   'no-input': onOff({ help: 'press every key itself and end; exit 0 only if each announced effect was seen' }),
   duration: value({ placeholder: 'TIME', default: '20s', help: 'with --no-input: how long at least' }, duration),

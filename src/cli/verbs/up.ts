@@ -8,7 +8,7 @@ export const upFlags = {
       placeholder: 'PORT',
       help: 'shifts all ports: xDS is PORT + 12, the API PORT + 14, local ports start at PORT + 6000 (15000)',
     },
-    wholeNumber(1, 55_000),
+    wholeNumber(1, 26_000),
   ),
   'working-tree': onOff({ help: 'serve uncommitted edits too, as <commit>+edits' }),
 } as const;
