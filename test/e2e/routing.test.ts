@@ -251,6 +251,8 @@ test('retries mask an endpoint that refuses connections: 0 failed of 500', async
 
 test('so they do with the default balancer, which prefers the idle, dead endpoint (D5, decision 16)', async () => {
   await mesh().apply({ 'half-rules.yaml': undefined });
+  // An acknowledged route reaches Envoy's worker a moment later (X46), and until then it is the one without retries.
+  await eventually('retries act again', async () => (await sendRequests(to('half'), 20)).succeeded === 20);
   const before = await client.stat('cluster.out_shop_half_80.upstream_cx_connect_fail');
   expect(await sendRequests(to('half'), 500)).toMatchObject({ succeeded: 500, failures: {} });
   expect((await client.stat('cluster.out_shop_half_80.upstream_cx_connect_fail')) - before).toBeGreaterThan(100);
