@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -85,6 +85,49 @@ test('a demo that is killed leaves no process behind', { timeout: 60_000 }, asyn
   child.kill('SIGKILL');
   await ended;
   await eventually('every process of the demo is gone', () => family.every((one) => !isAlive(one)), 15_000);
+});
+
+test('on a terminal the number keys commit, the table lives, a commit by hand is told, ctrl-c ends it', {
+  timeout: 60_000,
+}, async () => {
+  const base = await freePortBase();
+  const command = [process.execPath, script, '--port-base', String(base)].join(' ');
+  // util-linux's `script` gives the demo a terminal.
+  const child = spawn('script', ['-qefc', command, '/dev/null'], {
+    cwd: folder,
+    env: { ...process.env, LANG: 'C.UTF-8', ENVOY_PATH: await envoyPath() },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let screen = '';
+  child.stdout.on('data', (data: Buffer) => {
+    screen += data.toString();
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const shows = (text: string | RegExp, deadline = 15_000) =>
+    eventually(`the screen shows ${text}`, () => screen.search(text) >= 0, deadline);
+  try {
+    await shows('\\(ctrl-c\\) stop', 30_000);
+    await shows('frontend {3}reviews');
+    // The table is drawn over the one before.
+    await shows('\\u001b\\[\\d+A');
+    child.stdin.write('4');
+    await shows('WEFT0002 spec.http\\[0\\].route\\[0\\]: unknown field "wieght"');
+    await shows('pages served as before');
+    child.stdin.write('r');
+    await shows('the policies as they were');
+    const work = join(folder, '.weft', `demo-${base}`);
+    execFileSync('git', ['rm', '-q', 'policies/authz.yaml'], { cwd: work });
+    execFileSync('git', ['-c', 'user.name=Ana', '-c', 'user.email=ana@mesh.test', 'commit', '-qm', 'by hand'], {
+      cwd: work,
+    });
+    await shows('your commit [0-9a-f]{7} "by hand"');
+    child.stdin.write('3');
+    await shows('policies/authz.yaml is gone; press r');
+    child.stdin.write('\u0003');
+    expect(await ended).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('a port in use is named with its owner, and nothing is started', { timeout: 30_000 }, async () => {
