@@ -1,6 +1,7 @@
-import type { Labels, Locality, Millis, MutualTlsMode, Protocol } from './policy.ts';
+import type { Labels, Locality, Millis, Protocol } from './policy.ts';
 import type { Decided, Provenance } from './provenance.ts';
 import type { Proxy } from './proxy.ts';
+import type { MutualTlsMode } from './security-policy.ts';
 import type { ServiceKey } from './service.ts';
 
 /*

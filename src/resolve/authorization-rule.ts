@@ -5,7 +5,7 @@ import type {
   AuthorizationOperation,
   AuthorizationRule,
   AuthorizationSource,
-} from '../model/policy.ts';
+} from '../model/security-policy.ts';
 import { all, always, any, field, never } from './condition.ts';
 import { namespaceCondition, principalCondition, serviceAccountCondition, trustDomainCondition } from './principal.ts';
 import { textForm } from './text-form.ts';

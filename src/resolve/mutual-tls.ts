@@ -1,9 +1,10 @@
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { Labels, MutualTlsMode, PeerAuthenticationObject } from '../model/policy.ts';
+import type { Labels, PeerAuthenticationObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import type { MutualTlsMode } from '../model/security-policy.ts';
 import { selects } from '../model/selector.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { hasSelector } from './policy-index.ts';

@@ -3,15 +3,12 @@ import type { Destination, OutboundPort, OutboundService, Route, View } from '..
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
 import type {
   AuthorizationPolicyObject,
-  AuthorizationPolicySpec,
-  AuthorizationRule,
   DestinationRuleObject,
   DestinationRuleSpec,
   HttpMatch,
   HttpRule,
   Labels,
   PeerAuthenticationObject,
-  PeerAuthenticationSpec,
   Policy,
   Protocol,
   ServiceObject,
@@ -20,6 +17,11 @@ import type {
 } from '../../src/model/policy.ts';
 import type { SourceRange } from '../../src/model/provenance.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
+import type {
+  AuthorizationPolicySpec,
+  AuthorizationRule,
+  PeerAuthenticationSpec,
+} from '../../src/model/security-policy.ts';
 import type { Endpoint, Service, ServiceKey } from '../../src/model/service.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
 import type { Workload } from '../../src/model/workload.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Authorization, Condition } from '../../src/model/ir.ts';
-import type { MutualTlsMode, Policy } from '../../src/model/policy.ts';
+import type { Policy } from '../../src/model/policy.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
+import type { MutualTlsMode } from '../../src/model/security-policy.ts';
 import { resolveInbound } from '../../src/resolve/inbound.ts';
 import { resolveProxy } from '../../src/resolve/proxy.ts';
 import type { ShortRule } from '../support/resolve-values.ts';

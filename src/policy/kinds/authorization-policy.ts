@@ -1,4 +1,5 @@
-import type { AuthorizationPolicyObject, AuthorizationPolicySpec } from '../../model/policy.ts';
+import type { AuthorizationPolicyObject } from '../../model/policy.ts';
+import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
 import {
   choice,

@@ -1,4 +1,5 @@
-import type { MutualTlsMode, PeerAuthenticationObject, PeerAuthenticationSpec } from '../../model/policy.ts';
+import type { PeerAuthenticationObject } from '../../model/policy.ts';
+import type { MutualTlsMode, PeerAuthenticationSpec } from '../../model/security-policy.ts';
 import { securityVersions, supportedKind } from '../kind-definition.ts';
 import { choice, map, object } from '../shape.ts';
 import { matchLabels, present } from './common.ts';

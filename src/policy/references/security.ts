@@ -1,10 +1,6 @@
 import { nearestName } from '../../model/nearest-name.ts';
-import type {
-  AuthorizationPolicyObject,
-  AuthorizationRule,
-  MutualTlsMode,
-  PeerAuthenticationObject,
-} from '../../model/policy.ts';
+import type { AuthorizationPolicyObject, PeerAuthenticationObject } from '../../model/policy.ts';
+import type { AuthorizationRule, MutualTlsMode } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';

@@ -1,4 +1,5 @@
-import type { AuthorizationPolicyObject, AuthorizationRule, AuthorizationSource } from '../../model/policy.ts';
+import type { AuthorizationPolicyObject } from '../../model/policy.ts';
+import type { AuthorizationRule, AuthorizationSource } from '../../model/security-policy.ts';
 import { isHttp } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { ofKind, type ReferenceScope, reportAt } from './reference-scope.ts';
