@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
-import { fetchOnce, type LoadReport, sendRequests } from '../support/load.ts';
+import { fetchOnce, type LoadReport, sendRequests, startLoad } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
@@ -256,6 +256,28 @@ test('so they do with the default balancer, which prefers the idle, dead endpoin
   const before = await client.stat('cluster.out_shop_half_80.upstream_cx_connect_fail');
   expect(await sendRequests(to('half'), 500)).toMatchObject({ succeeded: 500, failures: {} });
   expect((await client.stat('cluster.out_shop_half_80.upstream_cx_connect_fail')) - before).toBeGreaterThan(100);
+});
+
+test('connections grow no older than the policy says, and no request notices (E10, R17)', async () => {
+  await mesh().apply({
+    'echo-age.yaml': `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: shadow, namespace: shop }
+spec: { host: shadow, trafficPolicy: { connectionPool: { tcp: { maxConnectionDuration: 500ms } } } }
+`,
+  });
+  const opened = () => client.stat('cluster.out_shop_shadow_80.upstream_cx_total');
+  const load = startLoad(to('shadow'), 100);
+  await load.more(100);
+  const before = await opened();
+  await load.more(300);
+  const after = await opened();
+  const report = await load.stop();
+  expect(report.failures).toEqual({});
+  // Three seconds of steady load over connections that live half a second each.
+  expect(after - before).toBeGreaterThanOrEqual(4);
+  await mesh().apply({ 'echo-age.yaml': undefined });
 });
 
 test('an application that answers 503 hears a request once (R14), unless the policy asks for more', async () => {
