@@ -38,7 +38,10 @@ export interface PolicySource {
   readonly state: Readable<PolicyState>;
   /** Looks at the repository now; resolves when the state says what it found. */
   refresh(): Promise<void>;
-  /** Workloads came or went: finds anew what is to be said about the head. What is served stays, whatever is found. */
+  /**
+   * Workloads came or went: finds anew what is to be said about the head. A rejected head that is good by now is served; what is
+   * served stays, whatever is found.
+   */
   recheck(): void;
   /** Resolves when a look that was under way has ended: nothing is read or written afterwards. */
   stop(): Promise<void>;
@@ -164,8 +167,14 @@ export async function startPolicySource(options: {
 
   const recheck = (): void => {
     if (!headTree) return;
-    const { diagnostics } = options.check(headTree);
+    const tree = headTree;
+    const { policies, diagnostics } = options.check(tree);
     const now = state.get();
+    if (policies && now.head?.state === 'Rejected') {
+      // It waited for a workload, which has come.
+      work = work.then(() => (stopped || headTree !== tree ? undefined : take(tree))).catch(fail);
+      return;
+    }
     if (JSON.stringify(diagnostics) !== JSON.stringify(now.diagnostics)) state.set({ ...now, diagnostics });
   };
 
