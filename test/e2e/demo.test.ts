@@ -87,6 +87,18 @@ test('a demo that is killed leaves no process behind', { timeout: 60_000 }, asyn
   await eventually('every process of the demo is gone', () => family.every((one) => !isAlive(one)), 15_000);
 });
 
+test('a demo that is interrupted while it starts ends at once, and leaves nothing behind', {
+  timeout: 60_000,
+}, async () => {
+  const { child, events, ended } = await startDemo('--no-input');
+  await eventually('the control plane is there', () => events.some(({ step }) => step === 'policies'), 20_000);
+  await eventually('sidecars are starting', () => descendants(child.pid ?? 0).length >= 6);
+  const family = descendants(child.pid ?? 0);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(130);
+  await eventually('every process of the demo is gone', () => family.every((one) => !isAlive(one)), 15_000);
+});
+
 test('on a terminal the number keys commit, the table lives, a commit by hand is told, ctrl-c ends it', {
   timeout: 60_000,
 }, async () => {

@@ -54,7 +54,15 @@ export async function demo(context: Context): Promise<ExitCode> {
         true,
         { milliseconds: ms },
       );
-    const shop = await startShop({ controlPlane, members, ports, workFolder: work.path, envoy, onReady });
+    const shop = await startShop({
+      controlPlane,
+      members,
+      ports,
+      workFolder: work.path,
+      envoy,
+      onReady,
+      interrupt: interrupt.signal,
+    });
     undo.push(shop.stop);
     narrator.line('');
     narrator.event(
@@ -75,6 +83,9 @@ export async function demo(context: Context): Promise<ExitCode> {
     return flags['no-input']
       ? await pressAll(stage, flags.duration, interrupt.signal)
       : await byHand(stage, isTerminal, interrupt.signal);
+  } catch (error) {
+    if (error === interrupt.signal.reason) return 130;
+    throw error;
   } finally {
     for (const stop of undo.reverse()) await stop();
   }

@@ -41,14 +41,18 @@ export async function startShop(options: {
   readonly workFolder: string;
   readonly envoy: string;
   readonly onReady: (member: ShopMember, ms: number) => void;
+  /** Somebody wants it to end: the start is given up, what was started is stopped, and the signal's reason is thrown. */
+  readonly interrupt: AbortSignal;
 }): Promise<{ readonly stop: () => Promise<void> }> {
-  const { controlPlane, members, ports, workFolder, envoy, onReady } = options;
+  const { controlPlane, members, ports, workFolder, envoy, onReady, interrupt } = options;
   const processes: ShopProcess[] = [];
   const sidecars: Sidecar[] = [];
   const stop = async () => {
     await Promise.all(sidecars.map((sidecar) => sidecar.kill()));
     await Promise.all(processes.map((process) => process.stop()));
   };
+  /** Nothing more is to be started. */
+  const over = new AbortController();
   const start = async (member: ShopMember) => {
     processes.push(
       await startShopProcess(member, member.service === 'frontend' ? frontendEnvironment(controlPlane, ports) : {}),
@@ -64,6 +68,7 @@ export async function startShop(options: {
     const { text } = await controlPlane.tokens.create({ grant, createdBy: 'weft demo', label: member.name });
     const folder = join(workFolder, 'run', member.name);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    over.signal.throwIfAborted();
     const sidecar = startSidecar({
       bootstrap: {
         nodeId: `${member.name}.shop`,
@@ -99,15 +104,16 @@ export async function startShop(options: {
     await sidecar.ready;
   };
   try {
-    const over = new AbortController();
-    await Promise.race([Promise.all(members.map(start)), refusal(controlPlane, startDeadline, over.signal)]).finally(
-      () => over.abort(),
-    );
+    const ready = Promise.all(members.map(start));
+    await Promise.race([ready, refusal(controlPlane, startDeadline, AbortSignal.any([over.signal, interrupt]))]);
+    interrupt.throwIfAborted();
     await allAcknowledged(controlPlane, 10_000);
   } catch (error) {
+    over.abort();
     await stop();
     throw error;
   }
+  over.abort();
   return { stop };
 }
 
