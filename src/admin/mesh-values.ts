@@ -1,6 +1,7 @@
 import { localPortKey, type Mesh } from '../model/mesh.ts';
 import type { Labels, Policy, Protocol } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
+import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
 import type { ProxyStatus } from '../model/status.ts';
 import type { Health, Workload } from '../model/workload.ts';
@@ -54,9 +55,9 @@ export function serviceItems(mesh: Mesh, proxies: readonly ProxyStatus[]): reado
 
 function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]): readonly string[] {
   const workloads = workloadIds.flatMap((id) => mesh.workloads.get(id) ?? []);
-  const selects = (policy: Policy, selector: Labels | undefined) =>
+  const covers = (policy: Policy, selector: Labels | undefined) =>
     (policy.namespace === service.namespace || policy.namespace === mesh.settings.rootNamespace) &&
-    (selector === undefined || workloads.some((workload) => hasLabels(workload.labels, selector)));
+    (selector === undefined || workloads.some((workload) => selects(selector, workload.labels)));
   const names = (policy: Policy, host: string) =>
     host === service.host ||
     (!host.includes('.') && policy.namespace === service.namespace && host === service.name) ||
@@ -69,7 +70,7 @@ function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]
         return names(policy, policy.spec.host);
       case 'PeerAuthentication':
       case 'AuthorizationPolicy':
-        return !service.external && selects(policy, policy.spec.selector);
+        return !service.external && covers(policy, policy.spec.selector);
       case 'Service':
       case 'ServiceEntry':
       case 'WorkloadEntry':
@@ -79,10 +80,6 @@ function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]
     }
   };
   return mesh.policies.objects.filter(acts).map(refText);
-}
-
-function hasLabels(labels: Labels, selector: Labels): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
 export type WorkloadItem = Omit<Workload, 'by'> & { readonly from?: string };

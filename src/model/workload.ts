@@ -1,6 +1,7 @@
 import type { SpiffeId } from './identity.ts';
 import type { Labels, Locality, Protocol } from './policy.ts';
 import type { Provenance } from './provenance.ts';
+import { selects } from './selector.ts';
 
 export type Health = 'healthy' | 'unhealthy' | 'draining';
 
@@ -47,18 +48,13 @@ export interface WorkloadPort {
  */
 export function isEndpointFor(selector: Labels, workload: Workload): boolean {
   const keys = Object.keys(selector);
-  if (!hasLabels(selector, workload)) return false;
+  if (!selects(selector, workload.labels)) return false;
   return keys.length === 0 || workload.source === 'file' || keys.some((key) => isGranted(workload, key));
 }
 
 /** True if a workload has all labels of a selector and is yet no endpoint for it, as it only claims them. */
 export function onlyClaims(selector: Labels, workload: Workload): boolean {
-  return hasLabels(selector, workload) && !isEndpointFor(selector, workload);
-}
-
-function hasLabels(selector: Labels, { labels }: Workload): boolean {
-  for (const key of Object.keys(selector)) if (labels[key] !== selector[key]) return false;
-  return true;
+  return selects(selector, workload.labels) && !isEndpointFor(selector, workload);
 }
 
 function isGranted({ granted, labels }: Workload, key: string): boolean {

@@ -1,9 +1,10 @@
 import { compareText } from '../model/compare-text.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { protocolOfName } from '../model/protocol.ts';
 import { serviceKeyOf } from '../model/service.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
-import { keepIdentity, keepList } from './keep-identity.ts';
+import { keepIdentity } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { serviceHost } from './service-definitions.ts';
 
@@ -30,7 +31,7 @@ export function impliedServices(
   return new Map(
     sorted.map(([name, now]) => {
       const before = previous?.get(name);
-      const members = keepList(before?.members, now);
+      const members = keepItems(before?.members, now);
       if (before !== undefined && before.members === members) return [name, before];
       const definition = keepIdentity(before?.definition, impliedService(name, namespace, members, settings));
       return [name, { members, definition }];

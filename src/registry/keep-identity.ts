@@ -5,13 +5,7 @@ export function keepIdentity<T>(previous: T | undefined, next: T): T {
   return previous !== undefined && isDeepStrictEqual(previous, next) ? previous : next;
 }
 
-/** A list whose unchanged elements were already kept: `previous` itself if all are identical and in the same order. */
-export function keepList<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
-  if (previous === undefined || previous.length !== next.length) return next;
-  return next.every((element, index) => element === previous[index]) ? previous : next;
-}
-
-/** The same for a map: `previous` itself if it has the same keys, in the same order, with identical values. */
+/** A map whose unchanged values were already kept: `previous` itself if it has the same keys, in the same order, with identical values. */
 export function keepMap<K, V>(previous: ReadonlyMap<K, V> | undefined, next: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
   if (previous === undefined || previous.size !== next.size) return next;
   const before = previous.entries();

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import { compareText } from '../model/compare-text.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Endpoint, Service, ServiceEndpoints, ServicePort } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
-import { keepIdentity, keepList, keepMap } from './keep-identity.ts';
+import { keepIdentity, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { entryIdentity, portsOfEntry } from './workload-entries.ts';
 
@@ -28,7 +29,7 @@ export function serviceEndpoints(
       return endpoint === undefined ? [] : [keepIdentity(byWorkload.get(endpoint.workload), endpoint)];
     });
     const whole = definition.service.resolution === 'dns-round-robin' ? now.slice(0, 1) : now;
-    return [port.number, keepList(before, whole)] as const;
+    return [port.number, keepItems(before, whole)] as const;
   });
   return keepMap(previous, new Map(lists));
 }

@@ -1,11 +1,12 @@
 import { compareText } from '../model/compare-text.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import { isEndpointFor, type Workload } from '../model/workload.ts';
 import type { ImpliedService } from './implied-services.ts';
 import { impliedServices } from './implied-services.ts';
-import { keepIdentity, keepList, keepMap } from './keep-identity.ts';
+import { keepIdentity, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
 import { defineServices } from './service-definitions.ts';
 import { serviceEndpoints } from './service-endpoints.ts';
@@ -90,7 +91,7 @@ export function buildServices(
   }
   services.sort((a, b) => compareText(a.key, b.key));
   return {
-    services: keepList(previous?.services, services),
+    services: keepItems(previous?.services, services),
     endpoints: keepMap(previous?.endpoints, endpoints),
     computed,
     memory: { policies, settings, workloads, namespaces },
@@ -104,7 +105,7 @@ function namespaceOf(
   settings: MeshSettings,
   last: NamespaceMemory | undefined,
 ): NamespaceMemory {
-  const workloads = keepList(last?.workloads, present);
+  const workloads = keepItems(last?.workloads, present);
   if (last && last.defined === defined && last.workloads === workloads) return last;
   const selected = last?.defined === defined ? last.selected : new WeakMap<Workload, boolean>();
   const free = workloads.filter(
@@ -186,7 +187,7 @@ function groupDefinitions(
     if (group) group.push(kept);
     else groups.set(namespace, [kept]);
   }
-  return new Map([...groups].map(([name, group]) => [name, keepList(last(name)?.defined, group)]));
+  return new Map([...groups].map(([name, group]) => [name, keepItems(last(name)?.defined, group)]));
 }
 
 /** Workloads that came, went or changed: both their old and their new form, as each may be selected. */

@@ -1,11 +1,11 @@
 import { compareText } from '../model/compare-text.ts';
+import { sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { DestinationRuleObject, Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { Service } from '../model/service.ts';
 import { isVisible, plainHost } from '../policy/hosts.ts';
-import { sameItems } from './keep.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { coveringHosts } from './policy-index.ts';
 

@@ -1,7 +1,7 @@
 import { compareText } from '../model/compare-text.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
-import { keepItems } from './keep.ts';
 
 /** What the outbound half needs to know of a service's endpoints; everything else about them travels in EndpointSets. */
 export interface EndpointFacts {

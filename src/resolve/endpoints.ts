@@ -1,12 +1,13 @@
 import { compareText } from '../model/compare-text.ts';
 import type { Destination, EndpointDecision, EndpointSet } from '../model/ir.ts';
+import { sameItems } from '../model/keep-items.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PeerAuthenticationObject, PolicySet } from '../model/policy.ts';
 import { selects } from '../model/selector.ts';
 import type { Endpoint, Service } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { resolveCounters } from './counters.ts';
-import { keepEqualItems, remembered, sameItems } from './keep.ts';
+import { keepEqualItems, remembered } from './keep.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { indexPolicies } from './policy-index.ts';

@@ -1,4 +1,5 @@
 import type { Inbound } from '../model/ir.ts';
+import { sameItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { byDefault } from '../model/provenance.ts';
@@ -7,7 +8,7 @@ import { isHttp } from '../model/service.ts';
 import { authorizationPolicies, resolveAuthorization } from './authorization.ts';
 import { resolveCounters } from './counters.ts';
 import { inboundProtocol } from './inbound-protocol.ts';
-import { keepEqualItems, sameItems } from './keep.ts';
+import { keepEqualItems } from './keep.ts';
 import type { Selected } from './mutual-tls.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import { indexPolicies } from './policy-index.ts';

@@ -1,14 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-
-/** True if two lists hold the same objects in the same order. */
-export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((item, index) => item === b[index]);
-}
-
-/** `next`, or `previous` itself where both hold the same objects: what is remembered on the list stays valid. */
-export function keepItems<T>(previous: readonly T[] | undefined, next: readonly T[]): readonly T[] {
-  return previous && sameItems(previous, next) ? previous : next;
-}
+import { keepItems } from '../model/keep-items.ts';
 
 /** `next` with every element that says the same as the one of equal key in `previous` replaced by it, or `previous` itself. */
 export function keepEqualItems<T>(

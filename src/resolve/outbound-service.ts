@@ -1,4 +1,5 @@
 import type { OutboundService } from '../model/ir.ts';
+import { sameItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import { localPortKey } from '../model/mesh.ts';
 import type { Service } from '../model/service.ts';
@@ -8,7 +9,7 @@ import { resolveCounters } from './counters.ts';
 import { destinationsOf } from './destination.ts';
 import { chooseDestinationRule } from './destination-rule.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
-import { remembered, sameItems } from './keep.ts';
+import { remembered } from './keep.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { resolveRoutes } from './route.ts';
 import type { TargetContext } from './route-target.ts';

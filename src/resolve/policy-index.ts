@@ -1,4 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type {
   AuthorizationPolicyObject,
@@ -11,7 +12,6 @@ import type {
   VirtualServiceObject,
 } from '../model/policy.ts';
 import { resolveHost } from '../policy/hosts.ts';
-import { keepItems } from './keep.ts';
 
 /** Objects by the canonical host they name (P1 to P3), exact names and wildcards alike. */
 export type HostIndex<T> = ReadonlyMap<string, readonly T[]>;

@@ -1,4 +1,5 @@
 import type { Scope, View } from '../model/ir.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import { byDefault } from '../model/provenance.ts';
@@ -6,7 +7,7 @@ import type { Service, ServiceKey } from '../model/service.ts';
 import { resolveCounters } from './counters.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { endpointFacts } from './endpoint-facts.ts';
-import { keepItems, remembered } from './keep.ts';
+import { remembered } from './keep.ts';
 import { resolveService } from './outbound-service.ts';
 import { indexPolicies } from './policy-index.ts';
 import { scopeKey } from './scope.ts';
