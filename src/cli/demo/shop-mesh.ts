@@ -103,13 +103,19 @@ export async function startShop(options: {
     sidecars.push(sidecar);
     await sidecar.ready;
   };
+  const starts = members.map(start);
   try {
-    const ready = Promise.all(members.map(start));
-    await Promise.race([ready, refusal(controlPlane, startDeadline, AbortSignal.any([over.signal, interrupt]))]);
+    await Promise.race([
+      Promise.all(starts),
+      refusal(controlPlane, startDeadline, AbortSignal.any([over.signal, interrupt])),
+    ]);
     interrupt.throwIfAborted();
     await allAcknowledged(controlPlane, 10_000);
   } catch (error) {
     over.abort();
+    // What was half started when it was given up comes to its end first, so that it is stopped, too.
+    await stop();
+    await Promise.allSettled(starts);
     await stop();
     throw error;
   }
