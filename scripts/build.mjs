@@ -17,7 +17,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { generateProtos, replaceFolder } from './protos.mjs';
+import { asOnlyBuild, generateProtos, replaceFolder } from './protos.mjs';
 
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const source = join(projectRoot, 'src');
@@ -93,12 +93,14 @@ const started = performance.now();
 const protosOnly = process.argv.includes('--protos-only');
 try {
   if (!existsSync(join(projectRoot, 'node_modules'))) throw new Error('nothing is installed yet; run npm ci first');
-  const protos = generateProtos();
-  const parts = [protos.changed ? `${protos.files} protos generated` : 'protos up to date'];
-  if (!protosOnly) {
-    parts.push(compile(protos.stamp) ? 'dist compiled' : 'dist up to date');
+  const parts = asOnlyBuild(() => {
+    const protos = generateProtos();
+    const done = [protos.changed ? `${protos.files} protos generated` : 'protos up to date'];
+    if (protosOnly) return done;
+    done.push(compile(protos.stamp) ? 'dist compiled' : 'dist up to date');
     linkCommand();
-  }
+    return done;
+  });
   console.log(`build    ${parts.join(', ')}   ${((performance.now() - started) / 1000).toFixed(1)} s`);
 } catch (error) {
   console.error(`build    failed: ${error.message}`);

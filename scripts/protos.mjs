@@ -19,11 +19,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withBuildLock } from './build-lock.mjs';
 
 const require = createRequire(import.meta.url);
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const stubFolder = join(projectRoot, 'envoy/protos');
 const generatedFolder = join(projectRoot, 'src/proto/gen');
+const cacheFolder = join(projectRoot, '.cache');
 
 const packageFolder = (name) => dirname(require.resolve(`${name}/package.json`));
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -132,17 +134,29 @@ function generateInto(folder, work) {
   return reach.size;
 }
 
-/** Puts a complete folder in the place of another; when two do so at once the last one stays. */
+/**
+ * Puts a complete folder in the place of another, under the lock of the build. The old one is moved away before it is deleted: a
+ * deletion that is interrupted would leave a part of it, which its stamp would call complete.
+ */
 export function replaceFolder(fresh, target) {
-  for (let attempt = 1; ; attempt += 1) {
-    rmSync(target, { recursive: true, force: true });
-    try {
-      renameSync(fresh, target);
-      return;
-    } catch (error) {
-      if (error.code !== 'ENOTEMPTY' || attempt === 5) throw error;
-    }
-  }
+  const old = join(cacheFolder, `old-${process.pid}`);
+  mkdirSync(cacheFolder, { recursive: true });
+  if (existsSync(target)) renameSync(target, old);
+  renameSync(fresh, target);
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** One build at a time (build-lock.mjs); what killed ones left behind is nobody's then, and goes. */
+export function asOnlyBuild(work) {
+  return withBuildLock(join(cacheFolder, 'build-lock'), () => {
+    for (const [folder, leftover] of [
+      [cacheFolder, /^(old|protos)-\d+$/],
+      [projectRoot, /^dist\.\d+$/],
+    ])
+      for (const name of readdirSync(folder))
+        if (leftover.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+    return work();
+  });
 }
 
 /** Makes src/proto/gen when its inputs changed; the folder appears complete or not at all. Returns what it did. */
@@ -151,7 +165,7 @@ export function generateProtos() {
   const stampFile = join(generatedFolder, '.stamp');
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return { changed: false, stamp, files: 0 };
   const work = mkdtempSync(join(tmpdir(), 'weft-protos-'));
-  const fresh = join(projectRoot, '.cache', `protos-${process.pid}`);
+  const fresh = join(cacheFolder, `protos-${process.pid}`);
   try {
     const files = generateInto(fresh, work);
     writeFileSync(join(fresh, '.stamp'), stamp);
@@ -165,7 +179,7 @@ export function generateProtos() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now();
-  const { changed, files } = generateProtos();
+  const { changed, files } = asOnlyBuild(generateProtos);
   const took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
   console.log(changed ? `protos   ${files} files generated in ${took}` : `protos   up to date (${took})`);
 }
