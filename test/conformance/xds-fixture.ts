@@ -51,11 +51,11 @@ function inline(text: string) {
   return { specifier: { case: 'inlineString' as const, value: text } };
 }
 
+/** What a test may choose about its server. */
+export type FixtureOptions = Partial<XdsServerOptions<string>>;
+
 /** A server whose content the test sets, a client for it, and everything that was observed. */
-export async function startFixture(
-  resources: readonly Resource[] | undefined,
-  options: Partial<XdsServerOptions<string>> = {},
-) {
+export async function startFixture(resources: readonly Resource[] | undefined, options: FixtureOptions = {}) {
   const watchers = new Set<() => void>();
   let generation = 0;
   let layer: Layer | undefined;

@@ -1,18 +1,21 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { type ChannelCredentials, Client, credentials, Metadata, type status } from '@grpc/grpc-js';
 import { decode, encode } from '../../src/proto/codec.ts';
-import { AggregatedDiscoveryService } from '../../src/proto/gen/envoy/service/discovery/v3/ads_pb.ts';
 import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
+  ResourceSchema,
 } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
 
 /** A scripted xDS client, written from the protocol text: it sends what the test says and nothing of its own accord. */
 export interface RawClient {
   delta(headers?: Readonly<Record<string, string>>): DeltaStream;
   sotw(headers?: Readonly<Record<string, string>>): SotwStream;
+  /** A stream of any method: `/package.Service/Method`. */
+  stream(path: string, variant: 'delta', headers?: Readonly<Record<string, string>>): DeltaStream;
+  stream(path: string, variant: 'sotw', headers?: Readonly<Record<string, string>>): SotwStream;
   close(): void;
 }
 
@@ -39,29 +42,24 @@ export function connectRawClient(port: number, channel: ChannelCredentials = cre
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_receive_message_length': -1,
   });
-  const service = `/${AggregatedDiscoveryService.typeName}`;
+  const delta = (path: string, headers?: Readonly<Record<string, string>>) =>
+    openStream(client, path, DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, checkDelta, headers);
+  const sotw = (path: string, headers?: Readonly<Record<string, string>>) =>
+    openStream(client, path, DiscoveryRequestSchema, DiscoveryResponseSchema, checkSotw, headers);
+  function stream(path: string, variant: 'delta', headers?: Readonly<Record<string, string>>): DeltaStream;
+  function stream(path: string, variant: 'sotw', headers?: Readonly<Record<string, string>>): SotwStream;
+  function stream(path: string, variant: 'delta' | 'sotw', headers?: Readonly<Record<string, string>>) {
+    return variant === 'delta' ? delta(path, headers) : sotw(path, headers);
+  }
   return {
-    delta: (headers) =>
-      openStream(
-        client,
-        `${service}/DeltaAggregatedResources`,
-        DeltaDiscoveryRequestSchema,
-        DeltaDiscoveryResponseSchema,
-        checkDelta,
-        headers,
-      ),
-    sotw: (headers) =>
-      openStream(
-        client,
-        `${service}/StreamAggregatedResources`,
-        DiscoveryRequestSchema,
-        DiscoveryResponseSchema,
-        checkSotw,
-        headers,
-      ),
+    delta: (headers) => delta(`${aggregated}/DeltaAggregatedResources`, headers),
+    sotw: (headers) => sotw(`${aggregated}/StreamAggregatedResources`, headers),
+    stream,
     close: () => client.close(),
   };
 }
+
+const aggregated = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 
 function openStream<Request extends DescMessage, Response extends DescMessage>(
   client: Client,
@@ -130,7 +128,7 @@ function openStream<Request extends DescMessage, Response extends DescMessage>(
     waiting: () => arrived.length,
     halfClose: () => call.end(),
     cancel: () => call.cancel(),
-    async silence(milliseconds = 150) {
+    async silence(milliseconds = 100) {
       const response = await next(milliseconds).catch((error: unknown) => {
         if (error instanceof Error && error.message.startsWith('no response within')) return undefined;
         throw error;
@@ -158,7 +156,8 @@ function checkSotw(response: MessageShape<typeof DiscoveryResponseSchema>, nonce
   const names = response.resources.map(sotwName);
   if (new Set(names).size < names.length) throw new Error(`X61: a name twice in ${names.join(' ')}`);
   for (const { typeUrl } of response.resources)
-    if (typeUrl !== response.typeUrl) throw new Error(`X35: a resource has the type ${typeUrl}`);
+    if (typeUrl !== response.typeUrl && typeUrl !== wrapperType)
+      throw new Error(`X35: a resource has the type ${typeUrl}`);
 }
 
 function checkCommon(
@@ -171,8 +170,11 @@ function checkCommon(
     throw new Error('X13: no control_plane.identifier');
 }
 
-/** The name of a resource in a SotW response: field 1 in every type that the tests use. */
-export function sotwName(any: { readonly value: Uint8Array }): string {
+const wrapperType = 'type.googleapis.com/envoy.service.discovery.v3.Resource';
+
+/** The name of a resource in a SotW response: field 1 in every type that the tests use, unless it is wrapped (X107). */
+export function sotwName(any: { readonly typeUrl?: string; readonly value: Uint8Array }): string {
+  if (any.typeUrl === wrapperType) return decode(ResourceSchema, any.value).name;
   const [tag, length] = any.value;
   if (tag !== 10 || length === undefined || length > 127) throw new Error('the resource does not begin with its name');
   return Buffer.from(any.value.subarray(2, 2 + length)).toString();
