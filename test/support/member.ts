@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseToken } from '../../src/ca/token.ts';
 import type { NodeMetadata, NodePort } from '../../src/model/proxy.ts';
@@ -21,6 +21,8 @@ export interface JoinOptions {
     readonly name?: string;
     readonly protocol?: NodePort['protocol'];
   }[];
+  /** How its Envoy asks for configuration: for changes (the default, as the product does) or for whole sets. */
+  readonly variant?: Variant;
   /** Text of the token; absent: a fresh one for exactly this service. */
   readonly token?: string;
   /** What the node says instead of the truth. */
@@ -28,6 +30,10 @@ export interface JoinOptions {
   /** False: do not wait until it is a working member. */
   readonly waitReady?: boolean;
 }
+
+export const variants = ['delta', 'sotw'] as const;
+
+export type Variant = (typeof variants)[number];
 
 /** Where a sidecar connects. */
 export interface MeshAccess {
@@ -92,7 +98,7 @@ export async function startMember(
       stats: { flushInterval: 500 },
     },
     folder: runtime,
-    envoy: await envoyPath(),
+    envoy: joining.variant === 'sotw' ? await wholeSets(runtime) : await envoyPath(),
     concurrency: 1,
     onEvent: (event) => log.push(`weft ${JSON.stringify(event)}`),
     onLog: (line) => log.push(line),
@@ -110,6 +116,14 @@ export async function startMember(
     stats,
     stat: async (whole) => (await stats(`^${whole.replaceAll('.', '\\.')}$`)).get(whole) ?? 0,
   };
+}
+
+/** A program that is Envoy, but for one word of the bootstrap that it is given after `-c`: state of the world instead of changes. */
+async function wholeSets(folder: string): Promise<string> {
+  const path = join(folder, 'envoy-sotw');
+  const edit = `[ "$1" != -c ] || { sed -i.bak 's/"DELTA_GRPC"/"GRPC"/' "$2" && rm "$2.bak"; }`;
+  await writeFile(path, `#!/bin/sh\n${edit}\nexec '${await envoyPath()}' "$@"\n`, { mode: 0o700 });
+  return path;
 }
 
 /** Every `update_rejected` above 0, as text: what this Envoy refused. */
