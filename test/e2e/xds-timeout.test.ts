@@ -70,7 +70,7 @@ test(
       await eventually(
         `the callers' clusters wait ${connect} ms`,
         async () => (await Promise.all(callers.map(connectTimeout))).every((found) => Math.round(found) === connect),
-        20_000,
+        5_000,
         10,
       );
       await mesh().synced();

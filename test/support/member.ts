@@ -23,6 +23,8 @@ export interface JoinOptions {
   }[];
   /** How its Envoy asks for configuration: for changes (the default, as the product does) or for whole sets. */
   readonly variant?: Variant;
+  /** Further flags of its Envoy. */
+  readonly envoyFlags?: readonly string[];
   /** Text of the token; absent: a fresh one for exactly this service. */
   readonly token?: string;
   /** What the node says instead of the truth. */
@@ -100,6 +102,7 @@ export async function startMember(
     folder: runtime,
     envoy: joining.variant === 'sotw' ? await wholeSets(runtime) : await envoyPath(),
     concurrency: 1,
+    envoyFlags: joining.envoyFlags ?? [],
     onEvent: (event) => log.push(`weft ${JSON.stringify(event)}`),
     onLog: (line) => log.push(line),
   });

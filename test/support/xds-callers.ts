@@ -13,8 +13,9 @@ export function times(short: number, long: number): number {
 }
 
 /** One caller of each variant, side by side in one mesh: what holds for both is proved in the time of one. */
-export async function joinCallers(mesh: TestMesh): Promise<readonly Member[]> {
-  const join = (variant: Variant) => mesh.join({ service: 'frontend', name: `frontend-${variant}`, variant });
+export async function joinCallers(mesh: TestMesh, envoyFlags: readonly string[] = []): Promise<readonly Member[]> {
+  const join = (variant: Variant) =>
+    mesh.join({ service: 'frontend', name: `frontend-${variant}`, variant, envoyFlags });
   const members = await Promise.all(variants.map(join));
   const spoken = new Map(
     mesh
