@@ -38,9 +38,14 @@ export function conform(title: string, body: (lab: Lab) => Promise<void>): void 
   for (const lane of [...aggregated, ...perType]) register(title, lane, undefined, body);
 }
 
-/** Tries a rule that concerns several types of one stream, so on the aggregated service only. */
+/** Tries a rule that concerns several types of one stream, or the connection, so on the aggregated service only. */
 export function conformAds(title: string, body: (lab: Lab) => Promise<void>): void {
   for (const lane of aggregated) register(title, lane, undefined, body);
+}
+
+/** As `conformAds`, with no other test of the file beside it: for what measures. */
+export function conformAlone(title: string, body: (lab: Lab) => Promise<void>): void {
+  for (const lane of aggregated) register(title, lane, undefined, body, test);
 }
 
 /** Tries a rule about one type in every lane, in delta and in SotW with the same body. */
@@ -49,9 +54,15 @@ export function conformBoth(title: string, body: (lab: Lab) => Promise<void>): v
     for (const variant of ['delta', 'sotw'] as const) register(title, lane, variant, body);
 }
 
-function register(title: string, lane: Lane, variant: Variant | undefined, body: (lab: Lab) => Promise<void>): void {
+function register(
+  title: string,
+  lane: Lane,
+  variant: Variant | undefined,
+  body: (lab: Lab) => Promise<void>,
+  run: typeof test | typeof test.concurrent = test.concurrent,
+): void {
   const place = [lane.transport, lane.services, ...(variant === undefined ? [] : [variant])].join(' ');
-  test.concurrent(`${title} [${place}]`, async () => {
+  run(`${title} [${place}]`, { timeout: 120_000 }, async () => {
     const fixtures: Fixture[] = [];
     const lab: Lab = {
       lane,

@@ -133,7 +133,7 @@ conform(
 );
 
 conform(
-  'X75 under a wildcard, unsubscribing a name is answered with what stands there; X76 superfluous ones are not',
+  'X75 M9 under a wildcard, unsubscribing a name is answered with what stands there, told before or not; X76 superfluous ones are not',
   async ({ start }) => {
     const fixture = await start([cluster('a')]);
     const stream = fixture.delta(clusterType);

@@ -64,7 +64,7 @@ conformAds('X89 an EDS ACK that crosses the CDS response does not count for the 
 });
 
 conformAds(
-  'X91 X92 a repointed route waits for its new cluster, and the old cluster for the route and the grace',
+  'X91 X92 M11 a repointed route waits for its new cluster, and the old cluster for the route and the grace',
   async ({ start }) => {
     const { stream, set } = await settled(start, base);
     set([cluster('y'), endpoints('y'), listener('l'), route('r', 2, ['y'])]);
@@ -97,7 +97,7 @@ conformAds(
   },
 );
 
-conformAds('section 5: a NACKed route keeps the cluster that it still uses', async ({ start }) => {
+conformAds('section 5 point 4: a NACKed route keeps the cluster that it still uses', async ({ start }) => {
   const { stream, set } = await settled(start, base);
   set([cluster('y'), listener('l'), route('r', 2, ['y'])]);
   expect(await nextAcked(stream)).toBe('CDS y');
@@ -124,7 +124,7 @@ conformAds(
 );
 
 conformAds(
-  'X92 SotW: a removed cluster stays in the set until its routes have gone and the grace is over',
+  'X92 section 5 point 4: SotW, a removed cluster stays in the set until its routes have gone and the grace is over',
   async ({ start }) => {
     const fixture = await start(base);
     const stream = fixture.client.sotw();
