@@ -1,200 +1,96 @@
 // One endpoint of a 50-endpoint assignment changes → all N delta streams have acknowledged it (performance.md 4, `push`).
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { ServerCredentials } from '@grpc/grpc-js';
-import { encode } from '../src/proto/codec.ts';
-import { ClusterLoadAssignmentSchema } from '../src/proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
-import { encodeResponse } from '../src/xds/encode-response.ts';
-import { createLayer } from '../src/xds/layer.ts';
-import { createResource, encodeCounter, type Resource } from '../src/xds/resource.ts';
-import { endpointType } from '../src/xds/resource-types.ts';
-import { createRotatingCredentials } from '../src/xds/rotating-credentials.ts';
-import { startXdsServer } from '../src/xds/server.ts';
-import type { Snapshot } from '../src/xds/snapshot.ts';
-import { selfSignedCertificate } from './support/certificate.ts';
-import { startFloorServer } from './support/floor-server.ts';
+// Each stream is subscribed to 1,000 services. With `--peers` go-control-plane takes part in the same rounds.
+import { createCertificates } from './support/certificates.ts';
+import { type Contestant, startContestant, startFloor, startWeft } from './support/contestant.ts';
+import { requireDescriptors } from './support/descriptors.ts';
+import { againstGoal, median, printTable, quantile } from './support/figures.ts';
+import { assignment, assignments, hot, serviceNames } from './support/mesh.ts';
+import type { Certificates, ResourceText } from './support/protocol.ts';
+import { watchRest } from './support/rest.ts';
 
-const sizes = [100, 1_000] as const;
-const rounds = 15;
+const sizes = [100, 1_000, 4_000] as const;
+const services = 1_000;
+const [warmUps, rounds] = [3, 15];
+const goals = { plain: 2, mtls: 1.6 } as const;
 
-type Transport = 'plain' | 'tls';
-const certificate = selfSignedCertificate();
-
-interface Contestant {
-  readonly name: string;
-  readonly size: number;
-  push(mark: number): Promise<void>;
-  close(): Promise<void>;
-  readonly times: number[];
+interface Samples {
+  readonly contestant: Contestant;
+  readonly took: number[];
   readonly cpu: number[];
+  readonly encodes: number[];
+  readonly p50: number[];
+  readonly p99: number[];
+  readonly loadCpu: number[];
 }
 
-function assignment(mark: number): Resource {
-  const lbEndpoints = Array.from({ length: 50 }, (_, index) => ({
-    hostIdentifier: {
-      case: 'endpoint' as const,
-      value: {
-        hostname: `backend-${index}.region-1.example.internal`,
-        address: {
-          address: {
-            case: 'socketAddress' as const,
-            value: {
-              address: `10.0.${index === 7 ? mark % 256 : 1}.${index}`,
-              portSpecifier: { case: 'portValue' as const, value: 8080 },
-            },
-          },
-        },
-      },
-    },
-  }));
-  const locality = { region: 'region-1', zone: 'zone-a' };
-  const value = encode(ClusterLoadAssignmentSchema, { clusterName: 'hot', endpoints: [{ locality, lbEndpoints }] });
-  return createResource({ typeUrl: endpointType, name: 'hot', value });
-}
-
-function startLoad(port: number, size: number, transport: Transport): Promise<ChildProcess> {
-  const program = fileURLToPath(new URL('./support/delta-load.js', import.meta.url));
-  const child = fork(program, [String(port), String(size), transport]);
-  return new Promise((resolve, reject) => {
-    child.once('message', () => resolve(child));
-    child.once('exit', (code) => reject(new Error(`the load client ended with ${code}`)));
+async function join(contestant: Contestant, size: number, certificates: Certificates | undefined): Promise<Samples> {
+  await contestant.load.ask('connect', {
+    port: contestant.port,
+    ...(certificates === undefined ? {} : { certificates }),
+    role: 'endpoints',
+    count: size,
+    concurrency: 32,
+    endpoints: serviceNames(services),
+    routes: [],
   });
+  return { contestant, took: [], cpu: [], encodes: [], p50: [], p99: [], loadCpu: [] };
 }
 
-async function startWeft(size: number, transport: Transport): Promise<Contestant> {
-  const watchers = new Set<() => void>();
-  let layer = createLayer([assignment(0)]);
-  let snapshot: Snapshot = { generation: 0, commit: '', layers: [layer] };
-  let left = size;
-  let done = () => {};
-  const all = () =>
-    new Promise<void>((resolve) => {
-      left = size;
-      done = resolve;
-    });
-  const credentials =
-    transport === 'plain'
-      ? ServerCredentials.createInsecure()
-      : createRotatingCredentials({ get: () => certificate, watch: () => () => {} });
-  const server = await startXdsServer<string>({
-    address: '127.0.0.1',
-    port: 0,
-    credentials,
-    identifier: 'bench',
-    authenticate: () => ({ ok: 'bench' }),
-    open: () => ({
-      ok: {
-        snapshot: () => snapshot,
-        watch: (onChange) => {
-          watchers.add(onChange);
-          return () => watchers.delete(onChange);
-        },
-        close: () => {},
-      },
-    }),
-    observe: ({ kind }) => {
-      if (kind !== 'acked') return;
-      left -= 1;
-      if (left === 0) done();
-    },
-  });
-  const opened = all();
-  const load = await startLoad(server.port, size, transport);
-  await opened;
-  return {
-    name: 'weft',
-    size,
-    times: [],
-    cpu: [],
-    push(mark) {
-      const acknowledged = all();
-      layer = createLayer([assignment(mark)], layer);
-      snapshot = { generation: mark, commit: '', layers: [layer] };
-      for (const watcher of [...watchers]) watcher();
-      return acknowledged;
-    },
-    async close() {
-      load.removeAllListeners('exit');
-      load.kill();
-      await server.close();
-    },
-  };
-}
-
-async function startFloor(size: number, transport: Transport): Promise<Contestant> {
-  const frame = (mark: number): Buffer => {
-    const plan = {
-      typeUrl: endpointType,
-      nonce: `${mark}`,
-      version: `${mark}`,
-      resources: [assignment(mark)],
-      removed: [],
-    };
-    const message = encodeResponse('delta', plan, 'bench');
-    const header = Buffer.alloc(5);
-    header.writeUInt32BE(message.length, 1);
-    return Buffer.concat([header, message]);
-  };
-  const server = await startFloorServer(frame(0), transport === 'plain' ? undefined : certificate);
-  const load = await startLoad(server.port, size, transport);
-  return {
-    name: 'floor',
-    size,
-    times: [],
-    cpu: [],
-    push: (mark) => server.push(frame(mark)),
-    close: () => {
-      load.removeAllListeners('exit');
-      load.kill();
-      server.close();
-      return Promise.resolve();
-    },
-  };
-}
-
-async function measure(contestant: Contestant, mark: number, counts: boolean): Promise<void> {
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  await contestant.push(mark);
-  const took = performance.now() - started;
-  const { user, system } = process.cpuUsage(cpu);
+async function pushOnce(samples: Samples, change: ResourceText, size: number, counts: boolean): Promise<void> {
+  const { server, load } = samples.contestant;
+  await load.ask('clear', {});
+  const before = await load.ask('arrivals', {});
+  const pushed = await server.ask('push', { resources: [change], streams: size });
+  const { times, cpu } = await load.ask('arrivals', {});
   if (!counts) return;
-  contestant.times.push(took);
-  contestant.cpu.push((user + system) / 1000);
+  const delays = times.flat().map((time) => time - pushed.startedAt);
+  if (delays.length !== size) throw new Error(`${delays.length} responses came for ${size} streams`);
+  samples.took.push(pushed.took);
+  samples.cpu.push(pushed.cpu);
+  samples.encodes.push(pushed.encodes);
+  samples.p50.push(quantile(delays, 0.5));
+  samples.p99.push(quantile(delays, 0.99));
+  samples.loadCpu.push(cpu - before.cpu);
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
+requireDescriptors(Math.max(...sizes));
+const hotBytes = Buffer.from(assignment(hot, 50).value, 'base64').length;
 console.log(
-  `push     one endpoint of 50 changes (${assignment(1).value.length} bytes), until N delta streams have acknowledged`,
+  `push     one endpoint of 50 changes (${hotBytes} bytes) → N delta streams, each subscribed to ${services}`,
 );
-console.log(`         medians of ${rounds} interleaved rounds; the load client is a process of its own`);
-console.log('transport     N   weft ms  cpu ms   floor ms  cpu ms   weft/floor  encodes/push');
-for (const transport of ['plain', 'tls'] as const) {
-  const contestants: Contestant[] = [];
-  for (const size of sizes) contestants.push(await startWeft(size, transport), await startFloor(size, transport));
-  const encodes: number[] = [];
-  for (let round = 1; round <= rounds + 3; round += 1)
-    for (const contestant of contestants) {
-      const before = encodeCounter.resources;
-      await measure(contestant, round, round > 3);
-      if (contestant.name === 'weft') encodes.push(encodeCounter.resources - before);
-    }
-  const of = (name: string, size: number) => contestants.find((one) => one.name === name && one.size === size);
+console.log(
+  `         services, have acknowledged; medians of ${rounds} interleaved rounds, milliseconds; every server and`,
+);
+console.log('         its load client are processes of their own; the floor is HTTP/2 by hand with one frame for all');
+const titles = ['', 'N', 'all acked', 'p50', 'p99', 'server cpu', 'client cpu', 'encodes'];
+const rows: (string | number)[][] = [];
+const verdicts: string[] = [];
+const certificatesOfRun = createCertificates();
+for (const transport of ['plain', 'mtls'] as const) {
+  const certificates = transport === 'mtls' ? certificatesOfRun : undefined;
   for (const size of sizes) {
-    const [weft, floor] = [of('weft', size), of('floor', size)];
-    const [time, least] = [median(weft?.times ?? []), median(floor?.times ?? [])];
-    const cells = [time, median(weft?.cpu ?? []), least, median(floor?.cpu ?? [])].map((value) => value.toFixed(1));
-    const [weftTime = '', weftCpu = '', floorTime = '', floorCpu = ''] = cells;
-    console.log(
-      `${transport.padEnd(9)} ${String(size).padStart(5)} ${weftTime.padStart(9)} ${weftCpu.padStart(7)} ${floorTime.padStart(10)} ${floorCpu.padStart(7)} ${(time / least).toFixed(2).padStart(12)} ${median(encodes).toFixed(0).padStart(13)}`,
-    );
+    const resources = assignments(services, 1);
+    const contestants = [
+      await startContestant('weft', startWeft(), { resources, certificates }),
+      await startContestant('floor', startFloor(), { resources, certificates }),
+    ];
+    const all: Samples[] = [];
+    for (const contestant of contestants) all.push(await join(contestant, size, certificates));
+    for (let round = 1; round <= warmUps + rounds; round += 1)
+      for (const samples of all) await pushOnce(samples, assignment(hot, 50, round), size, round > warmUps);
+    for (const { contestant, took, p50, p99, cpu, loadCpu, encodes } of all) {
+      const figures = [took, p50, p99, cpu, loadCpu, encodes].map(median);
+      rows.push([`${transport} ${contestant.name}`, size, ...figures]);
+    }
+    const [weft, floor] = all;
+    if (weft !== undefined && floor !== undefined) {
+      const ratio = median(weft.took) / median(floor.took);
+      verdicts.push(
+        `${transport} N=${size}: ${againstGoal(ratio, goals[transport])} × the floor; server cpu ${(median(weft.cpu) / median(floor.cpu)).toFixed(2)} ×; ${await watchRest(weft.contestant)}`,
+      );
+    }
+    await Promise.all(contestants.map((contestant) => contestant.end()));
   }
-  const growth = median(of('weft', 1_000)?.times ?? []) / median(of('weft', 100)?.times ?? []);
-  console.log(
-    `${transport.padEnd(9)} N=1000 against N=100: ${growth.toFixed(1)} times the time for 10 times the streams`,
-  );
-  for (const contestant of contestants) await contestant.close();
 }
+printTable(titles, rows);
+for (const verdict of verdicts) console.log(`         ${verdict}`);

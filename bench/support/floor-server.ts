@@ -1,52 +1,127 @@
-import { createSecureServer, createServer, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+// A program of its own: the least that serving can cost. HTTP/2 by hand; every response is made once, frames and all, with one
+// nonce for everybody; whatever a client says of a type that it was answered on is taken for an acknowledgement.
+import { createServer, type Socket } from 'node:net';
+import { createServer as createSecureServer } from 'node:tls';
+import { contentHash } from '../../src/proto/content-hash.ts';
+import { deltaResponse } from './discovery-bytes.ts';
+import { createFrameReader } from './frame-reader.ts';
+import {
+  acknowledged,
+  dataFrames,
+  frameType,
+  generousSettings,
+  preface,
+  responseHeaders,
+  settingsAcknowledgement,
+} from './http2-frames.ts';
+import { createMessageScanner, requestFields } from './message-scanner.ts';
+import { serveCommands } from './program.ts';
+import { monotonic, processorTime, type ResourceText, type ServerCommands } from './protocol.ts';
+import { createMeter } from './usage.ts';
 
-/** The least that a push can cost over node:http2: one write of bytes made before, one read, for each stream. */
-export interface FloorServer {
-  readonly port: number;
-  /** Writes the frame to every stream; resolves when as many messages have come back. */
-  push(frame: Buffer): Promise<void>;
-  close(): void;
-}
+/** performance.md 2.4: more at once makes the output buffer of a TLS session grow, for good. */
+const sliceBytes = 64 * 1024;
 
-/** Starts it; every stream gets the frame once when it opens. */
-export async function startFloorServer(
-  frame: Buffer,
-  certificate?: { readonly certificateChain: string; readonly privateKey: string },
-): Promise<FloorServer> {
-  const streams = new Set<ServerHttp2Stream>();
-  let left = 0;
-  let done = () => {};
-  const server =
-    certificate === undefined
-      ? createServer()
-      : createSecureServer({ cert: certificate.certificateChain, key: certificate.privateKey, minVersion: 'TLSv1.3' });
-  server.on('stream', (stream) => {
-    stream.on('error', () => {});
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
-    stream.once('data', () => {
-      stream.on('data', () => {
-        left -= 1;
-        if (left === 0) done();
-      });
-      stream.write(frame);
-      streams.add(stream);
-    });
+const resources = new Map<string, Map<string, ResourceText>>();
+const responses = new Map<string, Buffer>();
+const sockets = new Set<Socket>();
+const meter = createMeter(() => 0);
+let secure = false;
+let left = 0;
+let done = () => {};
+
+function framesOf(typeUrl: string, texts: Iterable<ResourceText>): Buffer {
+  const sent = Array.from(texts, ({ name, value }) => {
+    const bytes = Buffer.from(value, 'base64');
+    return { typeUrl, name, version: contentHash(bytes), value: bytes };
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', 4096, resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    push(next) {
-      left = streams.size;
-      const all = new Promise<void>((resolve) => {
-        done = resolve;
-      });
-      for (const stream of streams) stream.write(next);
-      return all;
-    },
-    close() {
-      for (const stream of streams) stream.session?.destroy();
-      server.close();
-    },
-  };
+  return dataFrames(deltaResponse(typeUrl, '1a2b3c.1', sent));
 }
+
+function put(texts: readonly ResourceText[]): void {
+  for (const text of texts) {
+    const ofType = resources.get(text.typeUrl) ?? new Map<string, ResourceText>();
+    resources.set(text.typeUrl, ofType.set(text.name, text));
+  }
+}
+
+function write(socket: Socket, frames: Buffer, at = 0): void {
+  if (!secure || frames.length - at <= sliceBytes) socket.write(at === 0 ? frames : frames.subarray(at));
+  else socket.write(frames.subarray(at, at + sliceBytes), () => write(socket, frames, at + sliceBytes));
+}
+
+function serve(socket: Socket): void {
+  const answered = new Set<string>();
+  const scan = createMessageScanner(requestFields, { typeOnly: true }, ({ typeUrl }) => {
+    if (answered.has(typeUrl)) {
+      left -= 1;
+      if (left === 0) done();
+      return;
+    }
+    answered.add(typeUrl);
+    write(socket, responses.get(typeUrl) ?? Buffer.alloc(0));
+  });
+  const read = createFrameReader(
+    {
+      data: scan,
+      control(type, flags) {
+        if (type === frameType.settings && (flags & acknowledged) === 0) socket.write(settingsAcknowledgement);
+        else if (type === frameType.headers) socket.write(responseHeaders);
+      },
+    },
+    preface.length,
+  );
+  sockets.add(socket);
+  socket.setNoDelay(true);
+  socket.on('data', (chunk: Buffer) => read(chunk, chunk.length));
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => sockets.delete(socket));
+  socket.write(generousSettings);
+}
+
+const commands: ServerCommands = {
+  async start({ resources: texts, certificates }) {
+    put(texts);
+    for (const [typeUrl, ofType] of resources) responses.set(typeUrl, framesOf(typeUrl, ofType.values()));
+    secure = certificates !== undefined;
+    const server =
+      certificates === undefined
+        ? createServer(serve)
+        : createSecureServer(
+            {
+              cert: certificates.server.certificateChain,
+              key: certificates.server.privateKey,
+              ca: certificates.authority,
+              requestCert: true,
+              rejectUnauthorized: false,
+              minVersion: 'TLSv1.3',
+              ALPNProtocols: ['h2'],
+            },
+            serve,
+          );
+    await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0, backlog: 4096 }, resolve));
+    const address = server.address();
+    return { port: typeof address === 'object' && address !== null ? address.port : 0 };
+  },
+  async push({ resources: texts, streams }) {
+    const cpu = processorTime();
+    const startedAt = monotonic();
+    const [first] = texts;
+    const frames = framesOf(first?.typeUrl ?? '', texts);
+    left = streams;
+    const all = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    for (const socket of sockets) write(socket, frames);
+    await all;
+    return { startedAt, took: monotonic() - startedAt, cpu: processorTime() - cpu, encodes: texts.length };
+  },
+  put({ resources: texts }) {
+    const frames = framesOf(texts[0]?.typeUrl ?? '', texts);
+    for (const socket of sockets) write(socket, frames);
+    return { versions: texts.map(({ value }) => contentHash(Buffer.from(value, 'base64'))) };
+  },
+  usage: meter.usage,
+  watchLoop: meter.watchLoop,
+};
+serveCommands(commands);

@@ -1,0 +1,64 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { dataFrames, grpcPrefixed } from './http2-frames.ts';
+
+export const deltaPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+
+const prefix = 'type.googleapis.com/envoy.config.';
+export const clusterType = `${prefix}cluster.v3.Cluster`;
+export const endpointType = `${prefix}endpoint.v3.ClusterLoadAssignment`;
+export const listenerType = `${prefix}listener.v3.Listener`;
+export const routeType = `${prefix}route.v3.RouteConfiguration`;
+
+/** A DeltaDiscoveryRequest that subscribes, with its gRPC prefix; `node` in the first one of a stream only. */
+export function subscribeRequest(
+  typeUrl: string,
+  names: readonly string[],
+  held: ReadonlyMap<string, string> = new Map(),
+  node?: string,
+): Buffer {
+  const request = new BinaryWriter();
+  if (node !== undefined) {
+    const bytes = new BinaryWriter().tag(1, WireType.LengthDelimited).string(node);
+    bytes.tag(2, WireType.LengthDelimited).string('bench');
+    request.tag(1, WireType.LengthDelimited).bytes(bytes.finish());
+  }
+  request.tag(2, WireType.LengthDelimited).string(typeUrl);
+  for (const name of names) request.tag(3, WireType.LengthDelimited).string(name);
+  for (const [name, version] of held) {
+    const entry = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name);
+    entry.tag(2, WireType.LengthDelimited).string(version);
+    request.tag(5, WireType.LengthDelimited).bytes(entry.finish());
+  }
+  return grpcPrefixed(request.finish());
+}
+
+/** DATA with the acknowledgement of a type, whole up to a nonce of a given length: the nonce is written at its end. */
+export function acknowledgementTemplate(typeUrl: string, nonceLength: number): Buffer {
+  const request = new BinaryWriter().tag(2, WireType.LengthDelimited).string(typeUrl);
+  return dataFrames(request.tag(6, WireType.LengthDelimited).bytes(new Uint8Array(nonceLength)).finish());
+}
+
+/** The value of a resource as it is sent. */
+export interface SentResource {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+  readonly value: Uint8Array;
+}
+
+/** A DeltaDiscoveryResponse, as long as a server would send it. */
+export function deltaResponse(typeUrl: string, nonce: string, resources: readonly SentResource[]): Uint8Array {
+  const response = new BinaryWriter().tag(1, WireType.LengthDelimited).string('1');
+  for (const { name, version, value } of resources) {
+    const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(typeUrl);
+    any.tag(2, WireType.LengthDelimited).bytes(value);
+    const resource = new BinaryWriter().tag(3, WireType.LengthDelimited).string(name);
+    resource.tag(1, WireType.LengthDelimited).string(version);
+    resource.tag(2, WireType.LengthDelimited).bytes(any.finish());
+    response.tag(2, WireType.LengthDelimited).bytes(resource.finish());
+  }
+  response.tag(4, WireType.LengthDelimited).string(typeUrl);
+  response.tag(5, WireType.LengthDelimited).string(nonce);
+  const identifier = new BinaryWriter().tag(1, WireType.LengthDelimited).string('bench').finish();
+  return response.tag(7, WireType.LengthDelimited).bytes(identifier).finish();
+}

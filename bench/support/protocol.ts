@@ -1,0 +1,107 @@
+// What the benchmark and its programs say to each other: one JSON value a line, over standard input and output.
+
+/** One resource as it is given to every contestant; `value` is the encoded message in base64. */
+export interface ResourceText {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly value: string;
+  /** Names of the clusters that a route or a listener refers to. */
+  readonly clusters?: readonly string[];
+  readonly edsName?: string;
+}
+
+/** PEM: the server asks for a client certificate, the load client presents one. */
+export interface Certificates {
+  readonly authority: string;
+  readonly server: { readonly certificateChain: string; readonly privateKey: string };
+  readonly client: { readonly certificateChain: string; readonly privateKey: string };
+}
+
+export interface Usage {
+  /** Milliseconds of processor time since the process began, in user mode and in the kernel. */
+  readonly cpu: number;
+  /** Bytes. */
+  readonly rss: number;
+  readonly peakRss: number;
+  /** Resources turned into their wire form since the process began. */
+  readonly encodes: number;
+  /** Milliseconds by which the event loop was late, since `watchLoop`. */
+  readonly loopP99: number;
+  readonly loopMax: number;
+}
+
+export interface Pushed {
+  /** When the change was applied, on the monotonic clock of the machine, in milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds from then until every acknowledgement was read. */
+  readonly took: number;
+  readonly cpu: number;
+  readonly encodes: number;
+}
+
+/** What every contestant understands. */
+export interface ServerCommands {
+  start(details: {
+    readonly resources: readonly ResourceText[];
+    readonly certificates?: Certificates;
+  }): Promise<{ readonly port: number }>;
+  /** Puts resources in the place of those of the same name, and waits for this many acknowledgements. */
+  push(details: { readonly resources: readonly ResourceText[]; readonly streams: number }): Promise<Pushed>;
+  /** The same without waiting; tells the versions under which clients see them. */
+  put(details: { readonly resources: readonly ResourceText[] }): { readonly versions: readonly string[] };
+  usage(details: object): Usage;
+  watchLoop(details: object): object;
+}
+
+/** What a proxy asks for: some names; all that a sidecar asks for; or the same, with what it holds already. */
+export type Role = 'endpoints' | 'everything' | 'returning';
+
+export interface Connected {
+  /** Milliseconds from the first connection until every proxy had all that it asked for. */
+  readonly wall: number;
+  /** Milliseconds from the connection of one proxy until it had all, quantiles over the proxies. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly bytes: number;
+  readonly messages: number;
+  readonly resources: number;
+  readonly cpu: number;
+}
+
+/** What the load client understands. */
+export interface LoadCommands {
+  connect(details: {
+    readonly port: number;
+    readonly certificates?: Certificates;
+    readonly role: Role;
+    readonly count: number;
+    /** How many connect at once. */
+    readonly concurrency: number;
+    /** Names to subscribe to. */
+    readonly endpoints: readonly string[];
+    readonly routes: readonly string[];
+  }): Promise<Connected>;
+  /** Forgets what has arrived. */
+  clear(details: object): object;
+  /** What has arrived since: times on the monotonic clock, by proxy; versions of the proxies that note them. */
+  arrivals(details: object): {
+    readonly times: readonly (readonly number[])[];
+    readonly versions: readonly (readonly string[])[];
+    readonly messages: number;
+    readonly resources: number;
+    readonly cpu: number;
+  };
+  /** Every proxy goes away at once. */
+  leave(details: object): object;
+}
+
+/** Milliseconds of the monotonic clock, the same in every process. */
+export function monotonic(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** Milliseconds of processor time of this process. */
+export function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
