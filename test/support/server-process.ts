@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { openAuthority } from '../../src/ca/authority.ts';
@@ -17,6 +17,8 @@ export interface ServerProcess {
   /** Text of a token for a service of namespace shop, good at any loopback address. */
   readonly token: (service: string) => string;
   readonly log: readonly string[];
+  /** What the admin API answers at a path, `/debug/adsz` for example: as JSON, unchecked. */
+  admin(path: string): Promise<unknown>;
   /** kill -9; resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts it again, with the same settings and state; resolves once it listens, with the milliseconds that took. */
@@ -43,6 +45,7 @@ export async function startServerProcess(folder: string, services: readonly stri
     'xds.address': '127.0.0.1',
     'xds.port': xdsPort,
     'admin.port': 0,
+    'admin.loopbackReads': true,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key}: ${value}\n`);
   await writeFile(join(folder, 'weft.yaml'), lines.join(''));
@@ -58,6 +61,12 @@ export async function startServerProcess(folder: string, services: readonly stri
       return text;
     },
     log,
+    async admin(path) {
+      const api = await readFile(join(folder, 'state/api-address'), 'utf8');
+      const answer = await fetch(new URL(path, api.trim()));
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+      return answer.json();
+    },
     async kill() {
       const victim = child;
       child = undefined;
