@@ -1,12 +1,12 @@
-import { status as grpcStatus, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { status as grpcStatus } from '@grpc/grpc-js';
 import { Failure } from '../model/failure.ts';
 import type { Clock } from '../model/state-store.ts';
-import { type LeaveRequest, Membership } from '../proto/gen/weft/v1/membership_pb.ts';
-import { serviceDefinition } from '../proto/services.ts';
+import { Membership } from '../proto/gen/weft/v1/membership_pb.ts';
 import { couldBe, type JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
 import { refusalText } from '../sidecar/refusal.ts';
-import type { ExtraService } from '../xds/server-options.ts';
+import type { CallHandler } from '../xds/call.ts';
+import { unaryHandler } from '../xds/handlers.ts';
 import type { CheckBearer } from './bearer.ts';
 
 /** How long a goodbye waits for the callers, in milliseconds (F16). */
@@ -24,7 +24,7 @@ export function createMembershipService(options: {
   readonly callersPending: (leaving: string) => number;
   readonly publish: () => void;
   readonly clock: Clock;
-}): ExtraService {
+}): readonly [path: string, handler: CallHandler] {
   const { check, joined, callersPending, publish, clock } = options;
 
   async function leave(nodeId: string, credential: JoinCredential): Promise<number> {
@@ -49,22 +49,15 @@ export function createMembershipService(options: {
     }
   }
 
-  return {
-    definition: serviceDefinition(Membership),
-    implementation: {
-      async leave(
-        call: ServerUnaryCall<LeaveRequest, { callersPending: number }>,
-        answer: sendUnaryData<{ callersPending: number }>,
-      ) {
-        const caller = check(call.metadata.get('authorization').map(String));
-        if ('refused' in caller) return answer({ code: caller.refused.code, details: caller.refused.message });
-        try {
-          answer(null, { callersPending: await leave(call.request.nodeId, caller.ok) });
-        } catch (error) {
-          if (!(error instanceof Failure)) throw error;
-          answer({ code: grpcStatus.PERMISSION_DENIED, details: refusalText(error) });
-        }
-      },
+  return unaryHandler(Membership.method.leave, {
+    authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
+    async answer({ nodeId }, credential) {
+      try {
+        return { ok: { callersPending: await leave(nodeId, credential) } };
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        return { refused: { code: grpcStatus.PERMISSION_DENIED, message: refusalText(error) } };
+      }
     },
-  };
+  });
 }

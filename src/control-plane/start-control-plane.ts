@@ -18,7 +18,7 @@ import { lockStateDir } from '../store/lock.ts';
 import { createDirectory } from '../telemetry/directory.ts';
 import { createTrafficStore } from '../telemetry/traffic-store.ts';
 import { destinationOfCluster } from '../translate/names.ts';
-import { startXdsServer, type XdsServer } from '../xds/server.ts';
+import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createBearerCheck } from './bearer.ts';
 import { callersPending } from './callers-pending.ts';
@@ -118,7 +118,7 @@ export async function startControlPlane(options: {
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
     const replica = `cp-${randomUUID().slice(0, 8)}`;
-    const xds: XdsServer<JoinCredential> = await startXdsServer<JoinCredential>({
+    const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({
       address: set['xds.address'],
       port: set['xds.port'],
       credentials,
@@ -131,10 +131,10 @@ export async function startControlPlane(options: {
           logger.warn({ component: 'xds', peer: event.peer, code: event.code }, event.message);
         if (event.kind === 'nacked')
           logger.warn({ component: 'xds', resources: event.names, type: event.typeUrl }, event.message);
-        if (event.kind === 'failed') onFailure(event.error, `stream of ${event.peer}`);
+        if (event.kind === 'failed') onFailure(event.error, `call of ${event.peer}`);
       },
       clock,
-      extraServices: [
+      handlers: new Map([
         createMembershipService({
           check,
           joined,
@@ -146,9 +146,8 @@ export async function startControlPlane(options: {
           check,
           proxy: (id) => sessions.sessions().get(id)?.proxy,
           record: (proxy, samples) => traffic.record(proxy, samples, clock.now()),
-          onFailure,
         }),
-      ],
+      ]),
     }).catch(async (error: unknown) => {
       throw await portFailure(error, 'xds', set['xds.address'], set['xds.port']);
     });

@@ -3,7 +3,7 @@ import { type Authority, openAuthority } from '../ca/authority.ts';
 import { createServerCertificateSource, createSvidSource, type SvidSource } from '../ca/svid-source.ts';
 import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
-import { createRotatingCredentials, type RotatingCredentials } from '../xds/rotating-credentials.ts';
+import type { TlsSource } from '../xds/tls-source.ts';
 import { ensureOperatorToken } from './operator-token.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { SettingValues } from './settings.ts';
@@ -13,7 +13,7 @@ export interface IdentityParts {
   readonly authority: Authority;
   readonly svids: SvidSource;
   readonly tokens: TokenStore;
-  readonly credentials: RotatingCredentials;
+  readonly credentials: TlsSource;
 }
 
 /** Opens the authority and the tokens of a state dir. Throws Failure WEFT0904, WEFT0908 or WEFT0909. */
@@ -40,14 +40,13 @@ export async function startIdentity(options: {
     },
   });
   parts.add(() => certificate.dispose());
-  const credentials = createRotatingCredentials({
+  const credentials: TlsSource = {
     get: () => {
       const { certificateChain, privateKey } = certificate.get();
       return { certificateChain, privateKey: privateKey.expose() };
     },
     watch: (onChange) => certificate.watch(() => onChange()),
-  });
-  parts.add(() => credentials.close());
+  };
 
   const tokens = await openTokenStore({ store, clock, fingerprint: authority.info().root.fingerprint });
   parts.add(() => tokens.dispose());

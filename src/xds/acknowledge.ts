@@ -1,7 +1,6 @@
+import type { Moment } from './delta.ts';
 import { blame, cutErrorText } from './nack.ts';
-import { withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
-import { resourceType } from './resource-types.ts';
 import {
   type Flight,
   type Held,
@@ -15,8 +14,8 @@ import {
 /** How many refused versions of one name are remembered. */
 const versionsRemembered = 8;
 
-/** Ends the flight with an ACK. The error is forgotten unless some refused content is still the newest (X42). */
-export function acknowledge(subscription: Subscription, now: number): Subscription {
+/** Ends the flight with an ACK, whatever the client holds at the same cost. The error goes once nothing refused is newest (X42). */
+export function acknowledge(subscription: Subscription, { now, seen }: Moment): Subscription {
   const flight = subscription.inFlight;
   if (flight === undefined) return subscription;
   const landed: Subscription = {
@@ -26,7 +25,8 @@ export function acknowledge(subscription: Subscription, now: number): Subscripti
     ackedVersion: flight.version,
     ackedAt: now,
   };
-  return isRejectionCurrent(landed) ? landed : { ...landed, rejection: undefined };
+  if (landed.rejection === undefined || isRejectionCurrent(landed, seen)) return landed;
+  return { ...landed, rejection: undefined };
 }
 
 /**
@@ -38,8 +38,7 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
   if (flight === undefined) return subscription;
   const message = cutErrorText(errorText);
   const landed: Subscription = { ...subscription, inFlight: undefined };
-  if (subscription.variant === 'sotw' && resourceType(subscription.typeUrl).wildcard)
-    return refuseSet(landed, flight, message, now);
+  if (subscription.variant === 'sotw' && subscription.type.wildcard) return refuseSet(landed, flight, message, now);
   if (flight.sent.length === 0) return refuseRemovals(landed, flight, message, now);
   const { culprits, rest } = blame(message, flight.sent);
   const again = rest === 'applied' ? [] : namesBut(flight.sent, culprits);
@@ -47,11 +46,11 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
   return {
     ...landed,
     refused: withRefusals(subscription.refused, flight, culprits),
-    held: withChanges(subscription.held, before(flight, [...culprits, ...again, ...removedAgain])),
-    pending: new Set([...subscription.pending, ...again, ...removedAgain]),
+    differs: asBefore(subscription, flight, [...culprits, ...again, ...removedAgain]),
+    pending: withAll(subscription.pending, [...again, ...removedAgain]),
     // A culprit stays owed if its name was asked for again meanwhile: M4 answers it.
-    forced: new Set([...subscription.forced, ...again, ...removedAgain]),
-    isolated: new Set([...subscription.isolated, ...again]),
+    forced: withAll(subscription.forced, [...again, ...removedAgain]),
+    isolated: withAll(subscription.isolated, again),
     removalsAlone: subscription.removalsAlone || removedAgain.length > 0,
     rejection: rejection(flight, culprits, message, now),
   };
@@ -65,8 +64,8 @@ function refuseSet(landed: Subscription, flight: Flight, message: string, now: n
   return {
     ...landed,
     refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, again),
-    held: withChanges(landed.held, before(flight, [...culprits, ...again])),
-    pending: new Set([...landed.pending, ...(culprits.size > 0 ? again : [])]),
+    differs: asBefore(landed, flight, [...culprits, ...again]),
+    pending: withAll(landed.pending, culprits.size > 0 ? again : []),
     rejection: rejection(flight, culprits, message, now),
   };
 }
@@ -75,8 +74,8 @@ function refuseRemovals(landed: Subscription, flight: Flight, message: string, n
   const culprits = new Set(flight.removed);
   const refused = new Map<string, Refusal>(landed.refused);
   for (const name of culprits) refused.set(name, refusal(refused.get(name), removal, undefined));
-  const held = withChanges(landed.held, flight.before);
-  return { ...landed, refused, held, rejection: rejection(flight, culprits, message, now) };
+  const differs = asBefore(landed, flight, flight.removed);
+  return { ...landed, refused, differs, rejection: rejection(flight, culprits, message, now) };
 }
 
 function rejection(flight: Flight, culprits: ReadonlySet<string>, message: string, at: number): Rejection {
@@ -84,8 +83,15 @@ function rejection(flight: Flight, culprits: ReadonlySet<string>, message: strin
   return { message, names: suspects, version: flight.version, at };
 }
 
-function before(flight: Flight, names: readonly string[]): readonly (readonly [string, Held | undefined])[] {
-  return names.map((name) => [name, flight.before.get(name)]);
+/** The client holds of these names what it held before the flight. */
+function asBefore(subscription: Subscription, flight: Flight, names: readonly string[]): Subscription['differs'] {
+  const differs = new Map<string, Held | undefined>(subscription.differs);
+  for (const name of names) differs.set(name, flight.before.get(name));
+  return differs;
+}
+
+function withAll(names: ReadonlySet<string>, added: readonly string[]): ReadonlySet<string> {
+  return added.length === 0 ? names : new Set([...names, ...added]);
 }
 
 function withRefusals(

@@ -20,7 +20,10 @@ export interface CallListener {
   gone(reason: string): void;
 }
 
-/** One gRPC call as messages of bytes: the seam between the protocol and what carries it (performance.md section 2, point 5). */
+/**
+ * One gRPC call as messages of bytes: the seam between the protocol and what carries it (performance.md section 2, point 5). A client
+ * that does not take what is written loses its connection after a while (T10): the transport sees to that.
+ */
 export interface Call extends CallCredentials {
   /** `/package.Service/Method`. */
   readonly path: string;
@@ -29,9 +32,11 @@ export interface Call extends CallCredentials {
   /** Reads no further messages until `resume`; the client is then held back by flow control. */
   pause(): void;
   resume(): void;
+  /** The caller has been accepted: its connection no longer counts as unauthenticated, and its deadline is off (T9). */
+  confirm(): void;
   /**
-   * Sends a message that stands in a frame: five bytes of prefix (no compression, length) and the message. Frames are shared between
-   * calls and never changed. They leave in order; `written` is called once this one has left the process. Does nothing after the end.
+   * Sends a message that stands in a frame (frame.ts): five bytes of prefix and the message. Frames are shared between calls and never
+   * changed. They leave in order; `written` is called once this one has left the process. Does nothing after the end.
    */
   write(frame: Uint8Array, written: () => void): void;
   /** Ends the call with a status, once what was written has gone; later calls do nothing. */

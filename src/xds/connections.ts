@@ -3,8 +3,9 @@ import type { Clock } from './clock.ts';
 
 /** The TCP side of the server: accepts, hands on, and can destroy a connection by the peer address of a call. */
 export interface Connections {
-  readonly port: number;
-  /** The connection has proved itself; its deadline no longer applies. */
+  /** Begins to accept; gives the port. Rejects with the error of the socket when the address cannot be had. */
+  listen(address: string, port: number, accept: (socket: Socket) => void): Promise<number>;
+  /** The connection has proved itself: its deadline and the cap no longer apply to it. */
   confirm(peer: string): void;
   /** Ends a connection at once and frees what stands in it: the only cure for one that does not read (6.2). */
   destroy(peer: string): void;
@@ -12,38 +13,82 @@ export interface Connections {
   destroyAll(): void;
 }
 
+interface Connection {
+  readonly socket: Socket;
+  /** Undefined once it is confirmed. */
+  cancelDeadline: (() => void) | undefined;
+}
+
 /**
- * Listens, and gives each socket `deadline` milliseconds to reach its first call (reliability.md 6.1, T9): neither Node
- * nor grpc-js ends an idle one in time. Rejects with the error of the socket when the address cannot be had.
+ * Guards the door (T9, reliability.md 6.1): a socket has `deadline` milliseconds from accept until it is confirmed, and only so many
+ * of one address may be on their way there; neither Node nor grpc-js ends an idle one in time.
  */
-export async function acceptConnections(
-  options: { readonly address: string; readonly port: number; readonly deadline: number; readonly clock: Clock },
-  accept: (socket: Socket) => void,
-): Promise<Connections> {
-  const open = new Map<string, { readonly socket: Socket; readonly disarm: () => void }>();
-  const server = createServer((socket) => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    const disarm = options.clock.after(options.deadline, () => socket.destroy());
-    open.set(peer, { socket, disarm });
+export function createConnections(options: {
+  readonly deadline: number;
+  readonly unconfirmedPerAddress: number;
+  readonly clock: Clock;
+}): Connections {
+  const { deadline, unconfirmedPerAddress, clock } = options;
+  const open = new Map<string, Connection>();
+  const unconfirmed = new Map<string, number>();
+
+  function count(address: string, change: 1 | -1): void {
+    const left = (unconfirmed.get(address) ?? 0) + change;
+    if (left === 0) unconfirmed.delete(address);
+    else unconfirmed.set(address, left);
+  }
+
+  function settle(connection: Connection, address: string): void {
+    if (connection.cancelDeadline === undefined) return;
+    connection.cancelDeadline();
+    connection.cancelDeadline = undefined;
+    count(address, -1);
+  }
+
+  function admit(socket: Socket, accept: (socket: Socket) => void): void {
     socket.on('error', () => socket.destroy());
+    const { remoteAddress: address, remotePort } = socket;
+    // It has gone already.
+    if (address === undefined || (unconfirmed.get(address) ?? 0) >= unconfirmedPerAddress) {
+      socket.destroy();
+      return;
+    }
+    const peer = `${address}:${remotePort}`;
+    const connection: Connection = { socket, cancelDeadline: clock.after(deadline, () => socket.destroy()) };
+    open.set(peer, connection);
+    count(address, 1);
     socket.on('close', () => {
-      disarm();
-      if (open.get(peer)?.socket === socket) open.delete(peer);
+      settle(connection, address);
+      if (open.get(peer) === connection) open.delete(peer);
     });
     socket.setNoDelay(true);
     accept(socket);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: options.address, port: options.port, backlog: 4096 }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const bound = server.address();
+  }
+
+  let accept = (socket: Socket): void => {
+    socket.destroy();
+  };
+  const server = createServer((socket) => admit(socket, accept));
   return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
-    confirm: (peer) => open.get(peer)?.disarm(),
+    async listen(address, port, onSocket) {
+      accept = onSocket;
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host: address, port, backlog: 4096 }, () => {
+          server.off('error', reject);
+          // A socket that could not be accepted (EMFILE) is no reason to end the process.
+          server.on('error', () => {});
+          resolve();
+        });
+      });
+      const bound = server.address();
+      return typeof bound === 'object' && bound !== null ? bound.port : port;
+    },
+    confirm(peer) {
+      const connection = open.get(peer);
+      const address = connection?.socket.remoteAddress;
+      if (connection !== undefined && address !== undefined) settle(connection, address);
+    },
     destroy: (peer) => open.get(peer)?.socket.destroy(),
     stopAccepting: () => {
       server.close();

@@ -1,7 +1,8 @@
 import { acknowledge, refuse } from './acknowledge.ts';
-import { entriesOf, mapOf, valueOf, withChanges } from './persistent-map.ts';
-import { resourceType } from './resource-types.ts';
-import { force, forget, type Subscription } from './subscription.ts';
+import { type Layer, resourcesOf } from './layer.ts';
+import { namesOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
+import { canonicalName } from './resource-name.ts';
+import { force, forget, type Held, isSubscribed, lookAgain, type Subscription } from './subscription.ts';
 
 /** A DeltaDiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface DeltaRequest {
@@ -11,6 +12,12 @@ export interface DeltaRequest {
   readonly unsubscribe: readonly string[];
   /** name → version that the client still holds from an earlier stream. */
   readonly initialVersions: ReadonlyMap<string, string>;
+}
+
+/** When a request is applied, and the view that its stream has seen last. */
+export interface Moment {
+  readonly now: number;
+  readonly seen: readonly Layer[];
 }
 
 const everything = '*';
@@ -23,55 +30,87 @@ export function receiveDelta(
   subscription: Subscription,
   request: DeltaRequest,
   firstRequest: boolean,
-  now: number,
+  moment: Moment,
 ): Subscription {
-  const landed = land(subscription, request, now);
+  const landed = land(subscription, request, moment);
   const opened = firstRequest ? open(landed, request) : landed;
-  return unsubscribe(subscribe(opened, request.subscribe, firstRequest), request.unsubscribe);
+  const subscribed = subscribe(opened, request.subscribe, firstRequest, moment.seen);
+  return unsubscribe(subscribed, request.unsubscribe);
 }
 
 /** Ends the flight if the nonce is its own. */
 export function land(
   subscription: Subscription,
   request: { readonly nonce: string; readonly error: string | undefined },
-  now: number,
+  moment: Moment,
 ): Subscription {
   if (subscription.inFlight === undefined || request.nonce !== subscription.inFlight.nonce) return subscription;
-  return request.error === undefined ? acknowledge(subscription, now) : refuse(subscription, request.error, now);
+  return request.error === undefined
+    ? acknowledge(subscription, moment)
+    : refuse(subscription, request.error, moment.now);
 }
 
 /** X63, X70: what the client comes back with, and whether it speaks the legacy wildcard. */
 function open(subscription: Subscription, request: DeltaRequest): Subscription {
-  const wildcard = resourceType(subscription.typeUrl).wildcard && request.subscribe.length === 0;
-  const held = mapOf(Array.from(request.initialVersions, ([name, version]) => [name, { version }] as const));
-  return { ...subscription, wildcard, held, pending: new Set(request.initialVersions.keys()) };
+  const wildcard = subscription.type.wildcard && request.subscribe.length === 0;
+  if (request.initialVersions.size === 0) return { ...subscription, wildcard };
+  const differs = new Map<string, Held>();
+  for (const [name, version] of request.initialVersions) differs.set(canonicalName(name), { version });
+  return { ...subscription, wildcard, differs };
 }
 
-function subscribe(subscription: Subscription, names: readonly string[], firstRequest: boolean): Subscription {
+function subscribe(
+  subscription: Subscription,
+  names: readonly string[],
+  firstRequest: boolean,
+  seen: readonly Layer[],
+): Subscription {
   if (names.length === 0) return subscription;
-  const { wildcard: canBeWildcard } = resourceType(subscription.typeUrl);
-  const wanted = canBeWildcard ? names.filter((name) => name !== everything) : names;
-  const becomesWildcard = wanted.length < names.length && !subscription.wildcard;
+  const { type } = subscription;
+  const wanted = (type.wildcard ? names.filter((name) => name !== everything) : names).map(canonicalName);
+  const becomesWildcard = type.wildcard && !subscription.wildcard && names.includes(everything);
+  const known = becomesWildcard ? lookAgain(subscription, seen) : subscription;
   const named: Subscription = {
-    ...subscription,
+    ...known,
     everNamed: true,
     wildcard: subscription.wildcard || becomesWildcard,
-    seen: becomesWildcard ? undefined : subscription.seen,
-    names: withChanges(
-      subscription.names,
-      wanted.map((name) => [name, true]),
-    ),
+    names: withNames(subscription.names, wanted, seen, type.typeUrl),
+    differs: known.agreed ? withNothingHeld(subscription, wanted) : known.differs,
   };
   // X69: asked again is answered, held or not; only the versions of a first request may spare it (X70).
-  const spared = (name: string) => firstRequest && valueOf(subscription.held, name) !== undefined;
-  return force(
-    named,
-    wanted.filter((name) => !spared(name)),
+  return firstRequest ? named : force(named, wanted);
+}
+
+/** The names with these; a whole subscription that equals all of a layer is kept once for all who have it. */
+export function withNames(
+  names: PersistentMap<true>,
+  added: readonly string[],
+  seen: readonly Layer[],
+  typeUrl: string,
+): PersistentMap<true> {
+  if (names.size > 0)
+    return withChanges(
+      names,
+      added.map((name) => [name, true]),
+    );
+  return namesOver(
+    new Set(added),
+    seen.map((layer) => resourcesOf(layer, typeUrl)),
   );
 }
 
-function unsubscribe(subscription: Subscription, names: readonly string[]): Subscription {
-  if (names.length === 0) return subscription;
+/** What was not subscribed is not held, although the stream has seen it. */
+function withNothingHeld(subscription: Subscription, wanted: readonly string[]): Subscription['differs'] {
+  const fresh = wanted.filter((name) => !isSubscribed(subscription, name));
+  if (fresh.length === 0) return subscription.differs;
+  const differs = new Map(subscription.differs);
+  for (const name of fresh) differs.set(name, undefined);
+  return differs;
+}
+
+function unsubscribe(subscription: Subscription, listed: readonly string[]): Subscription {
+  if (listed.length === 0) return subscription;
+  const names = listed.map(canonicalName);
   const endsWildcard = subscription.wildcard && names.includes(everything);
   const unnamed = names.filter((name) => valueOf(subscription.names, name) !== undefined);
   const remaining: Subscription = {
@@ -84,10 +123,7 @@ function unsubscribe(subscription: Subscription, names: readonly string[]): Subs
   };
   // X75: under a wildcard the client must hear what is now under the name. X76: other unsubscribes are superfluous.
   if (remaining.wildcard) return force(remaining, unnamed);
-  if (!endsWildcard) return forget(remaining, unnamed);
-  const left = [...entriesOf(remaining.held)].map(([name]) => name).concat([...remaining.pending], names);
-  return forget(
-    remaining,
-    left.filter((name) => valueOf(remaining.names, name) === undefined),
-  );
+  if (!endsWildcard) return forget(remaining, new Set(unnamed));
+  const left = [...remaining.differs.keys(), ...remaining.pending, ...remaining.forced, ...names];
+  return forget(remaining, new Set(left.filter((name) => valueOf(remaining.names, name) === undefined)));
 }

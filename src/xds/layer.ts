@@ -1,3 +1,5 @@
+import { type Digest, emptyDigest, joined, without } from './digest.ts';
+import { emptyMap, entriesOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 
 /** What differs between a layer and one before it: names by type, changed, new or gone. */
@@ -6,7 +8,7 @@ export interface LayerChange {
   readonly names: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The identity of a layer. Held weakly by nobody: it is a small object, so that history keeps no resources alive. */
+/** The identity of a layer: a small object, so that history keeps no resources alive. */
 export interface LayerId {
   readonly layer: true;
 }
@@ -17,53 +19,182 @@ export interface LayerId {
  */
 export interface Layer {
   readonly id: LayerId;
-  readonly types: ReadonlyMap<string, ReadonlyMap<string, Resource>>;
+  /** What the layer is of: layers of equal scope share what was refused of them (X38). Empty: of one proxy alone. */
+  readonly scope: string;
+  readonly types: ReadonlyMap<string, PersistentMap<Resource>>;
+  /** Of the resources of each type, for the version of a whole set. */
+  readonly digests: ReadonlyMap<string, Digest>;
   readonly history: readonly LayerChange[];
 }
 
-/** A stream that is further behind compares all that it holds. */
+/** A stream that is further behind has the two layers compared; the result is shared as well. */
 const stepsRemembered = 16;
+
+const none: PersistentMap<Resource> = emptyMap();
+
+/** The resources of a type. */
+export function resourcesOf(layer: Layer, typeUrl: string): PersistentMap<Resource> {
+  return layer.types.get(typeUrl) ?? none;
+}
 
 /**
  * Makes a layer. A resource equal in version to that of `previous` is replaced by it, so its wire form is never made
  * again; when nothing differs `previous` itself is returned. Throws when two resources of a type share a name (X61).
  */
-export function createLayer(resources: Iterable<Resource>, previous?: Layer): Layer {
-  const types = new Map<string, Map<string, Resource>>();
-  const changed = new Map<string, string[]>();
-  for (const candidate of resources) {
-    const { typeUrl, name } = candidate;
-    const ofType = entry(types, typeUrl, () => new Map<string, Resource>());
-    if (ofType.has(name)) throw new Error(`two resources of type ${typeUrl} are named ${name}`);
-    const before = previous?.types.get(typeUrl)?.get(name);
-    const same = before !== undefined && before.version === candidate.version && sameLinks(before, candidate);
-    ofType.set(name, same ? before : candidate);
-    if (!same) entry(changed, typeUrl, () => []).push(name);
+export function createLayer(resources: Iterable<Resource>, previous?: Layer, scope = previous?.scope ?? ''): Layer {
+  const given = new Map<string, Map<string, Resource>>();
+  for (const resource of resources) {
+    const { typeUrl } = resource;
+    const ofType = entry(given, typeUrl, () => new Map<string, Resource>());
+    for (const name of namesFor(resource)) {
+      if (ofType.has(name)) throw new Error(`two resources of type ${typeUrl} are named ${name}`);
+      ofType.set(name, resource);
+    }
+  }
+  const changes: [string, string, Resource | undefined][] = [];
+  for (const [typeUrl, ofType] of given) {
+    const before = previous && resourcesOf(previous, typeUrl);
+    for (const [name, resource] of ofType)
+      if (before === undefined || !isSame(valueOf(before, name), resource)) changes.push([typeUrl, name, resource]);
   }
   for (const [typeUrl, ofType] of previous?.types ?? [])
-    for (const name of ofType.keys())
-      if (types.get(typeUrl)?.has(name) !== true) entry(changed, typeUrl, () => []).push(name);
-  if (previous === undefined) return { id: { layer: true }, types, history: [] };
-  if (changed.size === 0) return previous;
-  const step: LayerChange = { from: previous.id, names: changed };
-  return { id: { layer: true }, types, history: [step, ...previous.history.slice(0, stepsRemembered - 1)] };
+    for (const [name] of entriesOf(ofType))
+      if (given.get(typeUrl)?.has(name) !== true) changes.push([typeUrl, name, undefined]);
+  return changedLayer(previous ?? emptyLayer(scope), changes, previous === undefined);
 }
 
-/** The names of a type that may differ between an older layer and this one; undefined when that is not remembered. */
-export function changesSince(layer: Layer, older: Layer, typeUrl: string): readonly string[] | undefined {
+/**
+ * The layer after some changes, at a cost that follows their number and not the size of the layer: these resources are
+ * new or take the place of others, and these are gone.
+ */
+export function updateLayer(
+  previous: Layer,
+  changes: {
+    readonly set?: readonly Resource[];
+    readonly remove?: readonly { readonly typeUrl: string; readonly name: string }[];
+  },
+): Layer {
+  const all: [string, string, Resource | undefined][] = [];
+  const old = ({ typeUrl, name }: { readonly typeUrl: string; readonly name: string }) =>
+    valueOf(resourcesOf(previous, typeUrl), name);
+  for (const gone of changes.remove ?? []) {
+    const resource = old(gone);
+    if (resource !== undefined) for (const name of namesFor(resource)) all.push([gone.typeUrl, name, undefined]);
+  }
+  for (const resource of changes.set ?? []) {
+    const before = old(resource);
+    if (isSame(before, resource)) continue;
+    for (const name of before?.aliases ?? []) all.push([resource.typeUrl, name, undefined]);
+    for (const name of namesFor(resource)) all.push([resource.typeUrl, name, resource]);
+  }
+  return changedLayer(previous, all, false);
+}
+
+/** X83: a resource is found under its aliases as well. */
+function namesFor({ name, aliases }: Resource): readonly string[] {
+  return aliases === undefined ? [name] : [...new Set([name, ...aliases])];
+}
+
+function emptyLayer(scope: string): Layer {
+  return { id: { layer: true }, scope, types: new Map(), digests: new Map(), history: [] };
+}
+
+function changedLayer(
+  previous: Layer,
+  changes: readonly (readonly [string, string, Resource | undefined])[],
+  fresh: boolean,
+): Layer {
+  if (changes.length === 0) return fresh ? { ...previous, id: { layer: true } } : previous;
+  const byType = new Map<string, Map<string, Resource | undefined>>();
+  for (const [typeUrl, name, resource] of changes) entry(byType, typeUrl, () => new Map()).set(name, resource);
+  const types = new Map(previous.types);
+  const digests = new Map(previous.digests);
+  const names = new Map<string, readonly string[]>();
+  for (const [typeUrl, ofType] of byType) {
+    const before = resourcesOf(previous, typeUrl);
+    let digest = digests.get(typeUrl) ?? emptyDigest;
+    for (const [name, resource] of ofType) {
+      const old = valueOf(before, name);
+      if (old !== undefined) digest = without(digest, old.digest);
+      if (resource !== undefined) digest = joined(digest, resource.digest);
+    }
+    const after = before.size === 0 ? mapOver(onlyPresent(ofType)) : withChanges(before, ofType);
+    if (after.size > 0) types.set(typeUrl, after);
+    else types.delete(typeUrl);
+    digests.set(typeUrl, digest);
+    names.set(typeUrl, [...ofType.keys()]);
+  }
+  const step: LayerChange = { from: previous.id, names };
+  const history = fresh ? [] : [step, ...previous.history.slice(0, stepsRemembered - 1)];
+  return { id: { layer: true }, scope: previous.scope, types, digests, history };
+}
+
+function onlyPresent(entries: ReadonlyMap<string, Resource | undefined>): ReadonlyMap<string, Resource> {
+  const present = new Map<string, Resource>();
+  for (const [name, resource] of entries) if (resource !== undefined) present.set(name, resource);
+  return present;
+}
+
+/** The names of a type that may differ between an older layer and this one. */
+export function changesSince(layer: Layer, older: Layer, typeUrl: string): readonly string[] {
   if (layer.id === older.id) return [];
+  const [newest] = layer.history;
+  if (newest?.from === older.id) return newest.names.get(typeUrl) ?? [];
   const steps = layer.history.findIndex((change) => change.from === older.id) + 1;
-  if (steps === 0) return undefined;
-  if (steps === 1) return layer.history[0]?.names.get(typeUrl) ?? [];
+  if (steps === 0) return differences(layer, older).get(typeUrl) ?? [];
   return [...new Set(layer.history.slice(0, steps).flatMap((change) => change.names.get(typeUrl) ?? []))];
 }
 
-function sameLinks(one: Resource, other: Resource): boolean {
-  if (one.edsName !== other.edsName || one.references.length !== other.references.length) return false;
-  return one.references.every((reference, index) => {
-    const against = other.references[index];
-    return against !== undefined && against.name === reference.name && against.typeUrl === reference.typeUrl;
-  });
+type Names = ReadonlyMap<string, readonly string[]>;
+const compared = new WeakMap<Layer, WeakMap<Layer, Names>>();
+
+/** Compares two layers whole, once for all streams that come from the one to the other. */
+function differences(layer: Layer, older: Layer): Names {
+  let fromOthers = compared.get(layer);
+  if (fromOthers === undefined) {
+    fromOthers = new WeakMap();
+    compared.set(layer, fromOthers);
+  }
+  const known = fromOthers.get(older);
+  if (known !== undefined) return known;
+  const names = new Map<string, readonly string[]>();
+  for (const typeUrl of new Set([...layer.types.keys(), ...older.types.keys()])) {
+    const [now, before] = [resourcesOf(layer, typeUrl), resourcesOf(older, typeUrl)];
+    const changed: string[] = [];
+    for (const [name, resource] of entriesOf(now)) if (valueOf(before, name) !== resource) changed.push(name);
+    for (const [name] of entriesOf(before)) if (valueOf(now, name) === undefined) changed.push(name);
+    if (changed.length > 0) names.set(typeUrl, changed);
+  }
+  fromOthers.set(older, names);
+  return names;
+}
+
+function isSame(one: Resource | undefined, other: Resource): boolean {
+  if (one === other) return true;
+  if (one === undefined || one.version !== other.version || one.edsName !== other.edsName || one.ttl !== other.ttl)
+    return false;
+  return (
+    sameItems(one.aliases ?? [], other.aliases ?? [], Object.is) &&
+    sameItems(one.references, other.references, sameReference)
+  );
+}
+
+function sameReference(one: Resource['references'][number], other: Resource['references'][number]): boolean {
+  return one.name === other.name && one.typeUrl === other.typeUrl;
+}
+
+function sameItems<Item>(
+  one: readonly Item[],
+  other: readonly Item[],
+  same: (one: Item, other: Item) => boolean,
+): boolean {
+  return (
+    one.length === other.length &&
+    one.every((item, index) => {
+      const against = other[index];
+      return against !== undefined && same(item, against);
+    })
+  );
 }
 
 function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {

@@ -1,14 +1,14 @@
 import type { Resource } from './resource.ts';
 
 /** X43: what is kept of an error text, in bytes of UTF-8 at most. */
-const keptBytes = 4096;
+export const keptErrorBytes = 4096;
 
 /** An error text cut to 4 KiB, at a character. */
 export function cutErrorText(text: string): string {
   const bytes = Buffer.from(text);
-  if (bytes.length <= keptBytes) return text;
+  if (bytes.length <= keptErrorBytes) return text;
   return bytes
-    .subarray(0, keptBytes)
+    .subarray(0, keptErrorBytes)
     .toString()
     .replace(/\uFFFD+$/, '');
 }

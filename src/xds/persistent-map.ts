@@ -6,21 +6,27 @@ export interface PersistentMap<Value> {
   readonly base: ReadonlyMap<string, Value>;
   /** Undefined marks a key of the base as gone. */
   readonly overlay: ReadonlyMap<string, Value | undefined>;
+  readonly size: number;
 }
+
+const nothing: ReadonlyMap<string, never> = new Map<string, never>();
+const empty: PersistentMap<never> = { base: nothing, overlay: nothing, size: 0 };
 
 /** The map without entries. */
 export function emptyMap<Value>(): PersistentMap<Value> {
-  return { base: new Map(), overlay: new Map() };
+  return empty;
 }
 
-/** A map with these entries. */
-export function mapOf<Value>(entries: Iterable<readonly [string, Value]>): PersistentMap<Value> {
-  return { base: new Map(entries), overlay: new Map() };
+/** A map with these entries; the base is taken as it is and must not change any more. */
+export function mapOver<Value>(base: ReadonlyMap<string, Value>): PersistentMap<Value> {
+  return { base, overlay: nothing, size: base.size };
 }
 
 /** The value of a key, or undefined. */
 export function valueOf<Value>(map: PersistentMap<Value>, key: string): Value | undefined {
-  return map.overlay.has(key) ? map.overlay.get(key) : map.base.get(key);
+  if (map.overlay.size === 0) return map.base.get(key);
+  const value = map.overlay.get(key);
+  return value !== undefined || map.overlay.has(key) ? value : map.base.get(key);
 }
 
 /** The entries, each key once. */
@@ -29,14 +35,10 @@ export function* entriesOf<Value>(map: PersistentMap<Value>): Generator<readonly
   for (const [key, value] of map.overlay) if (value !== undefined) yield [key, value];
 }
 
-/** How many entries there are; looks at the overlay only. */
-export function sizeOf<Value>(map: PersistentMap<Value>): number {
-  let size = map.base.size;
-  for (const [key, value] of map.overlay) {
-    if (value === undefined) size -= map.base.has(key) ? 1 : 0;
-    else if (!map.base.has(key)) size += 1;
-  }
-  return size;
+/** The keys. */
+export function* keysOf<Value>(map: PersistentMap<Value>): Generator<string> {
+  if (map.overlay.size === 0) yield* map.base.keys();
+  else for (const [key] of entriesOf(map)) yield key;
 }
 
 /** The map after these changes, where undefined removes a key. */
@@ -45,11 +47,41 @@ export function withChanges<Value>(
   changes: Iterable<readonly [string, Value | undefined]>,
 ): PersistentMap<Value> {
   const overlay = new Map(map.overlay);
+  let { size } = map;
   for (const [key, value] of changes) {
+    const before = overlay.has(key) ? overlay.get(key) : map.base.get(key);
+    size += (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     if (value === undefined && !map.base.has(key)) overlay.delete(key);
     else overlay.set(key, value);
   }
-  if (overlay.size === 0) return map.overlay.size === 0 ? map : { base: map.base, overlay };
-  if (overlay.size < 8 + Math.sqrt(map.base.size)) return { base: map.base, overlay };
-  return mapOf(entriesOf({ base: map.base, overlay }));
+  if (overlay.size === 0) return map.overlay.size === 0 ? map : mapOver(map.base);
+  const changed = { base: map.base, overlay, size };
+  return overlay.size < 8 + Math.sqrt(map.base.size) ? changed : mapOver(new Map(entriesOf(changed)));
+}
+
+const keySets = new WeakMap<ReadonlyMap<string, unknown>, ReadonlyMap<string, true>>();
+
+/**
+ * A set of these names. Where they are just the keys of one of the maps that are given, the set is one that all who name
+ * them share: a thousand proxies that subscribe to all of a thousand services then keep that list once.
+ */
+export function namesOver(
+  names: ReadonlySet<string>,
+  candidates: readonly PersistentMap<unknown>[],
+): PersistentMap<true> {
+  for (const { base, size } of candidates) {
+    if (size !== names.size || base.size !== size) continue;
+    let set = keySets.get(base);
+    if (set === undefined) {
+      set = new Map(Array.from(base.keys(), (name) => [name, true]));
+      keySets.set(base, set);
+    }
+    if (every(names, set)) return mapOver(set);
+  }
+  return mapOver(new Map(Array.from(names, (name) => [name, true])));
+}
+
+function every(names: ReadonlySet<string>, set: ReadonlyMap<string, true>): boolean {
+  for (const name of names) if (!set.has(name)) return false;
+  return true;
 }

@@ -1,5 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { contentHash } from '../proto/content-hash.ts';
+import { type Digest, digestOf } from './digest.ts';
+import { canonicalName } from './resource-name.ts';
 
 /** The name of another resource, by type (section 5, point 1). */
 export interface ResourceReference {
@@ -15,23 +17,72 @@ export interface Resource {
   readonly typeUrl: string;
   /** The encoded message itself, that is, the `value` of the google.protobuf.Any. */
   readonly value: Uint8Array;
+  /** Of name and version, for the version of a set that holds it. */
+  readonly digest: Digest;
   /** What must be known to the client before this resource is of use: the clusters of a route, for example (X91). */
   readonly references: readonly ResourceReference[];
   /** For an EDS cluster the name under which its endpoints are asked for (X95); its EDS is sent again after it (X87). */
   readonly edsName?: string;
+  /** Other names under which it is asked for (X83): the hosts of a virtual host, for example. */
+  readonly aliases?: readonly string[];
+  /** Milliseconds after which the client forgets it unless it hears of it again (X106). */
+  readonly ttl?: number;
+  /** Stands for a name that does not exist: sent without content (X72, X111). */
+  readonly absent?: true;
 }
 
-/** Makes a resource from its encoded message, and gives it the version that its bytes deserve. */
-export function createResource(fields: {
+/** What a resource is made of. */
+export interface ResourceFields {
   readonly name: string;
   readonly typeUrl: string;
   readonly value: Uint8Array;
   readonly references?: readonly ResourceReference[];
   readonly edsName?: string;
-}): Resource {
-  const { name, typeUrl, value, references = [], edsName } = fields;
+  readonly aliases?: readonly string[];
+  readonly ttl?: number;
+}
+
+/** Makes a resource from its encoded message, and gives it the version that its bytes deserve. */
+export function createResource(fields: ResourceFields): Resource {
+  const { typeUrl, value, references = [], edsName, aliases, ttl } = fields;
+  const name = canonicalName(fields.name);
   const version = contentHash(value);
-  return { name, typeUrl, value, version, references, ...(edsName === undefined ? {} : { edsName }) };
+  return {
+    name,
+    typeUrl,
+    value,
+    version,
+    digest: digestOf(name, version),
+    references,
+    ...(edsName === undefined ? {} : { edsName }),
+    ...(aliases === undefined || aliases.length === 0 ? {} : { aliases }),
+    ...(ttl === undefined ? {} : { ttl }),
+  };
+}
+
+/** A message with nothing but its name, which stands in field 1 of the types that need it (X90, X115). */
+export function emptyResource(typeUrl: string, name: string): Resource {
+  const value = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name).finish();
+  return createResource({ typeUrl, name, value });
+}
+
+/** A virtual host for a domain that nobody asks for (E28). */
+export function placeholderHost(typeUrl: string): Resource {
+  const value = new BinaryWriter().tag(1, WireType.LengthDelimited).string(nowhere);
+  return createResource({
+    typeUrl,
+    name: `${nowhere}/${nowhere}`,
+    value: value.tag(2, WireType.LengthDelimited).string(nowhere).finish(),
+  });
+}
+
+const nowhere = 'weft.invalid';
+
+/** The answer for a VHDS name that does not exist: itself as name and alias, and no content (X111, E27). */
+export function absentResource(typeUrl: string, name: string): Resource {
+  const version = 'absent';
+  const digest = digestOf(name, version);
+  return { name, typeUrl, value: new Uint8Array(), version, digest, references: [], aliases: [name], absent: true };
 }
 
 /** How many resources were turned into their wire form since the process started: tests assert on differences. */
@@ -46,37 +97,58 @@ export const encodeCounter: EncodeCounter = {
   },
 };
 
-const deltaForms = new WeakMap<Resource, Uint8Array>();
-const sotwForms = new WeakMap<Resource, Uint8Array>();
+/** How a resource stands in a response; `ttl` only for clients that know it (X106), `heartbeat` without content (X108). */
+export type WireForm = 'delta' | 'delta-ttl' | 'delta-heartbeat' | 'sotw' | 'sotw-ttl' | 'sotw-heartbeat';
 
-/** Field 2 of a DeltaDiscoveryResponse with this resource, tag and length included. */
-export function deltaBytes(resource: Resource): Uint8Array {
-  return remembered(deltaForms, resource, () => {
-    const body = new BinaryWriter().tag(3, WireType.LengthDelimited).string(resource.name);
-    body.tag(1, WireType.LengthDelimited).string(resource.version);
-    body.tag(2, WireType.LengthDelimited).bytes(anyBytes(resource));
-    return new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(body.finish()).finish();
-  });
+const forms = new WeakMap<Resource, Partial<Record<WireForm, Uint8Array>>>();
+
+/** Field 2 of a response with this resource, tag and length included. */
+export function wireBytes(resource: Resource, form: WireForm): Uint8Array {
+  let made = forms.get(resource);
+  if (made === undefined) {
+    made = {};
+    forms.set(resource, made);
+  }
+  const present = made[form];
+  if (present !== undefined) return present;
+  const body = form === 'sotw' ? anyBytes(resource) : formBody(resource, form);
+  const bytes = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(body).finish();
+  made[form] = bytes;
+  encoded += 1;
+  return bytes;
 }
 
-/** Field 2 of a DiscoveryResponse with this resource, tag and length included. */
-export function sotwBytes(resource: Resource): Uint8Array {
-  return remembered(sotwForms, resource, () =>
-    new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(anyBytes(resource)).finish(),
-  );
+function formBody(resource: Resource, form: Exclude<WireForm, 'sotw'>): Uint8Array {
+  const content = !form.endsWith('-heartbeat') && resource.absent !== true;
+  const wrapper = wrapperBytes(resource, content, form === 'delta' ? undefined : resource.ttl);
+  if (form.startsWith('delta')) return wrapper;
+  const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(wrapperType);
+  return any.tag(2, WireType.LengthDelimited).bytes(wrapper).finish();
+}
+
+/** X107: in SotW a TTL travels in a wrapper, which only some clients know. */
+const wrapperType = 'type.googleapis.com/envoy.service.discovery.v3.Resource';
+
+function wrapperBytes(resource: Resource, content: boolean, ttl: number | undefined): Uint8Array {
+  const body = new BinaryWriter().tag(3, WireType.LengthDelimited).string(resource.name);
+  body.tag(1, WireType.LengthDelimited).string(resource.version);
+  if (content) body.tag(2, WireType.LengthDelimited).bytes(anyBytes(resource));
+  for (const alias of resource.aliases ?? []) body.tag(4, WireType.LengthDelimited).string(alias);
+  if (ttl !== undefined) body.tag(6, WireType.LengthDelimited).bytes(durationBytes(ttl));
+  return body.finish();
+}
+
+function durationBytes(milliseconds: number): Uint8Array {
+  const duration = new BinaryWriter();
+  const seconds = Math.floor(milliseconds / 1000);
+  if (seconds > 0) duration.tag(1, WireType.Varint).int64(seconds);
+  const nanos = Math.round((milliseconds - seconds * 1000) * 1e6);
+  if (nanos > 0) duration.tag(2, WireType.Varint).int32(nanos);
+  return duration.finish();
 }
 
 function anyBytes(resource: Resource): Uint8Array {
   const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(resource.typeUrl);
   if (resource.value.length > 0) any.tag(2, WireType.LengthDelimited).bytes(resource.value);
   return any.finish();
-}
-
-function remembered(forms: WeakMap<Resource, Uint8Array>, resource: Resource, make: () => Uint8Array): Uint8Array {
-  const present = forms.get(resource);
-  if (present !== undefined) return present;
-  const bytes = make();
-  forms.set(resource, bytes);
-  encoded += 1;
-  return bytes;
 }

@@ -1,28 +1,21 @@
-import { isResource } from './acknowledge.ts';
-import { launch, settle } from './flight.ts';
+import { type Chosen, choose } from './choose.ts';
+import { launch } from './flight.ts';
+import { respondWithHeartbeats } from './heartbeat.ts';
 import type { Layer } from './layer.ts';
-import { sizeOf, valueOf } from './persistent-map.ts';
-import { deltaBytes, type Resource } from './resource.ts';
-import { resourceType } from './resource-types.ts';
+import { valueOf } from './persistent-map.ts';
+import type { Plan, Seal } from './plan.ts';
+import { absentResource, emptyResource, placeholderHost, type Resource } from './resource.ts';
 import { lookup } from './snapshot.ts';
 import {
+  everyName,
   type Held,
+  heldOf,
   isSubscribed,
-  observe,
   removal,
   type Subscription,
   type Waiting,
   wasRefused,
 } from './subscription.ts';
-
-/** What is to be sent; the wire form is made from it by encode-response.ts. */
-export interface Plan {
-  readonly typeUrl: string;
-  readonly nonce: string;
-  readonly version: string;
-  readonly resources: readonly Resource[];
-  readonly removed: readonly string[];
-}
 
 /** A change of one name that is due, as the order of types sees it. */
 export interface Due {
@@ -39,14 +32,25 @@ export type Verdict =
   | { readonly kind: 'send'; readonly instead?: Resource }
   | { readonly kind: 'wait'; readonly until: number; readonly clearSince?: number };
 
-/** The world a response is computed in. */
+/** Content that another client refused: its last good form there, if any (X38). */
+export interface Quarantined {
+  readonly good: Resource | undefined;
+}
+
+/** The world a response is computed in. `layers` is what the stream has seen last. */
 export interface ResponseContext {
   readonly layers: readonly Layer[];
   readonly generation: number;
   readonly now: number;
-  readonly nonce: string;
+  readonly seal: Seal;
+  /** The number of the stream's last response. */
+  readonly after: number;
   /** Make before break (section 5). */
   readonly judge: (due: Due) => Verdict;
+  /** Whether an equal client refused this content. */
+  readonly quarantined: (resource: Resource) => Quarantined | undefined;
+  /** The client understands a TTL (X106, X107). */
+  readonly ttl: boolean;
 }
 
 export interface Answer {
@@ -56,92 +60,172 @@ export interface Answer {
   readonly wake: number;
 }
 
-/** X19: a response is split at this many bytes of resources where that is legal. */
-export const splitBytes = 3.5 * 1024 * 1024;
+/** A resource that may be sent for a name. */
+export interface Offer {
+  /** Under which it is owed: its own name or an alias. */
+  readonly name: string;
+  readonly resource: Resource;
+  readonly held: Held | undefined;
+  /** What it is to the view: the newest form, something to hold instead of it, or a form before the newest, which follows. */
+  readonly as: 'newest' | 'instead' | 'earlier';
+}
+
+/** A name that may be told to be removed. */
+export interface Removal {
+  readonly name: string;
+  readonly held: Held | undefined;
+}
 
 /** What was found about the names that were looked at. */
-interface Collected {
-  readonly resources: Resource[];
-  /** Sent in an older form; the newest is still owed. */
-  readonly older: Set<string>;
-  readonly removed: string[];
-  /** Nothing to send; with a resource where the client turned out to hold exactly that. */
-  readonly settled: Map<string, Resource | undefined>;
+export interface Collected {
+  readonly offers: Offer[];
+  readonly removals: Removal[];
+  /** Names that need nothing: the client holds what stands in the view. */
+  readonly settled: string[];
+  /** Names that stay as they are, although the view says otherwise: what stands there was refused, or cannot be said. */
+  readonly kept: { readonly name: string; readonly held: Held | undefined }[];
   readonly waiting: Map<string, Waiting>;
   wake: number;
 }
+
+const never = Number.POSITIVE_INFINITY;
 
 /**
  * The next response made of changes only: all of delta, and EDS, RDS, SDS of SotW, where absence deletes nothing (X52).
  * Nothing while a response is in flight (X21); then everything that is owed at this moment, from the newest view.
  */
 export function respondWithChanges(subscription: Subscription, context: ResponseContext): Answer {
-  if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: Number.POSITIVE_INFINITY };
-  const current = observe(subscription, context.layers);
-  if (current.pending.size === 0 && !current.first)
-    return { subscription: current, plan: undefined, wake: Number.POSITIVE_INFINITY };
-  const collected: Collected = {
-    resources: [],
-    older: new Set(),
-    removed: [],
-    settled: new Map(),
-    waiting: new Map(),
-    wake: Number.POSITIVE_INFINITY,
-  };
-  const alone = resourceType(current.typeUrl).single;
-  const unvisited = new Map(current.waiting);
-  for (const name of current.pending) {
+  if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: never };
+  if (subscription.agreed && subscription.pending.size === 0) return respondWithHeartbeats(subscription, context);
+  const collected: Collected = { offers: [], removals: [], settled: [], kept: [], waiting: new Map(), wake: never };
+  const names = subscription.agreed ? subscription.pending : everyName(subscription, context.layers);
+  const alone = subscription.type.single;
+  const unvisited: string[] = [];
+  for (const name of names) {
     // One is enough for a response of one; the others keep their notes until their turn.
-    if (alone && collected.resources.length > 0) break;
-    unvisited.delete(name);
-    consider(current, context, name, collected);
+    if (alone && collected.offers.length > 0) unvisited.push(name);
+    else consider(subscription, context, name, collected);
   }
-  const waiting = unvisited.size === 0 ? collected.waiting : new Map([...unvisited, ...collected.waiting]);
-  const chosen = choose(current, collected);
+  const quiet = subscription.names.size === 0 && subscription.first;
+  if (quiet && subscription.type.missing === 'absent') collected.offers.push(nobody(subscription.type.typeUrl));
+  const chosen = choose(subscription, collected);
   // X53, X68: an empty mesh is an answer. M7: a client that came back with all of it needs none.
-  const empty = current.first && current.wildcard && current.variant === 'delta' && sizeOf(current.held) === 0;
-  const settled = settle(current, collected.settled, waiting);
-  if (chosen.resources.length + chosen.removed.length === 0 && !(empty && collected.waiting.size === 0))
-    return { subscription: settled, plan: undefined, wake: collected.wake };
-  return { ...launch(settled, context, chosen, collected.older), wake: collected.wake };
+  const mustAnswer =
+    subscription.first && subscription.wildcard && subscription.variant === 'delta' && subscription.differs.size === 0;
+  const silent = isEmpty(chosen) && !(mustAnswer && collected.waiting.size === 0);
+  const answer = launch(subscription, context, { collected, chosen, unvisited }, silent);
+  if (answer.plan === undefined && answer.subscription.heartbeats.size > 0) {
+    const beaten = respondWithHeartbeats(answer.subscription, context);
+    return { ...beaten, wake: Math.min(collected.wake, beaten.wake) };
+  }
+  return { ...answer, wake: collected.wake };
+}
+
+/** X67, E28: the first answer of VHDS, to which nobody's requests belong; without it Envoy waits for 15 s. */
+function nobody(typeUrl: string): Offer {
+  const resource = placeholderHost(typeUrl);
+  return { name: resource.name, resource, held: undefined, as: 'instead' };
+}
+
+function isEmpty(chosen: Chosen): boolean {
+  return chosen.offers.length + chosen.removals.length === 0;
 }
 
 function consider(subscription: Subscription, context: ResponseContext, name: string, collected: Collected): void {
-  const next = lookup(context.layers, subscription.typeUrl, name);
-  const held = valueOf(subscription.held, name);
-  const forced = subscription.forced.has(name);
-  const good = subscription.refused.get(name)?.good;
-  const due: Due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
-  const unchanged = next?.version === held?.version && !forced;
-  const told = held !== undefined && !isResource(held);
-  if (!isSubscribed(subscription, name) || unchanged) collected.settled.set(name, unchanged && told ? next : undefined);
-  else if (next === undefined) considerRemoval(due, wasRefused(subscription, name, removal), context, collected);
-  else if (wasRefused(subscription, name, next.version)) {
-    // M4: who asks again for a name whose newest content was refused gets what was good, else hears that it is gone.
-    if (!forced) collected.settled.set(name, undefined);
-    else if (good !== undefined) collected.resources.push(good);
-    else considerRemoval(due, false, context, collected);
-  } else {
-    const verdict = context.judge(due);
-    if (verdict.kind === 'wait') wait(due, verdict, context, collected);
-    else {
-      collected.resources.push(verdict.instead ?? next);
-      if (verdict.instead !== undefined) collected.older.add(name);
-    }
+  const { typeUrl } = subscription.type;
+  const held = heldOf(subscription, context.layers, name);
+  if (!isSubscribed(subscription, name)) {
+    collected.settled.push(name);
+    return;
   }
+  const next = lookup(context.layers, typeUrl, name);
+  const asked = isAsked(subscription, name, held);
+  if (next !== undefined) {
+    considerResource(
+      { subscription, name, next, held, waiting: subscription.waiting.get(name) },
+      next,
+      asked,
+      context,
+      collected,
+    );
+    return;
+  }
+  const stand = standIn(subscription, name, held);
+  if (stand !== undefined) {
+    if (stand.version === held?.version && !asked) collected.kept.push({ name, held });
+    else collected.offers.push({ name, resource: stand, held, as: 'instead' });
+  } else if (held === undefined && !asked) collected.settled.push(name);
+  else if (subscription.variant === 'sotw') {
+    // SotW has no word for "gone": the client keeps what it has, and the name is served when it comes back (X52, X58).
+    collected.kept.push({ name, held });
+  } else
+    considerRemoval(
+      { subscription, name, next, held, waiting: subscription.waiting.get(name) },
+      asked,
+      context,
+      collected,
+    );
 }
 
-function considerRemoval(due: Due, refusedBefore: boolean, context: ResponseContext, collected: Collected): void {
-  // SotW has no word for "gone": the client keeps what it has, and the name is served when it comes back (X52, X58).
-  if (refusedBefore || due.subscription.variant === 'sotw') {
-    collected.settled.set(due.name, undefined);
+/** X69, X72, X75, X87: an answer is owed whether or not something changed. */
+function isAsked(subscription: Subscription, name: string, held: Held | undefined): boolean {
+  if (subscription.forced.size > 0 && subscription.forced.has(name)) return true;
+  return subscription.first && held === undefined && valueOf(subscription.names, name) !== undefined;
+}
+
+/** X90, X111, X115: what is said of a name that does not exist, where it cannot be said to be removed. */
+function standIn(subscription: Subscription, name: string, held: Held | undefined): Resource | undefined {
+  const { missing, typeUrl } = subscription.type;
+  if (missing === 'removed' || valueOf(subscription.names, name) === undefined) return undefined;
+  if (missing === 'absent') return absentResource(typeUrl, name);
+  const empty = emptyResource(typeUrl, name);
+  if (missing === 'empty') return empty;
+  // Endpoints that go away stay with their cluster; only a name that never had any must not keep it warming.
+  const neverHadAny = held === undefined || held.version === empty.version;
+  return subscription.variant === 'sotw' && neverHadAny ? empty : undefined;
+}
+
+function considerResource(
+  due: Due,
+  next: Resource,
+  asked: boolean,
+  context: ResponseContext,
+  collected: Collected,
+): void {
+  const { subscription, name, held } = due;
+  if (next.version === held?.version && !asked) {
+    collected.settled.push(name);
+    return;
+  }
+  const refusal = wasRefused(subscription, next.name, next.version)
+    ? { good: subscription.refused.get(next.name)?.good }
+    : context.quarantined(next);
+  if (refusal !== undefined) {
+    // M4: who asks for a name whose newest content was refused gets what was good, else hears that it is gone.
+    const { good } = refusal;
+    if (good !== undefined && (asked || good.version !== held?.version))
+      collected.offers.push({ name, resource: good, held, as: 'instead' });
+    else if (asked && subscription.variant === 'delta') collected.removals.push({ name, held });
+    else collected.kept.push({ name, held });
+    return;
+  }
+  const verdict = context.judge(due);
+  if (verdict.kind === 'wait') wait(due, verdict, context, collected);
+  else if (verdict.instead === undefined) collected.offers.push({ name, resource: next, held, as: 'newest' });
+  else collected.offers.push({ name, resource: verdict.instead, held, as: 'earlier' });
+}
+
+function considerRemoval(due: Due, asked: boolean, context: ResponseContext, collected: Collected): void {
+  const { name, held } = due;
+  if (wasRefused(due.subscription, name, removal) && !asked) {
+    collected.kept.push({ name, held });
     return;
   }
   // X72: who names what does not exist hears so at once.
-  const asked = due.held === undefined && valueOf(due.subscription.names, due.name) !== undefined;
-  const verdict: Verdict = asked ? { kind: 'send' } : context.judge(due);
+  const atOnce = held === undefined && valueOf(due.subscription.names, name) !== undefined;
+  const verdict: Verdict = atOnce ? { kind: 'send' } : context.judge(due);
   if (verdict.kind === 'wait') wait(due, verdict, context, collected);
-  else collected.removed.push(due.name);
+  else collected.removals.push({ name, held });
 }
 
 function wait(
@@ -158,31 +242,4 @@ function wait(
 export function waitingSince(before: Waiting | undefined, clearSince: number | undefined, now: number): Waiting {
   const since = before?.since ?? now;
   return clearSince === undefined ? { since } : { since, clearSince };
-}
-
-interface Chosen {
-  readonly resources: readonly Resource[];
-  readonly removed: readonly string[];
-}
-
-/** What of the owed fits into one response: E16, M5, X19, X44. */
-function choose(subscription: Subscription, { resources, removed }: Collected): Chosen {
-  const type = resourceType(subscription.typeUrl);
-  if (subscription.isolated.size > 0) {
-    const alone = resources.find((resource) => subscription.isolated.has(resource.name));
-    if (alone !== undefined) return { resources: [alone], removed: [] };
-  }
-  if (subscription.removalsAlone && removed.length > 0) return { resources: [], removed };
-  if (type.single)
-    return resources.length > 0 ? { resources: resources.slice(0, 1), removed: [] } : { resources, removed };
-  // Envoy takes the first CDS and LDS response as the whole set (X19).
-  if (subscription.first && type.wildcard) return { resources, removed };
-  let bytes = 0;
-  const end = resources.findIndex((resource) => {
-    bytes += deltaBytes(resource).length;
-    return bytes > splitBytes;
-  });
-  return end <= 0
-    ? { resources: end === 0 ? resources.slice(0, 1) : resources, removed }
-    : { resources: resources.slice(0, end), removed };
 }

@@ -1,23 +1,17 @@
-import type { ServerCredentials, ServiceDefinition, status, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { status } from '@grpc/grpc-js';
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import type { CallCredentials, CallHandler } from './call.ts';
 import type { Clock } from './clock.ts';
+import type { RequestLimits } from './incoming.ts';
 import type { Timing } from './make-before-break.ts';
+import type { Resource } from './resource.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Variant } from './subscription.ts';
+import type { TlsSource } from './tls-source.ts';
 
 /** Says no, with the words that the client logs (E4): put a code and a hint there. */
 export interface Refused {
   readonly refused: { readonly code: status; readonly message: string };
-}
-
-/** What a call brings before anything of it is read. */
-export interface CallCredentials {
-  /** Text headers, names in lower case; the values of a repeated one are kept apart. */
-  readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** `address:port`. */
-  readonly peer: string;
-  /** DER of a client certificate, where one was asked for and given. It has not been verified by the transport. */
-  readonly certificate: Uint8Array | undefined;
 }
 
 /** One proxy's side of the configuration, as long as its stream lives. */
@@ -43,7 +37,7 @@ export type StreamEvent<Principal> =
       readonly kind: 'sent';
       readonly stream: number;
       readonly typeUrl: string;
-      readonly names: readonly string[];
+      readonly resources: readonly Resource[];
       readonly removed: readonly string[];
       readonly version: string;
       readonly generation: number;
@@ -71,18 +65,14 @@ export type StreamEvent<Principal> =
   | { readonly kind: 'closed'; readonly stream: number; readonly code: status; readonly message: string }
   | { readonly kind: 'failed'; readonly peer: string; readonly error: unknown };
 
-/** Another gRPC service on the same port. Its handlers are guarded as a whole; their listeners are their own affair. */
-export interface ExtraService {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
-
 export interface XdsServerOptions<Principal> {
   /** The address to listen on, `127.0.0.1` for example. */
   readonly address: string;
   /** 0: a free one. */
   readonly port: number;
-  readonly credentials: ServerCredentials;
+  readonly credentials: 'plaintext' | TlsSource;
+  /** What carries the calls: `http2`, with framing of our own, unless told otherwise (decision 17). */
+  readonly transport?: 'http2' | 'grpc-js';
   /** Who calls? Asked before a byte of the call is read. */
   readonly authenticate: (
     call: CallCredentials,
@@ -99,19 +89,25 @@ export interface XdsServerOptions<Principal> {
   readonly clock?: Clock;
   readonly timing?: Partial<Timing>;
   readonly connection?: Partial<ConnectionSettings>;
-  readonly extraServices?: readonly ExtraService[];
+  readonly limits?: Partial<RequestLimits>;
+  /** Other gRPC methods on the same port, by path `/package.Service/Method`; handlers.ts makes them. */
+  readonly handlers?: ReadonlyMap<string, CallHandler>;
 }
 
-/** Milliseconds (section 8). */
+/** Times in milliseconds (section 8). */
 export interface ConnectionSettings {
   readonly keepaliveTime: number;
   readonly keepaliveTimeout: number;
   readonly maxAge: number;
   readonly maxAgeGrace: number;
-  /** From accept to the first gRPC call, and from the start of a stream to its first request. */
+  /** From accept to the first message that is accepted, and from the start of a stream to its first request. */
   readonly firstRequest: number;
-  /** How long a write may stand in the socket before the connection is destroyed (T10). */
+  /** How long a write may stand without any of it going before the connection is destroyed (T10). */
   readonly slowReader: number;
+  /** How many connections of one address may be open of which no call has been accepted yet; further ones are closed at once (T9). */
+  readonly unauthenticatedPerAddress: number;
+  /** Bytes of a message, as it comes and after inflation (X18, T7). */
+  readonly receiveLimit: number;
 }
 
 export const defaultConnection: ConnectionSettings = {
@@ -121,6 +117,8 @@ export const defaultConnection: ConnectionSettings = {
   maxAgeGrace: 10_000,
   firstRequest: 10_000,
   slowReader: 60_000,
+  unauthenticatedPerAddress: 32,
+  receiveLimit: 32 * 1024 * 1024,
 };
 
 export const defaultTiming: Timing = { hold: 5_000, grace: 5_000 };

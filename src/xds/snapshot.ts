@@ -1,4 +1,6 @@
-import { changesSince, type Layer } from './layer.ts';
+import { type Digest, emptyDigest, joined } from './digest.ts';
+import { changesSince, type Layer, resourcesOf } from './layer.ts';
+import { keysOf, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 
 /**
@@ -15,7 +17,8 @@ export interface Snapshot {
 /** The resource of a name, or undefined when it does not exist for this proxy. */
 export function lookup(layers: readonly Layer[], typeUrl: string, name: string): Resource | undefined {
   for (const layer of layers) {
-    const resource = layer.types.get(typeUrl)?.get(name);
+    const ofType = layer.types.get(typeUrl);
+    const resource = ofType === undefined ? undefined : valueOf(ofType, name);
     if (resource !== undefined) return resource;
   }
   return undefined;
@@ -23,23 +26,24 @@ export function lookup(layers: readonly Layer[], typeUrl: string, name: string):
 
 /** All names of a type. */
 export function* namesOf(layers: readonly Layer[], typeUrl: string): Generator<string> {
-  for (const layer of layers) yield* layer.types.get(typeUrl)?.keys() ?? [];
+  for (const layer of layers) yield* keysOf(resourcesOf(layer, typeUrl));
 }
 
-/** The names of a type that may differ between two views; undefined means: compare everything. */
-export function changedNames(
-  now: readonly Layer[],
-  before: readonly Layer[] | undefined,
-  typeUrl: string,
-): readonly string[] | undefined {
-  if (now === before) return [];
-  if (before === undefined || before.length !== now.length) return undefined;
-  const changed: string[] = [];
+/** The names of a type that may differ between two views of one proxy. */
+export function changedNames(now: readonly Layer[], before: readonly Layer[], typeUrl: string): readonly string[] {
+  let changed: readonly string[] = [];
   for (const [index, layer] of now.entries()) {
     const older = before[index];
-    const names = older === undefined ? undefined : changesSince(layer, older, typeUrl);
-    if (names === undefined) return undefined;
-    changed.push(...names);
+    const names = older === undefined ? [...keysOf(resourcesOf(layer, typeUrl))] : changesSince(layer, older, typeUrl);
+    if (names.length > 0) changed = changed.length === 0 ? names : [...changed, ...names];
   }
-  return changed;
+  const gone = before.slice(now.length).flatMap((layer) => [...keysOf(resourcesOf(layer, typeUrl))]);
+  return gone.length === 0 ? changed : [...changed, ...gone];
+}
+
+/** The fingerprint of all resources of a type. */
+export function digestOfType(layers: readonly Layer[], typeUrl: string): Digest {
+  let digest = emptyDigest;
+  for (const layer of layers) digest = joined(digest, layer.digests.get(typeUrl) ?? emptyDigest);
+  return digest;
 }

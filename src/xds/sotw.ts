@@ -1,12 +1,28 @@
 import { isResource } from './acknowledge.ts';
-import { land } from './delta.ts';
-import { launch, settle, setVersion } from './flight.ts';
-import { entriesOf, mapOf, valueOf } from './persistent-map.ts';
+import { land, type Moment, withNames } from './delta.ts';
+import { emptyDigest, joined, versionOf } from './digest.ts';
+import { send } from './flight.ts';
+import { nextHeartbeat } from './heartbeat.ts';
+import { emptyMap, keysOf, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
-import { resourceType } from './resource-types.ts';
+import { canonicalName } from './resource-name.ts';
 import { type Answer, type ResponseContext, respondWithChanges, waitingSince } from './respond.ts';
-import { lookup, namesOf } from './snapshot.ts';
-import { force, forget, isSubscribed, observe, type Subscription, type Waiting, wasRefused } from './subscription.ts';
+import { lookup } from './snapshot.ts';
+import {
+  everyName,
+  force,
+  forget,
+  type Held,
+  heldOf,
+  isSubscribed,
+  lookAgain,
+  nobodyWaits,
+  noDifferences,
+  noNames,
+  type Subscription,
+  type Waiting,
+  wasRefused,
+} from './subscription.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -24,52 +40,74 @@ export function receiveSotw(
   subscription: Subscription,
   request: SotwRequest,
   firstRequest: boolean,
-  now: number,
+  moment: Moment,
 ): { readonly subscription: Subscription; readonly stale: boolean } {
   const { lastNonce } = subscription;
   const stale = lastNonce !== '' && request.nonce !== '' && request.nonce !== lastNonce;
-  const landed = stale ? subscription : land(subscription, request, now);
+  const landed = stale ? subscription : land(subscription, request, moment);
   const opened = firstRequest ? { ...landed, claimedVersion: request.version, setOwed: true } : landed;
-  return { subscription: rename(opened, request.names), stale };
+  return { subscription: rename(opened, request.names, moment), stale };
 }
 
 /** X48 to X50: what a list of names means depends on the type and on what was ever named. */
-function rename(subscription: Subscription, listed: readonly string[]): Subscription {
-  const { wildcard: whole } = resourceType(subscription.typeUrl);
-  const named = new Set(whole ? listed.filter((name) => name !== '*') : listed);
+function rename(subscription: Subscription, listed: readonly string[], { seen }: Moment): Subscription {
+  const { wildcard: whole, typeUrl } = subscription.type;
+  const named = new Set((whole ? listed.filter((name) => name !== '*') : listed).map(canonicalName));
   const wildcard = whole && (listed.includes('*') || (listed.length === 0 && !subscription.everNamed));
-  const added = [...named].filter((name) => valueOf(subscription.names, name) === undefined);
-  const dropped = [...entriesOf(subscription.names)].map(([name]) => name).filter((name) => !named.has(name));
   const everNamed = subscription.everNamed || listed.length > 0;
-  if (added.length + dropped.length === 0 && wildcard === subscription.wildcard) return { ...subscription, everNamed };
+  const added: string[] = [];
+  for (const name of named) if (valueOf(subscription.names, name) === undefined) added.push(name);
+  const isSame = added.length === 0 && named.size === subscription.names.size && wildcard === subscription.wildcard;
+  if (isSame) return everNamed === subscription.everNamed ? subscription : { ...subscription, everNamed };
+  const known = wildcard && !subscription.wildcard ? lookAgain(subscription, seen) : subscription;
+  const dropped = new Set([...keysOf(subscription.names)].filter((name) => !named.has(name)));
+  const differs = known.agreed ? withNothingHeld(known, added) : known.differs;
   const renamed: Subscription = {
-    ...subscription,
+    ...known,
     everNamed,
     wildcard,
-    names: mapOf([...named].map((name) => [name, true] as const)),
+    differs,
+    names: withNames(emptyMap(), [...named], seen, typeUrl),
     setOwed: subscription.setOwed || whole,
   };
   if (whole) return renamed;
-  return force(forget(renamed, dropped), added);
+  // The first request is answered as a whole, name by name.
+  return subscription.first ? forget(renamed, dropped) : force(forget(renamed, dropped), added);
+}
+
+function withNothingHeld(subscription: Subscription, added: readonly string[]): Subscription['differs'] {
+  const fresh = added.filter((name) => !isSubscribed(subscription, name));
+  if (fresh.length === 0) return subscription.differs;
+  return new Map<string, Held | undefined>([
+    ...subscription.differs,
+    ...fresh.map((name) => [name, undefined] as const),
+  ]);
 }
 
 /** The next response, or none: nothing while one is in flight (X21), nothing when the client holds what is owed (X41). */
 export function respondSotw(subscription: Subscription, context: ResponseContext): Answer {
-  if (!resourceType(subscription.typeUrl).wildcard) return respondWithChanges(subscription, context);
+  if (!subscription.type.wildcard) return respondWithChanges({ ...subscription, setOwed: false }, context);
   if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: Number.POSITIVE_INFINITY };
-  const current = observe(subscription, context.layers);
-  if (current.pending.size === 0 && !current.setOwed)
-    return { subscription: current, plan: undefined, wake: Number.POSITIVE_INFINITY };
-  return respondWithSet(current, context);
+  const heartbeat = nextHeartbeat(subscription);
+  if (heartbeat <= context.now) return respondWithSet({ ...subscription, setOwed: true }, context);
+  if (subscription.agreed && subscription.pending.size === 0 && !subscription.setOwed)
+    return { subscription, plan: undefined, wake: heartbeat };
+  return respondWithSet(subscription, context);
 }
 
+/** What the client should hold. */
 interface WholeSet {
   readonly members: ReadonlyMap<string, Resource>;
   /** Members that the client does not hold in this form. */
   readonly changed: readonly Resource[];
+  /** What it holds and is no member. */
+  readonly gone: readonly string[];
+  readonly before: ReadonlyMap<string, Held>;
+  /** What it holds once the set has arrived, where that is not what stands in the view. */
+  readonly differs: Map<string, Held | undefined>;
   readonly waiting: ReadonlyMap<string, Waiting>;
-  /** Sent in an older form; the newest is still owed. */
-  readonly older: ReadonlySet<string>;
+  /** Sent in an earlier form; the newest is still owed. */
+  readonly earlier: ReadonlySet<string>;
   /** Whether something is left out because its only content was refused. */
   readonly lacking: boolean;
   readonly wake: number;
@@ -78,81 +116,87 @@ interface WholeSet {
 /** LDS and CDS: the full subscribed set in one message (X51). */
 function respondWithSet(subscription: Subscription, context: ResponseContext): Answer {
   const set = wholeSet(subscription, context);
-  const { wake } = set;
-  const looked = [...subscription.pending].filter((name) => !set.waiting.has(name) && !set.older.has(name));
-  const settled = settle(subscription, new Map(looked.map((name) => [name, undefined])), set.waiting);
-  const quiet: Subscription = { ...settled, setOwed: false };
-  const gone = [...entriesOf(subscription.held)].map(([name]) => name).filter((name) => !set.members.has(name));
+  const { wake, waiting, differs } = set;
+  const left = new Set([...set.earlier, ...waiting.keys()]);
+  const looked: Subscription = {
+    ...subscription,
+    agreed: true,
+    first: false,
+    setOwed: false,
+    forced: noNames,
+    isolated: noNames,
+    pending: left.size === 0 ? noNames : left,
+    waiting: waiting.size === 0 ? nobodyWaits : waiting,
+    differs: differs.size === 0 ? noDifferences : differs,
+  };
+  const version = versionOf([...set.members.values()].reduce((sum, { digest }) => joined(sum, digest), emptyDigest));
   // X34: a pure wildcard that comes with the current version holds the set already.
   const pure = subscription.first && subscription.wildcard && !subscription.everNamed;
-  if (pure && subscription.claimedVersion !== '' && subscription.claimedVersion === setVersion(set.members))
-    return {
-      subscription: {
-        ...quiet,
-        held: mapOf(set.members),
-        ackedVersion: subscription.claimedVersion,
-        ackedAt: context.now,
-      },
-      plan: undefined,
-      wake,
-    };
+  if (pure && subscription.claimedVersion !== '' && subscription.claimedVersion === version)
+    return { subscription: { ...looked, ackedVersion: version, ackedAt: context.now }, plan: undefined, wake };
   // A list that never named anything, and is not the wildcard, asks for nothing (X50).
   const interested = subscription.wildcard || subscription.everNamed;
   // A client that took no set yet may hold more than it was sent here. It is told by a set, but not by one that lacks a
   // refused resource of which it may have a good form: that would withdraw it.
   const untaken = !subscription.first && subscription.ackedAt === undefined && !set.lacking;
-  const unsettled = untaken && setVersion(set.members) !== subscription.sentVersion;
-  const owed = subscription.setOwed || unsettled;
-  if (!interested || (!owed && set.changed.length + gone.length === 0))
-    return { subscription: quiet, plan: undefined, wake };
-  const left = new Set([...set.older, ...set.waiting.keys()]);
-  const { plan, subscription: launched } = launch(quiet, context, { resources: set.changed, removed: gone }, left);
-  const whole = plan === undefined ? undefined : { ...plan, resources: [...set.members.values()], removed: [] };
-  return { subscription: launched, plan: whole, wake };
+  const owed = subscription.setOwed || (untaken && version !== subscription.sentVersion);
+  if (!interested || (!owed && set.changed.length + set.gone.length === 0)) {
+    // Nothing is sent, so what the client holds stays as it was.
+    const kept = new Map(looked.differs);
+    for (const name of [...set.changed.map((resource) => resource.name), ...set.gone])
+      kept.set(name, heldOf(subscription, context.layers, name));
+    return { subscription: { ...looked, differs: kept }, plan: undefined, wake };
+  }
+  const said = { version, resources: [...set.members.values()], removed: [] };
+  return { ...send(looked, context, said, set.before, { sent: set.changed, removed: set.gone }), wake };
 }
 
-/** What the client should hold: what waits or was refused stands in it as it was (M3, section 5 point 2). */
+/** What waits or was refused stands in the set as it was (M3, section 5 point 2). */
 function wholeSet(subscription: Subscription, context: ResponseContext): WholeSet {
+  const { layers } = context;
   const members = new Map<string, Resource>();
   const changed: Resource[] = [];
+  const gone: string[] = [];
+  const before = new Map<string, Held>();
+  const differs = new Map<string, Held | undefined>();
   const waiting = new Map<string, Waiting>();
-  const older = new Set<string>();
-  let wake = Number.POSITIVE_INFINITY;
+  const earlier = new Set<string>();
+  let wake = nextHeartbeat(subscription);
   let lacking = false;
-  for (const name of candidates(subscription, context)) {
+  for (const name of everyName(subscription, layers)) {
     if (!isSubscribed(subscription, name)) continue;
-    const held = valueOf(subscription.held, name);
-    const next = lookup(context.layers, subscription.typeUrl, name);
+    const held = heldOf(subscription, layers, name);
+    const next = lookup(layers, subscription.type.typeUrl, name);
     let member = next;
-    const good = held !== undefined && isResource(held) ? held : subscription.refused.get(name)?.good;
-    if (next?.version !== held?.version || (next === undefined && good !== undefined)) {
+    const own = held !== undefined && isResource(held) ? held : subscription.refused.get(name)?.good;
+    if (next?.version !== held?.version || (next === undefined && own !== undefined)) {
       const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
       const verdict = context.judge(due);
-      if (next !== undefined && wasRefused(subscription, name, next.version)) member = good;
+      const elsewhere = next === undefined ? undefined : context.quarantined(next);
+      if (next !== undefined && wasRefused(subscription, name, next.version)) member = own;
+      else if (elsewhere !== undefined) member = own ?? elsewhere.good;
       else if (verdict.kind === 'wait') {
-        member = good;
+        member = own;
         wake = Math.min(wake, verdict.until);
         waiting.set(name, waitingSince(due.waiting, verdict.clearSince, context.now));
       } else if (verdict.instead !== undefined) {
         member = verdict.instead;
-        older.add(name);
+        earlier.add(name);
       }
     }
+    if (member !== next) differs.set(name, member);
     if (member === undefined) {
       lacking ||= next !== undefined;
+      if (held !== undefined) {
+        gone.push(name);
+        before.set(name, held);
+      }
       continue;
     }
     members.set(name, member);
-    if (member.version !== held?.version) changed.push(member);
+    if (member.version === held?.version) continue;
+    changed.push(member);
+    if (held !== undefined) before.set(name, held);
   }
-  return { members, changed, waiting, older, lacking, wake };
-}
-
-/** Every name that may stand in the set. */
-function candidates(subscription: Subscription, context: ResponseContext): ReadonlySet<string> {
-  const names = new Set<string>(subscription.pending);
-  for (const [name] of entriesOf(subscription.held)) names.add(name);
-  if (subscription.wildcard) for (const name of namesOf(context.layers, subscription.typeUrl)) names.add(name);
-  else for (const [name] of entriesOf(subscription.names)) names.add(name);
-  return names;
+  return { members, changed, gone, before, differs, waiting, earlier, lacking, wake };
 }

@@ -1,7 +1,7 @@
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
-import { entriesOf, sizeOf } from './persistent-map.ts';
+import { keysOf } from './persistent-map.ts';
 import type { StreamState } from './stream-state.ts';
-import type { Rejection, Subscription, Variant } from './subscription.ts';
+import { everythingHeld, type Rejection, type Subscription, type Variant } from './subscription.ts';
 
 /** One live stream, for people and programs that ask how the proxies stand (X42, X122). Times: epoch milliseconds. */
 export interface StreamStatus<Principal> {
@@ -19,8 +19,9 @@ export interface StreamStatus<Principal> {
 export interface TypeStatus {
   readonly typeUrl: string;
   readonly wildcard: boolean;
+  /** Made when it is read: a proxy may have asked for thousands. */
   readonly subscribed: readonly string[];
-  /** What the client was sent and did not refuse. */
+  /** What the client was sent and did not refuse. Made when it is read. */
   readonly held: readonly { readonly name: string; readonly version: string }[];
   readonly nonce: string;
   readonly sentVersion: string;
@@ -36,16 +37,20 @@ export interface TypeStatus {
 
 /** The status of every type of a stream. */
 export function typeStatuses(state: StreamState): readonly TypeStatus[] {
-  return Array.from(state.subscriptions.values(), typeStatus);
+  return state.subscriptions.map((subscription) => typeStatus(subscription, state));
 }
 
-function typeStatus(subscription: Subscription): TypeStatus {
-  const { typeUrl, wildcard, sentVersion, sentAt, ackedVersion, ackedAt } = subscription;
+function typeStatus(subscription: Subscription, { seen }: StreamState): TypeStatus {
+  const { type, wildcard, sentVersion, sentAt, ackedVersion, ackedAt } = subscription;
   return {
-    typeUrl,
+    typeUrl: type.typeUrl,
     wildcard,
-    subscribed: Array.from(entriesOf(subscription.names), ([name]) => name),
-    held: Array.from(entriesOf(subscription.held), ([name, { version }]) => ({ name, version })),
+    get subscribed() {
+      return [...keysOf(subscription.names)];
+    },
+    get held() {
+      return Array.from(everythingHeld(subscription, seen), ([name, { version }]) => ({ name, version }));
+    },
     nonce: subscription.lastNonce,
     sentVersion,
     sentAt,
@@ -55,9 +60,4 @@ function typeStatus(subscription: Subscription): TypeStatus {
     owed: subscription.pending.size,
     error: subscription.rejection,
   };
-}
-
-/** How many names a subscription carries, for the limit of T8. */
-export function subscribedNames(subscription: Subscription | undefined): number {
-  return subscription === undefined ? 0 : sizeOf(subscription.names);
 }

@@ -1,32 +1,77 @@
-import { type DeltaRequest, receiveDelta } from './delta.ts';
+import { type DeltaRequest, type Moment, receiveDelta } from './delta.ts';
+import type { Layer } from './layer.ts';
 import { judge, type Timing } from './make-before-break.ts';
 import { valueOf } from './persistent-map.ts';
-import { clusterType, endpointType, resourceType } from './resource-types.ts';
-import { type Answer, type Plan, type ResponseContext, respondWithChanges } from './respond.ts';
+import type { Plan, Seal } from './plan.ts';
+import type { Resource } from './resource.ts';
+import { clusterType, endpointType } from './resource-types.ts';
+import { type Quarantined, type ResponseContext, respondWithChanges } from './respond.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
-import { force, openSubscription, type Subscription, type Variant } from './subscription.ts';
+import { force, observe, openSubscription, type Subscription, type Variant } from './subscription.ts';
+
+/** What a client can do beyond the first version of the protocol. */
+export interface ClientFeatures {
+  /** It understands a TTL in the form that its variant has for it (X106, X107). */
+  readonly ttl: boolean;
+}
 
 /** All that the server knows of one stream: plain data, a new value after every step. */
 export interface StreamState {
   readonly variant: Variant;
-  /** Begins every nonce, so that one of another stream is never taken for one of this (X25, X26). */
-  readonly nonceTag: string;
-  readonly nonces: number;
+  readonly features: ClientFeatures;
+  /** Of the last response. */
+  readonly lastNumber: number;
+  /** The view that every subscription has been told of; empty before the first. */
+  readonly seen: readonly Layer[];
+  /** The view that the last CDS response was made from (M1). */
+  readonly clustersFrom: readonly Layer[] | undefined;
+  /** When refused content was last told of; see `World`. */
+  readonly quarantineEpoch: number;
   /** In push order (X86). */
-  readonly subscriptions: ReadonlyMap<string, Subscription>;
+  readonly subscriptions: readonly Subscription[];
 }
 
+/** What a response depends on besides the state of its stream. */
+export interface World {
+  readonly snapshot: Snapshot;
+  readonly now: number;
+  readonly timing: Timing;
+  readonly seal: Seal;
+  /** What equal clients refused; `epoch` rises when some of it is given free again. */
+  readonly quarantine: {
+    readonly epoch: number;
+    readonly find: (resource: Resource) => Quarantined | undefined;
+  };
+}
+
+const nothing: readonly Layer[] = [];
+
 /** The state of a stream on which nothing was said. */
-export function openStream(variant: Variant, nonceTag: string): StreamState {
-  return { variant, nonceTag, nonces: 0, subscriptions: new Map() };
+export function openStream(variant: Variant, features: ClientFeatures = { ttl: false }): StreamState {
+  return {
+    variant,
+    features,
+    lastNumber: 0,
+    seen: nothing,
+    clustersFrom: undefined,
+    quarantineEpoch: 0,
+    subscriptions: [],
+  };
+}
+
+/** The subscription of a type, if the client ever asked for it. */
+export function subscriptionOf(state: StreamState, typeUrl: string): Subscription | undefined {
+  for (const subscription of state.subscriptions) if (subscription.type.typeUrl === typeUrl) return subscription;
+  return undefined;
 }
 
 /** Applies a delta request for one type. */
 export function stepDelta(state: StreamState, typeUrl: string, request: DeltaRequest, now: number): StreamState {
-  const present = state.subscriptions.get(typeUrl);
+  const present = subscriptionOf(state, typeUrl);
   const opened = present ?? openSubscription('delta', typeUrl);
-  return withSubscription(state, receiveDelta(opened, request, present === undefined, now));
+  const moment: Moment = { now, seen: state.seen };
+  return withSubscription(state, receiveDelta(opened, request, present === undefined, moment));
 }
 
 /** Applies a SotW request for one type; a stale one gets no response of its own (X27). */
@@ -36,9 +81,10 @@ export function stepSotw(
   request: SotwRequest,
   now: number,
 ): { readonly state: StreamState; readonly stale: boolean } {
-  const present = state.subscriptions.get(typeUrl);
+  const present = subscriptionOf(state, typeUrl);
   const opened = present ?? openSubscription('sotw', typeUrl);
-  const { subscription, stale } = receiveSotw(opened, request, present === undefined, now);
+  const moment: Moment = { now, seen: state.seen };
+  const { subscription, stale } = receiveSotw(opened, request, present === undefined, moment);
   return { state: withSubscription(state, subscription), stale };
 }
 
@@ -50,47 +96,89 @@ export interface Next {
 }
 
 /** The next response of a stream in push order, computed from the newest snapshot; call it until it has no plan. */
-export function nextResponse(state: StreamState, snapshot: Snapshot, now: number, timing: Timing): Next {
-  const nonce = `${state.nonceTag}${state.nonces + 1}`;
-  let current = state;
+export function nextResponse(state: StreamState, world: World): Next {
+  const { snapshot, now, timing, seal, quarantine } = world;
+  let current = reconsider(see(state, snapshot.layers), quarantine.epoch);
   let wake = Number.POSITIVE_INFINITY;
-  for (const typeUrl of state.subscriptions.keys()) {
-    const before = current.subscriptions.get(typeUrl);
-    if (before === undefined) continue;
-    const view = { subscriptions: current.subscriptions, layers: snapshot.layers, now, timing };
+  for (let index = 0; index < current.subscriptions.length; index += 1) {
+    const before = current.subscriptions[index];
+    if (before === undefined || before.inFlight !== undefined || isAtRest(before)) continue;
+    const view = { state: current, layers: snapshot.layers, now, timing };
     const context: ResponseContext = {
       layers: snapshot.layers,
       generation: snapshot.generation,
       now,
-      nonce,
+      seal,
+      after: current.lastNumber,
       judge: (due) => judge(view, due),
+      quarantined: quarantine.find,
+      ttl: state.features.ttl,
     };
-    const answer: Answer =
-      state.variant === 'delta' ? respondWithChanges(before, context) : respondSotw(before, context);
-    if (answer.subscription !== before) current = withSubscription(current, answer.subscription);
+    const answer = state.variant === 'delta' ? respondWithChanges(before, context) : respondSotw(before, context);
+    if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
     wake = Math.min(wake, answer.wake);
-    if (answer.plan === undefined) continue;
-    const counted = { ...current, nonces: state.nonces + 1 };
-    return { state: typeUrl === clusterType ? oweEndpoints(counted, typeUrl) : counted, plan: answer.plan, wake };
+    const { plan } = answer;
+    if (plan === undefined) continue;
+    const numbered = { ...current, lastNumber: plan.envelope.number };
+    if (before.type.typeUrl !== clusterType) return { state: numbered, plan, wake };
+    return { state: oweEndpoints({ ...numbered, clustersFrom: snapshot.layers }, answer.subscription), plan, wake };
   }
   return { state: current, plan: undefined, wake };
 }
 
+/** Nothing is owed to it, whatever the clock says. */
+function isAtRest({ agreed, pending, setOwed, heartbeats }: Subscription): boolean {
+  return agreed && pending.size === 0 && !setOwed && heartbeats.size === 0;
+}
+
+/** Tells every subscription what changed since the view that the stream has seen last. */
+function see(state: StreamState, layers: readonly Layer[]): StreamState {
+  const { seen } = state;
+  if (seen === layers) return state;
+  let changed: Subscription[] | undefined;
+  for (const [index, subscription] of state.subscriptions.entries()) {
+    const observed = observe(subscription, seen, layers);
+    if (observed === subscription) continue;
+    changed ??= [...state.subscriptions];
+    changed[index] = observed;
+  }
+  return { ...state, seen: layers, subscriptions: changed ?? state.subscriptions };
+}
+
+/** What was withheld because equal clients refused it is looked at again once some of it is free. */
+function reconsider(state: StreamState, epoch: number): StreamState {
+  if (state.quarantineEpoch === epoch) return state;
+  const subscriptions = state.subscriptions.map((subscription) =>
+    subscription.agreed && subscription.differs.size > 0
+      ? { ...subscription, pending: new Set([...subscription.pending, ...subscription.differs.keys()]) }
+      : subscription,
+  );
+  return { ...state, quarantineEpoch: epoch, subscriptions };
+}
+
 /** X87, X89: the endpoints of every EDS cluster just sent are owed again, whatever was sent or acknowledged before. */
-function oweEndpoints(state: StreamState, typeUrl: string): StreamState {
-  const endpoints = state.subscriptions.get(endpointType);
-  const sent = state.subscriptions.get(typeUrl)?.inFlight?.sent ?? [];
-  if (endpoints === undefined) return state;
-  const names = sent.flatMap(({ edsName }) => (edsName === undefined ? [] : [edsName]));
-  const asked = names.filter((name) => valueOf(endpoints.names, name) !== undefined);
+function oweEndpoints(state: StreamState, clusters: Subscription): StreamState {
+  const endpoints = subscriptionOf(state, endpointType);
+  // A subscription without its first answer is owed everything anyway.
+  if (endpoints === undefined || endpoints.names.size === 0) return state;
+  const asked: string[] = [];
+  for (const { edsName } of clusters.inFlight?.sent ?? [])
+    if (edsName !== undefined && valueOf(endpoints.names, edsName) !== undefined) asked.push(edsName);
   return asked.length === 0 ? state : withSubscription(state, force(endpoints, asked));
 }
 
 function withSubscription(state: StreamState, subscription: Subscription): StreamState {
-  const { typeUrl } = subscription;
-  const known = state.subscriptions.has(typeUrl);
-  const subscriptions = new Map(state.subscriptions).set(typeUrl, subscription);
-  if (known) return { ...state, subscriptions };
-  const sorted = [...subscriptions].sort(([one], [other]) => resourceType(one).order - resourceType(other).order);
-  return { ...state, subscriptions: new Map(sorted) };
+  const { typeUrl, order } = subscription.type;
+  const index = state.subscriptions.findIndex(({ type }) => type.typeUrl === typeUrl);
+  if (index >= 0) return replaced(state, index, subscription);
+  const place = state.subscriptions.findIndex(({ type }) => type.order > order);
+  const subscriptions = state.subscriptions.toSpliced(place < 0 ? state.subscriptions.length : place, 0, subscription);
+  return { ...state, subscriptions };
+}
+
+function replaced(state: StreamState, index: number, subscription: Subscription): StreamState {
+  if (state.subscriptions[index] === subscription) return state;
+  const subscriptions = state.subscriptions.slice();
+  subscriptions[index] = subscription;
+  return { ...state, subscriptions };
 }

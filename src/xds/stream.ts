@@ -1,14 +1,23 @@
-import { type Metadata, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import type { Call } from './call.ts';
 import type { Clock } from './clock.ts';
-import type { Connections } from './connections.ts';
-import { encodeResponse } from './encode-response.ts';
+import type { Frames } from './frames.ts';
 import { createGuard } from './guard.ts';
-import { type Incoming, nodeViolation, requestViolation } from './incoming.ts';
+import {
+  applied,
+  checkRequest,
+  type Incoming,
+  type RequestLimits,
+  readDelta,
+  readNode,
+  readSotw,
+  Violation,
+} from './incoming.ts';
 import type { Timing } from './make-before-break.ts';
-import type { CallCredentials, ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
+import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
 import { type StreamStatus, typeStatuses } from './status.ts';
-import { nextResponse, openStream } from './stream-state.ts';
+import { type ClientFeatures, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
 import type { Variant } from './subscription.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
@@ -18,7 +27,8 @@ export interface StreamHost<Principal> {
   readonly clock: Clock;
   readonly timing: Timing;
   readonly settings: ConnectionSettings;
-  readonly connections: Connections;
+  readonly limits: RequestLimits;
+  readonly frames: Frames;
   readonly queue: TurnQueue;
   /** The streams that are open, by number. */
   readonly streams: Map<number, LiveStream<Principal>>;
@@ -34,33 +44,36 @@ export interface LiveStream<Principal> {
   end(code: status, message: string): void;
 }
 
-type Call<Request> = ServerDuplexStream<Request, Uint8Array>;
+/** What a path serves: a variant, of one type or of all (X1). */
+export interface StreamKind {
+  readonly variant: Variant;
+  /** The type of a service of its own; undefined on aggregated streams. */
+  readonly ownType: string | undefined;
+}
 
 /**
  * The shell around the state of one stream: reads requests, applies them, writes what is due, ends cleanly whatever
  * happens (X11). All decisions are taken in stream-state.ts.
  */
-export function serveStream<Request, Principal>(
-  call: Call<Request>,
-  variant: Variant,
-  read: (request: Request) => Incoming,
+export function serveStream<Principal>(
+  call: Call,
+  { variant, ownType }: StreamKind,
   host: StreamHost<Principal>,
 ): void {
-  const { options, clock, settings, timing } = host;
+  const { options, clock, settings, timing, limits, frames } = host;
   const observe = options.observe ?? (() => undefined);
   const number = host.nextNumber();
-  const peer = call.getPeer();
+  const { peer } = call;
   const cleanups: (() => void)[] = [];
-  const backlog: Request[] = [];
+  const backlog: Uint8Array[] = [];
   let phase: 'authenticating' | 'waiting' | 'opening' | 'open' | 'ended' = 'authenticating';
   let session: Session | undefined;
   let principal: { readonly ok: Principal } | undefined;
-  let state = openStream(variant, `${number.toString(36)}.`);
+  let state = openStream(variant);
   let cancelWake = () => {};
-  let unwritten = 0;
-  let cancelSlow = () => {};
 
   const guard = createGuard((error) => {
+    if (error instanceof Violation) return refuse(error.code, error.message);
     observe({ kind: 'failed', peer, error });
     end(status.INTERNAL, 'internal error');
   });
@@ -69,7 +82,6 @@ export function serveStream<Request, Principal>(
     if (phase === 'ended') return false;
     phase = 'ended';
     cancelWake();
-    cancelSlow();
     for (const cleanup of cleanups.reverse()) cleanup();
     if (host.streams.delete(number)) observe({ kind: 'closed', stream: number, code, message });
     return true;
@@ -77,8 +89,7 @@ export function serveStream<Request, Principal>(
 
   function end(code: status, message: string): void {
     if (!release(code, message)) return;
-    if (code === status.OK) call.end();
-    else call.emit('error', Object.assign(new Error(message), { code, details: message }));
+    call.end(code, message);
   }
 
   function refuse(code: status, message: string): void {
@@ -86,64 +97,39 @@ export function serveStream<Request, Principal>(
     end(code, message);
   }
 
-  function write(bytes: Buffer): void {
-    unwritten += 1;
-    if (unwritten === 1) cancelSlow = clock.after(settings.slowReader, () => host.connections.destroy(peer));
-    call.write(
-      bytes,
-      guard(() => {
-        unwritten -= 1;
-        cancelSlow();
-        if (unwritten > 0) cancelSlow = clock.after(settings.slowReader, () => host.connections.destroy(peer));
-      }),
-    );
-  }
-
   const flush = guard(() => {
     const snapshot = session?.snapshot();
     if (phase !== 'open' || snapshot === undefined) return;
     cancelWake();
+    const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: noQuarantine };
     for (;;) {
-      const { state: after, plan, wake } = nextResponse(state, snapshot, clock.now(), timing);
+      const { state: after, plan, wake } = nextResponse(state, world);
       state = after;
       if (plan === undefined) {
         if (Number.isFinite(wake)) cancelWake = clock.after(Math.max(1, wake - clock.now()), flush);
         return;
       }
-      const bytes = encodeResponse(variant, plan, options.identifier);
-      write(bytes);
-      const { typeUrl, version, nonce, removed } = plan;
-      const names = plan.resources.map((resource) => resource.name);
+      const frame = frames.bytesOf(plan.envelope);
+      call.write(frame, written);
+      const { typeUrl, version, nonce, removed, resources } = plan;
       const { generation } = snapshot;
-      observe({
-        kind: 'sent',
-        stream: number,
-        typeUrl,
-        names,
-        removed,
-        version,
-        generation,
-        bytes: bytes.length,
-        nonce,
-      });
+      const bytes = frame.length;
+      observe({ kind: 'sent', stream: number, typeUrl, resources, removed, version, generation, bytes, nonce });
     }
   });
 
   function apply(incoming: Incoming): void {
-    const violation = requestViolation(incoming, state);
-    if (violation !== undefined) {
-      refuse(violation.code, violation.message);
-      return;
-    }
+    checkRequest(incoming, state, limits);
     const { typeUrl } = incoming;
-    const before = state.subscriptions.get(typeUrl);
+    const flight = subscriptionOf(state, typeUrl)?.inFlight;
+    const before = subscriptionOf(state, typeUrl)?.rejection;
     const now = clock.now();
-    const { state: after, stale } = incoming.apply(state, now);
+    const { state: after, stale } = applied(state, incoming, now);
     state = after;
-    const landed = after.subscriptions.get(typeUrl);
-    if (before?.inFlight !== undefined && landed?.inFlight === undefined) {
-      const { nonce, version, since } = before.inFlight;
-      const rejection = landed?.rejection === before.rejection ? undefined : landed?.rejection;
+    const landed = subscriptionOf(state, typeUrl);
+    if (flight !== undefined && landed?.inFlight === undefined) {
+      const { nonce, version, since } = flight;
+      const rejection = landed?.rejection === before ? undefined : landed?.rejection;
       if (rejection === undefined)
         observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - since });
       else observe({ kind: 'nacked', stream: number, typeUrl, ...rejection });
@@ -152,10 +138,8 @@ export function serveStream<Request, Principal>(
   }
 
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
-    const { node } = incoming;
-    const violation = nodeViolation(node);
-    if (violation !== undefined || node === undefined)
-      return refuse(violation?.code ?? status.INVALID_ARGUMENT, violation?.message ?? 'no node');
+    const node = readNode(incoming.node, limits);
+    state = openStream(variant, featuresOf(node, variant));
     phase = 'opening';
     const opened = await options.open({ principal: who, node, peer });
     if ('refused' in opened) return refuse(opened.refused.code, opened.refused.message);
@@ -164,6 +148,8 @@ export function serveStream<Request, Principal>(
     cleanups.push(opened.ok.close);
     if (opened.ok.snapshot() === undefined)
       return refuse(status.UNAVAILABLE, 'no configuration yet: the control plane is starting (X9)');
+    // Only now has the connection shown that somebody known is at its other end (T9).
+    call.confirm();
     session = opened.ok;
     phase = 'open';
     const openedAt = clock.now();
@@ -177,19 +163,31 @@ export function serveStream<Request, Principal>(
     observe({ kind: 'opened', stream: number, principal: who, node, peer, variant });
     cleanups.push(session.watch(() => host.queue.add(flush)));
     apply(incoming);
-    for (const request of backlog.splice(0)) if (!hasEnded()) apply(read(request));
+    for (const bytes of backlog.splice(0)) if (!hasEnded()) apply(read(bytes));
+  }
+
+  /** X2, X3: on a stream of one type nothing means that type, and another ends the stream. */
+  function read(bytes: Uint8Array): Incoming {
+    const incoming = variant === 'delta' ? readDelta(bytes, limits) : readSotw(bytes, limits);
+    if (ownType === undefined || incoming.typeUrl === ownType) return incoming;
+    if (incoming.typeUrl === '') return { ...incoming, typeUrl: ownType };
+    throw new Violation(status.INVALID_ARGUMENT, `this service serves ${ownType} alone (X3)`);
   }
 
   function hasEnded(): boolean {
     return phase === 'ended';
   }
 
-  const receive = guard((request: Request) => {
-    if (phase === 'open') return apply(read(request));
-    if (phase === 'opening') backlog.push(request);
+  const receive = guard((bytes: Uint8Array) => {
+    if (phase === 'opening') {
+      backlog.push(bytes);
+      return undefined;
+    }
+    const incoming = read(bytes);
+    if (phase === 'open') return apply(incoming);
     if (phase !== 'waiting' || principal === undefined) return undefined;
     disarm();
-    return begin(read(request), principal.ok);
+    return begin(incoming, principal.ok);
   });
 
   const disarm = clock.after(
@@ -197,40 +195,26 @@ export function serveStream<Request, Principal>(
     guard(() => refuse(status.DEADLINE_EXCEEDED, 'no request came on this stream')),
   );
   cleanups.push(disarm);
-  call.on(
-    'cancelled',
-    guard(() => release(status.CANCELLED, 'the client has gone')),
-  );
-  call.on(
-    'error',
-    guard((error: Error) => release(status.UNKNOWN, error.message)),
-  );
   guard(async () => {
-    const verdict = await options.authenticate(credentialsOf(call));
+    const verdict = await options.authenticate(call);
     if (hasEnded()) return;
     if ('refused' in verdict) return refuse(verdict.refused.code, verdict.refused.message);
-    host.connections.confirm(peer);
     principal = verdict;
     phase = 'waiting';
-    call.on('data', receive);
-    call.on(
-      'end',
-      guard(() => end(status.OK, 'the client has closed the stream')),
-    );
+    call.listen({
+      message: receive,
+      halfClosed: guard(() => end(status.OK, 'the client has closed the stream')),
+      gone: (reason) => release(status.CANCELLED, reason),
+    });
   })();
 }
 
-/** What a call brings: for streams, and for handlers of other services on the same server. */
-export function credentialsOf(call: {
-  readonly metadata: Metadata;
-  getPeer(): string;
-  getAuthContext(): { sslPeerCertificate?: { readonly raw: Uint8Array } | undefined };
-}): CallCredentials {
-  const headers = new Map<string, readonly string[]>();
-  for (const name of Object.keys(call.metadata.getMap()))
-    headers.set(
-      name,
-      call.metadata.get(name).map((value) => value.toString()),
-    );
-  return { headers, peer: call.getPeer(), certificate: call.getAuthContext().sslPeerCertificate?.raw };
+const written = (): void => {};
+
+const noQuarantine: World['quarantine'] = { epoch: 0, find: () => undefined };
+
+/** X106, X107: what a client says of itself; in SotW a TTL needs a wrapper that only some know. */
+function featuresOf({ clientFeatures }: Node, variant: Variant): ClientFeatures {
+  const knowsTtl = clientFeatures.includes('xds.config.supports-resource-ttl');
+  return { ttl: knowsTtl && (variant === 'delta' || clientFeatures.includes('xds.config.resource-in-sotw')) };
 }

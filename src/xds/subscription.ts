@@ -1,6 +1,7 @@
 import type { Layer } from './layer.ts';
-import { emptyMap, entriesOf, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
+import { emptyMap, keysOf, type PersistentMap, valueOf } from './persistent-map.ts';
 import type { Resource, ResourceReference } from './resource.ts';
+import { type ResourceType, resourceType } from './resource-types.ts';
 import { changedNames, lookup, namesOf } from './snapshot.ts';
 
 export type Variant = 'delta' | 'sotw';
@@ -29,8 +30,8 @@ export interface Flight {
   /** What is new in it, so that it can be to blame. */
   readonly sent: readonly Resource[];
   readonly removed: readonly string[];
-  /** What the client held of these names before. */
-  readonly before: ReadonlyMap<string, Held | undefined>;
+  /** What the client held of these names before; a name without an entry it did not hold. */
+  readonly before: ReadonlyMap<string, Held>;
   readonly version: string;
 }
 
@@ -50,16 +51,20 @@ export interface Waiting {
 
 /** The state of one type on one stream (section 2). Plain data; times are milliseconds of the clock that is given. */
 export interface Subscription {
-  readonly typeUrl: string;
+  readonly type: ResourceType;
   readonly variant: Variant;
   readonly wildcard: boolean;
   readonly names: PersistentMap<true>;
   /** Ends the legacy wildcard (X48, X64). */
   readonly everNamed: boolean;
-  /** As sent (X82). */
-  readonly held: PersistentMap<Held>;
+  /**
+   * What the client holds (X82) is what the stream has seen last, for every subscribed name but those in `differs`. Before
+   * the first answer it is not `agreed`: the client holds what is in `differs` alone, and every name is owed a look.
+   */
+  readonly agreed: boolean;
+  readonly differs: ReadonlyMap<string, Held | undefined>;
   readonly refused: ReadonlyMap<string, Refusal>;
-  /** Owed although unchanged (X69, X75, X87). Always part of `pending`. */
+  /** Owed although unchanged (X69, X75, X87). Always part of `pending` once agreed. */
   readonly forced: ReadonlySet<string>;
   /** Names to look at for the next response; everything else is known to be as the client holds it. */
   readonly pending: ReadonlySet<string>;
@@ -68,8 +73,8 @@ export interface Subscription {
   /** The next removals travel without resources (M5). */
   readonly removalsAlone: boolean;
   readonly waiting: ReadonlyMap<string, Waiting>;
-  /** The view that `pending` is complete against; undefined: compare everything. */
-  readonly seen: readonly Layer[] | undefined;
+  /** When each resource with a TTL is to be heard of again (X108). */
+  readonly heartbeats: ReadonlyMap<string, number>;
   /** Nothing has been answered yet on this stream. */
   readonly first: boolean;
   /** SotW LDS and CDS: the subscription changed, so the whole set is owed (M6, X56). */
@@ -85,23 +90,29 @@ export interface Subscription {
   readonly rejection: Rejection | undefined;
 }
 
+export const noNames: ReadonlySet<string> = new Set();
+export const noDifferences: ReadonlyMap<string, Held | undefined> = new Map();
+export const nobodyWaits: ReadonlyMap<string, Waiting> = new Map();
+const noRefusals: ReadonlyMap<string, Refusal> = new Map();
+const noHeartbeats: ReadonlyMap<string, number> = new Map();
+
 /** The state before the first request of a type. */
 export function openSubscription(variant: Variant, typeUrl: string): Subscription {
-  const none = new Set<string>();
   return {
-    typeUrl,
+    type: resourceType(typeUrl),
     variant,
     wildcard: false,
     names: emptyMap(),
     everNamed: false,
-    held: emptyMap(),
-    refused: new Map(),
-    forced: none,
-    pending: none,
-    isolated: none,
+    agreed: false,
+    differs: noDifferences,
+    refused: noRefusals,
+    forced: noNames,
+    pending: noNames,
+    isolated: noNames,
     removalsAlone: false,
-    waiting: new Map(),
-    seen: undefined,
+    waiting: nobodyWaits,
+    heartbeats: noHeartbeats,
     first: true,
     setOwed: false,
     inFlight: undefined,
@@ -120,64 +131,117 @@ export function isSubscribed(subscription: Subscription, name: string): boolean 
   return subscription.wildcard || valueOf(subscription.names, name) !== undefined;
 }
 
+/** What the client holds under a name; `seen` is the view that the stream has seen last. */
+export function heldOf(subscription: Subscription, seen: readonly Layer[], name: string): Held | undefined {
+  const { differs } = subscription;
+  if (differs.size > 0) {
+    const other = differs.get(name);
+    if (other !== undefined || differs.has(name)) return other;
+  }
+  if (!subscription.agreed || !isSubscribed(subscription, name)) return undefined;
+  return lookup(seen, subscription.type.typeUrl, name);
+}
+
+/** Every name that the client holds or asked for, each once. */
+export function* everyName(subscription: Subscription, seen: readonly Layer[]): Generator<string> {
+  const { wildcard, names, differs, type } = subscription;
+  if (wildcard) {
+    for (const name of namesOf(seen, type.typeUrl)) yield name;
+    for (const name of keysOf(names)) if (lookup(seen, type.typeUrl, name) === undefined) yield name;
+  } else yield* keysOf(names);
+  for (const name of differs.keys())
+    if (
+      wildcard
+        ? lookup(seen, type.typeUrl, name) === undefined && valueOf(names, name) === undefined
+        : valueOf(names, name) === undefined
+    )
+      yield name;
+}
+
+/** What the client holds, each name once. */
+export function* everythingHeld(
+  subscription: Subscription,
+  seen: readonly Layer[],
+): Generator<readonly [string, Held]> {
+  for (const name of subscription.agreed ? everyName(subscription, seen) : subscription.differs.keys()) {
+    const held = heldOf(subscription, seen, name);
+    if (held !== undefined) yield [name, held];
+  }
+}
+
 /** The subscription with these names owed, held or not (X69, X75, X87). */
-export function force(subscription: Subscription, names: Iterable<string>): Subscription {
-  const added = [...names];
-  if (added.length === 0) return subscription;
+export function force(subscription: Subscription, names: readonly string[]): Subscription {
+  if (names.length === 0) return subscription;
   return {
     ...subscription,
-    forced: new Set([...subscription.forced, ...added]),
-    pending: new Set([...subscription.pending, ...added]),
+    forced: new Set([...subscription.forced, ...names]),
+    pending: subscription.agreed ? new Set([...subscription.pending, ...names]) : subscription.pending,
   };
 }
 
 /** Whether the client refused this version, or the removal, of a name on this stream. */
 export function wasRefused(subscription: Subscription, name: string, version: string): boolean {
-  return subscription.refused.get(name)?.versions.includes(version) === true;
+  return subscription.refused.size > 0 && subscription.refused.get(name)?.versions.includes(version) === true;
 }
 
 /** Forgets names that are no longer subscribed (X57, X77); refusals stay, since refused content may come back. */
-export function forget(subscription: Subscription, names: Iterable<string>): Subscription {
-  const gone = new Set(names);
+export function forget(subscription: Subscription, gone: ReadonlySet<string>): Subscription {
   if (gone.size === 0) return subscription;
-  const kept = <Item>(items: Iterable<Item>, name: (item: Item) => string) =>
-    [...items].filter((item) => !gone.has(name(item)));
+  const set = (names: ReadonlySet<string>) =>
+    names.size === 0 ? names : new Set([...names].filter((name) => !gone.has(name)));
+  const map = <Value>(entries: ReadonlyMap<string, Value>) =>
+    entries.size === 0 ? entries : new Map([...entries].filter(([name]) => !gone.has(name)));
   return {
     ...subscription,
-    held: withChanges(
-      subscription.held,
-      [...gone].map((name) => [name, undefined]),
-    ),
-    forced: new Set(kept(subscription.forced, (name) => name)),
-    pending: new Set(kept(subscription.pending, (name) => name)),
-    isolated: new Set(kept(subscription.isolated, (name) => name)),
-    waiting: new Map(kept(subscription.waiting, ([name]) => name)),
+    differs: map(subscription.differs),
+    forced: set(subscription.forced),
+    pending: set(subscription.pending),
+    isolated: set(subscription.isolated),
+    waiting: map(subscription.waiting),
+    heartbeats: map(subscription.heartbeats),
   };
 }
 
-/** Adds to `pending` what changed between the view seen last and this one; from the list of changes where there is one. */
-export function observe(subscription: Subscription, layers: readonly Layer[]): Subscription {
-  if (subscription.seen === layers) return subscription;
-  const changed = changedNames(layers, subscription.seen, subscription.typeUrl) ?? everyName(subscription, layers);
-  const news: string[] = [];
-  for (const name of changed) if (isSubscribed(subscription, name) && !subscription.pending.has(name)) news.push(name);
-  const pending = news.length === 0 ? subscription.pending : new Set([...subscription.pending, ...news]);
-  const observed = { ...subscription, seen: layers, pending };
-  // Where the refused content is no longer wanted nothing is left to acknowledge, so nothing else would end the error (X42).
-  return isRejectionCurrent(observed) ? observed : { ...observed, rejection: undefined };
+/**
+ * Starts over with what is known to be held, so that every name is looked at again: a wildcard began. What was agreed is
+ * written down, since names that were not subscribed are not held.
+ */
+export function lookAgain(subscription: Subscription, seen: readonly Layer[]): Subscription {
+  const differs = new Map<string, Held | undefined>(everythingHeld(subscription, seen));
+  return { ...subscription, agreed: false, differs, pending: noNames };
 }
 
-function* everyName(subscription: Subscription, layers: readonly Layer[]): Generator<string> {
-  if (subscription.wildcard) yield* namesOf(layers, subscription.typeUrl);
-  else for (const [name] of entriesOf(subscription.names)) yield name;
-  for (const [name] of entriesOf(subscription.held)) yield name;
+/** Adds to `pending` what changed between the view that the stream has seen and the next one. */
+export function observe(subscription: Subscription, before: readonly Layer[], next: readonly Layer[]): Subscription {
+  if (!subscription.agreed) return withCurrentRejection(subscription, next);
+  const changed = changedNames(next, before, subscription.type.typeUrl);
+  if (changed.length === 0) return subscription;
+  let pending: Set<string> | undefined;
+  let differs: Map<string, Held | undefined> | undefined;
+  for (const name of changed) {
+    if (!isSubscribed(subscription, name)) continue;
+    pending ??= new Set(subscription.pending);
+    pending.add(name);
+    if (subscription.differs.has(name)) continue;
+    differs ??= new Map(subscription.differs);
+    differs.set(name, lookup(before, subscription.type.typeUrl, name));
+  }
+  if (pending === undefined) return subscription;
+  const observed = { ...subscription, pending, differs: differs ?? subscription.differs };
+  return withCurrentRejection(observed, next);
+}
+
+/** Where refused content is no longer wanted nothing is left to acknowledge, so nothing else would end the error (X42). */
+function withCurrentRejection(subscription: Subscription, seen: readonly Layer[]): Subscription {
+  if (subscription.rejection === undefined || isRejectionCurrent(subscription, seen)) return subscription;
+  return { ...subscription, rejection: undefined };
 }
 
 /** Whether some of what the last NACK was about is still the newest content (X42). */
-export function isRejectionCurrent(subscription: Subscription): boolean {
-  const { rejection: last, seen, typeUrl } = subscription;
+export function isRejectionCurrent(subscription: Subscription, seen: readonly Layer[]): boolean {
+  const { rejection: last, type } = subscription;
   if (last === undefined) return false;
   return last.names.some((name) =>
-    wasRefused(subscription, name, lookup(seen ?? [], typeUrl, name)?.version ?? removal),
+    wasRefused(subscription, name, lookup(seen, type.typeUrl, name)?.version ?? removal),
   );
 }

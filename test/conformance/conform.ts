@@ -8,7 +8,7 @@ import { type Fixture, type FixtureOptions, startFixture } from './xds-fixture.t
 
 /** Where a rule is tried: which transport serves it, and over the aggregated service or that of the type. */
 export interface Lane {
-  readonly transport: string;
+  readonly transport: 'http2' | 'grpc-js';
   readonly services: 'ADS' | 'per-type';
 }
 
@@ -29,9 +29,9 @@ export interface Lab {
   start(resources: readonly Resource[] | undefined, options?: FixtureOptions): Promise<LaneFixture>;
 }
 
-const transports = ['grpc-js'] as const;
+const transports = ['http2', 'grpc-js'] as const;
 const aggregated: readonly Lane[] = transports.map((transport) => ({ transport, services: 'ADS' }));
-const perType: readonly Lane[] = [];
+const perType: readonly Lane[] = transports.map((transport) => ({ transport, services: 'per-type' }));
 
 /** Tries a rule about one type in every lane. The body speaks one variant, or both. */
 export function conform(title: string, body: (lab: Lab) => Promise<void>): void {
@@ -68,7 +68,7 @@ function register(
       lane,
       variant: variant ?? 'delta',
       async start(resources, options = {}) {
-        const fixture = await startFixture(resources, options);
+        const fixture = await startFixture(resources, { transport: lane.transport, ...options });
         fixtures.push(fixture);
         return inLane(fixture, lane, variant ?? 'delta');
       },

@@ -1,14 +1,13 @@
-import { ServerCredentials as Credentials, type ServerCredentials } from '@grpc/grpc-js';
 import { encode } from '../../src/proto/codec.ts';
 import { ClusterSchema } from '../../src/proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../../src/proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '../../src/proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../src/proto/gen/envoy/config/route/v3/route_pb.ts';
 import { SecretSchema } from '../../src/proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { createXdsServer } from '../../src/xds/create-xds-server.ts';
 import { createLayer, type Layer } from '../../src/xds/layer.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
-import { startXdsServer } from '../../src/xds/server.ts';
 import type { StreamEvent, XdsServerOptions } from '../../src/xds/server-options.ts';
 import type { Snapshot } from '../../src/xds/snapshot.ts';
 import { connectRawClient } from '../support/raw-xds-client.ts';
@@ -54,6 +53,9 @@ function inline(text: string) {
 /** What a test may choose about its server. */
 export type FixtureOptions = Partial<XdsServerOptions<string>>;
 
+/** What carries the calls, unless a test says otherwise: the suites run on both. */
+export const defaultTransport = process.env.WEFT_TEST_TRANSPORT === 'grpc-js' ? 'grpc-js' : 'http2';
+
 /** A server whose content the test sets, a client for it, and everything that was observed. */
 export async function startFixture(resources: readonly Resource[] | undefined, options: FixtureOptions = {}) {
   const watchers = new Set<() => void>();
@@ -68,11 +70,11 @@ export async function startFixture(resources: readonly Resource[] | undefined, o
   };
   if (resources !== undefined) set(resources);
   const events: StreamEvent<string>[] = [];
-  const insecure: ServerCredentials = Credentials.createInsecure();
-  const server = await startXdsServer<string>({
+  const server = await createXdsServer<string>({
     address: '127.0.0.1',
     port: 0,
-    credentials: insecure,
+    credentials: 'plaintext',
+    transport: defaultTransport,
     identifier: 'test-1',
     timing: { hold: 400, grace: 200 },
     authenticate: () => ({ ok: 'anyone' }),

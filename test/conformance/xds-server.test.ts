@@ -9,7 +9,7 @@ import { encode } from '../../src/proto/codec.ts';
 import { DeltaDiscoveryRequestSchema } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { createResource, encodeCounter } from '../../src/xds/resource.ts';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
-import { createRotatingCredentials, type ServerCertificate } from '../../src/xds/rotating-credentials.ts';
+import type { ServerCertificate, TlsSource } from '../../src/xds/tls-source.ts';
 import { connectRawClient, type DeltaStream } from '../support/raw-xds-client.ts';
 import { cluster, endpoints, eventually, type Fixture, node, startFixture } from './xds-fixture.ts';
 
@@ -188,22 +188,7 @@ test('6.3 what throws in a session ends its stream alone', async () => {
         close: () => {},
       },
     }),
-    extraServices: [
-      {
-        definition: {
-          Fail: {
-            path: '/test.Extra/Fail',
-            requestStream: false,
-            responseStream: false,
-            requestSerialize: (value: Buffer) => value,
-            requestDeserialize: (value: Buffer) => value,
-            responseSerialize: (value: Buffer) => value,
-            responseDeserialize: (value: Buffer) => value,
-          },
-        },
-        implementation: { Fail: async () => Promise.reject(new Error('a bug')) },
-      },
-    ],
+    handlers: new Map([['/test.Extra/Fail', async () => Promise.reject(new Error('a bug'))]]),
   });
   bad = () => {
     throw new Error('a bug');
@@ -277,13 +262,13 @@ test('6.4 6.5 TLS 1.3 only, and a new certificate without a restart', async () =
   let current = selfSigned('first');
   const first = current;
   const watchers = new Set<() => void>();
-  const rotating = createRotatingCredentials({
+  const rotating: TlsSource = {
     get: () => current,
     watch: (onChange) => {
       watchers.add(onChange);
       return () => watchers.delete(onChange);
     },
-  });
+  };
   fixture = await startFixture([cluster('a')], { credentials: rotating });
   const { port } = fixture.server;
   expect(await handshake(port)).toBe('TLSv1.3 first');
@@ -297,9 +282,10 @@ test('6.4 6.5 TLS 1.3 only, and a new certificate without a restart', async () =
   expect(await handshake(port)).toBe('TLSv1.3 second');
   fixture.set([cluster('a', 2)]);
   expect((await nextAcked(stream)).resources).toHaveLength(1);
-  rotating.close();
-  expect(watchers.size).toBe(0);
   client.close();
+  await fixture.close();
+  fixture = undefined;
+  expect(watchers.size).toBe(0);
 });
 
 test('X24 close ends streams with UNAVAILABLE and frees the port; a port in use is told', async () => {

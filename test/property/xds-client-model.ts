@@ -1,6 +1,6 @@
+import type { Plan } from '../../src/xds/plan.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
-import type { Plan } from '../../src/xds/respond.ts';
 
 /** What the model client makes of a response. */
 export interface Reaction {
@@ -22,6 +22,8 @@ export function modelResource(typeUrl: string, name: string, mark: number, clust
 
 /** Whether a client refuses it. */
 export function isBad(resource: Resource): boolean {
+  // An empty assignment, which stands for endpoints that do not exist (X90), is no JSON.
+  if (resource.value[0] !== '['.charCodeAt(0)) return false;
   return JSON.parse(Buffer.from(resource.value).toString())[1] === badMark;
 }
 

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { createLayer, type Layer } from '../../src/xds/layer.ts';
+import { createLayer, type Layer, resourcesOf } from '../../src/xds/layer.ts';
+import { entriesOf } from '../../src/xds/persistent-map.ts';
+import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
-import type { Plan } from '../../src/xds/respond.ts';
 import { lookup, namesOf, type Snapshot } from '../../src/xds/snapshot.ts';
 import { nextResponse, openStream, type StreamState, stepDelta, stepSotw } from '../../src/xds/stream-state.ts';
 import type { Variant } from '../../src/xds/subscription.ts';
+import { countingSeal, noQuarantine } from '../support/xds-world.ts';
 import { isBad, modelResource, modelTypes, react } from './xds-client-model.ts';
 
 const clusters = ['c0', 'c1', 'c2'];
@@ -104,12 +106,13 @@ class Model {
 
   constructor(variant: Variant) {
     this.variant = variant;
-    this.state = openStream(variant, '0.');
+    this.state = openStream(variant);
   }
 
   connect(): void {
     this.streams += 1;
-    this.state = openStream(this.variant, `${this.streams}.`);
+    this.state = openStream(this.variant);
+    this.nonces = new Set();
     this.outstanding = new Map();
     this.lastNonce = new Map();
     this.refused = new Set();
@@ -147,7 +150,13 @@ class Model {
   drain(): void {
     for (let count = 0; ; count += 1) {
       if (count > 100) throw new Error('the server does not stop sending');
-      const { state, plan } = nextResponse(this.state, this.snapshot, this.now, timing);
+      const { state, plan } = nextResponse(this.state, {
+        snapshot: this.snapshot,
+        now: this.now,
+        timing,
+        seal: countingSeal,
+        quarantine: noQuarantine,
+      });
       this.state = state;
       if (plan === undefined) return;
       this.check(plan);
@@ -326,7 +335,7 @@ class Model {
   }
 
   viewHasBad(typeUrl: string): boolean {
-    return [...(this.layer.types.get(typeUrl)?.values() ?? [])].some(isBad);
+    return [...entriesOf(resourcesOf(this.layer, typeUrl))].some(([, resource]) => isBad(resource));
   }
 
   /** A removed cluster stays, with its endpoints, while the client routes to it because it refused the newer route. */

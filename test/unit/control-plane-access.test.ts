@@ -7,6 +7,7 @@ import { MetricsService } from '../../src/proto/gen/envoy/service/metrics/v3/met
 import { Membership } from '../../src/proto/gen/weft/v1/membership_pb.ts';
 import { serviceDefinition } from '../../src/proto/services.ts';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
+import { namesOf } from '../../src/xds/snapshot.ts';
 import { eventually } from '../support/eventually.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -271,7 +272,7 @@ describe('Leave', () => {
     const { stream: caller } = await connected('frontend-1.shop', 'frontend');
     const name = await eventually('the cluster of reviews', () => {
       const snapshot = mesh.controlPlane().snapshots.of('frontend-1.shop');
-      const names = [...(snapshot?.layers[0]?.types.get(endpointType)?.keys() ?? [])];
+      const names = [...namesOf(snapshot?.layers.slice(0, 1) ?? [], endpointType)];
       return names.find((each) => each.includes('reviews'));
     });
     caller.send({ typeUrl: endpointType, resourceNamesSubscribe: [name] });

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { createLayer, type Layer } from '../../src/xds/layer.ts';
+import type { Plan } from '../../src/xds/plan.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
-import type { Plan } from '../../src/xds/respond.ts';
 import { nextResponse, openStream, type StreamState, stepDelta, stepSotw } from '../../src/xds/stream-state.ts';
+import { countingSeal, noQuarantine } from '../support/xds-world.ts';
 
 const make = (typeUrl: string, name: string, content: string | Buffer, clusters: readonly string[] = []): Resource =>
   createResource({
@@ -24,7 +25,7 @@ class Driver {
   wake = Number.POSITIVE_INFINITY;
 
   constructor(variant: 'delta' | 'sotw', content: readonly Resource[]) {
-    this.state = openStream(variant, 'n');
+    this.state = openStream(variant);
     this.set(content);
   }
 
@@ -38,7 +39,13 @@ class Driver {
     const told: string[] = [];
     for (;;) {
       const snapshot = { generation: this.generation, commit: '', layers: [this.layer] };
-      const next = nextResponse(this.state, snapshot, this.now, { hold: 5_000, grace: 5_000 });
+      const next = nextResponse(this.state, {
+        snapshot,
+        now: this.now,
+        timing: { hold: 5_000, grace: 5_000 },
+        seal: countingSeal,
+        quarantine: noQuarantine,
+      });
       this.state = next.state;
       this.wake = next.wake;
       if (next.plan === undefined) return told;

@@ -1,0 +1,60 @@
+import { isResource } from './acknowledge.ts';
+import type { Content, Plan } from './plan.ts';
+import type { Resource } from './resource.ts';
+import type { Answer, ResponseContext } from './respond.ts';
+import { heldOf, type Subscription } from './subscription.ts';
+
+/** A client hears three times of a resource before it would forget it (X108). */
+const timesPerLife = 3;
+
+const never = Number.POSITIVE_INFINITY;
+
+/** When each resource with a TTL is to be heard of again, once this content is sent. */
+export function heartbeatsAfter(
+  subscription: Subscription,
+  content: Content,
+  { now }: ResponseContext,
+): ReadonlyMap<string, number> {
+  const heartbeats = new Map(subscription.heartbeats);
+  for (const { name, ttl } of content.resources)
+    if (ttl === undefined) heartbeats.delete(name);
+    else heartbeats.set(name, now + ttl / timesPerLife);
+  for (const name of content.removed) heartbeats.delete(name);
+  return heartbeats;
+}
+
+/** The moment of the next heartbeat; Infinity: never. */
+export function nextHeartbeat({ heartbeats }: Subscription): number {
+  let next = never;
+  for (const at of heartbeats.values()) next = Math.min(next, at);
+  return next;
+}
+
+/** X108: name, TTL and version of what is due, without content, for a client to which nothing else is owed. */
+export function respondWithHeartbeats(subscription: Subscription, context: ResponseContext): Answer {
+  if (subscription.heartbeats.size === 0 || !context.ttl) return { subscription, plan: undefined, wake: never };
+  const due = [...subscription.heartbeats].filter(([, at]) => at <= context.now).map(([name]) => name);
+  const resources = due.map((name) => heldOf(subscription, context.layers, name)).filter(isTimed);
+  if (resources.length === 0) {
+    const heartbeats = new Map([...subscription.heartbeats].filter(([name]) => !due.includes(name)));
+    const left = due.length === 0 ? subscription : { ...subscription, heartbeats };
+    return { subscription: left, plan: undefined, wake: nextHeartbeat(left) };
+  }
+  const { type, variant, sentVersion: version } = subscription;
+  const content: Content = { variant, typeUrl: type.typeUrl, version, resources, removed: [], ttl: 'heartbeat' };
+  const envelope = context.seal(content, context.after);
+  const { nonce } = envelope;
+  const plan: Plan = { ...content, nonce, envelope };
+  const beaten: Subscription = {
+    ...subscription,
+    heartbeats: heartbeatsAfter(subscription, content, context),
+    inFlight: { nonce, since: context.now, sent: [], removed: [], before: new Map(), version },
+    lastNonce: nonce,
+    sentAt: context.now,
+  };
+  return { subscription: beaten, plan, wake: nextHeartbeat(beaten) };
+}
+
+function isTimed(held: ReturnType<typeof heldOf>): held is Resource {
+  return held !== undefined && isResource(held) && held.ttl !== undefined;
+}

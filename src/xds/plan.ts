@@ -1,0 +1,34 @@
+import type { Resource } from './resource.ts';
+import type { Variant } from './subscription.ts';
+
+/** What a response says. */
+export interface Content {
+  readonly variant: Variant;
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly resources: readonly Resource[];
+  readonly removed: readonly string[];
+  /** `with`: resources carry their TTL (X106); `heartbeat`: that and nothing else (X108). */
+  readonly ttl: 'none' | 'with' | 'heartbeat';
+}
+
+/**
+ * The name of a response on the wire. Nonces are unique on a stream (X25), not between streams: equal content bears equal
+ * nonces wherever a stream has not had that nonce yet, so that the bytes are shared as a whole.
+ */
+export interface Envelope {
+  /** Rises from one response of a stream to the next. */
+  readonly number: number;
+  readonly nonce: string;
+  /** As given, or an equal list that others keep already. */
+  readonly resources: readonly Resource[];
+}
+
+/** Names a response of a stream whose last one bore the number `after`. */
+export type Seal = (content: Content, after: number) => Envelope;
+
+/** What is to be sent. */
+export interface Plan extends Content {
+  readonly nonce: string;
+  readonly envelope: Envelope;
+}

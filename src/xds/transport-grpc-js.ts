@@ -1,0 +1,191 @@
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status,
+} from '@grpc/grpc-js';
+import type { Call, CallHandler, CallListener } from './call.ts';
+import { prefixLength } from './frame.ts';
+import { RotatingCredentials } from './rotating-credentials.ts';
+import { shutDownText, type Transport, type TransportHost } from './transport.ts';
+
+/** Serves the same calls from grpc-js: slower (performance.md section 2), and the measure of what the other must do. */
+export function openGrpcJsTransport(host: TransportHost): Transport {
+  const { settings, clock } = host;
+  const server = new Server({
+    'grpc.max_receive_message_length': settings.receiveLimit,
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_time_ms': settings.keepaliveTime,
+    'grpc.keepalive_timeout_ms': settings.keepaliveTimeout,
+    'grpc.max_connection_age_ms': settings.maxAge,
+    'grpc.max_connection_age_grace_ms': settings.maxAgeGrace,
+    'grpc.max_concurrent_streams': 1_000,
+    // MiB; unlimited otherwise.
+    'grpc-node.max_session_memory': 128,
+  });
+  const credentials =
+    host.credentials === 'plaintext'
+      ? undefined
+      : new RotatingCredentials(host.credentials, (error) => host.onFailure(error, ''));
+  const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
+  const calls = new Set<GrpcJsCall>();
+  for (const [path, handler] of host.handlers)
+    server.addService(definitionOf(path), {
+      [path]: (surface: Surface) => {
+        const call = new GrpcJsCall(path, surface, host, () => calls.delete(call));
+        calls.add(call);
+        call.serve(handler);
+      },
+    });
+  return {
+    accept: (socket) => injector.injectConnection(socket),
+    async close(drain) {
+      credentials?.close();
+      for (const call of [...calls]) call.fail(status.UNAVAILABLE, shutDownText);
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(drain, resolve);
+        server.tryShutdown(() => {
+          cancel();
+          resolve();
+        });
+      });
+      server.forceShutdown();
+    },
+  };
+}
+
+type Surface = ServerDuplexStream<Buffer, Uint8Array>;
+
+/** Bytes pass as they are, and every call looks like a stream in both directions: on the wire they do not differ. */
+function definitionOf(path: string): ServiceDefinition {
+  const pass = (bytes: Buffer): Buffer => bytes;
+  return {
+    [path]: {
+      path,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: pass,
+      requestDeserialize: pass,
+      responseSerialize: pass,
+      responseDeserialize: pass,
+    },
+  };
+}
+
+class GrpcJsCall implements Call {
+  readonly path: string;
+  readonly peer: string;
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  readonly certificate: Uint8Array | undefined;
+  readonly #surface: Surface;
+  readonly #host: TransportHost;
+  readonly #onClose: () => void;
+  #listener: CallListener | undefined;
+  #over = false;
+  #unwritten = 0;
+  #cancelSlow = () => {};
+
+  constructor(path: string, surface: Surface, host: TransportHost, onClose: () => void) {
+    this.path = path;
+    this.peer = surface.getPeer();
+    this.headers = headersOf(surface.metadata);
+    this.certificate = surface.getAuthContext().sslPeerCertificate?.raw;
+    this.#surface = surface;
+    this.#host = host;
+    this.#onClose = onClose;
+    surface.on('cancelled', () => this.#lost('the client has gone'));
+    surface.on('error', (error: Error) => this.#lost(error.message));
+  }
+
+  serve(handler: CallHandler): void {
+    this.#tell(() => handler(this));
+  }
+
+  confirm(): void {
+    this.#host.confirm(this.peer);
+  }
+
+  listen(listener: CallListener): void {
+    if (this.#over) return;
+    this.#listener = listener;
+    this.#surface.on('data', (bytes: Buffer) => this.#tell(() => this.#listener?.message(bytes)));
+    this.#surface.on('end', () => this.#tell(() => this.#listener?.halfClosed()));
+  }
+
+  pause(): void {
+    this.#surface.pause();
+  }
+
+  resume(): void {
+    this.#surface.resume();
+  }
+
+  write(frame: Uint8Array, written: () => void): void {
+    if (this.#over) return;
+    this.#unwritten += 1;
+    if (this.#unwritten === 1) this.#watchSlow();
+    // grpc-js makes the frame anew.
+    this.#surface.write(frame.subarray(prefixLength), () => {
+      this.#unwritten -= 1;
+      this.#watchSlow();
+      if (!this.#over) this.#tell(written);
+    });
+  }
+
+  end(code: status, message: string): void {
+    if (this.#over) return;
+    this.#close();
+    if (code === status.OK) this.#surface.end();
+    else this.#surface.emit('error', Object.assign(new Error(message), { code, details: message }));
+  }
+
+  fail(code: status, message: string): void {
+    if (this.#over) return;
+    const listener = this.#listener;
+    this.end(code, message);
+    this.#tell(() => listener?.gone(message));
+  }
+
+  /** T10. Progress is a whole message here. */
+  #watchSlow(): void {
+    const { clock, settings, destroy } = this.#host;
+    this.#cancelSlow();
+    this.#cancelSlow = this.#unwritten === 0 ? () => {} : clock.after(settings.slowReader, () => destroy(this.peer));
+  }
+
+  #tell(action: () => unknown): void {
+    try {
+      const result = action();
+      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(error));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#host.onFailure(error, this.peer);
+    this.fail(status.INTERNAL, 'internal error');
+  }
+
+  #lost(reason: string): void {
+    const listener = this.#listener;
+    this.#cancelSlow();
+    if (this.#over) return;
+    this.#close();
+    this.#tell(() => listener?.gone(reason));
+  }
+
+  #close(): void {
+    this.#over = true;
+    this.#listener = undefined;
+    this.#onClose();
+  }
+}
+
+/** As Http2Call has them. */
+function headersOf(metadata: Metadata): ReadonlyMap<string, readonly string[]> {
+  const names = Object.keys(metadata.getMap()).filter((name) => !name.endsWith('-bin'));
+  return new Map(names.map((name) => [name, metadata.get(name).map((value) => value.toString())]));
+}

@@ -1,0 +1,168 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
+import { ageText, shutDownText, type TransportHost } from './transport.ts';
+import { type CallHost, Http2Call, refuseRest } from './transport-http2-call.ts';
+import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
+import { RateGuard } from './transport-rate.ts';
+import { httpViolation, percentEncode, readHead } from './transport-request.ts';
+import { WriteTurn } from './transport-write-turn.ts';
+
+/** Per second and connection; far above what a client does, far below what hurts (T11). */
+const floodLimits = { streams: 2_000, resets: 1_000, pings: 500, settings: 100 };
+/** Bytes on their way per connection. */
+const writeBound = 64 * 1024;
+/** What a connection may have on its way to us, all streams together. */
+const connectionWindow = 1024 * 1024;
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** One HTTP/2 connection: its calls, its keepalive, its age, and the guard against floods. */
+export class Http2ServerSession implements CallHost {
+  readonly peer: string;
+  readonly turn = new WriteTurn(writeBound);
+  readonly receiveLimit: number;
+  readonly inflater: Inflater;
+  readonly #session: ServerHttp2Session;
+  readonly #host: TransportHost;
+  readonly #calls = new Set<Http2Call>();
+  readonly #streams = new RateGuard(floodLimits.streams);
+  readonly #resets = new RateGuard(floodLimits.resets);
+  #cancelKeepalive = () => {};
+  #cancelAge = () => {};
+  #certificate: { readonly raw: Uint8Array | undefined } | undefined;
+
+  constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
+    const { remoteAddress, remotePort } = session.socket;
+    this.peer = `${remoteAddress}:${remotePort}`;
+    this.#session = session;
+    this.#host = host;
+    this.inflater = inflater;
+    this.receiveLimit = host.settings.receiveLimit;
+    const [pings, settings] = [new RateGuard(floodLimits.pings), new RateGuard(floodLimits.settings)];
+    session.on('error', () => this.#destroy());
+    session.on('ping', () => this.#flood(pings));
+    session.on('remoteSettings', () => this.#flood(settings));
+    session.on('stream', (stream: ServerHttp2Stream, headers: Headers, _flags: number, raw: readonly string[]) =>
+      this.#accept(stream, headers, raw),
+    );
+    session.on('close', () => {
+      this.#cancelKeepalive();
+      this.#cancelAge();
+    });
+    session.setLocalWindowSize(connectionWindow);
+    this.#keepAlive();
+    // X17: ±10 %, so that a fleet that came together does not come again together.
+    const age = host.settings.maxAge * (0.9 + 0.2 * Math.random());
+    this.#cancelAge = host.clock.after(age, () => this.#retire());
+  }
+
+  certificate(): Uint8Array | undefined {
+    this.#certificate ??= { raw: this.#readCertificate() };
+    return this.#certificate.raw;
+  }
+
+  confirm(): void {
+    this.#host.confirm(this.peer);
+  }
+
+  onFailure(error: unknown): void {
+    this.#host.onFailure(error, this.peer);
+  }
+
+  onClose(call: Http2Call): void {
+    this.#calls.delete(call);
+  }
+
+  /** T10: cuts the connection when one of its calls has not moved since the last look. */
+  cutStalled(): void {
+    for (const call of this.#calls)
+      if (call.stalled(this.#host.clock.now(), this.#host.settings.slowReader)) this.#destroy();
+  }
+
+  /** X24: ends all calls with a status and says GOAWAY; the session closes when the last byte has gone. */
+  shutDown(text = shutDownText): void {
+    for (const call of [...this.#calls]) call.fail(status.UNAVAILABLE, text);
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Frees everything at once (6.2). */
+  #destroy(): void {
+    this.#host.destroy(this.peer);
+    this.#session.destroy();
+  }
+
+  #flood(guard: RateGuard): void {
+    if (guard.exceeded(this.#host.clock.now())) this.#destroy();
+  }
+
+  #readCertificate(): Uint8Array | undefined {
+    const { socket } = this.#session;
+    return socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined;
+  }
+
+  #keepAlive(): void {
+    const { clock, settings } = this.#host;
+    this.#cancelKeepalive = clock.after(settings.keepaliveTime, () => {
+      if (this.#session.destroyed) return;
+      this.#cancelKeepalive = clock.after(settings.keepaliveTimeout, () => this.#destroy());
+      this.#session.ping((error) => {
+        this.#cancelKeepalive();
+        if (error === null && !this.#session.destroyed) this.#keepAlive();
+      });
+    });
+  }
+
+  #retire(): void {
+    const { clock, settings } = this.#host;
+    if (this.#session.destroyed) return;
+    this.#session.close();
+    this.#cancelAge = clock.after(settings.maxAgeGrace, () => {
+      this.shutDown(ageText);
+      this.#cancelAge = clock.after(1_000, () => this.#destroy());
+    });
+  }
+
+  #accept(stream: ServerHttp2Stream, headers: Headers, raw: readonly string[]): void {
+    stream.on('error', () => {});
+    stream.on('close', () => {
+      if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#flood(this.#resets);
+    });
+    this.#flood(this.#streams);
+    if (stream.destroyed || stream.closed) return;
+    const wrong = httpViolation(headers);
+    if (wrong !== undefined) {
+      answer(stream, { ':status': wrong });
+      return;
+    }
+    const head = readHead(headers);
+    if ('violation' in head) {
+      refuse(stream, head.violation.code, head.violation.message);
+      return;
+    }
+    const handler = this.#host.handlers.get(head.ok.path);
+    if (handler === undefined) {
+      refuse(stream, status.UNIMPLEMENTED, `there is no method ${head.ok.path}`);
+      return;
+    }
+    const call = new Http2Call(stream, head.ok, raw, this);
+    this.#calls.add(call);
+    call.serve(handler, this.#host.clock);
+  }
+}
+
+function refuse(stream: ServerHttp2Stream, code: status, message: string): void {
+  answer(stream, {
+    ':status': 200,
+    'content-type': 'application/grpc',
+    'grpc-accept-encoding': acceptedEncodings,
+    'grpc-status': String(code),
+    'grpc-message': percentEncode(message),
+  });
+}
+
+/** Answers with headers alone; what the client still sends is not read. */
+function answer(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
+  stream.respond(headers, { endStream: true });
+  refuseRest(stream);
+}

@@ -1,0 +1,86 @@
+import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from 'node:http2';
+import { handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
+import type { Transport, TransportHost } from './transport.ts';
+import { Http2ServerSession } from './transport-http2-session.ts';
+import { createInflater } from './transport-inflate.ts';
+
+/** T11, and section 8 of xds-protocol.md. */
+const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessionRejectedStreams', number> = {
+  // MiB, of everything that Node keeps for one connection.
+  maxSessionMemory: 128,
+  maxHeaderListPairs: 128,
+  maxOutstandingPings: 4,
+  maxSettings: 32,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  settings: { maxConcurrentStreams: 1_000, initialWindowSize: 256 * 1024, maxHeaderListSize: 32 * 1024 },
+};
+
+/** How often it is looked for slow readers while one is given its time. */
+const looksPerTime = 8;
+
+/** Serves gRPC from node:http2 with framing of our own (decision 17). */
+export function openHttp2Transport(host: TransportHost): Transport {
+  const { credentials, clock, settings } = host;
+  const inflater = createInflater(settings.receiveLimit);
+  const sessions = new Set<Http2ServerSession>();
+  let onEmpty = () => {};
+  const secure = credentials === 'plaintext' ? undefined : createTlsServer(credentials, settings.firstRequest);
+  const server = secure ?? createServer(http2Options);
+  const unwatch = follow(host, secure);
+  // What goes wrong with one connection ends that connection, and nothing else (6.3).
+  server.on('error', () => {});
+  server.on('sessionError', () => {});
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.on('unknownProtocol', (socket) => socket.destroy());
+  server.on('session', (session) => {
+    const live = new Http2ServerSession(session, host, inflater);
+    sessions.add(live);
+    session.on('close', () => {
+      sessions.delete(live);
+      if (sessions.size === 0) onEmpty();
+    });
+  });
+  let cancelLook = () => {};
+  const look = (): void => {
+    cancelLook = clock.after(settings.slowReader / looksPerTime, look);
+    for (const session of sessions) session.cutStalled();
+  };
+  look();
+
+  return {
+    accept(socket) {
+      server.emit('connection', socket);
+    },
+    async close(drain) {
+      unwatch();
+      cancelLook();
+      await new Promise<void>((resolve) => {
+        if (sessions.size === 0) return resolve();
+        const cancel = clock.after(drain, resolve);
+        onEmpty = () => {
+          cancel();
+          resolve();
+        };
+        for (const session of [...sessions]) session.shutDown();
+      });
+    },
+  };
+}
+
+function createTlsServer(source: TlsSource, handshakeTimeout: number): Http2SecureServer {
+  const tls = { ...secureContextOptions(source), ...handshakeOptions(source), handshakeTimeout };
+  return createSecureServer({ ...http2Options, ...tls });
+}
+
+/** The newest certificate is that of the next handshake. One that cannot be used leaves the one before in its place. */
+function follow({ credentials, onFailure }: TransportHost, server: Http2SecureServer | undefined): () => void {
+  if (credentials === 'plaintext' || server === undefined) return () => {};
+  return credentials.watch(() => {
+    try {
+      server.setSecureContext(secureContextOptions(credentials));
+    } catch (error) {
+      onFailure(error, '');
+    }
+  });
+}

@@ -1,0 +1,54 @@
+/** What waits with a slice. */
+export interface Writer {
+  /** Its slice may go now; the room for it has been taken. */
+  writeSlice(): void;
+}
+
+/**
+ * The bound on what one connection has on its way (performance.md section 2, point 4: Node's TLS output buffer grows to the largest burst
+ * and is never given back). Calls take turns, a slice each, in the order in which they asked.
+ */
+export class WriteTurn {
+  readonly #bound: number;
+  readonly #waiting = new Map<Writer, number>();
+  #inFlight = 0;
+
+  /** `bound`: bytes. One slice may always go, however large. */
+  constructor(bound: number) {
+    this.#bound = bound;
+  }
+
+  /** Takes room for so many bytes; if there is none now, the writer is called when there is. */
+  take(bytes: number, writer: Writer): boolean {
+    if (this.#waiting.size > 0 || !this.#fits(bytes)) {
+      this.#waiting.set(writer, bytes);
+      return false;
+    }
+    this.#inFlight += bytes;
+    return true;
+  }
+
+  /** So many bytes have gone, or will never go. */
+  release(bytes: number): void {
+    this.#inFlight -= bytes;
+    if (this.#waiting.size > 0) this.#serve();
+  }
+
+  leave(writer: Writer): void {
+    this.#waiting.delete(writer);
+    if (this.#waiting.size > 0) this.#serve();
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#inFlight === 0 || this.#inFlight + bytes <= this.#bound;
+  }
+
+  #serve(): void {
+    for (const [writer, bytes] of this.#waiting) {
+      if (!this.#fits(bytes)) return;
+      this.#waiting.delete(writer);
+      this.#inFlight += bytes;
+      writer.writeSlice();
+    }
+  }
+}

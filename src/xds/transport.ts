@@ -1,0 +1,31 @@
+import type { Socket } from 'node:net';
+import type { CallHandler } from './call.ts';
+import type { Clock } from './clock.ts';
+import type { ConnectionSettings } from './server-options.ts';
+import type { TlsSource } from './tls-source.ts';
+
+/** What carries calls over accepted sockets. */
+export interface Transport {
+  accept(socket: Socket): void;
+  /** X24: ends what is open with UNAVAILABLE, tells clients to go, and resolves when they have, or after `drain` milliseconds. */
+  close(drain: number): Promise<void>;
+}
+
+/** What a transport is given. */
+export interface TransportHost {
+  readonly credentials: 'plaintext' | TlsSource;
+  readonly settings: ConnectionSettings;
+  readonly clock: Clock;
+  readonly handlers: ReadonlyMap<string, CallHandler>;
+  /** The connection of a peer has proved itself. */
+  readonly confirm: (peer: string) => void;
+  /** Destroys the socket of a peer. */
+  readonly destroy: (peer: string) => void;
+  /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */
+  readonly onFailure: (error: unknown, peer: string) => void;
+}
+
+/** Said to every call that is open when the server stops. */
+export const shutDownText = 'the control plane is shutting down';
+/** Said when a connection has reached its age (X17). */
+export const ageText = 'the connection has reached its age: connect again';
