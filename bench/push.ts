@@ -1,10 +1,11 @@
 // One endpoint of a 50-endpoint assignment changes → all N delta streams have acknowledged it (performance.md 4, `push`).
 // Each stream is subscribed to 1,000 services. With `--peers` go-control-plane takes part in the same rounds.
 import { createCertificates } from './support/certificates.ts';
-import { type Contestant, startContestant, startFloor, startWeft } from './support/contestant.ts';
+import { type Contestant, startContestant, starters } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
 import { againstGoal, median, printTable, quantile } from './support/figures.ts';
 import { assignment, assignments, hot, serviceNames } from './support/mesh.ts';
+import { buildPeer, largestPeerFleet, peerName } from './support/peers.ts';
 import type { Certificates, ResourceText } from './support/protocol.ts';
 import { watchRest } from './support/rest.ts';
 
@@ -53,44 +54,60 @@ async function pushOnce(samples: Samples, change: ResourceText, size: number, co
   samples.loadCpu.push(cpu - before.cpu);
 }
 
+/** One table: every contestant with so many streams, in turn. */
+async function compare(size: number, certificates: Certificates | undefined): Promise<readonly Samples[]> {
+  const resources = assignments(services, 1);
+  const all: Samples[] = [];
+  for (const [name, start] of starters(size > largestPeerFleet ? undefined : peer))
+    all.push(await join(await startContestant(name, start(), { resources, certificates }), size, certificates));
+  for (let round = 1; round <= warmUps + rounds; round += 1)
+    for (const samples of all) await pushOnce(samples, assignment(hot, 50, round), size, round > warmUps);
+  return all;
+}
+
+/** What the issue wants to know. */
+async function verdict(all: readonly Samples[], goal: number): Promise<string> {
+  const of = (name: string) => all.find(({ contestant }) => contestant.name === name);
+  const [weft, floor, against] = [of('weft'), of('floor'), of(peerName)];
+  if (weft === undefined || floor === undefined) return '';
+  const ratio = (one: Samples, other: Samples) => median(one.took) / median(other.took);
+  const parts = [
+    `${againstGoal(ratio(weft, floor), goal)} × the floor`,
+    `encodes ${againstGoal(Math.max(...weft.encodes), 1, 0)}`,
+    await watchRest(weft.contestant),
+  ];
+  if (against !== undefined) parts.push(`${againstGoal(ratio(weft, against), 0.1, 3)} × ${peerName}`);
+  return parts.join('; ');
+}
+
 requireDescriptors(Math.max(...sizes));
+const peer = process.argv.includes('--peers') ? buildPeer() : undefined;
 const hotBytes = Buffer.from(assignment(hot, 50).value, 'base64').length;
 console.log(
-  `push     one endpoint of 50 changes (${hotBytes} bytes) → N delta streams, each subscribed to ${services}`,
+  `push     one endpoint of 50 changes (${hotBytes} bytes) → N delta streams, each subscribed to ${services} services, have`,
 );
 console.log(
-  `         services, have acknowledged; medians of ${rounds} interleaved rounds, milliseconds; every server and`,
+  `         acknowledged; medians of ${rounds} interleaved rounds, in milliseconds; p50 and p99 over the streams. Servers and`,
 );
-console.log('         its load client are processes of their own; the floor is HTTP/2 by hand with one frame for all');
-const titles = ['', 'N', 'all acked', 'p50', 'p99', 'server cpu', 'client cpu', 'encodes'];
-const rows: (string | number)[][] = [];
-const verdicts: string[] = [];
-const certificatesOfRun = createCertificates();
+console.log(
+  '         load clients are processes of their own; the floor is HTTP/2 by hand with one frame for everybody',
+);
+const identities = createCertificates();
 for (const transport of ['plain', 'mtls'] as const) {
-  const certificates = transport === 'mtls' ? certificatesOfRun : undefined;
+  const rows: (string | number)[][] = [];
+  const verdicts: string[] = [];
   for (const size of sizes) {
-    const resources = assignments(services, 1);
-    const contestants = [
-      await startContestant('weft', startWeft(), { resources, certificates }),
-      await startContestant('floor', startFloor(), { resources, certificates }),
-    ];
-    const all: Samples[] = [];
-    for (const contestant of contestants) all.push(await join(contestant, size, certificates));
-    for (let round = 1; round <= warmUps + rounds; round += 1)
-      for (const samples of all) await pushOnce(samples, assignment(hot, 50, round), size, round > warmUps);
-    for (const { contestant, took, p50, p99, cpu, loadCpu, encodes } of all) {
-      const figures = [took, p50, p99, cpu, loadCpu, encodes].map(median);
-      rows.push([`${transport} ${contestant.name}`, size, ...figures]);
-    }
-    const [weft, floor] = all;
-    if (weft !== undefined && floor !== undefined) {
-      const ratio = median(weft.took) / median(floor.took);
-      verdicts.push(
-        `${transport} N=${size}: ${againstGoal(ratio, goals[transport])} × the floor; server cpu ${(median(weft.cpu) / median(floor.cpu)).toFixed(2)} ×; ${await watchRest(weft.contestant)}`,
-      );
-    }
-    await Promise.all(contestants.map((contestant) => contestant.end()));
+    const all = await compare(size, transport === 'mtls' ? identities : undefined);
+    for (const { contestant, took, p50, p99, cpu, loadCpu, encodes } of all)
+      rows.push([
+        `${transport} ${contestant.name}`,
+        size,
+        ...[took, p50, p99, cpu, loadCpu].map(median),
+        contestant.name === 'weft' ? median(encodes) : '',
+      ]);
+    verdicts.push(`${transport} N=${size}: ${await verdict(all, goals[transport])}`);
+    await Promise.all(all.map(({ contestant }) => contestant.end()));
   }
+  printTable(['', 'N', 'all acked', 'p50', 'p99', 'server cpu', 'client cpu', 'encodes'], rows);
+  for (const line of verdicts) console.log(`         ${line}`);
 }
-printTable(titles, rows);
-for (const verdict of verdicts) console.log(`         ${verdict}`);

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { peerName } from './peers.ts';
 import { type Program, startProgram } from './program.ts';
 import type { Certificates, LoadCommands, ResourceText, ServerCommands } from './protocol.ts';
 
@@ -45,6 +46,19 @@ export function startWeft(): Program<ServerCommands> {
 
 export function startFloor(): Program<ServerCommands> {
   return startNode('floor-server');
+}
+
+/** How each contestant is started; `peer`: the program of peers.ts, where there is one. */
+export type Starters = ReadonlyMap<string, () => Program<ServerCommands>>;
+
+export function starters(peer: string | undefined): Starters {
+  const all: [string, () => Program<ServerCommands>][] = [
+    ['weft', startWeft],
+    ['floor', startFloor],
+  ];
+  // One core each side: the two servers on Node use no more, and the load client needs the other.
+  if (peer !== undefined) all.push([peerName, () => startProgram(peer, [], { GOMAXPROCS: '1' })]);
+  return new Map(all);
 }
 
 function startNode<Commands>(file: string): Program<Commands> {
