@@ -192,16 +192,3 @@ conformAds('X4 an unknown type ends nothing', async ({ start }) => {
   stream.send({ typeUrl: clusterType });
   expect(namesIn(await stream.next())).toEqual(['a']);
 });
-
-conform('X18 a first request with 60,000 versions is read', async ({ start }) => {
-  const fixture = await start([cluster('a')]);
-  const stream = fixture.delta(clusterType);
-  const initialResourceVersions = Object.fromEntries(
-    Array.from({ length: 60_000 }, (_, index) => [
-      `outbound|80||service-${index}.namespace.svc.cluster.local/${'x'.repeat(40)}`,
-      `v${index}`,
-    ]),
-  );
-  stream.send({ node, typeUrl: clusterType, initialResourceVersions });
-  expect(namesIn(await stream.next(10_000))).toEqual(['a']);
-});

@@ -195,3 +195,16 @@ conformAlone(
     expect(heap).toBeLessThan(6);
   },
 );
+
+conformAlone('X18 a first request with 60,000 versions is read', async ({ start }) => {
+  const fixture = await start([cluster('a')]);
+  const stream = fixture.client.delta();
+  const initialResourceVersions = Object.fromEntries(
+    Array.from({ length: 60_000 }, (_, index) => [
+      `outbound|80||service-${index}.namespace.svc.cluster.local/${'x'.repeat(40)}`,
+      `v${index}`,
+    ]),
+  );
+  stream.send({ node, typeUrl: clusterType, initialResourceVersions });
+  expect((await stream.next(20_000)).resources).toHaveLength(1);
+});

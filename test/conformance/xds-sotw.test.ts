@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { clusterType, endpointType, listenerType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import { conform, conformAds } from './conform.ts';
 import { ack, namesIn, nextAcked } from './sotw-words.ts';
-import { cluster, endpoints, listener, node } from './xds-fixture.ts';
+import { cluster, endpoints, listener, node, route } from './xds-fixture.ts';
 
 conform(
   'X48 X51 the empty list is the wildcard and each response is the full set; X41 an ACK gets no response',
@@ -50,7 +50,7 @@ conform('X50 for other types an empty list is no interest, even first', async ({
 });
 
 conform(
-  'X52 X58 other types: only what changed; absence deletes nothing; an unknown name is pushed when it comes',
+  'X52 X58 X90 other types: only what changed; absence deletes nothing; an unknown name is empty, and pushed when it comes',
   async ({ start }) => {
     const fixture = await start([endpoints('a'), endpoints('b')]);
     const stream = fixture.sotw(endpointType);
@@ -156,4 +156,14 @@ conform('X59 unknown names withhold nothing', async ({ start }) => {
   const stream = fixture.sotw(endpointType);
   stream.send({ node, typeUrl: endpointType, resourceNames: ['a', 'a', 'unknown'] });
   expect(namesIn(await stream.next())).toEqual(['a', 'unknown']);
+});
+
+conform('X59 one unknown route configuration withholds no other', async ({ start }) => {
+  const fixture = await start([route('r')]);
+  const stream = fixture.sotw(routeType);
+  stream.send({ node, typeUrl: routeType, resourceNames: ['unknown', 'r'] });
+  expect(namesIn(await nextAcked(stream, ['unknown', 'r']))).toEqual(['r']);
+  await stream.silence();
+  fixture.set([route('r'), route('unknown')]);
+  expect(namesIn(await stream.next())).toEqual(['unknown']);
 });
