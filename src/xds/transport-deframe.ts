@@ -37,6 +37,7 @@ export class Deframer {
   }
 
   push(chunk: Uint8Array): void {
+    if (this.violation !== undefined) return;
     if (this.#at === this.#chunk.length && this.#later.length === 0) {
       this.#chunk = chunk;
       this.#at = 0;
@@ -51,6 +52,14 @@ export class Deframer {
   /** Bytes that are kept of a message that is not whole yet. */
   get held(): number {
     return this.#body.length;
+  }
+
+  /** Keeps nothing; nothing comes any more. */
+  clear(): void {
+    this.violation ??= { code: status.CANCELLED, message: 'nobody reads' };
+    this.#chunk = empty;
+    this.#body = empty;
+    this.#later.length = 0;
   }
 
   /** The next message, or undefined when more must come first. */

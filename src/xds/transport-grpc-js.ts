@@ -84,6 +84,8 @@ class GrpcJsCall implements Call {
   readonly #onClose: () => void;
   #listener: CallListener | undefined;
   #over = false;
+  /** Why the call was over without the doing of its handler. */
+  #lostReason: string | undefined;
   #unwritten = 0;
   #cancelSlow = () => {};
 
@@ -108,6 +110,9 @@ class GrpcJsCall implements Call {
   }
 
   listen(listener: CallListener): void {
+    const reason = this.#lostReason;
+    // It went while its caller was asked who it is.
+    if (reason !== undefined) this.#tell(() => listener.gone(reason));
     if (this.#over) return;
     this.#listener = listener;
     this.#surface.on('data', (bytes: Buffer) => this.#tell(() => this.#listener?.message(bytes)));
@@ -145,6 +150,7 @@ class GrpcJsCall implements Call {
     if (this.#over) return;
     const listener = this.#listener;
     this.end(code, message);
+    this.#lostReason = message;
     this.#tell(() => listener?.gone(message));
   }
 
@@ -173,6 +179,7 @@ class GrpcJsCall implements Call {
     const listener = this.#listener;
     this.#cancelSlow();
     if (this.#over) return;
+    this.#lostReason = reason;
     this.#close();
     this.#tell(() => listener?.gone(reason));
   }

@@ -2,7 +2,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { ageText, shutDownText, type TransportHost } from './transport.ts';
-import { type CallHost, Http2Call, refuseRest } from './transport-http2-call.ts';
+import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
 import { RateGuard } from './transport-rate.ts';
 import { httpViolation, percentEncode, readHead } from './transport-request.ts';
@@ -12,6 +12,8 @@ import { WriteTurn } from './transport-write-turn.ts';
 const floodLimits = { streams: 2_000, resets: 1_000, pings: 500, settings: 100 };
 /** Bytes on their way per connection. */
 const writeBound = 64 * 1024;
+/** Of the largest messages, how many a connection may leave unfinished (T7). */
+const keptMessages = 2;
 /** What a connection may have on its way to us, all streams together. */
 const connectionWindow = 1024 * 1024;
 
@@ -21,6 +23,7 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 export class Http2ServerSession implements CallHost {
   readonly peer: string;
   readonly turn = new WriteTurn(writeBound);
+  readonly certificate: Uint8Array | undefined;
   readonly receiveLimit: number;
   readonly inflater: Inflater;
   readonly #session: ServerHttp2Session;
@@ -30,11 +33,13 @@ export class Http2ServerSession implements CallHost {
   readonly #resets = new RateGuard(floodLimits.resets);
   #cancelKeepalive = () => {};
   #cancelAge = () => {};
-  #certificate: { readonly raw: Uint8Array | undefined } | undefined;
+  #kept = 0;
 
   constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
     const { remoteAddress, remotePort } = session.socket;
     this.peer = `${remoteAddress}:${remotePort}`;
+    const tls = host.credentials !== 'plaintext' && host.credentials.clientAuthority !== undefined;
+    this.certificate = tls && session.socket instanceof TLSSocket ? session.socket.getPeerCertificate().raw : undefined;
     this.#session = session;
     this.#host = host;
     this.inflater = inflater;
@@ -57,9 +62,9 @@ export class Http2ServerSession implements CallHost {
     this.#cancelAge = host.clock.after(age, () => this.#retire());
   }
 
-  certificate(): Uint8Array | undefined {
-    this.#certificate ??= { raw: this.#readCertificate() };
-    return this.#certificate.raw;
+  keep(bytes: number): boolean {
+    this.#kept += bytes;
+    return this.#kept <= keptMessages * this.receiveLimit;
   }
 
   confirm(): void {
@@ -74,10 +79,11 @@ export class Http2ServerSession implements CallHost {
     this.#calls.delete(call);
   }
 
-  /** T10: cuts the connection when one of its calls has not moved since the last look. */
+  /** T10: cuts the connection when what was written on one of its calls does not go. */
   cutStalled(): void {
-    for (const call of this.#calls)
-      if (call.stalled(this.#host.clock.now(), this.#host.settings.slowReader)) this.#destroy();
+    const now = this.#host.clock.now();
+    const limit = this.#host.settings.slowReader;
+    if ([...this.#calls].some((call) => call.stalled(now, limit))) this.#destroy();
   }
 
   /** X24: ends all calls with a status and says GOAWAY; the session closes when the last byte has gone. */
@@ -94,11 +100,6 @@ export class Http2ServerSession implements CallHost {
 
   #flood(guard: RateGuard): void {
     if (guard.exceeded(this.#host.clock.now())) this.#destroy();
-  }
-
-  #readCertificate(): Uint8Array | undefined {
-    const { socket } = this.#session;
-    return socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined;
   }
 
   #keepAlive(): void {
@@ -159,10 +160,4 @@ function refuse(stream: ServerHttp2Stream, code: status, message: string): void 
     'grpc-status': String(code),
     'grpc-message': percentEncode(message),
   });
-}
-
-/** Answers with headers alone; what the client still sends is not read. */
-function answer(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
-  stream.respond(headers, { endStream: true });
-  refuseRest(stream);
 }

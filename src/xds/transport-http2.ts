@@ -16,8 +16,8 @@ const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessi
   settings: { maxConcurrentStreams: 1_000, initialWindowSize: 256 * 1024, maxHeaderListSize: 32 * 1024 },
 };
 
-/** How often it is looked for slow readers while one is given its time. */
-const looksPerTime = 8;
+/** How often it is looked for slow readers, in milliseconds, or as a part of the time that one is given. */
+const look = { every: 1_000, partOfTime: 1 / 8 };
 
 /** Serves gRPC from node:http2 with framing of our own (decision 17). */
 export function openHttp2Transport(host: TransportHost): Transport {
@@ -42,15 +42,20 @@ export function openHttp2Transport(host: TransportHost): Transport {
     });
   });
   let cancelLook = () => {};
-  const look = (): void => {
-    cancelLook = clock.after(settings.slowReader / looksPerTime, look);
+  const lookAround = (): void => {
+    cancelLook = clock.after(Math.min(look.every, settings.slowReader * look.partOfTime), lookAround);
     for (const session of sessions) session.cutStalled();
   };
-  look();
+  lookAround();
 
   return {
     accept(socket) {
-      server.emit('connection', socket);
+      try {
+        server.emit('connection', socket);
+      } catch (error) {
+        host.onFailure(error, '');
+        socket.destroy();
+      }
     },
     async close(drain) {
       unwatch();
