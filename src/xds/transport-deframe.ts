@@ -105,12 +105,15 @@ export class Deframer {
   }
 
   #takePrefix(bytes: Uint8Array, at: number): void {
-    const [flag = 0, one = 0, two = 0, three = 0, four = 0] = bytes.subarray(at, at + prefixLength);
-    const length = one * 0x1000000 + two * 0x10000 + three * 0x100 + four;
+    const flag = bytes[at] ?? 0;
+    const upper = ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    const length = upper * 0x10000 + (((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0));
     if (flag > 1) this.violation = { code: status.INTERNAL, message: `a message begins with the byte ${flag}` };
     else if (length > this.#limit) this.violation = tooLarge(this.#limit);
-    this.compressed = flag === 1;
-    this.#length = length;
+    else {
+      this.compressed = flag === 1;
+      this.#length = length;
+    }
   }
 
   #readBody(): Uint8Array | undefined {
