@@ -143,8 +143,10 @@ function checkDelta(response: MessageShape<typeof DeltaDiscoveryResponseSchema>,
   checkCommon(response, nonces);
   const names = [...response.resources.map(({ name }) => name), ...response.removedResources];
   if (new Set(names).size < names.length) throw new Error(`X79: a name twice in ${names.join(' ')}`);
-  for (const { name, version, resource } of response.resources) {
+  for (const { name, version, resource, ttl } of response.resources) {
     if (version === '') throw new Error(`X35: ${name} has no version`);
+    // Without content are heartbeats (X108) and virtual hosts that do not exist (X111).
+    if (resource === undefined && (ttl !== undefined || response.typeUrl.endsWith('.VirtualHost'))) continue;
     if (resource?.typeUrl !== response.typeUrl) throw new Error(`X35: ${name} has the type ${resource?.typeUrl}`);
   }
 }
@@ -181,5 +183,6 @@ export function sotwName(any: { readonly typeUrl?: string; readonly value: Uint8
 }
 
 function printable(_key: string, value: unknown): unknown {
-  return value instanceof Uint8Array ? `<${value.length} bytes>` : value;
+  if (value instanceof Uint8Array) return `<${value.length} bytes>`;
+  return typeof value === 'bigint' ? String(value) : value;
 }
