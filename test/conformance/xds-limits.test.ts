@@ -1,0 +1,156 @@
+import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { expect } from 'vitest';
+import { encode } from '../../src/proto/codec.ts';
+import { DeltaDiscoveryRequestSchema } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { createResource, encodeCounter } from '../../src/xds/resource.ts';
+import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
+import { conformAds, conformAlone } from './conform.ts';
+import { nextAcked } from './delta-words.ts';
+import { cluster, endpoints, eventually, node } from './xds-fixture.ts';
+
+conformAds(
+  'T8 giant names, too many names and giant metadata are RESOURCE_EXHAUSTED on that stream only',
+  async ({ start }) => {
+    const fixture = await start([cluster('a')]);
+    const bystander = fixture.client.delta();
+    bystander.send({ node, typeUrl: clusterType });
+    await nextAcked(bystander);
+    const many = Array.from({ length: 100_001 }, (_, index) => `${index}`);
+    const bombs = [
+      { node, typeUrl: endpointType, resourceNamesSubscribe: ['x'.repeat(1025)] },
+      { node, typeUrl: endpointType, resourceNamesSubscribe: many },
+      { node: { id: 'n', metadata: { big: 'x'.repeat(65 * 1024) } }, typeUrl: clusterType },
+      {
+        node: { id: 'n', metadata: Object.fromEntries(many.slice(0, 257).map((key) => [key, 1])) },
+        typeUrl: clusterType,
+      },
+    ];
+    for (const bomb of bombs) {
+      const stream = fixture.client.delta();
+      stream.send(bomb);
+      expect((await stream.closed).code).toBe(status.RESOURCE_EXHAUSTED);
+    }
+    fixture.set([cluster('a', 2)]);
+    expect((await nextAcked(bystander)).resources).toHaveLength(1);
+  },
+);
+
+conformAds('a node with the 60 KB of extensions of a stock Envoy is welcome', async ({ start }) => {
+  const fixture = await start([cluster('a')]);
+  const stream = fixture.client.delta();
+  const extensions = Array.from({ length: 516 }, (_, index) => ({
+    name: `envoy.filters.http.extension_${index}`,
+    category: 'envoy.filters.http',
+    typeUrls: [`envoy.extensions.filters.http.extension_${index}.v3.Extension`],
+  }));
+  stream.send({ node: { ...node, extensions }, typeUrl: clusterType });
+  expect((await stream.next()).resources).toHaveLength(1);
+});
+
+conformAlone(
+  'one changed resource is encoded once for 100 delta streams, and nothing when nothing changes',
+  async ({ start }) => {
+    const others = Array.from({ length: 20 }, (_, index) => endpoints(`e${index}`));
+    const fixture = await start([...others, endpoints('hot')]);
+    const wanted = [...others.map(({ name }) => name), 'hot'];
+    const { client } = fixture;
+    const streams = Array.from({ length: 100 }, () => client.delta());
+    for (const stream of streams) stream.send({ node, typeUrl: endpointType, resourceNamesSubscribe: wanted });
+    await Promise.all(streams.map(nextAcked));
+    const before = encodeCounter.resources;
+    fixture.set([...others.map(({ name }) => endpoints(name)), endpoints('hot', 2)]);
+    const responses = await Promise.all(streams.map(nextAcked));
+    expect(responses.map(({ resources }) => resources.map(({ name }) => name))).toEqual(streams.map(() => ['hot']));
+    expect(encodeCounter.resources - before).toBe(1);
+    fixture.set([...others.map(({ name }) => endpoints(name)), endpoints('hot', 2)]);
+    await streams[0]?.silence();
+    expect(encodeCounter.resources - before).toBe(1);
+  },
+);
+
+conformAds('6.3 what throws in a session ends its stream alone', async ({ start }) => {
+  let bad: () => void = () => {};
+  const fixture = await start([cluster('a')]);
+  const good = fixture.client.delta();
+  good.send({ node, typeUrl: clusterType });
+  await nextAcked(good);
+  const broken = await start([cluster('a')], {
+    open: () => ({
+      ok: {
+        snapshot: () => ({ generation: 1, commit: '', layers: [] }),
+        watch: () => {
+          bad();
+          return () => {};
+        },
+        close: () => {},
+      },
+    }),
+    handlers: new Map([['/test.Extra/Fail', async () => Promise.reject(new Error('a bug'))]]),
+  });
+  bad = () => {
+    throw new Error('a bug');
+  };
+  const stream = broken.client.delta();
+  stream.send({ node, typeUrl: clusterType });
+  expect((await stream.closed).code).toBe(status.INTERNAL);
+  expect(broken.events.map(({ kind }) => kind)).toContain('failed');
+  const caller = new Client(`127.0.0.1:${broken.server.port}`, credentials.createInsecure());
+  const code = await new Promise((resolve) => {
+    const same = (value: Buffer) => value;
+    caller.makeUnaryRequest('/test.Extra/Fail', same, same, Buffer.alloc(0), (error) => resolve(error?.code));
+  });
+  expect(code).toBe(status.INTERNAL);
+  caller.close();
+  await broken.close();
+});
+
+conformAds('T9 a connection that never speaks is closed, one with a stream lives on', async ({ start }) => {
+  const fixture = await start([cluster('a')], { connection: { firstRequest: 200 } });
+  const stream = fixture.client.delta();
+  stream.send({ node, typeUrl: clusterType });
+  await nextAcked(stream);
+  const silent = connectTcp(fixture.server.port, '127.0.0.1');
+  silent.on('error', () => {});
+  silent.resume();
+  await new Promise((resolve) => silent.on('close', resolve));
+  fixture.set([cluster('a', 2)]);
+  expect((await nextAcked(stream)).resources).toHaveLength(1);
+  const mute = fixture.client.delta();
+  expect((await mute.closed).code).toBe(status.DEADLINE_EXCEEDED);
+});
+
+conformAds(
+  'T10 6.2 a client that does not read is cut by destroying its connection, others live on',
+  async ({ start }) => {
+    const big = createResource({ typeUrl: endpointType, name: 'big', value: Buffer.alloc(2 * 1024 * 1024, 10) });
+    const fixture = await start([cluster('a'), big], { connection: { slowReader: 300 } });
+    const bystander = fixture.client.delta();
+    bystander.send({ node, typeUrl: clusterType });
+    await nextAcked(bystander);
+    const session = connectHttp2(`http://127.0.0.1:${fixture.server.port}`);
+    session.on('error', () => {});
+    const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.on('error', () => {});
+    const message = encode(DeltaDiscoveryRequestSchema, {
+      node,
+      typeUrl: endpointType,
+      resourceNamesSubscribe: ['big'],
+    });
+    const header = Buffer.alloc(5);
+    header.writeUInt32BE(message.length, 1);
+    stream.write(Buffer.concat([header, message]));
+    await new Promise((resolve) => session.on('close', resolve));
+    const { server } = fixture;
+    await eventually(() => server.status().length === 1, 'its stream is freed');
+    fixture.set([cluster('a', 2), big]);
+    expect((await nextAcked(bystander)).resources).toHaveLength(1);
+  },
+);
