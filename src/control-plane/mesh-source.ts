@@ -5,7 +5,7 @@ import type { Clock } from '../model/state-store.ts';
 import type { LocalPorts } from '../registry/local-ports.ts';
 import type { RegistryState } from '../registry/registry.ts';
 import { type BuiltServices, buildServices } from '../registry/services.ts';
-import { createDebounce } from './debounce.ts';
+import { createDebounce } from '../xds/debounce.ts';
 
 /** Endpoints do not wait as long as policies for further changes (X99). */
 const registryQuiet = 10;

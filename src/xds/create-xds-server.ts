@@ -1,22 +1,44 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
+import { createAdmission } from './admission.ts';
 import type { CallHandler } from './call.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { defaultLimits } from './incoming.ts';
-import { type ConnectionSettings, defaultConnection, defaultTiming, type XdsServerOptions } from './server-options.ts';
+import { createLiveStreams, type LiveStream } from './live-streams.ts';
+import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
+import type { Resource } from './resource.ts';
+import {
+  type ConnectionSettings,
+  defaultAdmission,
+  defaultConnection,
+  defaultQuiet,
+  defaultTiming,
+  type XdsServerOptions,
+} from './server-options.ts';
 import { servicePaths } from './service-paths.ts';
+import { createSnapshotStore, type SnapshotChange } from './snapshot-store.ts';
 import type { StreamStatus } from './status.ts';
-import { type LiveStream, type StreamHost, serveStream } from './stream.ts';
+import { type StreamHost, serveStream } from './stream.ts';
 import { shutDownText } from './transport.ts';
 import { openGrpcJsTransport } from './transport-grpc-js.ts';
 import { openHttp2Transport } from './transport-http2.ts';
 import { createTurnQueue } from './turn-queue.ts';
 
 /** A running server. */
-export interface XdsServer<Principal> {
+export interface XdsServer<Principal = undefined> {
   readonly port: number;
+  /** Serves these resources to every node, or to one alone that then gets nothing else; see snapshot-store.ts. */
+  set(resources: Iterable<Resource>, node?: string): void;
+  /** Changes a part of what `set` said, at the cost of that part. Throws where nothing was set. */
+  update(change: SnapshotChange, node?: string): void;
+  /** Serves a node what all are served. */
+  clear(node: string): void;
+  /** What clients refused and is withheld until it changes (X38). */
+  quarantine(): readonly QuarantineEntry[];
+  /** Offers it again all the same. Returns how many refusals were forgotten. */
+  release(which: (entry: QuarantineEntry) => boolean): number;
   /** Every open stream, oldest first. */
   status(): readonly StreamStatus<Principal>[];
   /** Ends streams with a status: of a revoked credential, for example. Returns how many. */
@@ -36,7 +58,9 @@ const drainTime = 1_000;
  * Starts an xDS server: aggregated streams and those of one type, delta and SotW (X1), and other methods beside them. Rejects with the
  * error of the socket (`EADDRINUSE` …) when the address cannot be had.
  */
-export async function createXdsServer<Principal>(options: XdsServerOptions<Principal>): Promise<XdsServer<Principal>> {
+export async function createXdsServer<Principal = undefined>(
+  options: XdsServerOptions<Principal>,
+): Promise<XdsServer<Principal>> {
   const clock = options.clock ?? systemClock;
   const settings: ConnectionSettings = { ...defaultConnection, ...options.connection };
   const connections = createConnections({
@@ -46,15 +70,25 @@ export async function createXdsServer<Principal>(options: XdsServerOptions<Princ
   });
   // Numbers begin anywhere, so that a nonce of an earlier process is not taken for one of this (X26).
   let last = randomBytes(4).readUInt32BE();
+  const observe = options.observe ?? (() => undefined);
+  const admission = createAdmission({ ...defaultAdmission, ...options.admission }, clock);
+  const snapshots = createSnapshotStore(clock, { ...defaultQuiet, ...options.quiet }, (error) =>
+    observe({ kind: 'failed', peer: '', error }),
+  );
   const host: StreamHost<Principal> = {
-    options,
+    // Who does not ask for credentials has no principals: then Principal is what nobody looks at.
+    authenticate: options.authenticate ?? (() => ({ ok: undefined as Principal })),
+    open: options.open ?? (({ node }) => ({ ok: snapshots.session(node.id) })),
+    observe,
+    admission,
+    quarantine: createQuarantine(),
     clock,
     settings,
     timing: { ...defaultTiming, ...options.timing },
     limits: { ...defaultLimits, ...options.limits },
-    frames: createFrames(options.identifier, last),
+    frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
     queue: createTurnQueue(),
-    streams: new Map(),
+    streams: createLiveStreams(settings.perNode),
     nextNumber: () => {
       last += 1;
       return last;
@@ -70,7 +104,7 @@ export async function createXdsServer<Principal>(options: XdsServerOptions<Princ
     handlers,
     confirm: connections.confirm,
     destroy: connections.destroy,
-    onFailure: (error, peer) => options.observe?.({ kind: 'failed', peer, error }),
+    onFailure: (error, peer) => observe({ kind: 'failed', peer, error }),
   });
   const port = await connections
     .listen(options.address, options.port, transport.accept)
@@ -81,15 +115,26 @@ export async function createXdsServer<Principal>(options: XdsServerOptions<Princ
 
   return {
     port,
-    status: () => Array.from(host.streams.values(), (stream) => stream.status()),
+    set: snapshots.set,
+    update: snapshots.update,
+    clear: snapshots.clear,
+    quarantine: host.quarantine.entries,
+    release(which) {
+      const freed = host.quarantine.release(which);
+      if (freed > 0) for (const stream of host.streams.all()) stream.wake();
+      return freed;
+    },
+    status: () => Array.from(host.streams.all(), (stream) => stream.status()),
     closeStreams(which, code, message) {
-      const ended = [...host.streams.values()].filter(which);
+      const ended = [...host.streams.all()].filter(which);
       for (const stream of ended) stream.end(code, message);
       return ended.length;
     },
     async close() {
       connections.stopAccepting();
-      for (const stream of [...host.streams.values()]) stream.end(status.UNAVAILABLE, shutDownText);
+      admission.stop();
+      snapshots.stop();
+      for (const stream of [...host.streams.all()]) stream.end(status.UNAVAILABLE, shutDownText);
       await transport.close(drainTime);
       connections.destroyAll();
     },

@@ -40,3 +40,13 @@ function isListed(listed: string, name: string): boolean {
   const mark = `${name}: `;
   return listed.startsWith(mark) || listed.includes(`, ${mark}`) || listed.includes(`\n${mark}`);
 }
+
+/**
+ * Whether a NACK speaks of the client's own machine and not of the content: a port that is taken, a file that is not
+ * there. The same content may be fine a moment later.
+ */
+export function isLocalFault(text: string): boolean {
+  return /cannot bind|address (?:already )?in use|permission denied|no such file|unable to (?:read|open) file|cannot assign requested address/i.test(
+    text,
+  );
+}

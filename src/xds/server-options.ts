@@ -1,11 +1,13 @@
 import type { status } from '@grpc/grpc-js';
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import type { AdmissionSettings } from './admission.ts';
 import type { CallCredentials, CallHandler } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { RequestLimits } from './incoming.ts';
 import type { Timing } from './make-before-break.ts';
 import type { Resource } from './resource.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { QuietTimes } from './snapshot-store.ts';
 import type { Variant } from './subscription.ts';
 import type { TlsSource } from './tls-source.ts';
 
@@ -73,21 +75,27 @@ export interface XdsServerOptions<Principal> {
   readonly credentials: 'plaintext' | TlsSource;
   /** What carries the calls: `http2`, with framing of our own, unless told otherwise (decision 17). */
   readonly transport?: 'http2' | 'grpc-js';
-  /** Who calls? Asked before a byte of the call is read. */
-  readonly authenticate: (
+  /** Who calls? Asked before a byte of the call is read. Without it everybody is welcome. */
+  readonly authenticate?: (
     call: CallCredentials,
   ) => { readonly ok: Principal } | Refused | Promise<{ readonly ok: Principal } | Refused>;
-  /** May this principal be that node, and what does it see? Asked once, at the first request (X5 to X8). */
-  readonly open: (stream: {
+  /**
+   * May this principal be that node, and what does it see? Asked once, at the first request (X5 to X8). Without it every node is
+   * served what `set` and `update` of the server say.
+   */
+  readonly open?: (stream: {
     readonly principal: Principal;
     readonly node: Node;
     readonly peer: string;
   }) => { readonly ok: Session } | Refused | Promise<{ readonly ok: Session } | Refused>;
   readonly observe?: (event: StreamEvent<Principal>) => void;
-  /** `control_plane.identifier`: stable per instance, different between instances (X13). */
-  readonly identifier: string;
+  /** `control_plane.identifier`: stable per instance, different between instances (X13). Without it one is made up. */
+  readonly identifier?: string;
   readonly clock?: Clock;
   readonly timing?: Partial<Timing>;
+  /** For `set` and `update`; a session of one's own gathers changes itself. */
+  readonly quiet?: Partial<QuietTimes>;
+  readonly admission?: Partial<AdmissionSettings>;
   readonly connection?: Partial<ConnectionSettings>;
   readonly limits?: Partial<RequestLimits>;
   /** Other gRPC methods on the same port, by path `/package.Service/Method`; handlers.ts makes them. */
@@ -106,6 +114,8 @@ export interface ConnectionSettings {
   readonly slowReader: number;
   /** How many connections of one address may be open of which no call has been accepted yet; further ones are closed at once (T9). */
   readonly unauthenticatedPerAddress: number;
+  /** How many connections one node may have; the oldest goes when there are more (reliability.md section 3). */
+  readonly perNode: number;
   /** Bytes of a message, as it comes and after inflation (X18, T7). */
   readonly receiveLimit: number;
 }
@@ -118,7 +128,18 @@ export const defaultConnection: ConnectionSettings = {
   firstRequest: 10_000,
   slowReader: 60_000,
   unauthenticatedPerAddress: 32,
+  perNode: 4,
   receiveLimit: 32 * 1024 * 1024,
 };
 
 export const defaultTiming: Timing = { hold: 5_000, grace: 5_000 };
+
+export const defaultQuiet: QuietTimes = {
+  quiet: 100,
+  longest: 10_000,
+  endpointsQuiet: 20,
+  endpointsLongest: 1_000,
+};
+
+/** Measured: a thousand proxies that come back at once are let in within three seconds (decision 18). */
+export const defaultAdmission: AdmissionSettings = { perSecond: 400, burst: 256, longestWait: 10_000 };

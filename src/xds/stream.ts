@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import type { Admission } from './admission.ts';
 import type { Call } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { Frames } from './frames.ts';
@@ -14,34 +15,38 @@ import {
   readSotw,
   Violation,
 } from './incoming.ts';
+import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
+import type { Quarantine, Refuser } from './quarantine.ts';
+import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
-import { type StreamStatus, typeStatuses } from './status.ts';
-import { type ClientFeatures, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
-import type { Variant } from './subscription.ts';
+import { typeStatuses } from './status.ts';
+import {
+  type ClientFeatures,
+  nextResponse,
+  openStream,
+  type StreamState,
+  subscriptionOf,
+  type World,
+} from './stream-state.ts';
+import { type Flight, heldOf, type Subscription, type Variant, wasRefused } from './subscription.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** What the streams of a server share. */
 export interface StreamHost<Principal> {
-  readonly options: XdsServerOptions<Principal>;
+  readonly authenticate: NonNullable<XdsServerOptions<Principal>['authenticate']>;
+  readonly open: NonNullable<XdsServerOptions<Principal>['open']>;
+  readonly observe: NonNullable<XdsServerOptions<Principal>['observe']>;
   readonly clock: Clock;
   readonly timing: Timing;
   readonly settings: ConnectionSettings;
   readonly limits: RequestLimits;
   readonly frames: Frames;
+  readonly admission: Admission;
+  readonly quarantine: Quarantine;
   readonly queue: TurnQueue;
-  /** The streams that are open, by number. */
-  readonly streams: Map<number, LiveStream<Principal>>;
+  readonly streams: LiveStreams<Principal>;
   nextNumber(): number;
-}
-
-/** An open stream as the server sees it. */
-export interface LiveStream<Principal> {
-  readonly principal: Principal;
-  readonly node: Node;
-  readonly peer: string;
-  status(): StreamStatus<Principal>;
-  end(code: status, message: string): void;
 }
 
 /** What a path serves: a variant, of one type or of all (X1). */
@@ -60,8 +65,7 @@ export function serveStream<Principal>(
   { variant, ownType }: StreamKind,
   host: StreamHost<Principal>,
 ): void {
-  const { options, clock, settings, timing, limits, frames } = host;
-  const observe = options.observe ?? (() => undefined);
+  const { observe, clock, settings, timing, limits, frames, quarantine } = host;
   const number = host.nextNumber();
   const { peer } = call;
   const cleanups: (() => void)[] = [];
@@ -71,6 +75,8 @@ export function serveStream<Principal>(
   let principal: { readonly ok: Principal } | undefined;
   let state = openStream(variant);
   let cancelWake = () => {};
+  let refuser: Refuser = { node: '', agent: '', layers: [] };
+  const find = (resource: Resource) => quarantine.find(refuser, resource);
 
   const guard = createGuard((error) => {
     if (error instanceof Violation) return refuse(error.code, error.message);
@@ -83,7 +89,7 @@ export function serveStream<Principal>(
     phase = 'ended';
     cancelWake();
     for (const cleanup of cleanups.reverse()) cleanup();
-    if (host.streams.delete(number)) observe({ kind: 'closed', stream: number, code, message });
+    if (host.streams.remove(number)) observe({ kind: 'closed', stream: number, code, message });
     return true;
   }
 
@@ -101,7 +107,9 @@ export function serveStream<Principal>(
     const snapshot = session?.snapshot();
     if (phase !== 'open' || snapshot === undefined) return;
     cancelWake();
-    const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: noQuarantine };
+    if (refuser.layers !== snapshot.layers) refuser = { ...refuser, layers: snapshot.layers };
+    const withheld = { epoch: quarantine.epoch(), find };
+    const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: withheld };
     for (;;) {
       const { state: after, plan, wake } = nextResponse(state, world);
       state = after;
@@ -121,49 +129,80 @@ export function serveStream<Principal>(
   function apply(incoming: Incoming): void {
     checkRequest(incoming, state, limits);
     const { typeUrl } = incoming;
-    const flight = subscriptionOf(state, typeUrl)?.inFlight;
-    const before = subscriptionOf(state, typeUrl)?.rejection;
+    const before = subscriptionOf(state, typeUrl);
     const now = clock.now();
     const { state: after, stale } = applied(state, incoming, now);
     state = after;
     const landed = subscriptionOf(state, typeUrl);
-    if (flight !== undefined && landed?.inFlight === undefined) {
-      const { nonce, version, since } = flight;
-      const rejection = landed?.rejection === before ? undefined : landed?.rejection;
-      if (rejection === undefined)
-        observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - since });
-      else observe({ kind: 'nacked', stream: number, typeUrl, ...rejection });
-    }
+    if (before?.inFlight !== undefined && landed !== undefined && landed.inFlight === undefined)
+      answered(before, before.inFlight, landed, now);
     if (!stale) flush();
+  }
+
+  /** Tells of an ACK or NACK, and has equal streams learn from it. */
+  function answered(before: Subscription, flight: Flight, landed: Subscription, now: number): void {
+    const { typeUrl } = landed.type;
+    const { nonce, version, since, sent } = flight;
+    if (landed.rejection === before.rejection || landed.rejection === undefined) {
+      observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - since });
+      const epoch = quarantine.epoch();
+      quarantine.accept(refuser, sent);
+      if (quarantine.epoch() !== epoch) for (const stream of host.streams.all()) stream.wake();
+      return;
+    }
+    const { message } = landed.rejection;
+    observe({ kind: 'nacked', stream: number, typeUrl, ...landed.rejection });
+    for (const resource of sent) {
+      const isNew = !wasRefused(before, resource.name, resource.version);
+      if (!isNew || !wasRefused(landed, resource.name, resource.version)) continue;
+      const accepted = [...host.streams.all()].some((stream) => stream.accepted(refuser.agent, resource));
+      quarantine.refuse(refuser, {
+        resource,
+        good: landed.refused.get(resource.name)?.good,
+        message,
+        at: now,
+        accepted,
+      });
+    }
   }
 
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
     const node = readNode(incoming.node, limits);
     state = openStream(variant, featuresOf(node, variant));
+    refuser = { ...refuser, node: node.id, agent: agentOf(node) };
     phase = 'opening';
-    const opened = await options.open({ principal: who, node, peer });
+    call.pause();
+    const admitted = await new Promise<boolean>((resolve) => cleanups.push(host.admission.enter(resolve)));
+    if (hasEnded()) return;
+    if (!admitted)
+      return refuse(status.RESOURCE_EXHAUSTED, 'too many streams begin at once: come again in a moment (X10)');
+    const opened = await host.open({ principal: who, node, peer });
     if ('refused' in opened) return refuse(opened.refused.code, opened.refused.message);
     // The client may have gone while the answer was on its way.
     if (hasEnded()) return opened.ok.close();
     cleanups.push(opened.ok.close);
     if (opened.ok.snapshot() === undefined)
       return refuse(status.UNAVAILABLE, 'no configuration yet: the control plane is starting (X9)');
+    host.streams.makeRoom(node.id, peer);
     // Only now has the connection shown that somebody known is at its other end (T9).
     call.confirm();
     session = opened.ok;
     phase = 'open';
     const openedAt = clock.now();
-    host.streams.set(number, {
+    host.streams.add(number, {
       principal: who,
       node,
       peer,
       end,
       status: () => ({ id: number, principal: who, node, peer, variant, openedAt, types: typeStatuses(state) }),
+      wake: () => host.queue.add(flush),
+      accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
     });
     observe({ kind: 'opened', stream: number, principal: who, node, peer, variant });
     cleanups.push(session.watch(() => host.queue.add(flush)));
     apply(incoming);
     for (const bytes of backlog.splice(0)) if (!hasEnded()) apply(read(bytes));
+    if (!hasEnded()) call.resume();
   }
 
   /** X2, X3: on a stream of one type nothing means that type, and another ends the stream. */
@@ -196,7 +235,7 @@ export function serveStream<Principal>(
   );
   cleanups.push(disarm);
   guard(async () => {
-    const verdict = await options.authenticate(call);
+    const verdict = await host.authenticate(call);
     if (hasEnded()) return;
     if ('refused' in verdict) return refuse(verdict.refused.code, verdict.refused.message);
     principal = verdict;
@@ -211,7 +250,22 @@ export function serveStream<Principal>(
 
 const written = (): void => {};
 
-const noQuarantine: World['quarantine'] = { epoch: 0, find: () => undefined };
+/** What runs at the other end, for refusals that hold for all who run it. */
+function agentOf({ userAgentName, userAgentVersionType }: Node): string {
+  const { case: kind, value } = userAgentVersionType;
+  if (kind === 'userAgentVersion') return `${userAgentName} ${value}`;
+  const version = kind === 'userAgentBuildVersion' ? value.version : undefined;
+  return version === undefined
+    ? userAgentName
+    : `${userAgentName} ${version.majorNumber}.${version.minorNumber}.${version.patch}`;
+}
+
+/** Held, and not in a response that waits for its answer. */
+function hasAccepted(state: StreamState, { typeUrl, name, version }: Resource): boolean {
+  const subscription = subscriptionOf(state, typeUrl);
+  if (subscription === undefined || heldOf(subscription, state.seen, name)?.version !== version) return false;
+  return subscription.inFlight?.sent.some((resource) => resource.name === name) !== true;
+}
 
 /** X106, X107: what a client says of itself; in SotW a TTL needs a wrapper that only some know. */
 function featuresOf({ clientFeatures }: Node, variant: Variant): ClientFeatures {

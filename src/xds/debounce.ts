@@ -1,4 +1,4 @@
-import type { Clock } from '../model/state-store.ts';
+import type { Clock } from './clock.ts';
 
 /** Gathers signals into one run: after `quiet` ms without a further signal, at the latest `longest` ms after the first (X99). */
 export interface Debounce {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createDebounce } from '../../src/control-plane/debounce.ts';
+import { createDebounce } from '../../src/xds/debounce.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 const fail = (error: unknown) => {

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { createAdmission } from '../../src/xds/admission.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+
+test('X10 a burst is let in at once, the rest in line at the rate, and who waits too long is refused', () => {
+  const clock = fakeClock(0);
+  const admission = createAdmission({ perSecond: 10, burst: 3, longestWait: 500 }, clock);
+  const told: string[] = [];
+  for (let index = 0; index < 12; index += 1)
+    admission.enter((admitted) => told.push(`${index} ${admitted ? 'in' : 'out'} ${clock.now()}`));
+  expect(told).toEqual(['0 in 0', '1 in 0', '2 in 0']);
+  clock.advance(1_000);
+  expect(told.slice(3)).toEqual([
+    '3 in 100',
+    '4 in 200',
+    '5 in 300',
+    '6 in 400',
+    '7 out 500',
+    '8 out 500',
+    '9 out 500',
+    '10 out 500',
+    '11 out 500',
+  ]);
+});
+
+test('who gives up leaves the line, and nobody hears anything after the end', () => {
+  const clock = fakeClock(0);
+  const admission = createAdmission({ perSecond: 10, burst: 1, longestWait: 500 }, clock);
+  const told: number[] = [];
+  const leave = [0, 1, 2].map((index) => admission.enter(() => told.push(index)));
+  leave[1]?.();
+  clock.advance(100);
+  expect(told).toEqual([0, 2]);
+  admission.enter(() => told.push(3));
+  admission.stop();
+  clock.advance(10_000);
+  expect(told).toEqual([0, 2]);
+});
