@@ -1,14 +1,17 @@
 import type { Moment } from './delta.ts';
 import { blame, cutErrorText } from './nack.ts';
+import { withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import {
   type Flight,
   type Held,
   isRejectionCurrent,
+  nothingHeld,
   type Refusal,
   type Rejection,
   removal,
   type Subscription,
+  withAll,
 } from './subscription.ts';
 
 /** How many refused versions of one name are remembered. */
@@ -47,10 +50,9 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
     ...landed,
     refused: withRefusals(subscription.refused, flight, culprits),
     differs: asBefore(subscription, flight, [...culprits, ...again, ...removedAgain]),
-    pending: withAll(subscription.pending, [...again, ...removedAgain]),
     // A culprit stays owed if its name was asked for again meanwhile: M4 answers it.
-    forced: withAll(subscription.forced, [...again, ...removedAgain]),
-    isolated: withAll(subscription.isolated, again),
+    pending: withAll(subscription.pending, [...again, ...removedAgain], 'asked'),
+    isolated: again.length === 0 ? subscription.isolated : new Set([...subscription.isolated, ...again]),
     removalsAlone: subscription.removalsAlone || removedAgain.length > 0,
     rejection: rejection(flight, culprits, message, now),
   };
@@ -65,7 +67,7 @@ function refuseSet(landed: Subscription, flight: Flight, message: string, now: n
     ...landed,
     refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, again),
     differs: asBefore(landed, flight, [...culprits, ...again]),
-    pending: withAll(landed.pending, culprits.size > 0 ? again : []),
+    pending: withAll(landed.pending, culprits.size > 0 ? again : [], 'changed'),
     rejection: rejection(flight, culprits, message, now),
   };
 }
@@ -85,13 +87,10 @@ function rejection(flight: Flight, culprits: ReadonlySet<string>, message: strin
 
 /** The client holds of these names what it held before the flight. */
 function asBefore(subscription: Subscription, flight: Flight, names: readonly string[]): Subscription['differs'] {
-  const differs = new Map<string, Held | undefined>(subscription.differs);
-  for (const name of names) differs.set(name, flight.before.get(name));
-  return differs;
-}
-
-function withAll(names: ReadonlySet<string>, added: readonly string[]): ReadonlySet<string> {
-  return added.length === 0 ? names : new Set([...names, ...added]);
+  return withChanges(
+    subscription.differs,
+    names.map((name) => [name, flight.before.get(name) ?? nothingHeld]),
+  );
 }
 
 function withRefusals(

@@ -1,8 +1,17 @@
 import { acknowledge, refuse } from './acknowledge.ts';
 import { type Layer, resourcesOf } from './layer.ts';
-import { namesOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
+import { keysOf, mapOver, namesOver, type PersistentMap, valueOf } from './persistent-map.ts';
 import { canonicalName } from './resource-name.ts';
-import { force, forget, type Held, isSubscribed, lookAgain, type Subscription } from './subscription.ts';
+import {
+  force,
+  forget,
+  type Held,
+  isSubscribed,
+  lookAgain,
+  nothingHeld,
+  type Subscription,
+  withAll,
+} from './subscription.ts';
 
 /** A DeltaDiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface DeltaRequest {
@@ -56,7 +65,7 @@ function open(subscription: Subscription, request: DeltaRequest): Subscription {
   if (request.initialVersions.size === 0) return { ...subscription, wildcard };
   const differs = new Map<string, Held>();
   for (const [name, version] of request.initialVersions) differs.set(canonicalName(name), { version });
-  return { ...subscription, wildcard, differs };
+  return { ...subscription, wildcard, differs: mapOver(differs) };
 }
 
 function subscribe(
@@ -88,11 +97,7 @@ export function withNames(
   seen: readonly Layer[],
   typeUrl: string,
 ): PersistentMap<true> {
-  if (names.size > 0)
-    return withChanges(
-      names,
-      added.map((name) => [name, true]),
-    );
+  if (names.size > 0) return withAll(names, added, true);
   return namesOver(
     new Set(added),
     seen.map((layer) => resourcesOf(layer, typeUrl)),
@@ -100,12 +105,9 @@ export function withNames(
 }
 
 /** What was not subscribed is not held, although the stream has seen it. */
-function withNothingHeld(subscription: Subscription, wanted: readonly string[]): Subscription['differs'] {
+export function withNothingHeld(subscription: Subscription, wanted: readonly string[]): Subscription['differs'] {
   const fresh = wanted.filter((name) => !isSubscribed(subscription, name));
-  if (fresh.length === 0) return subscription.differs;
-  const differs = new Map(subscription.differs);
-  for (const name of fresh) differs.set(name, undefined);
-  return differs;
+  return withAll(subscription.differs, fresh, nothingHeld);
 }
 
 function unsubscribe(subscription: Subscription, listed: readonly string[]): Subscription {
@@ -116,14 +118,11 @@ function unsubscribe(subscription: Subscription, listed: readonly string[]): Sub
   const remaining: Subscription = {
     ...subscription,
     wildcard: subscription.wildcard && !endsWildcard,
-    names: withChanges(
-      subscription.names,
-      unnamed.map((name) => [name, undefined]),
-    ),
+    names: withAll(subscription.names, unnamed, undefined),
   };
   // X75: under a wildcard the client must hear what is now under the name. X76: other unsubscribes are superfluous.
   if (remaining.wildcard) return force(remaining, unnamed);
   if (!endsWildcard) return forget(remaining, new Set(unnamed));
-  const left = [...remaining.differs.keys(), ...remaining.pending, ...remaining.forced, ...names];
+  const left = [...keysOf(remaining.differs), ...keysOf(remaining.pending), ...names];
   return forget(remaining, new Set(left.filter((name) => valueOf(remaining.names, name) === undefined)));
 }

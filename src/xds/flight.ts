@@ -1,12 +1,20 @@
 import { type Chosen, resourcesIn } from './choose.ts';
 import { versionOf } from './digest.ts';
 import { heartbeatsAfter } from './heartbeat.ts';
-import { valueOf } from './persistent-map.ts';
+import { mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Content, Plan } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Collected, ResponseContext } from './respond.ts';
 import { digestOfType, lookup } from './snapshot.ts';
-import { type Held, nobodyWaits, noDifferences, noNames, type Subscription, type Waiting } from './subscription.ts';
+import {
+  type Held,
+  nobodyWaits,
+  noNames,
+  nothingHeld,
+  type Owed,
+  type Subscription,
+  type Waiting,
+} from './subscription.ts';
 
 /** What a look at the owed names came to. */
 export interface Outcome {
@@ -79,70 +87,89 @@ export function send(
 }
 
 /** What is owed after a look, and what the client holds once it has what was chosen. */
-function settle(subscription: Subscription, { layers }: ResponseContext, outcome: Outcome): Subscription {
-  const { collected, chosen, unvisited } = outcome;
-  const { agreed, type } = subscription;
-  const owed = stillOwed(collected, chosen, unvisited);
-  const differs = new Map<string, Held | undefined>(agreed ? subscription.differs : undefined);
-  for (const name of collected.settled) differs.delete(name);
-  for (const { name, held } of collected.kept) differs.set(name, held);
-  for (const { name, resource, as } of chosen.offers)
-    if (as === 'newest') differs.delete(name);
-    else differs.set(name, resource);
-  for (const { name } of chosen.removals)
-    if (lookup(layers, type.typeUrl, name) === undefined) differs.delete(name);
-    else differs.set(name, undefined);
-  if (!agreed) for (const name of owed) if (!differs.has(name)) differs.set(name, subscription.differs.get(name));
+function settle(subscription: Subscription, context: ResponseContext, outcome: Outcome): Subscription {
+  const { pending, differs } = subscription.agreed
+    ? settleLooked(subscription, context, outcome)
+    : settleAll(subscription, context, outcome);
   return {
     ...subscription,
     agreed: true,
     first: false,
-    differs: differs.size === 0 ? noDifferences : differs,
-    pending: owed.length === 0 ? noNames : new Set(owed),
-    forced:
-      owed.length === 0 ? noNames : only(owed, (name) => isForced(subscription, name) && !wasChosen(chosen, name)),
-    isolated: subscription.isolated.size === 0 ? noNames : only(owed, (name) => subscription.isolated.has(name)),
-    waiting: waitingAfter(subscription, collected, unvisited),
+    pending,
+    differs,
+    isolated: subscription.isolated.size === 0 ? noNames : stillIn(subscription.isolated, pending),
+    waiting: waitingAfter(subscription, outcome),
   };
 }
 
-function stillOwed(collected: Collected, chosen: Chosen, unvisited: readonly string[]): readonly string[] {
-  const all = chosen.offers.length === collected.offers.length && chosen.removals.length === collected.removals.length;
-  const none = all && collected.waiting.size === 0 && unvisited.length === 0;
-  if (none && !chosen.offers.some(({ as }) => as === 'earlier')) return nothing;
-  const left = [...unvisited, ...collected.waiting.keys()];
-  const offers = new Set(chosen.offers);
-  for (const offer of collected.offers) if (!offers.has(offer) || offer.as === 'earlier') left.push(offer.name);
-  const removals = new Set(chosen.removals);
-  for (const removal of collected.removals) if (!removals.has(removal)) left.push(removal.name);
-  return left;
+type Settled = Pick<Subscription, 'pending' | 'differs'>;
+type Difference = readonly [string, Held | typeof nothingHeld | undefined];
+
+/** After a look at what was pending: only names that were looked at change. */
+function settleLooked(subscription: Subscription, context: ResponseContext, outcome: Outcome): Settled {
+  const { collected, chosen } = outcome;
+  const done: (readonly [string, Owed | undefined])[] = [];
+  for (const name of collected.settled) done.push([name, undefined]);
+  for (const { name } of collected.kept) done.push([name, undefined]);
+  for (const { name, as } of chosen.offers) done.push([name, as === 'earlier' ? 'changed' : undefined]);
+  for (const { name } of chosen.removals) done.push([name, undefined]);
+  return {
+    pending: withChanges(subscription.pending, done),
+    differs: withChanges(subscription.differs, differences(subscription, context, outcome)),
+  };
 }
 
-function wasChosen(chosen: Chosen, name: string): boolean {
-  return chosen.offers.some((offer) => offer.name === name);
+/** After the first look at everything: what is neither sent nor settled is owed, and what is held of it written down. */
+function settleAll(subscription: Subscription, context: ResponseContext, outcome: Outcome): Settled {
+  const { collected, chosen, unvisited } = outcome;
+  const offers = new Set(chosen.offers);
+  const removals = new Set(chosen.removals);
+  const owed = [...unvisited, ...collected.waiting.keys()];
+  for (const offer of collected.offers) if (!offers.has(offer)) owed.push(offer.name);
+  for (const removal of collected.removals) if (!removals.has(removal)) owed.push(removal.name);
+  const pending = new Map<string, Owed>();
+  const differs = new Map<string, Held | typeof nothingHeld>();
+  for (const name of owed) {
+    pending.set(name, isAsked(subscription, name) ? 'asked' : 'changed');
+    differs.set(name, valueOf(subscription.differs, name) ?? nothingHeld);
+  }
+  for (const { name, as } of chosen.offers) if (as === 'earlier') pending.set(name, 'changed');
+  for (const [name, held] of differences(subscription, context, outcome))
+    if (held !== undefined) differs.set(name, held);
+  return { pending: mapOver(pending), differs: mapOver(differs) };
+}
+
+/** What the client holds of the names that need nothing more; undefined: what stands in the view. */
+function differences(
+  { type }: Subscription,
+  { layers }: ResponseContext,
+  { collected, chosen }: Outcome,
+): readonly Difference[] {
+  const all: Difference[] = [];
+  for (const name of collected.settled) all.push([name, undefined]);
+  for (const { name, held } of collected.kept) all.push([name, held ?? nothingHeld]);
+  for (const { name, resource, as } of chosen.offers) all.push([name, as === 'newest' ? undefined : resource]);
+  for (const { name } of chosen.removals)
+    all.push([name, lookup(layers, type.typeUrl, name) === undefined ? undefined : nothingHeld]);
+  return all;
 }
 
 /** Asked for, be it by the first request, and not answered yet. */
-function isForced(subscription: Subscription, name: string): boolean {
-  if (subscription.forced.has(name)) return true;
-  return subscription.first && !subscription.differs.has(name) && valueOf(subscription.names, name) !== undefined;
+function isAsked(subscription: Subscription, name: string): boolean {
+  if (valueOf(subscription.pending, name) === 'asked') return true;
+  const { first, differs, names } = subscription;
+  return first && valueOf(differs, name) === undefined && valueOf(names, name) !== undefined;
 }
 
-function only(names: readonly string[], wanted: (name: string) => boolean): ReadonlySet<string> {
-  const left = names.filter(wanted);
-  return left.length === 0 ? noNames : new Set(left);
+function stillIn(names: ReadonlySet<string>, pending: PersistentMap<Owed>): ReadonlySet<string> {
+  return new Set([...names].filter((name) => valueOf(pending, name) !== undefined));
 }
 
-function waitingAfter(
-  subscription: Subscription,
-  { waiting }: Collected,
-  unvisited: readonly string[],
-): ReadonlyMap<string, Waiting> {
-  if (subscription.waiting.size === 0) return waiting.size === 0 ? nobodyWaits : waiting;
-  const all = new Map(waiting);
-  for (const name of unvisited) {
-    const note = subscription.waiting.get(name);
-    if (note !== undefined) all.set(name, note);
-  }
-  return all;
+/** The notes of names that wait; those of names that were not looked at stay. */
+function waitingAfter({ waiting }: Subscription, { collected, chosen }: Outcome): ReadonlyMap<string, Waiting> {
+  if (waiting.size === 0) return collected.waiting.size === 0 ? nobodyWaits : collected.waiting;
+  const all = new Map([...waiting, ...collected.waiting]);
+  for (const name of collected.settled) all.delete(name);
+  for (const { name } of [...collected.kept, ...chosen.offers, ...chosen.removals]) all.delete(name);
+  return all.size === 0 ? nobodyWaits : all;
 }

@@ -1,11 +1,12 @@
 import type { Layer } from './layer.ts';
+import { entriesOf, valueOf } from './persistent-map.ts';
 import { referrersOf } from './referrers.ts';
 import type { Resource, ResourceReference } from './resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from './resource-types.ts';
 import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
-import { type Held, heldOf, isSubscribed, type Subscription, wasRefused } from './subscription.ts';
+import { type Held, heldOf, isSubscribed, nothingHeld, type Subscription, wasRefused } from './subscription.ts';
 
 /** Milliseconds (section 8: hold and grace). */
 export interface Timing {
@@ -69,6 +70,7 @@ function earlierForm(view: StreamView, clusters: Subscription, due: Due, next: R
   const sent = earlier.references.every(
     ({ typeUrl, name }) =>
       typeUrl !== clusterType ||
+      !isSubscribed(clusters, name) ||
       heldOf(clusters, view.layers, name) !== undefined ||
       lookup(from, clusterType, name) === undefined,
   );
@@ -79,7 +81,9 @@ function earlierForm(view: StreamView, clusters: Subscription, due: Due, next: R
 function unconfirmedClusters(view: StreamView, clusters: Subscription, resource: Resource): readonly string[] {
   const names: string[] = [];
   for (const { typeUrl, name } of resource.references) {
-    if (typeUrl !== clusterType || lookup(view.layers, clusterType, name) === undefined) continue;
+    // A client that names its clusters learns of a new one from the route: it cannot have that before (gRPC does so).
+    if (typeUrl !== clusterType || !isSubscribed(clusters, name)) continue;
+    if (lookup(view.layers, clusterType, name) === undefined) continue;
     if (heldOf(clusters, view.layers, name) === undefined || isNewInFlight(clusters, name)) names.push(name);
   }
   return names;
@@ -122,12 +126,14 @@ function isReferredTo(view: StreamView, to: ResourceReference): boolean {
 }
 
 function refersTo(subscription: Subscription, layers: readonly Layer[], to: ResourceReference): boolean {
-  for (const held of subscription.differs.values()) if (held !== undefined && refers(held, to)) return true;
+  for (const [, held] of entriesOf(subscription.differs)) if (held !== nothingHeld && refers(held, to)) return true;
   for (const held of subscription.inFlight?.before.values() ?? []) if (refers(held, to)) return true;
   if (!subscription.agreed) return false;
   const { typeUrl } = subscription.type;
   return layers.some((layer) =>
-    referrersOf(layer, typeUrl, to).some((name) => isSubscribed(subscription, name) && !subscription.differs.has(name)),
+    referrersOf(layer, typeUrl, to).some(
+      (name) => isSubscribed(subscription, name) && valueOf(subscription.differs, name) === undefined,
+    ),
   );
 }
 
@@ -139,8 +145,9 @@ function refers(held: Held, to: ResourceReference): boolean {
 function judgeEndpointRemoval(view: StreamView, due: Due): Verdict {
   const clusters = subscriptionOf(view, clusterType);
   if (clusters === undefined) return send;
-  for (const [name, held] of clusters.differs) {
-    const leaves = held !== undefined && lookup(view.layers, clusterType, name) === undefined;
+  for (const [name, held] of entriesOf(clusters.differs)) {
+    if (held === nothingHeld) continue;
+    const leaves = lookup(view.layers, clusterType, name) === undefined;
     if (leaves && endpointNameOf(held, name) === due.name) return { kind: 'wait', until: never };
   }
   return send;

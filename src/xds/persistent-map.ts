@@ -44,8 +44,9 @@ export function* keysOf<Value>(map: PersistentMap<Value>): Generator<string> {
 /** The map after these changes, where undefined removes a key. */
 export function withChanges<Value>(
   map: PersistentMap<Value>,
-  changes: Iterable<readonly [string, Value | undefined]>,
+  changes: readonly (readonly [string, Value | undefined])[] | ReadonlyMap<string, Value | undefined>,
 ): PersistentMap<Value> {
+  if (('size' in changes ? changes.size : changes.length) === 0) return map;
   const overlay = new Map(map.overlay);
   let { size } = map;
   for (const [key, value] of changes) {

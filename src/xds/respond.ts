@@ -1,8 +1,9 @@
+import { isResource } from './acknowledge.ts';
 import { type Chosen, choose } from './choose.ts';
 import { launch } from './flight.ts';
 import { respondWithHeartbeats } from './heartbeat.ts';
 import type { Layer } from './layer.ts';
-import { valueOf } from './persistent-map.ts';
+import { keysOf, valueOf } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import { absentResource, emptyResource, placeholderHost, type Resource } from './resource.ts';
 import { lookup } from './snapshot.ts';
@@ -98,13 +99,15 @@ export function respondWithChanges(subscription: Subscription, context: Response
   if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: never };
   if (subscription.agreed && subscription.pending.size === 0) return respondWithHeartbeats(subscription, context);
   const collected: Collected = { offers: [], removals: [], settled: [], kept: [], waiting: new Map(), wake: never };
-  const names = subscription.agreed ? subscription.pending : everyName(subscription, context.layers);
+  const names = subscription.agreed ? keysOf(subscription.pending) : everyName(subscription, context.layers);
   const alone = subscription.type.single;
   const unvisited: string[] = [];
   for (const name of names) {
     // One is enough for a response of one; the others keep their notes until their turn.
-    if (alone && collected.offers.length > 0) unvisited.push(name);
-    else consider(subscription, context, name, collected);
+    if (alone && collected.offers.length > 0) {
+      if (subscription.agreed) break;
+      unvisited.push(name);
+    } else consider(subscription, context, name, collected);
   }
   const quiet = subscription.names.size === 0 && subscription.first;
   if (quiet && subscription.type.missing === 'absent') collected.offers.push(nobody(subscription.type.typeUrl));
@@ -169,7 +172,7 @@ function consider(subscription: Subscription, context: ResponseContext, name: st
 
 /** X69, X72, X75, X87: an answer is owed whether or not something changed. */
 function isAsked(subscription: Subscription, name: string, held: Held | undefined): boolean {
-  if (subscription.forced.size > 0 && subscription.forced.has(name)) return true;
+  if (subscription.pending.size > 0 && valueOf(subscription.pending, name) === 'asked') return true;
   return subscription.first && held === undefined && valueOf(subscription.names, name) !== undefined;
 }
 
@@ -193,7 +196,7 @@ function considerResource(
   collected: Collected,
 ): void {
   const { subscription, name, held } = due;
-  if (next.version === held?.version && !asked) {
+  if (isSame(held, next, context) && !asked) {
     collected.settled.push(name);
     return;
   }
@@ -213,6 +216,12 @@ function considerResource(
   if (verdict.kind === 'wait') wait(due, verdict, context, collected);
   else if (verdict.instead === undefined) collected.offers.push({ name, resource: next, held, as: 'newest' });
   else collected.offers.push({ name, resource: verdict.instead, held, as: 'earlier' });
+}
+
+/** X108: a TTL that came, went or changed is told, though the content is what it was. */
+function isSame(held: Held | undefined, next: Resource, { ttl }: ResponseContext): boolean {
+  if (held?.version !== next.version) return false;
+  return !ttl || !isResource(held) || held.ttl === next.ttl;
 }
 
 function considerRemoval(due: Due, asked: boolean, context: ResponseContext, collected: Collected): void {

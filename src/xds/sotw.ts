@@ -1,9 +1,9 @@
 import { isResource } from './acknowledge.ts';
-import { land, type Moment, withNames } from './delta.ts';
+import { land, type Moment, withNames, withNothingHeld } from './delta.ts';
 import { emptyDigest, joined, versionOf } from './digest.ts';
 import { send } from './flight.ts';
 import { nextHeartbeat } from './heartbeat.ts';
-import { emptyMap, keysOf, valueOf } from './persistent-map.ts';
+import { emptyMap, keysOf, mapOver, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
 import { type Answer, type ResponseContext, respondWithChanges, waitingSince } from './respond.ts';
@@ -17,11 +17,12 @@ import {
   isSubscribed,
   lookAgain,
   nobodyWaits,
-  noDifferences,
   noNames,
+  nothingHeld,
   type Subscription,
   type Waiting,
   wasRefused,
+  withAll,
 } from './subscription.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
@@ -75,15 +76,6 @@ function rename(subscription: Subscription, listed: readonly string[], { seen }:
   return subscription.first ? forget(renamed, dropped) : force(forget(renamed, dropped), added);
 }
 
-function withNothingHeld(subscription: Subscription, added: readonly string[]): Subscription['differs'] {
-  const fresh = added.filter((name) => !isSubscribed(subscription, name));
-  if (fresh.length === 0) return subscription.differs;
-  return new Map<string, Held | undefined>([
-    ...subscription.differs,
-    ...fresh.map((name) => [name, undefined] as const),
-  ]);
-}
-
 /** The next response, or none: nothing while one is in flight (X21), nothing when the client holds what is owed (X41). */
 export function respondSotw(subscription: Subscription, context: ResponseContext): Answer {
   if (!subscription.type.wildcard) return respondWithChanges({ ...subscription, setOwed: false }, context);
@@ -104,7 +96,7 @@ interface WholeSet {
   readonly gone: readonly string[];
   readonly before: ReadonlyMap<string, Held>;
   /** What it holds once the set has arrived, where that is not what stands in the view. */
-  readonly differs: Map<string, Held | undefined>;
+  readonly differs: ReadonlyMap<string, Held | typeof nothingHeld>;
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** Sent in an earlier form; the newest is still owed. */
   readonly earlier: ReadonlySet<string>;
@@ -123,11 +115,10 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
     agreed: true,
     first: false,
     setOwed: false,
-    forced: noNames,
     isolated: noNames,
-    pending: left.size === 0 ? noNames : left,
+    pending: withAll(emptyMap(), [...left], 'changed'),
     waiting: waiting.size === 0 ? nobodyWaits : waiting,
-    differs: differs.size === 0 ? noDifferences : differs,
+    differs: mapOver(differs),
   };
   const version = versionOf([...set.members.values()].reduce((sum, { digest }) => joined(sum, digest), emptyDigest));
   // X34: a pure wildcard that comes with the current version holds the set already.
@@ -142,10 +133,10 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
   const owed = subscription.setOwed || (untaken && version !== subscription.sentVersion);
   if (!interested || (!owed && set.changed.length + set.gone.length === 0)) {
     // Nothing is sent, so what the client holds stays as it was.
-    const kept = new Map(looked.differs);
+    const kept = new Map(differs);
     for (const name of [...set.changed.map((resource) => resource.name), ...set.gone])
-      kept.set(name, heldOf(subscription, context.layers, name));
-    return { subscription: { ...looked, differs: kept }, plan: undefined, wake };
+      kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
+    return { subscription: { ...looked, differs: mapOver(kept) }, plan: undefined, wake };
   }
   const said = { version, resources: [...set.members.values()], removed: [] };
   return { ...send(looked, context, said, set.before, { sent: set.changed, removed: set.gone }), wake };
@@ -158,7 +149,7 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
   const changed: Resource[] = [];
   const gone: string[] = [];
   const before = new Map<string, Held>();
-  const differs = new Map<string, Held | undefined>();
+  const differs = new Map<string, Held | typeof nothingHeld>();
   const waiting = new Map<string, Waiting>();
   const earlier = new Set<string>();
   let wake = nextHeartbeat(subscription);
@@ -184,7 +175,7 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
         earlier.add(name);
       }
     }
-    if (member !== next) differs.set(name, member);
+    if (member !== next) differs.set(name, member ?? nothingHeld);
     if (member === undefined) {
       lacking ||= next !== undefined;
       if (held !== undefined) {

@@ -1,14 +1,14 @@
 import { type DeltaRequest, type Moment, receiveDelta } from './delta.ts';
 import type { Layer } from './layer.ts';
 import { judge, type Timing } from './make-before-break.ts';
-import { valueOf } from './persistent-map.ts';
+import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
 import { clusterType, endpointType } from './resource-types.ts';
 import { type Quarantined, type ResponseContext, respondWithChanges } from './respond.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
-import { force, observe, openSubscription, type Subscription, type Variant } from './subscription.ts';
+import { force, type Owed, observe, openSubscription, type Subscription, type Variant } from './subscription.ts';
 
 /** What a client can do beyond the first version of the protocol. */
 export interface ClientFeatures {
@@ -112,7 +112,8 @@ export function nextResponse(state: StreamState, world: World): Next {
       after: current.lastNumber,
       judge: (due) => judge(view, due),
       quarantined: quarantine.find,
-      ttl: state.features.ttl,
+      // X109: to Envoy a virtual host without content is one that does not exist.
+      ttl: state.features.ttl && before.type.missing !== 'absent',
     };
     const answer = state.variant === 'delta' ? respondWithChanges(before, context) : respondSotw(before, context);
     if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
@@ -150,10 +151,14 @@ function reconsider(state: StreamState, epoch: number): StreamState {
   if (state.quarantineEpoch === epoch) return state;
   const subscriptions = state.subscriptions.map((subscription) =>
     subscription.agreed && subscription.differs.size > 0
-      ? { ...subscription, pending: new Set([...subscription.pending, ...subscription.differs.keys()]) }
+      ? { ...subscription, pending: withChanges(differing(subscription), [...entriesOf(subscription.pending)]) }
       : subscription,
   );
   return { ...state, quarantineEpoch: epoch, subscriptions };
+}
+
+function differing({ differs }: Subscription): PersistentMap<Owed> {
+  return mapOver(new Map(Array.from(keysOf(differs), (name) => [name, 'changed' as const])));
 }
 
 /** X87, X89: the endpoints of every EDS cluster just sent are owed again, whatever was sent or acknowledged before. */

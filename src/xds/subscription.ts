@@ -1,5 +1,5 @@
 import type { Layer } from './layer.ts';
-import { emptyMap, keysOf, type PersistentMap, valueOf } from './persistent-map.ts';
+import { emptyMap, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource, ResourceReference } from './resource.ts';
 import { type ResourceType, resourceType } from './resource-types.ts';
 import { changedNames, lookup, namesOf } from './snapshot.ts';
@@ -12,6 +12,12 @@ export interface Held {
   readonly references?: readonly ResourceReference[];
   readonly edsName?: string;
 }
+
+/** Stands in `differs` for a name under which the client holds nothing. */
+export const nothingHeld = 'nothing';
+
+/** Why a name is owed a look: its content may have changed, or an answer is due whether or not it did (X69, X75, X87). */
+export type Owed = 'changed' | 'asked';
 
 /** Refused content of a name (X38). `good` is what the client took last. */
 export interface Refusal {
@@ -62,12 +68,10 @@ export interface Subscription {
    * the first answer it is not `agreed`: the client holds what is in `differs` alone, and every name is owed a look.
    */
   readonly agreed: boolean;
-  readonly differs: ReadonlyMap<string, Held | undefined>;
+  readonly differs: PersistentMap<Held | typeof nothingHeld>;
   readonly refused: ReadonlyMap<string, Refusal>;
-  /** Owed although unchanged (X69, X75, X87). Always part of `pending` once agreed. */
-  readonly forced: ReadonlySet<string>;
-  /** Names to look at for the next response; everything else is known to be as the client holds it. */
-  readonly pending: ReadonlySet<string>;
+  /** Names to look at for the next response; everything else, once agreed, is known to be as the client holds it. */
+  readonly pending: PersistentMap<Owed>;
   /** To be sent one per response, after a NACK that named nobody (E16). */
   readonly isolated: ReadonlySet<string>;
   /** The next removals travel without resources (M5). */
@@ -91,7 +95,6 @@ export interface Subscription {
 }
 
 export const noNames: ReadonlySet<string> = new Set();
-export const noDifferences: ReadonlyMap<string, Held | undefined> = new Map();
 export const nobodyWaits: ReadonlyMap<string, Waiting> = new Map();
 const noRefusals: ReadonlyMap<string, Refusal> = new Map();
 const noHeartbeats: ReadonlyMap<string, number> = new Map();
@@ -105,10 +108,9 @@ export function openSubscription(variant: Variant, typeUrl: string): Subscriptio
     names: emptyMap(),
     everNamed: false,
     agreed: false,
-    differs: noDifferences,
+    differs: emptyMap(),
     refused: noRefusals,
-    forced: noNames,
-    pending: noNames,
+    pending: emptyMap(),
     isolated: noNames,
     removalsAlone: false,
     waiting: nobodyWaits,
@@ -133,10 +135,9 @@ export function isSubscribed(subscription: Subscription, name: string): boolean 
 
 /** What the client holds under a name; `seen` is the view that the stream has seen last. */
 export function heldOf(subscription: Subscription, seen: readonly Layer[], name: string): Held | undefined {
-  const { differs } = subscription;
-  if (differs.size > 0) {
-    const other = differs.get(name);
-    if (other !== undefined || differs.has(name)) return other;
+  if (subscription.differs.size > 0) {
+    const other = valueOf(subscription.differs, name);
+    if (other !== undefined) return other === nothingHeld ? undefined : other;
   }
   if (!subscription.agreed || !isSubscribed(subscription, name)) return undefined;
   return lookup(seen, subscription.type.typeUrl, name);
@@ -149,7 +150,7 @@ export function* everyName(subscription: Subscription, seen: readonly Layer[]): 
     for (const name of namesOf(seen, type.typeUrl)) yield name;
     for (const name of keysOf(names)) if (lookup(seen, type.typeUrl, name) === undefined) yield name;
   } else yield* keysOf(names);
-  for (const name of differs.keys())
+  for (const name of keysOf(differs))
     if (
       wildcard
         ? lookup(seen, type.typeUrl, name) === undefined && valueOf(names, name) === undefined
@@ -163,7 +164,7 @@ export function* everythingHeld(
   subscription: Subscription,
   seen: readonly Layer[],
 ): Generator<readonly [string, Held]> {
-  for (const name of subscription.agreed ? everyName(subscription, seen) : subscription.differs.keys()) {
+  for (const name of subscription.agreed ? everyName(subscription, seen) : keysOf(subscription.differs)) {
     const held = heldOf(subscription, seen, name);
     if (held !== undefined) yield [name, held];
   }
@@ -172,11 +173,20 @@ export function* everythingHeld(
 /** The subscription with these names owed, held or not (X69, X75, X87). */
 export function force(subscription: Subscription, names: readonly string[]): Subscription {
   if (names.length === 0) return subscription;
-  return {
-    ...subscription,
-    forced: new Set([...subscription.forced, ...names]),
-    pending: subscription.agreed ? new Set([...subscription.pending, ...names]) : subscription.pending,
-  };
+  return { ...subscription, pending: withAll(subscription.pending, names, 'asked') };
+}
+
+/** The map with one value for all of these. */
+export function withAll<Value>(
+  map: PersistentMap<Value>,
+  names: readonly string[],
+  value: Value | undefined,
+): PersistentMap<Value> {
+  if (names.length === 0) return map;
+  return withChanges(
+    map,
+    names.map((name) => [name, value]),
+  );
 }
 
 /** Whether the client refused this version, or the removal, of a name on this stream. */
@@ -187,18 +197,16 @@ export function wasRefused(subscription: Subscription, name: string, version: st
 /** Forgets names that are no longer subscribed (X57, X77); refusals stay, since refused content may come back. */
 export function forget(subscription: Subscription, gone: ReadonlySet<string>): Subscription {
   if (gone.size === 0) return subscription;
-  const set = (names: ReadonlySet<string>) =>
-    names.size === 0 ? names : new Set([...names].filter((name) => !gone.has(name)));
-  const map = <Value>(entries: ReadonlyMap<string, Value>) =>
+  const without = <Value>(entries: ReadonlyMap<string, Value>) =>
     entries.size === 0 ? entries : new Map([...entries].filter(([name]) => !gone.has(name)));
+  const names = [...gone];
   return {
     ...subscription,
-    differs: map(subscription.differs),
-    forced: set(subscription.forced),
-    pending: set(subscription.pending),
-    isolated: set(subscription.isolated),
-    waiting: map(subscription.waiting),
-    heartbeats: map(subscription.heartbeats),
+    differs: withAll(subscription.differs, names, undefined),
+    pending: withAll(subscription.pending, names, undefined),
+    isolated: new Set([...subscription.isolated].filter((name) => !gone.has(name))),
+    waiting: without(subscription.waiting),
+    heartbeats: without(subscription.heartbeats),
   };
 }
 
@@ -207,8 +215,7 @@ export function forget(subscription: Subscription, gone: ReadonlySet<string>): S
  * written down, since names that were not subscribed are not held.
  */
 export function lookAgain(subscription: Subscription, seen: readonly Layer[]): Subscription {
-  const differs = new Map<string, Held | undefined>(everythingHeld(subscription, seen));
-  return { ...subscription, agreed: false, differs, pending: noNames };
+  return { ...subscription, agreed: false, differs: mapOver(new Map(everythingHeld(subscription, seen))) };
 }
 
 /** Adds to `pending` what changed between the view that the stream has seen and the next one. */
@@ -216,19 +223,18 @@ export function observe(subscription: Subscription, before: readonly Layer[], ne
   if (!subscription.agreed) return withCurrentRejection(subscription, next);
   const changed = changedNames(next, before, subscription.type.typeUrl);
   if (changed.length === 0) return subscription;
-  let pending: Set<string> | undefined;
-  let differs: Map<string, Held | undefined> | undefined;
+  const owed: [string, Owed][] = [];
+  const differing: [string, Held | typeof nothingHeld][] = [];
   for (const name of changed) {
     if (!isSubscribed(subscription, name)) continue;
-    pending ??= new Set(subscription.pending);
-    pending.add(name);
-    if (subscription.differs.has(name)) continue;
-    differs ??= new Map(subscription.differs);
-    differs.set(name, lookup(before, subscription.type.typeUrl, name));
+    if (valueOf(subscription.pending, name) === undefined) owed.push([name, 'changed']);
+    if (valueOf(subscription.differs, name) === undefined)
+      differing.push([name, lookup(before, subscription.type.typeUrl, name) ?? nothingHeld]);
   }
-  if (pending === undefined) return subscription;
-  const observed = { ...subscription, pending, differs: differs ?? subscription.differs };
-  return withCurrentRejection(observed, next);
+  if (owed.length + differing.length === 0) return withCurrentRejection(subscription, next);
+  const pending = withChanges(subscription.pending, owed);
+  const differs = withChanges(subscription.differs, differing);
+  return withCurrentRejection({ ...subscription, pending, differs }, next);
 }
 
 /** Where refused content is no longer wanted nothing is left to acknowledge, so nothing else would end the error (X42). */
