@@ -36,11 +36,15 @@ export interface RawStream<Request extends DescMessage, Response extends DescMes
 export type DeltaStream = RawStream<typeof DeltaDiscoveryRequestSchema, typeof DeltaDiscoveryResponseSchema>;
 export type SotwStream = RawStream<typeof DiscoveryRequestSchema, typeof DiscoveryResponseSchema>;
 
-/** Connects to a port of this machine. */
-export function connectRawClient(port: number, channel: ChannelCredentials = credentials.createInsecure()): RawClient {
+/** Connects to a port of this machine. `receiveLimit`: bytes of a message; without it there is none. */
+export function connectRawClient(
+  port: number,
+  channel: ChannelCredentials = credentials.createInsecure(),
+  receiveLimit = -1,
+): RawClient {
   const client = new Client(`127.0.0.1:${port}`, channel, {
     'grpc.use_local_subchannel_pool': 1,
-    'grpc.max_receive_message_length': -1,
+    'grpc.max_receive_message_length': receiveLimit,
   });
   const delta = (path: string, headers?: Readonly<Record<string, string>>) =>
     openStream(client, path, DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, checkDelta, headers);
