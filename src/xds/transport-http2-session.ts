@@ -8,8 +8,11 @@ import { RateGuard } from './transport-rate.ts';
 import { httpViolation, percentEncode, readHead } from './transport-request.ts';
 import { WriteTurn } from './transport-write-turn.ts';
 
-/** Per second and connection; far above what a client does, far below what hurts (T11). */
-const floodLimits = { streams: 2_000, resets: 1_000, pings: 500, settings: 100 };
+/**
+ * Per second and connection; far above what a client does, far below what hurts (T11). Resets: nghttp2 itself says GOAWAY after a burst of
+ * 1,000, but leaves the connection standing.
+ */
+const floodLimits = { streams: 2_000, resets: 900, pings: 500, settings: 100 };
 /** Bytes on their way per connection. */
 const writeBound = 64 * 1024;
 /** Of the largest messages, how many a connection may leave unfinished (T7). */
