@@ -129,11 +129,14 @@ export class Http2ServerSession implements CallHost {
 
   #accept(stream: ServerHttp2Stream, headers: Headers, raw: readonly string[]): void {
     stream.on('error', () => {});
+    this.#flood(this.#streams);
+    if (stream.destroyed || stream.closed) {
+      this.#flood(this.#resets);
+      return;
+    }
     stream.on('close', () => {
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.#flood(this.#resets);
     });
-    this.#flood(this.#streams);
-    if (stream.destroyed || stream.closed) return;
     const wrong = httpViolation(headers);
     if (wrong !== undefined) {
       answer(stream, { ':status': wrong });
