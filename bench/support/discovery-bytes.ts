@@ -9,20 +9,13 @@ export const endpointType = `${prefix}endpoint.v3.ClusterLoadAssignment`;
 export const listenerType = `${prefix}listener.v3.Listener`;
 export const routeType = `${prefix}route.v3.RouteConfiguration`;
 
-/** A DeltaDiscoveryRequest that subscribes, with its gRPC prefix; `node` in the first one of a stream only. */
+/** A DeltaDiscoveryRequest that subscribes, with its gRPC prefix. */
 export function subscribeRequest(
   typeUrl: string,
   names: readonly string[],
   held: ReadonlyMap<string, string> = new Map(),
-  node?: string,
 ): Buffer {
-  const request = new BinaryWriter();
-  if (node !== undefined) {
-    const bytes = new BinaryWriter().tag(1, WireType.LengthDelimited).string(node);
-    bytes.tag(2, WireType.LengthDelimited).string('bench');
-    request.tag(1, WireType.LengthDelimited).bytes(bytes.finish());
-  }
-  request.tag(2, WireType.LengthDelimited).string(typeUrl);
+  const request = new BinaryWriter().tag(2, WireType.LengthDelimited).string(typeUrl);
   for (const name of names) request.tag(3, WireType.LengthDelimited).string(name);
   for (const [name, version] of held) {
     const entry = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name);
@@ -30,6 +23,14 @@ export function subscribeRequest(
     request.tag(5, WireType.LengthDelimited).bytes(entry.finish());
   }
   return grpcPrefixed(request.finish());
+}
+
+/** The same request as the first of a stream: with a node. Fields of a message may simply be joined. */
+export function withNode(request: Buffer, id: string): Buffer {
+  const node = new BinaryWriter().tag(1, WireType.LengthDelimited).string(id);
+  node.tag(2, WireType.LengthDelimited).string('bench');
+  const field = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(node.finish()).finish();
+  return grpcPrefixed(Buffer.concat([field, request.subarray(5)]));
 }
 
 /** DATA with the acknowledgement of a type, whole up to a nonce of a given length: the nonce is written at its end. */

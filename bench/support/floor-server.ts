@@ -45,9 +45,27 @@ function put(texts: readonly ResourceText[]): void {
   }
 }
 
-function write(socket: Socket, frames: Buffer, at = 0): void {
-  if (!secure || frames.length - at <= sliceBytes) socket.write(at === 0 ? frames : frames.subarray(at));
-  else socket.write(frames.subarray(at, at + sliceBytes), () => write(socket, frames, at + sliceBytes));
+/** What still waits to be written to a socket, in slices, one after another: nothing may come between. */
+const waiting = new WeakMap<Socket, Buffer[]>();
+
+function write(socket: Socket, frames: Buffer): void {
+  const queue = waiting.get(socket) ?? [];
+  if (queue.length === 0 && (!secure || frames.length <= sliceBytes)) {
+    socket.write(frames);
+    return;
+  }
+  waiting.set(socket, queue);
+  for (let at = 0; at < frames.length; at += sliceBytes) queue.push(frames.subarray(at, at + sliceBytes));
+  if (queue.length === Math.ceil(frames.length / sliceBytes)) writeNext(socket, queue);
+}
+
+function writeNext(socket: Socket, queue: Buffer[]): void {
+  const [slice] = queue;
+  if (slice === undefined) return;
+  socket.write(slice, () => {
+    queue.shift();
+    writeNext(socket, queue);
+  });
 }
 
 function serve(socket: Socket): void {

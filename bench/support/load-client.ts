@@ -1,6 +1,7 @@
 // A program of its own: as many pretended proxies as it is told, each with a connection and a delta stream of its own.
+import { setTimeout as pause } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
-import { clusterType, endpointType, listenerType, routeType, subscribeRequest } from './discovery-bytes.ts';
+import { clusterType, endpointType, listenerType, routeType, subscribeRequest, withNode } from './discovery-bytes.ts';
 import { quantile } from './figures.ts';
 import type { Scanned } from './message-scanner.ts';
 import { serveCommands } from './program.ts';
@@ -9,18 +10,20 @@ import { type Proxy, startProxy } from './proxy.ts';
 
 type ConnectDetails = Parameters<LoadCommands['connect']>[0];
 
-interface Fleet {
+interface Member {
   readonly proxy: Proxy;
   times: number[];
   versions: string[];
 }
 
-const fleet: Fleet[] = [];
+const fleet = new Set<Member>();
 /** What the first proxy holds, by type: the others hold the same. */
 const held = new Map<string, Map<string, string>>();
 /** A name that nobody has: that it does not exist is the answer which shows that all before it has been read. */
 const beacon = 'beacon';
-let [messages, resources, bytesBefore] = [0, 0, 0];
+/** How long a proxy waits after it was turned away, as Envoy does; milliseconds. */
+const backOff = 500;
+let [messages, resources, bytesBefore, retries] = [0, 0, 0, 0];
 
 function note({ typeUrl, named }: Scanned): void {
   const ofType = held.get(typeUrl) ?? new Map<string, string>();
@@ -28,55 +31,46 @@ function note({ typeUrl, named }: Scanned): void {
   for (let at = 0; at + 1 < named.length; at += 2) ofType.set(named[at] ?? '', named[at + 1] ?? '');
 }
 
-/** Opens one proxy; resolves with the milliseconds until it had all that it asked for. */
-function open(index: number, details: ConnectDetails, shared: SharedRequests): Promise<number> {
-  const { promise, resolve, reject } = defer<number>();
-  const startedAt = monotonic();
+/** Opens one proxy; resolves with the time when it had all that it asked for, or with undefined when it was turned away. */
+function open(index: number, details: ConnectDetails, shared: SharedRequests): Promise<number | undefined> {
   const noteVersions = index === 0 || details.count <= noters;
   const counts = new Map<string, number>();
-  const member: Fleet = {
-    times: [],
-    versions: [],
-    proxy: startProxy({
+  return new Promise((resolve) => {
+    let isUp = false;
+    const proxy = startProxy({
       port: details.port,
       context: shared.context,
       noteVersions,
-      lost: (reason) => {
-        reject(new Error(`proxy ${index}: ${reason}`));
-        console.error(`load     proxy ${index} was lost: ${reason}`);
+      lost(reason) {
+        if (isUp) console.error(`load     proxy ${index} was lost: ${reason}`);
+        fleet.delete(member);
+        resolve(undefined);
       },
       received(message) {
         const at = monotonic();
         messages += 1;
         resources += message.resources;
         member.times.push(at);
-        if (noteVersions) {
-          note(message);
-          if (details.count <= noters) member.versions.push(message.named[1] ?? '');
-        }
+        if (noteVersions) note(message);
+        if (details.count <= noters) member.versions.push(message.named[1] ?? '');
         const { typeUrl } = message;
         const before = counts.get(typeUrl);
         counts.set(typeUrl, (before ?? 0) + message.resources);
         if (details.role === 'everything' && before === undefined) {
-          if (typeUrl === clusterType) member.proxy.send(shared.endpoints);
-          else if (typeUrl === listenerType) member.proxy.send(shared.routes);
+          if (typeUrl === clusterType) proxy.send(shared.endpoints);
+          else if (typeUrl === listenerType) proxy.send(shared.routes);
         }
-        if (isComplete(details, counts, message)) resolve(at - startedAt);
+        if (isUp || !isComplete(details, counts, message)) return;
+        isUp = true;
+        resolve(at);
       },
-    }),
-  };
-  fleet.push(member);
-  const node = `proxy-${index}`;
-  if (details.role === 'endpoints')
-    member.proxy.send(subscribeRequest(endpointType, details.endpoints, undefined, node));
-  else {
-    const holds = (typeUrl: string) => (details.role === 'returning' ? held.get(typeUrl) : undefined);
-    member.proxy.send(subscribeRequest(clusterType, [], holds(clusterType), node));
-    if (details.role === 'returning') member.proxy.send(shared.endpoints);
-    member.proxy.send(shared.listeners);
-    if (details.role === 'returning') for (const request of [shared.routes, shared.beacon]) member.proxy.send(request);
-  }
-  return promise;
+    });
+    const member: Member = { proxy, times: [], versions: [] };
+    fleet.add(member);
+    const [first, ...others] = shared.atOnce;
+    if (first !== undefined) proxy.send(withNode(first, `proxy-${index}`));
+    for (const request of others) proxy.send(request);
+  });
 }
 
 /** So many at most write down the version of each response. */
@@ -95,35 +89,43 @@ type SharedRequests = ReturnType<typeof sharedRequests>;
 function sharedRequests({ certificates, role, endpoints, routes }: ConnectDetails) {
   const holds = (typeUrl: string) => (role === 'returning' ? held.get(typeUrl) : undefined);
   const { client } = certificates ?? {};
+  const clusterRequest = subscribeRequest(clusterType, [], holds(clusterType));
+  const endpointRequest = subscribeRequest(endpointType, endpoints, holds(endpointType));
+  const listenerRequest = subscribeRequest(listenerType, [], holds(listenerType));
+  const routeRequest = subscribeRequest(routeType, routes, holds(routeType));
+  const byRole = {
+    endpoints: [endpointRequest],
+    everything: [clusterRequest, listenerRequest],
+    returning: [
+      clusterRequest,
+      endpointRequest,
+      listenerRequest,
+      routeRequest,
+      subscribeRequest(endpointType, [beacon]),
+    ],
+  };
   return {
     context:
       client === undefined
         ? undefined
         : createSecureContext({ cert: client.certificateChain, key: client.privateKey, minVersion: 'TLSv1.3' }),
-    endpoints: subscribeRequest(endpointType, endpoints, holds(endpointType)),
-    listeners: subscribeRequest(listenerType, [], holds(listenerType)),
-    routes: subscribeRequest(routeType, routes, holds(routeType)),
-    beacon: subscribeRequest(endpointType, [beacon]),
+    atOnce: byRole[role],
+    endpoints: endpointRequest,
+    routes: routeRequest,
   };
-}
-
-function defer<Value>() {
-  let [resolve, reject] = [(_: Value) => {}, (_: Error) => {}];
-  const promise = new Promise<Value>((yes, no) => {
-    [resolve, reject] = [yes, no];
-  });
-  return { promise, resolve, reject };
 }
 
 function clear(): object {
   for (const member of fleet) [member.times, member.versions] = [[], []];
-  [messages, resources] = [0, 0];
+  [messages, resources, retries] = [0, 0, 0];
   bytesBefore = received();
   return {};
 }
 
 function received(): number {
-  return fleet.reduce((sum, { proxy }) => sum + proxy.bytes(), 0);
+  let sum = 0;
+  for (const { proxy } of fleet) sum += proxy.bytes();
+  return sum;
 }
 
 const commands: LoadCommands = {
@@ -136,8 +138,15 @@ const commands: LoadCommands = {
     clear();
     const worker = async (): Promise<void> => {
       while (next < details.count) {
+        const index = next;
         next += 1;
-        took.push(await open(next - 1, details, shared));
+        const since = monotonic();
+        let upAt = await open(index, details, shared);
+        for (; upAt === undefined; upAt = await open(index, details, shared)) {
+          retries += 1;
+          await pause(backOff);
+        }
+        took.push(upAt - since);
       }
     };
     await Promise.all(Array.from({ length: details.concurrency }, worker));
@@ -148,19 +157,21 @@ const commands: LoadCommands = {
       bytes: received() - bytesBefore,
       messages,
       resources,
+      retries,
       cpu: processorTime() - cpu,
     };
   },
   clear,
   arrivals: () => ({
-    times: fleet.map(({ times }) => times),
-    versions: fleet.map(({ versions }) => versions),
+    times: Array.from(fleet, ({ times }) => times),
+    versions: Array.from(fleet, ({ versions }) => versions),
     messages,
     resources,
     cpu: processorTime(),
   }),
   leave() {
-    for (const { proxy } of fleet.splice(0)) proxy.destroy();
+    for (const { proxy } of fleet) proxy.destroy();
+    fleet.clear();
     return {};
   },
 };

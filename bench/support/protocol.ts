@@ -65,6 +65,8 @@ export interface Connected {
   readonly bytes: number;
   readonly messages: number;
   readonly resources: number;
+  /** How often a proxy was turned away and tried again. */
+  readonly retries: number;
   readonly cpu: number;
 }
 
