@@ -71,7 +71,7 @@ describe.each(variants)('%s', (variant) => {
   });
 
   test('X17 connections grow old and end: 0 failed, nothing is configured anew', {
-    timeout: times(60_000, 400_000),
+    timeout: times(120_000, 400_000),
   }, async () => {
     const [address, bind] = [nextAddress(), nextAddress()];
     const application = await startApplication({ address, port: 9_080 }, 'old');
@@ -87,7 +87,7 @@ describe.each(variants)('%s', (variant) => {
     const envoy = await run({ xdsPort: server.port, variant });
     await eventually('Envoy is live', () => envoy.admin.ready());
     const load = startLoad({ host: bind, port }, 200);
-    const rounds = times(3, 60);
+    const rounds = times(3, 30);
     const opened = () => events.filter(({ kind }) => kind === 'opened').length;
     const goal = opened() + rounds;
     await eventually(`${rounds} new streams`, () => opened() >= goal, times(30_000, 600_000));
@@ -108,7 +108,7 @@ describe.each(variants)('%s', (variant) => {
   });
 
   test('X15 a connection on which nothing arrives any more is noticed on both sides', {
-    timeout: times(60_000, 200_000),
+    timeout: times(120_000, 200_000),
   }, async () => {
     const { server } = await serve([], isLong ? {} : { connection: { keepaliveTime: 1_000, keepaliveTimeout: 500 } });
     const way = await startFaultyWay(server.port);

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
+import { expectAtRest } from '../support/at-rest.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
@@ -105,11 +106,12 @@ test(
     const reports = await load.stop('X91');
     promise('X92', `${took.length} repointings, the slowest in force after ${Math.round(Math.max(...took))} ms`);
     expectAllAnswered(reports, 'blue', 'green');
+    await expectAtRest(mesh(), callers);
     expect((await Promise.all(callers.map(troublesOf))).flat()).toEqual([]);
     for (const [name, count] of Object.entries(await changesOf(callers, 'cluster_removed|listener_modified')))
       if (name.endsWith('modified')) expect(count).toBe(0);
       else expect(count).toBeGreaterThanOrEqual(rounds);
     for (const application of applications) expect(application.requests()).toBeGreaterThan(0);
   },
-  times(60_000, 600_000),
+  times(120_000, 600_000),
 );

@@ -128,5 +128,5 @@ test(
     // Delta: the new certificate, nothing else. Whole sets: what a client may be warming is answered, clusters and listeners are not.
     expect([...sent].sort()).toEqual(['delta SDS', 'sotw EDS', 'sotw RDS', 'sotw SDS']);
   },
-  times(60_000, 600_000),
+  times(120_000, 600_000),
 );

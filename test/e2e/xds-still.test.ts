@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
+import { expectAtRest } from '../support/at-rest.ts';
 import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
@@ -63,9 +64,10 @@ test(
     expect(messages()).toEqual(sent);
     expect(await changesOf(callers, counters)).toEqual(counted);
     expectAllAnswered(reports, 'catalog');
+    await expectAtRest(mesh(), callers);
     expect((await Promise.all(callers.map(troublesOf))).flat()).toEqual([]);
   },
-  times(60_000, 600_000),
+  times(120_000, 600_000),
 );
 
 test('X90 a service that nobody serves holds no sidecar up, and a call to it is answered at once', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
+import { expectAtRest } from '../support/at-rest.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Member } from '../support/member.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
@@ -90,7 +91,8 @@ test(
     expect(await changes()).toEqual(before);
     for (const [name, count] of Object.entries(await modified()))
       expect(count - (modifiedBefore[name] ?? 0)).toBe(rounds);
+    await expectAtRest(mesh(), callers);
     expect((await Promise.all(callers.map(troublesOf))).flat()).toEqual([]);
   },
-  times(60_000, 600_000),
+  times(120_000, 600_000),
 );
