@@ -14,6 +14,13 @@ const known = new Set(chapters.flatMap(([, rules]) => Object.keys(rules)));
 const title = /\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\(|\{|async\b|function\b|\w+ =>|[a-z]\w*\)?,?\s)/g;
 const number = /\b(?:X|INV|M)\d+\b|section 5 point \d/g;
 
+/** `INV1 to INV4` names all four. */
+function spelledOut(text) {
+  return text.replaceAll(/\b(X|INV|M)(\d+) to \1(\d+)\b/g, (_, kind, from, to) =>
+    Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => `${kind}${Number(from) + index}`).join(' '),
+  );
+}
+
 function testFiles(folder) {
   return readdirSync(join(root, folder), { recursive: true })
     .filter((name) => name.endsWith('.test.ts'))
@@ -26,7 +33,7 @@ export function titlesOf(source) {
   const found = [];
   for (const match of source.matchAll(title)) {
     const text = match[2].replaceAll(/\\(['"`])/g, '$1');
-    const numbers = [...new Set(text.match(number) ?? [])].filter((rule) => known.has(rule));
+    const numbers = [...new Set(spelledOut(text).match(number) ?? [])].filter((rule) => known.has(rule));
     if (numbers.length > 0) found.push({ title: text, numbers });
   }
   return found;

@@ -24,11 +24,16 @@ export interface PlainEnvoy {
   kill(): Promise<void>;
 }
 
-/** Starts an Envoy with the product's bootstrap but for TLS and metrics; `keepalive` stands for that of section 8. */
+/**
+ * Starts an Envoy with the product's bootstrap but for TLS and metrics; `keepalive` stands for that of section 8, `more` is added to
+ * `ads_config` and to the bootstrap, and `withoutClusters` leaves out `cds_config`.
+ */
 export async function startPlainEnvoy(options: {
   readonly xdsPort: number;
   readonly variant: Variant;
   readonly keepalive?: { readonly interval: string; readonly timeout: string };
+  readonly more?: { readonly ads?: object; readonly bootstrap?: object };
+  readonly withoutClusters?: boolean;
 }): Promise<PlainEnvoy> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-plain-'));
   const admin = { kind: 'pipe', path: join(folder, 'admin.sock') } as const;
@@ -40,7 +45,9 @@ export async function startPlainEnvoy(options: {
     admin,
     stats: { flushInterval: 1_000 },
   });
-  const edited = JSON.stringify(bootstrap, (key, value: unknown) => {
+  const edited = JSON.stringify({ ...bootstrap, ...options.more?.bootstrap }, (key, value: unknown) => {
+    if (key === 'cds_config' && options.withoutClusters === true) return undefined;
+    if (key === 'ads_config') return Object.assign({}, value, options.more?.ads);
     if (key === 'transport_socket' || key === 'stats_sinks' || key === 'stats_config') return undefined;
     if (key === 'api_type' && options.variant === 'sotw') return 'GRPC';
     return key === 'connection_keepalive' ? (options.keepalive ?? value) : value;
@@ -62,9 +69,11 @@ export async function startPlainEnvoy(options: {
   };
 }
 
-const ads = { ads: {}, resource_api_version: 'V3' };
+/** The stream that everything comes over. */
+export const ads = { ads: {}, resource_api_version: 'V3' };
 
-function resource(
+/** A resource from canonical JSON. */
+export function resource(
   typeUrl: string,
   name: string,
   json: object,
