@@ -1,17 +1,19 @@
 // `node scripts/conformance.mjs`: writes docs/xds-conformance.md, which lists the rules of xds-protocol.md and the tests that carry
-// their numbers in their titles. Titles are read from the sources; nothing is run.
+// their numbers in their titles. Titles are read from the sources; nothing is run. `--check` writes nothing: it fails when the page
+// is stale, or when a rule has no test.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folders = ['test/conformance', 'test/property', 'test/unit', 'test/e2e'];
+const folders = ['test/conformance', 'test/property', 'test/unit', 'test/golden', 'test/e2e'];
 const pagePath = join(root, 'docs/xds-conformance.md');
 const chapters = Object.entries(JSON.parse(readFileSync(new URL('./conformance-rules.json', import.meta.url), 'utf8')));
 const known = new Set(chapters.flatMap(([, rules]) => Object.keys(rules)));
 
-/** A literal that is the first of several arguments, the next being a function or options: that is what a title looks like. */
-const title = /\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\(|\{|async\b|function\b|\w+ =>|[a-z]\w*\)?,?\s)/g;
+/** The first argument of a test or suite, of a `conform…` or of what `each` returned; a function or options follow. */
+const title =
+  /(?<=(?:\b(?:test|it|describe|conform\w*)(?:\.\w+)*|[)\]]))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\(|\{|async\b|function\b|\w+ =>|[a-z]\w*\)?,?\s)/g;
 const number = /\b(?:X|INV|M)\d+\b|section 5 point \d/g;
 
 /** `INV1 to INV4` names all four. */
@@ -29,7 +31,7 @@ function testFiles(folder) {
 }
 
 /** The titles of a source that carry numbers of rules: `[{ title, numbers }]`. */
-export function titlesOf(source) {
+function titlesOf(source) {
   const found = [];
   for (const match of source.matchAll(title)) {
     const text = match[2].replaceAll(/\\(['"`])/g, '$1');
@@ -40,7 +42,7 @@ export function titlesOf(source) {
 }
 
 /** Rule → the tests that prove it, `[{ file, title }]`. */
-export function proofs() {
+function proofs() {
   const all = new Map([...known].map((rule) => [rule, []]));
   for (const file of folders.flatMap(testFiles))
     for (const found of titlesOf(readFileSync(join(root, file), 'utf8')))
@@ -49,12 +51,12 @@ export function proofs() {
 }
 
 /** The rules that no title carries. */
-export function missing() {
+function missing() {
   return [...proofs()].filter(([, tests]) => tests.length === 0).map(([rule]) => rule);
 }
 
 /** The page as it should be. */
-export function page() {
+function page() {
   const all = proofs();
   const lines = [
     '# xDS conformance',
@@ -84,8 +86,14 @@ function escaped(text) {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+const none = missing();
+const verdict = none.length === 0 ? 'every rule has a test' : `rules without a test: ${none.join(' ')}`;
+if (process.argv.includes('--check')) {
+  const stale = readFileSync(pagePath, 'utf8') !== page();
+  if (stale) console.log('docs/xds-conformance.md is stale: node scripts/conformance.mjs');
+  if (none.length > 0) console.log(verdict);
+  process.exitCode = stale || none.length > 0 ? 1 : 0;
+} else {
   writeFileSync(pagePath, page());
-  const none = missing();
-  console.log(none.length === 0 ? 'every rule has a test' : `${none.length} rules without a test: ${none.join(' ')}`);
+  console.log(verdict);
 }

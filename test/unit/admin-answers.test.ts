@@ -63,7 +63,7 @@ it('names the nearest of Istio endpoints that have no meaning here', async () =>
   expect((await get('/debug/synz')).json().hint).toBe('the nearest is /debug/syncz');
 });
 
-it('says 503 before the mesh is loaded, and what is missing', async () => {
+it('says 503 before the mesh is loaded, and what is missing (X125)', async () => {
   const loading: Partial<AdminSource> = {
     mesh: () => undefined,
     readiness: () => ({ ready: false, waitingFor: ['policies'] }),

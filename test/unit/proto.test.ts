@@ -32,7 +32,7 @@ function failureOf(schema: DescMessage, json: unknown): CodecError {
   throw new Error('it was accepted');
 }
 
-describe('canonical JSON is read strictly (7.3)', () => {
+describe('canonical JSON is read strictly (X101, 7.3)', () => {
   test.each<[string, DescMessage, unknown, string, RegExp]>([
     ['misspelt field', ClusterSchema, { name: 'a', conectTimeout: '5s' }, 'conectTimeout', /unknown field/],
     ['misspelt field of null', ClusterSchema, { nmae: null }, 'nmae', /unknown field/],
