@@ -1,6 +1,6 @@
 // A program of its own: src/xds alone, with resources that it is given. The one place that knows how a server is made.
 import { createXdsServer } from '../../src/xds/create-xds-server.ts';
-import { createLayer } from '../../src/xds/layer.ts';
+import { createLayer, updateLayer } from '../../src/xds/layer.ts';
 import { createResource, encodeCounter, type Resource } from '../../src/xds/resource.ts';
 import type { Snapshot } from '../../src/xds/snapshot.ts';
 import type { TlsSource } from '../../src/xds/tls-source.ts';
@@ -28,7 +28,7 @@ function put(texts: readonly ResourceText[]): readonly Resource[] {
     }),
   );
   for (const resource of changed) resources.set(`${resource.typeUrl} ${resource.name}`, resource);
-  layer = createLayer(resources.values(), layer);
+  layer = layer.types.size === 0 ? createLayer(changed) : updateLayer(layer, { set: changed });
   snapshot = { generation: snapshot.generation + 1, commit: '', layers: [layer] };
   for (const watcher of [...watchers]) watcher();
   return changed;
