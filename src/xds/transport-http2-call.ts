@@ -81,7 +81,7 @@ export class Http2Call implements Call {
   }
 
   get #over(): boolean {
-    return this.#ending !== undefined || this.#lostReason !== undefined;
+    return this.#lostReason !== undefined || this.#ending !== undefined;
   }
 
   confirm(): void {
@@ -110,8 +110,10 @@ export class Http2Call implements Call {
   }
 
   write(frame: Uint8Array, written: () => void): void {
-    if (this.#over || this.#stream.destroyed || this.#stream.closed) return;
+    // A stream that closes under us says `aborted`: its own state needs no look on this path, the hottest there is.
+    if (this.#over) return;
     if (!this.#responded) {
+      if (this.#stream.destroyed || this.#stream.closed) return;
       this.#responded = true;
       this.#stream.respond(responseHeaders, responseOptions);
     }

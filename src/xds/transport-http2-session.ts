@@ -13,8 +13,8 @@ import { WriteTurn } from './transport-write-turn.ts';
  * 1,000, but leaves the connection standing.
  */
 const floodLimits = { streams: 2_000, resets: 900, pings: 500, settings: 100 };
-/** Bytes on their way per connection. */
-const writeBound = 64 * 1024;
+/** Bytes on their way per connection. Without TLS they are not copied and cost nothing, so a slice is only there to take turns. */
+const slices = { tls: 64 * 1024, plaintext: 512 * 1024 };
 /** Of the largest messages, how many a connection may leave unfinished (T7). */
 const keptMessages = 2;
 /** What a connection may have on its way to us, all streams together. */
@@ -25,7 +25,7 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 /** One HTTP/2 connection: its calls, its keepalive, its age, and the guard against floods. */
 export class Http2ServerSession implements CallHost {
   readonly peer: string;
-  readonly turn = new WriteTurn(writeBound);
+  readonly turn: WriteTurn;
   readonly certificate: Uint8Array | undefined;
   readonly receiveLimit: number;
   readonly inflater: Inflater;
@@ -45,6 +45,7 @@ export class Http2ServerSession implements CallHost {
     this.certificate = tls && session.socket instanceof TLSSocket ? session.socket.getPeerCertificate().raw : undefined;
     this.#session = session;
     this.#host = host;
+    this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls);
     this.inflater = inflater;
     this.receiveLimit = host.settings.receiveLimit;
     const [pings, settings] = [new RateGuard(floodLimits.pings), new RateGuard(floodLimits.settings)];

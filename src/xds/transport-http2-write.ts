@@ -1,9 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Writer, WriteTurn } from './transport-write-turn.ts';
 
-/** Bytes that are written at once; what is larger goes slice by slice, without a copy. */
-const sliceSize = 64 * 1024;
-
 interface Frame {
   readonly bytes: Uint8Array;
   readonly written: () => void;
@@ -58,7 +55,7 @@ export class FrameWriter implements Writer {
   writeSlice(): void {
     const bytes = this.#bytes;
     if (bytes === undefined) return;
-    this.#slice = Math.min(bytes.length - this.#offset, sliceSize);
+    this.#slice = Math.min(bytes.length - this.#offset, this.#turn.slice);
     this.#counted = true;
     const slice = this.#slice === bytes.length ? bytes : bytes.subarray(this.#offset, this.#offset + this.#slice);
     this.#stream.write(slice, this.#onGone);
@@ -89,7 +86,7 @@ export class FrameWriter implements Writer {
   }
 
   #ask(bytes: Uint8Array): void {
-    if (this.#turn.take(Math.min(bytes.length - this.#offset, sliceSize), this)) this.writeSlice();
+    if (this.#turn.take(Math.min(bytes.length - this.#offset, this.#turn.slice), this)) this.writeSlice();
   }
 
   #leaveTurn(): void {

@@ -9,13 +9,14 @@ export interface Writer {
  * and is never given back). Calls take turns, a slice each, in the order in which they asked.
  */
 export class WriteTurn {
-  readonly #bound: number;
+  /** What is larger goes slice by slice. */
+  readonly slice: number;
   readonly #waiting = new Map<Writer, number>();
   #inFlight = 0;
 
-  /** `bound`: bytes. One slice may always go, however large. */
-  constructor(bound: number) {
-    this.#bound = bound;
+  /** Bytes of a slice: also the bound on all that is on its way. */
+  constructor(slice: number) {
+    this.slice = slice;
   }
 
   /** Takes room for so many bytes; if there is none now, the writer is called when there is. */
@@ -40,7 +41,7 @@ export class WriteTurn {
   }
 
   #fits(bytes: number): boolean {
-    return this.#inFlight === 0 || this.#inFlight + bytes <= this.#bound;
+    return this.#inFlight === 0 || this.#inFlight + bytes <= this.slice;
   }
 
   #serve(): void {
