@@ -157,18 +157,18 @@ conformAlone(
     // Nothing is noted, so that the notes of the test are not taken for a leak.
     const fixture = await start([cluster('a')], { observe: () => {} });
     const { server, watchers } = fixture;
-    const vanish = async () => {
+    const vanish = async (index: number) => {
       const client = connectH2(server.port);
       const stream = client.open(path);
-      stream.send(encode(DeltaDiscoveryRequestSchema, { node, typeUrl: clusterType }));
+      stream.send(encode(DeltaDiscoveryRequestSchema, { node: { id: `n${index}` }, typeUrl: clusterType }));
       await eventually(() => stream.take().length === 1, 'the first response');
       client.close();
     };
     const visit = async (index: number) => {
-      if (index % 3 === 2) return vanish();
+      if (index % 3 === 2) return vanish(index);
       const client = connectRawClient(server.port);
       const stream = index % 2 === 0 ? client.delta() : client.sotw();
-      stream.send({ node, typeUrl: clusterType });
+      stream.send({ node: { id: `n${index}` }, typeUrl: clusterType });
       await stream.next(20_000);
       if (index % 3 === 0) {
         stream.halfClose();

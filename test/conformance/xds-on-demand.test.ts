@@ -141,3 +141,12 @@ conformAds(
     }
   },
 );
+
+conform('X109 no heartbeat for a virtual host, even one with a TTL', async ({ start }) => {
+  const fixture = await start([createResource({ ...svc(), ttl: 120 })]);
+  const stream = fixture.delta(virtualHostType);
+  const clientFeatures = ['xds.config.supports-resource-ttl'];
+  stream.send({ node: { ...node, clientFeatures }, typeUrl: virtualHostType, resourceNamesSubscribe: ['out/svc'] });
+  await nextAcked(stream);
+  await stream.silence(300);
+});

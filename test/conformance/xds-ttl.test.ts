@@ -100,3 +100,15 @@ conform('X108 no heartbeats for a client that does not know the TTL', async ({ s
   await nextAcked(stream);
   await stream.silence(300);
 });
+
+conform('X108 a TTL that is taken away from equal content is told, and ends the heartbeats', async ({ start }) => {
+  const fixture = await start([timed(1, 300)]);
+  const stream = fixture.delta(endpointType);
+  stream.send({ node: knows(ttlFeature), typeUrl: endpointType, resourceNamesSubscribe: ['a'] });
+  await nextAcked(stream);
+  fixture.set([endpoints('a')]);
+  let told = await nextAcked(stream);
+  while (told.resources[0]?.ttl !== undefined) told = await nextAcked(stream);
+  expect(told.resources[0]?.name).toBe('a');
+  await stream.silence(300);
+});
