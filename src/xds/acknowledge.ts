@@ -3,6 +3,7 @@ import { blame, cutErrorText } from './nack.ts';
 import { withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import {
+  copyOf,
   type Flight,
   type Held,
   isRejectionCurrent,
@@ -21,13 +22,11 @@ const versionsRemembered = 8;
 export function acknowledge(subscription: Subscription, { now, seen }: Moment): Subscription {
   const flight = subscription.inFlight;
   if (flight === undefined) return subscription;
-  const landed: Subscription = {
-    ...subscription,
-    refused: withGood(subscription.refused, flight.sent),
-    inFlight: undefined,
-    ackedVersion: flight.version,
-    ackedAt: now,
-  };
+  const landed = copyOf(subscription);
+  landed.refused = withGood(subscription.refused, flight.sent);
+  landed.inFlight = undefined;
+  landed.ackedVersion = flight.version;
+  landed.ackedAt = now;
   if (landed.rejection === undefined || isRejectionCurrent(landed, seen)) return landed;
   return { ...landed, rejection: undefined };
 }

@@ -6,7 +6,7 @@ export interface CallCredentials {
   readonly headers: ReadonlyMap<string, readonly string[]>;
   /** `address:port`. */
   readonly peer: string;
-  /** DER of a client certificate, where one was asked for and given. It has not been verified by the transport. */
+  /** DER of a client certificate that was asked for, given, and verified against `clientAuthority`; its names are for `authenticate` to judge. */
   readonly certificate: Uint8Array | undefined;
 }
 

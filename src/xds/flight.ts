@@ -2,14 +2,14 @@ import { type Chosen, resourcesIn } from './choose.ts';
 import { versionOf } from './digest.ts';
 import { heartbeatsAfter } from './heartbeat.ts';
 import { mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
-import type { Content, Plan } from './plan.ts';
+import { type Content, type Plan, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Collected, ResponseContext } from './respond.ts';
 import { digestOfType, lookup } from './snapshot.ts';
 import {
+  copyOf,
   type Held,
   nobodyWaits,
-  noNames,
   nothingHeld,
   type Owed,
   type Subscription,
@@ -59,31 +59,22 @@ export function send(
 ): { readonly subscription: Subscription; readonly plan: Plan } {
   const { type, variant } = subscription;
   const timed = context.ttl && said.resources.some(({ ttl }) => ttl !== undefined);
-  const content: Content = { ...said, variant, typeUrl: type.typeUrl, ttl: timed ? 'with' : 'none' };
+  const { version, removed } = said;
+  const ttl = timed ? 'with' : 'none';
+  const content: Content = { variant, typeUrl: type.typeUrl, version, resources: said.resources, removed, ttl };
   const envelope = context.seal(content, context.after);
   const { nonce, resources } = envelope;
-  const { version, removed } = said;
-  const launched: Subscription = {
-    ...subscription,
-    setOwed: false,
-    removalsAlone: removed.length > 0 ? false : subscription.removalsAlone,
-    heartbeats:
-      timed || subscription.heartbeats.size > 0
-        ? heartbeatsAfter(subscription, content, context)
-        : subscription.heartbeats,
-    inFlight: {
-      nonce,
-      since: context.now,
-      sent: news?.sent ?? resources,
-      removed: news?.removed ?? removed,
-      before,
-      version,
-    },
-    lastNonce: nonce,
-    sentVersion: version,
-    sentAt: context.now,
-  };
-  return { subscription: launched, plan: { ...content, resources, nonce, envelope } };
+  const launched = copyOf(subscription);
+  launched.setOwed = false;
+  if (removed.length > 0) launched.removalsAlone = false;
+  if (timed || subscription.heartbeats.size > 0) launched.heartbeats = heartbeatsAfter(subscription, content, context);
+  const sent = news === undefined ? resources : news.sent;
+  const gone = news === undefined ? removed : news.removed;
+  launched.inFlight = { nonce, since: context.now, sent, removed: gone, before, version };
+  launched.lastNonce = nonce;
+  launched.sentVersion = version;
+  launched.sentAt = context.now;
+  return { subscription: launched, plan: planOf(content, envelope) };
 }
 
 /** What is owed after a look, and what the client holds once it has what was chosen. */
@@ -91,15 +82,14 @@ function settle(subscription: Subscription, context: ResponseContext, outcome: O
   const { pending, differs } = subscription.agreed
     ? settleLooked(subscription, context, outcome)
     : settleAll(subscription, context, outcome);
-  return {
-    ...subscription,
-    agreed: true,
-    first: false,
-    pending,
-    differs,
-    isolated: subscription.isolated.size === 0 ? noNames : stillIn(subscription.isolated, pending),
-    waiting: waitingAfter(subscription, outcome),
-  };
+  const settled = copyOf(subscription);
+  settled.agreed = true;
+  settled.first = false;
+  settled.pending = pending;
+  settled.differs = differs;
+  if (subscription.isolated.size > 0) settled.isolated = stillIn(subscription.isolated, pending);
+  settled.waiting = waitingAfter(subscription, outcome);
+  return settled;
 }
 
 type Settled = Pick<Subscription, 'pending' | 'differs'>;

@@ -1,5 +1,5 @@
 import { isResource } from './acknowledge.ts';
-import type { Content, Plan } from './plan.ts';
+import { type Content, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Answer, ResponseContext } from './respond.ts';
 import { heldOf, type Subscription } from './subscription.ts';
@@ -44,7 +44,6 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
   const content: Content = { variant, typeUrl: type.typeUrl, version, resources, removed: [], ttl: 'heartbeat' };
   const envelope = context.seal(content, context.after);
   const { nonce } = envelope;
-  const plan: Plan = { ...content, nonce, envelope };
   const beaten: Subscription = {
     ...subscription,
     heartbeats: heartbeatsAfter(subscription, content, context),
@@ -52,7 +51,7 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
     lastNonce: nonce,
     sentAt: context.now,
   };
-  return { subscription: beaten, plan, wake: nextHeartbeat(beaten) };
+  return { subscription: beaten, plan: planOf(content, envelope), wake: nextHeartbeat(beaten) };
 }
 
 function isTimed(held: ReturnType<typeof heldOf>): held is Resource {

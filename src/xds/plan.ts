@@ -27,6 +27,12 @@ export interface Envelope {
 /** Names a response of a stream whose last one bore the number `after`. */
 export type Seal = (content: Content, after: number) => Envelope;
 
+/** What is sent under this envelope. */
+export function planOf({ variant, typeUrl, version, removed, ttl }: Content, envelope: Envelope): Plan {
+  const { nonce, resources } = envelope;
+  return { variant, typeUrl, version, resources, removed, ttl, nonce, envelope };
+}
+
 /** What is to be sent. */
 export interface Plan extends Content {
   readonly nonce: string;

@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
 
@@ -13,7 +14,10 @@ export class RotatingCredentials extends ServerCredentials {
     super(handshakeOptions(source), secureContextOptions(source));
     this.#unwatch = source.watch(() => {
       try {
-        this.updateSecureContextOptions(secureContextOptions(source));
+        const options = secureContextOptions(source);
+        // Throws where grpc-js would only write a line to stderr.
+        createSecureContext(options);
+        this.updateSecureContextOptions(options);
       } catch (error) {
         onFailure(error);
       }

@@ -8,7 +8,15 @@ import { clusterType, endpointType } from './resource-types.ts';
 import { type Quarantined, type ResponseContext, respondWithChanges } from './respond.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
-import { force, type Owed, observe, openSubscription, type Subscription, type Variant } from './subscription.ts';
+import {
+  type Draft,
+  force,
+  type Owed,
+  observe,
+  openSubscription,
+  type Subscription,
+  type Variant,
+} from './subscription.ts';
 
 /** What a client can do beyond the first version of the protocol. */
 export interface ClientFeatures {
@@ -120,9 +128,11 @@ export function nextResponse(state: StreamState, world: World): Next {
     wake = Math.min(wake, answer.wake);
     const { plan } = answer;
     if (plan === undefined) continue;
-    const numbered = { ...current, lastNumber: plan.envelope.number };
-    if (before.type.typeUrl !== clusterType) return { state: numbered, plan, wake };
-    return { state: oweEndpoints({ ...numbered, clustersFrom: snapshot.layers }, answer.subscription), plan, wake };
+    const sent = copyOf(current);
+    sent.lastNumber = plan.envelope.number;
+    if (before.type.typeUrl !== clusterType) return { state: sent, plan, wake };
+    sent.clustersFrom = snapshot.layers;
+    return { state: oweEndpoints(sent, answer.subscription), plan, wake };
   }
   return { state: current, plan: undefined, wake };
 }
@@ -143,7 +153,10 @@ function see(state: StreamState, layers: readonly Layer[]): StreamState {
     changed ??= [...state.subscriptions];
     changed[index] = observed;
   }
-  return { ...state, seen: layers, subscriptions: changed ?? state.subscriptions };
+  const told = copyOf(state);
+  told.seen = layers;
+  if (changed !== undefined) told.subscriptions = changed;
+  return told;
 }
 
 /** What was withheld because equal clients refused it is looked at again once some of it is free. */
@@ -185,5 +198,20 @@ function replaced(state: StreamState, index: number, subscription: Subscription)
   if (state.subscriptions[index] === subscription) return state;
   const subscriptions = state.subscriptions.slice();
   subscriptions[index] = subscription;
-  return { ...state, subscriptions };
+  const next = copyOf(state);
+  next.subscriptions = subscriptions;
+  return next;
+}
+
+/** See copyOf of subscription.ts. */
+function copyOf(state: StreamState): Draft<StreamState> {
+  return {
+    variant: state.variant,
+    features: state.features,
+    lastNumber: state.lastNumber,
+    seen: state.seen,
+    clustersFrom: state.clustersFrom,
+    quarantineEpoch: state.quarantineEpoch,
+    subscriptions: state.subscriptions,
+  };
 }

@@ -1,4 +1,4 @@
-import type { SecureContextOptions } from 'node:tls';
+import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 
 /** A certificate chain and its private key, both PEM. */
 export interface ServerCertificate {
@@ -11,7 +11,10 @@ export interface TlsSource {
   get(): ServerCertificate;
   /** Calls back after each change, until the returned function is called. */
   watch(onChange: () => void): () => void;
-  /** PEM. Where it is given, a client certificate is asked for; it is not demanded, and `authenticate` has to judge it. */
+  /**
+   * PEM. Where it is given, a client certificate is asked for and verified against it. None is demanded: what comes of a call without one is
+   * for `authenticate` to say. Read again after each change.
+   */
   readonly clientAuthority?: string;
 }
 
@@ -33,4 +36,15 @@ export function handshakeOptions(source: TlsSource) {
     rejectUnauthorized: false,
     minVersion: 'TLSv1.3',
   } as const;
+}
+
+/**
+ * A client certificate that was verified in the handshake, in DER, as long as it is valid: a handshake that is resumed does not look at its
+ * time again.
+ */
+export function stillValid(
+  certificate: Pick<PeerCertificate, 'raw' | 'valid_to'>,
+  now: number,
+): Uint8Array | undefined {
+  return now <= Date.parse(certificate.valid_to) ? certificate.raw : undefined;
 }

@@ -9,6 +9,7 @@ import {
 import type { Call, CallHandler, CallListener } from './call.ts';
 import { prefixLength } from './frame.ts';
 import { RotatingCredentials } from './rotating-credentials.ts';
+import { stillValid } from './tls-source.ts';
 import { shutDownText, type Transport, type TransportHost } from './transport.ts';
 
 /** Serves the same calls from grpc-js: slower (performance.md section 2), and the measure of what the other must do. */
@@ -93,7 +94,8 @@ class GrpcJsCall implements Call {
     this.path = path;
     this.peer = surface.getPeer();
     this.headers = headersOf(surface.metadata);
-    this.certificate = surface.getAuthContext().sslPeerCertificate?.raw;
+    const certificate = surface.getAuthContext().sslPeerCertificate;
+    this.certificate = certificate && stillValid(certificate, host.clock.now());
     this.#surface = surface;
     this.#host = host;
     this.#onClose = onClose;

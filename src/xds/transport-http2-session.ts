@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
+import { stillValid } from './tls-source.ts';
 import { ageText, shutDownText, type TransportHost } from './transport.ts';
 import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
@@ -41,8 +42,7 @@ export class Http2ServerSession implements CallHost {
   constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
     const { remoteAddress, remotePort } = session.socket;
     this.peer = `${remoteAddress}:${remotePort}`;
-    const tls = host.credentials !== 'plaintext' && host.credentials.clientAuthority !== undefined;
-    this.certificate = tls && session.socket instanceof TLSSocket ? session.socket.getPeerCertificate().raw : undefined;
+    this.certificate = certificateOf(session, host);
     this.#session = session;
     this.#host = host;
     this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls);
@@ -167,4 +167,11 @@ function refuse(stream: ServerHttp2Stream, code: status, message: string): void 
     'grpc-status': String(code),
     'grpc-message': percentEncode(message),
   });
+}
+
+/** It is read once, when the connection begins: a call may be asked for it when the socket has gone. */
+function certificateOf({ socket }: ServerHttp2Session, { credentials, clock }: TransportHost): Uint8Array | undefined {
+  const asked = credentials !== 'plaintext' && credentials.clientAuthority !== undefined;
+  if (!asked || !(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  return stillValid(socket.getPeerCertificate(), clock.now());
 }
