@@ -1,6 +1,16 @@
 import type { Plan } from '../../src/xds/plan.ts';
-import { createResource, type Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import type { Resource, ResourceReference } from '../../src/xds/resource.ts';
+import { clusterType, endpointType, listenerType } from '../../src/xds/resource-types.ts';
+import type { Variant } from '../../src/xds/subscription.ts';
+import { badMark } from './xds-mesh.ts';
+
+/** What the client holds of a resource. */
+export interface Cached {
+  readonly version: string;
+  /** Undefined: an empty message that stands for a name without content. */
+  readonly text: string | undefined;
+  readonly references: readonly ResourceReference[];
+}
 
 /** What the model client makes of a response. */
 export interface Reaction {
@@ -11,20 +21,20 @@ export interface Reaction {
   readonly setApplied: boolean;
 }
 
-/** Contents of the model mesh: `mark` 3 is content that every client refuses. */
-export const badMark = 3;
+/** LDS and CDS: an empty first request means everything, and a SotW response is the whole set. */
+export function isWhole(typeUrl: string): boolean {
+  return typeUrl === clusterType || typeUrl === listenerType;
+}
 
-export function modelResource(typeUrl: string, name: string, mark: number, clusters: readonly string[] = []): Resource {
-  const value = Buffer.from(JSON.stringify([name, mark, clusters]));
-  const references = clusters.map((to) => ({ typeUrl: clusterType, name: to }));
-  return createResource({ typeUrl, name, value, references, ...(typeUrl === clusterType ? { edsName: name } : {}) });
+/** The content as the mesh wrote it; undefined for an empty message that stands for nothing (X90, X115). */
+export function textOf(resource: Resource): string | undefined {
+  return resource.value[0] === '['.charCodeAt(0) ? Buffer.from(resource.value).toString() : undefined;
 }
 
 /** Whether a client refuses it. */
 export function isBad(resource: Resource): boolean {
-  // An empty assignment, which stands for endpoints that do not exist (X90), is no JSON.
-  if (resource.value[0] !== '['.charCodeAt(0)) return false;
-  return JSON.parse(Buffer.from(resource.value).toString())[1] === badMark;
+  const text = textOf(resource);
+  return text !== undefined && JSON.parse(text)[1] === badMark;
 }
 
 /**
@@ -37,12 +47,11 @@ export function react(plan: Plan, whim: number): Reaction {
   const [first] = bad;
   if (first === undefined) return { error: undefined, applied: resources, removed, setApplied: true };
   const good = resources.filter((resource) => !isBad(resource));
-  const whole = typeUrl === clusterType || typeUrl === listenerType;
   if (whim % 2 === 0) {
     const dump = `goo.gle/debugonly  \n${typeUrl === endpointType ? 'cluster_' : ''}name: "${first.name}"\n: Proto constraint`;
     return { error: dump, applied: [], removed: [], setApplied: false };
   }
-  if (!whole) {
+  if (!isWhole(typeUrl)) {
     const some = good.filter((_, index) => (whim >> index) % 2 === 1);
     return { error: 'missing ): (', applied: some, removed: [], setApplied: false };
   }
@@ -53,4 +62,74 @@ export function react(plan: Plan, whim: number): Reaction {
   return { error: `goo.gle/debugstr Error adding/updating ${listed}`, applied: good, removed, setApplied: true };
 }
 
-export const modelTypes = [clusterType, endpointType, listenerType, routeType] as const;
+/** Which resources a NACK proves to be refused. */
+export function culpritsOf({ resources }: Plan, error: string): readonly Resource[] {
+  return resources.filter(
+    (resource) =>
+      isBad(resource) &&
+      (resources.length === 1 || error.includes(`${resource.name}: R`) || error.includes(`"${resource.name}"`)),
+  );
+}
+
+/** A change of what a client asks for. `star`: the wildcard by name. */
+export interface Change {
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+}
+
+/** What a client wants of one type and what it has got, over all its streams. */
+export class Interest {
+  readonly typeUrl: string;
+  wildcard: boolean;
+  readonly names = new Set<string>();
+  readonly cache = new Map<string, Cached>();
+  /** SotW: the list that an ACK repeats is empty only while nothing was ever named (X48). */
+  everNamed = false;
+  /** SotW: of the last response that was accepted. */
+  ackedVersion = '';
+
+  constructor(typeUrl: string) {
+    this.typeUrl = typeUrl;
+    this.wildcard = isWhole(typeUrl);
+  }
+
+  wants(name: string): boolean {
+    return this.wildcard || this.names.has(name);
+  }
+
+  /** Whether a stream would hear of this type at all. */
+  get isEmpty(): boolean {
+    return !this.wildcard && this.names.size === 0;
+  }
+
+  /** The complete list of SotW, or the first one of delta; `plain`: a wildcard is said by silence. */
+  list(plain: boolean): readonly string[] {
+    if (this.wildcard && this.names.size === 0 && plain) return [];
+    return [...(this.wildcard ? ['*'] : []), ...this.names];
+  }
+
+  /** Forgets what is no longer wanted; in delta also what has to be told anew after a name was given up (X75). */
+  change({ subscribe, unsubscribe }: Change, variant: Variant): void {
+    for (const name of subscribe)
+      if (name === '*') this.wildcard = true;
+      else this.names.add(name);
+    for (const name of unsubscribe)
+      if (name === '*') this.wildcard = false;
+      else if (this.names.delete(name) && variant === 'delta') this.cache.delete(name);
+    for (const name of [...this.cache.keys()]) if (!this.wants(name)) this.cache.delete(name);
+  }
+
+  /** Takes what was applied of a response. */
+  take(plan: Plan, { applied, removed, setApplied }: Reaction): readonly Resource[] {
+    if (plan.variant === 'sotw' && isWhole(this.typeUrl) && setApplied)
+      for (const name of [...this.cache.keys()])
+        if (!plan.resources.some((resource) => resource.name === name)) this.cache.delete(name);
+    const taken = applied.filter(({ name }) => this.wants(name));
+    for (const resource of taken) {
+      const { version, references } = resource;
+      this.cache.set(resource.name, { version, text: textOf(resource), references });
+    }
+    for (const name of removed) this.cache.delete(name);
+    return taken;
+  }
+}

@@ -1,0 +1,180 @@
+import type { Plan } from '../../src/xds/plan.ts';
+import type { Resource } from '../../src/xds/resource.ts';
+import { type Interest, isWhole, textOf } from './xds-client-model.ts';
+import type { Item } from './xds-mesh.ts';
+import { keyOf } from './xds-mesh.ts';
+
+/** What a check needs to know of the world. */
+export interface Moment {
+  readonly items: ReadonlyMap<string, Item>;
+  /** The mesh as it was when clusters were sent last on this stream; undefined without aggregation. */
+  readonly atClusters: ReadonlyMap<string, Item> | undefined;
+  /** Whether an equal client refused this content. */
+  readonly isQuarantined: (key: string, text: string | undefined) => boolean;
+}
+
+/** The rules of section 4 that concern one type on one stream, as its client sees them. */
+export class Ledger {
+  readonly interest: Interest;
+  outstanding: Plan | undefined;
+  /** The nonce that a SotW client names: of the response that it handled last. */
+  handledNonce = '';
+  answered = false;
+  opened = false;
+  /** What is surely refused, as `name version`. */
+  readonly refused = new Set<string>();
+  /** Name → version that the client acknowledged, or told when it came; `gone` after a removal. */
+  readonly acked = new Map<string, string>();
+  /** Name → version that came on this stream and was acknowledged. */
+  readonly accepted = new Map<string, string>();
+  /** May be sent although unchanged: X69, X75, X87. */
+  readonly excused = new Set<string>();
+  /** Named by the client and not answered yet (INV12). */
+  readonly asked = new Set<string>();
+  /** What the last response said of a name, on this stream. */
+  readonly sent = new Map<string, string>();
+  /** Everything that was sent, as `name version`. */
+  readonly everSent = new Set<string>();
+  #ackedSet: string | undefined;
+  #setExcused = true;
+
+  constructor(interest: Interest) {
+    this.interest = interest;
+  }
+
+  /** A change of the subscription: what may and what must be said again. */
+  changed(subscribe: readonly string[], unsubscribe: readonly string[]): void {
+    this.#setExcused = true;
+    for (const name of [...subscribe, ...unsubscribe]) {
+      if (name === '*') continue;
+      this.excused.add(name);
+      this.acked.delete(name);
+    }
+    for (const name of subscribe) if (name !== '*') this.asked.add(name);
+    for (const name of unsubscribe) this.asked.delete(name);
+    // What a wildcard brought is given up with it, and told again when it returns.
+    for (const name of [...this.acked.keys()]) if (!this.interest.wants(name)) this.acked.delete(name);
+    for (const name of [...this.asked]) if (!this.interest.names.has(name)) this.asked.delete(name);
+  }
+
+  /** Everything that one response alone can break. */
+  check(plan: Plan, moment: Moment): void {
+    const { typeUrl, resources, removed } = plan;
+    const names = [...resources.map(({ name }) => name), ...removed];
+    const fail = (what: string): never => {
+      const told = resources.map((resource) => `${resource.name}=${textOf(resource)}`).join(' ');
+      throw new Error(`${what}: ${keyOf(typeUrl, '')}sends ${told} -[${removed}] ${plan.ttl}`);
+    };
+    if (this.outstanding !== undefined) fail('INV10 two responses of a type in flight');
+    if (plan.nonce === '' || plan.version === '') fail('INV5 an empty nonce or version');
+    if (new Set(names).size < names.length) fail('INV5 a name twice');
+    if (plan.variant === 'sotw' && removed.length > 0) fail('INV5 SotW has no removals');
+    const whole = plan.variant === 'sotw' && isWhole(typeUrl);
+    for (const resource of resources) {
+      const { name, version } = resource;
+      if (resource.typeUrl !== typeUrl || version === '') fail('INV5 the type or the version of a resource');
+      if (!this.interest.wants(name)) fail(`INV4 ${name} is not subscribed`);
+      if (this.refused.has(`${name} ${version}`)) fail(`INV6 refused content of ${name} again`);
+      const known = this.acked.get(name) === version;
+      if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !known)
+        fail(`INV6 X38 content of ${name} that an equal client refused`);
+      if (plan.ttl === 'heartbeat') {
+        if (resource.ttl === undefined) fail(`X108 a heartbeat of ${name}, which has no TTL`);
+        if (this.acked.has(name) && !known) fail(`X108 a heartbeat of ${name} that the client does not hold`);
+      } else {
+        if (!whole && known && !this.excused.has(name)) fail(`INV2 ${name}, which the client has`);
+        this.#checkAge(resource, whole, moment, fail);
+      }
+    }
+    for (const name of removed) {
+      if (!this.interest.wants(name)) fail(`INV4 ${name} is removed and not subscribed`);
+      if (this.acked.get(name) === 'gone' && !this.excused.has(name)) fail(`INV2 ${name} is removed again`);
+      const item = moment.items.get(keyOf(typeUrl, name));
+      if (item !== undefined && !this.#isBarred(item, moment)) fail(`INV7 ${name} is removed, but exists`);
+    }
+    if (whole) {
+      const set = setOf(plan);
+      const timed = resources.some(({ ttl }) => ttl !== undefined);
+      if (set === this.#ackedSet && !this.#setExcused && !timed) fail('INV2 the set that the client has');
+      this.#setExcused = false;
+    }
+    this.#note(plan, whole);
+  }
+
+  /** INV7, X93: content is the newest, or there is a reason why it may not be. */
+  #checkAge(resource: Resource, whole: boolean, moment: Moment, fail: (what: string) => never): void {
+    const { typeUrl, name, version } = resource;
+    const key = keyOf(typeUrl, name);
+    const newest = moment.items.get(key);
+    const text = textOf(resource);
+    if (text === newest?.text) return;
+    // A removed cluster stays in SotW sets, and what is held stands in them as it was (M3, section 5).
+    if (whole && this.sent.get(name) === version) return;
+    if (whole && newest === undefined && this.everSent.has(`${name} ${version}`)) return;
+    if (newest !== undefined && this.#isBarred(newest, moment)) {
+      if (text === undefined) fail(`INV7 nothing in place of ${name}`);
+      return;
+    }
+    // M1: what the client holds in no form may come from the view whose clusters were sent.
+    // F8
+    if (
+      (!this.accepted.has(name) || this.acked.get(name) === 'gone') &&
+      text !== undefined &&
+      moment.atClusters?.get(key)?.text === text
+    )
+      return;
+    // X69: who asks for what is on its way out is told what it is.
+    if (newest === undefined && this.excused.has(name) && this.sent.get(name) === version) return;
+    fail(`INV7 X93 ${name} is not from the newest view, which has ${newest?.text}`);
+  }
+
+  /** Newest content that must not be sent: bad for every client, so refused by now or soon, or quarantined. */
+  #isBarred(item: Item, moment: Moment): boolean {
+    return item.bad || moment.isQuarantined(keyOf(item.typeUrl, item.name), item.text);
+  }
+
+  #note({ resources, removed, nonce }: Plan, whole: boolean): void {
+    if (whole) {
+      this.sent.clear();
+      this.asked.clear();
+    }
+    for (const { name, version } of resources) {
+      this.sent.set(name, version);
+      this.everSent.add(`${name} ${version}`);
+      this.excused.delete(name);
+      this.asked.delete(name);
+    }
+    for (const name of removed) {
+      this.sent.delete(name);
+      this.excused.delete(name);
+      this.asked.delete(name);
+    }
+    this.answered = true;
+    if (nonce === this.handledNonce) throw new Error('INV5 a nonce twice in a row');
+  }
+
+  /** What the client makes of a response counts from now on. */
+  landed(plan: Plan, taken: readonly Resource[], culprits: readonly Resource[] | undefined): void {
+    this.outstanding = undefined;
+    this.handledNonce = plan.nonce;
+    if (culprits === undefined) {
+      for (const { name, version } of taken) {
+        this.acked.set(name, version);
+        this.accepted.set(name, version);
+      }
+      for (const name of plan.removed) if (this.interest.wants(name)) this.acked.set(name, 'gone');
+      this.#ackedSet = setOf(plan);
+      return;
+    }
+    for (const { name, version } of culprits) this.refused.add(`${name} ${version}`);
+    for (const name of [...plan.resources.map((resource) => resource.name), ...plan.removed]) this.acked.delete(name);
+    this.#ackedSet = undefined;
+  }
+}
+
+function setOf({ resources }: Plan): string {
+  return resources
+    .map(({ name, version }) => `${name} ${version}`)
+    .sort()
+    .join();
+}

@@ -1,0 +1,410 @@
+import type { Plan } from '../../src/xds/plan.ts';
+import type { Resource } from '../../src/xds/resource.ts';
+import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
+import {
+  nextResponse,
+  openStream,
+  type StreamState,
+  stepDelta,
+  stepSotw,
+  type World,
+} from '../../src/xds/stream-state.ts';
+import type { Variant } from '../../src/xds/subscription.ts';
+import { type Change, culpritsOf, Interest, isWhole, react, textOf } from './xds-client-model.ts';
+import { Ledger, type Moment } from './xds-ledger.ts';
+import { edsNames, type Instance, type Item, keyOf, meshTypes } from './xds-mesh.ts';
+
+/** What all clients of a history share: the control planes, what they want, and what was refused elsewhere. */
+export interface Surroundings {
+  readonly instances: readonly Instance[];
+  readonly items: ReadonlyMap<string, Item>;
+  /** Content, as key and text, that another client refused: its good form there, if any. */
+  readonly refusedElsewhere: ReadonlyMap<string, Resource | undefined>;
+  readonly quarantine: World['quarantine'];
+}
+
+interface Stream {
+  readonly instance: number;
+  readonly nonces: Set<string>;
+  state: StreamState;
+  generation: number;
+}
+
+const timing = { hold: 5_000, grace: 5_000 };
+const never = Number.POSITIVE_INFINITY;
+
+/** X86, in the words of the specification. */
+const pushOrder = [clusterType, endpointType, listenerType, routeType, secretType];
+const placeOf = (typeUrl: string): number => {
+  const place = pushOrder.indexOf(typeUrl);
+  return place < 0 ? pushOrder.length : place;
+};
+
+/** A client of one variant and the streams that serve it; every response is checked as it is made. */
+export class Model {
+  readonly variant: Variant;
+  readonly aggregated: boolean;
+  readonly world: Surroundings;
+  now = 0;
+  wake = never;
+  online = false;
+  readonly interests = new Map(meshTypes.map((typeUrl) => [typeUrl, new Interest(typeUrl)]));
+  readonly ledgers = new Map<string, Ledger>();
+  readonly #streams = new Map<string, Stream>();
+  /** Responses without heartbeats, ever: two equal readings mean silence. */
+  responses = 0;
+  heartbeats = 0;
+  /** X108: when a resource with a TTL was heard of last. */
+  readonly heard = new Map<string, number>();
+  /** What was said, for the text of a failure: formed only there. */
+  readonly #said: (() => string)[] = [];
+  /** INV8: clusters sent on this stream and not removed, and those of which nothing is promised. */
+  #clusters = new Set<string>();
+  readonly #unpromised = new Set<string>();
+  /** Clusters that the client would not take: no order helps a route to them. */
+  readonly refusedClusters = new Set<string>();
+  /** INV9: EDS names owed since their cluster was sent. */
+  readonly endpointsOwed = new Set<string>();
+  #atClusters: ReadonlyMap<string, Item> | undefined;
+
+  constructor(variant: Variant, aggregated: boolean, world: Surroundings) {
+    this.variant = variant;
+    this.aggregated = aggregated;
+    this.world = world;
+  }
+
+  get label(): string {
+    return `${this.variant} ${this.aggregated ? 'aggregated' : 'separate'}`;
+  }
+
+  get streams(): readonly Stream[] {
+    return [...this.#streams.values()];
+  }
+
+  interest(typeUrl: string): Interest {
+    return this.interests.get(typeUrl) ?? this.#unknown(typeUrl);
+  }
+
+  ledger(typeUrl: string): Ledger {
+    return this.ledgers.get(typeUrl) ?? this.#unknown(typeUrl);
+  }
+
+  #unknown(typeUrl: string): never {
+    throw new Error(`the model has no type ${typeUrl}`);
+  }
+
+  #stream(typeUrl: string): Stream {
+    return this.#streams.get(this.aggregated ? 'all' : typeUrl) ?? this.#unknown(typeUrl);
+  }
+
+  /** The conversation as it went. */
+  get transcript(): string {
+    return this.#said.map((line) => `\n  ${line()}`).join('');
+  }
+
+  note(line: () => string): void {
+    this.#said.push(line);
+  }
+
+  disconnect(): void {
+    this.online = false;
+    this.#streams.clear();
+  }
+
+  /** Opens all streams anew. `plain`: wildcards are said by silence, and types without interest are opened too. */
+  connect(instance: number, plain: boolean): void {
+    this.online = true;
+    this.ledgers.clear();
+    this.#streams.clear();
+    for (const typeUrl of meshTypes) this.ledgers.set(typeUrl, new Ledger(this.interest(typeUrl)));
+    for (const key of this.aggregated ? ['all'] : meshTypes)
+      this.#streams.set(key, {
+        instance,
+        nonces: new Set(),
+        state: openStream(this.variant, { ttl: true }),
+        generation: 0,
+      });
+    this.#clusters = new Set(this.interest(clusterType).cache.keys());
+    this.endpointsOwed.clear();
+    this.#atClusters = undefined;
+    this.#unpromised.clear();
+    for (const name of Object.keys(edsNames)) if (!this.interest(clusterType).wants(name)) this.#unpromised.add(name);
+    for (const typeUrl of meshTypes)
+      if (plain ? !this.#isSilent(typeUrl) : !this.interest(typeUrl).isEmpty) this.#open(typeUrl, plain);
+  }
+
+  /** An empty list of a whole type would mean everything, so a client that wants nothing says nothing. */
+  #isSilent(typeUrl: string): boolean {
+    return isWhole(typeUrl) && this.interest(typeUrl).isEmpty;
+  }
+
+  #open(typeUrl: string, plain: boolean): void {
+    const interest = this.interest(typeUrl);
+    const ledger = this.ledger(typeUrl);
+    const names = interest.list(plain);
+    ledger.opened = true;
+    interest.everNamed = false;
+    const told =
+      this.variant === 'delta'
+        ? new Map([...interest.cache].map(([name, { version }]) => [name, version]))
+        : new Map<string, string>();
+    // X70: what is told at its newest version need not be sent again, and M7 wants it not to be.
+    for (const [name, version] of told) ledger.acked.set(name, version);
+    for (const name of interest.names) if (!told.has(name)) ledger.asked.add(name);
+    if (this.variant === 'delta') this.#sendDelta(typeUrl, '', undefined, { subscribe: names, unsubscribe: [] }, told);
+    else this.#sendSotw(typeUrl, '', undefined, names);
+  }
+
+  #sendDelta(
+    typeUrl: string,
+    nonce: string,
+    error: string | undefined,
+    change: Change,
+    initialVersions: ReadonlyMap<string, string> = new Map(),
+  ): void {
+    const stream = this.#stream(typeUrl);
+    const told = [...initialVersions.keys()];
+    this.note(
+      () =>
+        `${this.now} → ${keyOf(typeUrl, nonce)} ${error ?? ''} +[${change.subscribe}] -[${change.unsubscribe}] has [${told}]`,
+    );
+    stream.state = stepDelta(stream.state, typeUrl, { nonce, error, ...change, initialVersions }, this.now);
+    this.drain();
+  }
+
+  #sendSotw(typeUrl: string, nonce: string, error: string | undefined, names: readonly string[]): void {
+    const stream = this.#stream(typeUrl);
+    const interest = this.interest(typeUrl);
+    const version = interest.ackedVersion;
+    interest.everNamed ||= names.length > 0;
+    this.note(() => `${this.now} → ${keyOf(typeUrl, nonce)} ${error ?? ''} [${names}] version ${version}`);
+    const before = this.responses + this.heartbeats;
+    const { state, stale } = stepSotw(stream.state, typeUrl, { nonce, version, error, names }, this.now);
+    stream.state = state;
+    const outdated = nonce !== '' && this.ledger(typeUrl).outstanding !== undefined;
+    if (outdated !== stale) throw new Error('INV3 a request is taken for a stale one, or a stale one is not');
+    if (!stale) this.drain();
+    else if (this.responses + this.heartbeats !== before) throw new Error('INV3 a stale request was answered');
+  }
+
+  /** Lets the server say all that it has to say. */
+  drain(): void {
+    this.wake = never;
+    for (const stream of this.#streams.values()) this.#drain(stream);
+  }
+
+  #drain(stream: Stream): void {
+    const instance = this.world.instances[stream.instance];
+    if (instance === undefined) throw new Error('the model has no such instance');
+    let place = 0;
+    for (let count = 0; ; count += 1) {
+      if (count > 200) throw new Error('INV1 the server does not stop sending');
+      const { snapshot, seal } = instance;
+      const next = nextResponse(stream.state, {
+        snapshot,
+        now: this.now,
+        timing,
+        seal,
+        quarantine: this.world.quarantine,
+      });
+      stream.state = next.state;
+      if (next.plan === undefined) {
+        this.wake = Math.min(this.wake, next.wake);
+        return;
+      }
+      const at = placeOf(next.plan.typeUrl);
+      if (at < place) throw new Error(`INV7 X86 ${next.plan.typeUrl} after a later type of the same moment`);
+      place = at;
+      this.#check(stream, next.plan, snapshot.generation);
+    }
+  }
+
+  #check(stream: Stream, plan: Plan, generation: number): void {
+    const { typeUrl, nonce, ttl, resources } = plan;
+    this.note(
+      () => `${this.now} ← ${keyOf(typeUrl, nonce)} ${resources.map(saidOf).join(' ')} -[${plan.removed}] ${ttl}`,
+    );
+    if (stream.nonces.has(nonce)) throw new Error('INV5 a nonce twice on one stream');
+    stream.nonces.add(nonce);
+    if (this.variant === 'delta' && ttl !== 'heartbeat') {
+      if (plan.version !== String(generation) || generation < stream.generation)
+        throw new Error('INV7 the generation goes back');
+      stream.generation = generation;
+    }
+    if (ttl === 'heartbeat') this.heartbeats += 1;
+    else this.responses += 1;
+    const ledger = this.ledger(typeUrl);
+    if (ttl !== 'heartbeat') this.#checkBreaks(plan);
+    ledger.check(plan, this.#moment());
+    ledger.outstanding = plan;
+    for (const resource of resources)
+      if (resource.ttl !== undefined) this.heard.set(keyOf(typeUrl, resource.name), this.now);
+    if (this.aggregated && ttl !== 'heartbeat') this.#followClusters(plan);
+    if (typeUrl === endpointType)
+      for (const name of [...resources.map((one) => one.name), ...plan.removed]) this.endpointsOwed.delete(name);
+  }
+
+  #moment(): Moment {
+    const { items, refusedElsewhere } = this.world;
+    return {
+      items,
+      atClusters: this.#atClusters,
+      isQuarantined: (key, text) => refusedElsewhere.has(`${key} ${text}`),
+    };
+  }
+
+  /** X114, X119: a secret or an extension that something accepted refers to is not removed, unless its name was asked for. */
+  #checkBreaks({ typeUrl, removed }: Plan): void {
+    if (!this.aggregated || placeOf(typeUrl) < 4) return;
+    for (const name of removed)
+      if (this.isReferredTo(typeUrl, name, true) && !this.ledger(typeUrl).asked.has(name))
+        throw new Error(`X114 X119 ${keyOf(typeUrl, name)} is removed while something refers to it`);
+  }
+
+  /** Whether something that the client holds refers to it; `acked`: on this stream. */
+  isReferredTo(typeUrl: string, name: string, acked = false): boolean {
+    for (const [from, { cache }] of this.interests)
+      for (const [holder, { references, version }] of cache)
+        if (references.some((to) => to.typeUrl === typeUrl && to.name === name))
+          if (!acked || this.#isAccepted(from, holder, version)) return true;
+    return false;
+  }
+
+  /** Whether it came on this stream and was accepted. */
+  #isAccepted(typeUrl: string, name: string, version: string): boolean {
+    return this.ledgers.get(typeUrl)?.accepted.get(name) === version;
+  }
+
+  #followClusters(plan: Plan): void {
+    const { typeUrl, resources, removed } = plan;
+    if (typeUrl !== clusterType) return;
+    this.#atClusters = this.world.items;
+    const before = this.ledger(clusterType);
+    if (this.variant === 'sotw') this.#clusters = new Set(resources.map(({ name }) => name));
+    for (const { name, version } of resources) {
+      const isNew = this.variant === 'delta' || before.acked.get(name) !== version;
+      this.#clusters.add(name);
+      this.#unpromised.delete(name);
+      const endpoints = edsNames[name];
+      if (endpoints === undefined || !this.interest(endpointType).wants(endpoints)) continue;
+      this.ledger(endpointType).excused.add(endpoints);
+      if (isNew && this.ledger(endpointType).opened) this.endpointsOwed.add(endpoints);
+    }
+    for (const name of removed) {
+      this.#clusters.delete(name);
+      // F7
+      if (this.world.items.has(keyOf(clusterType, name))) this.#unpromised.add(name);
+    }
+    this.#checkReferences();
+  }
+
+  /** INV8: what was accepted on this stream refers to clusters that were sent and not removed. */
+  #checkReferences(): void {
+    if (!this.aggregated || !this.ledger(clusterType).opened) return;
+    for (const typeUrl of [listenerType, routeType])
+      for (const [holder, { references, version }] of this.interest(typeUrl).cache) {
+        if (!this.#isAccepted(typeUrl, holder, version)) continue;
+        // F9
+        if (this.variant === 'sotw' && this.world.items.get(keyOf(typeUrl, holder))?.bad === true) continue;
+        for (const to of references)
+          if (to.typeUrl === clusterType && !this.#clusters.has(to.name) && !this.#isExempt(to.name))
+            throw new Error(`INV8 ${keyOf(typeUrl, holder)} refers to ${to.name}, which the client does not have`);
+      }
+  }
+
+  #isExempt(cluster: string): boolean {
+    return cluster === 'nowhere' || this.refusedClusters.has(cluster) || this.#unpromised.has(cluster);
+  }
+
+  /** The client handles what it was sent of a type; it may change what it asks for in the same request (X39, X81). */
+  answer(typeUrl: string, whim: number, change?: Change): void {
+    const ledger = this.ledgers.get(typeUrl);
+    const plan = ledger?.outstanding;
+    if (!this.online || ledger === undefined || plan === undefined) return;
+    const reaction =
+      plan.ttl === 'heartbeat' ? { error: undefined, applied: [], removed: [], setApplied: true } : react(plan, whim);
+    const { error } = reaction;
+    const interest = this.interest(typeUrl);
+    const taken = interest.take(plan, reaction);
+    if (plan.ttl !== 'heartbeat' || error !== undefined)
+      ledger.landed(plan, taken, error === undefined ? undefined : culpritsOf(plan, error));
+    ledger.outstanding = undefined;
+    ledger.handledNonce = plan.nonce;
+    if (error === undefined) interest.ackedVersion = plan.version;
+    else if (typeUrl === clusterType) for (const { name } of culpritsOf(plan, error)) this.refusedClusters.add(name);
+    this.#checkReferences();
+    this.#say(typeUrl, plan.nonce, error, change ?? { subscribe: [], unsubscribe: [] });
+  }
+
+  /** The client changes what it asks for; `nonce` is what a delta client happens to put there. */
+  change(typeUrl: string, change: Change, nonce: string): void {
+    this.#say(
+      typeUrl,
+      this.variant === 'sotw' ? (this.ledgers.get(typeUrl)?.handledNonce ?? '') : nonce,
+      undefined,
+      change,
+    );
+  }
+
+  #say(typeUrl: string, nonce: string, error: string | undefined, change: Change): void {
+    const interest = this.interest(typeUrl);
+    const { subscribe, unsubscribe } = this.#effective(interest, change);
+    const isChange = subscribe.length + unsubscribe.length > 0;
+    // X48: a SotW client that never named anything has to name the wildcard before it can give it up.
+    const isUnsaid = this.variant === 'sotw' && unsubscribe.includes('*') && !interest.everNamed;
+    if (isUnsaid && this.ledgers.get(typeUrl)?.opened === true) this.#sendSotw(typeUrl, nonce, error, ['*']);
+    if (isChange) {
+      // X69: who asks again may have lost it.
+      if (this.variant === 'delta') for (const name of subscribe) interest.cache.delete(name);
+      interest.change({ subscribe, unsubscribe }, this.variant);
+      if (typeUrl === clusterType)
+        for (const name of Object.keys(edsNames))
+          if (!interest.wants(name) || subscribe.length > 0) this.#unpromised.add(name);
+      if (typeUrl === endpointType) for (const name of unsubscribe) this.endpointsOwed.delete(name);
+    }
+    if (!this.online) return;
+    const ledger = this.ledger(typeUrl);
+    if (!ledger.opened) {
+      if (!interest.isEmpty) this.#open(typeUrl, false);
+      return;
+    }
+    if (isChange) ledger.changed(subscribe, unsubscribe);
+    if (this.variant === 'delta') this.#sendDelta(typeUrl, nonce, error, { subscribe, unsubscribe });
+    else this.#sendSotw(typeUrl, nonce, error, interest.list(!interest.everNamed));
+  }
+
+  /** A client does not begin a wildcard twice, and a SotW client cannot ask twice. */
+  #effective(interest: Interest, { subscribe, unsubscribe }: Change): Change {
+    const isNew = (name: string) =>
+      name === '*' ? !interest.wildcard : this.variant === 'delta' || !interest.names.has(name);
+    const isKnown = (name: string) =>
+      name === '*' ? interest.wildcard : this.variant === 'delta' || interest.names.has(name);
+    return { subscribe: subscribe.filter(isNew), unsubscribe: unsubscribe.filter(isKnown) };
+  }
+
+  /** INV3: a SotW request with a nonce of another life is not answered. */
+  stale(typeUrl: string): void {
+    const ledger = this.ledgers.get(typeUrl);
+    if (!this.online || this.variant === 'delta' || ledger?.answered !== true) return;
+    const stream = this.#stream(typeUrl);
+    const interest = this.interest(typeUrl);
+    const request = {
+      nonce: 'of another life',
+      version: '',
+      error: undefined,
+      names: interest.list(!interest.everNamed),
+    };
+    const { state, stale } = stepSotw(stream.state, typeUrl, request, this.now);
+    stream.state = state;
+    if (!stale) throw new Error('INV3 a stale request is taken for a current one');
+  }
+
+  wait(milliseconds: number): void {
+    this.now += milliseconds;
+    this.drain();
+  }
+}
+
+function saidOf(resource: Resource): string {
+  return `${resource.name}=${textOf(resource)}`;
+}

@@ -1,0 +1,185 @@
+import { keysOf } from '../../src/xds/persistent-map.ts';
+import { clusterType, endpointType, runtimeType } from '../../src/xds/resource-types.ts';
+import { isWhole } from './xds-client-model.ts';
+import { edsNames, keyOf, meshTypes, namesOfType } from './xds-mesh.ts';
+import type { Model } from './xds-model.ts';
+
+/** Lets everything come to rest: all answered, and every moment passed at which the server wants to look again. */
+export function settle(model: Model, seed: number): void {
+  if (!model.online) model.connect(0, true);
+  let beats = 0;
+  for (let round = 0; round < 400; round += 1) {
+    const { responses } = model;
+    model.drain();
+    const waiting = [...model.ledgers].filter(([, { outstanding }]) => outstanding !== undefined);
+    for (const [typeUrl] of waiting) model.answer(typeUrl, seed + round);
+    if (waiting.length > 0 || responses !== model.responses) {
+      if (waiting.some(([typeUrl]) => model.ledger(typeUrl).outstanding !== undefined) || model.responses !== responses)
+        beats = 0;
+      continue;
+    }
+    if (!Number.isFinite(model.wake)) {
+      stayQuiet(model);
+      return;
+    }
+    // With heartbeats there is always a next moment; when nothing but these came for a while, that is rest.
+    beats += 1;
+    if (beats > 24) return;
+    model.wait(Math.max(1, model.wake - model.now));
+  }
+  throw new Error('INV1 does not come to rest');
+}
+
+/** The server said that it never wants to look again, so it must have nothing to say. */
+function stayQuiet(model: Model): void {
+  const { responses, heartbeats } = model;
+  model.wait(3_600_000);
+  if (model.responses !== responses || model.heartbeats !== heartbeats)
+    throw new Error('INV1 X62 something is sent after rest');
+}
+
+/** What may differ from the newest view at rest, because the client or another refuses what stands there. */
+function isUnsettled(model: Model, typeUrl: string, name: string): boolean {
+  const { items, refusedElsewhere } = model.world;
+  const item = items.get(keyOf(typeUrl, name));
+  if (item === undefined) return false;
+  if (item.bad || refusedElsewhere.has(`${keyOf(typeUrl, name)} ${item.text}`)) return true;
+  // A route or listener waits for ever for a cluster that cannot be sent: INV8 wins (M2).
+  return (
+    model.aggregated &&
+    item.references.some((to) => to.typeUrl === clusterType && isUnsettled(model, to.typeUrl, to.name))
+  );
+}
+
+/** INV1: the cache is the view, but for what is refused and for what is in use. */
+export function checkConvergence(model: Model): void {
+  for (const typeUrl of meshTypes) {
+    const interest = model.interest(typeUrl);
+    const isLasting =
+      model.variant === 'sotw' &&
+      (!isWhole(typeUrl) || namesOfType(typeUrl).some((name) => isUnsettled(model, typeUrl, name)));
+    for (const name of namesOfType(typeUrl)) {
+      if (!interest.wants(name) || isUnsettled(model, typeUrl, name)) continue;
+      const item = model.world.items.get(keyOf(typeUrl, name));
+      const held = interest.cache.get(name);
+      const where = `INV1 ${keyOf(typeUrl, name)} is ${held?.text}, should be ${item?.text}`;
+      if (item !== undefined && held?.text !== item.text) throw new Error(where);
+      // SotW: absence deletes nothing (X52); a message without content stands for nothing (X90, X115).
+      if (item === undefined && held?.text !== undefined && !isLasting && !isInUse(model, typeUrl, name))
+        throw new Error(where);
+    }
+  }
+}
+
+/** What is gone stays while something that the client holds refers to it, and endpoints while their cluster does. */
+export function isInUse(model: Model, typeUrl: string, name: string): boolean {
+  if (typeUrl === endpointType)
+    return Object.entries(edsNames).some(
+      ([cluster, endpoints]) =>
+        endpoints === name &&
+        !model.world.items.has(keyOf(clusterType, cluster)) &&
+        model.interest(clusterType).cache.has(cluster),
+    );
+  return model.isReferredTo(typeUrl, name);
+}
+
+/** INV12: every name that was asked for is answered, where the variant has an answer. */
+export function checkAnswers(model: Model): void {
+  for (const [typeUrl, { asked }] of model.ledgers)
+    for (const name of asked) {
+      // F6
+      if (isUnsettled(model, typeUrl, name) || isInUse(model, typeUrl, name)) continue;
+      const exists = model.world.items.has(keyOf(typeUrl, name));
+      // SotW has no word for a name that does not exist, but for endpoints and runtime layers.
+      const has = exists || model.variant === 'delta' || typeUrl === endpointType || typeUrl === runtimeType;
+      if (has) throw new Error(`INV12 ${keyOf(typeUrl, name)} was asked for and never answered`);
+    }
+}
+
+/** INV9: every EDS cluster that was sent is followed by its endpoints. */
+export function checkEndpoints(model: Model): void {
+  for (const name of model.endpointsOwed)
+    if (
+      !isUnsettled(model, endpointType, name) &&
+      !(model.variant === 'sotw' && !model.world.items.has(keyOf(endpointType, name)))
+    )
+      throw new Error(`INV9 the cluster of ${name} was sent, and not its endpoints after it`);
+}
+
+/** INV10: what the server keeps for a client at rest is bounded by what the client asked for and what cannot be sent. */
+export function checkMemory(model: Model): void {
+  for (const { state } of model.streams)
+    for (const { type, names, pending, isolated, waiting, differs, refused, inFlight } of state.subscriptions) {
+      const bound = namesOfType(type.typeUrl).length;
+      const sizes = [names.size, pending.size, isolated.size, waiting.size, differs.size, refused.size];
+      if (sizes.some((size) => size > bound)) throw new Error(`INV10 the state of ${type.typeUrl} grows: ${sizes}`);
+      if (inFlight !== undefined) throw new Error('INV10 a flight that nobody knows of');
+      for (const { versions } of refused.values())
+        if (versions.length > 8) throw new Error('INV10 refused versions pile up');
+      const excuses = [...keysOf(differs)].filter(
+        (name) =>
+          model.interest(type.typeUrl).wants(name) &&
+          !isUnsettled(model, type.typeUrl, name) &&
+          !isInUse(model, type.typeUrl, name),
+      );
+      const lasting = excuses.filter(
+        (name) =>
+          model.world.items.has(keyOf(type.typeUrl, name)) ||
+          (model.variant === 'delta' && type.typeUrl !== runtimeType),
+      );
+      if (lasting.length > 0) throw new Error(`INV10 at rest ${keyOf(type.typeUrl, lasting.join())} still differs`);
+    }
+}
+
+/** INV11: what clients of all variants hold of what is settled for all of them, equal in content and version. */
+export function checkSameView(models: readonly Model[]): void {
+  const [first, ...others] = models;
+  if (first === undefined) return;
+  for (const typeUrl of meshTypes)
+    for (const name of namesOfType(typeUrl)) {
+      if (models.some((model) => isUnsettled(model, typeUrl, name) || !model.interest(typeUrl).wants(name))) continue;
+      if (!first.world.items.has(keyOf(typeUrl, name))) continue;
+      const version = first.interest(typeUrl).cache.get(name)?.version;
+      for (const other of others)
+        if (other.interest(typeUrl).cache.get(name)?.version !== version)
+          throw new Error(`INV11 ${keyOf(typeUrl, name)} differs between ${first.label} and ${other.label}`);
+    }
+}
+
+/** INV11, M7: on another instance the versions are the same, so a client that returns there is sent nothing that it has. */
+export function checkOtherInstance(model: Model): void {
+  const isClean = (typeUrl: string) =>
+    namesOfType(typeUrl).every((name) => !isUnsettled(model, typeUrl, name) && !isInUse(model, typeUrl, name));
+  const versions = new Map(meshTypes.map((typeUrl) => [typeUrl, model.interest(typeUrl).ackedVersion]));
+  const caches = new Map(meshTypes.map((typeUrl) => [typeUrl, new Map(model.interest(typeUrl).cache)]));
+  const { responses } = model;
+  model.connect(1, true);
+  settle(model, 0);
+  const all = meshTypes.every(isClean);
+  if (model.variant === 'delta' && all && model.responses > responses && hadAll(model, caches))
+    throw new Error('INV11 M7 another instance sends something to a client that has everything');
+  for (const typeUrl of meshTypes) {
+    if (!isClean(typeUrl)) continue;
+    const interest = model.interest(typeUrl);
+    for (const [name, { version }] of caches.get(typeUrl) ?? [])
+      if (model.world.items.has(keyOf(typeUrl, name)) && interest.cache.get(name)?.version !== version)
+        throw new Error(`INV11 ${keyOf(typeUrl, name)} has another version on another instance`);
+    if (
+      model.variant === 'sotw' &&
+      isWhole(typeUrl) &&
+      interest.wildcard &&
+      interest.ackedVersion !== versions.get(typeUrl)
+    )
+      throw new Error(`INV11 the set of ${typeUrl} has another version on another instance`);
+  }
+}
+
+function hadAll(model: Model, caches: ReadonlyMap<string, ReadonlyMap<string, unknown>>): boolean {
+  return meshTypes.every((typeUrl) => {
+    const interest = model.interest(typeUrl);
+    if (interest.isEmpty) return true;
+    // A wildcard that comes with nothing at all has to hear that there is nothing.
+    if (interest.wildcard && caches.get(typeUrl)?.size === 0) return false;
+    return [...interest.names].every((name) => caches.get(typeUrl)?.has(name) === true);
+  });
+}
