@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { expect } from 'vitest';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
+import { connectH2 } from '../support/h2-stream.ts';
 import { conformAds } from './conform.ts';
 import { nextAcked } from './delta-words.ts';
 import { cluster, eventually, node } from './xds-fixture.ts';
@@ -126,3 +127,24 @@ conformAds(
     expect((await again.next()).resources).toHaveLength(1);
   },
 );
+
+conformAds('X24 a shutdown says GOAWAY, ends streams with UNAVAILABLE, and pushes nothing', async ({ start }) => {
+  const fixture = await start([cluster('a')]);
+  const h2 = connectH2(fixture.server.port);
+  let goaway = false;
+  h2.session.on('goaway', () => {
+    goaway = true;
+  });
+  const stream = fixture.client.sotw();
+  stream.send({ node, typeUrl: clusterType });
+  const { nonce, versionInfo } = await stream.next();
+  stream.send({ typeUrl: clusterType, responseNonce: nonce, versionInfo });
+  await h2.ping().catch(() => undefined);
+  fixture.set([]);
+  const closing = fixture.server.close();
+  expect((await stream.closed).code).toBe(status.UNAVAILABLE);
+  await closing;
+  expect(goaway).toBe(true);
+  expect(stream.waiting()).toBe(0);
+  h2.close();
+});
