@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { TLSSocket } from 'node:tls';
+import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { stillValid } from './tls-source.ts';
 import { ageText, shutDownText, type TransportHost } from './transport.ts';
@@ -27,7 +27,6 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 export class Http2ServerSession implements CallHost {
   readonly peer: string;
   readonly turn: WriteTurn;
-  readonly certificate: Uint8Array | undefined;
   readonly receiveLimit: number;
   readonly inflater: Inflater;
   readonly #session: ServerHttp2Session;
@@ -37,12 +36,13 @@ export class Http2ServerSession implements CallHost {
   readonly #resets = new RateGuard(floodLimits.resets);
   #cancelKeepalive = () => {};
   #cancelAge = () => {};
+  readonly #clientCertificate: PeerCertificate | undefined;
   #kept = 0;
 
   constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
     const { remoteAddress, remotePort } = session.socket;
     this.peer = `${remoteAddress}:${remotePort}`;
-    this.certificate = certificateOf(session, host);
+    this.#clientCertificate = clientCertificate(session, host);
     this.#session = session;
     this.#host = host;
     this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls);
@@ -64,6 +64,10 @@ export class Http2ServerSession implements CallHost {
     // X17: ±10 %, so that a fleet that came together does not come again together.
     const age = host.settings.maxAge * (0.9 + 0.2 * Math.random());
     this.#cancelAge = host.clock.after(age, () => this.#retire());
+  }
+
+  get certificate(): Uint8Array | undefined {
+    return this.#clientCertificate && stillValid(this.#clientCertificate, this.#host.clock.now());
   }
 
   keep(bytes: number): boolean {
@@ -170,8 +174,8 @@ function refuse(stream: ServerHttp2Stream, code: status, message: string): void 
 }
 
 /** It is read once, when the connection begins: a call may be asked for it when the socket has gone. */
-function certificateOf({ socket }: ServerHttp2Session, { credentials, clock }: TransportHost): Uint8Array | undefined {
+function clientCertificate(session: ServerHttp2Session, { credentials }: TransportHost): PeerCertificate | undefined {
+  const { socket } = session;
   const asked = credentials !== 'plaintext' && credentials.clientAuthority !== undefined;
-  if (!asked || !(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  return stillValid(socket.getPeerCertificate(), clock.now());
+  return asked && socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
 }
