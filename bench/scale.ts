@@ -30,7 +30,7 @@ async function sample({ contestant, cpu, took, encodes }: Samples, round: number
   const before = await server.ask('usage', {});
   const times: number[] = [];
   for (let change = 0; change < changes; change += 1) {
-    const resources = [assignment(hot, 50, round * changes + change)];
+    const resources = [assignment(hot, 50, round * changes + change + 1)];
     times.push((await server.ask('push', { resources, streams: proxies })).took);
   }
   const after = await server.ask('usage', {});

@@ -19,6 +19,9 @@ export interface Program<Commands> {
   end(): Promise<void>;
 }
 
+/** No answer takes longer; what hangs shall be told of. */
+const patience = 600_000;
+
 /** Starts a program; what it writes to standard error is shown. Every question fails once it has ended. */
 export function startProgram<Commands>(
   command: string,
@@ -52,7 +55,17 @@ export function startProgram<Commands>(
           reject(ended);
           return;
         }
-        waiting.push({ resolve: (reply) => resolve(reply as Replies<Commands, typeof name>), reject });
+        const late = setTimeout(() => reject(new Error(`no answer to ${name} in ${patience / 1000} s`)), patience);
+        waiting.push({
+          resolve: (reply) => {
+            clearTimeout(late);
+            resolve(reply as Replies<Commands, typeof name>);
+          },
+          reject: (error) => {
+            clearTimeout(late);
+            reject(error);
+          },
+        });
         child.stdin.write(`${JSON.stringify({ name, details })}\n`);
       }),
     async end() {
