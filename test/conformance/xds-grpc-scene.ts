@@ -9,15 +9,25 @@ type Json = Readonly<Record<string, unknown>>;
 const typed = (name: string, fields: Json = {}) => ({ '@type': `type.googleapis.com/envoy.${name}`, ...fields });
 const ads = { ads: {}, resource_api_version: 'V3' };
 
-/** What `xds:///name` resolves to: a listener whose routes, of the same name, come by RDS; `mark` makes contents differ. */
-export function apiListener(name: string, options: { readonly ttl?: number; readonly mark?: string } = {}): Resource {
-  const { mark, ...more } = options;
+/**
+ * What `xds:///name` resolves to: a listener whose routes, of the same name, come by RDS; `mark` makes
+ * contents differ, and gRPC refuses an original destination.
+ */
+export function apiListener(
+  name: string,
+  options: { readonly ttl?: number; readonly mark?: string; readonly originalDestination?: boolean } = {},
+): Resource {
+  const { mark, originalDestination, ...more } = options;
+  const refused = originalDestination === true ? { use_original_dst: true } : {};
   const manager = typed('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: mark ?? name,
     rds: { route_config_name: name, config_source: ads },
     http_filters: [{ name: 'router', typed_config: typed('extensions.filters.http.router.v3.Router') }],
   });
-  return resourceOf(typed('config.listener.v3.Listener', { name, api_listener: { api_listener: manager } }), more);
+  return resourceOf(
+    typed('config.listener.v3.Listener', { name, api_listener: { api_listener: manager }, ...refused }),
+    more,
+  );
 }
 
 /** All calls to one cluster, but for those with routes of their own by path; `retries` of 0 is what gRPC refuses. */
@@ -34,10 +44,12 @@ export function routesTo(
   return resourceOf(typed('config.route.v3.RouteConfiguration', { name, virtual_hosts: hosts }));
 }
 
-/** An EDS cluster; gRPC knows no `MAGLEV` and refuses it. */
-export function grpcCluster(name: string, policy: 'ROUND_ROBIN' | 'MAGLEV' = 'ROUND_ROBIN'): Resource {
+/** An EDS cluster; gRPC knows no `MAGLEV` and refuses it. `mark` makes contents differ. */
+export function grpcCluster(name: string, policy: 'ROUND_ROBIN' | 'MAGLEV' = 'ROUND_ROBIN', mark = ''): Resource {
   const eds = { eds_cluster_config: { eds_config: ads } };
-  return resourceOf(typed('config.cluster.v3.Cluster', { name, type: 'EDS', lb_policy: policy, ...eds }));
+  return resourceOf(
+    typed('config.cluster.v3.Cluster', { name, type: 'EDS', lb_policy: policy, alt_stat_name: mark, ...eds }),
+  );
 }
 
 /** Ports of loopback by priority; `factor` is the overprovisioning factor. */
