@@ -7,8 +7,8 @@ import { createJoinedProxies, type JoinedProxies } from '../registry/joined-prox
 import { createLocalPorts, type LocalPorts } from '../registry/local-ports.ts';
 import { createRegistry, type RegistryState } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
-import { createTreeCheck } from './check-tree.ts';
 import { createDebounce } from '../xds/debounce.ts';
+import { createTreeCheck } from './check-tree.ts';
 import { createGitRepository } from './git-repository.ts';
 import { type PolicySource, startPolicySource } from './policy-source.ts';
 import type { RunningParts } from './running-parts.ts';

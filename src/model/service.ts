@@ -49,6 +49,8 @@ export interface Endpoint {
   readonly workload: string;
   readonly address: string;
   readonly port: number;
+  /** The workload's own port, which policies name (P29), where its sidecar listens on another one. */
+  readonly applicationPort?: number;
   readonly labels: Labels;
   readonly locality?: Locality;
   readonly weight: number;

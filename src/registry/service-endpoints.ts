@@ -94,10 +94,12 @@ function usable(service: Service, address: string): boolean {
 function endpointAt(definition: ServiceDefinition, place: Place, port: ServicePort): Endpoint | undefined {
   const number = endpointPort(definition, place, port);
   if (number === undefined) return undefined;
+  const applicationPort = applicationPortAt(place, number, port.number);
   return {
     workload: place.id,
     address: place.address,
     port: number,
+    ...(applicationPort === number ? {} : { applicationPort }),
     labels: place.labels,
     weight: place.weight,
     health: place.health,
@@ -105,6 +107,12 @@ function endpointAt(definition: ServiceDefinition, place: Place, port: ServicePo
     // MESH_EXTERNAL never has automatic mesh TLS (P35).
     ...(place.identity === undefined || definition.service.external ? {} : { identity: place.identity }),
   };
+}
+
+/** The workload port that policies name (P29); several may be reached at one address and port only where no sidecar stands. */
+function applicationPortAt({ ports }: Place, reachedAt: number, servicePort: number): number {
+  const reached = ports.filter(({ endpointPort }) => endpointPort === reachedAt);
+  return (reached.find(({ port }) => port === servicePort) ?? reached[0])?.port ?? reachedAt;
 }
 
 /** The workload's port: the one with the service port's name, else `targetPort`, else the service port (section 2). */

@@ -2,10 +2,9 @@ import { compareText } from '../model/compare-text.ts';
 import type { Destination, EndpointDecision, EndpointSet } from '../model/ir.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
-import type { PeerAuthenticationObject, PolicySet } from '../model/policy.ts';
+import type { PolicySet } from '../model/policy.ts';
 import { selects } from '../model/selector.ts';
 import type { Endpoint, Service } from '../model/service.ts';
-import type { Workload } from '../model/workload.ts';
 import { resolveCounters } from './counters.ts';
 import { keepEqualItems, remembered } from './keep.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
@@ -15,7 +14,6 @@ import { indexServices } from './service-index.ts';
 
 interface Known {
   readonly list: readonly Endpoint[];
-  readonly workloads: Mesh['workloads'];
   readonly decidedBy: readonly unknown[];
   readonly set: EndpointSet;
 }
@@ -31,7 +29,6 @@ const latest = new WeakMap<
     readonly policies: PolicySet;
     readonly settings: MeshSettings;
     readonly services: readonly Service[];
-    workloads: Mesh['workloads'];
     readonly set: EndpointSet;
   }
 >();
@@ -39,61 +36,48 @@ const latest = new WeakMap<
 /**
  * The endpoints of one destination, sorted by workload: those of the port that carry the subset's labels (P25), and for each whether
  * it is called with mesh TLS (P35). Draining ones are left out, for callers still try them otherwise (E35). Remembered on the
- * endpoint list: an endpoint change computes the sets of its own service and port, and gives the same set where nothing in it changed.
+ * endpoint list, which says all that is asked of a workload: an endpoint change computes the sets of its own service and port, and gives
+ * the same set where nothing in it changed.
  */
 export function resolveEndpoints(mesh: Mesh, destination: Destination): EndpointSet {
-  const { policies, settings, services, workloads } = mesh;
+  const { policies, settings, services } = mesh;
   const list = mesh.endpoints.get(destination.ref.service)?.get(destination.ref.port) ?? noEndpoints;
   const last = latest.get(destination);
-  if (
-    last?.list === list &&
-    last.policies === policies &&
-    last.settings === settings &&
-    last.services === services &&
-    sameWorkloads(last.workloads, workloads, list)
-  ) {
-    last.workloads = workloads;
+  if (last?.list === list && last.policies === policies && last.settings === settings && last.services === services) {
     return last.set;
   }
   const set = lookUp(mesh, destination, list);
-  latest.set(destination, { list, policies, settings, services, workloads, set });
+  latest.set(destination, { list, policies, settings, services, set });
   return set;
 }
 
 function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[]): EndpointSet {
   const { ref, labels } = destination;
+  const { settings } = mesh;
   const service = indexServices(mesh.services).byKey.get(ref.service);
   if (service === undefined) return { ref, endpoints: [] };
-  const policies = indexPolicies(mesh.policies, mesh.settings);
+  const policies = indexPolicies(mesh.policies, settings);
   const byDestination = remembered(memory, service, () => new Map<string, Known>());
   const key = JSON.stringify([ref.port, ref.subset, Object.entries(labels ?? {}).sort(byName)]);
   const known = byDestination.get(key);
-  const decidedBy = [mesh.settings, ...peerAuthentications(mesh, policies, service, list)];
-  const sameRest = known !== undefined && known.list === list && sameItems(known.decidedBy, decidedBy);
-  if (sameRest && sameWorkloads(known.workloads, mesh.workloads, list)) {
-    byDestination.set(key, { ...known, workloads: mesh.workloads });
-    return known.set;
-  }
+  // The lists of policies that can decide a mode keep their identity while nothing in them changes.
+  const peers = [settings.rootNamespace, service.namespace].map((name) => policies.peerAuthentications.get(name));
+  const decidedBy = [settings, ...peers];
+  if (known !== undefined && known.list === list && sameItems(known.decidedBy, decidedBy)) return known.set;
   resolveCounters.endpoints += 1;
   const chosen = list.filter((endpoint) => endpoint.health !== 'draining' && selects(labels, endpoint.labels));
   const decided = chosen
-    .map((endpoint) => decide(mesh, policies, service, ref.port, endpoint))
+    .map((endpoint) => decide(settings, policies, service, endpoint))
     .sort((a, b) => compareText(a.workload, b.workload) || compareText(a.address, b.address) || a.port - b.port);
   const endpoints = keepEqualItems(known?.set.endpoints, decided, placeOf);
   const set = known?.set.endpoints === endpoints ? known.set : { ref, endpoints };
-  byDestination.set(key, { list, workloads: mesh.workloads, decidedBy, set });
+  byDestination.set(key, { list, decidedBy, set });
   return set;
 }
 
 const noEndpoints: readonly Endpoint[] = [];
 
-function decide(
-  mesh: Mesh,
-  policies: PolicyIndex,
-  service: Service,
-  servicePort: number,
-  endpoint: Endpoint,
-): EndpointDecision {
+function decide(settings: MeshSettings, policies: PolicyIndex, service: Service, endpoint: Endpoint): EndpointDecision {
   const { workload, address, port, weight, locality, health } = endpoint;
   const { version } = endpoint.labels;
   return {
@@ -104,51 +88,18 @@ function decide(
     ...(locality && { locality }),
     ...(version && { version }),
     healthy: health === 'healthy',
-    meshTls:
-      endpoint.identity !== undefined &&
-      !service.external &&
-      acceptsTls(mesh, policies, service, servicePort, endpoint),
+    meshTls: endpoint.identity !== undefined && !service.external && acceptsTls(settings, policies, service, endpoint),
   };
 }
 
-/** P35: an endpoint with an identity is called in plaintext only where its own PeerAuthentication says DISABLE for its port. */
-function acceptsTls(
-  mesh: Mesh,
-  policies: PolicyIndex,
-  service: Service,
-  servicePort: number,
-  endpoint: Endpoint,
-): boolean {
-  const workload = mesh.workloads.get(endpoint.workload);
-  // An inline endpoint of a ServiceEntry is a workload of the entry's namespace with the endpoint's labels.
-  const selected = workload ?? { namespace: service.namespace, labels: endpoint.labels };
-  const port = workload ? applicationPort(workload, endpoint, servicePort) : endpoint.port;
-  return mutualTlsMode(peerPolicies(policies, mesh.settings, selected), port).value !== 'DISABLE';
-}
-
-/** The workload port that policies name (P29); several may be reached at one address and port only where no sidecar stands. */
-function applicationPort(workload: Workload, endpoint: Endpoint, servicePort: number): number {
-  const reached = workload.ports.filter((port) => port.endpointPort === endpoint.port);
-  return (reached.find((port) => port.port === servicePort) ?? reached[0])?.port ?? endpoint.port;
-}
-
-function sameWorkloads(before: Mesh['workloads'], now: Mesh['workloads'], list: readonly Endpoint[]): boolean {
-  return before === now || list.every(({ workload }) => before.get(workload) === now.get(workload));
-}
-
-/** The lists of policies that can decide a mode, which keep their identity while nothing in them changes. */
-function peerAuthentications(
-  mesh: Mesh,
-  policies: PolicyIndex,
-  service: Service,
-  list: readonly Endpoint[],
-): readonly (readonly PeerAuthenticationObject[] | undefined)[] {
-  const namespaces = new Set([mesh.settings.rootNamespace, service.namespace]);
-  for (const { workload } of list) {
-    const namespace = mesh.workloads.get(workload)?.namespace;
-    if (namespace !== undefined) namespaces.add(namespace);
-  }
-  return [...namespaces].sort(compareText).map((namespace) => policies.peerAuthentications.get(namespace));
+/**
+ * P35: an endpoint with an identity is called in plaintext only where its own PeerAuthentication says DISABLE for its port. Whoever
+ * stands behind a service is of its namespace, an inline endpoint of a ServiceEntry included.
+ */
+function acceptsTls(settings: MeshSettings, policies: PolicyIndex, service: Service, endpoint: Endpoint): boolean {
+  const selected = { namespace: service.namespace, labels: endpoint.labels };
+  const port = endpoint.applicationPort ?? endpoint.port;
+  return mutualTlsMode(peerPolicies(policies, settings, selected), port).value !== 'DISABLE';
 }
 
 function placeOf({ workload, address, port }: EndpointDecision): string {

@@ -1,5 +1,5 @@
 import type { Destination, EndpointSet, ForwardAction, OutboundPort, View } from '../model/ir.ts';
-import { isHttp } from '../model/service.ts';
+import { isHttp, type ServiceKey } from '../model/service.ts';
 import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
@@ -47,6 +47,22 @@ const viewResources = remember((view: View) => {
     registered: destinations.filter((destination) => destination.discovery === 'registry'),
   };
 });
+
+const noDestinations: readonly Destination[] = [];
+const destinationsByService = remember((view: View) => {
+  const byService = new Map<ServiceKey, Destination[]>();
+  for (const destination of viewResources(view).registered) {
+    const list = byService.get(destination.ref.service);
+    if (list) list.push(destination);
+    else byService.set(destination.ref.service, [destination]);
+  }
+  return byService;
+});
+
+/** The destinations of one service whose endpoints the view has from the registry. */
+export function registeredDestinations(view: View, service: ServiceKey): readonly Destination[] {
+  return destinationsByService(view).get(service) ?? noDestinations;
+}
 
 const clusterResource = remember((destination: Destination): Resource => {
   const name = clusterName(destination.ref);

@@ -189,7 +189,16 @@ export function identityOf(namespace: string, account: string): SpiffeId {
 }
 
 export function endpoint(workload: string, more: Partial<Endpoint> = {}): Endpoint {
-  return { workload, address: '10.0.0.1', port: 19080, labels: {}, weight: 1, health: 'healthy', ...more };
+  return {
+    workload,
+    address: '10.0.0.1',
+    port: 19080,
+    applicationPort: 9080,
+    labels: {},
+    weight: 1,
+    health: 'healthy',
+    ...more,
+  };
 }
 
 export function workload(id: string, more: Partial<Workload> = {}): Workload {

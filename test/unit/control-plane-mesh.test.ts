@@ -29,17 +29,18 @@ spec: { hosts: [${name}], http: [{ timeout: ${timeout}, route: [{ destination: {
 `;
 }
 
+function serviceIn(namespace: string, name: string): string {
+  return `apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80, targetPort: 9080 }] }
+`;
+}
+
 const names = Array.from({ length: serviceCount }, (_, index) => `s${String(index).padStart(3, '0')}`);
 const texts: Texts = Object.fromEntries(
   names.flatMap((name) => [
-    [
-      `shop/${name}.yaml`,
-      `apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: shop }
-spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80, targetPort: 9080 }] }
-`,
-    ],
+    [`shop/${name}.yaml`, serviceIn('shop', name)],
     [`shop/${name}-routes.yaml`, virtualServiceText(name, '3s')],
   ]),
 );
@@ -238,10 +239,10 @@ test("F28 a failure in one proxy's own part leaves all others updated, and its l
   expect(all()[7]?.layers[2]).not.toBe(own);
 });
 
-test('F28 a proxy whose secrets cannot be had keeps its snapshot, and all others are updated', () => {
+test('F28 a proxy whose secrets cannot be had keeps its own part, is tried again, and all others are updated', () => {
   const { cellOf } = breakable();
   let fails = false;
-  const { register, all, failures } = connected((of) => {
+  const { register, serve, parse, all, failures } = connected((of) => {
     const cell = cellOf(of);
     const get = () => {
       if (fails && of.id === proxies[0]?.id) throw new Error('the authority is closed');
@@ -250,12 +251,76 @@ test('F28 a proxy whose secrets cannot be had keeps its snapshot, and all others
     return { ...cell, get };
   });
   const before = all();
+  const failure = `snapshot of ${proxies[0]?.id}`;
   fails = true;
+  serve(parse({ ...texts, 'shop/note.yaml': '# nothing but words\n' }));
+  expect(failures).toEqual([failure]);
   register(moved(workloads, 's009-1.shop', 29_009));
-  expect(failures).toEqual([`snapshot of ${proxies[0]?.id}`]);
-  expect(all()[0]).toBe(before[0]);
-  for (const [index, snapshot] of all().entries())
-    if (index > 0) expect(snapshot.generation).toBe((before[index]?.generation ?? 0) + 1);
+  expect(failures).toEqual([failure, failure]);
+  for (const [index, snapshot] of all().entries()) {
+    expect(snapshot.generation).toBe((before[index]?.generation ?? 0) + 2);
+    expect(snapshot.layers[2]).toBe(before[index]?.layers[2]);
+  }
+  fails = false;
+  register(moved(workloads, 's009-1.shop', 29_010));
+  register(moved(workloads, 's009-1.shop', 29_011));
+  expect(failures).toHaveLength(2);
+});
+
+test('a change of one scope wakes no proxy of another', () => {
+  const others = {
+    ...texts,
+    'bank/ledger.yaml': `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ledger, namespace: bank }
+spec:
+  hosts: [ledger.bank.internal]
+  exportTo: ["."]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  workloadSelector: { labels: { app: ledger } }
+`,
+  };
+  // It joined for no service of its own: only the entry selects it, which shop does not see.
+  const ledgerAt = (port: number): Workload => {
+    const { service: _none, ...rest } = workload('ledger-1', 'ledger', port, { namespace: 'bank' });
+    return rest;
+  };
+  const spine = spineMesh({ texts: others, workloads: [ledgerAt(30_000)] });
+  const [shop, bank] = [proxy('s000-1.shop'), proxy('ledger-2.bank')].map((one) => spine.snapshots.hold(one));
+  const woken: string[] = [];
+  shop?.snapshot.watch(() => woken.push('shop'));
+  bank?.snapshot.watch(() => woken.push('bank'));
+  spine.register([ledgerAt(30_001)]);
+  expect(woken).toEqual(['bank']);
+  expect(shop?.snapshot.get()?.layers.map(({ scope }) => scope)).toEqual([
+    'view shop',
+    'capture shop 127.0.0.1 - false',
+    '',
+  ]);
+});
+
+test('one endpoint change in a mesh of 1,000 services and 200 proxies costs one assignment and one layer', () => {
+  const thousand = Array.from({ length: 1_000 }, (_, index) => `t${String(index).padStart(4, '0')}`);
+  const everybody = thousand.map((name, index) => workload(`${name}-1`, name, 20_000 + index));
+  const spine = spineMesh({
+    texts: Object.fromEntries(thousand.map((name) => [`shop/${name}.yaml`, serviceIn('shop', name)])),
+    workloads: everybody,
+  });
+  const held = Array.from({ length: 200 }, (_, index) => spine.snapshots.hold(proxy(`client-${index}.shop`)));
+  const layers = () => new Set(held.flatMap(({ snapshot }) => snapshot.get()?.layers ?? []));
+  const before = layers();
+  const resolved = counted(resolveCounters, () => {
+    const translated = counted(translateCounters, () => spine.register(moved(everybody, 't0007-1.shop', 29_999)));
+    expect(translated).toEqual({ endpoints: 1 });
+  });
+  expect(resolved).toEqual({ endpoints: 1 });
+  const [made, ...more] = [...layers()].filter((layer) => !before.has(layer));
+  expect(more).toEqual([]);
+  expect(made?.history[0]?.names).toEqual(new Map([[endpointType, ['out_shop_t0007_80']]]));
+  expect([...before].map(({ id }) => id)).toContain(made?.history[0]?.from);
+  expect(new Set(held.map(({ snapshot }) => snapshot.get()?.layers[0]))).toEqual(new Set([made]));
 });
 
 test('F28 a stream that fails while it is told does not keep others from being told', () => {

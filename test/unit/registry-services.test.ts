@@ -41,6 +41,8 @@ test('a v1/Service selects the workloads of its namespace with its labels, sorte
     settings,
   );
   expect(places(built, key('reviews'))).toEqual(['reviews-1.shop@127.0.0.1:21001', 'reviews-2.shop@127.0.0.1:21002']);
+  // P29: policies name the port of the application, callers come to that of its sidecar.
+  expect([...(built.endpoints.get(key('reviews'))?.values() ?? [])].flat()[0]?.applicationPort).toBe(9080);
   expect(built.services.map((item) => `${item.key} ${item.origin}`)).toEqual([
     'shop/reviews.shop.svc.cluster.local service',
     'test/reviews.test.svc.cluster.local implied',

@@ -212,13 +212,15 @@ describe('PeerAuthentication', () => {
     expect(result[1]?.endpoints[0]?.meshTls).toBe(false);
   });
 
-  test('a workload whose labels change is looked at again', () => {
+  test('an endpoint whose workload has other labels is looked at again', () => {
     const policies = [peerAuthentication('shop/x', { selector: { app: 'x' }, mode: 'DISABLE' })];
     const first = withPolicies(whole, policies);
     const view = resolveView(first, shop);
     expect(everything(first, view).map((set) => set.endpoints[0]?.meshTls)).toEqual([true, true]);
-    const workloads = new Map(first.workloads).set('reviews.shop', workload('reviews.shop', { labels: { app: 'x' } }));
-    const second = { ...first, workloads };
+    const key = services[0]?.key;
+    if (key === undefined) throw new Error('no service');
+    const now = one('reviews', 'shop').map((each) => ({ ...each, labels: { app: 'x' } }));
+    const second = withEndpoints(first, key, now);
     expect(everything(second, view).map((set) => set.endpoints[0]?.meshTls)).toEqual([true, false]);
   });
 });

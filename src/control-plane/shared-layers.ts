@@ -1,0 +1,50 @@
+import type { Scope, View } from '../model/ir.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { resolveEndpoints } from '../resolve/endpoints.ts';
+import { touchedServices } from '../resolve/touched-services.ts';
+import { resolveView } from '../resolve/view.ts';
+import { translateCapture } from '../translate/translate-capture.ts';
+import { registeredDestinations, translateEndpoints, translateView } from '../translate/translate-view.ts';
+import { createLayer, type Layer, updateLayer } from '../xds/layer.ts';
+
+/** The outbound half of all proxies of one scope, and the mesh that it was made of. */
+export interface ViewLayer {
+  readonly mesh: Mesh;
+  readonly view: View;
+  readonly layer: Layer;
+}
+
+/** The listeners of all proxies of one scope with one capture setting. */
+export interface CaptureLayer {
+  readonly view: View;
+  readonly layer: Layer;
+}
+
+/**
+ * The layer of a scope in this mesh. With `previous` it costs what changed: endpoints are resolved and translated for the services that
+ * have others, and where nothing differs the layer is the same object.
+ */
+export function viewLayer(mesh: Mesh, scope: Scope, previous?: ViewLayer): ViewLayer {
+  const view = resolveView(mesh, scope);
+  const touched = previous?.view === view ? touchedServices(previous.mesh, mesh) : 'all';
+  if (previous !== undefined && touched !== 'all') {
+    const destinations = [...touched].flatMap((service) => registeredDestinations(view, service));
+    const set = destinations.map((destination) => translateEndpoints(resolveEndpoints(mesh, destination)));
+    return { mesh, view, layer: updateLayer(previous.layer, { set }) };
+  }
+  const resources = translateView(view, (destination) => resolveEndpoints(mesh, destination));
+  return { mesh, view, layer: createLayer(resources, previous?.layer, `view ${view.key}`) };
+}
+
+/** The layer of a capture setting; the same object while the view is. */
+export function captureLayer(view: View, capture: Proxy['capture'], previous?: CaptureLayer): CaptureLayer {
+  if (previous?.view === view) return previous;
+  const scope = `capture ${view.key} ${captureKey(capture)}`;
+  return { view, layer: createLayer(translateCapture(view, capture), previous?.layer, scope) };
+}
+
+/** Equal capture settings have equal keys. */
+export function captureKey({ bind, proxy, ports }: Proxy['capture']): string {
+  return `${bind} ${proxy ?? '-'} ${ports}`;
+}
