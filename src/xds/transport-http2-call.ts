@@ -182,7 +182,8 @@ export class Http2Call implements Call {
       return;
     }
     stream.once('wantTrailers', () => {
-      if (stream.destroyed) return;
+      // It throws when the client has reset the stream meanwhile, and nobody would catch that here.
+      if (stream.destroyed || stream.closed) return;
       stream.sendTrailers(trailers);
       refuseRest(stream);
     });
