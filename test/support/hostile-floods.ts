@@ -1,9 +1,8 @@
-import { subscribeRequest } from '../../bench/support/discovery-bytes.ts';
 import { callNumber, frame, frameType, largestFrame, largestWindow } from '../../bench/support/http2-frames.ts';
 import { endpointType } from '../../src/xds/resource-types.ts';
 import { pause } from './hostile-promise.ts';
 import { churned } from './hostile-protocol.ts';
-import { connectRaw, data, headerBlock, openCall, opening, settingsFrame } from './hostile-raw.ts';
+import { connectRaw, data, headerBlock, openCall, opening, settingsFrame, subscribe } from './hostile-raw.ts';
 
 /** One abuse of HTTP/2 (T11): what a connection sends first, and then again and again as fast as it is taken. */
 export interface Flood {
@@ -95,10 +94,12 @@ export const floods: Readonly<Record<string, Flood>> = {
   },
   'zero window': {
     first: () => {
-      const ask = subscribeRequest(endpointType, [churned], undefined, 'zero-window');
+      const ask = (index: number) => subscribe(endpointType, [churned], `zero-window-${index}`);
       return Buffer.concat([
         settingsFrame([initialWindowSize, 0]),
-        many(100, (index) => Buffer.concat([openCall(streamNumber(0, index)), data(ask, streamNumber(0, index))])),
+        many(100, (index) =>
+          Buffer.concat([openCall(streamNumber(0, index)), data(ask(index), streamNumber(0, index))]),
+        ),
       ]);
     },
     batch: () => undefined,
@@ -115,7 +116,7 @@ export async function attack(port: number, flood: Flood, milliseconds: number, w
       const connection = connectRaw(port);
       connections += 1;
       if (!(await connection.connected)) continue;
-      const hello = subscribeRequest(endpointType, [], undefined, 'attacker');
+      const hello = subscribe(endpointType, [], 'attacker');
       await connection.write(
         Buffer.concat([opening(), openCall(callNumber), data(hello), flood.first?.() ?? Buffer.alloc(0)]),
       );

@@ -30,6 +30,8 @@ export interface Account {
   readonly refused: Readonly<Record<string, number>>;
   /** Events `failed`: what they say, each once. */
   readonly failures: readonly string[];
+  /** Changes of `churn` that are still to come. */
+  readonly churning: number;
   /** Resources told as removed although they are there. */
   readonly withdrawals: number;
 }
@@ -45,12 +47,8 @@ export interface HostileCommands extends ServerCommands {
   settle(details: object): Promise<Memory>;
   /** Memory as it stands, nothing collected. */
   memory(details: object): Memory;
-  /** Changes the resource `churned` so many times, with so many bytes and milliseconds between two changes. */
-  churn(details: {
-    readonly count: number;
-    readonly bytes: number;
-    readonly every: number;
-  }): Promise<{ readonly took: number }>;
+  /** Begins to change the resource `churned`, so many times, with so many bytes and milliseconds between two changes. */
+  churn(details: { readonly count: number; readonly bytes: number; readonly every: number }): object;
 }
 
 /** The resource that `churn` changes. */

@@ -1,11 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { deltaPath } from '../../bench/support/discovery-bytes.ts';
 import {
   callNumber,
   frame,
   frameHeaderBytes,
   frameType,
+  grpcPrefixed,
   preface,
   requestHeaders,
 } from '../../bench/support/http2-frames.ts';
@@ -89,4 +91,16 @@ export const headerBlock = headersOfCall.subarray(frameHeaderBytes);
 /** DATA of a call: bytes that already have their gRPC prefix, at most 16 KiB of them. */
 export function data(bytes: Uint8Array, number = callNumber): Buffer {
   return frame(frameType.data, 0, number, bytes);
+}
+
+/** A DeltaDiscoveryRequest with its gRPC prefix; `node` in the first one of a stream only. */
+export function subscribe(typeUrl: string, names: readonly string[], node?: string): Buffer {
+  const request = new BinaryWriter();
+  if (node !== undefined)
+    request
+      .tag(1, WireType.LengthDelimited)
+      .bytes(new BinaryWriter().tag(1, WireType.LengthDelimited).string(node).finish());
+  request.tag(2, WireType.LengthDelimited).string(typeUrl);
+  for (const name of names) request.tag(3, WireType.LengthDelimited).string(name);
+  return grpcPrefixed(request.finish());
 }

@@ -117,7 +117,7 @@ async function settle(): Promise<Memory> {
   return memory();
 }
 
-const commands: HostileCommands = {
+XXileCommands = {
   start({ resources, certificates, options = {} }) {
     put(resources.map(resourceOf));
     return start(certificates, options);
@@ -140,19 +140,13 @@ const commands: HostileCommands = {
   account() {
     const streams = server?.status() ?? [];
     const good = streams.filter(({ node }) => node.id.startsWith('proxy-')).length;
-    return { ...counts, good, others: streams.length - good, refused, failures: [...failed] };
+    return { ...counts, good, others: streams.length - good, refused, churning, failures: [...failed] };
   },
   settle,
   memory,
-  async churn({ count, bytes, every }) {
-    const startedAt = monotonic();
-    for (let mark = 1; mark <= count; mark += 1) {
-      const value = Buffer.alloc(bytes, mark % 250);
-      value.writeUInt32BE(mark, 0);
-      put([createResource({ typeUrl: endpointType, name: churned, value })]);
-      await (every === 0 ? turn() : pause(every));
-    }
-    return { took: monotonic() - startedAt };
+  churn(details) {
+    void churn(details);
+    return {};
   },
 };
 serveCommands(commands);

@@ -1,0 +1,16 @@
+import { test } from 'vitest';
+import { proveBombs } from '../support/hostile-bombs-proof.ts';
+import { proveReaders } from '../support/hostile-readers-proof.ts';
+import { useScenes } from '../support/hostile-scene.ts';
+
+const start = useScenes();
+
+test('T8 subscription bombs and giant nodes end their own stream', { timeout: 60_000 }, async () => {
+  await proveBombs(await start(), 1);
+});
+
+test('T10 X21 X22 clients that never read cost little, are cut, and disturb nobody', { timeout: 60_000 }, async () => {
+  const cutAfter = 4_000;
+  const scene = await start({ connection: { slowReader: cutAfter } });
+  await proveReaders(scene, { readers: 20, updates: 500, every: 2, cutAfter });
+});
