@@ -7,6 +7,7 @@ import {
   type Flight,
   type Held,
   isRejectionCurrent,
+  isSubscribed,
   nothingHeld,
   type Refusal,
   type Rejection,
@@ -43,12 +44,14 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
   if (subscription.variant === 'sotw' && subscription.type.wildcard) return refuseSet(landed, flight, message, now);
   if (flight.sent.length === 0) return refuseRemovals(landed, flight, message, now);
   const { culprits, rest } = blame(message, flight.sent);
-  const again = rest === 'applied' ? [] : namesBut(flight.sent, culprits);
-  const removedAgain = rest === 'applied' ? [] : flight.removed;
+  // What is not subscribed any more is nobody's matter.
+  const still = (name: string): boolean => isSubscribed(subscription, name);
+  const again = rest === 'applied' ? [] : namesBut(flight.sent, culprits).filter(still);
+  const removedAgain = rest === 'applied' ? [] : flight.removed.filter(still);
   return {
     ...landed,
     refused: withRefusals(subscription.refused, flight, culprits),
-    differs: asBefore(subscription, flight, [...culprits, ...again, ...removedAgain]),
+    differs: asBefore(subscription, flight, [...culprits, ...again, ...removedAgain].filter(still)),
     // A culprit stays owed if its name was asked for again meanwhile: M4 answers it.
     pending: withAll(subscription.pending, [...again, ...removedAgain], 'asked'),
     isolated: again.length === 0 ? subscription.isolated : new Set([...subscription.isolated, ...again]),
@@ -61,11 +64,13 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
 function refuseSet(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
   const found = blame(message, flight.sent);
   const culprits = found.culprits.size > 0 ? found.culprits : new Set(flight.sent.map(nameOf));
-  const again = found.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed];
+  const still = (name: string): boolean => isSubscribed(landed, name);
+  const again = found.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed].filter(still);
   return {
     ...landed,
     refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, again),
-    differs: asBefore(landed, flight, [...culprits, ...again]),
+    differs: asBefore(landed, flight, [...culprits, ...again].filter(still)),
+    heartbeats: new Map([...landed.heartbeats].filter(([name]) => !culprits.has(name))),
     pending: withAll(landed.pending, culprits.size > 0 ? again : [], 'changed'),
     rejection: rejection(flight, culprits, message, now),
   };
@@ -75,7 +80,11 @@ function refuseRemovals(landed: Subscription, flight: Flight, message: string, n
   const culprits = new Set(flight.removed);
   const refused = new Map<string, Refusal>(landed.refused);
   for (const name of culprits) refused.set(name, refusal(refused.get(name), removal, undefined));
-  const differs = asBefore(landed, flight, flight.removed);
+  const differs = asBefore(
+    landed,
+    flight,
+    flight.removed.filter((name) => isSubscribed(landed, name)),
+  );
   return { ...landed, refused, differs, rejection: rejection(flight, culprits, message, now) };
 }
 

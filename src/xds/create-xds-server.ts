@@ -5,6 +5,7 @@ import type { CallHandler } from './call.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
+import { createGuard } from './guard.ts';
 import { defaultLimits } from './incoming.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
@@ -70,7 +71,10 @@ export async function createXdsServer<Principal = undefined>(
   });
   // Numbers begin anywhere, so that a nonce of an earlier process is not taken for one of this (X26).
   let last = randomBytes(4).readUInt32BE();
-  const observe = options.observe ?? (() => undefined);
+  // Whoever looks on ends nothing by failing (6.3), not even where it answers with a promise.
+  const observe = createGuard((error) => process.emitWarning(error instanceof Error ? error : String(error)))(
+    options.observe ?? (() => undefined),
+  );
   const admission = createAdmission({ ...defaultAdmission, ...options.admission }, clock);
   const snapshots = createSnapshotStore(clock, { ...defaultQuiet, ...options.quiet }, (error) =>
     observe({ kind: 'failed', peer: '', error }),

@@ -15,7 +15,9 @@ export function heartbeatsAfter(
   content: Content,
   { now }: ResponseContext,
 ): ReadonlyMap<string, number> {
-  const heartbeats = new Map(subscription.heartbeats);
+  // A whole set says all: what is not in it needs none.
+  const isSet = subscription.variant === 'sotw' && subscription.type.wildcard;
+  const heartbeats = new Map(isSet ? [] : subscription.heartbeats);
   for (const { name, ttl } of content.resources)
     if (ttl === undefined) heartbeats.delete(name);
     else heartbeats.set(name, now + ttl / timesPerLife);

@@ -31,10 +31,8 @@ const never = Number.POSITIVE_INFINITY;
 export function judge(view: StreamView, due: Due): Verdict {
   const { typeUrl, switches } = due.subscription.type;
   if (due.next !== undefined) return switches ? judgeSwitch(view, due, due.next) : send;
-  if (typeUrl === clusterType) return judgeClusterRemoval(view, due);
   if (typeUrl === endpointType) return judgeEndpointRemoval(view, due);
-  // X114, X119: nothing goes that something still in use refers to.
-  return switches || !isReferredTo(view, { typeUrl, name: due.name }) ? send : { kind: 'wait', until: never };
+  return switches ? send : judgeRemoval(view, due);
 }
 
 function subscriptionOf(view: StreamView, typeUrl: string): Subscription | undefined {
@@ -52,13 +50,19 @@ function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   if (due.subscription.first || due.held === undefined) {
     // M1: a first answer is not held for an ACK, but it comes from a view whose clusters were sent.
     if (!unsent) return send;
-    const earlier = earlierForm(view, clusters, due, next);
+    const earlier = isUntold(due) ? earlierForm(view, clusters, due, next) : undefined;
     return earlier === undefined ? { kind: 'wait', until: never } : { kind: 'send', instead: earlier };
   }
   // M2: past the deadline only routes to clusters that were sent go out.
   const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
   if (unsent) return { kind: 'wait', until: never };
   return view.now >= deadline ? send : { kind: 'wait', until: deadline };
+}
+
+/** Nothing was said of the name on this stream: otherwise an earlier form of it would be a step back (X93). */
+function isUntold({ subscription, name }: Due): boolean {
+  if (subscription.first) return true;
+  return valueOf(subscription.pending, name) === 'asked' && !subscription.isolated.has(name);
 }
 
 /** The resource as it was in the view that the last CDS response was made from, if that is news to the client. */
@@ -102,16 +106,17 @@ function isNewInFlight({ inFlight }: Subscription, name: string): boolean {
   return names.has(name);
 }
 
-/** A cluster goes after everything that the client accepted has stopped referring to it, and the grace. */
-function judgeClusterRemoval(view: StreamView, due: Due): Verdict {
+/** X92, X114, X119: what is made goes after everything that the client accepted has stopped referring to it; a cluster after the grace too. */
+function judgeRemoval(view: StreamView, due: Due): Verdict {
+  const { typeUrl } = due.subscription.type;
   const isGhost = due.held !== undefined && !('value' in due.held);
   const switched = [listenerType, routeType].every((typeUrl) => subscriptionOf(view, typeUrl)?.ackedAt !== undefined);
   if (isGhost && !switched) {
     // Section 5, point 5: a removal owed from before the stream follows its first accepted LDS and RDS, or the deadline.
     const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
     if (view.now < deadline) return { kind: 'wait', until: deadline };
-  } else if (isReferredTo(view, { typeUrl: clusterType, name: due.name })) return { kind: 'wait', until: never };
-  if (due.held === undefined) return send;
+  } else if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
+  if (due.held === undefined || typeUrl !== clusterType) return send;
   const clearSince = due.waiting?.clearSince ?? view.now;
   const until = clearSince + view.timing.grace;
   return view.now >= until ? send : { kind: 'wait', until, clearSince };
@@ -128,8 +133,12 @@ function isReferredTo(view: StreamView, to: ResourceReference): boolean {
 function refersTo(subscription: Subscription, layers: readonly Layer[], to: ResourceReference): boolean {
   for (const [, held] of entriesOf(subscription.differs)) if (held !== nothingHeld && refers(held, to)) return true;
   for (const held of subscription.inFlight?.before.values() ?? []) if (refers(held, to)) return true;
-  if (!subscription.agreed) return false;
   const { typeUrl } = subscription.type;
+  for (const [name, { versions, good }] of subscription.refused) {
+    const newest = good !== undefined && refers(good, to) ? lookup(layers, typeUrl, name) : undefined;
+    if (newest !== undefined && versions.includes(newest.version) && isSubscribed(subscription, name)) return true;
+  }
+  if (!subscription.agreed) return false;
   return layers.some((layer) =>
     referrersOf(layer, typeUrl, to).some(
       (name) => isSubscribed(subscription, name) && valueOf(subscription.differs, name) === undefined,

@@ -67,16 +67,17 @@ export function emptyResource(typeUrl: string, name: string): Resource {
 }
 
 /** A virtual host for a domain that nobody asks for (E28). */
-export function placeholderHost(typeUrl: string): Resource {
+export function placeholderHost(typeUrl: string, name: string): Resource {
   const value = new BinaryWriter().tag(1, WireType.LengthDelimited).string(nowhere);
   return createResource({
     typeUrl,
-    name: `${nowhere}/${nowhere}`,
+    name,
     value: value.tag(2, WireType.LengthDelimited).string(nowhere).finish(),
   });
 }
 
-const nowhere = 'weft.invalid';
+/** A domain that nobody can have (RFC 2606). */
+export const nowhere = 'weft.invalid';
 
 /** The answer for a VHDS name that does not exist: itself as name and alias, and no content (X111, E27). */
 export function absentResource(typeUrl: string, name: string): Resource {

@@ -17,6 +17,7 @@ import {
   type Waiting,
   wasRefused,
 } from './subscription.ts';
+import { isPlaceholder } from './virtual-hosts.ts';
 
 /** A change of one name that is due, as the order of types sees it. */
 export interface Due {
@@ -109,8 +110,6 @@ export function respondWithChanges(subscription: Subscription, context: Response
       unvisited.push(name);
     } else consider(subscription, context, name, collected);
   }
-  const quiet = subscription.names.size === 0 && subscription.first;
-  if (quiet && subscription.type.missing === 'absent') collected.offers.push(nobody(subscription.type.typeUrl));
   const chosen = choose(subscription, collected);
   // X53, X68: an empty mesh is an answer. M7: a client that came back with all of it needs none.
   const mustAnswer =
@@ -122,12 +121,6 @@ export function respondWithChanges(subscription: Subscription, context: Response
     return { ...beaten, wake: Math.min(collected.wake, beaten.wake) };
   }
   return { ...answer, wake: collected.wake };
-}
-
-/** X67, E28: the first answer of VHDS, to which nobody's requests belong; without it Envoy waits for 15 s. */
-function nobody(typeUrl: string): Offer {
-  const resource = placeholderHost(typeUrl);
-  return { name: resource.name, resource, held: undefined, as: 'instead' };
 }
 
 function isEmpty(chosen: Chosen): boolean {
@@ -180,7 +173,7 @@ function isAsked(subscription: Subscription, name: string, held: Held | undefine
 function standIn(subscription: Subscription, name: string, held: Held | undefined): Resource | undefined {
   const { missing, typeUrl } = subscription.type;
   if (missing === 'removed' || valueOf(subscription.names, name) === undefined) return undefined;
-  if (missing === 'absent') return absentResource(typeUrl, name);
+  if (missing === 'absent') return isPlaceholder(name) ? placeholderHost(typeUrl, name) : absentResource(typeUrl, name);
   const empty = emptyResource(typeUrl, name);
   if (missing === 'empty') return empty;
   // Endpoints that go away stay with their cluster; only a name that never had any must not keep it warming.
@@ -208,7 +201,8 @@ function considerResource(
     const { good } = refusal;
     if (good !== undefined && (asked || good.version !== held?.version))
       collected.offers.push({ name, resource: good, held, as: 'instead' });
-    else if (asked && subscription.variant === 'delta') collected.removals.push({ name, held });
+    else if (asked && subscription.variant === 'delta')
+      considerRemoval({ ...due, next: undefined }, true, context, collected);
     else collected.kept.push({ name, held });
     return;
   }
@@ -233,8 +227,11 @@ function considerRemoval(due: Due, asked: boolean, context: ResponseContext, col
   // X72: who names what does not exist hears so at once.
   const atOnce = held === undefined && valueOf(due.subscription.names, name) !== undefined;
   const verdict: Verdict = atOnce ? { kind: 'send' } : context.judge(due);
-  if (verdict.kind === 'wait') wait(due, verdict, context, collected);
-  else collected.removals.push({ name, held });
+  if (verdict.kind === 'send') collected.removals.push({ name, held });
+  // X69: who asks for what is on its way out, but still in use, gets what it holds; the removal stays owed.
+  else if (asked && held !== undefined && isResource(held) && !due.subscription.isolated.has(name))
+    collected.offers.push({ name, resource: held, held, as: 'earlier' });
+  else wait(due, verdict, context, collected);
 }
 
 function wait(

@@ -4,7 +4,7 @@ import { judge, type Timing } from './make-before-break.ts';
 import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
-import { clusterType, endpointType } from './resource-types.ts';
+import { clusterType, endpointType, routeType, virtualHostType } from './resource-types.ts';
 import { type Quarantined, type ResponseContext, respondWithChanges } from './respond.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
@@ -17,6 +17,7 @@ import {
   type Subscription,
   type Variant,
 } from './subscription.ts';
+import { withPlaceholders } from './virtual-hosts.ts';
 
 /** What a client can do beyond the first version of the protocol. */
 export interface ClientFeatures {
@@ -106,7 +107,7 @@ export interface Next {
 /** The next response of a stream in push order, computed from the newest snapshot; call it until it has no plan. */
 export function nextResponse(state: StreamState, world: World): Next {
   const { snapshot, now, timing, seal, quarantine } = world;
-  let current = reconsider(see(state, snapshot.layers), quarantine.epoch);
+  let current = hostsOwed(reconsider(see(state, snapshot.layers), quarantine.epoch));
   let wake = Number.POSITIVE_INFINITY;
   for (let index = 0; index < current.subscriptions.length; index += 1) {
     const before = current.subscriptions[index];
@@ -168,6 +169,14 @@ function reconsider(state: StreamState, epoch: number): StreamState {
       : subscription,
   );
   return { ...state, quarantineEpoch: epoch, subscriptions };
+}
+
+/** X67: what VHDS owes to route configurations that have none of their hosts yet. */
+function hostsOwed(state: StreamState): StreamState {
+  const hosts = subscriptionOf(state, virtualHostType);
+  if (hosts === undefined) return state;
+  const owed = withPlaceholders(hosts, subscriptionOf(state, routeType), state.seen);
+  return owed === hosts ? state : withSubscription(state, owed);
 }
 
 function differing({ differs }: Subscription): PersistentMap<Owed> {

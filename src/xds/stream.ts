@@ -84,11 +84,14 @@ export function serveStream<Principal>(
     end(status.INTERNAL, 'internal error');
   });
 
+  /** What a callback throws while the stream ends changes nothing of its end. */
+  const note = createGuard((error) => observe({ kind: 'failed', peer, error }));
+
   function release(code: status, message: string): boolean {
     if (phase === 'ended') return false;
     phase = 'ended';
     cancelWake();
-    for (const cleanup of cleanups.reverse()) cleanup();
+    for (const cleanup of cleanups.reverse()) note(cleanup)();
     if (host.streams.remove(number)) observe({ kind: 'closed', stream: number, code, message });
     return true;
   }

@@ -1,0 +1,43 @@
+import type { Layer } from './layer.ts';
+import { keysOf, valueOf } from './persistent-map.ts';
+import { nowhere } from './resource.ts';
+import { namesOf } from './snapshot.ts';
+import { force, nothingHeld, type Subscription, withAll } from './subscription.ts';
+
+/**
+ * X67, E28: Envoy begins VHDS without a name, and waits 15 s unless it hears of a virtual host of each of its route
+ * configurations; one that nobody asks for will do. So a name in each of them counts as asked for: of the route
+ * configurations that this stream subscribes to, or, where it is a stream of VHDS alone, of those that have virtual hosts.
+ */
+export function withPlaceholders(
+  hosts: Subscription,
+  routes: Subscription | undefined,
+  layers: readonly Layer[],
+): Subscription {
+  const configurations =
+    routes === undefined ? namespaces(namesOf(layers, hosts.type.typeUrl)) : new Set(keysOf(routes.names));
+  const all = [...configurations].map(placeholderIn);
+  const missing = all.filter((name) => valueOf(hosts.names, name) === undefined);
+  // Who begins with names, as gRPC and a returning Envoy do, waits for nothing else.
+  const beganWithout = hosts.first && hosts.names.size === 0;
+  if (missing.length === 0 || !(beganWithout || missing.length < all.length)) return hosts;
+  const named = { ...hosts, names: withAll(hosts.names, missing, true) };
+  return hosts.agreed ? force({ ...named, differs: withAll(hosts.differs, missing, nothingHeld) }, missing) : named;
+}
+
+/** Whether the name stands for no host at all. */
+export function isPlaceholder(name: string): boolean {
+  return name.endsWith(`/${nowhere}`);
+}
+
+function placeholderIn(configuration: string): string {
+  return `${configuration}/${nowhere}`;
+}
+
+/** X111: names are split at the right. */
+function namespaces(names: Iterable<string>): ReadonlySet<string> {
+  const all = new Set<string>();
+  for (const name of names) all.add(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
+  all.delete('');
+  return all;
+}
