@@ -33,6 +33,8 @@ export class Ledger {
   readonly asked = new Set<string>();
   /** What the last response said of a name, on this stream. */
   readonly sent = new Map<string, string>();
+  /** Everything that the client took or came with, as `name version`. */
+  readonly everAcked = new Set<string>();
   /** Everything that was sent, as `name version`. */
   readonly everSent = new Set<string>();
   #ackedSet: string | undefined;
@@ -40,6 +42,15 @@ export class Ledger {
 
   constructor(interest: Interest) {
     this.interest = interest;
+  }
+
+  /** X70: what is told at its newest version need not be sent again, and M7 wants it not to be. */
+  told(versions: ReadonlyMap<string, string>): void {
+    for (const [name, version] of versions) {
+      this.acked.set(name, version);
+      this.everAcked.add(`${name} ${version}`);
+    }
+    for (const name of this.interest.names) if (!versions.has(name)) this.asked.add(name);
   }
 
   /** A change of the subscription: what may and what must be said again. */
@@ -76,7 +87,8 @@ export class Ledger {
       if (!this.interest.wants(name)) fail(`INV4 ${name} is not subscribed`);
       if (this.refused.has(`${name} ${version}`)) fail(`INV6 refused content of ${name} again`);
       const known = this.acked.get(name) === version;
-      if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !known)
+      const took = known || this.everAcked.has(`${name} ${version}`);
+      if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !took)
         fail(`INV6 X38 content of ${name} that an equal client refused`);
       if (plan.ttl === 'heartbeat') {
         if (resource.ttl === undefined) fail(`X108 a heartbeat of ${name}, which has no TTL`);
@@ -109,22 +121,17 @@ export class Ledger {
     const text = textOf(resource);
     if (text === newest?.text) return;
     // A removed cluster stays in SotW sets, and what is held stands in them as it was (M3, section 5).
-    if (whole && this.sent.get(name) === version) return;
+    if (whole && (this.sent.get(name) === version || this.interest.cache.get(name)?.version === version)) return;
     if (whole && newest === undefined && this.everSent.has(`${name} ${version}`)) return;
     if (newest !== undefined && this.#isBarred(newest, moment)) {
       if (text === undefined) fail(`INV7 nothing in place of ${name}`);
       return;
     }
     // M1: what the client holds in no form may come from the view whose clusters were sent.
-    // F8
-    if (
-      (!this.accepted.has(name) || this.acked.get(name) === 'gone') &&
-      text !== undefined &&
-      moment.atClusters?.get(key)?.text === text
-    )
-      return;
-    // X69: who asks for what is on its way out is told what it is.
-    if (newest === undefined && this.excused.has(name) && this.sent.get(name) === version) return;
+    if (!this.accepted.has(name) && text !== undefined && moment.atClusters?.get(key)?.text === text) return;
+    // X69: who asks for what is on its way out, or may not have taken it, is told what it is.
+    const mayLack = this.excused.has(name) || !this.acked.has(name);
+    if (newest === undefined && mayLack && this.everSent.has(`${name} ${version}`)) return;
     fail(`INV7 X93 ${name} is not from the newest view, which has ${newest?.text}`);
   }
 
@@ -160,6 +167,7 @@ export class Ledger {
     if (culprits === undefined) {
       for (const { name, version } of taken) {
         this.acked.set(name, version);
+        this.everAcked.add(`${name} ${version}`);
         this.accepted.set(name, version);
       }
       for (const name of plan.removed) if (this.interest.wants(name)) this.acked.set(name, 'gone');

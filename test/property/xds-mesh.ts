@@ -69,7 +69,7 @@ export const anyIntent: fc.Arbitrary<Intent> = fc.record({
   marks: fc.array(mark, { minLength: slots.length, maxLength: slots.length }),
   targets: fc.array(fc.nat(23), { minLength: slots.length, maxLength: slots.length }),
   own: bits,
-  timed: fc.constant(0), //PROBE
+  timed: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, bits),
 });
 
 export interface Tweak {

@@ -148,9 +148,7 @@ export class Model {
       this.variant === 'delta'
         ? new Map([...interest.cache].map(([name, { version }]) => [name, version]))
         : new Map<string, string>();
-    // X70: what is told at its newest version need not be sent again, and M7 wants it not to be.
-    for (const [name, version] of told) ledger.acked.set(name, version);
-    for (const name of interest.names) if (!told.has(name)) ledger.asked.add(name);
+    ledger.told(told);
     if (this.variant === 'delta') this.#sendDelta(typeUrl, '', undefined, { subscribe: names, unsubscribe: [] }, told);
     else this.#sendSotw(typeUrl, '', undefined, names);
   }
@@ -279,10 +277,9 @@ export class Model {
     const { typeUrl, resources, removed } = plan;
     if (typeUrl !== clusterType) return;
     this.#atClusters = this.world.items;
-    const before = this.ledger(clusterType);
     if (this.variant === 'sotw') this.#clusters = new Set(resources.map(({ name }) => name));
     for (const { name, version } of resources) {
-      const isNew = this.variant === 'delta' || before.acked.get(name) !== version;
+      const isNew = this.variant === 'delta' || this.interest(clusterType).cache.get(name)?.version !== version;
       this.#clusters.add(name);
       this.#unpromised.delete(name);
       const endpoints = edsNames[name];
@@ -290,11 +287,7 @@ export class Model {
       this.ledger(endpointType).excused.add(endpoints);
       if (isNew && this.ledger(endpointType).opened) this.endpointsOwed.add(endpoints);
     }
-    for (const name of removed) {
-      this.#clusters.delete(name);
-      // F7
-      if (this.world.items.has(keyOf(clusterType, name))) this.#unpromised.add(name);
-    }
+    for (const name of removed) this.#clusters.delete(name);
     this.#checkReferences();
   }
 
@@ -304,8 +297,6 @@ export class Model {
     for (const typeUrl of [listenerType, routeType])
       for (const [holder, { references, version }] of this.interest(typeUrl).cache) {
         if (!this.#isAccepted(typeUrl, holder, version)) continue;
-        // F9
-        if (this.variant === 'sotw' && this.world.items.get(keyOf(typeUrl, holder))?.bad === true) continue;
         for (const to of references)
           if (to.typeUrl === clusterType && !this.#clusters.has(to.name) && !this.#isExempt(to.name))
             throw new Error(`INV8 ${keyOf(typeUrl, holder)} refers to ${to.name}, which the client does not have`);

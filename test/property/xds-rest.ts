@@ -87,8 +87,7 @@ export function isInUse(model: Model, typeUrl: string, name: string): boolean {
 export function checkAnswers(model: Model): void {
   for (const [typeUrl, { asked }] of model.ledgers)
     for (const name of asked) {
-      // F6
-      if (isUnsettled(model, typeUrl, name) || isInUse(model, typeUrl, name)) continue;
+      if (isUnsettled(model, typeUrl, name)) continue;
       const exists = model.world.items.has(keyOf(typeUrl, name));
       // SotW has no word for a name that does not exist, but for endpoints and runtime layers.
       const has = exists || model.variant === 'delta' || typeUrl === endpointType || typeUrl === runtimeType;
@@ -117,10 +116,7 @@ export function checkMemory(model: Model): void {
       for (const { versions } of refused.values())
         if (versions.length > 8) throw new Error('INV10 refused versions pile up');
       const excuses = [...keysOf(differs)].filter(
-        (name) =>
-          model.interest(type.typeUrl).wants(name) &&
-          !isUnsettled(model, type.typeUrl, name) &&
-          !isInUse(model, type.typeUrl, name),
+        (name) => !isUnsettled(model, type.typeUrl, name) && !isInUse(model, type.typeUrl, name),
       );
       const lasting = excuses.filter(
         (name) =>
