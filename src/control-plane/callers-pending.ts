@@ -1,10 +1,13 @@
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { endpointType } from '../xds/resource-types.ts';
-import { lookup } from '../xds/snapshot.ts';
+import { changedNames, lookup } from '../xds/snapshot.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import type { ProxySnapshots } from './proxy-snapshots.ts';
 
-/** How many proxies other than `leaving` hold endpoints that are not the newest, or have not acknowledged them (E37, F16). */
+/**
+ * How many proxies other than `leaving` hold endpoints that are not the newest, or have not acknowledged them (E37, F16). A caller that has
+ * seen the newest view, to whom nothing was sent that waits for its answer, is a comparison of two references.
+ */
 export function callersPending(
   streams: readonly StreamStatus<JoinCredential>[],
   snapshots: ProxySnapshots,
@@ -15,12 +18,16 @@ export function callersPending(
     const endpoints = types.find(({ typeUrl }) => typeUrl === endpointType);
     if (snapshot === undefined || endpoints === undefined) return false;
     if (endpoints.inFlightSince !== undefined) return true;
-    // What a caller refused it will not take later either.
-    const refused = new Set(endpoints.error?.names);
-    return endpoints.held.some(({ name, version }) => {
-      if (refused.has(name)) return false;
-      const newest = lookup(snapshot.layers, endpointType, name);
-      return newest !== undefined && newest.version !== version;
-    });
+    const { seen } = endpoints;
+    if (seen !== snapshot.layers) return changedNames(snapshot.layers, seen, endpointType).length > 0;
+    // What a caller refused, or an equal one, it will not take later either; what is gone counts no more.
+    return (
+      endpoints.owed > 0 &&
+      endpoints.differing.some(({ name, version, owed }) => {
+        if (!owed) return false;
+        const newest = lookup(seen, endpointType, name);
+        return newest !== undefined && newest.version !== version;
+      })
+    );
   }).length;
 }

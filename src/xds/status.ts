@@ -1,7 +1,8 @@
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
-import { keysOf } from './persistent-map.ts';
+import type { Layer } from './layer.ts';
+import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
 import type { StreamState } from './stream-state.ts';
-import { everythingHeld, type Rejection, type Subscription, type Variant } from './subscription.ts';
+import { everythingHeld, nothingHeld, type Rejection, type Subscription, type Variant } from './subscription.ts';
 
 /** One live stream, for people and programs that ask how the proxies stand (X42, X122). Times: epoch milliseconds. */
 export interface StreamStatus<Principal> {
@@ -23,6 +24,10 @@ export interface TypeStatus {
   readonly subscribed: readonly string[];
   /** What the client was sent and did not refuse. Made when it is read. */
   readonly held: readonly { readonly name: string; readonly version: string }[];
+  /** The view that the stream has looked at last. */
+  readonly seen: readonly Layer[];
+  /** Under which names the client does not hold what stands in `seen`. Made when it is read; at rest it is what is withheld (X38). */
+  readonly differing: readonly Differing[];
   readonly nonce: string;
   readonly sentVersion: string;
   readonly sentAt: number | undefined;
@@ -33,6 +38,15 @@ export interface TypeStatus {
   /** How many names are owed and not sent yet, held back by make before break included. */
   readonly owed: number;
   readonly error: Rejection | undefined;
+}
+
+/** A name of the view under which the client holds something else. */
+export interface Differing {
+  readonly name: string;
+  /** What it holds; undefined: nothing. */
+  readonly version: string | undefined;
+  /** The newest is to be sent; otherwise it is withheld until it changes. */
+  readonly owed: boolean;
 }
 
 /** The status of every type of a stream. */
@@ -51,6 +65,10 @@ function typeStatus(subscription: Subscription, { seen }: StreamState): TypeStat
     get held() {
       return Array.from(everythingHeld(subscription, seen), ([name, { version }]) => ({ name, version }));
     },
+    seen,
+    get differing() {
+      return subscription.agreed ? differing(subscription) : [];
+    },
     nonce: subscription.lastNonce,
     sentVersion,
     sentAt,
@@ -60,4 +78,12 @@ function typeStatus(subscription: Subscription, { seen }: StreamState): TypeStat
     owed: subscription.pending.size,
     error: subscription.rejection,
   };
+}
+
+function differing({ differs, pending }: Subscription): readonly Differing[] {
+  return Array.from(entriesOf(differs), ([name, held]) => ({
+    name,
+    version: held === nothingHeld ? undefined : held.version,
+    owed: valueOf(pending, name) !== undefined,
+  }));
 }

@@ -137,19 +137,25 @@ function resourceOf(typeUrl: string, name: string, content: string): Resource {
 describe('callers that have not acknowledged the newest endpoints (F16)', () => {
   const newest = resourceOf(endpointType, 'reviews', 'new');
   const older = resourceOf(endpointType, 'reviews', 'old');
-  const snapshot: Snapshot = { generation: 2, commit: 'c2', layers: [createLayer([newest])] };
+  const before = [createLayer([older])];
+  const snapshot: Snapshot = { generation: 2, commit: 'c2', layers: [createLayer([newest], before[0])] };
   const snapshots: ProxySnapshots = {
     of: (id) => (id === 'unknown.shop' ? undefined : snapshot),
     hold: () => {
       throw new Error('not asked for');
     },
+    wanted: () => undefined,
     stop: () => undefined,
   };
-  const status = (held: readonly Resource[], more: Partial<TypeStatus> = {}): TypeStatus => ({
+  const status = (more: Partial<TypeStatus> = {}): TypeStatus => ({
     typeUrl: endpointType,
     wildcard: false,
     subscribed: [],
-    held: held.map(({ name, version }) => ({ name, version })),
+    get held(): TypeStatus['held'] {
+      throw new Error('what everybody holds is not made at every look');
+    },
+    seen: snapshot.layers,
+    differing: [],
     nonce: '',
     sentVersion: '',
     sentAt: undefined,
@@ -170,21 +176,25 @@ describe('callers that have not acknowledged the newest endpoints (F16)', () => 
     types,
   });
 
+  const differs = (owed: boolean, name = 'reviews') => ({ differing: [{ name, version: older.version, owed }] });
+
   test.each<[string, string, readonly TypeStatus[], number]>([
-    ['holds the newest', 'a.shop', [status([newest])], 0],
-    ['holds older ones', 'a.shop', [status([older])], 1],
-    ['was sent them, and has not answered', 'a.shop', [status([newest], { inFlightSince: 5 })], 1],
-    ['holds what is gone altogether', 'a.shop', [status([resourceOf(endpointType, 'ratings', 'x')])], 0],
-    ['asked for no endpoints', 'a.shop', [status([older], { typeUrl: clusterType })], 0],
-    ['holds none yet', 'a.shop', [status([])], 0],
-    ['is the one that leaves', 'leaving.shop', [status([older])], 0],
-    ['has no snapshot', 'unknown.shop', [status([older])], 0],
+    ['holds the newest', 'a.shop', [status()], 0],
+    ['has not looked at the newest', 'a.shop', [status({ seen: before })], 1],
+    ['is owed the newest', 'a.shop', [status({ owed: 1, ...differs(true) })], 1],
+    ['refused the newest', 'a.shop', [status(differs(false))], 0],
+    ['refused the newest and is owed another', 'a.shop', [status({ owed: 1, ...differs(false) })], 0],
+    ['was sent them, and has not answered', 'a.shop', [status({ inFlightSince: 5 })], 1],
+    ['holds what is gone altogether', 'a.shop', [status({ owed: 1, ...differs(true, 'ratings') })], 0],
+    ['asked for no endpoints', 'a.shop', [status({ typeUrl: clusterType, seen: before })], 0],
+    ['is the one that leaves', 'leaving.shop', [status({ seen: before })], 0],
+    ['has no snapshot', 'unknown.shop', [status({ seen: before })], 0],
   ])('a caller that %s', (_name, id, types, expected) => {
     expect(callersPending([stream(id, types)], snapshots, 'leaving.shop')).toBe(expected);
   });
 
   test('are counted', () => {
-    const streams = ['a.shop', 'b.shop', 'c.shop'].map((id) => stream(id, [status([older])]));
-    expect(callersPending([...streams, stream('d.shop', [status([newest])])], snapshots, 'b.shop')).toBe(2);
+    const streams = ['a.shop', 'b.shop', 'c.shop'].map((id) => stream(id, [status({ seen: before })]));
+    expect(callersPending([...streams, stream('d.shop', [status()])], snapshots, 'b.shop')).toBe(2);
   });
 });
