@@ -4,6 +4,7 @@ import { ClusterLoadAssignmentSchema } from '../../src/proto/gen/envoy/config/en
 import { ListenerSchema } from '../../src/proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../src/proto/gen/envoy/config/route/v3/route_pb.ts';
 import { HttpConnectionManagerSchema } from '../../src/proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { UpstreamTlsContextSchema } from '../../src/proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { clusterType, endpointType, listenerType, routeType } from './discovery-bytes.ts';
 import type { ResourceText } from './protocol.ts';
 
@@ -63,8 +64,33 @@ function cluster(name: string): ResourceText {
     outlierDetection: { consecutive5xx: 5, interval: { seconds: 10n } },
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     altStatName: name.replaceAll('.', '_'),
+    transportSocket: { name: 'tls', configType: { case: 'typedConfig', value: upstreamTls(name) } },
   });
   return { ...text(clusterType, name, value), edsName: name };
+}
+
+function upstreamTls(name: string) {
+  const sdsSecret = (secret: string) => ({ name: secret, sdsConfig: fromAds() });
+  return pack(UpstreamTlsContextSchema, {
+    sni: name,
+    commonTlsContext: {
+      tlsCertificateSdsSecretConfigs: [sdsSecret('spiffe://bench.example/ns/default/sa/proxy')],
+      validationContextType: {
+        case: 'combinedValidationContext',
+        value: {
+          defaultValidationContext: {
+            matchTypedSubjectAltNames: [
+              {
+                sanType: 3,
+                matcher: { matchPattern: { case: 'exact', value: `spiffe://bench.example/ns/default/sa/${name}` } },
+              },
+            ],
+          },
+          validationContextSdsSecretConfig: sdsSecret('spiffe://bench.example'),
+        },
+      },
+    },
+  });
 }
 
 function routes(names: readonly string[]): ResourceText {
