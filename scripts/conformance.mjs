@@ -11,9 +11,9 @@ const pagePath = join(root, 'docs/xds-conformance.md');
 const chapters = Object.entries(JSON.parse(readFileSync(new URL('./conformance-rules.json', import.meta.url), 'utf8')));
 const known = new Set(chapters.flatMap(([, rules]) => Object.keys(rules)));
 
-/** The first argument of a test or suite, of a `conform…` or of what `each` returned; a function or options follow. */
+/** A title: the first argument of a test, a suite or one of the wrappers around them; a function or options follow. */
 const title =
-  /(?<=(?:\b(?:test|it|describe|conform\w*)(?:\.\w+)*|[)\]]))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\(|\{|async\b|function\b|\w+ =>|[a-z]\w*\)?,?\s)/g;
+  /(?<!\b(?:eventually|promise|expect|Error))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\(|\{|async\b|function\b|\w+ =>|[a-z]\w*\)?,?\s)/g;
 const number = /\b(?:X|INV|M)\d+\b|section 5 point \d/g;
 
 /** `INV1 to INV4` names all four. */

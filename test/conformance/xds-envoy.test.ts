@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Resource } from '../../src/xds/resource.ts';
-import { extensionType, listenerType, runtimeType } from '../../src/xds/resource-types.ts';
+import { extensionType, listenerType, routeType, runtimeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { goldenResources, jsonOf, objectsIn } from '../support/golden-resources.ts';
@@ -154,6 +154,43 @@ describe.each(variants)('%s', (variant) => {
 
 describe('delta', () => {
   const variant = 'delta' as const;
+
+  test('X67 X109 X111 X112 VHDS: start-up in no time, a known host, one that comes later, an unknown one, and an RDS update', async () => {
+    const address = nextAddress();
+    const config = (marks: Readonly<Record<string, string>> = {}) =>
+      resource(routeType, 'out', {
+        name: 'out',
+        virtual_hosts: [],
+        vhds: { config_source: ads },
+        response_headers_to_add: Object.entries(marks).map(([key, value]) => ({ header: { key, value } })),
+      });
+    const host = (name: string) => ({
+      ...resource(virtualHostType, `out/${name}`, { name, domains: [name, `${name}:${port}`], routes: [says(name)] }),
+      aliases: [`out/${name}`, `out/${name}:${port}`],
+    });
+    const listening = front(address, [onDemand()]);
+    const { server, set, events } = await serve([listening, config(), host('known')]);
+    const envoy = await run({ xdsPort: server.port, variant });
+    // Without a placeholder it would wait for 15 s (E28).
+    expect(await ready(envoy)).toBeLessThan(5_000);
+    expect(await request(address, { host: 'known' })).toMatchObject({ status: 200, body: 'known' });
+    const unknown = await request(address, { host: 'later' });
+    expect(unknown.status).toBe(404);
+    expect(unknown.took).toBeLessThan(2_000);
+    set([listening, config(), host('known'), host('later')]);
+    await eventually(
+      'the host that came later',
+      async () => (await request(address, { host: 'later' })).status === 200,
+    );
+    const hostsSent = () => events.filter((event) => event.kind === 'sent' && event.typeUrl === virtualHostType).length;
+    const before = hostsSent();
+    set([listening, config({ mark: '2' }), host('known'), host('later')]);
+    await eventually('the RDS update', async () => (await envoy.stat('http.front.rds.out.update_success')) >= 2);
+    expect(await request(address, { host: 'known' })).toMatchObject({ status: 200, body: 'known' });
+    expect(await request(address, { host: 'later' })).toMatchObject({ status: 200, body: 'later' });
+    expect(hostsSent()).toBe(before);
+    await nothingRefused(envoy);
+  });
 
   test('X113 on-demand CDS: a cluster that exists is fetched by the first request; one that does not is told at once', async () => {
     const address = nextAddress();

@@ -40,7 +40,9 @@ conformAds('X1 the aggregated service serves every type on one stream', async ({
   for (const typeUrl of [...types, virtualHostType]) {
     delta.send({ node, typeUrl, resourceNamesSubscribe: ['a'] });
     const { nonce, typeUrl: answered, resources } = await delta.next();
-    expect([answered, resources.map(({ name }) => name)]).toEqual([typeUrl, ['a']]);
+    // Of virtual hosts there may be a placeholder beside it (X67).
+    const names = resources.map(({ name }) => name).filter((name) => !name.includes('/'));
+    expect([answered, names]).toEqual([typeUrl, ['a']]);
     delta.send({ typeUrl, responseNonce: nonce });
   }
   for (const typeUrl of types) {
