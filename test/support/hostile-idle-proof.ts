@@ -114,7 +114,10 @@ export async function proveLoris({ port, account }: Scene, width: number, deadli
     expect(last, name).toBeLessThanOrEqual(limit);
   }
   expect((await account()).others).toBe(0);
-  promise('T9', `slow loris: ${width} connections of each kind, closed after: ${seen.join(', ')} (limit ${limit / 1_000} s)`);
+  promise(
+    'T9',
+    `slow loris: ${width} connections of each kind, closed after: ${seen.join(', ')} (limit ${limit / 1_000} s)`,
+  );
 }
 
 /** F19: a peer that has gone without a word is noticed by its silence after a ping. */

@@ -117,7 +117,18 @@ async function settle(): Promise<Memory> {
   return memory();
 }
 
-XXileCommands = {
+let churning = 0;
+
+async function churn({ count, bytes, every }: Parameters<HostileCommands['churn']>[0]): Promise<void> {
+  for (churning = count; churning > 0; churning -= 1) {
+    const value = Buffer.alloc(bytes, churning % 250);
+    value.writeUInt32BE(churning, 0);
+    put([createResource({ typeUrl: endpointType, name: churned, value })]);
+    await (every === 0 ? turn() : pause(every));
+  }
+}
+
+const commands: HostileCommands = {
   start({ resources, certificates, options = {} }) {
     put(resources.map(resourceOf));
     return start(certificates, options);
