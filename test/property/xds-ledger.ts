@@ -63,6 +63,7 @@ export class Ledger {
     }
     for (const name of subscribe) if (name !== '*') this.asked.add(name);
     for (const name of unsubscribe) this.asked.delete(name);
+    for (const name of [...this.accepted.keys()]) if (!this.interest.wants(name)) this.accepted.delete(name);
     // What a wildcard brought is given up with it, and told again when it returns.
     for (const name of [...this.acked.keys()]) if (!this.interest.wants(name)) this.acked.delete(name);
     for (const name of [...this.asked]) if (!this.interest.names.has(name)) this.asked.delete(name);
@@ -170,6 +171,7 @@ export class Ledger {
         this.everAcked.add(`${name} ${version}`);
         this.accepted.set(name, version);
       }
+      for (const name of plan.removed) this.accepted.delete(name);
       for (const name of plan.removed) if (this.interest.wants(name)) this.acked.set(name, 'gone');
       this.#ackedSet = setOf(plan);
       return;

@@ -108,6 +108,7 @@ export class Model {
 
   disconnect(): void {
     this.online = false;
+    this.ledgers.clear();
     this.#streams.clear();
   }
 
@@ -345,8 +346,6 @@ export class Model {
     const isUnsaid = this.variant === 'sotw' && unsubscribe.includes('*') && !interest.everNamed;
     if (isUnsaid && this.ledgers.get(typeUrl)?.opened === true) this.#sendSotw(typeUrl, nonce, error, ['*']);
     if (isChange) {
-      // X69: who asks again may have lost it.
-      if (this.variant === 'delta') for (const name of subscribe) interest.cache.delete(name);
       interest.change({ subscribe, unsubscribe }, this.variant);
       if (typeUrl === clusterType)
         for (const name of Object.keys(edsNames))

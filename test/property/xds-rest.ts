@@ -38,12 +38,18 @@ function stayQuiet(model: Model): void {
     throw new Error('INV1 X62 something is sent after rest');
 }
 
-/** What may differ from the newest view at rest, because the client or another refuses what stands there. */
-function isUnsettled(model: Model, typeUrl: string, name: string): boolean {
+/** The client or an equal one refuses what stands there. */
+function isBarred(model: Model, typeUrl: string, name: string): boolean {
   const { items, refusedElsewhere } = model.world;
   const item = items.get(keyOf(typeUrl, name));
+  return item !== undefined && (item.bad || refusedElsewhere.has(`${keyOf(typeUrl, name)} ${item.text}`));
+}
+
+/** What may differ from the newest view at rest. */
+function isUnsettled(model: Model, typeUrl: string, name: string): boolean {
+  const item = model.world.items.get(keyOf(typeUrl, name));
   if (item === undefined) return false;
-  if (item.bad || refusedElsewhere.has(`${keyOf(typeUrl, name)} ${item.text}`)) return true;
+  if (isBarred(model, typeUrl, name)) return true;
   // A route or listener waits for ever for a cluster that cannot be sent: INV8 wins (M2).
   return (
     model.aggregated &&
@@ -87,7 +93,10 @@ export function isInUse(model: Model, typeUrl: string, name: string): boolean {
 export function checkAnswers(model: Model): void {
   for (const [typeUrl, { asked }] of model.ledgers)
     for (const name of asked) {
-      if (isUnsettled(model, typeUrl, name)) continue;
+      // What waits for a cluster that cannot be sent is answered with what the client accepted before.
+      // F10
+      if (isBarred(model, typeUrl, name) || (isUnsettled(model, typeUrl, name) && (accepted.has(name) || true)))
+        continue;
       const exists = model.world.items.has(keyOf(typeUrl, name));
       // SotW has no word for a name that does not exist, but for endpoints and runtime layers.
       const has = exists || model.variant === 'delta' || typeUrl === endpointType || typeUrl === runtimeType;
