@@ -150,3 +150,24 @@ conformAds('X90 INV12 every name of every type is answered at once in delta, wit
     expect(Date.now() - asked).toBeLessThan(1_000);
   }
 });
+
+conformAds('X4 SotW: a type that nobody knows neither ends the stream nor keeps another waiting', async ({ start }) => {
+  const fixture = await start([cluster('a')]);
+  const stream = fixture.client.sotw();
+  stream.send({ node, typeUrl: 'type.googleapis.com/none.such.Thing', resourceNames: ['x'] });
+  stream.send({ typeUrl: clusterType });
+  const { typeUrl, resources } = await stream.next();
+  expect([typeUrl, resources.length]).toEqual([clusterType, 1]);
+});
+
+conform('X31 X32 another instance with the same content in another order names it by the same version', async (lab) => {
+  const content = [cluster('a'), cluster('b'), cluster('c')];
+  const versions: string[] = [];
+  for (const order of [content, content.toReversed()]) {
+    const fixture = await lab.start(order);
+    const stream = fixture.sotw(clusterType);
+    stream.send({ node, typeUrl: clusterType });
+    versions.push((await stream.next()).versionInfo);
+  }
+  expect(versions[1]).toBe(versions[0]);
+});
