@@ -44,6 +44,7 @@ export interface RequestLimits {
   readonly types: number;
 }
 
+/** Well above what an Envoy with 10,000 services asks for. */
 export const defaultLimits: RequestLimits = {
   nodeId: 1024,
   nodeBytes: 1024 * 1024,

@@ -57,6 +57,6 @@ export {
 } from './server-options.ts';
 export type { Snapshot } from './snapshot.ts';
 export type { QuietTimes, SnapshotChange } from './snapshot-store.ts';
-export type { StreamStatus, TypeStatus } from './status.ts';
+export type { Differing, StreamStatus, TypeStatus } from './status.ts';
 export type { Rejection, Variant } from './subscription.ts';
 export type { ServerCertificate, TlsSource } from './tls-source.ts';

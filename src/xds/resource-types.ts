@@ -1,12 +1,20 @@
-/** Type URLs of the resources that the protocol has rules for. */
+/** Type URL of CDS. */
 export const clusterType = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+/** Type URL of EDS. */
 export const endpointType = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
+/** Type URL of LDS. */
 export const listenerType = 'type.googleapis.com/envoy.config.listener.v3.Listener';
+/** Type URL of RDS. */
 export const routeType = 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration';
+/** Type URL of SRDS. */
 export const scopedRouteType = 'type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration';
+/** Type URL of VHDS. */
 export const virtualHostType = 'type.googleapis.com/envoy.config.route.v3.VirtualHost';
+/** Type URL of SDS. */
 export const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
+/** Type URL of ECDS. */
 export const extensionType = 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig';
+/** Type URL of RTDS. */
 export const runtimeType = 'type.googleapis.com/envoy.service.runtime.v3.Runtime';
 
 /** What the protocol says about a resource type. */

@@ -92,6 +92,7 @@ export interface EncodeCounter {
 }
 
 let encoded = 0;
+/** Of this process, all servers in it together. */
 export const encodeCounter: EncodeCounter = {
   get resources() {
     return encoded;

@@ -67,6 +67,7 @@ export type StreamEvent<Principal> =
   | { readonly kind: 'closed'; readonly stream: number; readonly code: status; readonly message: string }
   | { readonly kind: 'failed'; readonly peer: string; readonly error: unknown };
 
+/** What a server is started with. Only the address, the port and the credentials have to be said. */
 export interface XdsServerOptions<Principal> {
   /** The address to listen on, `127.0.0.1` for example. */
   readonly address: string;
@@ -120,6 +121,7 @@ export interface ConnectionSettings {
   readonly receiveLimit: number;
 }
 
+/** Section 8, and the limits against those who only connect (T9, T10). */
 export const defaultConnection: ConnectionSettings = {
   keepaliveTime: 30_000,
   keepaliveTimeout: 10_000,
@@ -132,8 +134,10 @@ export const defaultConnection: ConnectionSettings = {
   receiveLimit: 32 * 1024 * 1024,
 };
 
+/** Section 8. */
 export const defaultTiming: Timing = { hold: 5_000, grace: 5_000 };
 
+/** Section 8 (X99). */
 export const defaultQuiet: QuietTimes = {
   quiet: 100,
   longest: 10_000,

@@ -17,6 +17,7 @@ export interface StreamStatus<Principal> {
   readonly types: readonly TypeStatus[];
 }
 
+/** How one type of a stream stands. */
 export interface TypeStatus {
   readonly typeUrl: string;
   readonly wildcard: boolean;

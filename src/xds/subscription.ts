@@ -4,6 +4,7 @@ import type { Resource, ResourceReference } from './resource.ts';
 import { type ResourceType, resourceType } from './resource-types.ts';
 import { changedNames, lookup, namesOf } from './snapshot.ts';
 
+/** Incremental xDS, or the state of the world. */
 export type Variant = 'delta' | 'sotw';
 
 /** What the client holds under a name: a resource that this stream sent, or only the version that the client told. */
