@@ -9,6 +9,7 @@ import type {
   CertificateStatus,
   PolicyStatus,
   ProxyStatus,
+  RefusedResource,
   Rejection,
   RevisionStatus,
   SyncState,
@@ -39,6 +40,8 @@ export interface AdminSource {
   proxies(): readonly ProxyStatus[];
   /** Every open stream, oldest first. */
   streams(): readonly StreamReport[];
+  /** What proxies refused and is withheld until it changes, newest first. */
+  refused(): readonly RefusedResource[];
   /** What a proxy should hold, in the shape of Envoy's own config dump; undefined if no such proxy (`<name>.<namespace>`) is known. */
   configDump(proxyId: string): ConfigDump | undefined;
   /** Calls of the last `windowMilliseconds`, one row for each caller and callee. */

@@ -48,6 +48,7 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
     });
     return { totalClients: clients.length, clients };
   });
+  get('/debug/nackz', () => source.refused());
   app.get<ProxyQuery>('/debug/config_dump', { schema: { querystring: proxyQuery } }, (request) =>
     dumpOf(source, request.asker, request.query.proxyID),
   );

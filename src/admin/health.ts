@@ -1,5 +1,7 @@
+import type { ProxyStatus } from '../model/status.ts';
 import { nowhere } from '../model/traffic.ts';
 import type { AdminSource } from './admin-source.ts';
+import { idOf } from './own-view.ts';
 
 export type HealthState = 'Healthy' | 'Progressing' | 'Degraded' | 'Missing' | 'Unknown';
 
@@ -21,18 +23,32 @@ export function healthOf(source: AdminSource): HealthReport {
   const refused = proxies.filter((proxy) => proxy.status === 'REJECTED');
   const reasons = [
     ...failingServices(source),
-    ...refused.map((proxy) => `${proxy.name}.${proxy.namespace} refused its configuration`),
+    ...refused.filter((proxy) => !isWithheld(proxy)).map((proxy) => `${idOf(proxy)} refused its configuration`),
+    ...withheldWords(refused.filter(isWithheld)),
   ];
   if (reasons.length > 0) return { state: 'Degraded', reasons };
   const waiting = proxies.filter((proxy) => proxy.status === 'PENDING' || proxy.status === 'STALE');
   if (waiting.length > 0) {
     return {
       state: 'Progressing',
-      reasons: waiting.map((proxy) => `${proxy.name}.${proxy.namespace} ${proxy.status}`),
+      reasons: waiting.map((proxy) => `${idOf(proxy)} ${proxy.status}`),
     };
   }
   if (proxies.length === 0) return { state: 'Missing', reasons: ['no proxy is connected'] };
   return { state: 'Healthy', reasons: [] };
+}
+
+/** It refused nothing itself, and is not offered what an equal one refused (X38). */
+function isWithheld({ types }: ProxyStatus): boolean {
+  const errors = Object.values(types).flatMap(({ error }) => error ?? []);
+  return errors.every(({ refusedBy }) => refusedBy !== undefined);
+}
+
+function withheldWords(proxies: readonly ProxyStatus[]): readonly string[] {
+  const [first] = proxies;
+  if (first === undefined) return [];
+  const more = proxies.length === 1 ? ' is' : ` and ${proxies.length - 1} more are`;
+  return [`${idOf(first)}${more} not offered what another proxy refused`];
 }
 
 /** Callees whose share of good answers, over all callers, is below the goal. */

@@ -35,6 +35,7 @@ export const endpoints: readonly Endpoint[] = [
   row('GET', '/debug/syncz', 'viewer', 'own', 'per proxy and type: sent, acknowledged, refused, nonces, times'),
   row('GET', '/debug/adsz', 'viewer', 'own', 'open streams with node, identity, subscriptions'),
   row('GET', '/debug/connections', 'viewer', 'none', 'open streams, the short form'),
+  row('GET', '/debug/nackz', 'viewer', 'none', 'what proxies refused and is withheld until it changes; what led to it'),
   row('GET', '/debug/config_dump', 'viewer', 'own', 'what a proxy should hold, as Envoy would dump it; ?proxyID='),
   row('GET', '/debug/edsz', 'viewer', 'own', 'the endpoints of that; ?proxyID='),
   row('GET', '/debug/registryz', 'viewer', 'none', 'services'),

@@ -7,7 +7,7 @@ import { parseSpiffeId, spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
-import type { PolicyStatus, RevisionStatus } from '../model/status.ts';
+import type { PolicyPlace, PolicyStatus, RevisionStatus } from '../model/status.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
 import type { LocalPorts } from '../registry/local-ports.ts';
@@ -15,13 +15,17 @@ import type { RegistryState } from '../registry/registry.ts';
 import { edgesOf } from '../telemetry/edges.ts';
 import { meshMetrics } from '../telemetry/mesh-metrics.ts';
 import type { TrafficStore } from '../telemetry/traffic-store.ts';
+import type { QuarantineEntry } from '../xds/quarantine.ts';
+import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics } from './control-plane-metrics.ts';
+import { policyPlace } from './policy-place.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
 import type { ProxySnapshots } from './proxy-snapshots.ts';
-import { proxyStatus, streamReport } from './proxy-status.ts';
+import { isRolling, proxyStatus, type StatusContext, streamReport } from './proxy-status.ts';
+import { type Refusals, refusedResources } from './refused-resources.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
@@ -35,6 +39,7 @@ export function createAdminValues(parts: {
   readonly localPorts: LocalPorts;
   readonly sessions: ProxySessions;
   readonly streams: () => readonly StreamStatus<JoinCredential>[];
+  readonly quarantine: () => readonly QuarantineEntry[];
   readonly snapshots: ProxySnapshots;
   readonly traffic: TrafficStore;
   readonly tokens: TokenStore;
@@ -50,6 +55,7 @@ export function createAdminValues(parts: {
     registry,
     sessions,
     streams,
+    quarantine,
     snapshots,
     traffic,
     tokens,
@@ -59,9 +65,30 @@ export function createAdminValues(parts: {
   } = parts;
   const trustDomain = settings.values.trustDomain;
 
+  const refusals = (): Refusals => {
+    const current = mesh.get();
+    const commits = policies.state.get().history.map(({ commit }) => commit);
+    const places = new Map<Resource, PolicyPlace | undefined>();
+    return {
+      entries: quarantine(),
+      wanted: snapshots.wanted,
+      placeOf(resource) {
+        // Shared by all proxies of a view: looked for once in an answer.
+        if (!places.has(resource)) places.set(resource, current && policyPlace(resource, current, commits));
+        return places.get(resource);
+      },
+    };
+  };
+  const statusContext = (): StatusContext => ({
+    wanted: mesh.get()?.policies.commit ?? '',
+    replica: version.replica,
+    now: clock.now(),
+    refusals: refusals(),
+  });
+
   const proxies: AdminSource['proxies'] = () => {
     const newest = new Map(streams().map((stream) => [stream.node.id, stream]));
-    const context = { wanted: mesh.get()?.policies.commit ?? '', replica: version.replica, now: clock.now() };
+    const context = statusContext();
     return [...sessions.sessions()]
       .map(([id, session]) => proxyStatus(session, newest.get(id), context))
       .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
@@ -78,7 +105,8 @@ export function createAdminValues(parts: {
     },
     policies() {
       const state = policies.state.get();
-      const rolling = proxies().some(({ status }) => status === 'PENDING' || status === 'STALE');
+      const known = refusals();
+      const rolling = streams().some((stream) => isRolling(stream, known));
       const shown = (revision: RevisionStatus): RevisionStatus =>
         rolling && revision.commit === state.served?.revision.commit ? { ...revision, state: 'Rolling' } : revision;
       const { served, head } = state;
@@ -100,11 +128,13 @@ export function createAdminValues(parts: {
     proxies,
     streams() {
       const live = sessions.sessions();
+      const context = statusContext();
       return streams().flatMap((stream) => {
         const session = live.get(stream.node.id);
-        return session ? [streamReport(stream, session, clock.now())] : [];
+        return session ? [streamReport(stream, session, context)] : [];
       });
     },
+    refused: () => refusedResources(streams(), refusals()),
     configDump(proxyId) {
       const snapshot = snapshots.of(proxyId);
       return snapshot && configDump(snapshot);
@@ -117,6 +147,8 @@ export function createAdminValues(parts: {
         joined: parts.joined.status(),
         overflow: traffic.overflow(),
         withoutLocalPort: parts.localPorts.exhausted(),
+        nacks: sessions.nacks(),
+        refusals: refusals(),
       }),
     tokens: {
       list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),

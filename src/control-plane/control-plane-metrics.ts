@@ -1,8 +1,11 @@
 import type { MetricFamily } from '../admin/admin-source.ts';
+import { type XdsType, xdsTypes } from '../model/status.ts';
 import type { JoinedStatus } from '../registry/joined-proxies.ts';
 import { resolveCounters } from '../resolve/counters.ts';
 import { encodeCounter } from '../xds/resource.ts';
 import type { PolicyState } from './policy-source.ts';
+import { type Refusals, withheldCounts } from './refused-resources.ts';
+import { urlOf } from './xds-types.ts';
 
 /** What only the running parts can count (section 6 of experience.md); gauges that follow from shown values are made by admin. */
 export function controlPlaneMetrics(parts: {
@@ -11,15 +14,37 @@ export function controlPlaneMetrics(parts: {
   readonly overflow: number;
   /** Service ports that got no local port, as the range is full. */
   readonly withoutLocalPort: number;
+  /** NACKs by type URL since the start. */
+  readonly nacks: ReadonlyMap<string, number>;
+  readonly refusals: Refusals;
 }): readonly MetricFamily[] {
-  const { policies, joined, overflow, withoutLocalPort } = parts;
+  const { policies, joined, overflow, withoutLocalPort, nacks, refusals } = parts;
   const one = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily => ({
     name,
     type,
     help,
     samples: [{ value }],
   });
+  const byType = (name: string, type: 'counter' | 'gauge', help: string, values: (of: XdsType) => number) => ({
+    name,
+    type,
+    help,
+    samples: xdsTypes.map((of) => ({ labels: { type: of.toLowerCase() }, value: values(of) })),
+  });
+  const withheld = withheldCounts(refusals);
   return [
+    byType(
+      'pilot_total_xds_rejects',
+      'counter',
+      'Responses that proxies refused.',
+      (type) => nacks.get(urlOf[type]) ?? 0,
+    ),
+    byType(
+      'weft_xds_quarantined',
+      'gauge',
+      'Resources that were refused, wanted now, and are withheld until they change.',
+      (type) => withheld.get(type) ?? 0,
+    ),
     one('galley_validation_passed', 'counter', 'Policy revisions that were found good.', policies.checks.passed),
     one('galley_validation_failed', 'counter', 'Policy revisions that were rejected.', policies.checks.failed),
     one(

@@ -7,6 +7,7 @@ import type { JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import type { Refused, Session, StreamEvent } from '../xds/server-options.ts';
+import { lookup, type Snapshot } from '../xds/snapshot.ts';
 import type { HeldSnapshot, ProxySnapshots } from './proxy-snapshots.ts';
 
 /** One connected proxy and how far it is. Times: epoch milliseconds. */
@@ -41,6 +42,8 @@ export interface ProxySessions {
   observe(event: StreamEvent<JoinCredential>): void;
   /** The newest session of each proxy id. */
   sessions(): ReadonlyMap<string, ProxySession>;
+  /** How often proxies refused something, by type URL, since the start. */
+  nacks(): ReadonlyMap<string, number>;
 }
 
 /** Follows connected proxies from the first request of a stream to its end. */
@@ -49,13 +52,19 @@ export function createProxySessions(options: {
   readonly snapshots: ProxySnapshots;
   /** Why the credential with this id is no longer good, in words; undefined while it is. */
   readonly check: (tokenId: string) => string | undefined;
+  /** What is refused at present: a snapshot with such content is never acknowledged whole. */
+  readonly refused: () => readonly { readonly typeUrl: string; readonly name: string; readonly version: string }[];
   readonly clock: Clock;
 }): ProxySessions {
-  const { joined, snapshots, check, clock } = options;
+  const { joined, snapshots, check, refused, clock } = options;
   /** By proxy id, in the order in which streams came: the last one is the live one (F4). */
   const byProxy = new Map<string, LiveSession[]>();
   const byStream = new Map<number, LiveSession>();
+  const nacks = new Map<string, number>();
   let opened = 0;
+
+  const isRefused = ({ layers }: Snapshot): boolean =>
+    refused().some(({ typeUrl, name, version }) => lookup(layers, typeUrl, name)?.version === version);
 
   return {
     open({ principal, node, peer }) {
@@ -92,7 +101,8 @@ export function createProxySessions(options: {
       byProxy.set(proxy.id, [...(byProxy.get(proxy.id) ?? []), session]);
       let before = held.snapshot.get();
       const unwatch = held.snapshot.watch((now) => {
-        if (session.inFlight.size === 0) session.acknowledgedCommit = before?.commit ?? '';
+        if (session.inFlight.size === 0 && before !== undefined && !isRefused(before))
+          session.acknowledgedCommit = before.commit;
         session.changedAt = clock.now();
         before = now;
       });
@@ -114,6 +124,7 @@ export function createProxySessions(options: {
     },
 
     observe(event) {
+      if (event.kind === 'nacked') nacks.set(event.typeUrl, (nacks.get(event.typeUrl) ?? 0) + 1);
       if (event.kind === 'opened') {
         const session = byProxy.get(event.node.id)?.findLast((candidate) => candidate.stream === undefined);
         if (!session) return;
@@ -140,6 +151,8 @@ export function createProxySessions(options: {
       }
       return newest;
     },
+
+    nacks: () => nacks,
   };
 }
 

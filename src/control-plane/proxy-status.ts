@@ -4,37 +4,42 @@ import {
   type Rejection,
   type SyncState,
   type TypeStatus,
+  type WithheldResource,
   type XdsType,
   xdsTypes,
 } from '../model/status.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
+import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
 import type { ProxySession } from './proxy-sessions.ts';
+import { type Refusals, withheldFrom } from './refused-resources.ts';
+import { shortType, urlOf } from './xds-types.ts';
 
 /** Sent this long ago and still unanswered: STALE instead of PENDING (words of experience.md). */
 const staleAfter = 2_000;
 
-const urlOf: Readonly<Record<XdsType, string>> = {
-  CDS: clusterType,
-  LDS: listenerType,
-  EDS: endpointType,
-  RDS: routeType,
-  SDS: secretType,
-};
+/** What the status of a proxy depends on besides its stream. */
+export interface StatusContext {
+  /** The commit that is served now. */
+  readonly wanted: string;
+  readonly replica: string;
+  readonly now: number;
+  readonly refusals: Refusals;
+}
 
-/** One proxy as `weft proxies` shows it. `wanted` is the commit that is served now. */
+/** One proxy as `weft proxies` shows it. */
 export function proxyStatus(
   session: ProxySession,
   stream: StreamStatus<JoinCredential> | undefined,
-  context: { readonly wanted: string; readonly replica: string; readonly now: number },
+  context: StatusContext,
 ): ProxyStatus {
   const types = Object.fromEntries(
     xdsTypes.map((type) => [
       type,
       typeStatus(
         stream?.types.find(({ typeUrl }) => typeUrl === urlOf[type]),
-        context.now,
+        session.proxy.id,
+        context,
       ),
     ]),
   ) as Record<XdsType, TypeStatus>;
@@ -58,8 +63,21 @@ export function proxyStatus(
   };
 }
 
+/**
+ * Whether something is on its way to a stream: told without making any list. A proxy that refused something may wait for good with what
+ * depends on it.
+ */
+export function isRolling({ types, node }: StreamStatus<JoinCredential>, refusals: Refusals): boolean {
+  if (!types.some(({ inFlightSince, owed }) => inFlightSince !== undefined || owed > 0)) return false;
+  return types.every((type) => type.error === undefined && withheldFrom(type, node.id, refusals).length === 0);
+}
+
 /** An open stream as `/debug/adsz` shows it. */
-export function streamReport(stream: StreamStatus<JoinCredential>, session: ProxySession, now: number): StreamReport {
+export function streamReport(
+  stream: StreamStatus<JoinCredential>,
+  session: ProxySession,
+  context: StatusContext,
+): StreamReport {
   const { node } = stream;
   return {
     connection: `${node.id}-${stream.id}`,
@@ -73,47 +91,52 @@ export function streamReport(stream: StreamStatus<JoinCredential>, session: Prox
       cluster: node.cluster,
       userAgent: `${node.userAgentName} ${session.proxy.envoyVersion}`.trim(),
     },
-    subscriptions: stream.types.flatMap((type) => subscriptionReport(type, now)),
+    subscriptions: stream.types.flatMap((type) => subscriptionReport(type, node.id, context)),
   };
 }
 
-function subscriptionReport(type: StreamType, now: number): SubscriptionReport[] {
-  const short = xdsTypes.find((candidate) => urlOf[candidate] === type.typeUrl);
+function subscriptionReport(type: StreamType, node: string, context: StatusContext): SubscriptionReport[] {
+  const short = shortType(type.typeUrl);
   if (short === undefined) return [];
+  const { status, resources, error } = typeStatus(type, node, context);
   return [
     {
       type: short,
       typeUrl: type.typeUrl,
-      status: syncState(type, now),
+      status,
       wildcard: type.wildcard,
       names: [...type.subscribed].sort(),
-      resources: type.held.length,
+      resources,
       sentVersion: type.sentVersion,
       sentNonce: type.nonce,
       ...(type.sentAt === undefined ? {} : { sentAt: iso(type.sentAt) }),
       ackedVersion: type.ackedVersion,
       ...(type.ackedAt === undefined ? {} : { ackedAt: iso(type.ackedAt) }),
-      ...(type.error === undefined ? {} : { rejection: rejection(type.error) }),
+      ...(error === undefined ? {} : { rejection: error }),
     },
   ];
 }
 
-function typeStatus(type: StreamType | undefined, now: number): TypeStatus {
+function typeStatus(type: StreamType | undefined, node: string, context: StatusContext): TypeStatus {
   if (type === undefined) return { status: '-', version: '', nonce: '', resources: 0 };
+  const { now, refusals } = context;
+  const withheld = withheldFrom(type, node, refusals);
+  const error = type.error === undefined ? rejectedElsewhere(withheld, node) : rejection(type, refusals);
+  const resources = type.held.length;
   return {
-    status: syncState(type, now),
+    status: error === undefined ? syncState(type, resources, now) : 'REJECTED',
     version: type.sentVersion,
     nonce: type.nonce,
-    resources: type.held.length,
-    ...(type.error === undefined ? {} : { error: rejection(type.error) }),
+    resources,
+    ...(error === undefined ? {} : { error }),
+    ...(withheld.length === 0 ? {} : { withheld }),
   };
 }
 
-function syncState(type: StreamType, now: number): SyncState {
-  if (type.error !== undefined) return 'REJECTED';
+function syncState(type: StreamType, resources: number, now: number): SyncState {
   if (type.inFlightSince !== undefined) return now - type.inFlightSince < staleAfter ? 'PENDING' : 'STALE';
   if (type.owed > 0) return 'PENDING';
-  return type.sentAt === undefined && type.held.length === 0 ? '-' : 'SYNCED';
+  return type.sentAt === undefined && resources === 0 ? '-' : 'SYNCED';
 }
 
 const badness: readonly SyncState[] = ['REJECTED', 'STALE', 'PENDING', 'SYNCED', '-'];
@@ -122,8 +145,32 @@ function worst(states: readonly SyncState[]): SyncState {
   return badness.find((state) => states.includes(state)) ?? '-';
 }
 
-function rejection(error: NonNullable<StreamType['error']>): Rejection {
-  return { at: iso(error.at), message: error.message, resources: error.names };
+function rejection(type: StreamType, { placeOf }: Refusals): Rejection | undefined {
+  if (type.error === undefined) return undefined;
+  const { at, message, names } = type.error;
+  const places = names.map((name) => {
+    const resource = lookup(type.seen, type.typeUrl, name);
+    return resource && placeOf(resource);
+  });
+  const source = places.find((place) => place !== undefined);
+  return { at: iso(at), message, resources: names, ...(source === undefined ? {} : { source }) };
+}
+
+/** On this stream nothing was refused, yet content is withheld: an equal proxy refused it, or this one before it came again. */
+function rejectedElsewhere(withheld: readonly WithheldResource[], node: string): Rejection | undefined {
+  const [first] = withheld;
+  if (first === undefined) return undefined;
+  const { at, message, refusedBy, source } = first;
+  const resources = withheld
+    .filter((other) => other.message === message && other.refusedBy === refusedBy)
+    .map(({ resource }) => resource);
+  return {
+    at,
+    message,
+    resources,
+    ...(refusedBy === node ? {} : { refusedBy }),
+    ...(source === undefined ? {} : { source }),
+  };
 }
 
 function iso(milliseconds: number): string {

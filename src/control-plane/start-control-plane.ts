@@ -114,7 +114,13 @@ export async function startControlPlane(options: {
       const refusal = tokens.standing(tokenId);
       return refusal && refusalText(new Failure(refusal.code, refusal.message, refusal.hint));
     };
-    const sessions = createProxySessions({ joined, snapshots, check: standing, clock });
+    const sessions = createProxySessions({
+      joined,
+      snapshots,
+      check: standing,
+      refused: () => xds.quarantine(),
+      clock,
+    });
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
     const replica = `cp-${randomUUID().slice(0, 8)}`;
@@ -175,6 +181,7 @@ export async function startControlPlane(options: {
       registry,
       sessions,
       streams: xds.status,
+      quarantine: xds.quarantine,
       snapshots,
       traffic,
       tokens,

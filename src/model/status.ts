@@ -7,19 +7,40 @@ export type SyncState = 'SYNCED' | 'PENDING' | 'STALE' | 'REJECTED' | '-';
 export type XdsType = 'CDS' | 'LDS' | 'EDS' | 'RDS' | 'SDS';
 export const xdsTypes: readonly XdsType[] = ['CDS', 'LDS', 'EDS', 'RDS', 'SDS'];
 
+/** The line of a policy that led to something. */
+export interface PolicyPlace {
+  /** `VirtualService/shop/reviews` */
+  readonly ref: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly commit: string;
+}
+
 /** A refused configuration: always with Envoy's words. */
 export interface Rejection {
   /** ISO time. */
   readonly at: string;
   readonly message: string;
   readonly resources: readonly string[];
-  readonly source?: {
-    readonly ref: string;
-    readonly file: string;
-    readonly line: number;
-    readonly column: number;
-    readonly commit: string;
-  };
+  /** The proxy that refused it, where this one was not even offered it: they are of the same view and version (X38). */
+  readonly refusedBy?: string;
+  readonly source?: PolicyPlace;
+}
+
+/** Newer content that a proxy does not get until it changes, since it was refused (X38). */
+export interface WithheldResource {
+  readonly resource: string;
+  /** Of the content that is withheld. */
+  readonly version: string;
+  /** Of what the proxy has in its place; absent: it has nothing of that name. */
+  readonly served?: string;
+  /** The first proxy that refused it; perhaps this one itself. */
+  readonly refusedBy: string;
+  /** ISO time. */
+  readonly at: string;
+  readonly message: string;
+  readonly source?: PolicyPlace;
 }
 
 export interface TypeStatus {
@@ -29,7 +50,36 @@ export interface TypeStatus {
   readonly nonce: string;
   /** Names that the proxy holds or asked for. */
   readonly resources: number;
+  /** Set if and only if REJECTED. */
   readonly error?: Rejection;
+  /** Absent: nothing. */
+  readonly withheld?: readonly WithheldResource[];
+}
+
+/** A resource that proxies refused, as `/debug/nackz` lists it. */
+export interface RefusedResource {
+  readonly type: XdsType;
+  readonly resource: string;
+  /** What the proxies that it is kept from have in common: the shared view, or the one proxy. */
+  readonly scope: string;
+  /** The software that refused it: another version may be offered it. */
+  readonly agent: string;
+  readonly refusedVersion: string;
+  /** What stands in its place; absent: nothing, or each proxy's own. */
+  readonly servedVersion?: string;
+  readonly message: string;
+  /** ISO time of the first refusal. */
+  readonly at: string;
+  readonly firstRefusedBy: string;
+  /** How many proxies refused it. */
+  readonly refusals: number;
+  /** `equals`: from every proxy of this scope and agent; `refusers`: only from those that refused it, since an equal one accepted it. */
+  readonly withheldFrom: 'equals' | 'refusers';
+  /** It is what proxies would get now; false: kept in mind, should it come back. */
+  readonly wanted: boolean;
+  readonly source?: PolicyPlace;
+  /** What to do about it. */
+  readonly fix: string;
 }
 
 export interface ProxyStatus {

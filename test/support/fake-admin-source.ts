@@ -4,7 +4,14 @@ import { localPortKey, type Mesh } from '../../src/model/mesh.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { Endpoint, Service } from '../../src/model/service.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
-import type { ProxyStatus, RevisionStatus, TypeStatus, XdsType } from '../../src/model/status.ts';
+import type {
+  ProxyStatus,
+  Rejection,
+  RevisionStatus,
+  TypeStatus,
+  WithheldResource,
+  XdsType,
+} from '../../src/model/status.ts';
 import { xdsTypes } from '../../src/model/status.ts';
 import { byId, policySet, service, settings, workload } from './registry-values.ts';
 
@@ -68,8 +75,29 @@ export function rejectedProxy(): ProxyStatus {
     labels: { app: 'reviews', version: 'v2' },
     status: 'REJECTED',
     revision: { serving: '9ad03e1', wanted: '4f1c2ab' },
-    types: { ...base.types, LDS: { ...base.types.LDS, status: 'REJECTED', error } },
+    types: { ...base.types, LDS: { ...base.types.LDS, status: 'REJECTED', error, withheld: withheld(error) } },
   };
+}
+
+function withheld({ at, message, resources, source }: Rejection): readonly WithheldResource[] {
+  return resources.map((resource) => ({
+    resource,
+    version: 'b3f1',
+    served: '77ac',
+    refusedBy: 'reviews-2.shop',
+    at,
+    message,
+    ...(source === undefined ? {} : { source }),
+  }));
+}
+
+/** An equal of reviews-2, which came later and refused nothing. */
+export function withheldProxy(name: string): ProxyStatus {
+  const { LDS } = rejectedProxy().types;
+  const base = proxyStatus(name, 'reviews');
+  const error = LDS.error && { ...LDS.error, refusedBy: 'reviews-2.shop' };
+  const types = { ...base.types, LDS: { ...LDS, ...(error === undefined ? {} : { error }) } };
+  return { ...base, status: 'REJECTED', revision: { serving: '', wanted: '4f1c2ab' }, types };
 }
 
 function meshService(name: string, port: number): Service {
@@ -247,6 +275,23 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
     }),
     mesh: fakeMesh,
     proxies: () => proxies,
+    refused: () => [
+      {
+        type: 'LDS',
+        resource: 'in_9080',
+        scope: 'reviews-2.shop',
+        agent: 'envoy 1.40.0',
+        refusedVersion: 'b3f1',
+        servedVersion: '77ac',
+        message: 'filter chain match rules are duplicated',
+        at: '2026-11-22T08:11:04.000Z',
+        firstRefusedBy: 'reviews-2.shop',
+        refusals: 1,
+        withheldFrom: 'equals',
+        wanted: true,
+        fix: 'change policies/reviews-jwt.yaml:9, or git revert 4f1c2ab: other content is offered at once',
+      },
+    ],
     streams: () => [
       {
         connection: 'c1',

@@ -18,6 +18,7 @@ GET /debug/list                      401 ok  401 403 403 ok  ok  ok
 GET /debug/syncz                     401 ok  401 ok  ok  ok  ok  ok
 GET /debug/adsz                      401 ok  401 ok  ok  ok  ok  ok
 GET /debug/connections               401 ok  401 403 403 ok  ok  ok
+GET /debug/nackz                     401 ok  401 403 403 ok  ok  ok
 GET /debug/config_dump               401 ok  401 ok  403 ok  ok  ok
 GET /debug/edsz                      401 ok  401 ok  403 ok  ok  ok
 GET /debug/registryz                 401 ok  401 403 403 ok  ok  ok

@@ -40,6 +40,21 @@ it('shows services with what acts on them', async () => {
   });
 });
 
+it('X38 lists what was refused, with the line that led to it and what to do', async () => {
+  const [refused, ...more] = (await get('/debug/nackz')).json();
+  expect(more).toEqual([]);
+  expect(refused).toMatchObject({
+    type: 'LDS',
+    resource: 'in_9080',
+    refusedVersion: 'b3f1',
+    servedVersion: '77ac',
+    firstRefusedBy: 'reviews-2.shop',
+    refusals: 1,
+    withheldFrom: 'equals',
+    fix: expect.stringContaining('policies/reviews-jwt.yaml:9'),
+  });
+});
+
 it('names the nearest proxy, takes a short name where it is clear', async () => {
   expect((await get('/debug/config_dump?proxyID=frontend-1')).json().configs).toHaveLength(5);
   expect((await get('/debug/edsz?proxyID=frontend-1.shop')).json().configs).toHaveLength(1);

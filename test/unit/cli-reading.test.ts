@@ -18,6 +18,7 @@ import {
   proxyStatus,
   rejectedProxy,
   revision,
+  withheldProxy,
 } from '../support/fake-admin-source.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
@@ -112,6 +113,34 @@ describe('weft proxies', () => {
     expect(lines[7]).toBe(
       '    state  keeps what it had from 9ad03e1; nothing is offered again until the content changes',
     );
+    expect(lines[8]).toBe('    fix    change policies/reviews-jwt.yaml:9, or git revert 4f1c2ab');
+  });
+
+  it('X38 tells once of all who are not offered what an equal proxy refused, and of what is only one proxy’s own trouble', async () => {
+    const before = values.proxies;
+    const taken = { at: '2026-11-22T08:11:04.000Z', message: 'cannot bind', resources: ['out_shop_late_80'] };
+    const alone = proxyStatus('frontend-1', 'frontend', { status: 'REJECTED' });
+    const types = { ...alone.types, LDS: { ...alone.types.LDS, status: 'REJECTED' as const, error: taken } };
+    values.proxies = () => [{ ...alone, types }, ...[3, 4, 5].map((index) => withheldProxy(`reviews-${index}`))];
+    try {
+      const { stdout } = await weft('proxies');
+      const lines = stdout.split('\n');
+      expect(lines[4]).toMatch(/^reviews-5.shop +v1 +REJECTED +√ +× +√ +√ +√ +- /);
+      expect(lines[6]).toBe('× frontend-1.shop  LDS out_shop_late_80: cannot bind');
+      expect(lines[9]).toBe(
+        '    fix    remove the cause at frontend-1.shop and restart its Envoy, or change what it refused',
+      );
+      expect(lines.slice(11, 12)).toEqual([
+        '× reviews-3.shop and 2 more  LDS in_9080, refused by reviews-2.shop and so withheld here: filter chain match rules are duplicated',
+      ]);
+      expect(lines[13]).toBe('    state  keeps the version before; nothing is offered again until the content changes');
+      expect((await weft('proxies --rejected -o name')).stdout.split('\n')).toHaveLength(5);
+      expect((await weft('status')).stdout).toContain(
+        'frontend-1.shop refused its configuration; reviews-3.shop and 2 more are not offered what another proxy refused',
+      );
+    } finally {
+      values.proxies = before;
+    }
   });
 
   it('uses plain marks where the locale is not UTF-8, filters, prints names and JSON', async () => {

@@ -276,7 +276,14 @@ describe('nothing is done or said twice', () => {
     expect([history.length, history[0]?.commit, history[99]?.commit]).toEqual([100, 'c119', 'c20']);
     expect(checks).toEqual({ passed: 91, failed: 29 });
     const joined = { connected: 0, lost: 0, draining: 0, withheldRemovals: 0, stale: [], problem: undefined };
-    const metrics = controlPlaneMetrics({ policies: source.state.get(), joined, overflow: 0, withoutLocalPort: 0 });
+    const metrics = controlPlaneMetrics({
+      policies: source.state.get(),
+      joined,
+      overflow: 0,
+      withoutLocalPort: 0,
+      nacks: new Map(),
+      refusals: { entries: [], wanted: () => undefined, placeOf: () => undefined },
+    });
     const value = (name: string) => metrics.find((family) => family.name === name)?.samples[0]?.value;
     expect([value('galley_validation_passed'), value('galley_validation_failed')]).toEqual([91, 29]);
   });

@@ -1,4 +1,4 @@
-import type { ProxyStatus, TypeStatus } from '../../model/status.ts';
+import type { ProxyStatus, Rejection, TypeStatus, WithheldResource, XdsType } from '../../model/status.ts';
 import { xdsTypes } from '../../model/status.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
@@ -7,7 +7,7 @@ import { ago, shortSpan } from './span.ts';
 /** The columns of `weft proxies` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
 export function proxyColumns(marks: Marks, now: number): readonly Column<ProxyStatus>[] {
   return [
-    { title: 'NAME', of: (proxy) => `${proxy.name}.${proxy.namespace}` },
+    { title: 'NAME', of: idOf },
     { title: 'VERSION', of: (proxy) => proxy.labels.version ?? '-' },
     { title: 'STATUS', of: (proxy) => proxy.status },
     ...xdsTypes.map((type) => ({ title: type, of: (proxy: ProxyStatus) => mark(proxy.types[type], marks) })),
@@ -40,24 +40,64 @@ function mark(type: TypeStatus, marks: Marks): string {
   }
 }
 
-/** A refused configuration is never only a mark: Envoy's words, the line that led to it, and what the proxy holds meanwhile. */
+/**
+ * A refused configuration is never only a mark: Envoy's words, the line that led to it, what the proxy holds meanwhile, and what to do. What
+ * one proxy refused and its equals are not offered is told once for all of these.
+ */
 export function rejectionLines(proxies: readonly ProxyStatus[], marks: Marks, now: number): readonly string[] {
-  return proxies.flatMap((proxy) =>
-    xdsTypes.flatMap((type) => {
+  const groups = new Map<string, { readonly type: XdsType; readonly first: ProxyStatus; readonly ids: string[] }>();
+  for (const proxy of proxies) {
+    for (const type of xdsTypes) {
       const { error } = proxy.types[type];
-      if (error === undefined) return [];
-      const { source, resources, message } = error;
-      const about = resources.length === 0 ? type : `${type} ${resources.join(', ')}`;
-      const [kind, namespace, name] = (source?.ref ?? '').split('/');
-      const where = `    where  ${source?.file}:${source?.line}  ${kind} ${namespace}/${name}, ${source?.commit}, ${ago(error.at, now)}`;
-      const kept =
-        proxy.revision.serving === '' ? 'has nothing older' : `keeps what it had from ${proxy.revision.serving}`;
-      return [
-        '',
-        `${marks.bad} ${proxy.name}.${proxy.namespace}  ${about}: ${message}`,
-        source === undefined ? `    when   ${ago(error.at, now)}; no line of a policy is known to lead to it` : where,
-        `    state  ${kept}; nothing is offered again until the content changes`,
-      ];
-    }),
-  );
+      if (error === undefined) continue;
+      const { refusedBy, message, resources } = error;
+      const own = refusedBy === undefined ? idOf(proxy) : '';
+      const key = JSON.stringify([type, refusedBy, message, resources, own]);
+      const group = groups.get(key) ?? { type, first: proxy, ids: [] };
+      group.ids.push(idOf(proxy));
+      groups.set(key, group);
+    }
+  }
+  return [...groups.values()].flatMap(({ type, first, ids }) => block(first, type, ids, marks, now));
+}
+
+function block(
+  proxy: ProxyStatus,
+  type: XdsType,
+  ids: readonly string[],
+  marks: Marks,
+  now: number,
+): readonly string[] {
+  const { error, withheld = [] } = proxy.types[type];
+  if (error === undefined) return [];
+  const { source, resources, message, refusedBy, at } = error;
+  const about = resources.length === 0 ? type : `${type} ${resources.join(', ')}`;
+  const by = refusedBy === undefined ? '' : `, refused by ${refusedBy} and so withheld here`;
+  const more = ids.length > 2 ? `${ids[0]} and ${ids.length - 1} more` : ids.join(', ');
+  const [kind, namespace, name] = (source?.ref ?? '').split('/');
+  const where = `    where  ${source?.file}:${source?.line}  ${kind} ${namespace}/${name}, ${source?.commit}, ${ago(at, now)}`;
+  return [
+    '',
+    `${marks.bad} ${more}  ${about}${by}: ${message}`,
+    source === undefined ? `    when   ${ago(at, now)}; no line of a policy is known to lead to it` : where,
+    `    state  ${kept(proxy, withheld)}; nothing is offered again until the content changes`,
+    `    fix    ${fix(proxy, error, withheld)}`,
+  ];
+}
+
+function kept({ revision }: ProxyStatus, withheld: readonly WithheldResource[]): string {
+  if (revision.serving !== '') return `keeps what it had from ${revision.serving}`;
+  return withheld.some(({ served }) => served !== undefined) ? 'keeps the version before' : 'has nothing older';
+}
+
+function fix(proxy: ProxyStatus, { source, resources }: Rejection, withheld: readonly WithheldResource[]): string {
+  // What no equal proxy is kept from is this proxy's own trouble: a port that is taken, for example.
+  if (!withheld.some(({ resource }) => resources.includes(resource)))
+    return `remove the cause at ${idOf(proxy)} and restart its Envoy, or change what it refused`;
+  if (source === undefined) return 'change it by a commit, or git revert the commit that brought it';
+  return `change ${source.file}:${source.line}, or git revert ${source.commit}`;
+}
+
+function idOf({ name, namespace }: ProxyStatus): string {
+  return `${name}.${namespace}`;
 }

@@ -1,0 +1,144 @@
+import type { PolicyPlace, RefusedResource, WithheldResource, XdsType } from '../model/status.ts';
+import { xdsTypes } from '../model/status.ts';
+import type { QuarantineEntry } from '../xds/quarantine.ts';
+import type { Resource } from '../xds/resource.ts';
+import { lookup } from '../xds/snapshot.ts';
+import type { StreamStatus, TypeStatus } from '../xds/status.ts';
+import { shortType } from './xds-types.ts';
+
+/** What clients refused, and how to find what led to it. */
+export interface Refusals {
+  readonly entries: readonly QuarantineEntry[];
+  /** The resource that proxies should have now (proxy-snapshots.ts). */
+  readonly wanted: (scope: string, typeUrl: string, name: string) => Resource | undefined;
+  readonly placeOf: (resource: Resource) => PolicyPlace | undefined;
+}
+
+/**
+ * What a stream is not given although its view says so: content that its client or an equal one refused (X38). Looks only at names
+ * under which its client holds something else, and costs nothing where nobody refused anything.
+ */
+export function withheldFrom(
+  type: TypeStatus,
+  node: string,
+  { entries, placeOf }: Refusals,
+): readonly WithheldResource[] {
+  const ofType = entries.filter(({ typeUrl }) => typeUrl === type.typeUrl);
+  if (ofType.length === 0) return [];
+  const scopes = new Set([node, ...type.seen.map(({ scope }) => scope)]);
+  return type.differing.flatMap(({ name, version, owed }) => {
+    const resource = owed ? undefined : lookup(type.seen, type.typeUrl, name);
+    const entry = ofType.find(
+      (each) => each.name === name && each.version === resource?.version && scopes.has(each.scope),
+    );
+    if (resource === undefined || entry === undefined) return [];
+    const source = placeOf(resource);
+    return [
+      {
+        resource: name,
+        version: resource.version,
+        ...(version === undefined ? {} : { served: version }),
+        refusedBy: entry.node,
+        at: iso(entry.at),
+        message: entry.message,
+        ...(source === undefined ? {} : { source }),
+      },
+    ];
+  });
+}
+
+/** All that is refused, newest first: what is withheld until it changes, and what single proxies cannot take for reasons of their own. */
+export function refusedResources(
+  streams: readonly StreamStatus<unknown>[],
+  refusals: Refusals,
+): readonly RefusedResource[] {
+  const { entries } = refusals;
+  const shared = entries.flatMap((entry) => fromQuarantine(entry, refusals));
+  const known = new Set(entries.map(({ typeUrl, name, version }) => `${typeUrl} ${name} ${version}`));
+  const own = streams.flatMap((stream) =>
+    stream.types.flatMap((type) => fromStream(stream, type, refusals)).filter(({ key }) => !known.has(key)),
+  );
+  return [...shared, ...own.map(({ refused }) => refused)].sort((a, b) => (a.at > b.at ? -1 : a.at < b.at ? 1 : 0));
+}
+
+/** How many refused resources of each type are withheld now. */
+export function withheldCounts({ entries, wanted }: Refusals): ReadonlyMap<XdsType, number> {
+  const counts = new Map<XdsType, number>(xdsTypes.map((type) => [type, 0]));
+  for (const { scope, typeUrl, name, version } of entries) {
+    const type = shortType(typeUrl);
+    if (type === undefined || wanted(scope, typeUrl, name)?.version !== version) continue;
+    counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function fromQuarantine(entry: QuarantineEntry, { wanted, placeOf }: Refusals): readonly RefusedResource[] {
+  const { typeUrl, name, version, scope, agent, good, message, at, node, refusals, everywhere } = entry;
+  const type = shortType(typeUrl);
+  if (type === undefined) return [];
+  const resource = wanted(scope, typeUrl, name);
+  const isWanted = resource?.version === version;
+  const source = isWanted ? placeOf(resource) : undefined;
+  return [
+    {
+      type,
+      resource: name,
+      scope,
+      agent,
+      refusedVersion: version,
+      ...(good === undefined ? {} : { servedVersion: good }),
+      message,
+      at: iso(at),
+      firstRefusedBy: node,
+      refusals,
+      withheldFrom: everywhere ? 'equals' : 'refusers',
+      wanted: isWanted,
+      ...(source === undefined ? {} : { source }),
+      fix: fixOf(isWanted, everywhere, source, node),
+    },
+  ];
+}
+
+/** A proxy's own trouble, a port that is taken for example, is no fault of the content: it is kept from nobody else. */
+function fromStream(
+  { node, types: _types }: StreamStatus<unknown>,
+  { typeUrl, error, seen, differing }: TypeStatus,
+  { placeOf }: Refusals,
+): readonly { readonly key: string; readonly refused: RefusedResource }[] {
+  const type = shortType(typeUrl);
+  if (error === undefined || type === undefined) return [];
+  return error.names.flatMap((name) => {
+    const resource = lookup(seen, typeUrl, name);
+    if (resource === undefined) return [];
+    const source = placeOf(resource);
+    const served = differing.find((other) => other.name === name)?.version;
+    const refused: RefusedResource = {
+      type,
+      resource: name,
+      scope: node.id,
+      agent: node.userAgentName,
+      refusedVersion: resource.version,
+      ...(served === undefined ? {} : { servedVersion: served }),
+      message: error.message,
+      at: iso(error.at),
+      firstRefusedBy: node.id,
+      refusals: 1,
+      withheldFrom: 'refusers',
+      wanted: true,
+      ...(source === undefined ? {} : { source }),
+      fix: `remove the cause at ${node.id}, then restart its Envoy: it is offered again to a new stream`,
+    };
+    return [{ key: `${typeUrl} ${name} ${resource.version}`, refused }];
+  });
+}
+
+function fixOf(wanted: boolean, everywhere: boolean, source: PolicyPlace | undefined, node: string): string {
+  if (!wanted) return 'nothing: the content has changed since';
+  if (!everywhere) return `an equal Envoy takes it: look for what is different at ${node}`;
+  if (source === undefined) return 'change it by a commit, or undo the commit that brought it';
+  return `change ${source.file}:${source.line}, or git revert ${source.commit}: other content is offered at once`;
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
