@@ -20,14 +20,13 @@ import {
 const versionsRemembered = 8;
 
 /** Ends the flight with an ACK, whatever the client holds at the same cost. The error goes once nothing refused is newest (X42). */
-export function acknowledge(subscription: Subscription, { now, seen }: Moment): Subscription {
+export function acknowledge(subscription: Subscription, { seen }: Moment): Subscription {
   const flight = subscription.inFlight;
   if (flight === undefined) return subscription;
   const landed = copyOf(subscription);
   landed.refused = withGood(subscription.refused, flight.sent);
   landed.inFlight = undefined;
   landed.ackedVersion = flight.version;
-  landed.ackedAt = now;
   if (landed.rejection === undefined || isRejectionCurrent(landed, seen)) return landed;
   return { ...landed, rejection: undefined };
 }

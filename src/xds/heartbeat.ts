@@ -49,9 +49,8 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
   const beaten: Subscription = {
     ...subscription,
     heartbeats: heartbeatsAfter(subscription, content, context),
-    inFlight: { nonce, since: context.now, sent: [], removed: [], before: new Map(), version },
+    inFlight: { nonce, sent: [], removed: [], before: new Map(), version },
     lastNonce: nonce,
-    sentAt: context.now,
   };
   return { subscription: beaten, plan: planOf(content, envelope), wake: nextHeartbeat(beaten) };
 }

@@ -110,7 +110,7 @@ function isNewInFlight({ inFlight }: Subscription, name: string): boolean {
 function judgeRemoval(view: StreamView, due: Due): Verdict {
   const { typeUrl } = due.subscription.type;
   const isGhost = due.held !== undefined && !('value' in due.held);
-  const switched = [listenerType, routeType].every((typeUrl) => subscriptionOf(view, typeUrl)?.ackedAt !== undefined);
+  const switched = [listenerType, routeType].every((typeUrl) => hasAcknowledged(subscriptionOf(view, typeUrl)));
   if (isGhost && !switched) {
     // Section 5, point 5: a removal owed from before the stream follows its first accepted LDS and RDS, or the deadline.
     const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
@@ -120,6 +120,10 @@ function judgeRemoval(view: StreamView, due: Due): Verdict {
   const clearSince = due.waiting?.clearSince ?? view.now;
   const until = clearSince + view.timing.grace;
   return view.now >= until ? send : { kind: 'wait', until, clearSince };
+}
+
+function hasAcknowledged(subscription: Subscription | undefined): boolean {
+  return subscription !== undefined && subscription.ackedVersion !== '';
 }
 
 /** Whether what the client accepted, or may yet fall back to, refers to the resource. */

@@ -207,7 +207,10 @@ function considerResource(
     return;
   }
   const verdict = context.judge(due);
-  if (verdict.kind === 'wait') wait(due, verdict, context, collected);
+  // X69: who asks again for what it holds in an earlier form gets that, while the newest waits.
+  if (verdict.kind === 'wait' && asked && isGiven(due))
+    collected.offers.push({ name, resource: due.held, held, as: 'earlier' });
+  else if (verdict.kind === 'wait') wait(due, verdict, context, collected);
   else if (verdict.instead === undefined) collected.offers.push({ name, resource: next, held, as: 'newest' });
   else collected.offers.push({ name, resource: verdict.instead, held, as: 'earlier' });
 }
@@ -229,9 +232,13 @@ function considerRemoval(due: Due, asked: boolean, context: ResponseContext, col
   const verdict: Verdict = atOnce ? { kind: 'send' } : context.judge(due);
   if (verdict.kind === 'send') collected.removals.push({ name, held });
   // X69: who asks for what is on its way out, but still in use, gets what it holds; the removal stays owed.
-  else if (asked && held !== undefined && isResource(held) && !due.subscription.isolated.has(name))
-    collected.offers.push({ name, resource: held, held, as: 'earlier' });
+  else if (asked && isGiven(due)) collected.offers.push({ name, resource: due.held, held, as: 'earlier' });
   else wait(due, verdict, context, collected);
+}
+
+/** The client holds what this stream gave it, and it is the client that asks and not the isolation after a NACK. */
+function isGiven(due: Due): due is Due & { readonly held: Resource } {
+  return due.held !== undefined && isResource(due.held) && !due.subscription.isolated.has(due.name);
 }
 
 function wait(

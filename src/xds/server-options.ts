@@ -146,4 +146,4 @@ export const defaultQuiet: QuietTimes = {
 };
 
 /** Measured: a thousand proxies that come back at once are let in within three seconds (decision 18). */
-export const defaultAdmission: AdmissionSettings = { perSecond: 400, burst: 256, longestWait: 10_000 };
+export const defaultAdmission: AdmissionSettings = { perSecond: 400, burst: 256, longestWait: 8_000 };

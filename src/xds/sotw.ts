@@ -124,12 +124,12 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
   // X34: a pure wildcard that comes with the current version holds the set already.
   const pure = subscription.first && subscription.wildcard && !subscription.everNamed;
   if (pure && subscription.claimedVersion !== '' && subscription.claimedVersion === version)
-    return { subscription: { ...looked, ackedVersion: version, ackedAt: context.now }, plan: undefined, wake };
+    return { subscription: { ...looked, ackedVersion: version }, plan: undefined, wake };
   // A list that never named anything, and is not the wildcard, asks for nothing (X50).
   const interested = subscription.wildcard || subscription.everNamed;
   // A client that took no set yet may hold more than it was sent here. It is told by a set, but not by one that lacks a
   // refused resource of which it may have a good form: that would withdraw it.
-  const untaken = !subscription.first && subscription.ackedAt === undefined && !set.lacking;
+  const untaken = !subscription.first && subscription.ackedVersion === '' && !set.lacking;
   const owed = subscription.setOwed || (untaken && version !== subscription.sentVersion);
   if (!interested || (!owed && set.changed.length + set.gone.length === 0)) {
     // Nothing is sent, so what the client holds stays as it was.

@@ -50,13 +50,22 @@ export interface Differing {
   readonly owed: boolean;
 }
 
-/** The status of every type of a stream. */
-export function typeStatuses(state: StreamState): readonly TypeStatus[] {
-  return state.subscriptions.map((subscription) => typeStatus(subscription, state));
+/** When a stream was last sent a type, and last acknowledged it. Kept beside its state, which equal streams share. */
+export interface TypeTimes {
+  sentAt: number | undefined;
+  ackedAt: number | undefined;
 }
 
-function typeStatus(subscription: Subscription, { seen }: StreamState): TypeStatus {
-  const { type, wildcard, sentVersion, sentAt, ackedVersion, ackedAt } = subscription;
+/** The status of every type of a stream. */
+export function typeStatuses(state: StreamState, times: ReadonlyMap<string, TypeTimes>): readonly TypeStatus[] {
+  return state.subscriptions.map((subscription) =>
+    typeStatus(subscription, state, times.get(subscription.type.typeUrl)),
+  );
+}
+
+function typeStatus(subscription: Subscription, { seen }: StreamState, times: TypeTimes | undefined): TypeStatus {
+  const { sentAt, ackedAt } = times ?? { sentAt: undefined, ackedAt: undefined };
+  const { type, wildcard, sentVersion, ackedVersion } = subscription;
   return {
     typeUrl: type.typeUrl,
     wildcard,
@@ -75,7 +84,7 @@ function typeStatus(subscription: Subscription, { seen }: StreamState): TypeStat
     sentAt,
     ackedVersion,
     ackedAt,
-    inFlightSince: subscription.inFlight?.since,
+    inFlightSince: subscription.inFlight === undefined ? undefined : sentAt,
     owed: subscription.pending.size,
     error: subscription.rejection,
   };

@@ -20,7 +20,7 @@ import type { Timing } from './make-before-break.ts';
 import type { Quarantine, Refuser } from './quarantine.ts';
 import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
-import { typeStatuses } from './status.ts';
+import { type TypeTimes, typeStatuses } from './status.ts';
 import {
   type ClientFeatures,
   nextResponse,
@@ -74,6 +74,7 @@ export function serveStream<Principal>(
   let session: Session | undefined;
   let principal: { readonly ok: Principal } | undefined;
   let state = openStream(variant);
+  const times = new Map<string, TypeTimes>();
   let cancelWake = () => {};
   let refuser: Refuser = { node: '', agent: '', layers: [] };
   const find = (resource: Resource) => quarantine.find(refuser, resource);
@@ -123,6 +124,7 @@ export function serveStream<Principal>(
       const frame = frames.bytesOf(plan.envelope);
       call.write(frame, written);
       const { typeUrl, version, nonce, removed, resources } = plan;
+      timesOf(typeUrl).sentAt = world.now;
       const { generation } = snapshot;
       const bytes = frame.length;
       observe({ kind: 'sent', stream: number, typeUrl, resources, removed, version, generation, bytes, nonce });
@@ -142,12 +144,22 @@ export function serveStream<Principal>(
     if (!stale) flush();
   }
 
+  function timesOf(typeUrl: string): TypeTimes {
+    const present = times.get(typeUrl);
+    if (present !== undefined) return present;
+    const fresh = { sentAt: undefined, ackedAt: undefined };
+    times.set(typeUrl, fresh);
+    return fresh;
+  }
+
   /** Tells of an ACK or NACK, and has equal streams learn from it. */
   function answered(before: Subscription, flight: Flight, landed: Subscription, now: number): void {
     const { typeUrl } = landed.type;
-    const { nonce, version, since, sent } = flight;
+    const { nonce, version, sent } = flight;
+    const then = timesOf(typeUrl);
     if (landed.rejection === before.rejection || landed.rejection === undefined) {
-      observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - since });
+      then.ackedAt = now;
+      observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - (then.sentAt ?? now) });
       const epoch = quarantine.epoch();
       quarantine.accept(refuser, sent);
       if (quarantine.epoch() !== epoch) for (const stream of host.streams.all()) stream.wake();
@@ -197,7 +209,7 @@ export function serveStream<Principal>(
       node,
       peer,
       end,
-      status: () => ({ id: number, principal: who, node, peer, variant, openedAt, types: typeStatuses(state) }),
+      status: () => ({ id: number, principal: who, node, peer, variant, openedAt, types: typeStatuses(state, times) }),
       wake: () => host.queue.add(flush),
       accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
     });

@@ -33,7 +33,6 @@ export const removal = 'removal';
 /** The one response that waits for its ACK or NACK (X21). */
 export interface Flight {
   readonly nonce: string;
-  readonly since: number;
   /** What is new in it, so that it can be to blame. */
   readonly sent: readonly Resource[];
   readonly removed: readonly string[];
@@ -89,9 +88,7 @@ export interface Subscription {
   /** The version a SotW client came with (X34). */
   readonly claimedVersion: string;
   readonly sentVersion: string;
-  readonly sentAt: number | undefined;
   readonly ackedVersion: string;
-  readonly ackedAt: number | undefined;
   readonly rejection: Rejection | undefined;
 }
 
@@ -122,9 +119,7 @@ export function openSubscription(variant: Variant, typeUrl: string): Subscriptio
     lastNonce: '',
     claimedVersion: '',
     sentVersion: '',
-    sentAt: undefined,
     ackedVersion: '',
-    ackedAt: undefined,
     rejection: undefined,
   };
 }
@@ -157,9 +152,7 @@ export function copyOf(subscription: Subscription): Draft<Subscription> {
     lastNonce: subscription.lastNonce,
     claimedVersion: subscription.claimedVersion,
     sentVersion: subscription.sentVersion,
-    sentAt: subscription.sentAt,
     ackedVersion: subscription.ackedVersion,
-    ackedAt: subscription.ackedAt,
     rejection: subscription.rejection,
   };
 }
