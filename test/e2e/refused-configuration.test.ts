@@ -1,15 +1,24 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RefusedResource } from '../../src/model/status.ts';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
-import type { Member } from '../support/member.ts';
+import { type Member, refusedUpdates } from '../support/member.ts';
 import { nextAddress, serviceYaml, startTestMesh, type TestMesh } from '../support/test-mesh.ts';
 
 /** How long nothing may be offered again; the rule says for ever (X38). */
 const silence = 3_000;
+
+/** An Envoy that takes smaller regular expressions than all others: what makes it refuse is in the content, and not on its machine. */
+const narrow = [
+  '--config-yaml',
+  JSON.stringify({
+    layered_runtime: { layers: [{ name: 'narrow', static_layer: { 're2.max_program_size.error_level': 10 } }] },
+  }),
+];
 
 let mesh: TestMesh;
 let client: Member;
@@ -82,6 +91,114 @@ spec: { hosts: [catalog], http: [{ headers: { response: { set: { x-commit: secon
   await new Promise((resolve) => squatter.close(resolve));
   await mesh.commit({ 'late.yaml': undefined });
   await eventually('the client is whole again', () => statusOf(client).status === 'SYNCED');
+});
+
+const ledgerRoute = (header: string, regex?: string) => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ledger, namespace: bank }
+spec:
+  hosts: [ledger.internal]
+  http:
+${regex === undefined ? '' : `    - { name: wide, match: [{ uri: { regex: '${regex}' } }], route: [{ destination: { host: ledger.internal } }] }\n`}    - { headers: { response: { set: { x-commit: ${header} } } }, route: [{ destination: { host: ledger.internal } }] }
+`;
+
+const ledgerEntry = (address: string) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ledger, namespace: bank }
+spec:
+  hosts: [ledger.internal]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: ${address}, ports: { http: 9080 } }]
+`;
+
+describe('two Envoys of one view', () => {
+  let bank: TestMesh;
+  let ledger: Application;
+
+  beforeAll(async () => {
+    const address = nextAddress();
+    ledger = await startApplication({ address, port: 9080 }, 'ledger');
+    bank = await startTestMesh({
+      policies: { 'ledger.yaml': ledgerEntry(address), 'ledger-route.yaml': ledgerRoute('good') },
+    });
+  });
+  afterAll(async () => {
+    await ledger.close();
+    await bank.close({ checkRejected: false });
+  });
+
+  test('what one refused is not offered to the other, nor to itself after a restart; one commit heals both (X38, X44)', {
+    timeout: 60_000,
+  }, async () => {
+    const portal = (name: string) => bank.join({ service: 'portal', namespace: 'bank', name, envoyFlags: narrow });
+    const proxies = () => bank.controlPlane().values.proxies();
+    const rds = (name: string) => proxies().find((proxy) => proxy.name === name)?.types.RDS;
+    const header = async ({ address, proxyPort }: Member) =>
+      (await fetchOnce({ host: address, port: proxyPort, path: 'http://ledger.internal/' })).headers['x-commit'];
+    const ask = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${bank.controlPlane().adminPort}${path}`);
+      return answer.text();
+    };
+    const wanted = async (): Promise<readonly RefusedResource[]> =>
+      (JSON.parse(await ask('/debug/nackz')) as RefusedResource[]).filter((refused) => refused.wanted);
+
+    const first = await portal('portal-1');
+    await bank.synced();
+    const commit = await bank.commit({ 'ledger-route.yaml': ledgerRoute('refused', '/(reviews|ratings)/[0-9]+') });
+    await eventually('the first refused both routes', async () => (await wanted()).length === 2);
+    const names = ['out_bank_ledger~internal_80', 'out_proxy'];
+    const refused = await wanted();
+    expect(refused.map(({ resource }) => resource).sort()).toEqual(names);
+    for (const one of refused) {
+      expect(one).toMatchObject({
+        type: 'RDS',
+        scope: 'view bank',
+        message: expect.stringContaining('RE2 program size'),
+        firstRefusedBy: 'portal-1.bank',
+        refusals: 1,
+        withheldFrom: 'equals',
+        source: { ref: 'VirtualService/bank/ledger', file: 'policies/ledger-route.yaml', line: 7, commit },
+        fix: expect.stringContaining('policies/ledger-route.yaml:7'),
+      });
+      expect(one.servedVersion).toBeDefined();
+      expect(one.servedVersion).not.toBe(one.refusedVersion);
+    }
+    expect(rds('portal-1')).toMatchObject({ status: 'REJECTED', error: { source: { commit } } });
+    expect(await header(first)).toBe('good');
+
+    const second = await portal('portal-2');
+    await first.sidecar.kill();
+    await eventually('the first is gone', () => rds('portal-1') === undefined);
+    const again = await portal('portal-1');
+    for (const [member, name, refusedBy] of [
+      [second, 'portal-2', 'portal-1.bank'],
+      [again, 'portal-1', undefined],
+    ] as const) {
+      await eventually(`${name} is not offered it`, () => rds(name)?.status === 'REJECTED');
+      expect(rds(name)?.error?.refusedBy).toBe(refusedBy);
+      expect(
+        rds(name)
+          ?.withheld?.map(({ resource }) => resource)
+          .sort(),
+      ).toEqual(names);
+      expect(await header(member)).toBe('good');
+      expect(await refusedUpdates(member)).toEqual([]);
+    }
+    expect((await wanted()).map(({ refusals }) => refusals)).toEqual([1, 1]);
+    const metrics = await ask('/metrics');
+    expect(metrics).toContain('weft_xds_quarantined{type="rds"} 2');
+    expect(metrics).toContain('pilot_total_xds_rejects{type="rds"} 2');
+
+    await bank.apply({ 'ledger-route.yaml': ledgerRoute('fixed') });
+    for (const member of [second, again]) {
+      expect(await header(member)).toBe('fixed');
+      expect(await refusedUpdates(member)).toEqual([]);
+    }
+    expect(await wanted()).toEqual([]);
+    expect(await ask('/metrics')).toContain('weft_xds_quarantined{type="rds"} 0');
+  });
 });
 
 test('a changed cluster is warm again at once: its endpoints are sent after it, unasked (E19, X87)', async () => {
