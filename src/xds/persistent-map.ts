@@ -60,6 +60,13 @@ export function withChanges<Value>(
   return overlay.size < 8 + Math.sqrt(map.base.size) ? changed : mapOver(new Map(entriesOf(changed)));
 }
 
+const sharedBases = new WeakSet<object>([nothing]);
+
+/** Whether many may have this base: that of the empty map, or one that namesOver shares. */
+export function isSharedBase(base: ReadonlyMap<string, unknown>): boolean {
+  return sharedBases.has(base);
+}
+
 const keySets = new WeakMap<ReadonlyMap<string, unknown>, ReadonlyMap<string, true>>();
 
 /**
@@ -76,6 +83,7 @@ export function namesOver(
     if (set === undefined) {
       set = new Map(Array.from(base.keys(), (name) => [name, true]));
       keySets.set(base, set);
+      sharedBases.add(set);
     }
     if (every(names, set)) return mapOver(set);
   }

@@ -33,6 +33,8 @@ export interface QuarantineEntry {
 }
 
 export interface Quarantine {
+  /** Whether anything is withheld from anybody. */
+  withholds(): boolean;
   /** Rises when something is given free. */
   epoch(): number;
   /** Whether a resource of this stream's view was refused by it or its equals. */
@@ -84,6 +86,7 @@ export function createQuarantine(): Quarantine {
     `${scopeOf(refuser, resource)}\0${refuser.agent}\0${resource.typeUrl}\0${resource.name}`;
 
   return {
+    withholds: () => kept.size > 0,
     epoch: () => epoch,
     find(refuser, resource) {
       if (kept.size === 0) return undefined;

@@ -51,6 +51,8 @@ export interface ResponseContext {
   readonly judge: (due: Due) => Verdict;
   /** Whether an equal client refused this content. */
   readonly quarantined: (resource: Resource) => Quarantined | undefined;
+  /** Whether anything is. */
+  readonly withholds: boolean;
   /** The client understands a TTL (X106, X107). */
   readonly ttl: boolean;
 }

@@ -5,18 +5,11 @@ import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } 
 import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
 import { clusterType, endpointType, routeType, virtualHostType } from './resource-types.ts';
-import { type Quarantined, type ResponseContext, respondWithChanges } from './respond.ts';
+import type { Quarantined, ResponseContext } from './respond.ts';
+import { joined, observeOnce, respondOnce } from './shared-steps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
-import {
-  type Draft,
-  force,
-  type Owed,
-  observe,
-  openSubscription,
-  type Subscription,
-  type Variant,
-} from './subscription.ts';
+import { type Draft, force, type Owed, openSubscription, type Subscription, type Variant } from './subscription.ts';
 import { withPlaceholders } from './virtual-hosts.ts';
 
 /** What a client can do beyond the first version of the protocol. */
@@ -50,19 +43,25 @@ export interface World {
   /** What equal clients refused; `epoch` rises when some of it is given free again. */
   readonly quarantine: {
     readonly epoch: number;
+    /** Whether there is anything to find. */
+    readonly withholds: boolean;
     readonly find: (resource: Resource) => Quarantined | undefined;
   };
 }
 
 const nothing: readonly Layer[] = [];
 
-/** The state of a stream on which nothing was said. */
-export function openStream(variant: Variant, features: ClientFeatures = { ttl: false }): StreamState {
+/** The state of a stream on which nothing was said; `seen` is the view that it begins with. */
+export function openStream(
+  variant: Variant,
+  features: ClientFeatures = { ttl: false },
+  seen: readonly Layer[] = nothing,
+): StreamState {
   return {
     variant,
     features,
     lastNumber: 0,
-    seen: nothing,
+    seen,
     clustersFrom: undefined,
     quarantineEpoch: 0,
     subscriptions: [],
@@ -80,7 +79,7 @@ export function stepDelta(state: StreamState, typeUrl: string, request: DeltaReq
   const present = subscriptionOf(state, typeUrl);
   const opened = present ?? openSubscription('delta', typeUrl);
   const moment: Moment = { now, seen: state.seen };
-  return withSubscription(state, receiveDelta(opened, request, present === undefined, moment));
+  return withSubscription(state, joined(receiveDelta(opened, request, present === undefined, moment)));
 }
 
 /** Applies a SotW request for one type; a stale one gets no response of its own (X27). */
@@ -94,7 +93,7 @@ export function stepSotw(
   const opened = present ?? openSubscription('sotw', typeUrl);
   const moment: Moment = { now, seen: state.seen };
   const { subscription, stale } = receiveSotw(opened, request, present === undefined, moment);
-  return { state: withSubscription(state, subscription), stale };
+  return { state: withSubscription(state, joined(subscription)), stale };
 }
 
 /** What to send next, if anything, and when to look again although nothing happened (Infinity: never). */
@@ -121,10 +120,11 @@ export function nextResponse(state: StreamState, world: World): Next {
       after: current.lastNumber,
       judge: (due) => judge(view, due),
       quarantined: quarantine.find,
+      withholds: quarantine.withholds,
       // X109: to Envoy a virtual host without content is one that does not exist.
       ttl: state.features.ttl && before.type.missing !== 'absent',
     };
-    const answer = state.variant === 'delta' ? respondWithChanges(before, context) : respondSotw(before, context);
+    const answer = state.variant === 'delta' ? respondOnce(before, context) : respondSotw(before, context);
     if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
     wake = Math.min(wake, answer.wake);
     const { plan } = answer;
@@ -149,7 +149,7 @@ function see(state: StreamState, layers: readonly Layer[]): StreamState {
   if (seen === layers) return state;
   let changed: Subscription[] | undefined;
   for (const [index, subscription] of state.subscriptions.entries()) {
-    const observed = observe(subscription, seen, layers);
+    const observed = observeOnce(subscription, seen, layers);
     if (observed === subscription) continue;
     changed ??= [...state.subscriptions];
     changed[index] = observed;

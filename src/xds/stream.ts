@@ -112,7 +112,7 @@ export function serveStream<Principal>(
     if (phase !== 'open' || snapshot === undefined) return;
     cancelWake();
     if (refuser.layers !== snapshot.layers) refuser = { ...refuser, layers: snapshot.layers };
-    const withheld = { epoch: quarantine.epoch(), find };
+    const withheld = { epoch: quarantine.epoch(), withholds: quarantine.withholds(), find };
     const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: withheld };
     for (;;) {
       const { state: after, plan, wake } = nextResponse(state, world);
@@ -183,7 +183,6 @@ export function serveStream<Principal>(
 
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
     const node = readNode(incoming.node, limits);
-    state = openStream(variant, featuresOf(node, variant));
     refuser = { ...refuser, node: node.id, agent: agentOf(node) };
     phase = 'opening';
     call.pause();
@@ -196,11 +195,13 @@ export function serveStream<Principal>(
     // The client may have gone while the answer was on its way.
     if (hasEnded()) return opened.ok.close();
     cleanups.push(opened.ok.close);
-    if (opened.ok.snapshot() === undefined)
+    const snapshot = opened.ok.snapshot();
+    if (snapshot === undefined)
       return refuse(status.UNAVAILABLE, 'no configuration yet: the control plane is starting (X9)');
     host.streams.makeRoom(node.id, peer);
     // Only now has the connection shown that somebody known is at its other end (T9).
     call.confirm();
+    state = openStream(variant, featuresOf(node, variant), snapshot.layers);
     session = opened.ok;
     phase = 'open';
     const openedAt = clock.now();

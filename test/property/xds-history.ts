@@ -17,7 +17,7 @@ import {
   type Tweak,
   tweaked,
 } from './xds-mesh.ts';
-import { Model, type Surroundings } from './xds-model.ts';
+import { type ClientKind, Model, type Surroundings } from './xds-model.ts';
 
 /** A step of a history. `type` counts in `meshTypes`; `whim` and `pick` choose among what there is at that moment. */
 export type Command =
@@ -107,13 +107,14 @@ export class History implements Surroundings {
   intent: Intent;
   items: ReadonlyMap<string, Item> = new Map();
   epoch = 0;
+  #steps = 0;
   /** Earlier content by key, for a good form to fall back to. */
   readonly #before = new Map<string, Item>();
 
-  constructor(intent: Intent, interest: number, variants: readonly (readonly ['delta' | 'sotw', boolean])[]) {
+  constructor(intent: Intent, interest: number, clients: readonly ClientKind[]) {
     this.intent = intent;
     this.#apply(intent, 'whole');
-    this.models = variants.map(([variant, aggregated]) => new Model(variant, aggregated, this));
+    this.models = clients.map((kind) => new Model(kind, intent.timed !== 0, this));
     for (const model of this.models) {
       // LDS and CDS begin as Envoy's do: with everything.
       for (const [index, { typeUrl, name }] of slots.entries())
@@ -128,7 +129,7 @@ export class History implements Surroundings {
       const key = `${keyOf(resource.typeUrl, resource.name)} ${textOf(resource)}`;
       return this.refusedElsewhere.has(key) ? { good: this.refusedElsewhere.get(key) } : undefined;
     };
-    return { epoch: this.epoch, find };
+    return { epoch: this.epoch, withholds: this.refusedElsewhere.size > 0, find };
   }
 
   #apply(intent: Intent, how: 'whole' | 'small' | 'fresh'): void {
@@ -160,7 +161,10 @@ export class History implements Surroundings {
         this.release();
         break;
       default:
-        this.each((model) => oneClient(model, command));
+        this.#steps += 1;
+        this.each((model) => {
+          if (!model.kind.isLazy || this.#steps % 3 !== 0) oneClient(model, command);
+        });
         return;
     }
     const wanted = [...this.items.values()].map(({ typeUrl, text }) => keyOf(typeUrl, text));
