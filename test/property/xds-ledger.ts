@@ -1,8 +1,8 @@
 import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource } from '../../src/xds/resource.ts';
+import { clusterType } from '../../src/xds/resource-types.ts';
 import { type Interest, isWhole, textOf } from './xds-client-model.ts';
-import type { Item } from './xds-mesh.ts';
-import { keyOf } from './xds-mesh.ts';
+import { type Item, keyOf, namesOfType } from './xds-mesh.ts';
 
 /** What a check needs to know of the world. */
 export interface Moment {
@@ -62,6 +62,8 @@ export class Ledger {
       this.acked.delete(name);
     }
     for (const name of subscribe) if (name !== '*') this.asked.add(name);
+    // A wildcard that begins brings everything, whatever an answer to an earlier one was.
+    if (subscribe.includes('*')) for (const name of namesOfType(this.interest.typeUrl)) this.excused.add(name);
     for (const name of unsubscribe) this.asked.delete(name);
     for (const name of [...this.accepted.keys()]) if (!this.interest.wants(name)) this.accepted.delete(name);
     // What a wildcard brought is given up with it, and told again when it returns.
@@ -131,6 +133,9 @@ export class Ledger {
     // M1: what the client holds in no form may come from the view whose clusters were sent.
     if (!this.accepted.has(name) && text !== undefined && moment.atClusters?.get(key)?.text === text) return;
     // X69: who asks for what is on its way out, or may not have taken it, is told what it is.
+    // X69 while the newest form waits for its clusters: what stands there until then.
+    const isHeldBack = newest?.references.some((to) => to.typeUrl === clusterType);
+    if (isHeldBack === true && this.excused.has(name) && this.sent.get(name) === version) return;
     const mayLack = this.excused.has(name) || !this.acked.has(name);
     if (newest === undefined && mayLack && this.everSent.has(`${name} ${version}`)) return;
     fail(`INV7 X93 ${name} is not from the newest view, which has ${newest?.text}`);

@@ -1,6 +1,6 @@
 import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
+import { clusterType } from '../../src/xds/resource-types.ts';
 import {
   nextResponse,
   openStream,
@@ -12,7 +12,8 @@ import {
 import type { Variant } from '../../src/xds/subscription.ts';
 import { type Change, culpritsOf, Interest, isWhole, react, textOf } from './xds-client-model.ts';
 import { Ledger, type Moment } from './xds-ledger.ts';
-import { edsNames, type Instance, type Item, keyOf, meshTypes } from './xds-mesh.ts';
+import { type Instance, type Item, keyOf, meshTypes } from './xds-mesh.ts';
+import { Order, placeOf } from './xds-order.ts';
 
 /** What all clients of a history share: the control planes, what they want, and what was refused elsewhere. */
 export interface Surroundings {
@@ -21,6 +22,14 @@ export interface Surroundings {
   /** Content, as key and text, that another client refused: its good form there, if any. */
   readonly refusedElsewhere: ReadonlyMap<string, Resource | undefined>;
   readonly quarantine: World['quarantine'];
+}
+
+/** What distinguishes a client. A lazy one leaves out some steps, so that others of its kind are ahead of it or behind. */
+export interface ClientKind {
+  readonly variant: Variant;
+  /** One stream for all types. */
+  readonly aggregated: boolean;
+  readonly isLazy: boolean;
 }
 
 interface Stream {
@@ -33,17 +42,13 @@ interface Stream {
 const timing = { hold: 5_000, grace: 5_000 };
 const never = Number.POSITIVE_INFINITY;
 
-/** X86, in the words of the specification. */
-const pushOrder = [clusterType, endpointType, listenerType, routeType, secretType];
-const placeOf = (typeUrl: string): number => {
-  const place = pushOrder.indexOf(typeUrl);
-  return place < 0 ? pushOrder.length : place;
-};
-
 /** A client of one variant and the streams that serve it; every response is checked as it is made. */
 export class Model {
+  readonly kind: ClientKind;
   readonly variant: Variant;
   readonly aggregated: boolean;
+  /** It knows TTLs. */
+  readonly #ttl: boolean;
   readonly world: Surroundings;
   now = 0;
   wake = never;
@@ -56,25 +61,22 @@ export class Model {
   heartbeats = 0;
   /** X108: when a resource with a TTL was heard of last. */
   readonly heard = new Map<string, number>();
+  /** What was sent on these streams with a reference to a name: by that name, as key, type and name. */
+  readonly referrers = new Map<string, Map<string, readonly [string, string]>>();
   /** What was said, for the text of a failure: formed only there. */
   readonly #said: (() => string)[] = [];
-  /** INV8: clusters sent on this stream and not removed, and those of which nothing is promised. */
-  #clusters = new Set<string>();
-  readonly #unpromised = new Set<string>();
-  /** Clusters that the client would not take: no order helps a route to them. */
-  readonly refusedClusters = new Set<string>();
-  /** INV9: EDS names owed since their cluster was sent. */
-  readonly endpointsOwed = new Set<string>();
-  #atClusters: ReadonlyMap<string, Item> | undefined;
+  readonly order = new Order(this);
 
-  constructor(variant: Variant, aggregated: boolean, world: Surroundings) {
-    this.variant = variant;
-    this.aggregated = aggregated;
+  constructor(kind: ClientKind, ttl: boolean, world: Surroundings) {
+    this.kind = kind;
+    this.variant = kind.variant;
+    this.aggregated = kind.aggregated;
+    this.#ttl = ttl;
     this.world = world;
   }
 
   get label(): string {
-    return `${this.variant} ${this.aggregated ? 'aggregated' : 'separate'}`;
+    return `${this.variant} ${this.aggregated ? 'aggregated' : 'separate'}${this.kind.isLazy ? ' lazy' : ''}`;
   }
 
   get streams(): readonly Stream[] {
@@ -122,14 +124,11 @@ export class Model {
       this.#streams.set(key, {
         instance,
         nonces: new Set(),
-        state: openStream(this.variant, { ttl: true }),
+        state: openStream(this.variant, { ttl: this.#ttl }),
         generation: 0,
       });
-    this.#clusters = new Set(this.interest(clusterType).cache.keys());
-    this.endpointsOwed.clear();
-    this.#atClusters = undefined;
-    this.#unpromised.clear();
-    for (const name of Object.keys(edsNames)) if (!this.interest(clusterType).wants(name)) this.#unpromised.add(name);
+    this.order.begin();
+    this.referrers.clear();
     for (const typeUrl of meshTypes)
       if (plain ? !this.#isSilent(typeUrl) : !this.interest(typeUrl).isEmpty) this.#open(typeUrl, plain);
   }
@@ -233,31 +232,28 @@ export class Model {
     if (ttl === 'heartbeat') this.heartbeats += 1;
     else this.responses += 1;
     const ledger = this.ledger(typeUrl);
-    if (ttl !== 'heartbeat') this.#checkBreaks(plan);
+    const isOrdered = this.aggregated && ttl !== 'heartbeat';
+    if (isOrdered) this.order.checkBreaks(plan);
     ledger.check(plan, this.#moment());
     ledger.outstanding = plan;
+    for (const { name, references } of resources)
+      for (const to of references) {
+        const key = keyOf(to.typeUrl, to.name);
+        const from = this.referrers.get(key) ?? new Map<string, readonly [string, string]>();
+        this.referrers.set(key, from.set(keyOf(typeUrl, name), [typeUrl, name]));
+      }
     for (const resource of resources)
       if (resource.ttl !== undefined) this.heard.set(keyOf(typeUrl, resource.name), this.now);
-    if (this.aggregated && ttl !== 'heartbeat') this.#followClusters(plan);
-    if (typeUrl === endpointType)
-      for (const name of [...resources.map((one) => one.name), ...plan.removed]) this.endpointsOwed.delete(name);
+    if (isOrdered) this.order.follow(plan);
   }
 
   #moment(): Moment {
     const { items, refusedElsewhere } = this.world;
     return {
       items,
-      atClusters: this.#atClusters,
+      atClusters: this.order.atClusters,
       isQuarantined: (key, text) => refusedElsewhere.has(`${key} ${text}`),
     };
-  }
-
-  /** X114, X119: a secret or an extension that something accepted refers to is not removed, unless its name was asked for. */
-  #checkBreaks({ typeUrl, removed }: Plan): void {
-    if (!this.aggregated || placeOf(typeUrl) < 4) return;
-    for (const name of removed)
-      if (this.isReferredTo(typeUrl, name, true) && !this.ledger(typeUrl).asked.has(name))
-        throw new Error(`X114 X119 ${keyOf(typeUrl, name)} is removed while something refers to it`);
   }
 
   /** Whether something that the client holds refers to it; `acked`: on this stream. */
@@ -265,47 +261,19 @@ export class Model {
     for (const [from, { cache }] of this.interests)
       for (const [holder, { references, version }] of cache)
         if (references.some((to) => to.typeUrl === typeUrl && to.name === name))
-          if (!acked || this.#isAccepted(from, holder, version)) return true;
+          if (!acked || this.isAccepted(from, holder, version)) return true;
     return false;
   }
 
+  /** Whether it is the good form that an equal client gave. */
+  isFromElsewhere(typeUrl: string, name: string, version: string): boolean {
+    const good = [...this.world.refusedElsewhere].filter(([key]) => key.startsWith(`${keyOf(typeUrl, name)} `));
+    return good.some(([, resource]) => resource?.version === version);
+  }
+
   /** Whether it came on this stream and was accepted. */
-  #isAccepted(typeUrl: string, name: string, version: string): boolean {
+  isAccepted(typeUrl: string, name: string, version: string): boolean {
     return this.ledgers.get(typeUrl)?.accepted.get(name) === version;
-  }
-
-  #followClusters(plan: Plan): void {
-    const { typeUrl, resources, removed } = plan;
-    if (typeUrl !== clusterType) return;
-    this.#atClusters = this.world.items;
-    if (this.variant === 'sotw') this.#clusters = new Set(resources.map(({ name }) => name));
-    for (const { name, version } of resources) {
-      const isNew = this.variant === 'delta' || this.interest(clusterType).cache.get(name)?.version !== version;
-      this.#clusters.add(name);
-      this.#unpromised.delete(name);
-      const endpoints = edsNames[name];
-      if (endpoints === undefined || !this.interest(endpointType).wants(endpoints)) continue;
-      this.ledger(endpointType).excused.add(endpoints);
-      if (isNew && this.ledger(endpointType).opened) this.endpointsOwed.add(endpoints);
-    }
-    for (const name of removed) this.#clusters.delete(name);
-    this.#checkReferences();
-  }
-
-  /** INV8: what was accepted on this stream refers to clusters that were sent and not removed. */
-  #checkReferences(): void {
-    if (!this.aggregated || !this.ledger(clusterType).opened) return;
-    for (const typeUrl of [listenerType, routeType])
-      for (const [holder, { references, version }] of this.interest(typeUrl).cache) {
-        if (!this.#isAccepted(typeUrl, holder, version)) continue;
-        for (const to of references)
-          if (to.typeUrl === clusterType && !this.#clusters.has(to.name) && !this.#isExempt(to.name))
-            throw new Error(`INV8 ${keyOf(typeUrl, holder)} refers to ${to.name}, which the client does not have`);
-      }
-  }
-
-  #isExempt(cluster: string): boolean {
-    return cluster === 'nowhere' || this.refusedClusters.has(cluster) || this.#unpromised.has(cluster);
   }
 
   /** The client handles what it was sent of a type; it may change what it asks for in the same request (X39, X81). */
@@ -323,8 +291,8 @@ export class Model {
     ledger.outstanding = undefined;
     ledger.handledNonce = plan.nonce;
     if (error === undefined) interest.ackedVersion = plan.version;
-    else if (typeUrl === clusterType) for (const { name } of culpritsOf(plan, error)) this.refusedClusters.add(name);
-    this.#checkReferences();
+    else if (typeUrl === clusterType) for (const { name } of culpritsOf(plan, error)) this.order.refuse(name);
+    if (this.aggregated) this.order.checkReferences();
     this.#say(typeUrl, plan.nonce, error, change ?? { subscribe: [], unsubscribe: [] });
   }
 
@@ -347,10 +315,7 @@ export class Model {
     if (isUnsaid && this.ledgers.get(typeUrl)?.opened === true) this.#sendSotw(typeUrl, nonce, error, ['*']);
     if (isChange) {
       interest.change({ subscribe, unsubscribe }, this.variant);
-      if (typeUrl === clusterType)
-        for (const name of Object.keys(edsNames))
-          if (!interest.wants(name) || subscribe.length > 0) this.#unpromised.add(name);
-      if (typeUrl === endpointType) for (const name of unsubscribe) this.endpointsOwed.delete(name);
+      this.order.changed(typeUrl, { subscribe, unsubscribe });
     }
     if (!this.online) return;
     const ledger = this.ledger(typeUrl);

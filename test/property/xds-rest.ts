@@ -25,9 +25,20 @@ export function settle(model: Model, seed: number): void {
     // With heartbeats there is always a next moment; when nothing but these came for a while, that is rest.
     beats += 1;
     if (beats > 24) return;
+    checkHeartbeats(model);
     model.wait(Math.max(1, model.wake - model.now));
   }
   throw new Error('INV1 does not come to rest');
+}
+
+/** X108: a client that holds a resource with a TTL, and answers at once, hears of it before it would forget it. */
+function checkHeartbeats(model: Model): void {
+  for (const { typeUrl, name, ttl, text } of model.world.items.values()) {
+    const isHeld = model.interest(typeUrl).cache.get(name)?.text === text;
+    if (ttl === undefined || !isHeld || !model.ledger(typeUrl).accepted.has(name)) continue;
+    const since = model.now - (model.heard.get(keyOf(typeUrl, name)) ?? 0);
+    if (since > ttl) throw new Error(`X108 ${keyOf(typeUrl, name)} was not heard of for ${since} ms`);
+  }
 }
 
 /** The server said that it never wants to look again, so it must have nothing to say. */
@@ -86,17 +97,19 @@ export function isInUse(model: Model, typeUrl: string, name: string): boolean {
         !model.world.items.has(keyOf(clusterType, cluster)) &&
         model.interest(clusterType).cache.has(cluster),
     );
-  return model.isReferredTo(typeUrl, name);
+  if (model.isReferredTo(typeUrl, name)) return true;
+  // While newest content is refused the client may hold an earlier form of it, which the server cannot know.
+  const referrers = model.referrers.get(keyOf(typeUrl, name))?.values() ?? [];
+  return [...referrers].some(([from, holder]) => isUnsettled(model, from, holder));
 }
 
 /** INV12: every name that was asked for is answered, where the variant has an answer. */
 export function checkAnswers(model: Model): void {
-  for (const [typeUrl, { asked }] of model.ledgers)
-    for (const name of asked) {
+  for (const [typeUrl, ledger] of model.ledgers)
+    for (const name of ledger.asked) {
       // What waits for a cluster that cannot be sent is answered with what the client accepted before.
-      // F10
-      if (isBarred(model, typeUrl, name) || (isUnsettled(model, typeUrl, name) && (accepted.has(name) || true)))
-        continue;
+      const known = ledger.accepted.has(name);
+      if (isBarred(model, typeUrl, name) || (isUnsettled(model, typeUrl, name) && !known)) continue;
       const exists = model.world.items.has(keyOf(typeUrl, name));
       // SotW has no word for a name that does not exist, but for endpoints and runtime layers.
       const has = exists || model.variant === 'delta' || typeUrl === endpointType || typeUrl === runtimeType;
@@ -106,7 +119,7 @@ export function checkAnswers(model: Model): void {
 
 /** INV9: every EDS cluster that was sent is followed by its endpoints. */
 export function checkEndpoints(model: Model): void {
-  for (const name of model.endpointsOwed)
+  for (const name of model.order.endpointsOwed)
     if (
       !isUnsettled(model, endpointType, name) &&
       !(model.variant === 'sotw' && !model.world.items.has(keyOf(endpointType, name)))
@@ -155,16 +168,17 @@ export function checkSameView(models: readonly Model[]): void {
 export function checkOtherInstance(model: Model): void {
   const isClean = (typeUrl: string) =>
     namesOfType(typeUrl).every((name) => !isUnsettled(model, typeUrl, name) && !isInUse(model, typeUrl, name));
+  const clean = new Set(meshTypes.filter(isClean));
   const versions = new Map(meshTypes.map((typeUrl) => [typeUrl, model.interest(typeUrl).ackedVersion]));
   const caches = new Map(meshTypes.map((typeUrl) => [typeUrl, new Map(model.interest(typeUrl).cache)]));
   const { responses } = model;
   model.connect(1, true);
   settle(model, 0);
-  const all = meshTypes.every(isClean);
+  const all = clean.size === meshTypes.length;
   if (model.variant === 'delta' && all && model.responses > responses && hadAll(model, caches))
     throw new Error('INV11 M7 another instance sends something to a client that has everything');
   for (const typeUrl of meshTypes) {
-    if (!isClean(typeUrl)) continue;
+    if (!clean.has(typeUrl)) continue;
     const interest = model.interest(typeUrl);
     for (const [name, { version }] of caches.get(typeUrl) ?? [])
       if (model.world.items.has(keyOf(typeUrl, name)) && interest.cache.get(name)?.version !== version)
