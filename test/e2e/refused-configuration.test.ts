@@ -113,6 +113,12 @@ spec:
   endpoints: [{ address: ${address}, ports: { http: 9080 } }]
 `;
 
+const ledgerPool = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ledger, namespace: bank }
+spec: { host: ledger.internal, trafficPolicy: { connectionPool: { tcp: { connectTimeout: 2s } } } }
+`;
+
 describe('two Envoys of one view', () => {
   let bank: TestMesh;
   let ledger: Application;
@@ -146,6 +152,7 @@ describe('two Envoys of one view', () => {
 
     const first = await portal('portal-1');
     await bank.synced();
+    const good = bank.controlPlane().policies.get().served?.revision.commit;
     const commit = await bank.commit({ 'ledger-route.yaml': ledgerRoute('refused', '/(reviews|ratings)/[0-9]+') });
     await eventually('the first refused both routes', async () => (await wanted()).length === 2);
     const names = ['out_bank_ledger~internal_80', 'out_proxy'];
@@ -167,6 +174,11 @@ describe('two Envoys of one view', () => {
     }
     expect(rds('portal-1')).toMatchObject({ status: 'REJECTED', error: { source: { commit } } });
     expect(await header(first)).toBe('good');
+    // A later commit that leaves it as it is makes nothing of it good.
+    const later = await bank.commit({ 'ledger-pool.yaml': ledgerPool });
+    const revision = () => proxies().find((proxy) => proxy.name === 'portal-1')?.revision;
+    await eventually('the later commit is wanted', () => revision()?.wanted === later);
+    expect(revision()?.serving).toBe(good);
 
     const second = await portal('portal-2');
     await first.sidecar.kill();
