@@ -14,10 +14,14 @@ export const callbacks = [
   'observe-closed',
   'observe-failed',
 ] as const;
-export const failures = ['throw', 'reject', 'late', 'nonsense'] as const;
-
 export type Callback = (typeof callbacks)[number];
-export type Failure = (typeof failures)[number];
+type Failure = 'throw' | 'reject' | 'late' | 'nonsense';
+
+/** Where a value is due at once, the compiler refuses a promise; a program without types gives nothing at all. */
+export function failuresOf(callback: Callback): readonly Failure[] {
+  const atOnce = callback === 'snapshot' || callback === 'watch';
+  return atOnce ? ['throw', 'nonsense'] : ['throw', 'reject', 'late', 'nonsense'];
+}
 
 /** `open:late`: what the caller's header asks the server's program to do wrong. */
 export const breakHeader = 'x-break';

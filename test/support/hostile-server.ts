@@ -45,7 +45,8 @@ const counts = { opened: 0, acked: 0, withdrawals: 0 };
 const refused: Record<string, number> = {};
 const failed = new Set<string>();
 
-function observe(event: StreamEvent<string>): void {
+/** What fails gives back a promise, as an `async` callback does. */
+function observe(event: StreamEvent<string>): unknown {
   if (event.kind === 'opened') {
     counts.opened += 1;
     peers.set(event.stream, event.peer);
@@ -60,7 +61,7 @@ function observe(event: StreamEvent<string>): void {
   }
   const peer = 'stream' in event ? peers.get(event.stream) : event.peer;
   if (event.kind === 'closed') peers.delete(event.stream);
-  orFail(wanted.get(peer ?? '') ?? '', `observe-${event.kind}` as Callback, () => {});
+  return orFail(wanted.get(peer ?? '') ?? '', `observe-${event.kind}` as Callback, () => {});
 }
 
 function sessionOf(fault: string): Session {
@@ -71,7 +72,7 @@ function sessionOf(fault: string): Session {
         watchers.add(onChange);
         return () => {
           watchers.delete(onChange);
-          orFail(fault, 'unwatch', () => {});
+          return orFail(fault, 'unwatch', () => {});
         };
       }),
     close: () => orFail(fault, 'close', () => {}),
