@@ -6,9 +6,9 @@ import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
-import { defaultLimits } from './incoming.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
+import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import {
   type ConnectionSettings,

@@ -17,7 +17,6 @@ export { type Clock, systemClock } from './clock.ts';
 export { createXdsServer, type XdsServer } from './create-xds-server.ts';
 export type { Digest } from './digest.ts';
 export { type Authenticate, type ClientStream, clientStreamHandler, unaryHandler } from './handlers.ts';
-export { defaultLimits, type RequestLimits } from './incoming.ts';
 export { type JsonResourceOptions, resourceOf } from './json-resource.ts';
 export { createLayer, type Layer, type LayerChange, type LayerId, updateLayer } from './layer.ts';
 export type { LiveStream } from './live-streams.ts';
@@ -25,6 +24,7 @@ export type { Timing } from './make-before-break.ts';
 export { keptErrorBytes } from './nack.ts';
 export type { PersistentMap } from './persistent-map.ts';
 export type { QuarantineEntry } from './quarantine.ts';
+export { defaultLimits, type RequestLimits } from './request-limits.ts';
 export {
   createResource,
   type EncodeCounter,

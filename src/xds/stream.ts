@@ -5,19 +5,12 @@ import type { Call } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { Frames } from './frames.ts';
 import { createGuard } from './guard.ts';
-import {
-  applied,
-  checkRequest,
-  type Incoming,
-  type RequestLimits,
-  readDelta,
-  readNode,
-  readSotw,
-  Violation,
-} from './incoming.ts';
+import { applied, checkRequest, type Incoming, readNode } from './incoming.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
 import type { Quarantine, Refuser } from './quarantine.ts';
+import { readDelta, readSotw } from './read-request.ts';
+import { type RequestLimits, Violation } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';

@@ -1,6 +1,6 @@
 import type { Certificates, ResourceText, ServerCommands } from '../../bench/support/protocol.ts';
 import type { AdmissionSettings } from '../../src/xds/admission.ts';
-import type { RequestLimits } from '../../src/xds/incoming.ts';
+import type { RequestLimits } from '../../src/xds/request-limits.ts';
 import type { ConnectionSettings } from '../../src/xds/server-options.ts';
 
 /** What a test may choose about the server; what it leaves out has the defaults, but for the admission, which is as good as off. */

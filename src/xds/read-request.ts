@@ -1,0 +1,131 @@
+import { status } from '@grpc/grpc-js';
+import { MalformedMessage, readFields } from './fields.ts';
+import type { Incoming } from './incoming.ts';
+import { keptErrorBytes } from './nack.ts';
+import { type RequestLimits, tooManyNames, Violation } from './request-limits.ts';
+import type { Draft, Variant } from './subscription.ts';
+
+const noNames: readonly string[] = [];
+const noVersions: ReadonlyMap<string, string> = new Map();
+
+/**
+ * Reads a DeltaDiscoveryRequest. Every ACK comes through here, so fields are read by hand; those that nobody needs are
+ * skipped (X85). Throws a Violation where a limit is passed, and INVALID_ARGUMENT for bytes that are no message.
+ */
+export function readDelta(bytes: Uint8Array, limits: RequestLimits): Incoming {
+  const buffer = bufferOf(bytes);
+  const request = open('delta');
+  let subscribe: string[] | undefined;
+  let unsubscribe: string[] | undefined;
+  let versions: Map<string, string> | undefined;
+  readMessage(buffer, 0, buffer.length, (field, start, end) => {
+    if (field === 1) request.node = buffer.subarray(start, end);
+    else if (field === 2) request.typeUrl = buffer.toString('utf8', start, end);
+    else if (field === 3) subscribe = withName(subscribe, buffer, start, end, limits);
+    else if (field === 4) unsubscribe = withName(unsubscribe, buffer, start, end, limits);
+    else if (field === 5) versions = withVersion(versions, buffer, start, end, limits);
+    else if (field === 6) request.nonce = buffer.toString('utf8', start, end);
+    else if (field === 7) request.error = errorText(buffer, start, end);
+  });
+  if (subscribe !== undefined) request.names = subscribe;
+  if (unsubscribe !== undefined) request.unsubscribe = unsubscribe;
+  if (versions !== undefined) request.initialVersions = versions;
+  return request;
+}
+
+/** Reads a DiscoveryRequest; see readDelta. */
+export function readSotw(bytes: Uint8Array, limits: RequestLimits): Incoming {
+  const buffer = bufferOf(bytes);
+  const request = open('sotw');
+  let names: string[] | undefined;
+  readMessage(buffer, 0, buffer.length, (field, start, end) => {
+    if (field === 1) request.version = buffer.toString('utf8', start, end);
+    else if (field === 2) request.node = buffer.subarray(start, end);
+    else if (field === 3) names = withName(names, buffer, start, end, limits);
+    else if (field === 4) request.typeUrl = buffer.toString('utf8', start, end);
+    else if (field === 5) request.nonce = buffer.toString('utf8', start, end);
+    else if (field === 6) request.error = errorText(buffer, start, end);
+  });
+  if (names !== undefined) request.names = names;
+  return request;
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function open(variant: Variant): Draft<Incoming> {
+  return {
+    variant,
+    typeUrl: '',
+    node: undefined,
+    nonce: '',
+    version: '',
+    error: undefined,
+    names: noNames,
+    unsubscribe: noNames,
+    initialVersions: noVersions,
+  };
+}
+
+function readMessage(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  take: (field: number, start: number, end: number) => void,
+): void {
+  try {
+    readFields(buffer, start, end, take);
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error;
+    throw new Violation(status.INVALID_ARGUMENT, `the request is no message of this method: ${error.message}`);
+  }
+}
+
+function withName(
+  names: string[] | undefined,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  limits: RequestLimits,
+): string[] {
+  const name = nameAt(buffer, start, end, limits);
+  if (names === undefined) return [name];
+  names.push(name);
+  if (names.length > limits.names) throw tooManyNames(limits);
+  return names;
+}
+
+function nameAt(buffer: Buffer, start: number, end: number, limits: RequestLimits): string {
+  if (end - start > limits.nameBytes)
+    throw new Violation(status.RESOURCE_EXHAUSTED, `a resource name is longer than ${limits.nameBytes} bytes`);
+  return buffer.toString('utf8', start, end);
+}
+
+function withVersion(
+  versions: Map<string, string> | undefined,
+  buffer: Buffer,
+  from: number,
+  to: number,
+  limits: RequestLimits,
+): Map<string, string> {
+  let name = '';
+  let version = '';
+  readMessage(buffer, from, to, (field, start, end) => {
+    if (field === 1) name = nameAt(buffer, start, end, limits);
+    else if (field === 2) version = buffer.toString('utf8', start, end);
+  });
+  const all = versions ?? new Map<string, string>();
+  all.set(name, version);
+  if (all.size > limits.names) throw tooManyNames(limits);
+  return all;
+}
+
+/** X43: of a giant text only what is kept is read. */
+function errorText(buffer: Buffer, from: number, to: number): string {
+  let text = '';
+  readMessage(buffer, from, to, (field, start, end) => {
+    if (field === 2) text = buffer.toString('utf8', start, Math.min(end, start + keptErrorBytes + 4));
+  });
+  return text;
+}

@@ -1,0 +1,39 @@
+import { status } from '@grpc/grpc-js';
+
+/** Why a stream has to end. Thrown while a request is read, so that no more of it is read. */
+export class Violation extends Error {
+  readonly code: status;
+
+  constructor(code: status, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Limits against giant nodes and subscription bombs (T8). */
+export interface RequestLimits {
+  readonly nodeId: number;
+  /** Bytes of the encoded node. Extensions are much of it: Envoy alone has 60 KB of them. */
+  readonly nodeBytes: number;
+  readonly metadataBytes: number;
+  readonly metadataKeys: number;
+  readonly nameBytes: number;
+  readonly names: number;
+  readonly types: number;
+}
+
+/** Well above what an Envoy with 10,000 services asks for. */
+export const defaultLimits: RequestLimits = {
+  nodeId: 1024,
+  nodeBytes: 1024 * 1024,
+  metadataBytes: 64 * 1024,
+  metadataKeys: 256,
+  nameBytes: 1024,
+  names: 100_000,
+  types: 64,
+};
+
+/** More names than one type may have on one stream (T8). */
+export function tooManyNames(limits: RequestLimits): Violation {
+  return new Violation(status.RESOURCE_EXHAUSTED, `more than ${limits.names} names of one type on one stream`);
+}

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { encode } from '../../src/proto/codec.ts';
+import {
+  DeltaDiscoveryRequestSchema,
+  DiscoveryRequestSchema,
+} from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { readDelta, readSotw } from '../../src/xds/read-request.ts';
+import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
+
+const text = fc.string({ unit: 'grapheme', maxLength: 12 });
+const list = fc.array(text, { maxLength: 6 });
+
+test('X81 X85 a delta request is read as its schema says, unknown fields aside', () => {
+  const versions = fc.dictionary(text, text, { maxKeys: 4 });
+  fc.assert(
+    fc.property(text, text, list, list, versions, fc.option(text), (type, nonce, add, drop, initial, error) => {
+      const bytes = encode(DeltaDiscoveryRequestSchema, {
+        node: { id: 'n' },
+        typeUrl: type,
+        responseNonce: nonce,
+        resourceNamesSubscribe: add,
+        resourceNamesUnsubscribe: drop,
+        initialResourceVersions: initial,
+        ...(error === null ? {} : { errorDetail: { code: 13, message: error } }),
+      });
+      // A number, fixed numbers and a group that nobody knows.
+      const unknown = Buffer.from([0xf8, 0x07, 0x96, 0x01, 0xfd, 0x07, 1, 2, 3, 4, 0xf9, 0x07, 1, 2, 3, 4, 5, 6, 7, 8]);
+      const group = Buffer.from([0xfb, 0x07, 0x12, 0x01, 0x41, 0xfc, 0x07]);
+      const incoming = readDelta(Buffer.concat([unknown, bytes, group]), defaultLimits);
+      expect(incoming).toMatchObject({ typeUrl: type, nonce, names: add, unsubscribe: drop });
+      expect(incoming.error).toBe(error ?? undefined);
+      expect([...incoming.initialVersions].sort()).toEqual(Object.entries(initial).sort());
+      expect(incoming.node).toEqual(Buffer.from([0x0a, 1, 0x6e]));
+    }),
+  );
+});
+
+test('a SotW request is read as its schema says', () => {
+  fc.assert(
+    fc.property(text, text, text, list, fc.option(text), (type, nonce, version, names, error) => {
+      const bytes = encode(DiscoveryRequestSchema, {
+        typeUrl: type,
+        responseNonce: nonce,
+        versionInfo: version,
+        resourceNames: names,
+        ...(error === null ? {} : { errorDetail: { code: 13, message: error } }),
+      });
+      const incoming = readSotw(bytes, defaultLimits);
+      expect(incoming).toMatchObject({ typeUrl: type, nonce, version, names });
+      expect(incoming.error).toBe(error ?? undefined);
+    }),
+  );
+});
+
+test('T7 bytes that are no message end the stream with INVALID_ARGUMENT, and nothing else is ever thrown', () => {
+  for (const bytes of [
+    [0x0a, 5, 1],
+    [0x80],
+    [0x02, 1],
+    [0x0f],
+    [0xfc, 0x07],
+    [0xfb, 0x07],
+    [0x09, 1],
+    Array(11).fill(0xff),
+  ])
+    expect(() => readDelta(Buffer.from(bytes), defaultLimits)).toThrow(Violation);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+      for (const read of [readDelta, readSotw]) {
+        try {
+          read(bytes, defaultLimits);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Violation);
+        }
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('T7 ten thousand nested groups are passed over without a stack', () => {
+  const deep = Buffer.concat([Buffer.alloc(10_000, 0x0b), Buffer.alloc(10_000, 0x0c)]);
+  expect(readDelta(deep, defaultLimits).names).toEqual([]);
+});
+
+test('T8 limits hold while a request is read', () => {
+  const limits = { ...defaultLimits, names: 2, nameBytes: 4 };
+  const request = (names: readonly string[]) =>
+    encode(DeltaDiscoveryRequestSchema, { typeUrl: 't', resourceNamesSubscribe: [...names] });
+  expect(readDelta(request(['a', 'bbbb']), limits).names).toEqual(['a', 'bbbb']);
+  expect(() => readDelta(request(['a', 'b', 'c']), limits)).toThrow('more than 2 names');
+  expect(() => readDelta(request(['abcde']), limits)).toThrow('longer than 4 bytes');
+});
