@@ -42,7 +42,7 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
   const landed: Subscription = { ...subscription, inFlight: undefined };
   if (subscription.variant === 'sotw' && subscription.type.wildcard) return refuseSet(landed, flight, message, now);
   if (flight.sent.length === 0) return refuseRemovals(landed, flight, message, now);
-  const { culprits, rest } = blame(message, flight.sent);
+  const { culprits, rest } = blame(message, flight.sent, flight.members);
   // What is not subscribed any more is nobody's matter.
   const still = (name: string): boolean => isSubscribed(subscription, name);
   const again = rest === 'applied' ? [] : namesBut(flight.sent, culprits).filter(still);
@@ -61,7 +61,7 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
 
 /** M3: a whole set cannot be taken apart, so what is refused stands in the next one as it was before. */
 function refuseSet(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
-  const found = blame(message, flight.sent);
+  const found = blame(message, flight.sent, flight.members);
   const culprits = found.culprits.size > 0 ? found.culprits : new Set(flight.sent.map(nameOf));
   const still = (name: string): boolean => isSubscribed(landed, name);
   const again = found.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed].filter(still);

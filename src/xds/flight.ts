@@ -70,7 +70,7 @@ export function send(
   if (timed || subscription.heartbeats.size > 0) launched.heartbeats = heartbeatsAfter(subscription, content, context);
   const sent = news === undefined ? resources : news.sent;
   const gone = news === undefined ? removed : news.removed;
-  launched.inFlight = { nonce, sent, removed: gone, before, version };
+  launched.inFlight = { nonce, sent, members: resources, removed: gone, before, version };
   launched.lastNonce = nonce;
   launched.sentVersion = version;
   return { subscription: launched, plan: planOf(content, envelope) };

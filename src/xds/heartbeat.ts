@@ -49,7 +49,7 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
   const beaten: Subscription = {
     ...subscription,
     heartbeats: heartbeatsAfter(subscription, content, context),
-    inFlight: { nonce, sent: [], removed: [], before: new Map(), version },
+    inFlight: { nonce, sent: [], members: [], removed: [], before: new Map(), version },
     lastNonce: nonce,
   };
   return { subscription: beaten, plan: planOf(content, envelope), wake: nextHeartbeat(beaten) };

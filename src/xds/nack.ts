@@ -21,14 +21,20 @@ export interface Blame {
 }
 
 /**
- * Reads the text of a NACK as Envoy writes it (E15). A lone resource is always the culprit. Otherwise only names that
- * were sent are believed; texts that name nobody, such as those of RDS, EDS and SDS, leave the culprits empty.
+ * Reads the text of a NACK as Envoy and gRPC write it (E15, A46). A lone resource is always the culprit. Otherwise only names that
+ * were sent are believed; texts that name nobody, such as those of RDS, EDS and SDS, leave the culprits empty. `members` are all
+ * resources of the response, in its order: gRPC says the places of those that it refused, and takes the others.
  */
-export function blame(text: string, sent: readonly Resource[]): Blame {
+export function blame(text: string, sent: readonly Resource[], members: readonly Resource[] = sent): Blame {
   const bare = text.replace(/^goo\.gle\/\S+\s+/, '');
   const listed = /^Error adding\/updating (?:cluster|listener)\(s\) (.*)$/s.exec(bare)?.[1];
   const blamed = sent.map(({ name }) => name).filter((name) => listed !== undefined && isListed(listed, name));
   if (blamed.length > 0) return { culprits: new Set(blamed), rest: 'applied' };
+  const places = [...text.matchAll(/\bresource index (\d+):/g)].map(([, place]) => members[Number(place)]);
+  const placed = places.flatMap((resource) =>
+    resource !== undefined && sent.includes(resource) ? [resource.name] : [],
+  );
+  if (placed.length > 0) return { culprits: new Set(placed), rest: 'applied' };
   const [first] = sent;
   if (first !== undefined && sent.length === 1) return { culprits: new Set([first.name]), rest: 'unknown' };
   const dumped = /^(?:cluster_)?name: "([^"]*)"/m.exec(bare)?.[1] ?? /expecting ([^)]+)\)/.exec(bare)?.[1];

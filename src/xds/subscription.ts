@@ -35,6 +35,8 @@ export interface Flight {
   readonly nonce: string;
   /** What is new in it, so that it can be to blame. */
   readonly sent: readonly Resource[];
+  /** All of it, in the order of the response: a NACK of gRPC counts (A46). */
+  readonly members: readonly Resource[];
   readonly removed: readonly string[];
   /** What the client held of these names before; a name without an entry it did not hold. */
   readonly before: ReadonlyMap<string, Held>;

@@ -67,6 +67,23 @@ withGrpc('X40 X44 M3 a refused cluster stands as it was, and the rest of the cha
   expect([await client.call('a'), await client.call('b')]).toEqual(['one', 'three']);
 });
 
+withGrpc(
+  'X40 X44 where a set changes in several places gRPC says which is refused by its place: the others are taken',
+  async (scene) => {
+    const [one, two] = [await scene.greeter('one'), await scene.greeter('two')];
+    scene.server.set([...service('a', one), ...service('b', two)]);
+    const client = scene.client();
+    expect([await client.call('a'), await client.call('b')]).toEqual(['one', 'two']);
+    const changed = grpcCluster('b', 'ROUND_ROBIN', 'changed');
+    scene.server.update({ set: [grpcCluster('a', 'MAGLEV'), changed] });
+    await eventually('the set is refused', () => typeOf(scene, clusterType)?.error);
+    expect(typeOf(scene, clusterType)?.error).toMatchObject({ names: ['a'] });
+    expect(scene.server.quarantine().map(({ name }) => name)).toEqual(['a']);
+    expect(typeOf(scene, clusterType)?.held).toContainEqual({ name: 'b', version: changed.version });
+    expect([await client.call('a'), await client.call('b')]).toEqual(['one', 'two']);
+  },
+);
+
 withGrpc('X44 of a set that is new as a whole only the culprit is withheld', async (scene) => {
   const [one, two] = [await scene.greeter('one'), await scene.greeter('two')];
   const split = { paths: { '/Greeter/Last': 'bad' } };

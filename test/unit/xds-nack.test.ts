@@ -19,9 +19,18 @@ test.each([
   ['Unexpected RDS configuration (expecting r1): r2', ['r1'], 'unknown'],
   ['missing ): (', [], 'unknown'],
   ['Error adding/updating cluster(s) never-sent: bad', [], 'unknown'],
+  ['xDS response validation errors: [resource index 1: bad; resource index 3: worse]', ['c2', 'l3'], 'applied'],
+  ['xDS response validation errors: [resource index 9: bad]', [], 'unknown'],
 ])('E15 %j blames %j, the rest is %s', (text, culprits, rest) => {
   const found = blame(text, sent);
   expect([[...found.culprits], found.rest]).toEqual([culprits, rest]);
+});
+
+test('A46 gRPC counts in the whole response, and what is not new in it is not to blame', () => {
+  const news = sent.slice(1, 3);
+  expect([...blame('[resource index 1: bad]', news, sent).culprits]).toEqual(['c2']);
+  expect([...blame('[resource index 0: bad; resource index 2: bad]', news, sent).culprits]).toEqual(['l2']);
+  expect([...blame('[resource index 0: bad]', news, sent).culprits]).toEqual([]);
 });
 
 test('a lone resource is the culprit whatever the text says', () => {
