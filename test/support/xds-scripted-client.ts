@@ -1,0 +1,175 @@
+import { createLayer, type Layer } from '../../src/xds/layer.ts';
+import type { Plan } from '../../src/xds/plan.ts';
+import { createResource, type Resource } from '../../src/xds/resource.ts';
+import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import {
+  nextResponse,
+  openStream,
+  type StreamState,
+  stepDelta,
+  stepSotw,
+  type World,
+} from '../../src/xds/stream-state.ts';
+import type { Variant } from '../../src/xds/subscription.ts';
+import { countingSeal, noQuarantine } from './xds-world.ts';
+
+/** The four types of a script, in the words of the protocol. */
+export const types = { CDS: clusterType, EDS: endpointType, LDS: listenerType, RDS: routeType } as const;
+export type TypeName = keyof typeof types;
+
+/** `c=1`: the cluster c in its first form; `r=1>c,d`: a route to the clusters c and d. */
+export function content(lines: Readonly<Partial<Record<TypeName, string>>>): readonly Resource[] {
+  return (Object.keys(types) as TypeName[]).flatMap((type) =>
+    (lines[type] ?? '')
+      .split(' ')
+      .filter((word) => word !== '')
+      .map((word) => resourceOf(type, word)),
+  );
+}
+
+function resourceOf(type: TypeName, word: string): Resource {
+  const [said = '', to] = word.split('>');
+  const [name = ''] = said.split('=');
+  const references = (to?.split(',') ?? []).map((cluster) => ({ typeUrl: clusterType, name: cluster }));
+  const fields = { typeUrl: types[type], name, value: Buffer.from(said), references };
+  return createResource(type === 'CDS' ? { ...fields, edsName: name } : fields);
+}
+
+/** A client that says what a script tells it to, over one aggregated stream of either variant, and what it is told. */
+export class ScriptedClient {
+  readonly variant: Variant;
+  state: StreamState;
+  now = 0;
+  /** When the server wants to look again. */
+  wake = Number.POSITIVE_INFINITY;
+  quarantine: World['quarantine'] = noQuarantine;
+  #layer: Layer = createLayer([]);
+  #generation = 0;
+  readonly #wanted = new Map<TypeName, readonly string[]>();
+  /** The nonces of the responses that it handled last. */
+  readonly #handled = new Map<TypeName, string>();
+  readonly #plans = new Map<TypeName, Plan>();
+  /** What it holds, by type and name, and the version of the last set that it took. */
+  readonly #held = new Map<TypeName, Map<string, string>>();
+  readonly #acked = new Map<TypeName, string>();
+
+  constructor(variant: Variant) {
+    this.variant = variant;
+    this.state = openStream(variant);
+  }
+
+  /** The mesh is this from now on. Like every step it gives what the client is told at once. */
+  set(lines: Parameters<typeof content>[0]): readonly string[] {
+    this.#layer = createLayer(content(lines), this.#layer);
+    this.#generation += 1;
+    return this.run();
+  }
+
+  run(): readonly string[] {
+    const told: string[] = [];
+    for (;;) {
+      const snapshot = { generation: this.#generation, commit: '', layers: [this.#layer] };
+      const timing = { hold: 5_000, grace: 5_000 };
+      const { quarantine, now } = this;
+      const next = nextResponse(this.state, { snapshot, now, timing, seal: countingSeal, quarantine });
+      this.state = next.state;
+      this.wake = next.wake;
+      if (next.plan === undefined) return told;
+      told.push(this.#hear(next.plan));
+    }
+  }
+
+  #hear(plan: Plan): string {
+    const type = (Object.keys(types) as TypeName[]).find((name) => types[name] === plan.typeUrl) ?? 'CDS';
+    this.#plans.set(type, plan);
+    const words = plan.resources.map(({ name, value }) =>
+      isEmpty(value) ? `${name}=empty` : Buffer.from(value).toString(),
+    );
+    return [type, ...words.sort(), ...plan.removed.map((name) => `-${name}`)].join(' ');
+  }
+
+  /** From now on the client wants these names of a type, and nothing else; none: everything, where the type has that. */
+  ask(type: TypeName, names: readonly string[]): readonly string[] {
+    const before = this.#wanted.get(type);
+    this.#wanted.set(type, names);
+    const subscribe = names.filter((name) => before?.includes(name) !== true);
+    const unsubscribe = before?.filter((name) => !names.includes(name)) ?? [];
+    return this.#say(type, this.#handled.get(type) ?? '', undefined, subscribe, unsubscribe);
+  }
+
+  /** The client names again what it wants already: in delta this asks anew, in SotW it says nothing. */
+  askAgain(type: TypeName, name: string): readonly string[] {
+    return this.#say(type, this.#handled.get(type) ?? '', undefined, [name], []);
+  }
+
+  ack(type: TypeName): readonly string[] {
+    const plan = this.#plans.get(type);
+    const held = this.#held.get(type) ?? new Map<string, string>();
+    this.#held.set(type, held);
+    for (const { name, version } of plan?.resources ?? []) held.set(name, version);
+    for (const name of plan?.removed ?? []) held.delete(name);
+    this.#acked.set(type, plan?.version ?? '');
+    this.#handled.set(type, plan?.nonce ?? '');
+    return this.#say(type, plan?.nonce ?? '', undefined, [], []);
+  }
+
+  nack(type: TypeName, error: string): readonly string[] {
+    this.#handled.set(type, this.#plans.get(type)?.nonce ?? '');
+    return this.#say(type, this.#plans.get(type)?.nonce ?? '', error, [], []);
+  }
+
+  /** A request with a nonce that no response of this stream bore. */
+  stray(type: TypeName, names: readonly string[]): readonly string[] {
+    const before = this.#wanted.get(type) ?? [];
+    this.#wanted.set(type, names);
+    return this.#say(
+      type,
+      'of another life',
+      undefined,
+      names.filter((name) => !before.includes(name)),
+      [],
+    );
+  }
+
+  wait(milliseconds: number): readonly string[] {
+    this.now += milliseconds;
+    return this.run();
+  }
+
+  /** A new stream, on which the client says what it wanted and what it holds. */
+  reconnect(): readonly string[] {
+    this.state = openStream(this.variant);
+    this.#plans.clear();
+    this.#handled.clear();
+    const told: string[] = [];
+    for (const [type, names] of this.#wanted)
+      told.push(...this.#say(type, '', undefined, names, [], this.#held.get(type)));
+    return told;
+  }
+
+  #say(
+    type: TypeName,
+    nonce: string,
+    error: string | undefined,
+    subscribe: readonly string[],
+    unsubscribe: readonly string[],
+    initialVersions: ReadonlyMap<string, string> = new Map(),
+  ): readonly string[] {
+    const { state, now } = this;
+    if (this.variant === 'delta')
+      this.state = stepDelta(state, types[type], { nonce, error, subscribe, unsubscribe, initialVersions }, now);
+    else {
+      const names = this.#wanted.get(type) ?? [];
+      const version = this.#acked.get(type) ?? '';
+      const { state: after, stale } = stepSotw(state, types[type], { nonce, version, error, names }, now);
+      this.state = after;
+      if (stale) return [];
+    }
+    return this.run();
+  }
+}
+
+/** A message with nothing but its name stands for endpoints that do not exist (X90). */
+function isEmpty(value: Uint8Array): boolean {
+  return value[0] === 10;
+}
