@@ -81,6 +81,16 @@ function earlierForm(view: StreamView, clusters: Subscription, due: Due, next: R
   return sent ? earlier : undefined;
 }
 
+/** Whether the client holds every cluster that the resource refers to, of those that it wants to know. */
+export function hasClusters(view: StreamView, { references }: Resource): boolean {
+  const clusters = subscriptionOf(view, clusterType);
+  if (clusters === undefined) return true;
+  return references.every(
+    ({ typeUrl, name }) =>
+      typeUrl !== clusterType || !isSubscribed(clusters, name) || heldOf(clusters, view.layers, name) !== undefined,
+  );
+}
+
 /** Clusters of this view to which the resource refers and which the client has not accepted yet. */
 function unconfirmedClusters(view: StreamView, clusters: Subscription, resource: Resource): readonly string[] {
   const names: string[] = [];

@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { contentHash } from '../proto/content-hash.ts';
-import { type Digest, digestOf } from './digest.ts';
+import { type Digest, digestOf, emptyDigest } from './digest.ts';
 import { canonicalName } from './resource-name.ts';
 
 /** The name of another resource, by type (section 5, point 1). */
@@ -63,7 +63,12 @@ export function createResource(fields: ResourceFields): Resource {
 /** A message with nothing but its name, which stands in field 1 of the types that need it (X90, X115). */
 export function emptyResource(typeUrl: string, name: string): Resource {
   const value = new BinaryWriter().tag(1, WireType.LengthDelimited).string(name).finish();
-  return createResource({ typeUrl, name, value });
+  return standIn(typeUrl, name, 'empty', value);
+}
+
+/** What stands for a name that does not exist. It is cheap to make, since a client may ask for many (T8), and in no view. */
+function standIn(typeUrl: string, name: string, version: string, value: Uint8Array): Resource {
+  return { name, typeUrl, value, version, digest: emptyDigest, references: [] };
 }
 
 /** A virtual host for a domain that nobody asks for (E28). */
@@ -81,9 +86,7 @@ export const nowhere = 'weft.invalid';
 
 /** The answer for a VHDS name that does not exist: itself as name and alias, and no content (X111, E27). */
 export function absentResource(typeUrl: string, name: string): Resource {
-  const version = 'absent';
-  const digest = digestOf(name, version);
-  return { name, typeUrl, value: new Uint8Array(), version, digest, references: [], aliases: [name], absent: true };
+  return { ...standIn(typeUrl, name, 'absent', new Uint8Array()), aliases: [name], absent: true };
 }
 
 /** How many resources were turned into their wire form since the process started: tests assert on differences. */

@@ -94,6 +94,9 @@ export interface Collected {
 
 const never = Number.POSITIVE_INFINITY;
 
+/** No client holds the event loop by asking for a great many names at once (T8): the rest follows in further responses (X19). */
+const offersPerLook = 4_096;
+
 /**
  * The next response made of changes only: all of delta, and EDS, RDS, SDS of SotW, where absence deletes nothing (X52).
  * Nothing while a response is in flight (X21); then everything that is owed at this moment, from the newest view.
@@ -103,11 +106,11 @@ export function respondWithChanges(subscription: Subscription, context: Response
   if (subscription.agreed && subscription.pending.size === 0) return respondWithHeartbeats(subscription, context);
   const collected: Collected = { offers: [], removals: [], settled: [], kept: [], waiting: new Map(), wake: never };
   const names = subscription.agreed ? keysOf(subscription.pending) : everyName(subscription, context.layers);
-  const alone = subscription.type.single;
+  const enough = subscription.type.single ? 1 : subscription.type.wildcard ? never : offersPerLook;
   const unvisited: string[] = [];
   for (const name of names) {
-    // One is enough for a response of one; the others keep their notes until their turn.
-    if (alone && collected.offers.length > 0) {
+    // What is not looked at now keeps its notes until its turn, after the ACK.
+    if (collected.offers.length >= enough) {
       if (subscription.agreed) break;
       unvisited.push(name);
     } else consider(subscription, context, name, collected);

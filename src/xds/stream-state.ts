@@ -1,6 +1,6 @@
 import { type DeltaRequest, type Moment, receiveDelta } from './delta.ts';
 import type { Layer } from './layer.ts';
-import { judge, type Timing } from './make-before-break.ts';
+import { hasClusters, judge, type StreamView, type Timing } from './make-before-break.ts';
 import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
@@ -119,7 +119,7 @@ export function nextResponse(state: StreamState, world: World): Next {
       seal,
       after: current.lastNumber,
       judge: (due) => judge(view, due),
-      quarantined: quarantine.find,
+      quarantined: (resource) => standing(view, quarantine.find(resource)),
       withholds: quarantine.withholds,
       // X109: to Envoy a virtual host without content is one that does not exist.
       ttl: state.features.ttl && before.type.missing !== 'absent',
@@ -136,6 +136,11 @@ export function nextResponse(state: StreamState, world: World): Next {
     return { state: oweEndpoints(sent, answer.subscription), plan, wake };
   }
   return { state: current, plan: undefined, wake };
+}
+
+/** INV8: a form that an equal client took is of use only where the clusters are that it refers to. */
+function standing(view: StreamView, found: Quarantined | undefined): Quarantined | undefined {
+  return found?.good === undefined || hasClusters(view, found.good) ? found : { good: undefined };
 }
 
 /** Nothing is owed to it, whatever the clock says. */

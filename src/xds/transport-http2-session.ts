@@ -38,6 +38,8 @@ export class Http2ServerSession implements CallHost {
   #cancelAge = () => {};
   readonly #clientCertificate: PeerCertificate | undefined;
   #kept = 0;
+  /** It is about to be destroyed; what still comes is passed over. */
+  #doomed = false;
 
   constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
     const { remoteAddress, remotePort } = session.socket;
@@ -100,10 +102,17 @@ export class Http2ServerSession implements CallHost {
     if (!this.#session.closed) this.#session.close();
   }
 
-  /** Frees everything at once (6.2). */
+  /**
+   * Frees everything (6.2), in a turn of its own: Node aborts the process when a session is destroyed while nghttp2 is reading for it,
+   * as it is in most of its events.
+   */
   #destroy(): void {
-    this.#host.destroy(this.peer);
-    this.#session.destroy();
+    if (this.#doomed) return;
+    this.#doomed = true;
+    setImmediate(() => {
+      this.#host.destroy(this.peer);
+      this.#session.destroy();
+    });
   }
 
   #flood(guard: RateGuard): void {
@@ -135,6 +144,7 @@ export class Http2ServerSession implements CallHost {
   #accept(stream: ServerHttp2Stream, headers: Headers, raw: readonly string[]): void {
     stream.on('error', () => {});
     this.#flood(this.#streams);
+    if (this.#doomed) return;
     if (stream.destroyed || stream.closed) {
       this.#flood(this.#resets);
       return;
