@@ -46,7 +46,10 @@ export function withChanges<Value>(
   map: PersistentMap<Value>,
   changes: readonly (readonly [string, Value | undefined])[] | ReadonlyMap<string, Value | undefined>,
 ): PersistentMap<Value> {
-  if (('size' in changes ? changes.size : changes.length) === 0) return map;
+  const count = 'size' in changes ? changes.size : changes.length;
+  if (count === 0) return map;
+  const most = 8 + Math.sqrt(map.base.size);
+  if (map.overlay.size + count >= 4 * most) return mapOver(rebuilt(map, changes));
   const overlay = new Map(map.overlay);
   let { size } = map;
   for (const [key, value] of changes) {
@@ -55,9 +58,22 @@ export function withChanges<Value>(
     if (value === undefined && !map.base.has(key)) overlay.delete(key);
     else overlay.set(key, value);
   }
-  if (overlay.size === 0) return map.overlay.size === 0 ? map : mapOver(map.base);
-  const changed = { base: map.base, overlay, size };
-  return overlay.size < 8 + Math.sqrt(map.base.size) ? changed : mapOver(new Map(entriesOf(changed)));
+  if (overlay.size === 0) return mapOver(map.base);
+  if (overlay.size < most) return { base: map.base, overlay, size };
+  return mapOver(rebuilt(map, changes));
+}
+
+/** The entries after these changes as a map of their own, made at one go. */
+function rebuilt<Value>(
+  { base, overlay }: PersistentMap<Value>,
+  changes: Iterable<readonly [string, Value | undefined]>,
+): ReadonlyMap<string, Value> {
+  const entries = new Map(base);
+  for (const part of [overlay, changes])
+    for (const [key, value] of part)
+      if (value === undefined) entries.delete(key);
+      else entries.set(key, value);
+  return entries.size === 0 ? nothing : entries;
 }
 
 const sharedBases = new WeakSet<object>([nothing]);

@@ -110,7 +110,7 @@ export function respondWithChanges(subscription: Subscription, context: Response
   const unvisited: string[] = [];
   for (const name of names) {
     // What is not looked at now keeps its notes until its turn, after the ACK.
-    if (collected.offers.length >= enough) {
+    if (collected.offers.length + collected.removals.length >= enough) {
       if (subscription.agreed) break;
       unvisited.push(name);
     } else consider(subscription, context, name, collected);
