@@ -99,7 +99,7 @@ export function withNames(
 ): PersistentMap<true> {
   if (names.size > 0) return withAll(names, added, true);
   return namesOver(
-    new Set(added),
+    added,
     seen.map((layer) => resourcesOf(layer, typeUrl)),
   );
 }

@@ -89,24 +89,28 @@ const keySets = new WeakMap<ReadonlyMap<string, unknown>, ReadonlyMap<string, tr
  * A set of these names. Where they are just the keys of one of the maps that are given, the set is one that all who name
  * them share: a thousand proxies that subscribe to all of a thousand services then keep that list once.
  */
-export function namesOver(
-  names: ReadonlySet<string>,
-  candidates: readonly PersistentMap<unknown>[],
-): PersistentMap<true> {
+export function namesOver(names: Iterable<string>, candidates: readonly PersistentMap<unknown>[]): PersistentMap<true> {
+  const own = new Map<string, true>();
+  for (const name of names) own.set(name, true);
   for (const { base, size } of candidates) {
-    if (size !== names.size || base.size !== size) continue;
-    let set = keySets.get(base);
-    if (set === undefined) {
-      set = new Map(Array.from(base.keys(), (name) => [name, true]));
-      keySets.set(base, set);
-      sharedBases.add(set);
-    }
-    if (every(names, set)) return mapOver(set);
+    if (size !== own.size || base.size !== size) continue;
+    const set = sharedNames(base);
+    if (every(own.keys(), set)) return mapOver(set);
   }
-  return mapOver(new Map(Array.from(names, (name) => [name, true])));
+  return mapOver(own);
 }
 
-function every(names: ReadonlySet<string>, set: ReadonlyMap<string, true>): boolean {
+function sharedNames(base: ReadonlyMap<string, unknown>): ReadonlyMap<string, true> {
+  const known = keySets.get(base);
+  if (known !== undefined) return known;
+  const set = new Map<string, true>();
+  for (const name of base.keys()) set.set(name, true);
+  keySets.set(base, set);
+  sharedBases.add(set);
+  return set;
+}
+
+function every(names: Iterable<string>, set: ReadonlyMap<string, true>): boolean {
   for (const name of names) if (!set.has(name)) return false;
   return true;
 }
