@@ -1,10 +1,16 @@
 import { createServer, type Socket } from 'node:net';
 import type { Clock } from './clock.ts';
+import { createPlaces } from './places.ts';
+import type { TurnQueue } from './turn-queue.ts';
 
 /** The TCP side of the server: accepts, hands on, and can destroy a connection by the peer address of a call. */
 export interface Connections {
   /** Begins to accept; gives the port. Rejects with the error of the socket when the address cannot be had. */
   listen(address: string, port: number, accept: (socket: Socket) => void): Promise<number>;
+  /** The connection stands, its handshake is over: the next one may begin. */
+  begun(peer: string): void;
+  /** What the connection asked for is waiting in line, for no longer than this: its deadline is counted from then. */
+  postpone(peer: string, milliseconds: number): void;
   /** The connection has proved itself: its deadline and the cap no longer apply to it. */
   confirm(peer: string): void;
   /** Ends a connection at once and frees what stands in it: the only cure for one that does not read (6.2). */
@@ -17,18 +23,26 @@ interface Connection {
   readonly socket: Socket;
   /** Undefined once it is confirmed. */
   cancelDeadline: (() => void) | undefined;
+  /** Leaves the line of those who begin, or gives the place up. */
+  leave: () => void;
 }
+
+/** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts at most (X22). */
+const handshakes = { atOnce: 16, longest: 50 };
 
 /**
  * Guards the door (T9, reliability.md 6.1): a socket has `deadline` milliseconds from accept until it is confirmed, and only so many
- * of one address may be on their way there; neither Node nor grpc-js ends an idle one in time.
+ * of one address may be on their way there; neither Node nor grpc-js ends an idle one in time. Connections begin one after another, in
+ * turns of the queue: until then nothing of them is read.
  */
 export function createConnections(options: {
   readonly deadline: number;
   readonly unconfirmedPerAddress: number;
   readonly clock: Clock;
+  readonly queue: Pick<TurnQueue, 'addPatient'>;
 }): Connections {
-  const { deadline, unconfirmedPerAddress, clock } = options;
+  const { deadline, unconfirmedPerAddress, clock, queue } = options;
+  const places = createPlaces(handshakes.atOnce, handshakes.longest, clock);
   const open = new Map<string, Connection>();
   const unconfirmed = new Map<string, number>();
 
@@ -54,21 +68,34 @@ export function createConnections(options: {
       return;
     }
     const peer = `${address}:${remotePort}`;
-    const connection: Connection = { socket, cancelDeadline: clock.after(deadline, () => socket.destroy()) };
+    const connection: Connection = {
+      socket,
+      cancelDeadline: clock.after(deadline, () => socket.destroy()),
+      leave: () => {},
+    };
     open.set(peer, connection);
     count(address, 1);
     socket.on('close', () => {
+      connection.leave();
       settle(connection, address);
       if (open.get(peer) === connection) open.delete(peer);
     });
     socket.setNoDelay(true);
-    accept(socket);
+    connection.leave = places.take((leave) => {
+      connection.leave = leave;
+      queue.addPatient(() => {
+        if (socket.destroyed) return;
+        // It was paused: what takes the socket over takes its handle, and expects that to be reading.
+        socket.read(0);
+        accept(socket);
+      });
+    });
   }
 
   let accept = (socket: Socket): void => {
     socket.destroy();
   };
-  const server = createServer((socket) => admit(socket, accept));
+  const server = createServer({ pauseOnConnect: true }, (socket) => admit(socket, accept));
   return {
     async listen(address, port, onSocket) {
       accept = onSocket;
@@ -84,6 +111,13 @@ export function createConnections(options: {
       const bound = server.address();
       return typeof bound === 'object' && bound !== null ? bound.port : port;
     },
+    begun: (peer) => open.get(peer)?.leave(),
+    postpone(peer, milliseconds) {
+      const connection = open.get(peer);
+      if (connection?.cancelDeadline === undefined) return;
+      connection.cancelDeadline();
+      connection.cancelDeadline = clock.after(milliseconds + deadline, () => connection.socket.destroy());
+    },
     confirm(peer) {
       const connection = open.get(peer);
       const address = connection?.socket.remoteAddress;
@@ -94,6 +128,7 @@ export function createConnections(options: {
       server.close();
     },
     destroyAll: () => {
+      places.stop();
       for (const { socket } of open.values()) socket.destroy();
     },
   };

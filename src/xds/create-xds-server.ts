@@ -64,10 +64,12 @@ export async function createXdsServer<Principal = undefined>(
 ): Promise<XdsServer<Principal>> {
   const clock = options.clock ?? systemClock;
   const settings: ConnectionSettings = { ...defaultConnection, ...options.connection };
+  const queue = createTurnQueue();
   const connections = createConnections({
     deadline: settings.firstRequest,
     unconfirmedPerAddress: settings.unauthenticatedPerAddress,
     clock,
+    queue,
   });
   // Numbers begin anywhere, so that a nonce of an earlier process is not taken for one of this (X26).
   let last = randomBytes(4).readUInt32BE();
@@ -75,7 +77,8 @@ export async function createXdsServer<Principal = undefined>(
   const observe = createGuard((error) => process.emitWarning(error instanceof Error ? error : String(error)))(
     options.observe ?? (() => undefined),
   );
-  const admission = createAdmission({ ...defaultAdmission, ...options.admission }, clock);
+  const admissionSettings = { ...defaultAdmission, ...options.admission };
+  const admission = createAdmission(admissionSettings, clock);
   const snapshots = createSnapshotStore(clock, { ...defaultQuiet, ...options.quiet }, (error) =>
     observe({ kind: 'failed', peer: '', error }),
   );
@@ -91,7 +94,8 @@ export async function createXdsServer<Principal = undefined>(
     timing: { ...defaultTiming, ...options.timing },
     limits: { ...defaultLimits, ...options.limits },
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
-    queue: createTurnQueue(),
+    queue,
+    waits: (peer) => connections.postpone(peer, admissionSettings.longestWait),
     streams: createLiveStreams(settings.perNode),
     nextNumber: () => {
       last += 1;
@@ -106,6 +110,7 @@ export async function createXdsServer<Principal = undefined>(
     settings,
     clock,
     handlers,
+    begun: connections.begun,
     confirm: connections.confirm,
     destroy: connections.destroy,
     onFailure: (error, peer) => observe({ kind: 'failed', peer, error }),

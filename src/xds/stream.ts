@@ -1,10 +1,11 @@
 import { status } from '@grpc/grpc-js';
-import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import type { Admission } from './admission.ts';
 import type { Call } from './call.ts';
+import { agentOf, featuresOf } from './client-node.ts';
 import type { Clock } from './clock.ts';
 import type { Frames } from './frames.ts';
 import { createGuard } from './guard.ts';
+import { createInbox } from './inbox.ts';
 import { applied, checkRequest, type Incoming, readNode } from './incoming.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
@@ -14,14 +15,7 @@ import { type RequestLimits, Violation } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
-import {
-  type ClientFeatures,
-  nextResponse,
-  openStream,
-  type StreamState,
-  subscriptionOf,
-  type World,
-} from './stream-state.ts';
+import { nextResponse, openStream, type StreamState, subscriptionOf, type World } from './stream-state.ts';
 import { type Flight, heldOf, type Subscription, type Variant, wasRefused } from './subscription.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
@@ -38,6 +32,8 @@ export interface StreamHost<Principal> {
   readonly admission: Admission;
   readonly quarantine: Quarantine;
   readonly queue: TurnQueue;
+  /** A stream of this peer waits for its admission: it is not its fault that nothing comes of it. */
+  readonly waits: (peer: string) => void;
   readonly streams: LiveStreams<Principal>;
   nextNumber(): number;
 }
@@ -62,11 +58,16 @@ export function serveStream<Principal>(
   const number = host.nextNumber();
   const { peer } = call;
   const cleanups: (() => void)[] = [];
-  const backlog: Uint8Array[] = [];
   let phase: 'authenticating' | 'waiting' | 'opening' | 'open' | 'ended' = 'authenticating';
   let session: Session | undefined;
   let principal: { readonly ok: Principal } | undefined;
   let state = openStream(variant);
+  let settled = () => {};
+  let unwritten = 0;
+  const written = (): void => {
+    unwritten -= 1;
+    if (unwritten === 0) inbox.written();
+  };
   const times = new Map<string, TypeTimes>();
   let cancelWake = () => {};
   let refuser: Refuser = { node: '', agent: '', layers: [] };
@@ -85,6 +86,7 @@ export function serveStream<Principal>(
     if (phase === 'ended') return false;
     phase = 'ended';
     cancelWake();
+    inbox.stop();
     for (const cleanup of cleanups.reverse()) note(cleanup)();
     if (host.streams.remove(number)) observe({ kind: 'closed', stream: number, code, message });
     return true;
@@ -115,6 +117,7 @@ export function serveStream<Principal>(
         return;
       }
       const frame = frames.bytesOf(plan.envelope);
+      unwritten += 1;
       call.write(frame, written);
       const { typeUrl, version, nonce, removed, resources } = plan;
       timesOf(typeUrl).sentAt = world.now;
@@ -177,12 +180,15 @@ export function serveStream<Principal>(
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
     const node = readNode(incoming.node, limits);
     refuser = { ...refuser, node: node.id, agent: agentOf(node) };
-    phase = 'opening';
-    call.pause();
-    const admitted = await new Promise<boolean>((resolve) => cleanups.push(host.admission.enter(resolve)));
-    if (hasEnded()) return;
-    if (!admitted)
+    host.waits(peer);
+    const admitted = await new Promise<(() => void) | undefined>((resolve) =>
+      cleanups.push(host.admission.enter(resolve)),
+    );
+    if (hasEnded()) return admitted?.();
+    if (admitted === undefined)
       return refuse(status.RESOURCE_EXHAUSTED, 'too many streams begin at once: come again in a moment (X10)');
+    settled = admitted;
+    cleanups.push(settled);
     const opened = await host.open({ principal: who, node, peer });
     if ('refused' in opened) return refuse(opened.refused.code, opened.refused.message);
     // The client may have gone while the answer was on its way.
@@ -204,14 +210,12 @@ export function serveStream<Principal>(
       peer,
       end,
       status: () => ({ id: number, principal: who, node, peer, variant, openedAt, types: typeStatuses(state, times) }),
-      wake: () => host.queue.add(flush),
+      wake: () => inbox.due(flush),
       accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
     });
     observe({ kind: 'opened', stream: number, principal: who, node, peer, variant });
-    cleanups.push(session.watch(() => host.queue.add(flush)));
-    apply(incoming);
-    for (const bytes of backlog.splice(0)) if (!hasEnded()) apply(read(bytes));
-    if (!hasEnded()) call.resume();
+    cleanups.push(session.watch(() => inbox.due(flush)));
+    inbox.open(incoming);
   }
 
   /** X2, X3: on a stream of one type nothing means that type, and another ends the stream. */
@@ -226,16 +230,32 @@ export function serveStream<Principal>(
     return phase === 'ended';
   }
 
+  const inbox = createInbox<Uint8Array | Incoming | 'end'>({
+    queue: host.queue,
+    clock,
+    call,
+    handle: guard((item) => {
+      if (phase !== 'open') return;
+      if (item === 'end') end(status.OK, goodbye);
+      else apply(item instanceof Uint8Array ? read(item) : item);
+    }),
+    progress() {
+      if (unwritten > 0) return 'writing';
+      return state.subscriptions.every(({ inFlight }) => inFlight === undefined) ? 'acknowledged' : 'sent';
+    },
+    onSettled: () => settled(),
+  });
+
   const receive = guard((bytes: Uint8Array) => {
-    if (phase === 'opening') {
-      backlog.push(bytes);
-      return undefined;
+    if (phase !== 'waiting' || principal === undefined) {
+      inbox.push(bytes, bytes.length);
+      return;
     }
-    const incoming = read(bytes);
-    if (phase === 'open') return apply(incoming);
-    if (phase !== 'waiting' || principal === undefined) return undefined;
+    const { ok } = principal;
+    phase = 'opening';
     disarm();
-    return begin(incoming, principal.ok);
+    call.pause();
+    host.queue.addPatient(guard(() => (hasEnded() ? undefined : begin(read(bytes), ok))));
   });
 
   const disarm = clock.after(
@@ -251,33 +271,20 @@ export function serveStream<Principal>(
     phase = 'waiting';
     call.listen({
       message: receive,
-      halfClosed: guard(() => end(status.OK, 'the client has closed the stream')),
+      halfClosed: guard(() => {
+        if (phase === 'waiting') end(status.OK, goodbye);
+        else inbox.push('end', 0);
+      }),
       gone: (reason) => release(status.CANCELLED, reason),
     });
   })();
 }
 
-const written = (): void => {};
-
-/** What runs at the other end, for refusals that hold for all who run it. */
-function agentOf({ userAgentName, userAgentVersionType }: Node): string {
-  const { case: kind, value } = userAgentVersionType;
-  if (kind === 'userAgentVersion') return `${userAgentName} ${value}`;
-  const version = kind === 'userAgentBuildVersion' ? value.version : undefined;
-  return version === undefined
-    ? userAgentName
-    : `${userAgentName} ${version.majorNumber}.${version.minorNumber}.${version.patch}`;
-}
+const goodbye = 'the client has closed the stream';
 
 /** Held, and not in a response that waits for its answer. */
 function hasAccepted(state: StreamState, { typeUrl, name, version }: Resource): boolean {
   const subscription = subscriptionOf(state, typeUrl);
   if (subscription === undefined || heldOf(subscription, state.seen, name)?.version !== version) return false;
   return subscription.inFlight?.sent.some((resource) => resource.name === name) !== true;
-}
-
-/** X106, X107: what a client says of itself; in SotW a TTL needs a wrapper that only some know. */
-function featuresOf({ clientFeatures }: Node, variant: Variant): ClientFeatures {
-  const knowsTtl = clientFeatures.includes('xds.config.supports-resource-ttl');
-  return { ttl: knowsTtl && (variant === 'delta' || clientFeatures.includes('xds.config.resource-in-sotw')) };
 }

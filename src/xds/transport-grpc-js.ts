@@ -41,7 +41,11 @@ export function openGrpcJsTransport(host: TransportHost): Transport {
       },
     });
   return {
-    accept: (socket) => injector.injectConnection(socket),
+    accept(socket) {
+      injector.injectConnection(socket);
+      // grpc-js tells of no handshake.
+      host.begun(`${socket.remoteAddress}:${socket.remotePort}`);
+    },
     async close(drain) {
       credentials?.close();
       for (const call of [...calls]) call.fail(status.UNAVAILABLE, shutDownText);

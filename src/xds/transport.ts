@@ -17,6 +17,8 @@ export interface TransportHost {
   readonly settings: ConnectionSettings;
   readonly clock: Clock;
   readonly handlers: ReadonlyMap<string, CallHandler>;
+  /** The connection of a peer stands: its handshake is over, and the next may begin. */
+  readonly begun: (peer: string) => void;
   /** The connection of a peer has proved itself. */
   readonly confirm: (peer: string) => void;
   /** Destroys the socket of a peer. */

@@ -1,35 +1,58 @@
-/** Work that is due, each piece once, done a few at a time so that no burst keeps the event loop (X22). */
+/** Work that is due, done for a few milliseconds at a time so that no burst keeps the event loop (X22). */
 export interface TurnQueue {
-  /** Marks a piece as due; it is done in a later turn, once, however often it was marked. */
+  /** Marks a piece as urgent: what streams at rest are owed. It is done in a later turn, once, however often it was marked. */
   add(piece: () => void): void;
+  /** The same for what can wait: everything that proxies cause that are only coming. Done when nothing urgent is left. */
+  addPatient(piece: () => void): void;
 }
 
-/** How much is done before other events have their turn. */
-const piecesPerTurn = 32;
+/** How long a turn may last before other events have theirs, in milliseconds; a piece that was begun is finished. */
+const budget = { urgent: 4, patient: 2 };
 
-/** Creates a queue. The pieces must not throw. */
-export function createTurnQueue(): TurnQueue {
-  const due = new Set<() => void>();
+/** Where a queue has its time from. */
+export interface TurnTimes {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Runs it once other events have had their turn. */
+  readonly later: (turn: () => void) => void;
+}
+
+const nodeTimes: TurnTimes = { now: () => performance.now(), later: setImmediate };
+
+/**
+ * Creates a queue; its pieces must not throw. Urgent pieces go first, but one patient piece is done in every turn, so that nobody who
+ * comes is forgotten behind those who are there.
+ */
+export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueue {
+  const urgent = new Set<() => void>();
+  const patient = new Set<() => void>();
   let scheduled = false;
-  const turn = (): void => {
-    scheduled = false;
-    let left = piecesPerTurn;
+  const work = (due: Set<() => void>, until: number): void => {
     for (const piece of due) {
-      if (left === 0) break;
-      left -= 1;
       due.delete(piece);
       piece();
+      if (now() >= until) return;
     }
+  };
+  const turn = (): void => {
+    scheduled = false;
+    const began = now();
+    work(urgent, began + budget.urgent);
+    work(patient, urgent.size > 0 ? began : began + budget.patient);
     schedule();
   };
   const schedule = (): void => {
-    if (scheduled || due.size === 0) return;
+    if (scheduled || urgent.size + patient.size === 0) return;
     scheduled = true;
-    setImmediate(turn);
+    later(turn);
   };
   return {
     add(piece) {
-      due.add(piece);
+      urgent.add(piece);
+      schedule();
+    },
+    addPatient(piece) {
+      patient.add(piece);
       schedule();
     },
   };

@@ -67,7 +67,12 @@ test('T11 a rate is counted by the second', () => {
 
 describe('connections', () => {
   async function open(clock = fakeClock(), unconfirmedPerAddress = 2) {
-    const connections = createConnections({ deadline: 10_000, unconfirmedPerAddress, clock });
+    const connections = createConnections({
+      deadline: 10_000,
+      unconfirmedPerAddress,
+      clock,
+      queue: { addPatient: (piece) => piece() },
+    });
     const accepted: Socket[] = [];
     const port = await connections.listen('127.0.0.1', 0, (socket) => accepted.push(socket));
     cleanups.push(() => {

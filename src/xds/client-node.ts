@@ -1,0 +1,19 @@
+import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import type { ClientFeatures } from './stream-state.ts';
+import type { Variant } from './subscription.ts';
+
+/** What runs at the other end, for refusals that hold for all who run it. */
+export function agentOf({ userAgentName, userAgentVersionType }: Node): string {
+  const { case: kind, value } = userAgentVersionType;
+  if (kind === 'userAgentVersion') return `${userAgentName} ${value}`;
+  const version = kind === 'userAgentBuildVersion' ? value.version : undefined;
+  return version === undefined
+    ? userAgentName
+    : `${userAgentName} ${version.majorNumber}.${version.minorNumber}.${version.patch}`;
+}
+
+/** X106, X107: what a client says of itself; in SotW a TTL needs a wrapper that only some know. */
+export function featuresOf({ clientFeatures }: Node, variant: Variant): ClientFeatures {
+  const knowsTtl = clientFeatures.includes('xds.config.supports-resource-ttl');
+  return { ttl: knowsTtl && (variant === 'delta' || clientFeatures.includes('xds.config.resource-in-sotw')) };
+}

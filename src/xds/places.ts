@@ -1,0 +1,50 @@
+import type { Clock } from './clock.ts';
+
+/** A bound on how many do something at once; the others wait in line. */
+export interface Places {
+  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting. */
+  take(then: (leave: () => void) => void): () => void;
+  readonly free: boolean;
+  stop(): void;
+}
+
+/** `longest`: after so many milliseconds a place is given to the next, whatever its holder does: who is slow keeps nobody out. */
+export function createPlaces(atOnce: number, longest: number, clock: Clock): Places {
+  const line = new Set<(leave: () => void) => void>();
+  const held = new Set<() => void>();
+  let stopped = false;
+
+  const give = (then: (leave: () => void) => void): void => {
+    const leave = (): void => {
+      if (!held.delete(leave)) return;
+      cancel();
+      serve();
+    };
+    const cancel = clock.after(longest, leave);
+    held.add(leave);
+    then(leave);
+  };
+  const serve = (): void => {
+    for (const then of line) {
+      if (stopped || held.size >= atOnce) return;
+      line.delete(then);
+      give(then);
+    }
+  };
+
+  return {
+    take(then) {
+      line.add(then);
+      serve();
+      return () => line.delete(then);
+    },
+    get free() {
+      return line.size === 0 && held.size < atOnce;
+    },
+    stop() {
+      stopped = true;
+      line.clear();
+      for (const leave of [...held]) leave();
+    },
+  };
+}
