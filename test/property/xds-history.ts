@@ -17,7 +17,8 @@ import {
   type Tweak,
   tweaked,
 } from './xds-mesh.ts';
-import { type ClientKind, Model, type Surroundings } from './xds-model.ts';
+import { Model } from './xds-model.ts';
+import type { ClientKind, Surroundings } from './xds-serving.ts';
 
 /** A step of a history. `type` counts in `meshTypes`; `whim` and `pick` choose among what there is at that moment. */
 export type Command =

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 import { anyCommand, anyInterest, History } from './xds-history.ts';
 import { anyIntent } from './xds-mesh.ts';
-import type { ClientKind } from './xds-model.ts';
 import {
   checkAnswers,
   checkConvergence,
@@ -12,9 +11,12 @@ import {
   checkSameView,
   settle,
 } from './xds-rest.ts';
+import type { ClientKind } from './xds-serving.ts';
 
 const isLong = process.env.WEFT_LONG === '1';
 const seed = process.env.WEFT_SEED;
+/** Without a search for the smallest history: for mutants. */
+const endOnFailure = process.env.WEFT_SHRINK === '0';
 const numRuns = Number(process.env.WEFT_HISTORIES ?? (isLong ? 50_000 : 1_000));
 
 /** The four variants, and a second client of the main one: streams of equal state share their steps. */
@@ -56,7 +58,7 @@ test(
           checkSameView(history.models);
         },
       ),
-      { numRuns, ...(seed === undefined ? {} : { seed: Number(seed) }) },
+      { numRuns, endOnFailure, includeErrorInReport: true, ...(seed === undefined ? {} : { seed: Number(seed) }) },
     );
   },
   isLong ? 3_600_000 : 120_000,

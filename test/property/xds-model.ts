@@ -1,61 +1,26 @@
 import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { clusterType } from '../../src/xds/resource-types.ts';
-import {
-  nextResponse,
-  openStream,
-  type StreamState,
-  stepDelta,
-  stepSotw,
-  type World,
-} from '../../src/xds/stream-state.ts';
+import { stepDelta, stepSotw } from '../../src/xds/stream-state.ts';
 import type { Variant } from '../../src/xds/subscription.ts';
 import { type Change, culpritsOf, Interest, isWhole, react, textOf } from './xds-client-model.ts';
 import { Ledger, type Moment } from './xds-ledger.ts';
-import { type Instance, type Item, keyOf, meshTypes } from './xds-mesh.ts';
-import { Order, placeOf } from './xds-order.ts';
-
-/** What all clients of a history share: the control planes, what they want, and what was refused elsewhere. */
-export interface Surroundings {
-  readonly instances: readonly Instance[];
-  readonly items: ReadonlyMap<string, Item>;
-  /** Content, as key and text, that another client refused: its good form there, if any. */
-  readonly refusedElsewhere: ReadonlyMap<string, Resource | undefined>;
-  readonly quarantine: World['quarantine'];
-}
-
-/** What distinguishes a client. A lazy one leaves out some steps, so that others of its kind are ahead of it or behind. */
-export interface ClientKind {
-  readonly variant: Variant;
-  /** One stream for all types. */
-  readonly aggregated: boolean;
-  readonly isLazy: boolean;
-}
-
-interface Stream {
-  readonly instance: number;
-  readonly nonces: Set<string>;
-  state: StreamState;
-  generation: number;
-}
-
-const timing = { hold: 5_000, grace: 5_000 };
-const never = Number.POSITIVE_INFINITY;
+import { keyOf, meshTypes } from './xds-mesh.ts';
+import { Order } from './xds-order.ts';
+import { type ClientKind, Serving, type Stream, type Surroundings } from './xds-serving.ts';
 
 /** A client of one variant and the streams that serve it; every response is checked as it is made. */
 export class Model {
   readonly kind: ClientKind;
   readonly variant: Variant;
   readonly aggregated: boolean;
-  /** It knows TTLs. */
-  readonly #ttl: boolean;
   readonly world: Surroundings;
   now = 0;
-  wake = never;
+  wake = Number.POSITIVE_INFINITY;
   online = false;
   readonly interests = new Map(meshTypes.map((typeUrl) => [typeUrl, new Interest(typeUrl)]));
   readonly ledgers = new Map<string, Ledger>();
-  readonly #streams = new Map<string, Stream>();
+  readonly #serving: Serving;
   /** Responses without heartbeats, ever: two equal readings mean silence. */
   responses = 0;
   heartbeats = 0;
@@ -71,8 +36,8 @@ export class Model {
     this.kind = kind;
     this.variant = kind.variant;
     this.aggregated = kind.aggregated;
-    this.#ttl = ttl;
     this.world = world;
+    this.#serving = new Serving(kind, ttl, world, (stream, plan, generation) => this.#check(stream, plan, generation));
   }
 
   get label(): string {
@@ -80,7 +45,7 @@ export class Model {
   }
 
   get streams(): readonly Stream[] {
-    return [...this.#streams.values()];
+    return this.#serving.all;
   }
 
   interest(typeUrl: string): Interest {
@@ -95,10 +60,6 @@ export class Model {
     throw new Error(`the model has no type ${typeUrl}`);
   }
 
-  #stream(typeUrl: string): Stream {
-    return this.#streams.get(this.aggregated ? 'all' : typeUrl) ?? this.#unknown(typeUrl);
-  }
-
   /** The conversation as it went. */
   get transcript(): string {
     return this.#said.map((line) => `\n  ${line()}`).join('');
@@ -111,22 +72,15 @@ export class Model {
   disconnect(): void {
     this.online = false;
     this.ledgers.clear();
-    this.#streams.clear();
+    this.#serving.begin(undefined);
   }
 
   /** Opens all streams anew. `plain`: wildcards are said by silence, and types without interest are opened too. */
   connect(instance: number, plain: boolean): void {
     this.online = true;
     this.ledgers.clear();
-    this.#streams.clear();
     for (const typeUrl of meshTypes) this.ledgers.set(typeUrl, new Ledger(this.interest(typeUrl)));
-    for (const key of this.aggregated ? ['all'] : meshTypes)
-      this.#streams.set(key, {
-        instance,
-        nonces: new Set(),
-        state: openStream(this.variant, { ttl: this.#ttl }),
-        generation: 0,
-      });
+    this.#serving.begin(instance);
     this.order.begin();
     this.referrers.clear();
     for (const typeUrl of meshTypes)
@@ -160,7 +114,7 @@ export class Model {
     change: Change,
     initialVersions: ReadonlyMap<string, string> = new Map(),
   ): void {
-    const stream = this.#stream(typeUrl);
+    const stream = this.#serving.of(typeUrl);
     const told = [...initialVersions.keys()];
     this.note(
       () =>
@@ -171,7 +125,7 @@ export class Model {
   }
 
   #sendSotw(typeUrl: string, nonce: string, error: string | undefined, names: readonly string[]): void {
-    const stream = this.#stream(typeUrl);
+    const stream = this.#serving.of(typeUrl);
     const interest = this.interest(typeUrl);
     const version = interest.ackedVersion;
     interest.everNamed ||= names.length > 0;
@@ -187,34 +141,7 @@ export class Model {
 
   /** Lets the server say all that it has to say. */
   drain(): void {
-    this.wake = never;
-    for (const stream of this.#streams.values()) this.#drain(stream);
-  }
-
-  #drain(stream: Stream): void {
-    const instance = this.world.instances[stream.instance];
-    if (instance === undefined) throw new Error('the model has no such instance');
-    let place = 0;
-    for (let count = 0; ; count += 1) {
-      if (count > 200) throw new Error('INV1 the server does not stop sending');
-      const { snapshot, seal } = instance;
-      const next = nextResponse(stream.state, {
-        snapshot,
-        now: this.now,
-        timing,
-        seal,
-        quarantine: this.world.quarantine,
-      });
-      stream.state = next.state;
-      if (next.plan === undefined) {
-        this.wake = Math.min(this.wake, next.wake);
-        return;
-      }
-      const at = placeOf(next.plan.typeUrl);
-      if (at < place) throw new Error(`INV7 X86 ${next.plan.typeUrl} after a later type of the same moment`);
-      place = at;
-      this.#check(stream, next.plan, snapshot.generation);
-    }
+    this.wake = this.#serving.drain(this.now);
   }
 
   #check(stream: Stream, plan: Plan, generation: number): void {
@@ -265,12 +192,6 @@ export class Model {
     return false;
   }
 
-  /** Whether it is the good form that an equal client gave. */
-  isFromElsewhere(typeUrl: string, name: string, version: string): boolean {
-    const good = [...this.world.refusedElsewhere].filter(([key]) => key.startsWith(`${keyOf(typeUrl, name)} `));
-    return good.some(([, resource]) => resource?.version === version);
-  }
-
   /** Whether it came on this stream and was accepted. */
   isAccepted(typeUrl: string, name: string, version: string): boolean {
     return this.ledgers.get(typeUrl)?.accepted.get(name) === version;
@@ -285,7 +206,9 @@ export class Model {
       plan.ttl === 'heartbeat' ? { error: undefined, applied: [], removed: [], setApplied: true } : react(plan, whim);
     const { error } = reaction;
     const interest = this.interest(typeUrl);
-    const taken = interest.take(plan, reaction);
+    // F12
+    const isLost = (name: string) => this.variant === 'delta' && ledger.dropped.has(name);
+    const taken = interest.take(plan, { ...reaction, applied: reaction.applied.filter(({ name }) => !isLost(name)) });
     if (plan.ttl !== 'heartbeat' || error !== undefined)
       ledger.landed(plan, taken, error === undefined ? undefined : culpritsOf(plan, error));
     ledger.outstanding = undefined;
@@ -341,7 +264,7 @@ export class Model {
   stale(typeUrl: string): void {
     const ledger = this.ledgers.get(typeUrl);
     if (!this.online || this.variant === 'delta' || ledger?.answered !== true) return;
-    const stream = this.#stream(typeUrl);
+    const stream = this.#serving.of(typeUrl);
     const interest = this.interest(typeUrl);
     const request = {
       nonce: 'of another life',

@@ -91,8 +91,6 @@ export class Order {
     for (const typeUrl of [listenerType, routeType])
       for (const [holder, { references, version }] of this.#client.interest(typeUrl).cache) {
         if (!this.#client.isAccepted(typeUrl, holder, version)) continue;
-        // F11
-        if (this.#client.isFromElsewhere(typeUrl, holder, version)) continue;
         for (const to of references)
           if (to.typeUrl === clusterType && !this.#clusters.has(to.name) && !this.#isExempt(to.name))
             throw new Error(`INV8 ${keyOf(typeUrl, holder)} refers to ${to.name}, which the client does not have`);

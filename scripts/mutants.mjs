@@ -1,0 +1,122 @@
+// `node scripts/mutants.mjs`: breaks src/xds in each way that xds-mutants.json lists, one at a time and in a copy, and runs the
+// fast suites on it. Each must be caught. `--write` puts into docs/xds-mutants.md what caught each; a word selects mutants.
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const page = join(root, 'docs', 'xds-mutants.md');
+/** First those that say what is wrong in a word. */
+const suites = [['test/contract/xds-', 'test/unit/xds-'], ['test/property/xds-']];
+/** A mutant that hangs is caught, too. */
+const patience = 180_000;
+
+const all = JSON.parse(readFileSync(join(root, 'scripts', 'xds-mutants.json'), 'utf8'));
+const writes = process.argv.includes('--write');
+const word = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
+const selected = word === undefined ? all : all.filter(({ name }) => name.includes(word));
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-mutants-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+for (const part of ['src', 'test', 'scripts', 'envoy', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+  cpSync(join(root, part), join(folder, part), { recursive: true });
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+
+/** The title of the first test that failed; undefined: all passed. */
+async function firstFailure() {
+  for (const some of suites) {
+    const failure = await failureOf(some);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+async function failureOf(some) {
+  const report = join(folder, 'report.json');
+  rmSync(report, { force: true });
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  // Equal histories in every run, and no search for the smallest: only whether a test fails is of interest.
+  const env = { ...process.env, WEFT_SEED: '1', WEFT_SHRINK: '0', WEFT_LONG: '' };
+  const arguments_ = [vitest, 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`, ...some];
+  const child = spawn(process.execPath, arguments_, { cwd: folder, env, stdio: 'ignore', detached: true });
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    process.kill(-child.pid, 'SIGKILL');
+  }, patience);
+  const code = await new Promise((resolve) => child.on('exit', resolve));
+  clearTimeout(timer);
+  if (isLate) return 'the time limit: it hangs';
+  if (code === 0) return undefined;
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  for (const { assertionResults, status, name } of testResults) {
+    const failed = assertionResults.find((test) => test.status === 'failed');
+    if (failed !== undefined) return named(failed);
+    if (status === 'failed' && assertionResults.length === 0)
+      return `${name.slice(folder.length + 1)}, which does not load`;
+  }
+  return `exit code ${code}`;
+}
+
+/** A property says in its failure which rule was broken. */
+function named({ fullName, failureMessages }) {
+  const rules = /(?:delta|sotw) (?:aggregated|separate)(?: lazy)?: ((?:INV\d+ |X\d+ )+)/.exec(
+    failureMessages.join('\n'),
+  )?.[1];
+  return rules === undefined ? fullName.trim() : `${fullName.trim()} (${rules.trim()})`;
+}
+
+const unbroken = await firstFailure();
+if (unbroken !== undefined) {
+  console.log(`without any mutant this fails: ${unbroken}`);
+  process.exit(1);
+}
+
+const results = [];
+for (const mutant of selected) {
+  const originals = new Map();
+  let isFound = true;
+  for (const { file, find, replace } of mutant.edits) {
+    const path = join(folder, file);
+    const text = readFileSync(path, 'utf8');
+    originals.set(path, originals.get(path) ?? text);
+    if (text.split(find).length !== 2) isFound = false;
+    writeFileSync(
+      path,
+      text.replace(find, () => replace),
+    );
+  }
+  const caught = isFound ? await firstFailure() : undefined;
+  for (const [path, text] of originals) writeFileSync(path, text);
+  if (!isFound) console.log(`NOT FOUND ${mutant.name}: the text that it replaces does not stand there exactly once`);
+  else console.log(caught === undefined ? `SURVIVED ${mutant.name}` : `mutant "${mutant.name}" caught by ${caught}`);
+  results.push({ mutant, isFound, caught });
+}
+
+const caught = results.filter((result) => result.caught !== undefined).length;
+console.log(`${caught} of ${results.length} mutants caught`);
+if (writes && word === undefined && caught === results.length) writeFileSync(page, text());
+process.exitCode = caught === results.length ? 0 : 1;
+
+function text() {
+  const rows = results.map(({ mutant, caught: by }) => {
+    const where = [...new Set(mutant.edits.map(({ file }) => file.replace('src/xds/', '')))].join(', ');
+    return `| ${mutant.name} | ${mutant.rule} | \`${where}\` | ${by} |`;
+  });
+  return `# Mutants of src/xds
+
+Each row is one way in which the protocol is broken on purpose, and the first test that notices. \`node scripts/mutants.mjs\` applies
+them one at a time in a copy and runs the suites \`${suites
+    .flat()
+    .map((suite) => `${suite}*`)
+    .join('`, `')}\`; it fails when one survives. The
+edits stand in \`scripts/xds-mutants.json\`. This page is written by \`node scripts/mutants.mjs --write\`.
+
+| what is broken | rules | in | caught by |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import type { Variant } from '../../src/xds/subscription.ts';
+import { ScriptedClient } from '../support/xds-scripted-client.ts';
+
+/** What is told: the same in both variants, or what each of them says instead. */
+type Told = readonly string[] | Readonly<Record<Variant, readonly string[]>>;
+
+describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) => {
+  const connect = () => new ScriptedClient(variant);
+  const says = (told: readonly string[], expected: Told) =>
+    expect(told).toEqual('delta' in expected ? expected[variant] : expected);
+
+  test('X91 a route to a new cluster is held until the cluster is confirmed', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1', RDS: 'r=1>x' });
+    client.ask('CDS', []);
+    client.ask('RDS', ['r']);
+    client.ack('CDS');
+    client.ack('RDS');
+    says(client.set({ CDS: 'x=1 y=1', RDS: 'r=2>y' }), { delta: ['CDS y=1'], sotw: ['CDS x=1 y=1'] });
+    expect(client.wake).toBe(5_000);
+    says(client.ack('CDS'), ['RDS r=2']);
+  });
+
+  test('M2 a held route goes out at the deadline', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1', RDS: 'r=1>x' });
+    client.ask('CDS', []);
+    client.ask('RDS', ['r']);
+    client.ack('CDS');
+    client.ack('RDS');
+    client.set({ CDS: 'x=1 y=1', RDS: 'r=2>y' });
+    says(client.wait(4_999), []);
+    says(client.wait(1), ['RDS r=2']);
+  });
+
+  test('X92 a cluster stays until nothing accepted refers to it, and for the grace', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
+    client.ask('CDS', []);
+    client.ask('RDS', ['r']);
+    client.ack('CDS');
+    client.ack('RDS');
+    says(client.set({ CDS: 'y=1', RDS: 'r=2>y' }), ['RDS r=2']);
+    says(client.wait(60_000), []);
+    says(client.ack('RDS'), []);
+    says(client.wait(4_999), []);
+    says(client.wait(1), { delta: ['CDS -x'], sotw: ['CDS y=1'] });
+  });
+
+  test('X92 a refused route keeps the cluster of the one before', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
+    client.ask('CDS', []);
+    client.ask('RDS', ['r']);
+    client.ack('CDS');
+    client.ack('RDS');
+    client.set({ CDS: 'y=1', RDS: 'r=2>y' });
+    says(client.nack('RDS', 'no'), []);
+    says(client.wait(3_600_000), []);
+  });
+
+  test('X93 a route that was told to be gone does not come back in an earlier form', () => {
+    const client = connect();
+    client.set({ RDS: 'r=1' });
+    says(client.ask('CDS', []), ['CDS']);
+    client.ask('RDS', ['r']);
+    client.ack('RDS');
+    says(client.set({}), { delta: ['RDS -r'], sotw: [] });
+    client.ack('RDS');
+    // The answer about clusters is in flight still, so the new one cannot be sent, nor the route to it.
+    says(client.set({ CDS: 'c=1', RDS: 'r=2>c' }), []);
+    // In SotW the route is held in its first form, so that the new one waits for the ACK.
+    says(client.ack('CDS'), { delta: ['CDS c=1', 'RDS r=2'], sotw: ['CDS c=1'] });
+  });
+
+  test('X92 M3 a cluster stays while a refused listener may fall back to a form that refers to it', () => {
+    const client = connect();
+    client.set({ CDS: 'c=1', LDS: 'l=bad>c m=1>c' });
+    client.ask('CDS', []);
+    client.ask('LDS', []);
+    client.ack('CDS');
+    client.set({ CDS: 'd=1', LDS: 'l=2>d m=2>d' });
+    // Whether it took m is unknown (E16).
+    const nack = client.nack('LDS', 'goo.gle/debugonly  \nname: "l"\n: Proto constraint');
+    says(nack, { delta: ['LDS m=2'], sotw: ['LDS l=2 m=2'] });
+    client.nack('CDS', 'Error adding/updating cluster(s) d: REASON');
+    const again = client.nack('LDS', 'Error adding/updating listener(s) l: REASON\nm: REASON\n');
+    says(again, []);
+    // Delta has no whole set that would lack m, so that there is nothing to fall back to.
+    says(client.wait(3_600_000), { delta: ['CDS -c'], sotw: [] });
+  });
+});
