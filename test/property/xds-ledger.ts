@@ -95,7 +95,14 @@ export class Ledger {
       if (this.refused.has(`${name} ${version}`)) fail(`INV6 refused content of ${name} again`);
       const known = this.acked.get(name) === version;
       const took = known || this.everAcked.has(`${name} ${version}`);
-      if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !took)
+      // F13
+      const isEarlier = moment.items.get(keyOf(typeUrl, name))?.text !== textOf(resource);
+      if (
+        !isEarlier &&
+        moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) &&
+        this.sent.get(name) !== version &&
+        !took
+      )
         fail(`INV6 X38 content of ${name} that an equal client refused`);
       if (plan.ttl === 'heartbeat') {
         if (resource.ttl === undefined) fail(`X108 a heartbeat of ${name}, which has no TTL`);
@@ -141,8 +148,11 @@ export class Ledger {
     const isHeldBack = newest?.references.some((to) => to.typeUrl === clusterType);
     const stands = this.sent.get(name) === version || this.accepted.get(name) === version;
     if (isHeldBack === true && this.excused.has(name) && stands) return;
+    // What it holds after a NACK is uncertain, so that it is told again what stands there.
+    if (isHeldBack === true && !this.acked.has(name) && this.everSent.has(`${name} ${version}`)) return;
     const mayLack = this.excused.has(name) || !this.acked.has(name);
-    if (newest === undefined && mayLack && this.everSent.has(`${name} ${version}`)) return;
+    const isKnown = this.everSent.has(`${name} ${version}`) || this.everAcked.has(`${name} ${version}`);
+    if (newest === undefined && mayLack && isKnown) return;
     fail(`INV7 X93 ${name} is not from the newest view, which has ${newest?.text}`);
   }
 

@@ -111,6 +111,8 @@ export function checkAnswers(model: Model): void {
       const known = ledger.accepted.has(name);
       if (isBarred(model, typeUrl, name) || (isUnsettled(model, typeUrl, name) && !known)) continue;
       const exists = model.world.items.has(keyOf(typeUrl, name));
+      // What is gone, still in use, and known to this stream by its version only, can neither be sent nor be removed.
+      if (!exists && !known && isInUse(model, typeUrl, name)) continue;
       // SotW has no word for a name that does not exist, but for endpoints and runtime layers.
       const has = exists || model.variant === 'delta' || typeUrl === endpointType || typeUrl === runtimeType;
       if (has) throw new Error(`INV12 ${keyOf(typeUrl, name)} was asked for and never answered`);
