@@ -18,6 +18,8 @@ import {
 
 /** How many refused versions of one name are remembered. */
 const versionsRemembered = 8;
+/** How many names with refused content are remembered on one stream; the oldest go (INV10). */
+const refusalsRemembered = 1_000;
 
 /** Ends the flight with an ACK, whatever the client holds at the same cost. The error goes once nothing refused is newest (X42). */
 export function acknowledge(subscription: Subscription, { seen }: Moment): Subscription {
@@ -110,7 +112,10 @@ function withRefusals(
     if (!culprits.has(name)) continue;
     const held = flight.before.get(name);
     const good = held !== undefined && isResource(held) && held.version !== version ? held : undefined;
+    all.delete(name);
     all.set(name, refusal(refused.get(name), version, good));
+    const [oldest] = all.keys();
+    if (all.size > refusalsRemembered && oldest !== undefined) all.delete(oldest);
   }
   return all;
 }

@@ -24,7 +24,7 @@ export function choose(subscription: Subscription, { offers, removals }: Collect
   if (subscription.first && type.wildcard) return { offers, removals };
   let bytes = 0;
   const end = offers.findIndex(({ resource }) => {
-    bytes += wireBytes(resource, 'delta').length;
+    bytes += wireBytes(resource, subscription.variant).length;
     return bytes > splitBytes;
   });
   return end < 0 ? { offers, removals } : { offers: offers.slice(0, Math.max(1, end)), removals };

@@ -67,12 +67,12 @@ function noNode(): Violation {
 
 /** X2 and T8: what any request must keep to. Throws a Violation. */
 export function checkRequest(incoming: Incoming, state: StreamState, limits: RequestLimits): void {
-  const { typeUrl, names, initialVersions } = incoming;
+  const { typeUrl, names } = incoming;
   if (typeUrl === '')
     throw new Violation(status.INVALID_ARGUMENT, 'a request on an aggregated stream must carry type_url');
   const present = subscriptionOf(state, typeUrl);
   if (present === undefined && state.subscriptions.length >= limits.types)
     throw new Violation(status.RESOURCE_EXHAUSTED, `more than ${limits.types} resource types on one stream`);
   const already = state.variant === 'delta' ? (present?.names.size ?? 0) : 0;
-  if (names.length > 0 && names.length + already + initialVersions.size > limits.names) throw tooManyNames(limits);
+  if (names.length > 0 && names.length + already > limits.names) throw tooManyNames(limits);
 }

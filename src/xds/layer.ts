@@ -65,7 +65,7 @@ export function createLayer(resources: Iterable<Resource>, previous?: Layer, sco
 
 /**
  * The layer after some changes, at a cost that follows their number and not the size of the layer: these resources are
- * new or take the place of others, and these are gone.
+ * new or take the place of others, and these are gone. Throws when two resources of a type share a name (X61).
  */
 export function updateLayer(
   previous: Layer,
@@ -77,15 +77,28 @@ export function updateLayer(
   const all: [string, string, Resource | undefined][] = [];
   const old = ({ typeUrl, name }: { readonly typeUrl: string; readonly name: string }) =>
     valueOf(resourcesOf(previous, typeUrl), name);
-  for (const gone of changes.remove ?? []) {
-    const resource = old(gone);
-    if (resource !== undefined) for (const name of namesFor(resource)) all.push([gone.typeUrl, name, undefined]);
+  /** What stands under a name once the changes so far are made; undefined: nothing any more. */
+  const made = new Map<string, Resource | undefined>();
+  const put = (typeUrl: string, name: string, resource: Resource | undefined): void => {
+    made.set(`${typeUrl} ${name}`, resource);
+    all.push([typeUrl, name, resource]);
+  };
+  for (const { typeUrl, name } of changes.remove ?? []) {
+    const resource = old({ typeUrl, name });
+    if (resource !== undefined) for (const each of namesFor(resource)) put(typeUrl, each, undefined);
   }
   for (const resource of changes.set ?? []) {
     const before = old(resource);
     if (isSame(before, resource)) continue;
-    for (const name of before?.aliases ?? []) all.push([resource.typeUrl, name, undefined]);
-    for (const name of namesFor(resource)) all.push([resource.typeUrl, name, resource]);
+    const { typeUrl } = resource;
+    for (const name of before?.aliases ?? []) put(typeUrl, name, undefined);
+    for (const name of namesFor(resource)) {
+      const key = `${typeUrl} ${name}`;
+      const present = made.has(key) ? made.get(key) : old({ typeUrl, name });
+      if (present !== undefined && present.name !== resource.name)
+        throw new Error(`two resources of type ${typeUrl} are named ${name}`);
+      put(typeUrl, name, resource);
+    }
   }
   return changedLayer(previous, all, false);
 }

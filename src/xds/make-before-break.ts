@@ -1,6 +1,6 @@
 import type { Layer } from './layer.ts';
 import { entriesOf, valueOf } from './persistent-map.ts';
-import { referrersOf } from './referrers.ts';
+import { referrersOf, refersIn } from './referrers.ts';
 import type { Resource, ResourceReference } from './resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from './resource-types.ts';
 import type { Due, Verdict } from './respond.ts';
@@ -145,8 +145,8 @@ function isReferredTo(view: StreamView, to: ResourceReference): boolean {
 }
 
 function refersTo(subscription: Subscription, layers: readonly Layer[], to: ResourceReference): boolean {
-  for (const [, held] of entriesOf(subscription.differs)) if (held !== nothingHeld && refers(held, to)) return true;
-  for (const held of subscription.inFlight?.before.values() ?? []) if (refers(held, to)) return true;
+  if (refersIn(subscription.differs, to)) return true;
+  if (subscription.inFlight !== undefined && refersIn(subscription.inFlight.before, to)) return true;
   const { typeUrl } = subscription.type;
   for (const [name, { versions, good }] of subscription.refused) {
     const newest = good !== undefined && refers(good, to) ? lookup(layers, typeUrl, name) : undefined;
@@ -167,13 +167,27 @@ function refers(held: Held, to: ResourceReference): boolean {
 /** The endpoints of a cluster that is on its way out stay as long as the cluster (section 5, point 4). */
 function judgeEndpointRemoval(view: StreamView, due: Due): Verdict {
   const clusters = subscriptionOf(view, clusterType);
-  if (clusters === undefined) return send;
-  for (const [name, held] of entriesOf(clusters.differs)) {
-    if (held === nothingHeld) continue;
-    const leaves = lookup(view.layers, clusterType, name) === undefined;
-    if (leaves && endpointNameOf(held, name) === due.name) return { kind: 'wait', until: never };
+  if (clusters === undefined || clusters.differs.size === 0) return send;
+  return leavingEndpoints(clusters, view.layers).has(due.name) ? { kind: 'wait', until: never } : send;
+}
+
+const leaving = new WeakMap<
+  Subscription['differs'],
+  { readonly layers: readonly Layer[]; readonly names: ReadonlySet<string> }
+>();
+
+/** The names of the endpoints of all clusters that the client still holds and the view has no more. */
+function leavingEndpoints({ differs }: Subscription, layers: readonly Layer[]): ReadonlySet<string> {
+  const known = leaving.get(differs);
+  if (known?.layers === layers) return known.names;
+  const names = new Set<string>();
+  for (const [name, held] of entriesOf(differs)) {
+    if (held === nothingHeld || lookup(layers, clusterType, name) !== undefined) continue;
+    const endpoints = endpointNameOf(held, name);
+    if (endpoints !== undefined) names.add(endpoints);
   }
-  return send;
+  leaving.set(differs, { layers, names });
+  return names;
 }
 
 /** Of a cluster known from its version only, the endpoints are taken to bear its own name. */

@@ -33,8 +33,8 @@ export interface QuarantineEntry {
 }
 
 export interface Quarantine {
-  /** Whether anything is withheld from anybody. */
-  withholds(): boolean;
+  /** Whether anything of a type is withheld from anybody. */
+  withholds(typeUrl: string): boolean;
   /** Rises when something is given free. */
   epoch(): number;
   /** Whether a resource of this stream's view was refused by it or its equals. */
@@ -80,13 +80,25 @@ const mostNodes = 10_000;
  */
 export function createQuarantine(): Quarantine {
   const kept = new Map<string, Kept>();
+  /** How many entries there are of each type. */
+  const counts = new Map<string, number>();
   let epoch = 0;
+
+  const drop = (key: string): void => {
+    const entry = kept.get(key);
+    if (entry === undefined) return;
+    kept.delete(key);
+    const { typeUrl } = entry.resource;
+    const left = (counts.get(typeUrl) ?? 1) - 1;
+    if (left > 0) counts.set(typeUrl, left);
+    else counts.delete(typeUrl);
+  };
 
   const keyOf = (refuser: Refuser, resource: Resource): string =>
     `${scopeOf(refuser, resource)}\0${refuser.agent}\0${resource.typeUrl}\0${resource.name}`;
 
   return {
-    withholds: () => kept.size > 0,
+    withholds: (typeUrl) => counts.has(typeUrl),
     epoch: () => epoch,
     find(refuser, resource) {
       if (kept.size === 0) return undefined;
@@ -104,7 +116,8 @@ export function createQuarantine(): Quarantine {
       const nodes = same?.nodes ?? new Set<string>();
       if (nodes.size < mostNodes) nodes.add(refuser.node);
       if (same !== undefined) return;
-      kept.delete(key);
+      drop(key);
+      counts.set(resource.typeUrl, (counts.get(resource.typeUrl) ?? 0) + 1);
       kept.set(key, {
         scope: scopeOf(refuser, resource),
         agent: refuser.agent,
@@ -116,20 +129,26 @@ export function createQuarantine(): Quarantine {
         good: good ?? (before?.good?.version === resource.version ? undefined : before?.good),
       });
       const [oldest] = kept.keys();
-      if (kept.size > mostEntries && oldest !== undefined) kept.delete(oldest);
+      if (kept.size > mostEntries && oldest !== undefined) drop(oldest);
     },
     accept(refuser, resources) {
       if (kept.size === 0) return;
       for (const resource of resources) {
-        const entry = kept.get(keyOf(refuser, resource));
-        if (entry === undefined || entry.resource.version !== resource.version || !entry.everywhere) continue;
-        entry.everywhere = false;
-        epoch += 1;
+        const key = keyOf(refuser, resource);
+        const entry = kept.get(key);
+        if (entry === undefined) continue;
+        if (entry.resource.version !== resource.version) {
+          // The content changed, and was taken: what was refused before it is history.
+          if (lookup(refuser.layers, resource.typeUrl, resource.name) === resource) drop(key);
+        } else if (entry.everywhere) {
+          entry.everywhere = false;
+          epoch += 1;
+        }
       }
     },
     release(which) {
       const freed = [...kept].filter(([, entry]) => which(shown(entry)));
-      for (const [key] of freed) kept.delete(key);
+      for (const [key] of freed) drop(key);
       if (freed.length > 0) epoch += 1;
       return freed.length;
     },
@@ -140,7 +159,7 @@ export function createQuarantine(): Quarantine {
 /** Layers that are shared have a scope; a layer of one proxy is its node's. */
 function scopeOf({ node, layers }: Refuser, { typeUrl, name }: Resource): string {
   const holder = layers.find((layer) => lookup([layer], typeUrl, name) !== undefined);
-  return holder === undefined || holder.scope === '' ? node : holder.scope;
+  return holder === undefined || holder.scope === '' ? `node ${node}` : holder.scope;
 }
 
 function shown({ scope, agent, resource, message, at, nodes, everywhere, good }: Kept): QuarantineEntry {

@@ -200,7 +200,7 @@ function considerResource(
   }
   const refusal = wasRefused(subscription, next.name, next.version)
     ? { good: subscription.refused.get(next.name)?.good }
-    : context.quarantined(next);
+    : instead(due, context.quarantined(next));
   if (refusal !== undefined) {
     // M4: who asks for a name whose newest content was refused gets what was good, else hears that it is gone.
     const { good } = refusal;
@@ -211,13 +211,25 @@ function considerResource(
     else collected.kept.push({ name, held });
     return;
   }
-  const verdict = context.judge(due);
+  const verdict = standingVerdict(context.judge(due), context);
   // X69: who asks again for what it holds in an earlier form gets that, while the newest waits.
   if (verdict.kind === 'wait' && asked && isGiven(due))
     collected.offers.push({ name, resource: due.held, held, as: 'earlier' });
   else if (verdict.kind === 'wait') wait(due, verdict, context, collected);
   else if (verdict.instead === undefined) collected.offers.push({ name, resource: next, held, as: 'newest' });
   else collected.offers.push({ name, resource: verdict.instead, held, as: 'earlier' });
+}
+
+/** X38: an earlier form that equal clients refused is none. */
+export function standingVerdict(verdict: Verdict, context: ResponseContext): Verdict {
+  const refused = verdict.kind === 'send' && verdict.instead !== undefined && context.quarantined(verdict.instead);
+  return refused ? { kind: 'wait', until: never } : verdict;
+}
+
+/** X93: what this stream gave the client and it did not refuse is newer than what another took before. */
+function instead({ subscription, held }: Due, found: Quarantined | undefined): Quarantined | undefined {
+  if (found === undefined || held === undefined || !isResource(held)) return found;
+  return wasRefused(subscription, held.name, held.version) ? found : { good: held };
 }
 
 /** X108: a TTL that came, went or changed is told, though the content is what it was. */

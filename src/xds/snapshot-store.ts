@@ -106,6 +106,11 @@ export function createSnapshotStore(
       slot.endpoints.stop();
       slot.layer = undefined;
       slot.published = undefined;
+      if (slot.watchers.size === 0) slots.delete(node);
+      // The generation of no stream goes back (INV7).
+      const shared = slotOf(undefined);
+      generation += 1;
+      if (shared.published !== undefined) shared.published = { ...shared.published, generation };
       for (const onChange of [...slot.watchers]) onChange();
     },
     session(node) {

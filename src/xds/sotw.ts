@@ -6,7 +6,7 @@ import { nextHeartbeat } from './heartbeat.ts';
 import { emptyMap, keysOf, mapOver, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
-import { type Answer, type ResponseContext, respondWithChanges, waitingSince } from './respond.ts';
+import { type Answer, type ResponseContext, respondWithChanges, standingVerdict, waitingSince } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import {
   everyName,
@@ -162,7 +162,7 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
     const own = held !== undefined && isResource(held) ? held : subscription.refused.get(name)?.good;
     if (next?.version !== held?.version || (next === undefined && own !== undefined)) {
       const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
-      const verdict = context.judge(due);
+      const verdict = standingVerdict(context.judge(due), context);
       const elsewhere = next === undefined ? undefined : context.quarantined(next);
       if (next !== undefined && wasRefused(subscription, name, next.version)) member = own;
       else if (elsewhere !== undefined) member = own ?? elsewhere.good;

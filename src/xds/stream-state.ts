@@ -1,5 +1,6 @@
 import { type DeltaRequest, type Moment, receiveDelta } from './delta.ts';
 import type { Layer } from './layer.ts';
+import { lookedAt, noteLook } from './looked-at.ts';
 import { hasClusters, judge, type StreamView, type Timing } from './make-before-break.ts';
 import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
@@ -43,8 +44,8 @@ export interface World {
   /** What equal clients refused; `epoch` rises when some of it is given free again. */
   readonly quarantine: {
     readonly epoch: number;
-    /** Whether there is anything to find. */
-    readonly withholds: boolean;
+    /** Whether there is anything of a type to find. */
+    readonly withholds: (typeUrl: string) => boolean;
     readonly find: (resource: Resource) => Quarantined | undefined;
   };
 }
@@ -111,6 +112,11 @@ export function nextResponse(state: StreamState, world: World): Next {
   for (let index = 0; index < current.subscriptions.length; index += 1) {
     const before = current.subscriptions[index];
     if (before === undefined || before.inFlight !== undefined || isAtRest(before)) continue;
+    const idle = lookedAt(before, current, now);
+    if (idle !== undefined) {
+      wake = Math.min(wake, idle);
+      continue;
+    }
     const view = { state: current, layers: snapshot.layers, now, timing };
     const context: ResponseContext = {
       layers: snapshot.layers,
@@ -120,7 +126,7 @@ export function nextResponse(state: StreamState, world: World): Next {
       after: current.lastNumber,
       judge: (due) => judge(view, due),
       quarantined: (resource) => standing(view, quarantine.find(resource)),
-      withholds: quarantine.withholds,
+      withholds: quarantine.withholds(before.type.typeUrl),
       // X109: to Envoy a virtual host without content is one that does not exist.
       ttl: state.features.ttl && before.type.missing !== 'absent',
     };
@@ -128,7 +134,10 @@ export function nextResponse(state: StreamState, world: World): Next {
     if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
     wake = Math.min(wake, answer.wake);
     const { plan } = answer;
-    if (plan === undefined) continue;
+    if (plan === undefined) {
+      noteLook(answer.subscription, current, answer.wake);
+      continue;
+    }
     const sent = copyOf(current);
     sent.lastNumber = plan.envelope.number;
     if (before.type.typeUrl !== clusterType) return { state: sent, plan, wake };

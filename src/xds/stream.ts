@@ -14,6 +14,7 @@ import { readDelta, readSotw } from './read-request.ts';
 import { type RequestLimits, Violation } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
+import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
 import { nextResponse, openStream, type StreamState, subscriptionOf, type World } from './stream-state.ts';
 import { type Flight, heldOf, type Subscription, type Variant, wasRefused } from './subscription.ts';
@@ -107,7 +108,7 @@ export function serveStream<Principal>(
     if (phase !== 'open' || snapshot === undefined) return;
     cancelWake();
     if (refuser.layers !== snapshot.layers) refuser = { ...refuser, layers: snapshot.layers };
-    const withheld = { epoch: quarantine.epoch(), withholds: quarantine.withholds(), find };
+    const withheld = { epoch: quarantine.epoch(), withholds: quarantine.withholds, find };
     const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: withheld };
     for (;;) {
       const { state: after, plan, wake } = nextResponse(state, world);
@@ -166,6 +167,8 @@ export function serveStream<Principal>(
     for (const resource of sent) {
       const isNew = !wasRefused(before, resource.name, resource.version);
       if (!isNew || !wasRefused(landed, resource.name, resource.version)) continue;
+      // What has changed since, or never was in the view but stood for something missing, is withheld from nobody.
+      if (lookup(refuser.layers, typeUrl, resource.name) !== resource) continue;
       const accepted = [...host.streams.all()].some((stream) => stream.accepted(refuser.agent, resource));
       quarantine.refuse(refuser, {
         resource,

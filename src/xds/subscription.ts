@@ -248,8 +248,13 @@ export function forget(subscription: Subscription, gone: ReadonlySet<string>): S
  * written down, since names that were not subscribed are not held.
  */
 export function lookAgain(subscription: Subscription, seen: readonly Layer[]): Subscription {
-  return { ...subscription, agreed: false, differs: mapOver(new Map(everythingHeld(subscription, seen))) };
+  const differs = new Map<string, Held | typeof nothingHeld>(everythingHeld(subscription, seen));
+  // What is on its way will be there, or was given up and is there no more: nobody can tell, so it is told anew.
+  for (const { name } of subscription.inFlight?.sent ?? []) if (!differs.has(name)) differs.set(name, onItsWay);
+  return { ...subscription, agreed: false, differs: mapOver(differs) };
 }
+
+const onItsWay: Held = { version: '' };
 
 /** Adds to `pending` what changed between the view that the stream has seen and the next one. */
 export function observe(subscription: Subscription, before: readonly Layer[], next: readonly Layer[]): Subscription {

@@ -14,16 +14,24 @@ export function withPlaceholders(
   routes: Subscription | undefined,
   layers: readonly Layer[],
 ): Subscription {
+  // Nothing can be missing that was not before while both lists are the same.
+  const against = routes === undefined ? layers : routes.names;
+  if (!hosts.first && complete.get(hosts.names) === against) return hosts;
   const configurations =
     routes === undefined ? namespaces(namesOf(layers, hosts.type.typeUrl)) : new Set(keysOf(routes.names));
   const all = [...configurations].map(placeholderIn);
   const missing = all.filter((name) => valueOf(hosts.names, name) === undefined);
   // Who begins with names, as gRPC and a returning Envoy do, waits for nothing else.
   const beganWithout = hosts.first && hosts.names.size === 0;
-  if (missing.length === 0 || !(beganWithout || missing.length < all.length)) return hosts;
+  if (missing.length === 0 || !(beganWithout || missing.length < all.length)) {
+    if (!hosts.first) complete.set(hosts.names, against);
+    return hosts;
+  }
   const named = { ...hosts, names: withAll(hosts.names, missing, true) };
   return hosts.agreed ? force({ ...named, differs: withAll(hosts.differs, missing, nothingHeld) }, missing) : named;
 }
+
+const complete = new WeakMap<Subscription['names'], object>();
 
 /** Whether the name stands for no host at all. */
 export function isPlaceholder(name: string): boolean {

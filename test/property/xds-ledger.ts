@@ -95,14 +95,7 @@ export class Ledger {
       if (this.refused.has(`${name} ${version}`)) fail(`INV6 refused content of ${name} again`);
       const known = this.acked.get(name) === version;
       const took = known || this.everAcked.has(`${name} ${version}`);
-      // F13
-      const isEarlier = moment.items.get(keyOf(typeUrl, name))?.text !== textOf(resource);
-      if (
-        !isEarlier &&
-        moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) &&
-        this.sent.get(name) !== version &&
-        !took
-      )
+      if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !took)
         fail(`INV6 X38 content of ${name} that an equal client refused`);
       if (plan.ttl === 'heartbeat') {
         if (resource.ttl === undefined) fail(`X108 a heartbeat of ${name}, which has no TTL`);

@@ -206,9 +206,7 @@ export class Model {
       plan.ttl === 'heartbeat' ? { error: undefined, applied: [], removed: [], setApplied: true } : react(plan, whim);
     const { error } = reaction;
     const interest = this.interest(typeUrl);
-    // F12
-    const isLost = (name: string) => this.variant === 'delta' && ledger.dropped.has(name);
-    const taken = interest.take(plan, { ...reaction, applied: reaction.applied.filter(({ name }) => !isLost(name)) });
+    const taken = interest.take(plan, reaction);
     if (plan.ttl !== 'heartbeat' || error !== undefined)
       ledger.landed(plan, taken, error === undefined ? undefined : culpritsOf(plan, error));
     ledger.outstanding = undefined;

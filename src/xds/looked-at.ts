@@ -1,0 +1,38 @@
+import type { Layer } from './layer.ts';
+import { clusterType } from './resource-types.ts';
+import type { StreamState } from './stream-state.ts';
+import type { Subscription } from './subscription.ts';
+
+/** What a look depended on, and when it is worth another although nothing happened. */
+interface Look {
+  readonly seen: readonly Layer[];
+  readonly others: readonly Subscription[];
+  readonly wake: number;
+}
+
+const looks = new WeakMap<Subscription, Look>();
+
+/**
+ * Until when nothing can come of another look at what waits, if that is in the future: the last one came to nothing, and all that it
+ * depended on is as it was. Clusters that wait for their grace are then not judged anew with every ACK of something else.
+ */
+export function lookedAt(subscription: Subscription, state: StreamState, now: number): number | undefined {
+  const last = looks.get(subscription);
+  if (last === undefined || last.wake <= now || last.seen !== state.seen) return undefined;
+  const others = othersOf(subscription, state);
+  const same = others.length === last.others.length && others.every((other, index) => other === last.others[index]);
+  return same ? last.wake : undefined;
+}
+
+/** Notes that a look came to nothing; `wake`: see Answer. */
+export function noteLook(subscription: Subscription, state: StreamState, wake: number): void {
+  if (subscription.waiting.size === 0) return;
+  looks.set(subscription, { seen: state.seen, others: othersOf(subscription, state), wake });
+}
+
+/** The types that make and break look at: those that refer to others, and clusters. */
+function othersOf(subscription: Subscription, state: StreamState): readonly Subscription[] {
+  return state.subscriptions.filter(
+    (other) => other !== subscription && (other.type.switches || other.type.typeUrl === clusterType),
+  );
+}
