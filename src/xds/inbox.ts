@@ -7,6 +7,8 @@ export interface Inbox<Item> {
   push(item: Item, bytes: number): void;
   /** Begins to hand over, this one before everything else; the call, which was paused meanwhile, goes on. */
   open(first: Item): void;
+  /** Parts of what is being handled, to be handled next, each in a turn of its own. */
+  next(parts: readonly Item[]): void;
   /** Something is due to the stream: soon where it is settled, patiently where it is only coming. */
   due(piece: () => void): void;
   /** What was sent has left the process. */
@@ -85,6 +87,11 @@ export function createInbox<Item>(options: {
       phase = 'coming';
       paused = true;
       items.unshift(first);
+      queue.addPatient(turn);
+    },
+    next(parts) {
+      if (parts.length === 0) return;
+      items.unshift(...parts);
       queue.addPatient(turn);
     },
     due(piece) {

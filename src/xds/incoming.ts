@@ -21,6 +21,27 @@ export interface Incoming {
   readonly initialVersions: ReadonlyMap<string, string>;
 }
 
+/** A request with more names is applied in parts, so that none holds the event loop (T8). */
+export const namesAtOnce = 4_096;
+
+/**
+ * A delta request as several that come to the same: it answers and subscribes, the next ones subscribe, the last one unsubscribes (X66).
+ * Lists of SotW are whole, and so are the versions of a first delta request: these stay one.
+ */
+export function inParts(incoming: Incoming): readonly [Incoming, ...Incoming[]] {
+  const { names } = incoming;
+  if (incoming.variant === 'sotw' || incoming.initialVersions.size > 0) return [incoming];
+  const first: Incoming = { ...incoming, names: names.slice(0, namesAtOnce), unsubscribe: [] };
+  const parts: Incoming[] = [];
+  for (let from = namesAtOnce; from < names.length; from += namesAtOnce) {
+    const isLast = from + namesAtOnce >= names.length;
+    const unsubscribe = isLast ? incoming.unsubscribe : [];
+    const part = { ...first, names: names.slice(from, from + namesAtOnce), nonce: '', error: undefined, unsubscribe };
+    parts.push(part);
+  }
+  return [first, ...parts];
+}
+
 /** The state after a request; `stale` ones get no response of their own (X27). */
 export function applied(
   state: StreamState,

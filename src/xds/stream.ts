@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts';
 import type { Frames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
-import { applied, checkRequest, type Incoming, readNode } from './incoming.ts';
+import { applied, checkRequest, type Incoming, inParts, namesAtOnce, readNode } from './incoming.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
 import type { Quarantine, Refuser } from './quarantine.ts';
@@ -239,8 +239,17 @@ export function serveStream<Principal>(
     call,
     handle: guard((item) => {
       if (phase !== 'open') return;
-      if (item === 'end') end(status.OK, goodbye);
-      else apply(item instanceof Uint8Array ? read(item) : item);
+      if (item === 'end') {
+        end(status.OK, goodbye);
+        return;
+      }
+      const incoming = item instanceof Uint8Array ? read(item) : item;
+      if (incoming.names.length > namesAtOnce) {
+        checkRequest(incoming, state, limits);
+        const [first, ...others] = inParts(incoming);
+        inbox.next(others);
+        apply(first);
+      } else apply(incoming);
     }),
     progress() {
       if (unwritten > 0) return 'writing';
