@@ -23,11 +23,18 @@ export function policyPlace(resource: Resource, mesh: Mesh, commits: readonly st
   if (resource.typeUrl === secretType) return undefined;
   const places = new Map<string, PolicyPlace>();
   const byRef = new Map(mesh.policies.objects.map((object) => [refText(object), object]));
+  const rules = new Map<string, Set<string>>();
   for (const text of textsOf(resource)) {
     const [ref, rule] = named(text);
-    const object = ref === undefined ? undefined : byRef.get(ref);
-    // The first place of an object is that of the first rule that is named.
-    if (object !== undefined && ref !== undefined && !places.has(ref)) places.set(ref, placeOf(object, ref, rule));
+    if (ref === undefined || !byRef.has(ref)) continue;
+    const ofRef = rules.get(ref) ?? new Set<string>();
+    rules.set(ref, rule === undefined ? ofRef : ofRef.add(rule));
+  }
+  for (const [ref, ofObject] of rules) {
+    const object = byRef.get(ref);
+    // Of several rules nobody knows which one: then the object is named.
+    const [rule, ...others] = ofObject;
+    if (object !== undefined) places.set(ref, placeOf(object, ref, others.length > 0 ? undefined : rule));
   }
   const destination = destinationOfCluster(resource.name);
   const service = mesh.services.find(

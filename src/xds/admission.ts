@@ -18,16 +18,21 @@ export interface AdmissionSettings {
 export interface Admission {
   /**
    * Calls back once, in the order of asking: with what says that the stream has all it asked for first, or with undefined when its turn
-   * did not come within the longest wait. The returned function gives up.
+   * did not come within the longest wait. The returned function gives up. The streams of one `peer` have four places at most, so that no
+   * connection keeps the others out.
    */
-  enter(then: (settle: (() => void) | undefined) => void): () => void;
+  enter(peer: string, then: (settle: (() => void) | undefined) => void): () => void;
   stop(): void;
 }
 
 interface Waiter {
+  readonly peer: string;
   readonly then: (settle: (() => void) | undefined) => void;
   readonly cancel: () => void;
 }
+
+/** How many places the streams of one connection may have. */
+const placesPerPeer = 4;
 
 /** How often those who wait are looked at, in milliseconds. */
 const turn = 10;
@@ -41,7 +46,24 @@ export function createAdmission(settings: AdmissionSettings, clock: Clock): Admi
   let left = burst * 1_000;
   let filledAt = clock.now();
   let cancelTurn: (() => void) | undefined;
+  const placesOf = createTally();
 
+  const admit = ({ peer, then }: Pick<Waiter, 'peer' | 'then'>): (() => void) => {
+    left -= 1_000;
+    placesOf.add(peer);
+    let over = false;
+    const leaveTally = (): void => {
+      if (!over) placesOf.remove(peer);
+      over = true;
+    };
+    clock.after(longestPlace, leaveTally);
+    return places.take((leave) =>
+      then(() => {
+        leaveTally();
+        leave();
+      }),
+    );
+  };
   const fill = (): void => {
     const now = clock.now();
     left = Math.min(burst * 1_000, left + Math.max(0, now - filledAt) * perSecond);
@@ -52,39 +74,56 @@ export function createAdmission(settings: AdmissionSettings, clock: Clock): Admi
     fill();
     for (const waiter of line) {
       if (left < 1_000 || !places.free) break;
-      left -= 1_000;
-      line.delete(waiter);
-      waiter.cancel();
-      places.take(waiter.then);
+      if (placesOf.of(waiter.peer) >= placesPerPeer) continue;
+      forget(waiter);
+      admit(waiter);
     }
     if (line.size > 0) cancelTurn ??= clock.after(turn, serve);
   };
 
+  const forget = (waiter: Waiter): void => {
+    if (!line.delete(waiter)) return;
+    waiter.cancel();
+  };
+
   return {
-    enter(then) {
+    enter(peer, then) {
       fill();
-      if (line.size === 0 && left >= 1_000 && places.free) {
-        left -= 1_000;
-        return places.take(then);
-      }
+      const mayBegin = left >= 1_000 && places.free && placesOf.of(peer) < placesPerPeer;
+      if (line.size === 0 && mayBegin) return admit({ peer, then });
       const waiter: Waiter = {
+        peer,
         then,
         cancel: clock.after(longestWait, () => {
-          line.delete(waiter);
+          forget(waiter);
           then(undefined);
         }),
       };
       line.add(waiter);
       cancelTurn ??= clock.after(turn, serve);
-      return () => {
-        if (line.delete(waiter)) waiter.cancel();
-      };
+      return () => forget(waiter);
     },
     stop() {
       cancelTurn?.();
       for (const waiter of line) waiter.cancel();
       line.clear();
       places.stop();
+    },
+  };
+}
+
+/** How many there are of each key. */
+function createTally() {
+  const counts = new Map<string, number>();
+  return {
+    of: (key: string): number => counts.get(key) ?? 0,
+    add(key: string): void {
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    },
+    remove(key: string): void {
+      const left = (counts.get(key) ?? 1) - 1;
+      if (left > 0) counts.set(key, left);
+      else counts.delete(key);
     },
   };
 }

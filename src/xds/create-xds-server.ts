@@ -62,6 +62,7 @@ const drainTime = 1_000;
 export async function createXdsServer<Principal = undefined>(
   options: XdsServerOptions<Principal>,
 ): Promise<XdsServer<Principal>> {
+  requireOptions(options);
   const clock = options.clock ?? systemClock;
   const settings: ConnectionSettings = { ...defaultConnection, ...options.connection };
   const queue = createTurnQueue();
@@ -148,4 +149,14 @@ export async function createXdsServer<Principal = undefined>(
       connections.destroyAll();
     },
   };
+}
+
+/** What TypeScript demands, for those who write JavaScript: without an address a server would listen to the whole world. */
+function requireOptions({
+  address,
+  port,
+  credentials,
+}: Partial<Pick<XdsServerOptions<unknown>, 'address' | 'port' | 'credentials'>>): void {
+  const missing = Object.entries({ address, port, credentials }).filter(([, value]) => value === undefined);
+  if (missing.length > 0) throw new TypeError(`createXdsServer needs ${missing.map(([name]) => name).join(', ')}`);
 }

@@ -185,7 +185,7 @@ export function serveStream<Principal>(
     refuser = { ...refuser, node: node.id, agent: agentOf(node) };
     host.waits(peer);
     const admitted = await new Promise<(() => void) | undefined>((resolve) =>
-      cleanups.push(host.admission.enter(resolve)),
+      cleanups.push(host.admission.enter(peer, resolve)),
     );
     if (hasEnded()) return admitted?.();
     if (admitted === undefined)

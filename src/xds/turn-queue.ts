@@ -9,6 +9,9 @@ export interface TurnQueue {
 /** How long a turn may last before other events have theirs, in milliseconds; a piece that was begun is finished. */
 const budget = { urgent: 4, patient: 2 };
 
+/** A patient piece waits no longer than this behind urgent ones, in milliseconds. */
+const longestPatience = 50;
+
 /** …and for so many pieces: more at once cost more each, since what they wrote and what comes back has left the caches by then. */
 const mostPieces = 16;
 
@@ -23,13 +26,14 @@ export interface TurnTimes {
 const nodeTimes: TurnTimes = { now: () => performance.now(), later: setImmediate };
 
 /**
- * Creates a queue; its pieces must not throw. Urgent pieces go first, but one patient piece is done in every turn, so that nobody who
- * comes is forgotten behind those who are there.
+ * Creates a queue; its pieces must not throw. Urgent pieces go first, but a patient one is done at least every 50 ms, so that nobody
+ * who comes is forgotten behind those who are there.
  */
 export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueue {
   const urgent = new Set<() => void>();
   const patient = new Set<() => void>();
   let scheduled = false;
+  let patientAt = now();
   const work = (due: Set<() => void>, until: number): void => {
     let left = mostPieces;
     for (const piece of due) {
@@ -43,7 +47,10 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
     scheduled = false;
     const began = now();
     work(urgent, began + budget.urgent);
-    work(patient, urgent.size > 0 ? began : began + budget.patient);
+    if (urgent.size === 0 || began - patientAt >= longestPatience) {
+      work(patient, urgent.size > 0 ? began : began + budget.patient);
+      patientAt = now();
+    }
     schedule();
   };
   const schedule = (): void => {

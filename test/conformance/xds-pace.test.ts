@@ -9,15 +9,18 @@ import { cluster, endpoints, eventually, node } from './xds-fixture.ts';
 
 conformAlone('X10 500 clients come back at once: they are let in at the rate, and all converge', async ({ start }) => {
   const fixture = await start([cluster('a')], { admission: { perSecond: 400, burst: 50, longestWait: 10_000 } });
+  const clients = Array.from({ length: 20 }, () => connectRawClient(fixture.server.port));
   const began = performance.now();
   const streams = Array.from({ length: 500 }, (_, index) => {
-    const stream = index % 2 === 0 ? fixture.client.delta() : fixture.client.sotw();
+    const client = clients[index % clients.length] ?? fixture.client;
+    const stream = index % 2 === 0 ? client.delta() : client.sotw();
     stream.send({ node: { id: `n${index}` }, typeUrl: clusterType });
     return stream;
   });
   for (const stream of streams) expect((await stream.next(10_000)).resources).toHaveLength(1);
   expect(performance.now() - began).toBeGreaterThan(1_000);
   expect(fixture.server.status()).toHaveLength(500);
+  for (const client of clients) client.close();
 });
 
 conformAds('X10 who waits too long hears RESOURCE_EXHAUSTED, who gives up makes room', async ({ start }) => {

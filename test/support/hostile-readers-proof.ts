@@ -31,7 +31,9 @@ export async function proveReaders(scene: Scene, { readers, updates, every, cutA
   await churn(10);
   const quiet = await watch(churn(Math.ceil(updates / 4)));
   const base = await settle();
-  const silent = Array.from({ length: readers }, () => connectRaw(port, { silent: true }));
+  const silent = Array.from({ length: readers }, (_, index) =>
+    connectRaw(port, { silent: true, from: `127.0.1.${(index % 200) + 1}` }),
+  );
   for (const [index, connection] of silent.entries()) {
     await connection.connected;
     const ask = data(subscribe(endpointType, [churned], `never-reads-${index}`));
