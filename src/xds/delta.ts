@@ -97,9 +97,8 @@ export function withNames(
   seen: readonly Layer[],
   typeUrl: string,
 ): PersistentMap<true> {
-  if (names.size > 0) return withAll(names, added, true);
   return namesOver(
-    added,
+    withAll(names, added, true),
     seen.map((layer) => resourcesOf(layer, typeUrl)),
   );
 }

@@ -86,18 +86,19 @@ export function isSharedBase(base: ReadonlyMap<string, unknown>): boolean {
 const keySets = new WeakMap<ReadonlyMap<string, unknown>, ReadonlyMap<string, true>>();
 
 /**
- * A set of these names. Where they are just the keys of one of the maps that are given, the set is one that all who name
+ * These names. Where they are just the keys of one of the maps that are given, the set is one that all who name
  * them share: a thousand proxies that subscribe to all of a thousand services then keep that list once.
  */
-export function namesOver(names: Iterable<string>, candidates: readonly PersistentMap<unknown>[]): PersistentMap<true> {
-  const own = new Map<string, true>();
-  for (const name of names) own.set(name, true);
+export function namesOver(
+  names: PersistentMap<true>,
+  candidates: readonly PersistentMap<unknown>[],
+): PersistentMap<true> {
   for (const { base, size } of candidates) {
-    if (size !== own.size || base.size !== size) continue;
+    if (size !== names.size || base.size !== size) continue;
     const set = sharedNames(base);
-    if (every(own.keys(), set)) return mapOver(set);
+    if (every(keysOf(names), set)) return mapOver(set);
   }
-  return mapOver(own);
+  return names;
 }
 
 function sharedNames(base: ReadonlyMap<string, unknown>): ReadonlyMap<string, true> {
