@@ -131,7 +131,8 @@ export class Ledger {
     if (whole && (this.sent.get(name) === version || this.interest.cache.get(name)?.version === version)) return;
     if (whole && newest === undefined && this.everSent.has(`${name} ${version}`)) return;
     if (newest !== undefined && this.#isBarred(newest, moment)) {
-      if (text === undefined) fail(`INV7 nothing in place of ${name}`);
+      // M4: what stood for something missing may be the last good form that the client took.
+      if (text === undefined && !this.everSent.has(`${name} ${version}`)) fail(`INV7 nothing in place of ${name}`);
       return;
     }
     // M1: what the client holds in no form may come from the view whose clusters were sent.
