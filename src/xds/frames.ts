@@ -1,11 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { prefixLength } from './frame.ts';
 import type { Content, Envelope, Seal } from './plan.ts';
 import { type Resource, type WireForm, wireBytes } from './resource.ts';
-
-/** A response as it goes over the wire: a five-byte prefix and the message. Shared between streams, never changed. */
-export interface Frame extends Envelope {
-  bytes(): Uint8Array;
-}
 
 export interface Frames {
   /** Gives equal content equal frames, as far as nonces allow. */
@@ -82,8 +78,6 @@ function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean 
   return true;
 }
 
-const prefix = 5;
-
 /**
  * The bytes of a DiscoveryResponse or DeltaDiscoveryResponse. Resources are joined in the form in which they are kept,
  * so only names and nonce are encoded here.
@@ -98,10 +92,10 @@ function frameBytes(content: Content, nonce: string, controlPlane: Uint8Array): 
   rest.tag(content.variant === 'delta' ? 7 : 6, WireType.LengthDelimited).bytes(controlPlane);
   parts.push(rest.finish());
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const frame = Buffer.allocUnsafeSlow(prefix + length);
+  const frame = Buffer.allocUnsafeSlow(prefixLength + length);
   frame[0] = 0;
   frame.writeUInt32BE(length, 1);
-  let at = prefix;
+  let at = prefixLength;
   for (const part of parts) {
     frame.set(part, at);
     at += part.length;

@@ -10,7 +10,15 @@ import type { Quarantined, ResponseContext } from './respond.ts';
 import { joined, observeOnce, respondOnce } from './shared-steps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
-import { type Draft, force, type Owed, openSubscription, type Subscription, type Variant } from './subscription.ts';
+import {
+  type Draft,
+  force,
+  heldOf,
+  type Owed,
+  openSubscription,
+  type Subscription,
+  type Variant,
+} from './subscription.ts';
 import { withPlaceholders } from './virtual-hosts.ts';
 
 /** What a client can do beyond the first version of the protocol. */
@@ -237,4 +245,11 @@ function copyOf(state: StreamState): Draft<StreamState> {
     quarantineEpoch: state.quarantineEpoch,
     subscriptions: state.subscriptions,
   };
+}
+
+/** Whether the client holds this content, and not in a response that waits for its answer. */
+export function hasAccepted(state: StreamState, { typeUrl, name, version }: Resource): boolean {
+  const subscription = subscriptionOf(state, typeUrl);
+  if (subscription === undefined || heldOf(subscription, state.seen, name)?.version !== version) return false;
+  return subscription.inFlight?.sent.some((resource) => resource.name === name) !== true;
 }

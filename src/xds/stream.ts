@@ -16,8 +16,8 @@ import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
-import { nextResponse, openStream, type StreamState, subscriptionOf, type World } from './stream-state.ts';
-import { type Flight, heldOf, type Subscription, type Variant, wasRefused } from './subscription.ts';
+import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
+import { type Flight, type Subscription, type Variant, wasRefused } from './subscription.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** What the streams of a server share. */
@@ -293,10 +293,3 @@ export function serveStream<Principal>(
 }
 
 const goodbye = 'the client has closed the stream';
-
-/** Held, and not in a response that waits for its answer. */
-function hasAccepted(state: StreamState, { typeUrl, name, version }: Resource): boolean {
-  const subscription = subscriptionOf(state, typeUrl);
-  if (subscription === undefined || heldOf(subscription, state.seen, name)?.version !== version) return false;
-  return subscription.inFlight?.sent.some((resource) => resource.name === name) !== true;
-}
