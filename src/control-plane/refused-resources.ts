@@ -101,7 +101,7 @@ function fromQuarantine(entry: QuarantineEntry, { wanted, placeOf }: Refusals): 
 
 /** A proxy's own trouble, a port that is taken for example, is no fault of the content: it is kept from nobody else. */
 function fromStream(
-  { node, types: _types }: StreamStatus<unknown>,
+  { node }: StreamStatus<unknown>,
   { typeUrl, error, seen, differing }: TypeStatus,
   { placeOf }: Refusals,
 ): readonly { readonly key: string; readonly refused: RefusedResource }[] {

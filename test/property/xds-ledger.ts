@@ -33,8 +33,6 @@ export class Ledger {
   readonly asked = new Set<string>();
   /** What the last response said of a name, on this stream. */
   readonly sent = new Map<string, string>();
-  /** Given up since the response was sent that is on its way. */
-  readonly dropped = new Set<string>();
   /** Everything that the client took or came with, as `name version`. */
   readonly everAcked = new Set<string>();
   /** Everything that was sent, as `name version`. */
@@ -64,8 +62,6 @@ export class Ledger {
       this.acked.delete(name);
     }
     for (const name of subscribe) if (name !== '*') this.asked.add(name);
-    const inFlight = this.outstanding?.resources ?? [];
-    for (const { name } of inFlight) if (!this.interest.wants(name)) this.dropped.add(name);
     // A wildcard that begins brings everything, whatever an answer to an earlier one was.
     if (subscribe.includes('*')) for (const name of namesOfType(this.interest.typeUrl)) this.excused.add(name);
     for (const name of unsubscribe) this.asked.delete(name);
@@ -178,7 +174,6 @@ export class Ledger {
   /** What the client makes of a response counts from now on. */
   landed(plan: Plan, taken: readonly Resource[], culprits: readonly Resource[] | undefined): void {
     this.outstanding = undefined;
-    this.dropped.clear();
     this.handledNonce = plan.nonce;
     if (culprits === undefined) {
       for (const { name, version } of taken) {
