@@ -12,7 +12,6 @@ import type { Timing } from './make-before-break.ts';
 import type { Quarantine, Refuser } from './quarantine.ts';
 import { readDelta, readSotw } from './read-request.ts';
 import { type RequestLimits, Violation } from './request-limits.ts';
-import type { Resource } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
@@ -70,9 +69,15 @@ export function serveStream<Principal>(
     if (unwritten === 0) inbox.written();
   };
   const times = new Map<string, TypeTimes>();
-  let cancelWake = () => {};
-  let refuser: Refuser = { node: '', agent: '', layers: [] };
-  const find = (resource: Resource) => quarantine.find(refuser, resource);
+  let cancelWake: (() => void) | undefined;
+  const refuser: { -readonly [Name in keyof Refuser]: Refuser[Name] } = { node: '', agent: '', layers: [] };
+  const withheld: World['quarantine'] = {
+    get epoch() {
+      return quarantine.epoch();
+    },
+    withholds: quarantine.withholds,
+    find: (resource) => quarantine.find(refuser, resource),
+  };
 
   const guard = createGuard((error) => {
     if (error instanceof Violation) return refuse(error.code, error.message);
@@ -86,7 +91,7 @@ export function serveStream<Principal>(
   function release(code: status, message: string): boolean {
     if (phase === 'ended') return false;
     phase = 'ended';
-    cancelWake();
+    cancelWake?.();
     inbox.stop();
     for (const cleanup of cleanups.reverse()) note(cleanup)();
     if (host.streams.remove(number)) observe({ kind: 'closed', stream: number, code, message });
@@ -106,9 +111,11 @@ export function serveStream<Principal>(
   const flush = guard(() => {
     const snapshot = session?.snapshot();
     if (phase !== 'open' || snapshot === undefined) return;
-    cancelWake();
-    if (refuser.layers !== snapshot.layers) refuser = { ...refuser, layers: snapshot.layers };
-    const withheld = { epoch: quarantine.epoch(), withholds: quarantine.withholds, find };
+    if (cancelWake !== undefined) {
+      cancelWake();
+      cancelWake = undefined;
+    }
+    refuser.layers = snapshot.layers;
     const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: withheld };
     for (;;) {
       const { state: after, plan, wake } = nextResponse(state, world);
@@ -182,7 +189,8 @@ export function serveStream<Principal>(
 
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
     const node = readNode(incoming.node, limits);
-    refuser = { ...refuser, node: node.id, agent: agentOf(node) };
+    refuser.node = node.id;
+    refuser.agent = agentOf(node);
     host.waits(peer);
     const admitted = await new Promise<(() => void) | undefined>((resolve) =>
       cleanups.push(host.admission.enter(peer, resolve)),
