@@ -1,23 +1,17 @@
 import { X509Certificate } from 'node:crypto';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, test } from 'vitest';
-import type { CallHandler } from '../../src/xds/call.ts';
-import { frameOf } from '../../src/xds/frame.ts';
+import { describe, expect, test } from 'vitest';
 import { stillValid } from '../../src/xds/tls-source.ts';
 import { callRaw } from '../support/raw-grpc.ts';
 import { selfSigned } from '../support/self-signed.ts';
-import { cluster, eventually, type Fixture, type FixtureOptions, startFixture } from './xds-fixture.ts';
+import { eventually } from './xds-fixture.ts';
+import { echo, echoing, transports, useTransport } from './xds-transport-scene.ts';
 
-const cleanups: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
+const { serve, session } = useTransport();
 const [first, second, client] = ['localhost', 'localhost', 'client'].map(selfSigned);
-const path = '/test.Echo/Echo';
 
 function source() {
   let current = first;
@@ -37,28 +31,6 @@ function source() {
   };
 }
 
-const echoing: CallHandler = (call) => {
-  call.confirm();
-  call.listen({
-    message: (bytes) => call.write(frameOf(bytes), () => {}),
-    halfClosed: () => call.end(status.OK, ''),
-    gone: () => {},
-  });
-};
-
-async function serve(options: FixtureOptions, handler: CallHandler = echoing): Promise<Fixture> {
-  const fixture = await startFixture([cluster('a')], { handlers: new Map([[path, handler]]), ...options });
-  cleanups.push(() => fixture.close());
-  return fixture;
-}
-
-function session(fixture: Fixture, options: object = {}): ClientHttp2Session {
-  const opened = connect(`https://127.0.0.1:${fixture.server.port}`, { rejectUnauthorized: false, ...options });
-  opened.on('error', () => {});
-  cleanups.push(() => opened.destroy());
-  return opened;
-}
-
 const secure = (opened: ClientHttp2Session): TLSSocket => opened.socket as TLSSocket;
 
 test('T1 a certificate that was verified once is not handed on after its time', () => {
@@ -68,17 +40,20 @@ test('T1 a certificate that was verified once is not handed on after its time', 
   expect(stillValid({ ...certificate, valid_to: 'never' }, end)).toBeUndefined();
 });
 
-describe.each(['http2', 'grpc-js'] as const)('TLS on %s', (transport) => {
+describe.each(transports)('TLS on %s', (transport) => {
   test('X8 a client certificate is asked for, verified and handed on; one of somebody else counts as none', async () => {
     const certificates: (Uint8Array | undefined)[] = [];
     const credentials = { ...source().source, clientAuthority: client?.certificate ?? '' };
-    const fixture = await serve({ transport, credentials }, (call) => {
-      certificates.push(call.certificate);
-      call.end(status.OK, '');
-    });
-    await callRaw(session(fixture, { cert: client?.certificate, key: client?.key }), path).ended;
-    await callRaw(session(fixture), path).ended;
-    await callRaw(session(fixture, { cert: second?.certificate, key: second?.key }), path).ended;
+    const fixture = await serve(
+      (call) => {
+        certificates.push(call.certificate);
+        call.end(status.OK, '');
+      },
+      { transport, credentials },
+    );
+    await callRaw(session(fixture, { cert: client?.certificate, key: client?.key }), echo).ended;
+    await callRaw(session(fixture), echo).ended;
+    await callRaw(session(fixture, { cert: second?.certificate, key: second?.key }), echo).ended;
     const raw = new X509Certificate(client?.certificate ?? '').raw;
     expect(certificates.map((found) => found && Buffer.from(found))).toEqual([raw, undefined, undefined]);
   });
@@ -86,30 +61,33 @@ describe.each(['http2', 'grpc-js'] as const)('TLS on %s', (transport) => {
   test('a handshake is resumed, and the certificate of the client with it', async () => {
     let seen: Uint8Array | undefined;
     const credentials = { ...source().source, clientAuthority: client?.certificate ?? '' };
-    const fixture = await serve({ transport, credentials }, (call) => {
-      seen = call.certificate;
-      call.end(status.OK, '');
-    });
+    const fixture = await serve(
+      (call) => {
+        seen = call.certificate;
+        call.end(status.OK, '');
+      },
+      { transport, credentials },
+    );
     const pair = { cert: client?.certificate, key: client?.key };
     const opened = session(fixture, pair);
     const ticket = new Promise<Buffer>((resolve) => secure(opened).on('session', resolve));
-    await callRaw(opened, path).ended;
+    await callRaw(opened, echo).ended;
     const again = session(fixture, { ...pair, session: await ticket });
-    await callRaw(again, path).ended;
+    await callRaw(again, echo).ended;
     expect(secure(again).isSessionReused()).toBe(true);
     expect(seen && Buffer.from(seen)).toEqual(new X509Certificate(client?.certificate ?? '').raw);
   });
 
   test('6.5 a certificate that cannot be used leaves the one before; the next good one is taken', async () => {
     const { change, source: credentials } = source();
-    const fixture = await serve({ transport, credentials });
+    const fixture = await serve(echoing, { transport, credentials });
     const opened = session(fixture);
-    const call = callRaw(opened, path);
+    const call = callRaw(opened, echo);
     call.send('before');
     change({ certificate: 'no certificate', key: 'no key' });
     const fingerprint = async () => {
       const probe = session(fixture);
-      expect(await callRaw(probe, path, {}, { endStream: true }).ended).toMatchObject({ code: status.OK });
+      expect(await callRaw(probe, echo, {}, { endStream: true }).ended).toMatchObject({ code: status.OK });
       return secure(probe).getPeerCertificate().fingerprint256;
     };
     const of = (pair: typeof first) => new X509Certificate(pair?.certificate ?? '').fingerprint256;
@@ -122,7 +100,11 @@ describe.each(['http2', 'grpc-js'] as const)('TLS on %s', (transport) => {
   });
 
   test('T9 who does not speak TLS, or not HTTP/2 over it, is closed', async () => {
-    const fixture = await serve({ transport, credentials: source().source, connection: { firstRequest: 300 } });
+    const fixture = await serve(echoing, {
+      transport,
+      credentials: source().source,
+      connection: { firstRequest: 300 },
+    });
     const { port } = fixture.server;
     const plain = connectTcp(port, '127.0.0.1');
     plain.on('error', () => {});
@@ -135,13 +117,13 @@ describe.each(['http2', 'grpc-js'] as const)('TLS on %s', (transport) => {
       socket.resume();
       await new Promise((resolve) => socket.on('close', resolve));
     }
-    const call = callRaw(session(fixture), path, {}, { endStream: true });
+    const call = callRaw(session(fixture), echo, {}, { endStream: true });
     expect(await call.ended).toMatchObject({ code: status.OK });
   });
 
   test('a large message goes slice by slice and arrives whole', async () => {
-    const fixture = await serve({ transport, credentials: source().source });
-    const call = callRaw(session(fixture), path);
+    const fixture = await serve(echoing, { transport, credentials: source().source });
+    const call = callRaw(session(fixture), echo);
     const message = Buffer.alloc(3_000_001, 'weft');
     call.send(message);
     call.stream.end();
@@ -151,14 +133,14 @@ describe.each(['http2', 'grpc-js'] as const)('TLS on %s', (transport) => {
 });
 
 test('X17 at its age a connection says GOAWAY and takes no new call; what is open ends UNAVAILABLE after the grace', async () => {
-  const fixture = await serve({
+  const fixture = await serve(echoing, {
     transport: 'http2',
     credentials: source().source,
     connection: { maxAge: 200, maxAgeGrace: 300 },
   });
   const opened = session(fixture);
   const goaway = new Promise<number>((resolve) => opened.on('goaway', resolve));
-  const call = callRaw(opened, path);
+  const call = callRaw(opened, echo);
   call.send('before');
   expect(await goaway).toBe(0);
   call.send('within the grace');

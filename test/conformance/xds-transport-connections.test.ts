@@ -1,0 +1,125 @@
+import type { Socket } from 'node:net';
+import { status } from '@grpc/grpc-js';
+import { describe, expect, test } from 'vitest';
+import { clusterType } from '../../src/xds/resource-types.ts';
+import { callRaw, http2Frame, http2Preface, requestFrame } from '../support/raw-grpc.ts';
+import { eventually, node } from './xds-fixture.ts';
+import { adsPath, closed, echo, echoing, transports, useTransport } from './xds-transport-scene.ts';
+
+const { serve, session, tcp } = useTransport();
+
+describe.each(transports)('%s', (transport) => {
+  test('T9 so many connections of one address that nobody vouched for, and no more; a confirmed one does not count', async () => {
+    const fixture = await serve(echoing, { transport, connection: { unauthenticatedPerAddress: 3 } });
+    const good = fixture.client.delta();
+    good.send({ node, typeUrl: clusterType });
+    await good.next();
+    const silent = [tcp(fixture), tcp(fixture), tcp(fixture)];
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.on('connect', resolve))));
+    await closed(tcp(fixture));
+    expect(silent.map(({ destroyed }) => destroyed)).toEqual([false, false, false]);
+    silent[0]?.destroy();
+    for (let attempt = 0, echoed = false; !echoed; attempt += 1) {
+      expect(attempt).toBeLessThan(100);
+      const next = session(fixture);
+      const gone = new Promise<false>((resolve) => next.on('close', () => resolve(false)));
+      const call = callRaw(next, echo);
+      call.send('x');
+      echoed = await Promise.race([
+        gone,
+        new Promise<true>((resolve) => call.stream.on('response', () => resolve(true))),
+      ]);
+    }
+  });
+
+  test('T9 a connection whose calls are all refused is closed at its deadline', async () => {
+    const fixture = await serve(echoing, {
+      transport,
+      connection: { firstRequest: 300 },
+      authenticate: () => ({ refused: { code: status.UNAUTHENTICATED, message: 'no' } }),
+    });
+    const [refused, good] = [session(fixture), session(fixture)];
+    const calls = [callRaw(refused, adsPath), callRaw(refused, '/none/none')];
+    for (const { ended } of calls) expect((await ended).code).toBeGreaterThan(0);
+    const call = callRaw(good, echo);
+    call.send('x');
+    await new Promise((resolve) => refused.on('close', resolve));
+    expect(good.closed).toBe(false);
+  });
+
+  test('X15 a peer that does not answer pings is gone, one that does stays', async () => {
+    const fixture = await serve(echoing, { transport, connection: { keepaliveTime: 100, keepaliveTimeout: 100 } });
+    const call = callRaw(session(fixture), echo);
+    call.send('x');
+    const dead = tcp(fixture);
+    dead.write(http2Preface);
+    await closed(dead);
+    call.send('y');
+    await eventually(() => call.messages.length === 2, 'the other lives');
+  });
+
+  test('X16 frequent pings of a client are answered, every one', async () => {
+    const fixture = await serve(echoing, { transport });
+    const client = session(fixture);
+    const call = callRaw(client, echo);
+    let answered = 0;
+    for (let index = 0; index < 200; index += 1)
+      await new Promise<void>((resolve) => {
+        client.ping(() => {
+          answered += 1;
+          resolve();
+        });
+      });
+    call.send('x');
+    await eventually(() => call.messages.length === 1, 'the stream stays');
+    expect(answered).toBe(200);
+  });
+});
+
+describe('floods on http2 end their connection, and nothing else (T11)', () => {
+  async function flood(attack: (socket: Socket) => void): Promise<void> {
+    const fixture = await serve(echoing, { transport: 'http2', connection: { firstRequest: 60_000 } });
+    const bystander = callRaw(session(fixture), echo);
+    bystander.send('before');
+    await eventually(() => bystander.messages.length === 1, 'the echo');
+    const socket = tcp(fixture);
+    socket.write(http2Preface);
+    const gone = closed(socket);
+    attack(socket);
+    await gone;
+    bystander.send('after');
+    await eventually(() => bystander.messages.length === 2, 'the bystander lives');
+  }
+  const repeated = (count: number, frame: (index: number) => Buffer) =>
+    Buffer.concat(Array.from({ length: count }, (_, index) => frame(index)));
+  const headers = (stream: number, flags: number) => requestFrame(stream, '/', flags);
+
+  test('pings', () => flood((socket) => socket.write(repeated(5_000, () => http2Frame(6, 0, 0, Buffer.alloc(8))))));
+  test('settings', () => flood((socket) => socket.write(repeated(5_000, () => http2Frame(4, 0, 0)))));
+  test('rapid reset', () =>
+    flood((socket) =>
+      socket.write(
+        repeated(5_000, (index) =>
+          Buffer.concat([headers(2 * index + 1, 4), http2Frame(3, 0, 2 * index + 1, Buffer.from([0, 0, 0, 8]))]),
+        ),
+      ),
+    ));
+  test('streams', () => flood((socket) => socket.write(repeated(5_000, (index) => headers(2 * index + 1, 5)))));
+  test('continuation', () =>
+    flood((socket) =>
+      socket.write(
+        Buffer.concat([headers(1, 0), repeated(5_000, () => http2Frame(9, 0, 1, Buffer.from([0x40, 1, 97, 1, 98])))]),
+      ),
+    ));
+  test('empty data', () =>
+    flood((socket) =>
+      socket.write(Buffer.concat([requestFrame(1, echo, 4), repeated(5_000, () => http2Frame(0, 0, 1))])),
+    ));
+});
+
+test('what is not HTTP/2 is closed at once', async () => {
+  const fixture = await serve(echoing, { connection: { firstRequest: 60_000 } });
+  const socket = tcp(fixture);
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await closed(socket);
+});
