@@ -1,24 +1,11 @@
-import { afterAll, expect, test } from 'vitest';
-import { type Application, startApplication } from '../support/application.ts';
-import { expectAtRest } from '../support/at-rest.ts';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
-import type { Member } from '../support/member.ts';
-import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
-import {
-  changesOf,
-  expectAllAnswered,
-  joinCallers,
-  loadFrom,
-  promise,
-  times,
-  troublesOf,
-} from '../support/xds-callers.ts';
+import { serviceYaml } from '../support/test-mesh.ts';
+import { changesOf, expectAllAnswered, loadFrom, promise, times } from '../support/xds-callers.ts';
+import { expectUntroubled, useXdsScene } from '../support/xds-scene.ts';
 
 type Color = 'blue' | 'green';
-
-const applications: Application[] = [];
-let callers: readonly Member[];
 
 /** The service of a color's workload, which exists while its file does: the workload itself belongs to `shop`. */
 const service = (color: Color) => serviceYaml(color).replace(`{ app: ${color} }`, `{ app: shop, version: ${color} }`);
@@ -29,38 +16,28 @@ metadata: { name: front, namespace: shop }
 spec: { hosts: [front], http: [{ route: [{ destination: { host: ${color} } }] }] }
 `;
 
-const mesh = useTestMesh(
-  () => ({
-    policies: {
-      'mesh.yaml': mutualTlsYaml('STRICT'),
-      'front.yaml': serviceYaml('front'),
-      'route.yaml': routeTo('blue'),
-      'blue.yaml': service('blue'),
-    },
-  }),
-  async (started) => {
-    for (const version of ['blue', 'green'] as const) {
-      const address = started.nextAddress();
-      applications.push(await startApplication({ address, port: 9080 }, version));
-      await started.join({ service: 'shop', name: `shop-${version}`, version, address, ports: [{ port: 9080 }] });
-    }
-    // In state of the world a route configuration lives as long as its listener drains, and so do the clusters it names.
-    callers = await joinCallers(started, ['--drain-time-s', '1']);
-    await started.synced();
-  },
-);
-afterAll(() => Promise.all(applications.map((application) => application.close())));
+const { mesh, callers, applications } = useXdsScene({
+  policies: { 'front.yaml': serviceYaml('front'), 'route.yaml': routeTo('blue'), 'blue.yaml': service('blue') },
+  served: (['blue', 'green'] as const).map((version) => ({
+    service: 'shop',
+    name: `shop-${version}`,
+    version,
+    says: version,
+  })),
+  // In state of the world a route configuration lives as long as its listener drains, and so do the clusters it names.
+  envoyFlags: ['--drain-time-s', '1'],
+});
 
 /** Who answers a new call of each caller. */
 async function answers(): Promise<readonly string[]> {
   const port = mesh().localPort('front', 80);
-  const each = await Promise.all(callers.map(({ address }) => fetchOnce({ host: address, port })));
+  const each = await Promise.all(callers().map(({ address }) => fetchOnce({ host: address, port })));
   return each.map(({ body }) => body.trim());
 }
 
 /** The clusters of colors that each caller has. */
 async function clusters(): Promise<readonly string[]> {
-  const dumps = await Promise.all(callers.map(({ admin }) => admin.configDump('dynamic_active_clusters')));
+  const dumps = await Promise.all(callers().map(({ admin }) => admin.configDump('dynamic_active_clusters')));
   return dumps.map((dump) =>
     dump
       .map((entry) => (entry as { cluster: { name: string } }).cluster.name)
@@ -74,7 +51,7 @@ test(
   'X91 X92 a route goes to a new cluster and the old one is deleted, in one commit at 1,000 rps, there and back: 0 failed, no NC',
   async () => {
     const rounds = times(2, 20);
-    const load = loadFrom(callers, mesh(), 'front', 1_000);
+    const load = loadFrom(callers(), mesh(), 'front', 1_000);
     await load.more(500);
     const took: number[] = [];
     let old: Color = 'blue';
@@ -93,7 +70,7 @@ test(
     };
     for (let round = 1; round <= rounds; round += 1) {
       await repoint();
-      expect(await clusters()).toEqual(callers.map(() => 'out_shop_blue_80 out_shop_green_80'));
+      expect(await clusters()).toEqual(callers().map(() => 'out_shop_blue_80 out_shop_green_80'));
       await eventually('the old cluster is gone after its grace', async () =>
         (await clusters()).every((names) => names === `out_shop_${old}_80`),
       );
@@ -106,12 +83,11 @@ test(
     const reports = await load.stop('X91');
     promise('X92', `${took.length} repointings, the slowest in force after ${Math.round(Math.max(...took))} ms`);
     expectAllAnswered(reports, 'blue', 'green');
-    await expectAtRest(mesh(), callers);
-    expect((await Promise.all(callers.map(troublesOf))).flat()).toEqual([]);
-    for (const [name, count] of Object.entries(await changesOf(callers, 'cluster_removed|listener_modified')))
+    await expectUntroubled(mesh(), callers());
+    for (const [name, count] of Object.entries(await changesOf(callers(), 'cluster_removed|listener_modified')))
       if (name.endsWith('modified')) expect(count).toBe(0);
       else expect(count).toBeGreaterThanOrEqual(rounds);
-    for (const application of applications) expect(application.requests()).toBeGreaterThan(0);
+    for (const application of applications()) expect(application.requests()).toBeGreaterThan(0);
   },
   times(120_000, 600_000),
 );

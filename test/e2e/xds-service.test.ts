@@ -1,44 +1,25 @@
 import { X509Certificate } from 'node:crypto';
-import { afterAll, expect, test } from 'vitest';
-import { type Application, startApplication } from '../support/application.ts';
-import { expectAtRest } from '../support/at-rest.ts';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
 import { type Member, variants } from '../support/member.ts';
-import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
-import { changesOf, expectAllAnswered, joinCallers, loadFrom, times, troublesOf } from '../support/xds-callers.ts';
-
-const applications: Application[] = [];
-const servers: Member[] = [];
-let callers: readonly Member[];
-
-const mesh = useTestMesh(
-  () => ({
-    policies: {
-      'mesh.yaml': mutualTlsYaml('STRICT'),
-      'services.yaml': serviceYaml('catalog') + serviceYaml('stock'),
-      'reviews.yaml': reviews,
-    },
-    // Renewed at half-life: every 4 seconds or so.
-    settings: { 'certificates.leafLifetime': times(8_000, 60_000), 'certificates.allowShortLives': true },
-  }),
-  async (started) => {
-    const start = async (service: string, variant: (typeof variants)[number]) => {
-      const address = started.nextAddress();
-      const name = `${service}-${variant}`;
-      applications.push(await startApplication({ address, port: 9080 }, service));
-      servers.push(await started.join({ service, name, variant, address, ports: [{ port: 9080 }] }));
-    };
-    for (const variant of variants) await start('catalog', variant);
-    // It has a Service of its own besides the one that comes and goes: none is implied meanwhile.
-    await start('stock', 'sotw');
-    callers = await joinCallers(started, ['--drain-time-s', '1']);
-    await started.synced();
-  },
-);
-afterAll(() => Promise.all(applications.map((application) => application.close())));
+import { serviceYaml } from '../support/test-mesh.ts';
+import { changesOf, expectAllAnswered, loadFrom, times } from '../support/xds-callers.ts';
+import { expectUntroubled, useXdsScene } from '../support/xds-scene.ts';
 
 const reviews = serviceYaml('reviews').replace('{ app: reviews }', '{ app: stock }');
+
+const { mesh, servers, callers } = useXdsScene({
+  policies: { 'services.yaml': serviceYaml('catalog') + serviceYaml('stock'), 'reviews.yaml': reviews },
+  // Renewed at half-life: every 4 seconds or so.
+  settings: { 'certificates.leafLifetime': times(8_000, 60_000), 'certificates.allowShortLives': true },
+  served: [
+    ...variants.map((variant) => ({ service: 'catalog', name: `catalog-${variant}`, variant })),
+    // It has a Service of its own besides the one that comes and goes: none is implied meanwhile.
+    { service: 'stock', name: 'stock-sotw', variant: 'sotw' },
+  ],
+  envoyFlags: ['--drain-time-s', '1'],
+});
 
 /** What every caller hears from the service that comes and goes: its answer, or the reason for none. */
 function calls(port: number): Promise<readonly string[]> {
@@ -50,7 +31,7 @@ function calls(port: number): Promise<readonly string[]> {
       return error instanceof Error && 'code' in error ? String(error.code) : String(error);
     }
   };
-  return Promise.all(callers.map(one));
+  return Promise.all(callers().map(one));
 }
 
 /** Serial numbers of the certificates that members serve now. */
@@ -72,9 +53,11 @@ test(
   async () => {
     const rounds = times(2, 20);
     const port = mesh().localPort('reviews', 80);
-    const load = loadFrom(callers, mesh(), 'catalog', 400);
+    const load = loadFrom(callers(), mesh(), 'catalog', 400);
     const gone = () =>
-      Promise.all(callers.map(async (caller) => (await caller.admin.get('/clusters')).includes('out_shop_reviews_80')));
+      Promise.all(
+        callers().map(async (caller) => (await caller.admin.get('/clusters')).includes('out_shop_reviews_80')),
+      );
     for (let round = 1; round <= rounds; round += 1) {
       await mesh().commit({ 'reviews.yaml': undefined });
       await eventually('nobody listens for it', async () =>
@@ -88,9 +71,8 @@ test(
     }
     const reports = await load.stop('X77', `, another service away ${rounds} times`);
     expectAllAnswered(reports, 'catalog');
-    await expectAtRest(mesh(), [...servers, ...callers]);
-    expect((await Promise.all(callers.map(troublesOf))).flat()).toEqual([]);
-    for (const [name, count] of Object.entries(await changesOf(callers, 'listener_(removed|modified)')))
+    await expectUntroubled(mesh(), [...servers(), ...callers()]);
+    for (const [name, count] of Object.entries(await changesOf(callers(), 'listener_(removed|modified)')))
       expect(count).toBe(name.endsWith('removed') ? rounds : 0);
   },
   times(120_000, 600_000),
@@ -100,8 +82,8 @@ test(
   'X118 certificates are renewed under load in state of the world: 0 failed',
   async () => {
     const rotations = times(2, 10);
-    const members = [...servers, ...callers].filter(({ id }) => id.includes('sotw'));
-    const load = loadFrom(callers, mesh(), 'catalog', 400);
+    const members = [...servers(), ...callers()].filter(({ id }) => id.includes('sotw'));
+    const load = loadFrom(callers(), mesh(), 'catalog', 400);
     const seen = new Set<string>(await serials(members));
     const first = seen.size;
     const before = await changesOf(members, 'listener_modified|cluster_modified');

@@ -1,34 +1,14 @@
-import { afterAll, expect, test } from 'vitest';
-import { type Application, startApplication } from '../support/application.ts';
-import { expectAtRest } from '../support/at-rest.ts';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Member } from '../support/member.ts';
-import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
-import {
-  changesOf,
-  expectAllAnswered,
-  joinCallers,
-  loadFrom,
-  promise,
-  times,
-  troublesOf,
-  watchWarming,
-} from '../support/xds-callers.ts';
+import { serviceYaml } from '../support/test-mesh.ts';
+import { changesOf, expectAllAnswered, loadFrom, promise, times, watchWarming } from '../support/xds-callers.ts';
+import { expectUntroubled, useXdsScene } from '../support/xds-scene.ts';
 
-let application: Application;
-let callers: readonly Member[];
-
-const mesh = useTestMesh(
-  () => ({ policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'catalog.yaml': serviceYaml('catalog') } }),
-  async (started) => {
-    const address = started.nextAddress();
-    application = await startApplication({ address, port: 9080 }, 'catalog');
-    await started.join({ service: 'catalog', address, ports: [{ port: 9080 }] });
-    callers = await joinCallers(started);
-    await started.synced();
-  },
-);
-afterAll(() => application?.close());
+const { mesh, callers } = useXdsScene({
+  policies: { 'catalog.yaml': serviceYaml('catalog') },
+  served: [{ service: 'catalog' }],
+});
 
 /** The cluster's and the route's timeout, in milliseconds. */
 const timeouts = (connect: number, route: number) => `---
@@ -56,13 +36,13 @@ test(
   'X87 X89 F25 a timeout changes 100 times under load: 0 failed, each change warm and acknowledged within a second',
   async () => {
     const rounds = times(100, 1_000);
-    const load = loadFrom(callers, mesh(), 'catalog', 400);
+    const load = loadFrom(callers(), mesh(), 'catalog', 400);
     await load.more(50);
-    const changes = () => changesOf(callers, 'listener_(modified|added|removed)|cluster_(added|removed)');
+    const changes = () => changesOf(callers(), 'listener_(modified|added|removed)|cluster_(added|removed)');
     const before = await changes();
-    const modified = () => changesOf(callers, 'cluster_modified');
+    const modified = () => changesOf(callers(), 'cluster_modified');
     const modifiedBefore = await modified();
-    const warming = watchWarming(callers);
+    const warming = watchWarming(callers());
     const took: number[] = [];
     for (let round = 1; round <= rounds; round += 1) {
       const connect = 1_000 + round;
@@ -70,7 +50,7 @@ test(
       const began = performance.now();
       await eventually(
         `the callers' clusters wait ${connect} ms`,
-        async () => (await Promise.all(callers.map(connectTimeout))).every((found) => Math.round(found) === connect),
+        async () => (await Promise.all(callers().map(connectTimeout))).every((found) => Math.round(found) === connect),
         5_000,
         10,
       );
@@ -91,8 +71,7 @@ test(
     expect(await changes()).toEqual(before);
     for (const [name, count] of Object.entries(await modified()))
       expect(count - (modifiedBefore[name] ?? 0)).toBe(rounds);
-    await expectAtRest(mesh(), callers);
-    expect((await Promise.all(callers.map(troublesOf))).flat()).toEqual([]);
+    await expectUntroubled(mesh(), callers());
   },
   times(120_000, 600_000),
 );
