@@ -1,12 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { createAdmission } from './admission.ts';
+import { answering } from './answers.ts';
 import type { CallHandler } from './call.ts';
+import { called, check, withDefaults } from './check.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
+import { serverOptions, session } from './option-kinds.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
 import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
@@ -57,14 +60,14 @@ const drainTime = 1_000;
 
 /**
  * Starts an xDS server: aggregated streams and those of one type, delta and SotW (X1), and other methods beside them. Rejects with the
- * error of the socket (`EADDRINUSE` …) when the address cannot be had.
+ * error of the socket (`EADDRINUSE` …) when the address cannot be had, and with a TypeError for an option that there is not.
  */
 export async function createXdsServer<Principal = undefined>(
   options: XdsServerOptions<Principal>,
 ): Promise<XdsServer<Principal>> {
-  requireOptions(options);
+  check('createXdsServer', options, serverOptions);
   const clock = options.clock ?? systemClock;
-  const settings: ConnectionSettings = { ...defaultConnection, ...options.connection };
+  const settings: ConnectionSettings = withDefaults(defaultConnection, options.connection);
   const queue = createTurnQueue();
   const connections = createConnections({
     deadline: settings.firstRequest,
@@ -78,22 +81,24 @@ export async function createXdsServer<Principal = undefined>(
   const observe = createGuard((error) => process.emitWarning(error instanceof Error ? error : String(error)))(
     options.observe ?? (() => undefined),
   );
-  const admissionSettings = { ...defaultAdmission, ...options.admission };
+  const admissionSettings = withDefaults(defaultAdmission, options.admission);
   const admission = createAdmission(admissionSettings, clock);
-  const snapshots = createSnapshotStore(clock, { ...defaultQuiet, ...options.quiet }, (error) =>
+  const snapshots = createSnapshotStore(clock, withDefaults(defaultQuiet, options.quiet), (error) =>
     observe({ kind: 'failed', peer: '', error }),
   );
   const host: StreamHost<Principal> = {
     // Who does not ask for credentials has no principals: then Principal is what nobody looks at.
-    authenticate: options.authenticate ?? (() => ({ ok: undefined as Principal })),
-    open: options.open ?? (({ node }) => ({ ok: snapshots.session(node.id) })),
+    authenticate: options.authenticate
+      ? answering('authenticate', options.authenticate)
+      : () => ({ ok: undefined as Principal }),
+    open: options.open ? answering('open', options.open, session) : ({ node }) => ({ ok: snapshots.session(node.id) }),
     observe,
     admission,
     quarantine: createQuarantine(),
     clock,
     settings,
-    timing: { ...defaultTiming, ...options.timing },
-    limits: { ...defaultLimits, ...options.limits },
+    timing: withDefaults(defaultTiming, options.timing),
+    limits: withDefaults(defaultLimits, options.limits),
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
     queue,
     waits: (peer) => connections.postpone(peer, admissionSettings.longestWait),
@@ -130,12 +135,14 @@ export async function createXdsServer<Principal = undefined>(
     clear: snapshots.clear,
     quarantine: host.quarantine.entries,
     release(which) {
+      check('release', which, called);
       const freed = host.quarantine.release(which);
       if (freed > 0) for (const stream of host.streams.all()) stream.wake();
       return freed;
     },
     status: () => Array.from(host.streams.all(), (stream) => stream.status()),
     closeStreams(which, code, message) {
+      check('closeStreams', which, called);
       const ended = [...host.streams.all()].filter(which);
       for (const stream of ended) stream.end(code, message);
       return ended.length;
@@ -149,14 +156,4 @@ export async function createXdsServer<Principal = undefined>(
       connections.destroyAll();
     },
   };
-}
-
-/** What TypeScript demands, for those who write JavaScript: without an address a server would listen to the whole world. */
-function requireOptions({
-  address,
-  port,
-  credentials,
-}: Partial<Pick<XdsServerOptions<unknown>, 'address' | 'port' | 'credentials'>>): void {
-  const missing = Object.entries({ address, port, credentials }).filter(([, value]) => value === undefined);
-  if (missing.length > 0) throw new TypeError(`createXdsServer needs ${missing.map(([name]) => name).join(', ')}`);
 }

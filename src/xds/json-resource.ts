@@ -6,7 +6,9 @@ import { Cluster_DiscoveryType, ClusterSchema } from '../proto/gen/envoy/config/
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { schemaOf } from '../proto/registry.ts';
+import { check } from './check.ts';
 import { referencesIn } from './message-references.ts';
+import { jsonResourceOptions } from './option-kinds.ts';
 import { createResource, type Resource, type ResourceReference } from './resource.ts';
 
 /** What the JSON of a resource does not say, or says otherwise than it should be taken. */
@@ -26,15 +28,14 @@ export interface JsonResourceOptions {
 /**
  * A resource from its canonical protobuf JSON, an object with its type in `@type`; field names in camelCase or as in the .proto file.
  * Name, `edsName` and references are read off the message. An unknown field, enum name or type, a value of the wrong kind, and a
- * message without a name throw CodecError, which says the path of the field (X101).
+ * message without a name throw CodecError, which says the path of the field (X101); an option that there is not, a TypeError.
  */
 export function resourceOf(json: unknown, options: JsonResourceOptions = {}): Resource {
+  check('resourceOf', options, jsonResourceOptions, 'options');
   const { type, fields } = opened(json);
   const schema = schemaOf(type);
   const message = fromCanonicalJson(schema, fields);
   const { ttl, aliases } = options;
-  if (ttl !== undefined && !(Number.isFinite(ttl) && ttl > 0))
-    throw new CodecError(schema.typeName, 'ttl', `${ttl} is not a number of milliseconds`);
   const edsName = options.edsName ?? edsNameOf(message);
   return createResource({
     typeUrl: typeUrlOf(schema),

@@ -1,6 +1,8 @@
+import { check, shown } from './check.ts';
 import { type Digest, emptyDigest, joined, without } from './digest.ts';
+import { snapshotChange } from './option-kinds.ts';
 import { emptyMap, entriesOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
-import type { Resource } from './resource.ts';
+import { type Resource, requireResource } from './resource.ts';
 
 /** What differs between a layer and one before it: names by type, changed, new or gone. */
 export interface LayerChange {
@@ -39,11 +41,15 @@ export function resourcesOf(layer: Layer, typeUrl: string): PersistentMap<Resour
 
 /**
  * Makes a layer. A resource equal in version to that of `previous` is replaced by it, so its wire form is never made
- * again; when nothing differs `previous` itself is returned. Throws when two resources of a type share a name (X61).
+ * again; when nothing differs `previous` itself is returned. Throws when two resources of a type share a name (X61), and a TypeError for
+ * what is no resource.
  */
 export function createLayer(resources: Iterable<Resource>, previous?: Layer, scope = previous?.scope ?? ''): Layer {
+  if (previous !== undefined) requireLayer(previous);
+  requireIterable(resources);
   const given = new Map<string, Map<string, Resource>>();
   for (const resource of resources) {
+    requireResource(resource);
     const { typeUrl } = resource;
     const ofType = entry(given, typeUrl, () => new Map<string, Resource>());
     for (const name of namesFor(resource)) {
@@ -65,7 +71,8 @@ export function createLayer(resources: Iterable<Resource>, previous?: Layer, sco
 
 /**
  * The layer after some changes, at a cost that follows their number and not the size of the layer: these resources are
- * new or take the place of others, and these are gone. Throws when two resources of a type share a name (X61).
+ * new or take the place of others, and these are gone. Throws when two resources of a type share a name (X61), and a TypeError for a name
+ * that there is not.
  */
 export function updateLayer(
   previous: Layer,
@@ -74,6 +81,8 @@ export function updateLayer(
     readonly remove?: readonly { readonly typeUrl: string; readonly name: string }[];
   },
 ): Layer {
+  requireLayer(previous);
+  check('update', changes, snapshotChange);
   const all: [string, string, Resource | undefined][] = [];
   const old = ({ typeUrl, name }: { readonly typeUrl: string; readonly name: string }) =>
     valueOf(resourcesOf(previous, typeUrl), name);
@@ -88,6 +97,7 @@ export function updateLayer(
     if (resource !== undefined) for (const each of namesFor(resource)) put(typeUrl, each, undefined);
   }
   for (const resource of changes.set ?? []) {
+    requireResource(resource);
     const before = old(resource);
     if (isSame(before, resource)) continue;
     const { typeUrl } = resource;
@@ -101,6 +111,19 @@ export function updateLayer(
     }
   }
   return changedLayer(previous, all, false);
+}
+
+/** For those who write JavaScript: a scope in the place of the layer before would otherwise go unnoticed. */
+function requireLayer(previous: Layer): void {
+  const value: unknown = previous;
+  if (typeof value !== 'object' || value === null || !('types' in value))
+    throw new TypeError(`the layer before must be one that createLayer made, got ${shown(value)}`);
+}
+
+function requireIterable(resources: Iterable<Resource>): void {
+  const value: unknown = resources;
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value))
+    throw new TypeError(`resources must be an array or another iterable of resources, got ${shown(value)}`);
 }
 
 /** X83: a resource is found under its aliases as well. */

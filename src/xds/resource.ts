@@ -1,6 +1,8 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { contentHash } from '../proto/content-hash.ts';
+import { check, shown } from './check.ts';
 import { type Digest, digestOf, emptyDigest } from './digest.ts';
+import { resourceFields } from './option-kinds.ts';
 import { canonicalName } from './resource-name.ts';
 
 /** The name of another resource, by type (section 5, point 1). */
@@ -42,8 +44,12 @@ export interface ResourceFields {
   readonly ttl?: number;
 }
 
-/** Makes a resource from its encoded message, and gives it the version that its bytes deserve. */
+/**
+ * Makes a resource from its encoded message, and gives it the version that its bytes deserve. Throws a TypeError for a name that there is
+ * not, or a value of another kind.
+ */
 export function createResource(fields: ResourceFields): Resource {
+  check('createResource', fields, resourceFields);
   const { typeUrl, value, references = [], edsName, aliases, ttl } = fields;
   const name = canonicalName(fields.name);
   const version = contentHash(value);
@@ -58,6 +64,14 @@ export function createResource(fields: ResourceFields): Resource {
     ...(aliases === undefined || aliases.length === 0 ? {} : { aliases }),
     ...(ttl === undefined ? {} : { ttl }),
   };
+}
+
+/** Throws a TypeError where something else was given: JSON, for example, that nobody has made a resource of. */
+export function requireResource(given: Resource): void {
+  // What the types promise; those who write JavaScript have none.
+  const value: unknown = given;
+  if (typeof value === 'object' && value !== null && 'digest' in value && 'value' in value) return;
+  throw new TypeError(`${shown(value)} is no resource: resourceOf makes one of JSON, createResource of bytes`);
 }
 
 /** A message with nothing but its name, which stands in field 1 of the types that need it (X90, X115). */

@@ -1,3 +1,4 @@
+import { check, text } from './check.ts';
 import type { Clock } from './clock.ts';
 import { createDebounce, type Debounce } from './debounce.ts';
 import { createLayer, type Layer, updateLayer } from './layer.ts';
@@ -90,16 +91,19 @@ export function createSnapshotStore(
 
   return {
     set(resources, node) {
+      if (node !== undefined) check('set', node, text, 'node');
       const slot = slotOf(node);
       change(slot, createLayer(resources, slot.layer, node === undefined ? 'shared' : ''));
     },
     update(changes, node) {
+      if (node !== undefined) check('update', node, text, 'node');
       const slot = slotOf(node);
       if (slot.layer === undefined)
         throw new Error(`there is no snapshot ${node === undefined ? '' : `of ${node} `}to update: set one first`);
       change(slot, updateLayer(slot.layer, changes));
     },
     clear(node) {
+      check('clear', node, text, 'node');
       const slot = slots.get(node);
       if (slot === undefined) return;
       slot.all.stop();

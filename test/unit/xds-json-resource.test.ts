@@ -140,7 +140,7 @@ describe('X101 mistakes say the field', () => {
       {},
       /VirtualHost at name: say in the options/,
     ],
-    [cluster({}), { ttl: 0 }, /Cluster at ttl: 0 is not a number of milliseconds/],
+    [cluster({}), { ttl: 0 }, /resourceOf: "options.ttl" must be a number of milliseconds above 0, got 0/],
     [{ name: 'c' }, {}, /Any at @type: missing/],
     [{ '@type': 'envoy.config.cluster.v3.Cluster', name: 'c' }, {}, /Any at @type: .* is no type URL/],
     ['text', {}, /a resource is an object/],

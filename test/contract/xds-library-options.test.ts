@@ -1,0 +1,199 @@
+import { afterAll, expect, test } from 'vitest';
+import * as library from '../../src/xds/library.ts';
+import { connectRawClient } from '../support/raw-xds-client.ts';
+
+/** What somebody writes who has no types. */
+const untyped = library as unknown as Readonly<Record<string, (...given: readonly unknown[]) => unknown>>;
+const call = (name: string, ...given: readonly unknown[]): unknown => untyped[name]?.(...given);
+const refusal = async (run: () => unknown): Promise<string> => {
+  try {
+    await run();
+    return 'nothing';
+  } catch (error) {
+    return String(error);
+  }
+};
+
+const base = { address: '127.0.0.1', port: 0, credentials: 'plaintext' } as const;
+const closing: (() => Promise<void>)[] = [];
+afterAll(() => Promise.all(closing.map((close) => close())));
+async function start(options: Partial<library.XdsServerOptions<unknown>> = {}) {
+  const server = await library.createXdsServer<unknown>({ ...base, ...options });
+  closing.push(server.close);
+  return server;
+}
+
+const cases: readonly (readonly [what: string, options: unknown, words: string])[] = [
+  ['nothing', undefined, 'must be an object, got undefined'],
+  [
+    'an empty object',
+    {},
+    '"address" is missing: a text that is not empty; "port" is missing: a whole number from 0 to 65535; "credentials" is missing: "plaintext" or an object with get and watch',
+  ],
+  ['a misspelt name', { ...base, tming: {} }, 'unknown name "tming": did you mean "timing"?'],
+  [
+    'a misspelt name that is needed',
+    { address: '127.0.0.1', prot: 1, credentials: 'plaintext' },
+    'unknown name "prot": did you mean "port"?',
+  ],
+  [
+    'a name far from all',
+    { ...base, nodes: 3 },
+    'unknown name "nodes": there are address, port, credentials, transport, authenticate, open, observe, identifier, clock, timing, quiet, admission, connection, limits, handlers',
+  ],
+  [
+    'a name in a group',
+    { ...base, connection: { maxage: 5 } },
+    'unknown name "connection.maxage": did you mean "maxAge"?',
+  ],
+  ['a port as text', { ...base, port: '18000' }, '"port" must be a whole number from 0 to 65535, got "18000"'],
+  [
+    'a time too long for a timer',
+    { ...base, timing: { hold: 2 ** 31 } },
+    '"timing.hold" must be a number of milliseconds from 0 to 2^31-1, got 2147483648',
+  ],
+  ['not a number', { ...base, limits: { names: Number.NaN } }, '"limits.names" must be a number from 0 on, got NaN'],
+  ['another transport', { ...base, transport: 'quic' }, '"transport" must be "http2" or "grpc-js", got "quic"'],
+  [
+    'a key for credentials',
+    { ...base, credentials: 'k'.repeat(99) },
+    '"credentials" must be "plaintext" or an object with get and watch, got a text of 99 characters',
+  ],
+  ['half a source', { ...base, credentials: { get() {} } }, '"credentials.watch" is missing: a function'],
+  [
+    'a source that would ask for no certificate',
+    { ...base, credentials: { get() {}, watch() {}, clientAuthorty: 'x' } },
+    'unknown name "credentials.clientAuthorty": did you mean "clientAuthority"?',
+  ],
+  ['handlers as an object', { ...base, handlers: {} }, '"handlers" must be a Map, got an empty object'],
+  [
+    'two mistakes',
+    { ...base, port: -1, observe: true },
+    '"port" must be a whole number from 0 to 65535, got -1; "observe" must be a function, got true',
+  ],
+];
+
+test.each(cases)('createXdsServer with %s', async (_what, options, words) => {
+  expect(await refusal(() => call('createXdsServer', options))).toBe(`TypeError: createXdsServer: ${words}`);
+});
+
+test('options of a class of one’s own may hold more, and a name without a value keeps its default', async () => {
+  class Source {
+    readonly #nothing = () => {};
+    readonly filesReadSoFar = 0;
+    get() {
+      return { certificateChain: '', privateKey: '' };
+    }
+    watch() {
+      return this.#nothing;
+    }
+  }
+  const words = await refusal(() => call('createXdsServer', { ...base, credentials: new Source(), nonsense: 1 }));
+  expect(words).toMatch(/^TypeError: createXdsServer: unknown name "nonsense": there are [^;]*$/);
+  const connection = { maxAge: undefined } as unknown as Partial<library.ConnectionSettings>;
+  const server = await start({ connection });
+  expect(server.port).toBeGreaterThan(0);
+});
+
+const value = new Uint8Array([10, 1, 97]);
+const fields = { typeUrl: library.clusterType, name: 'a', value };
+const resource = library.createResource(fields);
+
+test.each([
+  [{ ...fields, typeURL: 'x' }, 'unknown name "typeURL": did you mean "typeUrl"?'],
+  [{ ...fields, refs: [] }, 'unknown name "refs": there are name, typeUrl, value, references, edsName, aliases, ttl'],
+  [{ ...fields, name: '' }, '"name" must be a text that is not empty, got ""'],
+  [{ ...fields, value: 'a' }, '"value" must be bytes (a Uint8Array), got "a"'],
+  [{ ...fields, typeUrl: 'CDS' }, '"typeUrl" must be a type URL, "type.googleapis.com/…", got "CDS"'],
+  [{ ...fields, references: ['b'] }, '"references[0]" must be an object with typeUrl and name, got "b"'],
+  [{ ...fields, ttl: 0 }, '"ttl" must be a number of milliseconds above 0, got 0'],
+  [{ typeUrl: library.clusterType, value }, '"name" is missing: a text that is not empty'],
+])('createResource(%j)', async (given, words) => {
+  expect(await refusal(() => call('createResource', given))).toBe(`TypeError: createResource: ${words}`);
+});
+
+test('a whole resource may stand where its type and name are asked for', () => {
+  expect(library.createResource({ ...fields, references: [resource] }).references).toEqual([resource]);
+  const layer = library.createLayer([resource]);
+  expect(library.updateLayer(layer, { remove: [resource] }).types.size).toBe(0);
+});
+
+test('resourceOf: misspelt options', async () => {
+  const json = { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', name: 'a' };
+  const said = (options: unknown) => refusal(() => call('resourceOf', json, options));
+  expect(await said({ alias: ['b'] })).toBe(
+    'TypeError: resourceOf: unknown name "options.alias": did you mean "aliases"?',
+  );
+  expect(await said(0)).toBe('TypeError: resourceOf: "options" must be an object, got 0');
+});
+
+test('set, update, clear, release and closeStreams', async () => {
+  const server = await start();
+  const bare = server as unknown as Readonly<Record<string, (...given: readonly unknown[]) => unknown>>;
+  const said = (name: string, ...given: readonly unknown[]) => refusal(() => bare[name]?.(...given));
+  expect(await said('set', resource)).toMatch(
+    /^TypeError: resources must be an array or another iterable of resources, got an object with name, typeUrl/,
+  );
+  expect(await said('set', [resource, { '@type': 'x', name: 'a' }])).toBe(
+    'TypeError: an object with @type, name is no resource: resourceOf makes one of JSON, createResource of bytes',
+  );
+  expect(await said('set', [resource], { node: 'a' })).toBe(
+    'TypeError: set: "node" must be a text that is not empty, got an object with node',
+  );
+  server.set([resource]);
+  expect(await said('update', { add: [resource] })).toBe(
+    'TypeError: update: unknown name "add": there are set, remove',
+  );
+  expect(await said('update', { set: resource })).toMatch(/^TypeError: update: "set" must be an array, got an object/);
+  expect(await said('update', [resource])).toBe('TypeError: update: must be an object, got an array of 1');
+  expect(await said('update', { remove: ['a'] })).toBe(
+    'TypeError: update: "remove[0]" must be an object with typeUrl and name, got "a"',
+  );
+  expect(await said('update', { set: ['a'] })).toMatch(/^TypeError: "a" is no resource/);
+  expect(await said('clear')).toBe('TypeError: clear: "node" must be a text that is not empty, got undefined');
+  expect(await said('release', 'a')).toBe('TypeError: release: must be a function, got "a"');
+  expect(await said('closeStreams', 'a')).toBe('TypeError: closeStreams: must be a function, got "a"');
+});
+
+test('a scope in the place of the layer before', async () => {
+  expect(await refusal(() => call('createLayer', [resource], 'everybody'))).toBe(
+    'TypeError: the layer before must be one that createLayer made, got "everybody"',
+  );
+});
+
+/** How a stream ends, and what `failed` says, where callbacks answer so. */
+async function ending(options: Readonly<Record<string, unknown>>) {
+  const failures: string[] = [];
+  const server = await start({
+    ...options,
+    observe: (event) => event.kind === 'failed' && failures.push(String(event.error)),
+  });
+  const client = connectRawClient(server.port);
+  const stream = client.delta();
+  stream.send({ node: { id: 'n' }, typeUrl: library.clusterType });
+  const { code } = await stream.closed;
+  client.close();
+  return { code, failures };
+}
+
+test.each([
+  ['authenticate', undefined, 'got undefined'],
+  ['authenticate', true, 'got true'],
+  ['authenticate', Promise.resolve({ okay: 1 }), 'got an object with okay'],
+  ['authenticate', { ok: 1, refused: undefined }, 'got an object with ok, refused'],
+  ['open', { refused: 'no' }, 'got an object with refused'],
+  ['open', { refused: { code: 0, message: 'OK is no refusal' } }, 'got an object with refused'],
+])('%s that answers neither yes nor no lets nobody in: %j', async (name, answer, words) => {
+  expect(await ending({ [name]: () => answer })).toEqual({
+    code: library.status.INTERNAL,
+    failures: [`TypeError: ${name} must answer { ok } or { refused: { code, message } }, ${words}`],
+  });
+});
+
+test('open that answers with half a session', async () => {
+  const answer = { ok: { snapshot: () => undefined, watch: () => () => {} } };
+  expect(await ending({ open: () => answer })).toEqual({
+    code: library.status.INTERNAL,
+    failures: ['TypeError: the answer of open: "ok.close" is missing: a function'],
+  });
+});
