@@ -7,40 +7,35 @@ type Told = readonly string[] | Readonly<Record<Variant, readonly string[]>>;
 
 describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) => {
   const connect = () => new ScriptedClient(variant);
-  const says = (told: readonly string[], expected: Told) =>
-    expect(told).toEqual('delta' in expected ? expected[variant] : expected);
-
-  test('X91 a route to a new cluster is held until the cluster is confirmed', () => {
+  /** A client of all clusters and the route `r`, which has acknowledged these. */
+  const settled = (lines: Parameters<ScriptedClient['set']>[0]) => {
     const client = connect();
-    client.set({ CDS: 'x=1', RDS: 'r=1>x' });
+    client.set(lines);
     client.ask('CDS', []);
     client.ask('RDS', ['r']);
     client.ack('CDS');
     client.ack('RDS');
+    return client;
+  };
+  const says = (told: readonly string[], expected: Told) =>
+    expect(told).toEqual('delta' in expected ? expected[variant] : expected);
+
+  test('X91 a route to a new cluster is held until the cluster is confirmed', () => {
+    const client = settled({ CDS: 'x=1', RDS: 'r=1>x' });
     says(client.set({ CDS: 'x=1 y=1', RDS: 'r=2>y' }), { delta: ['CDS y=1'], sotw: ['CDS x=1 y=1'] });
     expect(client.wake).toBe(5_000);
     says(client.ack('CDS'), ['RDS r=2']);
   });
 
   test('M2 a held route goes out at the deadline', () => {
-    const client = connect();
-    client.set({ CDS: 'x=1', RDS: 'r=1>x' });
-    client.ask('CDS', []);
-    client.ask('RDS', ['r']);
-    client.ack('CDS');
-    client.ack('RDS');
+    const client = settled({ CDS: 'x=1', RDS: 'r=1>x' });
     client.set({ CDS: 'x=1 y=1', RDS: 'r=2>y' });
     says(client.wait(4_999), []);
     says(client.wait(1), ['RDS r=2']);
   });
 
   test('X92 a cluster stays until nothing accepted refers to it, and for the grace', () => {
-    const client = connect();
-    client.set({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
-    client.ask('CDS', []);
-    client.ask('RDS', ['r']);
-    client.ack('CDS');
-    client.ack('RDS');
+    const client = settled({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
     says(client.set({ CDS: 'y=1', RDS: 'r=2>y' }), ['RDS r=2']);
     says(client.wait(60_000), []);
     says(client.ack('RDS'), []);
@@ -49,12 +44,7 @@ describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) =
   });
 
   test('X92 a refused route keeps the cluster of the one before', () => {
-    const client = connect();
-    client.set({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
-    client.ask('CDS', []);
-    client.ask('RDS', ['r']);
-    client.ack('CDS');
-    client.ack('RDS');
+    const client = settled({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
     client.set({ CDS: 'y=1', RDS: 'r=2>y' });
     says(client.nack('RDS', 'no'), []);
     says(client.wait(3_600_000), []);
