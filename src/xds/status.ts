@@ -2,7 +2,14 @@ import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import type { Layer } from './layer.ts';
 import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
 import type { StreamState } from './stream-state.ts';
-import { everythingHeld, nothingHeld, type Rejection, type Subscription, type Variant } from './subscription.ts';
+import {
+  everythingHeld,
+  heldOf,
+  nothingHeld,
+  type Rejection,
+  type Subscription,
+  type Variant,
+} from './subscription.ts';
 
 /** One live stream, for people and programs that ask how the proxies stand (X42, X122). Times: epoch milliseconds. */
 export interface StreamStatus<Principal> {
@@ -17,18 +24,17 @@ export interface StreamStatus<Principal> {
   readonly types: readonly TypeStatus[];
 }
 
-/** How one type of a stream stands. */
+/**
+ * How one type of a stream stands. What is printed of it, or written as JSON, are numbers and short texts, whatever the client asked for.
+ * The lists, and what is made of them, come when they are asked for by name, and are made then.
+ */
 export interface TypeStatus {
   readonly typeUrl: string;
   readonly wildcard: boolean;
-  /** Made when it is read: a proxy may have asked for thousands. */
-  readonly subscribed: readonly string[];
-  /** What the client was sent and did not refuse. Made when it is read. */
-  readonly held: readonly { readonly name: string; readonly version: string }[];
-  /** The view that the stream has looked at last. */
-  readonly seen: readonly Layer[];
-  /** Under which names the client does not hold what stands in `seen`. Made when it is read; at rest it is what is withheld (X38). */
-  readonly differing: readonly Differing[];
+  /** How many names the client asked for; those that a wildcard brings do not count. */
+  readonly namesSubscribed: number;
+  /** Under how many names the client does not hold what stands in its view; at rest that is what is withheld (X38). */
+  readonly namesDiffering: number;
   readonly nonce: string;
   readonly sentVersion: string;
   readonly sentAt: number | undefined;
@@ -39,6 +45,16 @@ export interface TypeStatus {
   /** How many names are owed and not sent yet, held back by make before break included. */
   readonly owed: number;
   readonly error: Rejection | undefined;
+  /** The version that the client holds of one resource; undefined: it holds none. Costs one look. */
+  versionOf(name: string): string | undefined;
+  /** List: what the client asked for. */
+  readonly subscribed: readonly string[];
+  /** List: what the client was sent and did not refuse. */
+  readonly held: readonly { readonly name: string; readonly version: string }[];
+  /** List: under which names it holds something else than what stands in `seen`. */
+  readonly differing: readonly Differing[];
+  /** The view that the stream has looked at last, resources and all. */
+  readonly seen: readonly Layer[];
 }
 
 /** A name of the view under which the client holds something else. */
@@ -58,36 +74,64 @@ export interface TypeTimes {
 
 /** The status of every type of a stream. */
 export function typeStatuses(state: StreamState, times: ReadonlyMap<string, TypeTimes>): readonly TypeStatus[] {
-  return state.subscriptions.map((subscription) =>
-    typeStatus(subscription, state, times.get(subscription.type.typeUrl)),
+  return state.subscriptions.map(
+    (subscription) => new TypeView(subscription, state.seen, times.get(subscription.type.typeUrl)),
   );
 }
 
-function typeStatus(subscription: Subscription, { seen }: StreamState, times: TypeTimes | undefined): TypeStatus {
-  const { sentAt, ackedAt } = times ?? { sentAt: undefined, ackedAt: undefined };
-  const { type, wildcard, sentVersion, ackedVersion } = subscription;
-  return {
-    typeUrl: type.typeUrl,
-    wildcard,
-    get subscribed() {
-      return [...keysOf(subscription.names)];
-    },
-    get held() {
-      return Array.from(everythingHeld(subscription, seen), ([name, { version }]) => ({ name, version }));
-    },
-    seen,
-    get differing() {
-      return subscription.agreed ? differing(subscription) : [];
-    },
-    nonce: subscription.lastNonce,
-    sentVersion,
-    sentAt,
-    ackedVersion,
-    ackedAt,
-    inFlightSince: subscription.inFlight === undefined ? undefined : sentAt,
-    owed: subscription.pending.size,
-    error: subscription.rejection,
-  };
+/** A class, since what stands in its prototype is printed by nobody. */
+class TypeView implements TypeStatus {
+  readonly typeUrl: string;
+  readonly wildcard: boolean;
+  readonly namesSubscribed: number;
+  readonly namesDiffering: number;
+  readonly nonce: string;
+  readonly sentVersion: string;
+  readonly sentAt: number | undefined;
+  readonly ackedVersion: string;
+  readonly ackedAt: number | undefined;
+  readonly inFlightSince: number | undefined;
+  readonly owed: number;
+  readonly error: Rejection | undefined;
+  readonly #subscription: Subscription;
+  readonly #seen: readonly Layer[];
+
+  constructor(subscription: Subscription, seen: readonly Layer[], times: TypeTimes | undefined) {
+    this.typeUrl = subscription.type.typeUrl;
+    this.wildcard = subscription.wildcard;
+    this.namesSubscribed = subscription.names.size;
+    this.namesDiffering = subscription.agreed ? subscription.differs.size : 0;
+    this.nonce = subscription.lastNonce;
+    this.sentVersion = subscription.sentVersion;
+    this.sentAt = times?.sentAt;
+    this.ackedVersion = subscription.ackedVersion;
+    this.ackedAt = times?.ackedAt;
+    this.inFlightSince = subscription.inFlight === undefined ? undefined : times?.sentAt;
+    this.owed = subscription.pending.size;
+    this.error = subscription.rejection;
+    this.#subscription = subscription;
+    this.#seen = seen;
+  }
+
+  versionOf(name: string): string | undefined {
+    return heldOf(this.#subscription, this.#seen, name)?.version;
+  }
+
+  get subscribed() {
+    return [...keysOf(this.#subscription.names)];
+  }
+
+  get held() {
+    return Array.from(everythingHeld(this.#subscription, this.#seen), ([name, { version }]) => ({ name, version }));
+  }
+
+  get differing() {
+    return this.#subscription.agreed ? differing(this.#subscription) : [];
+  }
+
+  get seen() {
+    return this.#seen;
+  }
 }
 
 function differing({ differs, pending }: Subscription): readonly Differing[] {

@@ -150,6 +150,9 @@ describe('callers that have not acknowledged the newest endpoints (F16)', () => 
   const status = (more: Partial<TypeStatus> = {}): TypeStatus => ({
     typeUrl: endpointType,
     wildcard: false,
+    namesSubscribed: 0,
+    namesDiffering: 0,
+    versionOf: () => undefined,
     subscribed: [],
     get held(): TypeStatus['held'] {
       throw new Error('what everybody holds is not made at every look');

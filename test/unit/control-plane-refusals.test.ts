@@ -70,6 +70,9 @@ function scene() {
   const type = (over: Partial<TypeStatus> = {}): TypeStatus => ({
     typeUrl: routeType,
     wildcard: false,
+    namesSubscribed: 1,
+    namesDiffering: 0,
+    versionOf: () => undefined,
     subscribed: ['out_proxy'],
     held: [{ name: 'out_proxy', version: good }],
     seen: layers(),
