@@ -9,7 +9,7 @@ import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
-import { serverOptions, session } from './option-kinds.ts';
+import { serverOptions } from './option-kinds.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
 import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
@@ -22,6 +22,7 @@ import {
   type XdsServerOptions,
 } from './server-options.ts';
 import { servicePaths } from './service-paths.ts';
+import { sessionsOf } from './sessions.ts';
 import { createSnapshotStore, type SnapshotChange } from './snapshot-store.ts';
 import type { StreamStatus } from './status.ts';
 import { type StreamHost, serveStream } from './stream.ts';
@@ -91,7 +92,7 @@ export async function createXdsServer<Principal = undefined>(
     authenticate: options.authenticate
       ? answering('authenticate', options.authenticate)
       : () => ({ ok: undefined as Principal }),
-    open: options.open ? answering('open', options.open, session) : ({ node }) => ({ ok: snapshots.session(node.id) }),
+    open: sessionsOf(options.open, snapshots),
     observe,
     admission,
     quarantine: createQuarantine(),

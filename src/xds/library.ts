@@ -50,6 +50,8 @@ export {
   defaultConnection,
   defaultQuiet,
   defaultTiming,
+  type Newcomer,
+  type OpenAnswer,
   type Refused,
   type Session,
   type StreamEvent,

@@ -25,6 +25,21 @@ export interface Session {
   readonly close: () => void;
 }
 
+/** A stream that has introduced itself, before it is let in. */
+export interface Newcomer<Principal> {
+  readonly principal: Principal;
+  readonly node: Node;
+  readonly peer: string;
+}
+
+/** What `open` answers: a session of one's own, the snapshots of `set` and `update`, or no. */
+export type OpenAnswer = { readonly ok: Session | 'snapshots' } | Refused;
+
+/** What a stream is served, or why it is not let in. */
+export type OpenSession<Principal> = (
+  stream: Newcomer<Principal>,
+) => { readonly ok: Session } | Refused | Promise<{ readonly ok: Session } | Refused>;
+
 /** What happened on a stream, told as it happens. Every event carries the number of its stream. */
 export type StreamEvent<Principal> =
   | {
@@ -81,14 +96,10 @@ export interface XdsServerOptions<Principal> {
     call: CallCredentials,
   ) => { readonly ok: Principal } | Refused | Promise<{ readonly ok: Principal } | Refused>;
   /**
-   * May this principal be that node, and what does it see? Asked once, at the first request (X5 to X8). Without it every node is
-   * served what `set` and `update` of the server say.
+   * May this principal be that node, and what does it see? Asked once, at the first request (X5 to X8). `snapshots`: what `set` and
+   * `update` of the server say. Without it every node is served that.
    */
-  readonly open?: (stream: {
-    readonly principal: Principal;
-    readonly node: Node;
-    readonly peer: string;
-  }) => { readonly ok: Session } | Refused | Promise<{ readonly ok: Session } | Refused>;
+  readonly open?: (stream: Newcomer<Principal>) => OpenAnswer | Promise<OpenAnswer>;
   readonly observe?: (event: StreamEvent<Principal>) => void;
   /** `control_plane.identifier`: stable per instance, different between instances (X13). Without it one is made up. */
   readonly identifier?: string;

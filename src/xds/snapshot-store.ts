@@ -33,6 +33,8 @@ export interface SnapshotStore {
   /** The node is served the shared snapshot again. */
   clear(node: string): void;
   session(node: string): Session;
+  /** Whether there is anything for this node. */
+  has(node: string): boolean;
   stop(): void;
 }
 
@@ -137,6 +139,7 @@ export function createSnapshotStore(
         },
       };
     },
+    has: (node) => slots.get(node)?.layer !== undefined || slots.get(undefined)?.layer !== undefined,
     stop() {
       for (const { all, endpoints } of slots.values()) {
         all.stop();

@@ -12,7 +12,7 @@ import type { Timing } from './make-before-break.ts';
 import type { Quarantine, Refuser } from './quarantine.ts';
 import { readDelta, readSotw } from './read-request.ts';
 import { type RequestLimits, Violation } from './request-limits.ts';
-import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
+import type { ConnectionSettings, OpenSession, Session, XdsServerOptions } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
 import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
@@ -22,7 +22,7 @@ import type { TurnQueue } from './turn-queue.ts';
 /** What the streams of a server share. */
 export interface StreamHost<Principal> {
   readonly authenticate: NonNullable<XdsServerOptions<Principal>['authenticate']>;
-  readonly open: NonNullable<XdsServerOptions<Principal>['open']>;
+  readonly open: OpenSession<Principal>;
   readonly observe: NonNullable<XdsServerOptions<Principal>['observe']>;
   readonly clock: Clock;
   readonly timing: Timing;
