@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { MalformedMessage, readFields } from './fields.ts';
 import type { Incoming } from './incoming.ts';
 import { keptErrorBytes } from './nack.ts';
+import { namesIn } from './name-lists.ts';
 import { type RequestLimits, tooManyNames, Violation } from './request-limits.ts';
 import type { Draft, Variant } from './subscription.ts';
 
@@ -15,19 +16,21 @@ const noVersions: ReadonlyMap<string, string> = new Map();
 export function readDelta(bytes: Uint8Array, limits: RequestLimits): Incoming {
   const buffer = bufferOf(bytes);
   const request = open('delta');
-  let subscribe: string[] | undefined;
+  const subscribe = openNames();
   let unsubscribe: string[] | undefined;
   let versions: Map<string, string> | undefined;
+  let at = 0;
   readMessage(buffer, 0, buffer.length, (field, start, end) => {
     if (field === 1) request.node = buffer.subarray(start, end);
     else if (field === 2) request.typeUrl = buffer.toString('utf8', start, end);
-    else if (field === 3) subscribe = withName(subscribe, buffer, start, end, limits);
+    else if (field === 3) spanName(subscribe, at, start, end, limits);
     else if (field === 4) unsubscribe = withName(unsubscribe, buffer, start, end, limits);
     else if (field === 5) versions = withVersion(versions, buffer, start, end, limits);
     else if (field === 6) request.nonce = buffer.toString('utf8', start, end);
     else if (field === 7) request.error = errorText(buffer, start, end);
+    at = end;
   });
-  if (subscribe !== undefined) request.names = subscribe;
+  if (subscribe.count > 0) request.names = namesIn(buffer, subscribe.from, subscribe.to);
   if (unsubscribe !== undefined) request.unsubscribe = unsubscribe;
   if (versions !== undefined) request.initialVersions = versions;
   return request;
@@ -37,16 +40,18 @@ export function readDelta(bytes: Uint8Array, limits: RequestLimits): Incoming {
 export function readSotw(bytes: Uint8Array, limits: RequestLimits): Incoming {
   const buffer = bufferOf(bytes);
   const request = open('sotw');
-  let names: string[] | undefined;
+  const names = openNames();
+  let at = 0;
   readMessage(buffer, 0, buffer.length, (field, start, end) => {
     if (field === 1) request.version = buffer.toString('utf8', start, end);
     else if (field === 2) request.node = buffer.subarray(start, end);
-    else if (field === 3) names = withName(names, buffer, start, end, limits);
+    else if (field === 3) spanName(names, at, start, end, limits);
     else if (field === 4) request.typeUrl = buffer.toString('utf8', start, end);
     else if (field === 5) request.nonce = buffer.toString('utf8', start, end);
     else if (field === 6) request.error = errorText(buffer, start, end);
+    at = end;
   });
-  if (names !== undefined) request.names = names;
+  if (names.count > 0) request.names = namesIn(buffer, names.from, names.to);
   return request;
 }
 
@@ -82,6 +87,26 @@ function readMessage(
   }
 }
 
+/** Where the names of a request stand: they are read once the whole list is known (name-lists.ts). */
+interface NameSpan {
+  count: number;
+  from: number;
+  to: number;
+}
+
+function openNames(): NameSpan {
+  return { count: 0, from: 0, to: 0 };
+}
+
+/** `fieldFrom`: where the field begins, or what was skipped before it. */
+function spanName(span: NameSpan, fieldFrom: number, start: number, end: number, limits: RequestLimits): void {
+  checkName(start, end, limits);
+  if (span.count === 0) span.from = fieldFrom;
+  span.count += 1;
+  span.to = end;
+  if (span.count > limits.names) throw tooManyNames(limits);
+}
+
 function withName(
   names: string[] | undefined,
   buffer: Buffer,
@@ -97,9 +122,13 @@ function withName(
 }
 
 function nameAt(buffer: Buffer, start: number, end: number, limits: RequestLimits): string {
+  checkName(start, end, limits);
+  return buffer.toString('utf8', start, end);
+}
+
+function checkName(start: number, end: number, limits: RequestLimits): void {
   if (end - start > limits.nameBytes)
     throw new Violation(status.RESOURCE_EXHAUSTED, `a resource name is longer than ${limits.nameBytes} bytes`);
-  return buffer.toString('utf8', start, end);
 }
 
 function withVersion(

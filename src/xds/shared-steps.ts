@@ -3,7 +3,7 @@ import { isSharedBase, type PersistentMap } from './persistent-map.ts';
 import type { Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
 import { type Answer, type ResponseContext, respondWithChanges } from './respond.ts';
-import { observe, type Subscription } from './subscription.ts';
+import { observe, type Subscription, type Variant } from './subscription.ts';
 
 /*
  * Streams whose clients asked for the same and were told the same are in equal states. Here these become the same values,
@@ -65,6 +65,28 @@ function isEqual(one: Subscription, other: Subscription): boolean {
     one.first === other.first &&
     one.setOwed === other.setOwed
   );
+}
+
+/** What a first request says besides its names. */
+interface Opening {
+  readonly typeUrl: string;
+  readonly variant: Variant;
+  /** SotW: see X34. */
+  readonly version: string;
+  readonly seen: readonly Layer[];
+}
+
+const openings = new WeakMap<readonly string[], Opening & { readonly result: Subscription }>();
+
+/** What a type begins with, once for all streams that begin it with the same list (name-lists.ts) and have seen the same. */
+export function openedOnce(names: readonly string[], opening: Opening, open: () => Subscription): Subscription {
+  const { typeUrl, variant, version, seen } = opening;
+  const known = openings.get(names);
+  if (known?.typeUrl === typeUrl && known.variant === variant && known.version === version && known.seen === seen)
+    return known.result;
+  const result = joined(open());
+  if (names.length > 0) openings.set(names, { typeUrl, variant, version, seen, result });
+  return result;
 }
 
 /** Stands for a type of which a view has nothing. */

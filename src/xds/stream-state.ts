@@ -7,7 +7,7 @@ import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
 import { clusterType, endpointType, routeType, virtualHostType } from './resource-types.ts';
 import type { Quarantined, ResponseContext } from './respond.ts';
-import { joined, observeOnce, respondOnce } from './shared-steps.ts';
+import { joined, observeOnce, openedOnce, respondOnce } from './shared-steps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
 import {
@@ -86,9 +86,13 @@ export function subscriptionOf(state: StreamState, typeUrl: string): Subscriptio
 /** Applies a delta request for one type. */
 export function stepDelta(state: StreamState, typeUrl: string, request: DeltaRequest, now: number): StreamState {
   const present = subscriptionOf(state, typeUrl);
-  const opened = present ?? openSubscription('delta', typeUrl);
-  const moment: Moment = { now, seen: state.seen };
-  return withSubscription(state, joined(receiveDelta(opened, request, present === undefined, moment)));
+  const { seen } = state;
+  const moment: Moment = { now, seen };
+  if (present !== undefined) return withSubscription(state, joined(receiveDelta(present, request, false, moment)));
+  const open = () => receiveDelta(openSubscription('delta', typeUrl), request, true, moment);
+  const saysMore = request.initialVersions.size + request.unsubscribe.length > 0;
+  const opening = { variant: 'delta', typeUrl, version: '', seen } as const;
+  return withSubscription(state, saysMore ? joined(open()) : openedOnce(request.subscribe, opening, open));
 }
 
 /** Applies a SotW request for one type; a stale one gets no response of its own (X27). */
@@ -99,9 +103,14 @@ export function stepSotw(
   now: number,
 ): { readonly state: StreamState; readonly stale: boolean } {
   const present = subscriptionOf(state, typeUrl);
-  const opened = present ?? openSubscription('sotw', typeUrl);
-  const moment: Moment = { now, seen: state.seen };
-  const { subscription, stale } = receiveSotw(opened, request, present === undefined, moment);
+  const { seen } = state;
+  const moment: Moment = { now, seen };
+  if (present === undefined) {
+    const open = () => receiveSotw(openSubscription('sotw', typeUrl), request, true, moment).subscription;
+    const opening = { variant: 'sotw', typeUrl, version: request.version, seen } as const;
+    return { state: withSubscription(state, openedOnce(request.names, opening, open)), stale: false };
+  }
+  const { subscription, stale } = receiveSotw(present, request, false, moment);
   return { state: withSubscription(state, joined(subscription)), stale };
 }
 

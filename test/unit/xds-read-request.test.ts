@@ -92,3 +92,31 @@ test('T8 limits hold while a request is read', () => {
   expect(() => readDelta(request(['a', 'b', 'c']), limits)).toThrow('more than 2 names');
   expect(() => readDelta(request(['abcde']), limits)).toThrow('longer than 4 bytes');
 });
+
+test('a long list of names in the same bytes is the same list, wherever it stands in a request', () => {
+  const names = Array.from({ length: 100 }, (_, index) => `service-${index}.demo.mesh`);
+  const first = readDelta(encode(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: names }), defaultLimits);
+  const again = encode(DeltaDiscoveryRequestSchema, {
+    typeUrl: 't',
+    resourceNamesSubscribe: names,
+    responseNonce: 'n',
+  });
+  const second = readDelta(again, defaultLimits);
+  expect(first.names).toEqual(names);
+  expect(second.names).toBe(first.names);
+  expect(second).toMatchObject({ typeUrl: 't', nonce: 'n' });
+  const other = readDelta(
+    encode(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: names.with(50, 'service-xx.demo.mesh') }),
+    defaultLimits,
+  );
+  expect(other.names[50]).toBe('service-xx.demo.mesh');
+  // Protobuf allows the fields of a list to stand apart.
+  const part = (from: number, to: number) =>
+    encode(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: names.slice(from, to) });
+  const apart = Buffer.concat([
+    part(0, 60),
+    encode(DeltaDiscoveryRequestSchema, { responseNonce: 'n' }),
+    part(60, 100),
+  ]);
+  expect(readDelta(apart, defaultLimits)).toMatchObject({ names, nonce: 'n' });
+});
