@@ -197,7 +197,7 @@ export function serveStream<Principal>(
     );
     if (hasEnded()) return admitted?.();
     if (admitted === undefined)
-      return refuse(status.RESOURCE_EXHAUSTED, 'too many streams begin at once: come again in a moment (X10)');
+      return refuse(status.RESOURCE_EXHAUSTED, 'too many streams begin at once: come again in a moment');
     settled = admitted;
     cleanups.push(settled);
     const opened = await host.open({ principal: who, node, peer });
@@ -207,7 +207,7 @@ export function serveStream<Principal>(
     cleanups.push(opened.ok.close);
     const snapshot = opened.ok.snapshot();
     if (snapshot === undefined)
-      return refuse(status.UNAVAILABLE, 'no configuration yet: the control plane is starting (X9)');
+      return refuse(status.UNAVAILABLE, 'no configuration yet: the server is starting');
     host.streams.makeRoom(node.id, peer);
     // Only now has the connection shown that somebody known is at its other end (T9).
     call.confirm();
@@ -234,7 +234,7 @@ export function serveStream<Principal>(
     const incoming = variant === 'delta' ? readDelta(bytes, limits) : readSotw(bytes, limits);
     if (ownType === undefined || incoming.typeUrl === ownType) return incoming;
     if (incoming.typeUrl === '') return { ...incoming, typeUrl: ownType };
-    throw new Violation(status.INVALID_ARGUMENT, `this service serves ${ownType} alone (X3)`);
+    throw new Violation(status.INVALID_ARGUMENT, `this service serves ${ownType} alone`);
   }
 
   function hasEnded(): boolean {
