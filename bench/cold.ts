@@ -2,11 +2,11 @@
 // beside the floor, and what the proxies that are connected already notice of it. `--peers`: go-control-plane too.
 import { setTimeout as pause } from 'node:timers/promises';
 import { createCertificates } from './support/certificates.ts';
-import { type Contestant, startContestant, starters } from './support/contestant.ts';
+import { type Contestant, startContestant, starters, startWeft } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
 import { againstGoal, median, printTable } from './support/figures.ts';
 import { assignment, routeNames, serviceNames, wholeMesh } from './support/mesh.ts';
-import { buildPeer, peerName } from './support/peers.ts';
+import { buildPeers } from './support/peers.ts';
 import { connectWatchers, probe, probeWhile } from './support/probe.ts';
 import type { Certificates, Connected } from './support/protocol.ts';
 import { watchRest } from './support/rest.ts';
@@ -54,10 +54,8 @@ async function measure(contestant: Contestant, samples: Samples, certificates?: 
 /** p99 of a push to 50 other proxies: in quiet, while a herd connects to another server beside it, and to the same one. */
 async function disturb(certificates?: Certificates): Promise<readonly [number, number, number]> {
   const resources = [...wholeMesh(services), assignment(probe, 50)];
-  const start = starters(undefined).get('weft');
-  if (start === undefined) throw new Error('there is no contestant called weft');
-  const own = await startContestant('weft', start(), { resources, certificates });
-  const herdOfOwn = await startContestant('weft', start(), { resources, certificates });
+  const own = await startContestant('weft', startWeft(), { resources, certificates });
+  const herdOfOwn = await startContestant('weft', startWeft(), { resources, certificates });
   await connectWatchers(own, certificates);
   const quiet = await probeWhile(own, pause(quietTime));
   const beside = await probeWhile(own, herd(herdOfOwn, certificates));
@@ -69,7 +67,7 @@ async function disturb(certificates?: Certificates): Promise<readonly [number, n
 }
 
 requireDescriptors(proxies);
-const peer = process.argv.includes('--peers') ? buildPeer() : undefined;
+const peers = buildPeers('go-control-plane');
 const identities = createCertificates();
 console.log(
   `cold     ${proxies} proxies connect at once to a mesh of ${services} services; medians of ${rounds} interleaved rounds, each with`,
@@ -82,7 +80,7 @@ for (const transport of ['plain', 'mtls'] as const) {
   const all = new Map<string, Samples>();
   let [rest, bytes] = ['', 0];
   for (let round = 1; round <= rounds; round += 1)
-    for (const [name, start] of starters(peer)) {
+    for (const [name, start] of starters(peers)) {
       const samples = all.get(name) ?? { wall: [], p99: [], retries: [], cpu: [], clientCpu: [], rss: [], peak: [] };
       all.set(name, samples);
       const contestant = await startContestant(name, start(), { resources: wholeMesh(services), certificates });
@@ -101,8 +99,8 @@ for (const transport of ['plain', 'mtls'] as const) {
   const cpuOf = (name: string) => median(all.get(name)?.cpu ?? []);
   console.log(`         ${(bytes / 1e6).toFixed(2)} MB to each proxy; ${rest}`);
   console.log(`         server cpu ${againstGoal(cpuOf('weft') / cpuOf('floor'), 2.5)} × the floor`);
-  if (all.has(peerName))
-    console.log(`         server cpu ${againstGoal(cpuOf('weft') / cpuOf(peerName), 0.33)} × ${peerName}`);
+  for (const name of peers.keys())
+    console.log(`         server cpu ${againstGoal(cpuOf('weft') / cpuOf(name), 0.33)} × ${name}`);
   if (transport === 'mtls')
     console.log(`         memory of a proxy ${againstGoal(median(all.get('weft')?.rss ?? []), 300, 0)} KiB`);
   const [quiet, beside, meanwhile] = await disturb(certificates);

@@ -1,11 +1,12 @@
 // One endpoint of a 50-endpoint assignment changes → all N delta streams have acknowledged it (performance.md 4, `push`).
-// Each stream is subscribed to 1,000 services. With `--peers` go-control-plane takes part in the same rounds.
+// Each stream is subscribed to 1,000 services. With `--peers` go-control-plane takes part in the same rounds, with `--istiod` istiod's
+// discovery server (its push stage: without debouncing, in plaintext).
 import { createCertificates } from './support/certificates.ts';
 import { type Contestant, startContestant, starters } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
 import { againstGoal, median, printTable, quantile } from './support/figures.ts';
 import { assignment, assignments, hot, serviceNames } from './support/mesh.ts';
-import { buildPeer, largestPeerFleet, peerName } from './support/peers.ts';
+import { buildPeers, istiodName, largestPeerFleet } from './support/peers.ts';
 import type { Certificates, ResourceText } from './support/protocol.ts';
 import { watchRest } from './support/rest.ts';
 
@@ -13,6 +14,10 @@ const sizes = [100, 1_000, 4_000] as const;
 const services = 1_000;
 const [warmUps, rounds] = [3, 15];
 const goals = { plain: 2, mtls: 1.6 } as const;
+const peerGoals = new Map([
+  ['go-control-plane', 0.1],
+  ['istiod', 0.33],
+]);
 
 interface Samples {
   readonly contestant: Contestant;
@@ -31,7 +36,7 @@ async function join(contestant: Contestant, size: number, certificates: Certific
     role: 'endpoints',
     count: size,
     concurrency: 32,
-    endpoints: serviceNames(services),
+    endpoints: serviceNames(services).map((name) => (contestant.name === 'istiod' ? istiodName(name) : name)),
     routes: [],
   });
   return { contestant, took: [], cpu: [], encodes: [], p50: [], p99: [], loadCpu: [] };
@@ -58,8 +63,11 @@ async function pushOnce(samples: Samples, change: ResourceText, size: number, co
 async function compare(size: number, certificates: Certificates | undefined): Promise<readonly Samples[]> {
   const resources = assignments(services, 1);
   const all: Samples[] = [];
-  for (const [name, start] of starters(size > largestPeerFleet ? undefined : peer))
+  for (const [name, start] of starters(size > largestPeerFleet ? undefined : peers)) {
+    // Its authenticators are part of istiod, not of its discovery server.
+    if (name === 'istiod' && certificates !== undefined) continue;
     all.push(await join(await startContestant(name, start(), { resources, certificates }), size, certificates));
+  }
   for (let round = 1; round <= warmUps + rounds; round += 1)
     for (const samples of all) await pushOnce(samples, assignment(hot, 50, round), size, round > warmUps);
   return all;
@@ -68,7 +76,7 @@ async function compare(size: number, certificates: Certificates | undefined): Pr
 /** What the issue wants to know. */
 async function verdict(all: readonly Samples[], goal: number): Promise<string> {
   const of = (name: string) => all.find(({ contestant }) => contestant.name === name);
-  const [weft, floor, against] = [of('weft'), of('floor'), of(peerName)];
+  const [weft, floor] = [of('weft'), of('floor')];
   if (weft === undefined || floor === undefined) return '';
   const ratio = (one: Samples, other: Samples) => median(one.took) / median(other.took);
   const parts = [
@@ -76,12 +84,15 @@ async function verdict(all: readonly Samples[], goal: number): Promise<string> {
     `encodes ${againstGoal(Math.max(...weft.encodes), 1, 0)}`,
     await watchRest(weft.contestant),
   ];
-  if (against !== undefined) parts.push(`${againstGoal(ratio(weft, against), 0.1, 3)} × ${peerName}`);
+  for (const [name, peerGoal] of peerGoals) {
+    const peer = of(name);
+    if (peer !== undefined) parts.push(`${againstGoal(ratio(weft, peer), peerGoal, 3)} × ${name}`);
+  }
   return parts.join('; ');
 }
 
 requireDescriptors(Math.max(...sizes));
-const peer = process.argv.includes('--peers') ? buildPeer() : undefined;
+const peers = buildPeers('go-control-plane', 'istiod');
 const hotBytes = Buffer.from(assignment(hot, 50).value, 'base64').length;
 console.log(
   `push     one endpoint of 50 changes (${hotBytes} bytes) → N delta streams, each subscribed to ${services} services, have`,

@@ -1,5 +1,5 @@
-// `npm run bench [-- name --peers]`: compiles bench/*.ts, with what they import, into .cache/bench and runs them, one after
-// another. `--peers`: other servers take part where `go` is installed.
+// `npm run bench [-- name --peers --istiod]`: compiles bench/*.ts, with what they import, into .cache/bench and runs them, one after
+// another. `--peers`, `--istiod`: other servers take part where `go` is installed (istiod is large: it takes minutes to compile).
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,8 +27,8 @@ try {
     throw new Error(
       `no benchmark is called ${unknown.join(' ')}; there are: ${names.join(', ')} (one, or none for all)`,
     );
-  const strange = options.filter((option) => option !== '--peers');
-  if (strange.length > 0) throw new Error(`no option is called ${strange.join(' ')}; there is: --peers`);
+  const strange = options.filter((option) => !['--peers', '--istiod'].includes(option));
+  if (strange.length > 0) throw new Error(`no option is called ${strange.join(' ')}; there are: --peers, --istiod`);
   rmSync(join(target, 'bench'), { recursive: true, force: true });
   run([join(projectRoot, 'scripts/build.mjs'), '--protos-only']);
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');

@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import { peerName } from './peers.ts';
 import { type Program, startProgram } from './program.ts';
 import type { Certificates, LoadCommands, ResourceText, ServerCommands } from './protocol.ts';
 
@@ -48,17 +47,12 @@ export function startFloor(): Program<ServerCommands> {
   return startNode('floor-server');
 }
 
-/** How each contestant is started; `peer`: the program of peers.ts, where there is one. */
+/** How each contestant is started. */
 export type Starters = ReadonlyMap<string, () => Program<ServerCommands>>;
 
-export function starters(peer: string | undefined): Starters {
-  const all: [string, () => Program<ServerCommands>][] = [
-    ['weft', startWeft],
-    ['floor', startFloor],
-  ];
-  // One core each side: the two servers on Node use no more, and the load client needs the other.
-  if (peer !== undefined) all.push([peerName, () => startProgram(peer, [], { GOMAXPROCS: '1' })]);
-  return new Map(all);
+/** Weft, the floor, and whoever else takes part. */
+export function starters(peers: Starters = new Map()): Starters {
+  return new Map([['weft', startWeft], ['floor', startFloor], ...peers]);
 }
 
 function startNode<Commands>(file: string): Program<Commands> {

@@ -68,7 +68,11 @@ function open(index: number, details: ConnectDetails, shared: SharedRequests): P
     const member: Member = { proxy, times: [], versions: [] };
     fleet.add(member);
     const [first, ...others] = shared.atOnce;
-    if (first !== undefined) proxy.send(withNode(first, `proxy-${index}`));
+    // istiod reads a proxy's place from its name; nobody else minds.
+    if (first !== undefined)
+      proxy.send(
+        withNode(first, `sidecar~10.9.${index >> 8}.${index & 255}~proxy-${index}.default~default.svc.cluster.local`),
+      );
     for (const request of others) proxy.send(request);
   });
 }

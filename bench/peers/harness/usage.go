@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 // Milliseconds of the machine's monotonic clock, as process.hrtime of Node tells them.
 func monotonic() float64 {
 	var now unix.Timespec
-	check(unix.ClockGettime(unix.CLOCK_MONOTONIC, &now))
+	Check(unix.ClockGettime(unix.CLOCK_MONOTONIC, &now))
 	return float64(now.Nano()) / 1e6
 }
 
@@ -28,7 +28,7 @@ func usage() map[string]any {
 
 func resources() unix.Rusage {
 	var own unix.Rusage
-	check(unix.Getrusage(unix.RUSAGE_SELF, &own))
+	Check(unix.Getrusage(unix.RUSAGE_SELF, &own))
 	return own
 }
 
@@ -47,6 +47,6 @@ func residentBytes() int64 {
 		return peakBytes()
 	}
 	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
-	check(err)
+	Check(err)
 	return pages * int64(os.Getpagesize())
 }
