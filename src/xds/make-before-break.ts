@@ -93,6 +93,8 @@ export function hasClusters(view: StreamView, { references }: Resource): boolean
 
 /** Clusters of this view to which the resource refers and which the client has not accepted yet. */
 function unconfirmedClusters(view: StreamView, clusters: Subscription, resource: Resource): readonly string[] {
+  // At rest it holds whatever it wants to know.
+  if (clusters.agreed && clusters.differs.size === 0 && clusters.inFlight === undefined) return [];
   const names: string[] = [];
   for (const { typeUrl, name } of resource.references) {
     // A client that names its clusters learns of a new one from the route: it cannot have that before (gRPC does so).
