@@ -54,7 +54,7 @@ conformAds('X1 the aggregated service serves every type on one stream', async ({
 });
 
 conformAds(
-  'X1 M12 X125 what is not offered is UNIMPLEMENTED: Fetch, SotW VHDS, health, reflection, CSDS, LRS',
+  'X1 X125 what is not offered is UNIMPLEMENTED: Fetch, SotW VHDS, health, reflection, CSDS, LRS',
   async (lab) => {
     const { client, server } = await lab.start([]);
     const fetches = services.map(([, service, resources]) => `/${service}/Fetch${resources}`);
