@@ -204,7 +204,8 @@ class ShapeCheck {
       const millis = typeof value === 'string' ? parseDuration(value) : undefined;
       if (millis === undefined)
         return this.#wrong(node, path, 'a duration such as 1.5s or 100ms, in whole milliseconds', shape);
-      return millis >= shape.min ? millis : this.#wrong(node, path, `at least ${durationText(shape.min)}`, shape);
+      if (millis < shape.min) return this.#wrong(node, path, `at least ${durationText(shape.min)}`, shape);
+      return millis <= shape.max ? millis : this.#wrong(node, path, `at most ${durationText(shape.max)}`, shape);
     }
     if (shape.is === 'percent') {
       const fits =

@@ -8,12 +8,14 @@ const unitMillis: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** The longest duration that a protobuf Duration holds, in milliseconds. */
-export const longestDuration = 315_576_000_000_000;
+const hour = 3_600_000;
+
+/** The longest duration that Envoy takes, in milliseconds: it counts in nanoseconds, in 64 bits. A protobuf Duration could hold more. */
+export const longestDuration = 9_223_372_035_999;
 
 /**
  * A duration as Go writes it, which is what Istio reads: `1.5s`, `100ms`, `1m30s`, `0s`. Milliseconds; undefined for anything else,
- * for negative values and for what is not a whole number of milliseconds.
+ * for negative values and for what is not a whole number of milliseconds. How long it may be is for the field to say.
  */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0;
@@ -23,11 +25,11 @@ export function parseDuration(text: string): number | undefined {
     total += Number(amount) * (unitMillis[unit] ?? Number.NaN);
   }
   const millis = Math.round(total);
-  if (Math.abs(total - millis) > 1e-6 || millis > longestDuration) return undefined;
-  return millis;
+  return Math.abs(total - millis) > 1e-6 ? undefined : millis;
 }
 
-/** Milliseconds as text: `1.5s`, `50ms`. */
+/** Milliseconds as text: `1.5s`, `50ms`; in whole hours from a thousand on. */
 export function durationText(millis: number): string {
+  if (millis >= 1000 * hour) return `${Math.floor(millis / hour)}h`;
   return millis % 1000 === 0 || millis > 1000 ? `${millis / 1000}s` : `${millis}ms`;
 }

@@ -3,6 +3,8 @@
  * did-you-mean, the tests and later the editor schema are made from it. Every field is supported, refused by name or unknown.
  */
 
+import { longestDuration } from './duration.ts';
+
 /** When a refused field is planned; `never`: it stays refused. */
 export type Tier = 'T1' | 'T2' | 'never';
 
@@ -73,6 +75,7 @@ export interface BooleanShape {
 export interface DurationShape {
   readonly is: 'duration';
   readonly min: number;
+  readonly max: number;
 }
 /** A whole number or a text (`targetPort`). */
 export interface PortOrNameShape {
@@ -180,9 +183,9 @@ export function integer(min: number, max: number): IntegerShape {
   return { is: 'integer', min, max };
 }
 
-/** A duration of at least `min` milliseconds. */
-export function duration(min: number): DurationShape {
-  return { is: 'duration', min };
+/** A duration from `min` to `max` milliseconds. */
+export function duration(min: number, max = longestDuration): DurationShape {
+  return { is: 'duration', min, max };
 }
 
 export function choice<const V extends string>(

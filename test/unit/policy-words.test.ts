@@ -16,12 +16,9 @@ describe('words', () => {
     expect(parseDuration(text)).toBe(millis);
   });
 
-  it.each(['', '5', '-1s', '1 s', '1.5ms', '1d', 's', '1..5s', '99999999999h', '1s '])(
-    '"%s" is no duration',
-    (text) => {
-      expect(parseDuration(text)).toBeUndefined();
-    },
-  );
+  it.each(['', '5', '-1s', '1 s', '1.5ms', '1d', 's', '1..5s', '1s '])('"%s" is no duration', (text) => {
+    expect(parseDuration(text)).toBeUndefined();
+  });
 
   it.each([
     '^/a/[^/]+$',

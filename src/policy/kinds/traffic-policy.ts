@@ -19,6 +19,8 @@ import {
 import { present } from './common.ts';
 
 const millisecond = duration(1);
+/** Linux counts the seconds in 15 bits, and the probes in 7: with more no connection comes to be. */
+const keepaliveTime = duration(1000, 32_767_000);
 const int32 = integer(0, 2 ** 31 - 1);
 
 const consistentHash = object({
@@ -58,7 +60,7 @@ const connectionPool = object({
     connectTimeout: millisecond,
     idleTimeout: duration(0),
     maxConnectionDuration: millisecond,
-    tcpKeepalive: object({ probes: count, time: duration(1000), interval: duration(1000) }),
+    tcpKeepalive: object({ probes: integer(0, 127), time: keepaliveTime, interval: keepaliveTime }),
   }),
   http: object({
     http1MaxPendingRequests: int32,
