@@ -129,6 +129,7 @@ export async function startControlPlane(options: {
       port: set['xds.port'],
       credentials,
       identifier: replica,
+      connection: { maxAge: set['xds.maxConnectionAge'] },
       authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
       open: sessions.open,
       observe: (event) => {

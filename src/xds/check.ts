@@ -34,6 +34,11 @@ export const milliseconds = plain(
   'a number of milliseconds from 0 to 2^31-1',
   (value) => isNumber(value) && value >= 0 && value <= longestTime,
 );
+/** Spread by a tenth, it must still be a timer's. */
+export const age = plain(
+  'a number of milliseconds from 1 to 1.9e9',
+  (value) => isNumber(value) && value >= 1 && value <= 1.9e9,
+);
 export const lifetime = plain(
   'a number of milliseconds above 0',
   (value) => isNumber(value) && value > 0 && Number.isFinite(value),

@@ -1,5 +1,6 @@
 import type { AdmissionSettings } from './admission.ts';
 import {
+  age,
   amount,
   array,
   behaviour,
@@ -55,7 +56,7 @@ const admission = settings<AdmissionSettings>({
 const connection = settings<ConnectionSettings>({
   keepaliveTime: milliseconds,
   keepaliveTimeout: milliseconds,
-  maxAge: milliseconds,
+  maxAge: age,
   maxAgeGrace: milliseconds,
   firstRequest: milliseconds,
   slowReader: milliseconds,

@@ -52,6 +52,11 @@ const cases: readonly (readonly [what: string, options: unknown, words: string])
     { ...base, timing: { hold: 2 ** 31 } },
     '"timing.hold" must be a number of milliseconds from 0 to 2^31-1, got 2147483648',
   ],
+  [
+    'an age that would be none, once it is spread',
+    { ...base, connection: { maxAge: 2 ** 31 - 1 } },
+    '"connection.maxAge" must be a number of milliseconds from 1 to 1.9e9, got 2147483647',
+  ],
   ['not a number', { ...base, limits: { names: Number.NaN } }, '"limits.names" must be a number from 0 on, got NaN'],
   ['another transport', { ...base, transport: 'quic' }, '"transport" must be "http2" or "grpc-js", got "quic"'],
   [

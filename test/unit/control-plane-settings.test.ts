@@ -44,6 +44,7 @@ describe('settings without a file', () => {
       'xds.address': '0.0.0.0',
       'xds.port': 15_012,
       'xds.names': [],
+      'xds.maxConnectionAge': 1_800_000,
       'admin.address': '127.0.0.1',
       'admin.port': 15_014,
       'admin.loopbackReads': false,
@@ -152,6 +153,9 @@ describe('WEFT0907', () => {
     ['localPorts.base', '"21000"', 'a port'],
     ['xds.names', 'mesh.corp.example', 'a list of host names or addresses'],
     ['xds.names', '[""]', 'a list of host names or addresses'],
+    ['xds.maxConnectionAge', '900ms', 'a duration from "1s" to "480h"'],
+    ['xds.maxConnectionAge', '481h', 'a duration from "1s" to "480h"'],
+    ['xds.maxConnectionAge', 'never', 'a duration from "1s" to "480h"'],
     ['certificates.leafLifetime', '1d', 'a duration such as "24h"'],
     ['log.level', 'loud', 'trace, debug, info, warn, error or silent'],
   ])('%s: %s is refused at its line', (key, value, rule) => {
@@ -214,6 +218,7 @@ describe('WEFT0907', () => {
 test('a file that is not there is said in words; values are told as they would be written', () => {
   const nope = join(tmpdir(), `weft-nope-${process.pid}.yaml`);
   expect(() => readSettings(nope)).toThrow(`${nope} cannot be read: there is no such file`);
+  expect(settingText({ key: 'xds.maxConnectionAge', value: 1_800_000 })).toBe('30m');
   const text = (key: SettingKey, value: number | string | boolean) => settingText({ key, value });
   expect(text('certificates.leafLifetime', 86_400_000)).toBe('24h');
   expect([90_000, 1_500, 600_000, 0].map((value) => text('registry.grace', value))).toEqual([
