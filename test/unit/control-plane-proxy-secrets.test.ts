@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Authority, openAuthority } from '../../src/ca/authority.ts';
+import type { Bundle } from '../../src/ca/svid.ts';
+import { createSvidSource } from '../../src/ca/svid-source.ts';
+import { createProxySecrets } from '../../src/control-plane/proxy-secrets.ts';
+import { spiffeId } from '../../src/model/identity.ts';
+import { createCell } from '../../src/model/readable.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { memoryStore } from '../support/memory-store.ts';
+import { proxy } from '../support/resolve-values.ts';
+
+const clock = fakeClock();
+let authorities: readonly Authority[];
+beforeAll(async () => {
+  const open = () => openAuthority({ store: memoryStore(), clock, trustDomain: 'demo.mesh' });
+  authorities = await Promise.all([open(), open()]);
+});
+afterAll(() => {
+  for (const authority of authorities) authority.dispose();
+});
+
+/** Secrets of proxies under the first authority, and the roots that everybody believes. */
+function start() {
+  const [authority] = authorities;
+  if (authority === undefined) throw new Error('no authority');
+  const bundle = createCell<Bundle>(authority.bundle.get());
+  const svids = createSvidSource({ authority, clock });
+  const failures: unknown[] = [];
+  const secrets = createProxySecrets({ ...authority, bundle }, svids, (error) => failures.push(error));
+  return { bundle, svids, secrets, failures };
+}
+
+/** A proxy of the one identity. */
+const member = (id: string) =>
+  proxy(id, { identity: spiffeId({ trustDomain: 'demo.mesh', namespace: 'shop', serviceAccount: 'a' }) });
+
+test('X118 a change of the bundle reaches every proxy, each with the leaf that it had', () => {
+  const { bundle, svids, secrets } = start();
+  const both = authorities.flatMap((authority) => authority.bundle.get().roots);
+  const all = ['a-1.shop', 'a-2.shop'].map((id) => secrets(member(id)));
+  const before = all.map((each) => each.get());
+  const heard: (readonly string[] | undefined)[] = [];
+  const stops = all.map((each) => each.watch((material) => heard.push(material?.bundle)));
+  bundle.set({ trustDomain: 'demo.mesh', roots: both });
+  expect(heard).toEqual([both, both]);
+  for (const [at, each] of all.entries()) {
+    const after = each.get();
+    expect(after?.bundle).toEqual(both);
+    expect([after?.certificateChain, after?.privateKey]).toEqual([
+      before[at]?.certificateChain,
+      before[at]?.privateKey,
+    ]);
+  }
+  for (const stop of stops) stop();
+  bundle.set({ trustDomain: 'demo.mesh', roots: both.slice(1) });
+  expect(heard).toHaveLength(2);
+  svids.dispose();
+});
+
+test('one value serves all proxies of an identity, so that its bytes are made once', () => {
+  const { svids, secrets } = start();
+  expect(secrets(member('a-1.shop')).get() === secrets(member('a-2.shop')).get()).toBe(true);
+  svids.dispose();
+});
