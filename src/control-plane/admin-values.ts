@@ -67,14 +67,23 @@ export function createAdminValues(parts: {
 
   const refusals = (): Refusals => {
     const current = mesh.get();
-    const commits = policies.state.get().history.map(({ commit }) => commit);
+    const { history } = policies.state.get();
+    const commits = history.map(({ commit }) => commit);
     const places = new Map<Resource, PolicyPlace | undefined>();
+    const entries = quarantine();
+    const find = (resource: Resource): PolicyPlace | undefined => {
+      const { typeUrl, name, version: content } = resource;
+      const good = entries.find((each) => each.typeUrl === typeUrl && each.name === name && each.version === content);
+      const place = current && policyPlace(resource, current, commits, good?.goodForm);
+      const committedAt = history.find(({ commit }) => commit === place?.commit)?.time;
+      return place && committedAt !== undefined ? { ...place, committedAt } : place;
+    };
     return {
-      entries: quarantine(),
+      entries,
       wanted: snapshots.wanted,
       placeOf(resource) {
         // Shared by all proxies of a view: looked for once in an answer.
-        if (!places.has(resource)) places.set(resource, current && policyPlace(resource, current, commits));
+        if (!places.has(resource)) places.set(resource, find(resource));
         return places.get(resource);
       },
     };

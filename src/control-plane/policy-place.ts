@@ -17,14 +17,23 @@ const authorizationRule = /^ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[(\d+)\]$/;
 
 /**
  * The line that most likely led to what a resource says now: of the objects that the resource names, and of the service that it is named
- * after, the one that changed last. `commits`: newest first. Undefined where several changed together, or none is named.
+ * after, the one that changed last. `commits`: newest first; `good`: what was accepted of the resource before, so that a rule which is in
+ * it as it was accuses nobody. Undefined where several changed together, or none is named.
  */
-export function policyPlace(resource: Resource, mesh: Mesh, commits: readonly string[]): PolicyPlace | undefined {
+export function policyPlace(
+  resource: Resource,
+  mesh: Mesh,
+  commits: readonly string[],
+  good?: Resource,
+): PolicyPlace | undefined {
   if (resource.typeUrl === secretType) return undefined;
   const places = new Map<string, PolicyPlace>();
   const byRef = new Map(mesh.policies.objects.map((object) => [refText(object), object]));
   const rules = new Map<string, Set<string>>();
-  for (const text of textsOf(resource)) {
+  const json = jsonOf(resource);
+  const before = good && jsonOf(good);
+  const changed = before === undefined ? [] : differing(json, before);
+  for (const text of textsOf(changed.length > 0 ? changed : [json])) {
     const [ref, rule] = named(text);
     if (ref === undefined || !byRef.has(ref)) continue;
     const ofRef = rules.get(ref) ?? new Set<string>();
@@ -72,10 +81,14 @@ function rulePlace(object: Policy, rule: string): { file: string; line: number; 
   return object.positions.get(`spec.http[${byName >= 0 ? byName : rule}]`);
 }
 
-/** Every text in a resource, keys included. */
-function textsOf({ typeUrl, value }: Resource): readonly string[] {
+/** What a resource says; nothing where its type is unknown. */
+function jsonOf({ typeUrl, value }: Resource): JsonValue {
   const schema = schemaOf(typeUrl);
-  if (schema === undefined) return [];
+  return schema === undefined ? null : toEnvoyJson(decode(schema, value));
+}
+
+/** Every text in these, keys included. */
+function textsOf(parts: readonly JsonValue[]): readonly string[] {
   const texts: string[] = [];
   const walk = (json: JsonValue): void => {
     if (typeof json === 'string') texts.push(json);
@@ -86,6 +99,26 @@ function textsOf({ typeUrl, value }: Resource): readonly string[] {
         walk(member);
       }
   };
-  walk(toEnvoyJson(decode(schema, value)));
+  parts.forEach(walk);
   return texts;
+}
+
+/** The rules that a part names. */
+function rulesIn(part: JsonValue): ReadonlySet<string> {
+  return new Set(textsOf([part]).filter((text) => named(text)[1] !== undefined));
+}
+
+/** The parts that name one rule each and say something else than before: of routes the rule itself, of RBAC its policy. */
+function differing(now: JsonValue, before: JsonValue): readonly JsonValue[] {
+  const known = new Set(partsOf(before).map((part) => JSON.stringify(part)));
+  return partsOf(now).filter((part) => !known.has(JSON.stringify(part)));
+}
+
+/** The largest members of lists, and of maps by rule, that name one rule alone. */
+function partsOf(json: JsonValue): readonly JsonValue[] {
+  if (typeof json !== 'object' || json === null) return [];
+  if (Array.isArray(json)) return json.flatMap((member) => (rulesIn(member).size === 1 ? [member] : partsOf(member)));
+  return Object.entries(json).flatMap(([key, member]) =>
+    named(key)[1] === undefined ? partsOf(member) : [{ [key]: member }],
+  );
 }

@@ -128,6 +128,8 @@ function typeStatus(type: StreamType | undefined, node: string, context: StatusC
     version: type.sentVersion,
     nonce: type.nonce,
     resources,
+    ...(type.sentAt === undefined ? {} : { sentAt: iso(type.sentAt) }),
+    ...(type.ackedAt === undefined ? {} : { ackedAt: iso(type.ackedAt) }),
     ...(error === undefined ? {} : { error }),
     ...(withheld.length === 0 ? {} : { withheld }),
   };

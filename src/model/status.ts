@@ -15,6 +15,8 @@ export interface PolicyPlace {
   readonly line: number;
   readonly column: number;
   readonly commit: string;
+  /** ISO time of the commit; absent where it is too old to be known. */
+  readonly committedAt?: string;
 }
 
 /** A refused configuration: always with Envoy's words. */
@@ -50,6 +52,9 @@ export interface TypeStatus {
   readonly nonce: string;
   /** Names that the proxy holds or asked for. */
   readonly resources: number;
+  /** ISO times of the last response and the last acknowledgement; absent: none on this stream. */
+  readonly sentAt?: string;
+  readonly ackedAt?: string;
   /** Set if and only if REJECTED. */
   readonly error?: Rejection;
   /** Absent: nothing. */

@@ -30,6 +30,8 @@ export interface QuarantineEntry {
   readonly everywhere: boolean;
   /** The version that stands in its place, where one is known. */
   readonly good: string | undefined;
+  /** The resource with that version, bytes and all. Not printed with the rest. */
+  readonly goodForm?: Resource | undefined;
 }
 
 export interface Quarantine {
@@ -165,7 +167,7 @@ function scopeOf({ node, layers }: Refuser, { typeUrl, name }: Resource): string
 function shown({ scope, agent, resource, message, at, nodes, everywhere, good }: Kept): QuarantineEntry {
   const [node = ''] = nodes;
   const { typeUrl, name, version } = resource;
-  return {
+  const entry = {
     scope,
     agent,
     typeUrl,
@@ -178,4 +180,5 @@ function shown({ scope, agent, resource, message, at, nodes, everywhere, good }:
     everywhere,
     good: good?.version,
   };
+  return good === undefined ? entry : Object.defineProperty(entry, 'goodForm', { value: good });
 }

@@ -230,3 +230,31 @@ test('the line is that of the object that changed last; several that came togeth
   });
   expect(policyPlace(wanted(secretType, 'identity'), mesh, ['c2'])).toBeUndefined();
 });
+
+test('of two rules the one that is not as it was when the resource was accepted is named', () => {
+  const ruleText = (name: string, timeout: string) =>
+    `    - { name: ${name}, match: [{ uri: { prefix: /${name} } }], timeout: ${timeout}, route: [{ destination: { host: reviews } }] }\n`;
+  const head = routeText('1s').slice(0, routeText('1s').indexOf('    - {'));
+  const routes = (one: string, two: string) => `${head}${ruleText('one', one)}${ruleText('two', two)}`;
+  const spine = spineMesh({
+    texts: { ...texts, 'shop/routes.yaml': routes('1s', '2s') },
+    workloads: [workload('reviews-1', 'reviews', 20_000)],
+  });
+  const { snapshot } = spine.snapshots.hold(proxy(node, { capture: { bind: '127.0.0.1', ports: true } }));
+  const route = () => {
+    const found = lookup(snapshot.get()?.layers ?? [], routeType, 'out_shop_reviews_80');
+    if (found === undefined) throw new Error('no routes');
+    return found;
+  };
+  const good = route();
+  const place = (one: string, two: string, before = good) => {
+    spine.serve(spine.parse({ ...texts, 'shop/routes.yaml': routes(one, two) }));
+    const mesh = spine.mesh.get();
+    return mesh && policyPlace(route(), mesh, ['c5', 'c4', 'c3', 'c2', 'c1'], before)?.line;
+  };
+  expect(place('1s', '9s')).toBe(8);
+  expect(place('8s', '2s')).toBe(7);
+  // Both, or neither of them: then it is the object.
+  expect(place('8s', '9s')).toBe(1);
+  expect(place('8s', '9s', route())).toBe(1);
+});
