@@ -67,6 +67,7 @@ export function rejectedProxy(): ProxyStatus {
       line: 9,
       column: 3,
       commit: '4f1c2ab',
+      committedAt: '2026-11-22T08:09:00.000Z',
     },
   };
   const { ackMilliseconds: _none, ...rest } = base;

@@ -108,7 +108,7 @@ describe('weft proxies', () => {
     expect(lines[3]).toMatch(/^reviews-2.shop {3}v2 +REJECTED +√ +× +√ +√ +√ +9ad03e1 +- /);
     expect(lines[5]).toBe('× reviews-2.shop  LDS in_9080: filter chain match rules are duplicated');
     expect(lines[6]).toMatch(
-      /^ {4}where {2}policies\/reviews-jwt.yaml:9 {2}RequestAuthentication shop\/reviews-jwt, 4f1c2ab, .* ago$/,
+      /^ {4}where {2}policies\/reviews-jwt.yaml:9 {2}RequestAuthentication shop\/reviews-jwt, 4f1c2ab of .* ago; refused .* ago$/,
     );
     expect(lines[7]).toBe(
       '    state  keeps what it had from 9ad03e1; nothing is offered again until the content changes',
@@ -138,6 +138,54 @@ describe('weft proxies', () => {
       expect((await weft('status')).stdout).toContain(
         'frontend-1.shop refused its configuration; reviews-3.shop and 2 more are not offered what another proxy refused',
       );
+    } finally {
+      values.proxies = before;
+    }
+  });
+
+  it('tells all of one proxy, and of many refusals the first', async () => {
+    const { stdout, code } = await weft('proxies reviews-2');
+    const lines = stdout.split('\n');
+    expect(code).toBe(0);
+    expect(lines.slice(0, 3)).toEqual([
+      'reviews-2.shop  REJECTED',
+      '  service   reviews v2',
+      '  identity  spiffe://demo.mesh/ns/shop/sa/reviews',
+    ]);
+    expect(lines[3]).toMatch(/^ {2}envoy {5}1\.40\.0 at 127\.0\.0\.1, connected to cp-1 for \d/);
+    expect(lines[4]).toBe('  revision  9ad03e1, wanted 4f1c2ab');
+    expect(lines[6]?.split(/ {2,}/)).toEqual([
+      'TYPE',
+      'STATUS',
+      'RESOURCES',
+      'WITHHELD',
+      'VERSION',
+      'SENT',
+      'ACKNOWLEDGED',
+    ]);
+    expect(lines[8]).toMatch(/^LDS {3}REJECTED {2}2 {10}1 {9}b3f1 {5}- {5}-$/);
+    expect(lines[13]).toBe('× reviews-2.shop  LDS in_9080: filter chain match rules are duplicated');
+    expect(JSON.parse((await weft('proxies reviews-2.shop -o json')).stdout).items).toHaveLength(1);
+    expect(await weft('proxies reviews-9.shop')).toMatchObject({ code: 2, stdout: '' });
+
+    const before = values.proxies;
+    const troubled = (name: string): ReturnType<typeof proxyStatus> => {
+      const base = proxyStatus(name, 'reviews', { status: 'REJECTED' });
+      const error = { at: '2026-11-22T08:11:04.000Z', message: 'cannot bind', resources: [`in_${name}`] };
+      return { ...base, types: { ...base.types, LDS: { ...base.types.LDS, status: 'REJECTED', error } } };
+    };
+    values.proxies = () => [1, 2, 3, 4, 5].map((index) => troubled(`reviews-${index}`));
+    try {
+      const many = (await weft('proxies')).stdout.split('\n');
+      expect(many.filter((line) => line.startsWith('×'))).toHaveLength(3);
+      expect(many.slice(-3)).toEqual([
+        '',
+        '2 more refusals: weft proxies reviews-4.shop tells of one proxy, -o wide of all',
+        '',
+      ]);
+      const wide = (await weft('proxies -o wide')).stdout;
+      expect(wide.match(/^×/gm)).toHaveLength(5);
+      expect(wide).toMatch(/^NAME .* UP +SERVICE +ADDRESS +IDENTITY\n/);
     } finally {
       values.proxies = before;
     }

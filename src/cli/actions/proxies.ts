@@ -1,15 +1,30 @@
 import type { ProxyStatus } from '../../model/status.ts';
+import { chooseProxy } from '../find-proxy.ts';
 import { marks } from '../marks.ts';
 import { askedNamespace, readApi, readItems } from '../read-api.ts';
-import { proxyColumns, rejectionLines } from '../render/proxies.ts';
+import { proxyColumns, proxyLines, rejectionLines, typeColumns, typeRows } from '../render/proxies.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { proxiesFlags } from '../verbs/proxies.ts';
 
-/** `weft proxies` */
+/** `weft proxies [NAME]`: a line for each, or the details of one. Throws Failure WEFT0920 for a name that there is not. */
 export async function proxies(context: VerbContext<typeof proxiesFlags>): Promise<ExitCode> {
   const { flags, output, env } = context;
   const namespace = askedNamespace(context);
   const all = await readItems<ProxyStatus>(await readApi(context), '/api/v1/proxies');
+  const [name] = context.arguments;
+  const now = Date.now();
+  const isText = output.format === 'table' || output.format === 'wide';
+  if (name !== undefined) {
+    const one = chooseProxy(all, name, namespace);
+    if (!isText) {
+      output.list('ProxyList', [one], proxyColumns(marks(env), now));
+      return 0;
+    }
+    for (const line of proxyLines(one, now)) output.line(line);
+    output.list('TypeList', typeRows(one), typeColumns(now));
+    for (const line of rejectionLines([one], marks(env), now, true)) output.line(line);
+    return 0;
+  }
   const shown = all.filter(
     ({ status, namespace: own }) =>
       (namespace === undefined || own === namespace) &&
@@ -17,10 +32,7 @@ export async function proxies(context: VerbContext<typeof proxiesFlags>): Promis
         (flags.stale && status === 'STALE') ||
         (flags.rejected && status === 'REJECTED')),
   );
-  const now = Date.now();
   output.list('ProxyList', shown, proxyColumns(marks(env), now));
-  if (output.format === 'table' || output.format === 'wide') {
-    for (const line of rejectionLines(shown, marks(env), now)) output.line(line);
-  }
+  if (isText) for (const line of rejectionLines(shown, marks(env), now, output.format === 'wide')) output.line(line);
   return 0;
 }

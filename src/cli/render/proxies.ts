@@ -2,7 +2,7 @@ import type { ProxyStatus, Rejection, TypeStatus, WithheldResource, XdsType } fr
 import { xdsTypes } from '../../model/status.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
-import { ago, shortSpan } from './span.ts';
+import { ago, shortSpan, spanInWords } from './span.ts';
 
 /** The columns of `weft proxies` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
 export function proxyColumns(marks: Marks, now: number): readonly Column<ProxyStatus>[] {
@@ -19,6 +19,7 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
     { title: 'ENVOY', of: (proxy) => proxy.envoyVersion || '-' },
     { title: 'VIA', of: (proxy) => proxy.replica },
     { title: 'UP', of: (proxy) => shortSpan(now - Date.parse(proxy.connectedSince)) },
+    { title: 'SERVICE', of: (proxy) => proxy.service, wide: true },
     { title: 'ADDRESS', of: (proxy) => proxy.address, wide: true },
     { title: 'IDENTITY', of: (proxy) => proxy.identity, wide: true },
   ];
@@ -40,11 +41,57 @@ function mark(type: TypeStatus, marks: Marks): string {
   }
 }
 
+/** The details of one proxy: who it is, and each type of its configuration. */
+export function proxyLines(proxy: ProxyStatus, now: number): readonly string[] {
+  const { service, labels, identity, envoyVersion, address, replica, revision, connectedSince, status } = proxy;
+  const { serving, wanted } = revision;
+  const version = labels.version === undefined ? '' : ` ${labels.version}`;
+  const served = serving === wanted ? serving : `${serving || 'nothing'}, wanted ${wanted}`;
+  return [
+    `${idOf(proxy)}  ${status}`,
+    `  service   ${service}${version}`,
+    `  identity  ${identity}`,
+    `  envoy     ${envoyVersion || '-'} at ${address}, connected to ${replica} for ${spanInWords(now - Date.parse(connectedSince))}`,
+    `  revision  ${served || '-'}`,
+    '',
+  ];
+}
+
+interface TypeRow extends TypeStatus {
+  readonly type: XdsType;
+}
+
+/** What `weft proxies NAME` prints for each type. */
+export function typeRows({ types }: ProxyStatus): readonly TypeRow[] {
+  return xdsTypes.map((type) => ({ type, ...types[type] }));
+}
+
+export function typeColumns(now: number): readonly Column<TypeRow>[] {
+  const since = (iso: string | undefined) => (iso === undefined ? '-' : ago(iso, now));
+  return [
+    { title: 'TYPE', of: ({ type }) => type },
+    { title: 'STATUS', of: ({ status }) => status },
+    { title: 'RESOURCES', of: ({ resources }) => String(resources) },
+    { title: 'WITHHELD', of: ({ withheld = [] }) => String(withheld.length) },
+    { title: 'VERSION', of: ({ version }) => version.slice(0, 12) || '-' },
+    { title: 'SENT', of: ({ sentAt }) => since(sentAt) },
+    { title: 'ACKNOWLEDGED', of: ({ ackedAt }) => since(ackedAt) },
+  ];
+}
+
+/** How many refusals stand under the list of all proxies before the rest is counted. */
+const mostBlocks = 3;
+
 /**
  * A refused configuration is never only a mark: Envoy's words, the line that led to it, what the proxy holds meanwhile, and what to do. What
- * one proxy refused and its equals are not offered is told once for all of these.
+ * one proxy refused and its equals are not offered is told once for all of these. Of many refusals the first are told, unless `all`.
  */
-export function rejectionLines(proxies: readonly ProxyStatus[], marks: Marks, now: number): readonly string[] {
+export function rejectionLines(
+  proxies: readonly ProxyStatus[],
+  marks: Marks,
+  now: number,
+  all = false,
+): readonly string[] {
   const groups = new Map<string, { readonly type: XdsType; readonly first: ProxyStatus; readonly ids: string[] }>();
   for (const proxy of proxies) {
     for (const type of xdsTypes) {
@@ -58,7 +105,18 @@ export function rejectionLines(proxies: readonly ProxyStatus[], marks: Marks, no
       groups.set(key, group);
     }
   }
-  return [...groups.values()].flatMap(({ type, first, ids }) => block(first, type, ids, marks, now));
+  const refusals = [...groups.values()];
+  const told = all ? refusals : refusals.slice(0, mostBlocks);
+  const rest = refusals.slice(told.length);
+  return [...told.flatMap(({ type, first, ids }) => block(first, type, ids, marks, now)), ...restLines(rest)];
+}
+
+/** Where the rest is told. */
+function restLines(rest: readonly { readonly ids: readonly string[] }[]): readonly string[] {
+  const [first] = rest.flatMap(({ ids }) => ids);
+  if (first === undefined) return [];
+  const count = `${rest.length} more refusal${rest.length === 1 ? '' : 's'}`;
+  return ['', `${count}: weft proxies ${first} tells of one proxy, -o wide of all`];
 }
 
 function block(
@@ -75,11 +133,14 @@ function block(
   const by = refusedBy === undefined ? '' : `, refused by ${refusedBy} and so withheld here`;
   const more = ids.length > 2 ? `${ids[0]} and ${ids.length - 1} more` : ids.join(', ');
   const [kind, namespace, name] = (source?.ref ?? '').split('/');
-  const where = `    where  ${source?.file}:${source?.line}  ${kind} ${namespace}/${name}, ${source?.commit}, ${ago(at, now)}`;
+  const age = source?.committedAt === undefined ? '' : ` of ${ago(source.committedAt, now)}`;
+  const place = `${source?.file}:${source?.line}  ${kind} ${namespace}/${name}, ${source?.commit}${age}`;
   return [
     '',
     `${marks.bad} ${more}  ${about}${by}: ${message}`,
-    source === undefined ? `    when   ${ago(at, now)}; no line of a policy is known to lead to it` : where,
+    source === undefined
+      ? `    when   ${ago(at, now)}; no line of a policy is known to lead to it`
+      : `    where  ${place}; refused ${ago(at, now)}`,
     `    state  ${kept(proxy, withheld)}; nothing is offered again until the content changes`,
     `    fix    ${fix(proxy, error, withheld)}`,
   ];

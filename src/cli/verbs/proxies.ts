@@ -11,9 +11,9 @@ export const proxiesFlags = {
 
 export const proxiesVerb = defineVerb({
   name: 'proxies',
-  summary: 'List the connected proxies: what each acknowledged and refused, and why',
+  summary: 'List the connected proxies, or one of them: what each acknowledged and refused, and why',
   example: 'weft proxies --rejected',
-  arguments: [],
+  arguments: [{ name: 'name', help: 'one proxy, with all that is known of it: reviews-2.shop' }],
   flags: proxiesFlags,
   formats: ['table', 'wide', 'json', 'yaml', 'name'],
   run: async (context) => (await import('../actions/proxies.ts')).proxies(context),
