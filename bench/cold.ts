@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createCertificates } from './support/certificates.ts';
 import { type Contestant, startContestant, starters, startWeft } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
-import { againstGoal, median, printTable } from './support/figures.ts';
+import { goalsOf, median, printTable } from './support/figures.ts';
 import { assignment, routeNames, serviceNames, wholeMesh } from './support/mesh.ts';
 import { buildPeers } from './support/peers.ts';
 import { connectWatchers, probe, probeWhile } from './support/probe.ts';
@@ -96,15 +96,16 @@ for (const transport of ['plain', 'mtls'] as const) {
       ...[wall, p99, retries, cpu, clientCpu, rss, peak].map(median),
     ]),
   );
+  const { atMost } = goalsOf(transport);
   const cpuOf = (name: string) => median(all.get(name)?.cpu ?? []);
   console.log(`         ${(bytes / 1e6).toFixed(2)} MB to each proxy; ${rest}`);
-  console.log(`         server cpu ${againstGoal(cpuOf('weft') / cpuOf('floor'), 2.5)} × the floor`);
+  console.log(`         server cpu ${atMost(cpuOf('weft') / cpuOf('floor'), 2.5, '× the floor')}`);
   for (const name of peers.keys())
-    console.log(`         server cpu ${againstGoal(cpuOf('weft') / cpuOf(name), 0.33)} × ${name}`);
+    console.log(`         server cpu ${atMost(cpuOf('weft') / cpuOf(name), 0.33, `× ${name}`)}`);
   if (transport === 'mtls')
-    console.log(`         memory of a proxy ${againstGoal(median(all.get('weft')?.rss ?? []), 300, 0)} KiB`);
+    console.log(`         memory ${atMost(median(all.get('weft')?.rss ?? []), 300, 'KiB per proxy', 0)}`);
   const [quiet, beside, meanwhile] = await disturb(certificates);
   console.log(
-    `         p99 of a push to 50 others: quiet ${quiet.toFixed(1)} ms, with the herd at another server on this machine ${beside.toFixed(1)} ms, at the same server ${meanwhile.toFixed(1)} ms: ${againstGoal(meanwhile / quiet, 2)} × quiet, ${(meanwhile / beside).toFixed(2)} × the other server`,
+    `         p99 of a push to 50 others: quiet ${quiet.toFixed(1)} ms, with the herd at another server on this machine ${beside.toFixed(1)} ms, at the same server ${meanwhile.toFixed(1)} ms: ${atMost(meanwhile / quiet, 2, '× quiet')}, ${(meanwhile / beside).toFixed(2)} × the other server`,
   );
 }

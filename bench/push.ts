@@ -4,7 +4,7 @@
 import { createCertificates } from './support/certificates.ts';
 import { type Contestant, startContestant, starters } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
-import { againstGoal, median, printTable, quantile } from './support/figures.ts';
+import { goalsOf, median, printTable, quantile } from './support/figures.ts';
 import { assignment, assignments, hot, serviceNames } from './support/mesh.ts';
 import { buildPeers, istiodName, largestPeerFleet } from './support/peers.ts';
 import type { Certificates, ResourceText } from './support/protocol.ts';
@@ -74,19 +74,20 @@ async function compare(size: number, certificates: Certificates | undefined): Pr
 }
 
 /** What the issue wants to know. */
-async function verdict(all: readonly Samples[], goal: number): Promise<string> {
+async function verdict(label: string, all: readonly Samples[], goal: number): Promise<string> {
   const of = (name: string) => all.find(({ contestant }) => contestant.name === name);
   const [weft, floor] = [of('weft'), of('floor')];
   if (weft === undefined || floor === undefined) return '';
   const ratio = (one: Samples, other: Samples) => median(one.took) / median(other.took);
+  const { atMost } = goalsOf(label);
   const parts = [
-    `${againstGoal(ratio(weft, floor), goal)} × the floor`,
-    `encodes ${againstGoal(Math.max(...weft.encodes), 1, 0)}`,
+    atMost(ratio(weft, floor), goal, '× the floor'),
+    atMost(Math.max(...weft.encodes), 1, 'encodes', 0),
     await watchRest(weft.contestant),
   ];
   for (const [name, peerGoal] of peerGoals) {
     const peer = of(name);
-    if (peer !== undefined) parts.push(`${againstGoal(ratio(weft, peer), peerGoal, 3)} × ${name}`);
+    if (peer !== undefined) parts.push(atMost(ratio(weft, peer), peerGoal, `× ${name}`, 3));
   }
   return parts.join('; ');
 }
@@ -116,7 +117,8 @@ for (const transport of ['plain', 'mtls'] as const) {
         ...[took, p50, p99, cpu, loadCpu].map(median),
         contestant.name === 'weft' ? median(encodes) : '',
       ]);
-    verdicts.push(`${transport} N=${size}: ${await verdict(all, goals[transport])}`);
+    const label = `${transport} N=${size}`;
+    verdicts.push(`${label}: ${await verdict(label, all, goals[transport])}`);
     await Promise.all(all.map(({ contestant }) => contestant.end()));
   }
   printTable(['', 'N', 'all acked', 'p50', 'p99', 'server cpu', 'client cpu', 'encodes'], rows);

@@ -2,7 +2,7 @@
 // `scale`): what a change costs must not depend on the size of the mesh.
 import { type Contestant, startContestant, startWeft } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
-import { againstGoal, median, printTable } from './support/figures.ts';
+import { goalsOf, median, printTable } from './support/figures.ts';
 import { assignment, assignments, hot, serviceNames } from './support/mesh.ts';
 import { watchRest } from './support/rest.ts';
 
@@ -54,6 +54,7 @@ printTable(
 );
 const [smallest, largest] = [all[0], all.at(-1)];
 const ratio = median(largest?.cpu ?? []) / median(smallest?.cpu ?? []);
-console.log(`         server cpu with ${sizes.at(-1)} services ${againstGoal(ratio, 1.5)} × that with ${sizes[0]}`);
+const { atMost } = goalsOf(`${sizes.at(-1)} services`);
+console.log(`         server cpu with ${sizes.at(-1)} services ${atMost(ratio, 1.5, `× that with ${sizes[0]}`)}`);
 if (largest !== undefined) console.log(`         ${await watchRest(largest.contestant)}`);
 await Promise.all(all.map(({ contestant }) => contestant.end()));
