@@ -143,7 +143,11 @@ export function createAdminValues(parts: {
         return session ? [streamReport(stream, session, context)] : [];
       });
     },
-    refused: () => refusedResources(streams(), refusals()),
+    refused() {
+      const known = refusals();
+      // Asked for every second: where nobody ever refused anything no stream is looked at.
+      return known.entries.length === 0 && sessions.nacks().size === 0 ? [] : refusedResources(streams(), known);
+    },
     configDump(proxyId) {
       const snapshot = snapshots.of(proxyId);
       return snapshot && configDump(snapshot);

@@ -1,13 +1,16 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { Failure } from '../model/failure.ts';
 import type { Clock } from '../model/state-store.ts';
+import type { ProxyStatus } from '../model/status.ts';
 import { Membership } from '../proto/gen/weft/v1/membership_pb.ts';
 import { couldBe, type JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import type { CallHandler } from '../xds/call.ts';
-import { unaryHandler } from '../xds/handlers.ts';
+import { type Authenticate, unaryHandler } from '../xds/handlers.ts';
+import type { Refused } from '../xds/server-options.ts';
 import type { CheckBearer } from './bearer.ts';
+import { proxyRefusals } from './proxy-refusals.ts';
 
 /** How long a goodbye waits for the callers, in milliseconds (F16). */
 const waitLimit = 5_000;
@@ -15,7 +18,7 @@ const lookEvery = 20;
 
 /**
  * `weft.v1.Membership`: a sidecar leaves the registry before it drains, and is answered when its callers have acknowledged that
- * (E35, E37). The credential must be one that the workload could have joined with.
+ * (E35, E37); and it hears what was refused of its configuration. The credential must be one that the workload could have joined with.
  */
 export function createMembershipService(options: {
   readonly check: CheckBearer;
@@ -23,22 +26,27 @@ export function createMembershipService(options: {
   /** Makes the mesh follow the registry now, and tells how many other proxies have not acknowledged the newest endpoints. */
   readonly callersPending: (leaving: string) => number;
   readonly publish: () => void;
+  readonly status: (nodeId: string) => ProxyStatus | undefined;
   readonly clock: Clock;
-}): readonly [path: string, handler: CallHandler] {
-  const { check, joined, callersPending, publish, clock } = options;
+}): readonly (readonly [path: string, handler: CallHandler])[] {
+  const { check, joined, callersPending, publish, status, clock } = options;
+
+  /** Whether there is such a workload. Throws Failure WEFT0203 where this credential is not its own. */
+  function isOwn(nodeId: string, credential: JoinCredential): boolean {
+    const workload = joined.workloads.get().get(nodeId);
+    if (!workload) return false;
+    if (couldBe(credential, workload)) return true;
+    const { tokenId, service, namespace, serviceAccount } = credential;
+    const account = serviceAccount === service ? '' : `, service account "${serviceAccount}"`;
+    throw new Failure(
+      'WEFT0203',
+      `token ${tokenId} speaks for service "${service}" of "${namespace}"${account}, not for "${nodeId}"`,
+      `use the token of ${nodeId}`,
+    );
+  }
 
   async function leave(nodeId: string, credential: JoinCredential): Promise<number> {
-    const workload = joined.workloads.get().get(nodeId);
-    if (!workload) return 0;
-    if (!couldBe(credential, workload)) {
-      const { tokenId, service, namespace, serviceAccount } = credential;
-      const account = serviceAccount === service ? '' : `, service account "${serviceAccount}"`;
-      throw new Failure(
-        'WEFT0203',
-        `token ${tokenId} speaks for service "${service}" of "${namespace}"${account}, not for "${nodeId}"`,
-        `use the token of ${nodeId}`,
-      );
-    }
+    if (!isOwn(nodeId, credential)) return 0;
     joined.goodbye(nodeId);
     publish();
     const deadline = clock.now() + waitLimit;
@@ -49,15 +57,25 @@ export function createMembershipService(options: {
     }
   }
 
-  return unaryHandler(Membership.method.leave, {
-    authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
-    async answer({ nodeId }, credential) {
-      try {
-        return { ok: { callersPending: await leave(nodeId, credential) } };
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        return { refused: { code: grpcStatus.PERMISSION_DENIED, message: refusalText(error) } };
-      }
-    },
-  });
+  const authenticate: Authenticate<JoinCredential> = ({ headers }) => check(headers.get('authorization') ?? []);
+  return [
+    unaryHandler(Membership.method.leave, {
+      authenticate,
+      answer: ({ nodeId }, credential) => answered(async () => ({ callersPending: await leave(nodeId, credential) })),
+    }),
+    unaryHandler(Membership.method.refusals, {
+      authenticate,
+      answer: ({ nodeId }, credential) =>
+        answered(async () => ({ refusals: isOwn(nodeId, credential) ? [...proxyRefusals(status(nodeId))] : [] })),
+    }),
+  ];
+}
+
+async function answered<Answer>(make: () => Promise<Answer>): Promise<{ readonly ok: Answer } | Refused> {
+  try {
+    return { ok: await make() };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { refused: { code: grpcStatus.PERMISSION_DENIED, message: refusalText(error) } };
+  }
 }

@@ -142,10 +142,11 @@ export async function startControlPlane(options: {
       },
       clock,
       handlers: new Map([
-        createMembershipService({
+        ...createMembershipService({
           check,
           joined,
           publish: mesh.publish,
+          status: (id) => values.proxies().find(({ name, namespace }) => `${name}.${namespace}` === id),
           callersPending: (leaving) => callersPending(xds.status(), snapshots, leaving),
           clock,
         }),

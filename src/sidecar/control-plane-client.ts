@@ -1,9 +1,10 @@
 import { createSecureContext } from 'node:tls';
+import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Failure } from '../model/failure.ts';
 import type { Secret } from '../model/secret.ts';
-import { type LeaveResponse, Membership } from '../proto/gen/weft/v1/membership_pb.ts';
-import { serviceDefinition } from '../proto/services.ts';
+import { Membership, type Refusal } from '../proto/gen/weft/v1/membership_pb.ts';
+import { type Method, serviceDefinition } from '../proto/services.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
 import { notPinned } from './diagnose-connection.ts';
 import { parseRefusal } from './refusal.ts';
@@ -15,6 +16,8 @@ export interface ControlPlaneClient {
    * when the control plane stopped waiting. Rejects with Failure WEFT0304, WEFT0901, WEFT0902 or the code that the refusal carries.
    */
   leave(nodeId: string, deadline: number): Promise<number>;
+  /** What this proxy does not get of its newest configuration since it was refused. Rejects as `leave` does. */
+  refusals(nodeId: string, deadline: number): Promise<readonly Refusal[]>;
   close(): void;
 }
 
@@ -31,32 +34,39 @@ export function createControlPlaneClient(
     'grpc.default_authority': serverName,
     'grpc.enable_http_proxy': 0,
   });
-  const method = serviceDefinition(Membership).leave;
-  return {
-    leave(nodeId, deadline) {
-      const metadata = new Metadata();
-      metadata.set('authorization', `Bearer ${credential.expose()}`);
-      return new Promise((resolve, reject) => {
-        const answer = (error: ServiceError | null, response?: LeaveResponse) => {
-          if (error === null) resolve(response?.callersPending ?? 0);
+  const methods = serviceDefinition(Membership);
+  const ask = <Input extends DescMessage, Output extends DescMessage>(
+    method: Method<Input, Output>,
+    request: MessageInitShape<Input>,
+    deadline: number,
+  ): Promise<MessageShape<Output>> => {
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${credential.expose()}`);
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        metadata,
+        { deadline: Date.now() + deadline },
+        (error: ServiceError | null, response?: MessageShape<Output>) => {
+          if (error === null && response !== undefined) resolve(response);
           else reject(failureOf(error, `${host}:${port}`));
-        };
-        client.makeUnaryRequest(
-          method.path,
-          (request: { nodeId: string }) => method.requestSerialize(request),
-          method.responseDeserialize,
-          { nodeId },
-          metadata,
-          { deadline: Date.now() + deadline },
-          answer,
-        );
-      });
-    },
+        },
+      );
+    });
+  };
+  return {
+    leave: async (nodeId, deadline) => (await ask(methods.leave, { nodeId }, deadline)).callersPending,
+    refusals: async (nodeId, deadline) => (await ask(methods.refusals, { nodeId }, deadline)).refusals,
     close: () => client.close(),
   };
 }
 
-function failureOf(error: ServiceError, where: string): Failure {
+function failureOf(error: ServiceError | null, where: string): Failure {
+  if (error === null)
+    return new Failure('WEFT0911', `the answer of ${where} is empty`, 'is it of the same version?', where);
   if (error.code === status.UNAUTHENTICATED || error.code === status.PERMISSION_DENIED)
     return parseRefusal(error.details, where);
   // grpc-js tells of the last connection it tried; of a certificate by the words of OpenSSL.

@@ -29,6 +29,18 @@ export type RunEvent =
       readonly clusters: number;
       readonly certificate?: ServedCertificate;
     }
+  /** Envoy refused a resource, or is kept from it since an equal one refused it; told once. `place` as `file:line (commit)`, where it is known. */
+  | {
+      readonly event: 'refused';
+      readonly state: SidecarState;
+      readonly type: string;
+      /** Empty where only Envoy's words are known. */
+      readonly resource: string;
+      readonly message: string;
+      readonly place?: string;
+    }
+  /** That refusal is over: other content was accepted, or it is not wanted any more. */
+  | { readonly event: 'accepted'; readonly state: SidecarState; readonly type: string; readonly resource: string }
   /** Envoy ended by itself; the next one starts after `retryIn` milliseconds. */
   | { readonly event: 'crashed'; readonly state: SidecarState; readonly how: string; readonly retryIn: number }
   | { readonly event: 'leaving'; readonly state: SidecarState }

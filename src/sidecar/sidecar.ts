@@ -5,10 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../model/failure.ts';
 import { type AdminAddress, type BootstrapOptions, createBootstrap } from './bootstrap.ts';
 import { type ConnectionWatch, createConnectionWatch } from './connection-watch.ts';
-import { createControlPlaneClient } from './control-plane-client.ts';
+import { type ControlPlaneClient, createControlPlaneClient } from './control-plane-client.ts';
 import { deferred } from './deferred.ts';
 import { createEnvoyAdmin, EnvoyAdminError } from './envoy-admin.ts';
-import type { RunEvent } from './run-event.ts';
+import { createRefusalWatch } from './refusal-watch.ts';
+import type { RunEvent, SidecarState } from './run-event.ts';
 import { type Exit, spawnLeashed } from './spawn-leashed.ts';
 import { stopGracefully } from './stop-sequence.ts';
 import { howItEnded, supervise } from './supervise.ts';
@@ -47,13 +48,19 @@ export interface Sidecar {
 
 const FAST_LOOK_MS = 50;
 const CALM_LOOK_MS = 1_000;
+const REFUSALS_DEADLINE_MS = 3_000;
 
 /**
  * Runs Envoy beside one workload: writes its bootstrap (0600), starts it on a leash, tells why it cannot connect (E4) and when it is ready,
  * starts it again when it crashed, stops it without a failed request. The caller holds the lock of the proxy (E8).
  */
 export function startSidecar(options: SidecarOptions): Sidecar {
-  const { bootstrap, folder, onEvent } = options;
+  const { bootstrap, folder } = options;
+  let state: SidecarState = 'starting';
+  const onEvent = (event: RunEvent): void => {
+    state = event.state;
+    options.onEvent(event);
+  };
   const admin = createEnvoyAdmin(bootstrap.admin);
   const ready = deferred<void>();
   // Whoever does not wait for it must not be ended by it.
@@ -61,6 +68,15 @@ export function startSidecar(options: SidecarOptions): Sidecar {
   const stopping = new AbortController();
   const hurry = new AbortController();
   let watch: ConnectionWatch | undefined;
+  /** No connection stays behind: there is seldom anything to ask. */
+  const asking = async <Answer>(ask: (client: ControlPlaneClient) => Promise<Answer>): Promise<Answer> => {
+    const client = createControlPlaneClient(bootstrap.controlPlane, bootstrap.credential);
+    return ask(client).finally(client.close);
+  };
+  const refusals = createRefusalWatch({
+    ask: () => asking((client) => client.refusals(bootstrap.nodeId, REFUSALS_DEADLINE_MS)),
+    onEvent: (event) => onEvent({ ...event, state }),
+  });
 
   const envoy = supervise({
     async start() {
@@ -76,6 +92,7 @@ export function startSidecar(options: SidecarOptions): Sidecar {
       watch = fresh;
       const running = spawnLeashed(options.envoy, envoyArguments(options, file), (line) => {
         fresh.logLine(line);
+        refusals.logLine(line);
         options.onLog?.(line);
       });
       onEvent({ event: 'envoy', state: 'connecting', pid: running.pid, admin: adminText(bootstrap.admin) });
@@ -94,25 +111,24 @@ export function startSidecar(options: SidecarOptions): Sidecar {
     onCrash: (exit, retryIn) => onEvent({ event: 'crashed', state: 'restarting', how: howItEnded(exit), retryIn }),
     neverStarted: (exit) => neverStarted(options.envoy, exit, watch?.lastWords()),
   });
-  const ended = envoy.ended.finally(() => rm(join(folder, BOOTSTRAP_FILE), { force: true }));
+  const ended = envoy.ended.finally(() => {
+    refusals.stop();
+    return rm(join(folder, BOOTSTRAP_FILE), { force: true });
+  });
   ended.catch((error: unknown) => ready.reject(error));
 
   async function stopOnce(): Promise<void> {
     stopping.abort();
     envoy.retire();
-    const client = createControlPlaneClient(bootstrap.controlPlane, bootstrap.credential);
-    try {
-      await stopGracefully({
-        leave: (deadline) => client.leave(bootstrap.nodeId, deadline),
-        admin,
-        terminate: () => envoy.end('SIGTERM'),
-        onEvent,
-        hurry: hurry.signal,
-        limit: options.stopLimit ?? 30_000,
-      });
-    } finally {
-      client.close();
-    }
+    refusals.stop();
+    await stopGracefully({
+      leave: (deadline) => asking((client) => client.leave(bootstrap.nodeId, deadline)),
+      admin,
+      terminate: () => envoy.end('SIGTERM'),
+      onEvent,
+      hurry: hurry.signal,
+      limit: options.stopLimit ?? 30_000,
+    });
   }
 
   let graceful: Promise<void> | undefined;

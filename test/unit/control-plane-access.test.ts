@@ -68,6 +68,24 @@ async function connected(id: string, service: string): Promise<{ stream: DeltaSt
   return { stream, authorization };
 }
 
+function callRefusals(nodeId: string, authorization: string): Promise<number | Ended> {
+  const metadata = new Metadata();
+  metadata.set('authorization', authorization);
+  const { path, requestSerialize, responseDeserialize } = serviceDefinition(Membership).refusals;
+  return new Promise((resolve) =>
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { nodeId },
+      metadata,
+      { deadline: Date.now() + 10_000 },
+      (error: ServiceError | null, answer?: { refusals: readonly unknown[] }) =>
+        resolve(error === null ? (answer?.refusals.length ?? -1) : { code: error.code, details: error.details }),
+    ),
+  );
+}
+
 function callLeave(nodeId: string, authorization?: string): Promise<number | Ended> {
   const metadata = new Metadata();
   if (authorization !== undefined) metadata.set('authorization', authorization);
@@ -341,4 +359,26 @@ describe('the metrics of a proxy (T1)', () => {
     expect((await reporting.ended).code).toBe(status.OK);
     expect(reported()).toBe(before);
   });
+});
+
+test('a proxy hears what was refused of its own configuration, and of no other', async () => {
+  const id = 'frontend-refusals.shop';
+  const { stream, authorization } = await connected(id, 'frontend');
+  expect(await callRefusals(id, authorization)).toBe(0);
+  stream.send({ typeUrl: endpointType, resourceNamesSubscribe: ['out_shop_reviews_80'] });
+  const endpoints = await stream.next();
+  stream.send({
+    typeUrl: endpointType,
+    responseNonce: endpoints.nonce,
+    errorDetail: { code: 13, message: 'no such endpoints' },
+  });
+  await eventually('the refusal is known', async () => (await callRefusals(id, authorization)) === 1);
+  expect(await callRefusals(id, await bearerOf('reviews'))).toEqual(
+    refused(
+      status.PERMISSION_DENIED,
+      /^WEFT0203 token .* speaks for service "reviews" of "shop", not for "frontend-refusals\.shop"/,
+    ),
+  );
+  expect(await callRefusals('nobody.shop', authorization)).toBe(0);
+  stream.cancel();
 });

@@ -4,7 +4,7 @@ import type { Marks } from '../marks.ts';
 
 /** What `weft run` says about an event (section 1.3 of experience.md); problems are printed as failures, not here. */
 export function runLines(event: RunEvent, metadata: NodeMetadata, version: string, marks: Marks): readonly string[] {
-  const { good, warning } = marks;
+  const { good, warning, bad } = marks;
   switch (event.event) {
     case 'envoy':
       return [`${good} envoy          ${version}, pid ${event.pid}, admin ${event.admin}`];
@@ -14,6 +14,16 @@ export function runLines(event: RunEvent, metadata: NodeMetadata, version: strin
       return event.state === 'ready' ? [`${good} control plane  connected again`] : [];
     case 'problem':
       return [];
+    case 'refused': {
+      const { type, resource, message, place } = event;
+      return [
+        `${bad} refused        ${`${type} ${resource}`.trimEnd()}: ${message}  ${place ?? 'no line of a policy is known'}`,
+      ];
+    }
+    case 'accepted':
+      return [
+        `${good} refused        ${event.type} ${event.resource}: no more, the newest form is in force or is gone`,
+      ];
     case 'crashed':
       return [`${warning} envoy          ended by itself (${event.how}), starts again in ${event.retryIn / 1_000} s`];
     case 'leaving':

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { pino } from 'pino';
+import { createRefusalNews } from '../../control-plane/refusal-news.ts';
 import { readSettings, settingText } from '../../control-plane/settings.ts';
 import { startControlPlane } from '../../control-plane/start-control-plane.ts';
 import { nearest } from '../local-settings.ts';
@@ -37,7 +38,25 @@ export async function server(context: VerbContext<typeof serverFlags>): Promise<
       logger.info({ component: 'policies', revision: head.commit, state: head.state, findings }, head.subject);
     }
   });
+  const refusals = createRefusalNews(({ event, refused }) => {
+    const { type, resource, message, firstRefusedBy, source } = refused;
+    const facts = { component: 'refusals', type, resource, proxy: firstRefusedBy };
+    const place = source === undefined ? {} : { place: `${source.file}:${source.line}`, revision: source.commit };
+    if (event === 'refused') logger.warn({ ...facts, ...place }, message);
+    else logger.info(facts, 'no longer refused');
+  });
+  const timer = setInterval(() => {
+    try {
+      refusals(controlPlane.values.refused());
+    } catch (error) {
+      logger.error({ component: 'refusals', err: error }, 'refusals cannot be told');
+    }
+  }, lookEvery);
   const code = await interrupted;
+  clearInterval(timer);
   await controlPlane.close();
   return code;
 }
+
+/** How often refusals are looked at, in milliseconds. */
+const lookEvery = 1_000;

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { createGitRepository } from '../../control-plane/git-repository.ts';
 import type { PolicyState } from '../../control-plane/policy-source.ts';
+import { createRefusalNews, refusalPlace } from '../../control-plane/refusal-news.ts';
 import { readSettings, type SettingOverride, type SettingValues } from '../../control-plane/settings.ts';
 import { type ControlPlane, startControlPlane } from '../../control-plane/start-control-plane.ts';
 import { Failure } from '../../model/failure.ts';
@@ -36,7 +37,7 @@ export function upOverrides(folder: string, portBase: number | undefined, workin
   ];
 }
 
-/** `weft up`: the control plane in the foreground, one line for each commit and each change of a proxy. */
+/** `weft up`: the control plane in the foreground, one line for each commit, each change of a proxy, and each refusal and its end. */
 export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode> {
   const { flags, cwd, output, env } = context;
   const [dir = '.'] = context.arguments;
@@ -152,10 +153,22 @@ function follow(controlPlane: ControlPlane, context: VerbContext<typeof upFlags>
     output.event(
       'ServerEvent',
       { event: 'proxy', id: `${name}.${namespace}`, status, serving, ackMilliseconds, reason },
-      `${mark} ${name}.${namespace}  ${status}${took}  ${serving}${reason === undefined ? '' : `  ${reason}`}`,
+      `${mark} ${name}.${namespace}  ${status}${took}  ${serving}`,
     );
   };
-  const timer = setInterval(proxies, lookEvery);
+  const refusals = createRefusalNews(({ event, refused }) => {
+    const { type, resource, message, firstRefusedBy } = refused;
+    const what = event === 'refused' ? `${bad} refused` : `${good} refused`;
+    const words =
+      event === 'refused'
+        ? `by ${firstRefusedBy}: ${message}  ${refusalPlace(refused)}`
+        : 'no more: other content is accepted, or none is wanted';
+    output.event('ServerEvent', { event, ...refused }, `${what}  ${type} ${resource} ${words}`);
+  });
+  const timer = setInterval(() => {
+    proxies();
+    refusals(controlPlane.values.refused());
+  }, lookEvery);
   return () => {
     clearInterval(timer);
     unwatch();

@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+import { envoyPath } from '../support/envoy-path.ts';
+import { eventually } from '../support/eventually.ts';
+import { createPolicyFolder } from '../support/policy-folder.ts';
+import { freePortBase } from '../support/port-base.ts';
+
+/* What somebody sees who runs `weft up` in one terminal and `weft run` in another, when the Envoy refuses something. */
+
+const folder = await mkdtemp(join(tmpdir(), 'weft-news-'));
+const running: { readonly code: Promise<unknown>; stop(): void }[] = [];
+afterAll(async () => {
+  for (const { code, stop } of running.reverse()) {
+    stop();
+    stop();
+    await code;
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+function weft(words: readonly string[]) {
+  const said = { stdout: '', stderr: '' };
+  let interrupt = (_signal: 'SIGINT'): void => {};
+  const code = runCli(verbs, {
+    words,
+    version: '0.1.0',
+    env: { LANG: 'C.UTF-8', PATH: process.env.PATH, XDG_RUNTIME_DIR: folder },
+    cwd: folder,
+    stdout: (text) => {
+      said.stdout += text;
+    },
+    stderr: (text) => {
+      said.stderr += text;
+    },
+    readInput: async () => '',
+    makeOutputPrivate: () => {},
+    onInterrupt: (listener) => {
+      interrupt = listener;
+    },
+  });
+  running.push({ code, stop: () => interrupt('SIGINT') });
+  return { said, code, lines: (mark: RegExp) => said.stdout.split('\n').filter((line) => mark.test(line)) };
+}
+
+const entry = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ledger, namespace: bank }
+spec:
+  hosts: [ledger.internal]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: 127.0.0.1, ports: { http: 9080 } }]
+`;
+const route = (regex: string) => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ledger, namespace: bank }
+spec:
+  hosts: [ledger.internal]
+  http:
+    - { name: wide, match: [{ uri: { regex: '${regex}' } }], route: [{ destination: { host: ledger.internal } }] }
+    - { name: rest, route: [{ destination: { host: ledger.internal } }] }
+`;
+
+/** An Envoy that takes smaller regular expressions than all others. */
+const narrow = JSON.stringify({
+  layered_runtime: { layers: [{ name: 'narrow', static_layer: { 're2.max_program_size.error_level': 20 } }] },
+});
+
+test('weft up and weft run tell each refusal with its line, once, and once when it is over', {
+  timeout: 60_000,
+}, async () => {
+  const repository = await createPolicyFolder(folder, { 'bank/ledger.yaml': entry, 'bank/route.yaml': route('/a') });
+  const base = await freePortBase();
+  const up = weft(['up', '.', '--port-base', String(base)]);
+  await eventually('the control plane serves', () => up.said.stdout.includes('Applied'));
+  const cp = ['--cp', `http://127.0.0.1:${base + 14}`];
+  const token = weft(['token', 'create', '--service', 'portal', '-n', 'bank', ...cp]);
+  expect(await token.code).toBe(0);
+  await writeFile(join(folder, 'portal.token'), token.said.stdout, { mode: 0o600 });
+  const join1 = [
+    '--cp',
+    `https://127.0.0.1:${base + 12}`,
+    '--token-file',
+    'portal.token',
+    '--service',
+    'portal',
+    '-n',
+    'bank',
+  ];
+  const envoy = ['--envoy', await envoyPath(), '--outbound-port', String(base + 1), '--concurrency', '1'];
+  const run = weft(['run', ...join1, ...envoy, '--', '--config-yaml', narrow]);
+  await eventually('membership', () => run.said.stdout.includes('is in the mesh'));
+
+  const bad = await repository.commit({ 'bank/route.yaml': route('/(reviews|ratings)/[0-9]+') });
+  const refusals = /^× refused/;
+  await eventually('both say it', () => up.lines(refusals).length === 2 && run.lines(refusals).length === 2);
+  const names = ['out_bank_ledger~internal_80', 'out_proxy'];
+  const place = `policies/bank/route.yaml:7 (${bad})`;
+  for (const [index, line] of up.lines(refusals).sort().entries()) {
+    expect(line).toContain(`× refused  RDS ${names[index]} by portal-1.bank: `);
+    expect(line).toContain('RE2 program size');
+    expect(line.endsWith(`  ${place}`)).toBe(true);
+  }
+  for (const [index, line] of run.lines(refusals).sort().entries()) {
+    expect(line).toContain(`× refused        RDS ${names[index]}: `);
+    expect(line).toContain('RE2 program size');
+    expect(line.endsWith(`  ${place}`)).toBe(true);
+  }
+
+  await repository.commit({ 'bank/route.yaml': route('/b') });
+  const ends = /^√ refused/;
+  await eventually('both say that it is over', () => up.lines(ends).length === 2 && run.lines(ends).length === 2);
+  expect(up.lines(ends).sort()).toEqual(
+    names.map((name) => `√ refused  RDS ${name} no more: other content is accepted, or none is wanted`),
+  );
+  expect(run.lines(ends).sort()).toEqual(
+    names.map((name) => `√ refused        RDS ${name}: no more, the newest form is in force or is gone`),
+  );
+  // Nothing is told twice.
+  expect([up.lines(refusals).length, run.lines(refusals).length]).toEqual([2, 2]);
+});
