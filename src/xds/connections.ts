@@ -28,7 +28,7 @@ interface Connection {
 }
 
 /** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts at most (X22). */
-const handshakes = { atOnce: 16, longest: 50 };
+const handshakes = { atOnce: 4, longest: 50 };
 
 /**
  * Guards the door (T9, reliability.md 6.1): a socket has `deadline` milliseconds from accept until it is confirmed, and only so many

@@ -12,8 +12,13 @@ const budget = { urgent: 4, patient: 2 };
 /** A patient piece waits no longer than this behind urgent ones, in milliseconds. */
 const longestPatience = 50;
 
-/** …and for so many pieces: more at once cost more each, since what they wrote and what comes back has left the caches by then. */
+/**
+ * …and for so many pieces: more at once cost more each, since what they wrote and what comes back has left the caches by then. Where other
+ * events take so many milliseconds between two turns (handshakes, encryption), what is urgent would wait for several of these: then only
+ * the time counts.
+ */
 const mostPieces = 16;
+const longBetween = 2;
 
 /** Where a queue has its time from. */
 export interface TurnTimes {
@@ -34,8 +39,9 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
   const patient = new Set<() => void>();
   let scheduled = false;
   let patientAt = now();
-  const work = (due: Set<() => void>, until: number): void => {
-    let left = mostPieces;
+  let endedAt = now();
+  const work = (due: Set<() => void>, until: number, most: number): void => {
+    let left = most;
     for (const piece of due) {
       due.delete(piece);
       piece();
@@ -46,11 +52,12 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
   const turn = (): void => {
     scheduled = false;
     const began = now();
-    work(urgent, began + budget.urgent);
+    work(urgent, began + budget.urgent, began - endedAt < longBetween ? mostPieces : Number.POSITIVE_INFINITY);
     if (urgent.size === 0 || began - patientAt >= longestPatience) {
-      work(patient, urgent.size > 0 ? began : began + budget.patient);
+      work(patient, urgent.size > 0 ? began : began + budget.patient, mostPieces);
       patientAt = now();
     }
+    endedAt = now();
     schedule();
   };
   const schedule = (): void => {
