@@ -74,9 +74,9 @@ func serve(failer test.Failer) {
 
 func main() {
 	options := log.DefaultOptions()
-	// Standard output is for replies.
+	// Standard output is for replies; what it misses without Kubernetes is of no use to anybody.
 	options.OutputPaths = []string{"stderr"}
-	options.SetDefaultOutputLevel(log.OverrideScopeName, log.ErrorLevel)
+	options.SetDefaultOutputLevel(log.OverrideScopeName, log.FatalLevel)
 	harness.Check(log.Configure(options))
 	harness.Check(test.Wrap(serve))
 	os.Exit(0)
