@@ -25,7 +25,7 @@ import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
 import type { ProxySnapshots } from './proxy-snapshots.ts';
 import { isRolling, proxyStatus, type StatusContext, streamReport } from './proxy-status.ts';
-import { type Refusals, refusedResources } from './refused-resources.ts';
+import { heldInstead, type Refusals, refusedResources } from './refused-resources.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
@@ -150,7 +150,9 @@ export function createAdminValues(parts: {
     },
     configDump(proxyId) {
       const snapshot = snapshots.of(proxyId);
-      return snapshot && configDump(snapshot);
+      const stream = streams().findLast(({ node }) => node.id === proxyId);
+      const known = refusals();
+      return snapshot && configDump(snapshot, (resource) => stream && heldInstead(stream, resource, known));
     },
     edges: (windowMilliseconds) => edgesOf(traffic.recent(windowMilliseconds, clock.now())),
     meshMetrics: () => meshMetrics(traffic.totals(), version.server),

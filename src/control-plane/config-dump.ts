@@ -7,39 +7,77 @@ import type { Resource } from '../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
 
+/** A resource whose newest form a proxy refused, or is kept from since an equal one refused it. */
+export interface HeldInstead {
+  /** What it holds in its place, where that is known. */
+  readonly held: Resource | undefined;
+  /** The version of that; undefined: it holds nothing. */
+  readonly version: string | undefined;
+  readonly message: string;
+  /** ISO time. */
+  readonly at: string;
+}
+
 /**
- * What a proxy should hold, in the shape of Envoy's own `/config_dump`, so that its viewers work (section 5 of experience.md). Private
- * keys are left out by construction: of a secret only the name and the public certificates are copied (T6).
+ * What a proxy should hold, in the shape of Envoy's own `/config_dump`, so that its viewers work (section 5 of experience.md). Where the
+ * newest form was refused the proxy's own stands there, and the refused one under `error_state`, as Envoy does it. Private keys are left
+ * out by construction: of a secret only the name and the public certificates are copied (T6).
  */
-export function configDump(snapshot: Snapshot): ConfigDump {
-  const resources = (typeUrl: string): readonly Resource[] =>
-    [...namesOf(snapshot.layers, typeUrl)].sort().flatMap((name) => lookup(snapshot.layers, typeUrl, name) ?? []);
-  const each = (typeUrl: string, field: string) =>
-    resources(typeUrl).map((resource) => ({ version_info: resource.version, [field]: plain(resource) }));
+export function configDump(
+  snapshot: Snapshot,
+  insteadOf: (resource: Resource) => HeldInstead | undefined = () => undefined,
+): ConfigDump {
+  const each = (typeUrl: string, entryOf: EntryOf): readonly object[] =>
+    [...namesOf(snapshot.layers, typeUrl)].sort().flatMap((name) => {
+      const resource = lookup(snapshot.layers, typeUrl, name);
+      if (resource === undefined) return [];
+      const instead = insteadOf(resource);
+      if (instead === undefined) return [entryOf(name, resource.version, resource)];
+      const { held, version, message, at } = instead;
+      const error_state = {
+        failed_configuration: shown(resource),
+        last_update_attempt: at,
+        details: message,
+        version_info: resource.version,
+      };
+      return [{ ...entryOf(name, version, held), error_state, client_status: 'NACKED' }];
+    });
   const dump = (kind: string, fields: Record<string, unknown>) => ({
     '@type': `type.googleapis.com/envoy.admin.v3.${kind}`,
     ...fields,
   });
   return {
     configs: [
-      dump('ClustersConfigDump', { dynamic_active_clusters: each(clusterType, 'cluster') }),
-      dump('EndpointsConfigDump', { dynamic_endpoint_configs: each(endpointType, 'endpoint_config') }),
+      dump('ClustersConfigDump', { dynamic_active_clusters: each(clusterType, versioned('cluster')) }),
+      dump('EndpointsConfigDump', { dynamic_endpoint_configs: each(endpointType, versioned('endpoint_config')) }),
       dump('ListenersConfigDump', {
-        dynamic_listeners: resources(listenerType).map((resource) => ({
-          name: resource.name,
-          active_state: { version_info: resource.version, listener: plain(resource) },
-        })),
+        dynamic_listeners: each(listenerType, (name, version, resource) =>
+          version === undefined ? { name } : { name, active_state: versioned('listener')(name, version, resource) },
+        ),
       }),
-      dump('RoutesConfigDump', { dynamic_route_configs: each(routeType, 'route_config') }),
+      dump('RoutesConfigDump', { dynamic_route_configs: each(routeType, versioned('route_config')) }),
       dump('SecretsConfigDump', {
-        dynamic_active_secrets: resources(secretType).map((resource) => ({
-          name: resource.name,
-          version_info: resource.version,
-          secret: publicPart(plain(resource)),
+        dynamic_active_secrets: each(secretType, (name, version, resource) => ({
+          name,
+          ...versioned('secret')(name, version, resource),
         })),
       }),
     ],
   };
+}
+
+/** The entry of what is held; of what a client brought along only the version may be known, and it may hold nothing. */
+type EntryOf = (name: string, version: string | undefined, held: Resource | undefined) => object;
+
+function versioned(field: string): EntryOf {
+  return (_name, version, held) => ({
+    ...(version === undefined ? {} : { version_info: version }),
+    ...(held === undefined ? {} : { [field]: shown(held) }),
+  });
+}
+
+function shown(resource: Resource): JsonObject {
+  return resource.typeUrl === secretType ? publicPart(plain(resource)) : plain(resource);
 }
 
 function plain(resource: Resource): JsonObject {

@@ -4,6 +4,7 @@ import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../xds/status.ts';
+import type { HeldInstead } from './config-dump.ts';
 import { shortType } from './xds-types.ts';
 
 /** What clients refused, and how to find what led to it. */
@@ -45,6 +46,24 @@ export function withheldFrom(
       },
     ];
   });
+}
+
+/** What a stream holds in the place of a resource that its client, or an equal one, refused; undefined where nobody did. */
+export function heldInstead(
+  { types, node }: StreamStatus<unknown>,
+  resource: Resource,
+  refusals: Refusals,
+): HeldInstead | undefined {
+  const { typeUrl, name } = resource;
+  const type = types.find((each) => each.typeUrl === typeUrl);
+  const version = type?.versionOf(name);
+  if (type === undefined || type.namesDiffering === 0 || version === resource.version) return undefined;
+  const withheld = withheldFrom(type, node.id, refusals).find((each) => each.resource === name);
+  const own = type.error?.names.includes(name) === true ? type.error : undefined;
+  const good = refusals.entries.find((each) => each.typeUrl === typeUrl && each.name === name && each.good === version);
+  const held = type.heldResource(name) ?? (version === undefined ? undefined : good?.goodForm);
+  if (withheld !== undefined) return { held, version, message: withheld.message, at: withheld.at };
+  return own && { held, version, message: own.message, at: iso(own.at) };
 }
 
 /** All that is refused, newest first: what is withheld until it changes, and what single proxies cannot take for reasons of their own. */

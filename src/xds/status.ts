@@ -1,6 +1,8 @@
 import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import { isResource } from './acknowledge.ts';
 import type { Layer } from './layer.ts';
 import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
+import type { Resource } from './resource.ts';
 import type { StreamState } from './stream-state.ts';
 import {
   everythingHeld,
@@ -47,6 +49,8 @@ export interface TypeStatus {
   readonly error: Rejection | undefined;
   /** The version that the client holds of one resource; undefined: it holds none. Costs one look. */
   versionOf(name: string): string | undefined;
+  /** That resource itself, where it was sent on this stream; of what a client brought along only the version is known. */
+  heldResource(name: string): Resource | undefined;
   /** List: what the client asked for. */
   readonly subscribed: readonly string[];
   /** List: what the client was sent and did not refuse. */
@@ -115,6 +119,11 @@ class TypeView implements TypeStatus {
 
   versionOf(name: string): string | undefined {
     return heldOf(this.#subscription, this.#seen, name)?.version;
+  }
+
+  heldResource(name: string): Resource | undefined {
+    const held = heldOf(this.#subscription, this.#seen, name);
+    return held !== undefined && isResource(held) ? held : undefined;
   }
 
   get subscribed() {

@@ -112,6 +112,15 @@ test('weft up and weft run tell each refusal with its line, once, and once when 
     expect(line.endsWith(`  ${place}`)).toBe(true);
   }
 
+  // What it holds is shown, and that it should hold something else.
+  const held = weft(['proxy-config', 'routes', 'portal-1', ...cp]);
+  expect(await held.code).toBe(0);
+  expect(held.said.stdout).toMatch(/^ledger\.internal:80 +~\/a /m);
+  expect(held.lines(/ratings/).every((line) => line.startsWith('×'))).toBe(true);
+  expect(held.lines(/^×/).map((line) => line.replace(/\(\S+\)/, '()').split(' regex')[0])).toEqual(
+    names.map((name) => `× ${name} is held as it was (): its newest form was refused:`),
+  );
+
   await repository.commit({ 'bank/route.yaml': route('/b') });
   const ends = /^√ refused/;
   await eventually('both say that it is over', () => up.lines(ends).length === 2 && run.lines(ends).length === 2);

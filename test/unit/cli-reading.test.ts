@@ -337,6 +337,30 @@ describe('weft proxy-config', () => {
     expect(configs).toEqual(fakeDump().configs);
   });
 
+  it('marks what is held since newer was refused', async () => {
+    const { configs } = fakeDump();
+    const state = { details: 'missing )', version_info: 'a9' };
+    const refused = configs.map((part) => {
+      const routes = part.dynamic_route_configs;
+      if (!Array.isArray(routes)) return part;
+      const failed = (name: string) => ({ ...state, failed_configuration: { name } });
+      const [held] = routes;
+      const missing = { error_state: failed('out_late'), client_status: 'NACKED' };
+      return { ...part, dynamic_route_configs: [{ ...held, error_state: failed('reviews.shop_9080') }, missing] };
+    });
+    writeFileSync(join(folder, 'refused.json'), JSON.stringify({ configs: refused }));
+    const { stdout } = await weft('proxy-config routes --file refused.json');
+    expect(stdout.split('\n').slice(1)).toEqual([
+      'reviews  GET    reviews.shop_9080_v1  90      Service/shop/reviews[canary]',
+      'reviews  GET    reviews.shop_9080_v2  10      Service/shop/reviews[canary]',
+      'reviews  /old   redirect /new         -       -',
+      '× reviews.shop_9080 is held as it was (a2): its newest form was refused: missing )',
+      '× out_late is not held: its newest form was refused: missing )',
+      '',
+    ]);
+    expect((await weft('proxy-config routes --file refused.json -o name')).stdout).not.toContain('×');
+  });
+
   it('says what was meant', async () => {
     expect((await weft('proxy-config route frontend-1 -o name')).code).toBe(0);
     const type = await weft('proxy-config lisners frontend-1');

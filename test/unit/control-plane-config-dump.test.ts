@@ -9,7 +9,7 @@ import { SecretSchema } from '../../src/proto/gen/envoy/extensions/transport_soc
 import type { JoinCredential } from '../../src/registry/join-claims.ts';
 import { createLayer } from '../../src/xds/layer.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, secretType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, secretType } from '../../src/xds/resource-types.ts';
 import type { Snapshot } from '../../src/xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../../src/xds/status.ts';
 import { workload } from '../support/registry-values.ts';
@@ -153,6 +153,7 @@ describe('callers that have not acknowledged the newest endpoints (F16)', () => 
     namesSubscribed: 0,
     namesDiffering: 0,
     versionOf: () => undefined,
+    heldResource: () => undefined,
     subscribed: [],
     get held(): TypeStatus['held'] {
       throw new Error('what everybody holds is not made at every look');
@@ -200,4 +201,58 @@ describe('callers that have not acknowledged the newest endpoints (F16)', () => 
     const streams = ['a.shop', 'b.shop', 'c.shop'].map((id) => stream(id, [status({ seen: before })]));
     expect(callersPending([...streams, stream('d.shop', [status()])], snapshots, 'b.shop')).toBe(2);
   });
+});
+
+test('what was refused stands beside what is held, as Envoy shows it; of secrets neither shows a key', () => {
+  const { snapshots } = spineMesh({ texts, workloads: [workload('reviews-1', 'reviews', 19_080)] });
+  const { snapshot } = snapshots.hold(
+    proxy('reviews-1.shop', { service: 'reviews', capture: { bind: '127.0.0.1', proxy: 15_001, ports: true } }),
+  );
+  const now = snapshot.get();
+  if (!now) throw new Error('no snapshot');
+  const refusal = { message: 'no', at: '2026-11-22T08:11:04.000Z' };
+  const { configs } = configDump(now, (resource) => {
+    switch (resource.typeUrl) {
+      case listenerType:
+        return { ...refusal, held: undefined, version: undefined };
+      case clusterType:
+        return { ...refusal, held: { ...resource, version: 'good' }, version: 'good' };
+      case secretType:
+        return { ...refusal, held: resource, version: resource.version };
+      default:
+        return resource.typeUrl === endpointType ? { ...refusal, held: undefined, version: 'old' } : undefined;
+    }
+  });
+  const first = (kind: string, list: string): unknown =>
+    (configs as readonly Record<string, unknown>[])
+      .filter((config) => String(config['@type']).endsWith(`.${kind}ConfigDump`))
+      .flatMap((config) => config[list])[0];
+  const error_state = (more: object = {}) => ({
+    failed_configuration: expect.objectContaining(more),
+    last_update_attempt: refusal.at,
+    details: 'no',
+    version_info: expect.any(String),
+  });
+  const client_status = 'NACKED';
+  expect(first('Listeners', 'dynamic_listeners')).toEqual({
+    name: expect.any(String),
+    error_state: error_state({ '@type': listenerType }),
+    client_status,
+  });
+  expect(first('Clusters', 'dynamic_active_clusters')).toEqual({
+    version_info: 'good',
+    cluster: expect.objectContaining({ '@type': clusterType }),
+    error_state: error_state({ '@type': clusterType }),
+    client_status,
+  });
+  expect(first('Endpoints', 'dynamic_endpoint_configs')).toEqual({
+    version_info: 'old',
+    error_state: error_state({ cluster_name: expect.any(String) }),
+    client_status,
+  });
+  expect(first('Routes', 'dynamic_route_configs')).not.toHaveProperty('error_state');
+  const whole = JSON.stringify(configs);
+  expect(whole).toContain('NACKED');
+  expect(whole).not.toContain(canaryKey);
+  expect(whole).not.toContain('PRIVATE KEY');
 });

@@ -73,6 +73,7 @@ function scene() {
     namesSubscribed: 1,
     namesDiffering: 0,
     versionOf: () => undefined,
+    heldResource: () => undefined,
     subscribed: ['out_proxy'],
     held: [{ name: 'out_proxy', version: good }],
     seen: layers(),

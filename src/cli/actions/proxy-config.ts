@@ -4,6 +4,7 @@ import type { PolicyItem } from '../../admin/mesh-values.ts';
 import { Failure } from '../../model/failure.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import { findProxy } from '../find-proxy.ts';
+import { type Marks, marks } from '../marks.ts';
 import type { Output } from '../output.ts';
 import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
 import {
@@ -12,6 +13,8 @@ import {
   dumpParts,
   dumpTypes,
   partsOf,
+  type RefusedInDump,
+  refusedOf,
   resourcesOf,
 } from '../render/config-dump.ts';
 import {
@@ -53,8 +56,19 @@ export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
     const shown = resourcesOf(parts, type).filter((resource) => isAsked(resource, context.flags));
     if (types.length > 1 && output.format !== 'name') output.document(`${type === types[0] ? '' : '\n'}${type}\n`);
     show(type, shown, context.flags.fqdn, placeOf, output);
+    if (output.format === 'name') continue;
+    const more = context.flags.file === undefined ? `  weft proxies ${where}` : '';
+    for (const line of refusedLines(refusedOf(parts, type), more, marks(context.env))) output.line(line);
   }
   return 0;
+}
+
+/** What is shown above is what the proxy holds; where it should hold something newer that is said, with Envoy's words. */
+function refusedLines(refused: readonly RefusedInDump[], more: string, { bad }: Marks): readonly string[] {
+  return refused.map(({ name, version, message }) => {
+    const held = version === '' ? 'is not held' : `is held as it was (${version.slice(0, 12)})`;
+    return `${bad} ${name} ${held}: its newest form was refused: ${message}${more}`;
+  });
 }
 
 function typesOf(asked: string): readonly DumpType[] {

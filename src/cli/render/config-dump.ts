@@ -12,6 +12,13 @@ export interface DumpedResource {
   readonly resource: Json;
 }
 
+/** A resource whose newest form was refused; `version`: of what is held in its place, empty: nothing. */
+export interface RefusedInDump {
+  readonly name: string;
+  readonly version: string;
+  readonly message: string;
+}
+
 interface PartShape {
   readonly message: string;
   /** The lists of a part, and the path to the resource in each entry. */
@@ -84,4 +91,21 @@ export function resourcesOf(parts: readonly Json[], type: DumpType): readonly Du
       ),
     )
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** What stands in a dump under `error_state`, by name: Envoy's own dumps have it for listeners, Weft's for every type. */
+export function refusedOf(parts: readonly Json[], type: DumpType): readonly RefusedInDump[] {
+  if (type === 'bootstrap') return [];
+  const { lists, nameField } = shapes[type];
+  return partsOf(parts, type).flatMap((part) =>
+    Object.keys(lists).flatMap((list) =>
+      items(field(part, list)).flatMap((entry) => {
+        const state = field(entry, 'error_state');
+        if (state === undefined) return [];
+        const name = textOf(field(entry, 'name')) || textOf(at(state, 'failed_configuration', nameField));
+        const version = textOf(field(entry, 'version_info')) || textOf(at(entry, 'active_state', 'version_info'));
+        return [{ name, version, message: textOf(field(state, 'details')) }];
+      }),
+    ),
+  );
 }

@@ -12,7 +12,7 @@ export const proxyConfigFlags = {
 
 export const proxyConfigVerb = defineVerb({
   name: 'proxy-config',
-  summary: 'Show what a proxy should hold, routes with the line that made them',
+  summary: 'Show what a proxy should hold, or holds since it refused newer; routes with the line that made them',
   example: 'weft proxy-config routes frontend-1.shop',
   arguments: [
     { name: 'type', help: 'all, listeners, routes, clusters, endpoints, secrets or bootstrap', required: true },
