@@ -20,6 +20,15 @@ import type { EdgeRow } from '../model/traffic.ts';
 /** What a person may do; each role includes the one before. */
 export type Role = 'viewer' | 'operator' | 'admin';
 
+/** What became of an attempt to offer a refused resource again. */
+export interface ReleaseReport {
+  readonly resource: string;
+  /** How many refusals were forgotten. */
+  readonly released: number;
+  /** The proxies that were told to come again, since they refused it themselves. */
+  readonly proxies: readonly string[];
+}
+
 /** Who asks, as the credential says: a person with a role, or a workload by its identity. */
 export type Caller = { readonly role: Role } | { readonly workload: SpiffeId };
 
@@ -42,6 +51,8 @@ export interface AdminSource {
   streams(): readonly StreamReport[];
   /** What proxies refused and is withheld until it changes, newest first. */
   refused(): readonly RefusedResource[];
+  /** Offers what was refused under this name again. */
+  release(resource: string): ReleaseReport;
   /** What a proxy should hold, in the shape of Envoy's own config dump; undefined if no such proxy (`<name>.<namespace>`) is known. */
   configDump(proxyId: string): ConfigDump | undefined;
   /** Calls of the last `windowMilliseconds`, one row for each caller and callee. */

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminSource } from './admin-source.ts';
 import { debugIndex } from './debug-index.ts';
+import { notFound } from './envelope.ts';
 import { endpointShards, instances, policyItems } from './mesh-values.ts';
+import { nearest } from './nearest.ts';
 import { dumpOf, idOf, meshOf, proxiesOf, streamsOf } from './own-view.ts';
 import { endpoints } from './role-table.ts';
 
@@ -11,6 +13,12 @@ const proxyQuery = {
   additionalProperties: false,
   required: ['proxyID'],
   properties: { pretty: { type: 'string' }, proxyID: { type: 'string', minLength: 1, maxLength: 200 } },
+} as const;
+const resourceBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['resource'],
+  properties: { resource: { type: 'string', minLength: 1, maxLength: 1024 } },
 } as const;
 type ProxyQuery = { Querystring: { proxyID: string } };
 
@@ -24,7 +32,9 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
   app.get('/debug', { schema: { querystring: noQuery } }, (_request, reply) => {
     reply.type('text/html; charset=utf-8').send(debugIndex(source.version));
   });
-  get('/debug/list', () => endpoints.map(({ path }) => path).filter((path) => path.startsWith('/debug/')));
+  get('/debug/list', () => [
+    ...new Set(endpoints.map(({ path }) => path).filter((path) => path.startsWith('/debug/'))),
+  ]);
   app.get('/debug/syncz', { schema: { querystring: noQuery } }, (request) => {
     const streams = new Map(streamsOf(source, request.asker).map((stream) => [stream.proxyId, stream]));
     return proxiesOf(source, request.asker).map((proxy) => {
@@ -49,6 +59,23 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
     return { totalClients: clients.length, clients };
   });
   get('/debug/nackz', () => source.refused());
+  app.post<{ Body: { readonly resource: string } }>(
+    '/debug/nackz',
+    { schema: { querystring: noQuery, body: resourceBody } },
+    (request) => {
+      const { resource } = request.body;
+      const report = source.release(resource);
+      if (report.released > 0 || report.proxies.length > 0) return report;
+      const similar = nearest(
+        resource,
+        source.refused().map((refused) => refused.resource),
+      );
+      throw notFound(
+        `nothing was refused of "${resource}"`,
+        similar === undefined ? 'weft nacks lists what was' : `did you mean "${similar}"?`,
+      );
+    },
+  );
   app.get<ProxyQuery>('/debug/config_dump', { schema: { querystring: proxyQuery } }, (request) =>
     dumpOf(source, request.asker, request.query.proxyID),
   );

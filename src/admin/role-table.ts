@@ -36,6 +36,7 @@ export const endpoints: readonly Endpoint[] = [
   row('GET', '/debug/adsz', 'viewer', 'own', 'open streams with node, identity, subscriptions'),
   row('GET', '/debug/connections', 'viewer', 'none', 'open streams, the short form'),
   row('GET', '/debug/nackz', 'viewer', 'none', 'what proxies refused and is withheld until it changes; what led to it'),
+  row('POST', '/debug/nackz', 'operator', 'none', 'offers what was refused under a name again'),
   row(
     'GET',
     '/debug/config_dump',

@@ -4,6 +4,7 @@ import { demoVerb } from './verbs/demo.ts';
 import { edgesVerb } from './verbs/edges.ts';
 import { envVerb } from './verbs/env.ts';
 import { getVerb } from './verbs/get.ts';
+import { nacksVerb } from './verbs/nacks.ts';
 import { proxiesVerb } from './verbs/proxies.ts';
 import { proxyConfigVerb } from './verbs/proxy-config.ts';
 import { runVerb } from './verbs/run.ts';
@@ -23,6 +24,7 @@ export const verbs: readonly Verb[] = [
   validateVerb,
   statusVerb,
   proxiesVerb,
+  nacksVerb,
   proxyConfigVerb,
   edgesVerb,
   getVerb,

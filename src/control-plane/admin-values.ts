@@ -40,6 +40,7 @@ export function createAdminValues(parts: {
   readonly sessions: ProxySessions;
   readonly streams: () => readonly StreamStatus<JoinCredential>[];
   readonly quarantine: () => readonly QuarantineEntry[];
+  readonly release: AdminSource['release'];
   readonly snapshots: ProxySnapshots;
   readonly traffic: TrafficStore;
   readonly tokens: TokenStore;
@@ -148,6 +149,7 @@ export function createAdminValues(parts: {
       // Asked for every second: where nobody ever refused anything no stream is looked at.
       return known.entries.length === 0 && sessions.nacks().size === 0 ? [] : refusedResources(streams(), known);
     },
+    release: parts.release,
     configDump(proxyId) {
       const snapshot = snapshots.of(proxyId);
       const stream = streams().findLast(({ node }) => node.id === proxyId);

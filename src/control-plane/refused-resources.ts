@@ -113,7 +113,7 @@ function fromQuarantine(entry: QuarantineEntry, { wanted, placeOf }: Refusals): 
       withheldFrom: everywhere ? 'equals' : 'refusers',
       wanted: isWanted,
       ...(source === undefined ? {} : { source }),
-      fix: fixOf(isWanted, everywhere, source, node),
+      fix: fixOf(isWanted, everywhere, source, node, name),
     },
   ];
 }
@@ -145,15 +145,22 @@ function fromStream(
       withheldFrom: 'refusers',
       wanted: true,
       ...(source === undefined ? {} : { source }),
-      fix: `remove the cause at ${node.id}, then restart its Envoy: it is offered again to a new stream`,
+      fix: `remove the cause at ${node.id}, then weft nacks --release ${name}: it is offered again to a new stream`,
     };
     return [{ key: `${typeUrl} ${name} ${resource.version}`, refused }];
   });
 }
 
-function fixOf(wanted: boolean, everywhere: boolean, source: PolicyPlace | undefined, node: string): string {
+function fixOf(
+  wanted: boolean,
+  everywhere: boolean,
+  source: PolicyPlace | undefined,
+  node: string,
+  name: string,
+): string {
   if (!wanted) return 'nothing: the content has changed since';
-  if (!everywhere) return `an equal Envoy takes it: look for what is different at ${node}`;
+  if (!everywhere)
+    return `an equal Envoy takes it: look for what is different at ${node}, then weft nacks --release ${name}`;
   if (source === undefined) return 'change it by a commit, or undo the commit that brought it';
   return `change ${source.file}:${source.line}, or git revert ${source.commit}: other content is offered at once`;
 }

@@ -25,6 +25,7 @@ import { callersPending } from './callers-pending.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
 import { createMetricsEndpoint } from './metrics-endpoint.ts';
+import { offerAgain } from './offer-again.ts';
 import type { PolicyState } from './policy-source.ts';
 import { portFailure } from './port-failure.ts';
 import { createProxySecrets } from './proxy-secrets.ts';
@@ -184,6 +185,7 @@ export async function startControlPlane(options: {
       sessions,
       streams: xds.status,
       quarantine: xds.quarantine,
+      release: (resource) => offerAgain(xds, resource),
       snapshots,
       traffic,
       tokens,

@@ -87,10 +87,20 @@ spec: { hosts: [catalog], http: [{ headers: { response: { set: { x-commit: secon
   expect(await client.stat('listener_manager.lds.update_rejected')).toBe(refused);
   expect((await call()).status).toBe(200);
 
-  // The culprit goes, and the proxy is whole again.
+  // The culprit goes; offered again, without another commit, the proxy is whole.
   await new Promise((resolve) => squatter.close(resolve));
-  await mesh.commit({ 'late.yaml': undefined });
+  expect(mesh.controlPlane().values.release('out_shop_late_80')).toEqual({
+    resource: 'out_shop_late_80',
+    released: 0,
+    proxies: [client.id],
+  });
   await eventually('the client is whole again', () => statusOf(client).status === 'SYNCED');
+  expect(statusOf(client).revision.serving).toBe(commit);
+  expect(await client.stat('listener_manager.lds.update_rejected')).toBe(refused);
+  expect((await client.admin.get('/listeners')).includes(`:${port}`)).toBe(true);
+  expect((await call()).status).toBe(200);
+  expect(mesh.controlPlane().values.release('out_shop_late_80').proxies).toEqual([]);
+  await mesh.apply({ 'late.yaml': undefined });
 });
 
 const ledgerRoute = (header: string, regex?: string) => `apiVersion: networking.istio.io/v1

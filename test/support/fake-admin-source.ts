@@ -293,6 +293,10 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
         fix: 'change policies/reviews-jwt.yaml:9, or git revert 4f1c2ab: other content is offered at once',
       },
     ],
+    release: (resource) =>
+      resource === 'in_9080'
+        ? { resource, released: 1, proxies: ['reviews-2.shop'] }
+        : { resource, released: 0, proxies: [] },
     streams: () => [
       {
         connection: 'c1',

@@ -19,6 +19,7 @@ GET /debug/syncz                     401 ok  401 ok  ok  ok  ok  ok
 GET /debug/adsz                      401 ok  401 ok  ok  ok  ok  ok
 GET /debug/connections               401 ok  401 403 403 ok  ok  ok
 GET /debug/nackz                     401 ok  401 403 403 ok  ok  ok
+POST /debug/nackz                    401 401 401 403 403 403 ok  ok
 GET /debug/config_dump               401 ok  401 ok  403 ok  ok  ok
 GET /debug/edsz                      401 ok  401 ok  403 ok  ok  ok
 GET /debug/registryz                 401 ok  401 403 403 ok  ok  ok
@@ -89,7 +90,9 @@ describe('who may ask what (T5)', () => {
       const body =
         url === '/api/v1/tokens' && method === 'POST'
           ? { kind: 'credential', service: 'payments', namespace: 'shop' }
-          : undefined;
+          : url === '/debug/nackz' && method === 'POST'
+            ? { resource: 'in_9080' }
+            : undefined;
       const cells: string[] = [];
       for (const { loopbackReads, bearer } of askers) {
         const headers: Readonly<Record<string, string>> =

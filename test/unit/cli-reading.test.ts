@@ -128,7 +128,7 @@ describe('weft proxies', () => {
       expect(lines[4]).toMatch(/^reviews-5.shop +v1 +REJECTED +√ +× +√ +√ +√ +- /);
       expect(lines[6]).toBe('× frontend-1.shop  LDS out_shop_late_80: cannot bind');
       expect(lines[9]).toBe(
-        '    fix    remove the cause at frontend-1.shop and restart its Envoy, or change what it refused',
+        '    fix    remove the cause at frontend-1.shop, then weft nacks --release out_shop_late_80; or change what it refused',
       );
       expect(lines.slice(11, 12)).toEqual([
         '× reviews-3.shop and 2 more  LDS in_9080, refused by reviews-2.shop and so withheld here: filter chain match rules are duplicated',
@@ -407,6 +407,30 @@ it('needs a token for what an operator may see, and takes it from the folder of 
   const { stdout, stderr } = await weft('get tokens --token-file operator.token');
   expect(stderr).toBe('');
   expect(stdout).toContain('9f2  credential  spiffe://demo.mesh/ns/shop/sa/payments');
+});
+
+it('weft nacks lists what is refused, and offers it again for an operator', async () => {
+  const [titles, row] = (await weft('nacks')).stdout.split('\n');
+  expect(titles?.split(/ +/)).toEqual(['RESOURCE', 'TYPE', 'REFUSED-BY', 'SINCE', 'KEPT-FROM', 'FROM', 'REASON']);
+  expect(row).toMatch(/^in_9080 +LDS +reviews-2\.shop +.* ago +equals +- +filter chain match rules are duplicated$/);
+  expect((await weft('nacks -o name')).stdout).toBe('in_9080\n');
+  expect((await weft('nacks --release in_9080')).code).toBe(2);
+  writeFileSync(join(folder, 'nacks.token'), `${operatorTokenId}.${'A'.repeat(43)}.${'B'.repeat(43)}\n`, {
+    mode: 0o600,
+  });
+  const released = await weft('nacks --release in_9080 --token-file nacks.token');
+  expect(released).toEqual({
+    code: 0,
+    stdout: 'in_9080: 1 refusal is forgotten, and reviews-2.shop to come again\n',
+    stderr: '',
+  });
+  const json = JSON.parse((await weft('nacks --release in_9080 --token-file nacks.token -o json')).stdout);
+  expect(json).toMatchObject({ kind: 'Released', resource: 'in_9080', released: 1, proxies: ['reviews-2.shop'] });
+  const none = await weft('nacks --release in_9081 --token-file nacks.token');
+  expect(none.code).toBe(2);
+  expect(none.stderr).toMatch(
+    /^× WEFT0920 nothing was refused of "in_9081"\n.*\n {4}fix {4}did you mean "in_9080"\?\n$/,
+  );
 });
 
 it('says so when nobody answers', async () => {

@@ -176,10 +176,18 @@ test('what is refused is listed with its line and what to do, also what no proxy
     refusals(entry({ refusals: 3 }), entry({ version: 'old', at: now - 9_000 }), entry({ everywhere: false, at: 1 })),
   );
   expect(all.map(({ type: short, resource, fix }) => [short, resource, fix])).toEqual([
-    ['LDS', listener.name, `remove the cause at ${node}, then restart its Envoy: it is offered again to a new stream`],
+    [
+      'LDS',
+      listener.name,
+      `remove the cause at ${node}, then weft nacks --release ${listener.name}: it is offered again to a new stream`,
+    ],
     ['RDS', 'out_proxy', 'change policies/shop/routes.yaml:7, or git revert c2: other content is offered at once'],
     ['RDS', 'out_proxy', 'nothing: the content has changed since'],
-    ['RDS', 'out_proxy', 'an equal Envoy takes it: look for what is different at client-1.shop'],
+    [
+      'RDS',
+      'out_proxy',
+      'an equal Envoy takes it: look for what is different at client-1.shop, then weft nacks --release out_proxy',
+    ],
   ]);
   expect(all[0]).toMatchObject({ withheldFrom: 'refusers', refusedVersion: listener.version, scope: node });
   expect(all[1]).toMatchObject({

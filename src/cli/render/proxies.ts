@@ -154,7 +154,7 @@ function kept({ revision }: ProxyStatus, withheld: readonly WithheldResource[]):
 function fix(proxy: ProxyStatus, { source, resources }: Rejection, withheld: readonly WithheldResource[]): string {
   // What no equal proxy is kept from is this proxy's own trouble: a port that is taken, for example.
   if (!withheld.some(({ resource }) => resources.includes(resource)))
-    return `remove the cause at ${idOf(proxy)} and restart its Envoy, or change what it refused`;
+    return `remove the cause at ${idOf(proxy)}, then weft nacks --release ${resources[0]}; or change what it refused`;
   if (source === undefined) return 'change it by a commit, or git revert the commit that brought it';
   return `change ${source.file}:${source.line}, or git revert ${source.commit}`;
 }
