@@ -7,7 +7,7 @@ export const referenceCodes = {
     'references',
     'Host refers to nothing',
     'No service has this name. Istio would serve 503 for it; Weft says so before serving. A warning where the registry is not known (offline), and for the hosts of a VirtualService.',
-    'Correct the name, or declare the Service or ServiceEntry.',
+    'Correct the name, declare the Service or ServiceEntry, or let a workload join as that service: it exists as long as one is there.',
   ),
   WEFT0102: page(
     'error',

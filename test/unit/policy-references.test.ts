@@ -108,7 +108,14 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
         '  hosts: [reviews]\n  http: [{ mirror: { host: ‹nobody }, route: [{ destination: { host: reviews } }] }]\n',
       ),
     'no service "nobody"',
-    'declare a Service',
+    'declare a Service, let a workload join as it (weft run -n shop --service nobody), or correct the name',
+  ],
+  [
+    'WEFT0101',
+    'a host outside that nobody declared',
+    reviews + vs('a', route('{ host: ‹api.example.com }')),
+    'no service "api.example.com"',
+    'declare a ServiceEntry, or correct the name',
   ],
   [
     'WEFT0101',
@@ -467,6 +474,9 @@ describe('findings between objects', () => {
   it('without a registry, a host that means nothing is a warning and workloads are not missed', () => {
     const { found } = check(reviews + vs('a', route('{ host: nobody }')), 'no registry');
     expect(found.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0101 warning']);
+    expect(found[0]?.hint).toBe(
+      'declare a Service, or correct the name; a workload that joins as "nobody" in shop makes it too: weft validate --live knows who has',
+    );
   });
 
   it('a host of a VirtualService that means nothing is a warning', () => {

@@ -130,10 +130,22 @@ export function reportNoService(
     ? `did you mean ${JSON.stringify(near)}?`
     : elsewhere
       ? `namespace ${elsewhere.namespace} has one: write ${JSON.stringify(elsewhere.host)}`
-      : 'declare a Service or a ServiceEntry, or correct the name';
+      : whatMakesIt(scope, object, host);
   const message =
     code === 'WEFT0101' ? `no service ${JSON.stringify(host)}` : `host ${JSON.stringify(host)} matches no service`;
   reportAt(scope, code, object, field, message, hint, { severity });
+}
+
+/** A Service is declared, or implied by who joins under its name; any other host is known by a ServiceEntry alone. */
+function whatMakesIt({ settings, workloads }: ReferenceScope, object: Policy, host: string): string {
+  const suffix = `.svc.${settings.dnsSuffix}`;
+  const full = resolveHost(host, object.namespace, settings.dnsSuffix);
+  const [name, namespace, ...more] = full.endsWith(suffix) ? full.slice(0, -suffix.length).split('.') : [];
+  if (name === undefined || namespace === undefined || more.length > 0 || isWildcardHost(name))
+    return 'declare a ServiceEntry, or correct the name';
+  if (workloads === undefined)
+    return `declare a Service, or correct the name; a workload that joins as "${name}" in ${namespace} makes it too: weft validate --live knows who has`;
+  return `declare a Service, let a workload join as it (weft run -n ${namespace} --service ${name}), or correct the name`;
 }
 
 /** P20: the DestinationRules that hold for calls from `client` to a service: of the first namespace with a match, the most specific host. */
