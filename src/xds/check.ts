@@ -12,12 +12,20 @@ export type Kind =
   | { readonly kind: 'either'; readonly words: string; readonly plain: unknown; readonly other: Kind };
 
 /** Names, what stands under them, and whether it has to. */
-export type Fields = Readonly<Record<string, { readonly of: Kind; readonly required: boolean }>>;
+export type Fields = Readonly<Record<string, Field>>;
 
-export const required = (of: Kind) => ({ of, required: true });
-export const optional = (of: Kind) => ({ of, required: false });
+interface Field {
+  readonly of: Kind;
+  readonly required: boolean;
+  /** It may be there and is not looked at, so it is suggested to nobody. */
+  readonly unread?: true;
+}
+
+export const required = (of: Kind): Field => ({ of, required: true });
+export const optional = (of: Kind): Field => ({ of, required: false });
 
 const plain = (words: string, is: (value: unknown) => boolean): Kind => ({ kind: 'plain', words, is });
+export const unread: Field = { of: plain('anything', () => true), required: false, unread: true };
 const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value);
 
 /** Timers of Node count in 32 bits; a longer one would run at once. */
@@ -119,14 +127,15 @@ function lookAtFields(
   const within = path === '' ? '' : `${path}.`;
   /** Methods of a class stand in its prototype. */
   const valueOf = (name: string): unknown => (open || own.has(name) ? Reflect.get(value, name) : undefined);
-  const missing = Object.keys(known).filter((name) => valueOf(name) === undefined);
+  const names = Object.keys(known).filter((name) => known[name]?.unread === undefined);
+  const missing = names.filter((name) => valueOf(name) === undefined);
   const meant = new Set<string>();
   for (const name of own.keys()) {
     if (Object.hasOwn(known, name)) continue;
-    const near = nearestOf(name, open ? missing : Object.keys(known));
+    const near = nearestOf(name, open ? missing : names);
     if (open && near === undefined) continue;
     if (near !== undefined) meant.add(near);
-    const hint = near === undefined ? `there are ${Object.keys(known).join(', ')}` : `did you mean "${near}"?`;
+    const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean "${near}"?`;
     complaints.push(`unknown name "${within}${name}": ${hint}`);
   }
   for (const [name, field] of Object.entries(known)) {

@@ -20,12 +20,13 @@ import {
   required,
   text,
   typeUrl,
+  unread,
 } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { JsonResourceOptions } from './json-resource.ts';
 import type { Timing } from './make-before-break.ts';
 import type { RequestLimits } from './request-limits.ts';
-import type { ResourceFields, ResourceReference } from './resource.ts';
+import type { Resource, ResourceFields, ResourceReference } from './resource.ts';
 import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
 import type { QuietTimes, SnapshotChange } from './snapshot-store.ts';
 import type { TlsSource } from './tls-source.ts';
@@ -118,7 +119,7 @@ const reference = behaviour('an object with typeUrl and name', {
   name: required(text),
 } satisfies Names<ResourceReference>);
 
-/** What `createResource` is given. */
+/** What `createResource` is given; from a resource that is to be varied it takes what is not said anew, and makes the rest itself. */
 export const resourceFields = fields({
   name: required(text),
   typeUrl: required(typeUrl),
@@ -127,7 +128,10 @@ export const resourceFields = fields({
   edsName: optional(text),
   aliases: optional(list(text)),
   ttl: optional(lifetime),
-} satisfies Names<ResourceFields>);
+  version: unread,
+  digest: unread,
+  absent: unread,
+} satisfies Names<ResourceFields & Resource>);
 
 /** The options of `resourceOf`. */
 export const jsonResourceOptions = fields({

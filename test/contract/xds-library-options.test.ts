@@ -117,7 +117,10 @@ test.each([
   expect(await refusal(() => call('createResource', given))).toBe(`TypeError: createResource: ${words}`);
 });
 
-test('a whole resource may stand where its type and name are asked for', () => {
+test('a whole resource may stand where its type and name are asked for, and another be made of it', () => {
+  const other = library.createResource({ ...resource, name: 'b' });
+  expect([other.name, other.version, other.digest]).toEqual(['b', resource.version, expect.any(Array)]);
+  expect(other.digest).not.toEqual(resource.digest);
   expect(library.createResource({ ...fields, references: [resource] }).references).toEqual([resource]);
   const layer = library.createLayer([resource]);
   expect(library.updateLayer(layer, { remove: [resource] }).types.size).toBe(0);
