@@ -6,9 +6,9 @@ import { Cluster_DiscoveryType, ClusterSchema } from '../proto/gen/envoy/config/
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { schemaOf } from '../proto/registry.ts';
-import { check } from './check.ts';
+import { check, fields as fieldsOf, lifetime, list, optional, text } from './check.ts';
 import { referencesIn } from './message-references.ts';
-import { jsonResourceOptions } from './option-kinds.ts';
+import { type Names, reference } from './option-kinds.ts';
 import { createResource, type Resource, type ResourceReference } from './resource.ts';
 
 /** What the JSON of a resource does not say, or says otherwise than it should be taken. */
@@ -25,13 +25,21 @@ export interface JsonResourceOptions {
   readonly ttl?: number;
 }
 
+const optionKinds = fieldsOf({
+  name: optional(text),
+  references: optional(list(reference)),
+  edsName: optional(text),
+  aliases: optional(list(text)),
+  ttl: optional(lifetime),
+} satisfies Names<JsonResourceOptions>);
+
 /**
  * A resource from its canonical protobuf JSON, an object with its type in `@type`; field names in camelCase or as in the .proto file.
  * Name, `edsName` and references are read off the message. An unknown field, enum name or type, a value of the wrong kind, and a
  * message without a name throw CodecError, which says the path of the field (X101); an option that there is not, a TypeError.
  */
 export function resourceOf(json: unknown, options: JsonResourceOptions = {}): Resource {
-  check('resourceOf', options, jsonResourceOptions, 'options');
+  check('resourceOf', options, optionKinds, 'options');
   const { type, fields } = opened(json);
   const schema = schemaOf(type);
   const message = fromCanonicalJson(schema, fields);

@@ -23,7 +23,6 @@ import {
   unread,
 } from './check.ts';
 import type { Clock } from './clock.ts';
-import type { JsonResourceOptions } from './json-resource.ts';
 import type { Timing } from './make-before-break.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { Resource, ResourceFields, ResourceReference } from './resource.ts';
@@ -32,7 +31,7 @@ import type { QuietTimes, SnapshotChange } from './snapshot-store.ts';
 import type { TlsSource } from './tls-source.ts';
 
 /** Every name that may stand in a value of this type: one without a row here does not compile. */
-type Names<Value> = Record<keyof Required<Value>, Fields[string]>;
+export type Names<Value> = Record<keyof Required<Value>, Fields[string]>;
 
 const settings = <Value>(kinds: Record<keyof Value, Kind>): Kind =>
   fields(Object.fromEntries(Object.entries<Kind>(kinds).map(([name, kind]) => [name, optional(kind)])));
@@ -114,7 +113,7 @@ export const session = behaviour('an object with snapshot, watch and close', {
 } satisfies Names<Session>);
 
 /** A whole resource will do. */
-const reference = behaviour('an object with typeUrl and name', {
+export const reference = behaviour('an object with typeUrl and name', {
   typeUrl: required(typeUrl),
   name: required(text),
 } satisfies Names<ResourceReference>);
@@ -132,15 +131,6 @@ export const resourceFields = fields({
   digest: unread,
   absent: unread,
 } satisfies Names<ResourceFields & Resource>);
-
-/** The options of `resourceOf`. */
-export const jsonResourceOptions = fields({
-  name: optional(text),
-  references: optional(list(reference)),
-  edsName: optional(text),
-  aliases: optional(list(text)),
-  ttl: optional(lifetime),
-} satisfies Names<JsonResourceOptions>);
 
 /** What `update` and `updateLayer` are given; whether these are resources is looked at where each is put into the layer. */
 export const snapshotChange = fields({
