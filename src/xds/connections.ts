@@ -28,7 +28,7 @@ interface Connection {
 }
 
 /** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts at most (X22). */
-const handshakes = { atOnce: 4, longest: 50 };
+const handshakes = { atOnce: 4, longest: 12 };
 
 /**
  * Guards the door (T9, reliability.md 6.1): a socket has `deadline` milliseconds from accept until it is confirmed, and only so many
@@ -81,8 +81,7 @@ export function createConnections(options: {
       if (open.get(peer) === connection) open.delete(peer);
     });
     socket.setNoDelay(true);
-    connection.leave = places.take((leave) => {
-      connection.leave = leave;
+    connection.leave = places.take(() => {
       queue.addPatient(() => {
         if (socket.destroyed) return;
         // It was paused: what takes the socket over takes its handle, and expects that to be reading.

@@ -22,7 +22,7 @@ export interface Incoming {
 }
 
 /** A request with more names is applied in parts, so that none holds the event loop (T8). */
-export const namesAtOnce = 4_096;
+export const namesAtOnce = 1_024;
 
 /**
  * A delta request as several that come to the same: it answers and subscribes, the next ones subscribe, the last one unsubscribes (X66).

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 
 /** A bound on how many do something at once; the others wait in line. */
 export interface Places {
-  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting. */
+  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting, or gives it back too. */
   take(then: (leave: () => void) => void): () => void;
   readonly free: boolean;
   stop(): void;
@@ -24,19 +24,32 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
     held.add(leave);
     then(leave);
   };
+  let serving = false;
   const serve = (): void => {
+    // Who leaves at once calls back in here: one loop goes on, however many do.
+    if (serving) return;
+    serving = true;
     for (const then of line) {
-      if (stopped || held.size >= atOnce) return;
+      if (stopped || held.size >= atOnce) break;
       line.delete(then);
       give(then);
     }
+    serving = false;
   };
 
   return {
     take(then) {
-      line.add(then);
+      let leave = (): void => {};
+      const given = (back: () => void): void => {
+        leave = back;
+        then(back);
+      };
+      line.add(given);
       serve();
-      return () => line.delete(then);
+      return () => {
+        line.delete(given);
+        leave();
+      };
     },
     get free() {
       return line.size === 0 && held.size < atOnce;

@@ -96,6 +96,8 @@ const never = Number.POSITIVE_INFINITY;
 
 /** No client holds the event loop by asking for a great many names at once (T8): the rest follows in further responses (X19). */
 const offersPerLook = 4_096;
+/** …of which there need be nothing here: only these can be more than a mesh is large. */
+const removalsPerLook = 1_024;
 
 /**
  * The next response made of changes only: all of delta, and EDS, RDS, SDS of SotW, where absence deletes nothing (X52).
@@ -107,10 +109,12 @@ export function respondWithChanges(subscription: Subscription, context: Response
   const collected: Collected = { offers: [], removals: [], settled: [], kept: [], waiting: new Map(), wake: never };
   const names = subscription.agreed ? keysOf(subscription.pending) : everyName(subscription, context.layers);
   const enough = subscription.type.single ? 1 : subscription.type.wildcard ? never : offersPerLook;
+  const removalsEnough = Math.min(enough, subscription.type.wildcard ? never : removalsPerLook);
   const unvisited: string[] = [];
   for (const name of names) {
     // What is not looked at now keeps its notes until its turn, after the ACK.
-    if (collected.offers.length + collected.removals.length >= enough) {
+    const { offers, removals } = collected;
+    if (offers.length + removals.length >= enough || removals.length >= removalsEnough) {
       if (subscription.agreed) break;
       unvisited.push(name);
     } else consider(subscription, context, name, collected);

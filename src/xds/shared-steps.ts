@@ -1,5 +1,5 @@
 import { type Layer, resourcesOf } from './layer.ts';
-import { isSharedBase, type PersistentMap } from './persistent-map.ts';
+import { emptyMap, isSharedBase, type PersistentMap } from './persistent-map.ts';
 import type { Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
 import { type Answer, type ResponseContext, respondWithChanges } from './respond.ts';
@@ -90,7 +90,7 @@ export function openedOnce(names: readonly string[], opening: Opening, open: () 
 }
 
 /** Stands for a type of which a view has nothing. */
-const nothing: PersistentMap<Resource> = { base: new Map(), overlay: new Map(), size: 0 };
+const nothing: PersistentMap<Resource> = { ...emptyMap<Resource>(), base: new Map() };
 
 /** The resources of a type where they all lie in one layer, as those of shared views do. */
 function soleView(layers: readonly Layer[], typeUrl: string): PersistentMap<Resource> | undefined {

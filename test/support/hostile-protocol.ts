@@ -21,7 +21,7 @@ export interface Memory {
 
 /** What has happened since the start. */
 export interface Account {
-  /** Open streams of nodes whose id begins with `proxy-`, and of all others. */
+  /** Open streams of nodes whose id begins with `sidecar~`, as those of the load client do, and of all others. */
   readonly good: number;
   readonly others: number;
   readonly opened: number;

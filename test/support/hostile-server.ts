@@ -151,7 +151,7 @@ const commands: HostileCommands = {
   watchLoop: meter.watchLoop,
   account() {
     const streams = server?.status() ?? [];
-    const good = streams.filter(({ node }) => node.id.startsWith('proxy-')).length;
+    const good = streams.filter(({ node }) => node.id.startsWith('sidecar~')).length;
     return { ...counts, good, others: streams.length - good, refused, churning, failures: [...failed] };
   },
   settle,
