@@ -206,8 +206,7 @@ export function serveStream<Principal>(
     if (hasEnded()) return opened.ok.close();
     cleanups.push(opened.ok.close);
     const snapshot = opened.ok.snapshot();
-    if (snapshot === undefined)
-      return refuse(status.UNAVAILABLE, 'no configuration yet: the server is starting');
+    if (snapshot === undefined) return refuse(status.UNAVAILABLE, 'no configuration yet: the server is starting');
     host.streams.makeRoom(node.id, peer);
     // Only now has the connection shown that somebody known is at its other end (T9).
     call.confirm();
