@@ -118,6 +118,7 @@ export async function createXdsServer<Principal = undefined>(
     clock,
     handlers,
     begun: connections.begun,
+    later: queue.addPatient,
     confirm: connections.confirm,
     destroy: connections.destroy,
     onFailure: (error, peer) => observe({ kind: 'failed', peer, error }),

@@ -8,7 +8,15 @@ export interface Places {
   stop(): void;
 }
 
-/** `longest`: after so many milliseconds a place is given to the next, whatever its holder does: who is slow keeps nobody out. */
+/** A timer that is late by this part of its time says that the event loop is held. */
+const late = 1 / 3;
+/** So often a place is left to its holder for that. */
+const extensions = 8;
+
+/**
+ * `longest`: after so many milliseconds a place is given to the next, whatever its holder does: who is slow keeps nobody out. Where it is
+ * this process that is slow the holder keeps it for a while longer, or those who come would hold the event loop all the more.
+ */
 export function createPlaces(atOnce: number, longest: number, clock: Clock): Places {
   const line = new Set<(leave: () => void) => void>();
   const held = new Set<() => void>();
@@ -20,7 +28,15 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
       cancel();
       serve();
     };
-    const cancel = clock.after(longest, leave);
+    let cancel = (): void => {};
+    const arm = (left: number): void => {
+      const due = clock.now() + longest;
+      cancel = clock.after(longest, () => {
+        if (left > 0 && clock.now() - due > longest * late) arm(left - 1);
+        else leave();
+      });
+    };
+    arm(extensions);
     held.add(leave);
     then(leave);
   };

@@ -47,7 +47,7 @@ export class Http2ServerSession implements CallHost {
     this.#clientCertificate = clientCertificate(session, host);
     this.#session = session;
     this.#host = host;
-    this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls);
+    this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls, host.later);
     this.inflater = inflater;
     this.receiveLimit = host.settings.receiveLimit;
     const [pings, settings] = [new RateGuard(floodLimits.pings), new RateGuard(floodLimits.settings)];

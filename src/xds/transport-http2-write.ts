@@ -29,6 +29,9 @@ export class FrameWriter implements Writer {
   #seen = -1;
   #seenAt = 0;
   readonly #onGone = (error?: Error | null): void => this.#gone(error ?? undefined);
+  readonly #goOn = (): void => {
+    if (this.#bytes !== undefined) this.#ask(this.#bytes);
+  };
 
   constructor(stream: ServerHttp2Stream, turn: WriteTurn, tell: (written: () => void) => void, idle: () => void) {
     this.#stream = stream;
@@ -104,7 +107,7 @@ export class FrameWriter implements Writer {
     this.#leaveTurn();
     this.#slice = 0;
     if (this.#offset < bytes.length) {
-      this.#ask(bytes);
+      this.#turn.later(this.#goOn);
       return;
     }
     const written = this.#written;

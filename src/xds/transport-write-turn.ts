@@ -11,12 +11,15 @@ export interface Writer {
 export class WriteTurn {
   /** What is larger goes slice by slice. */
   readonly slice: number;
+  /** What comes after the first slice of a frame can wait: a cold start is a great many of them, and each is encrypted at once (X22). */
+  readonly later: (piece: () => void) => void;
   readonly #waiting = new Map<Writer, number>();
   #inFlight = 0;
 
   /** Bytes of a slice: also the bound on all that is on its way. */
-  constructor(slice: number) {
+  constructor(slice: number, later: (piece: () => void) => void) {
     this.slice = slice;
+    this.later = later;
   }
 
   /** Takes room for so many bytes; if there is none now, the writer is called when there is. */

@@ -21,6 +21,8 @@ export interface TransportHost {
   readonly begun: (peer: string) => void;
   /** The connection of a peer has proved itself. */
   readonly confirm: (peer: string) => void;
+  /** Does it when nothing urgent is left to do (X22). */
+  readonly later: (piece: () => void) => void;
   /** Destroys the socket of a peer. */
   readonly destroy: (peer: string) => void;
   /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */

@@ -25,7 +25,7 @@ describe('turns of the calls of one connection', () => {
   const writers = (log: string[]) => [0, 1, 2].map((name) => ({ writeSlice: () => log.push('abc'[name] ?? '') }));
 
   test('no more than the slice is on its way, and who asked first goes first', () => {
-    const turn = new WriteTurn(100);
+    const turn = new WriteTurn(100, (piece) => piece());
     const log: string[] = [];
     const [a, b, c] = writers(log);
     if (a === undefined || b === undefined || c === undefined) throw new Error('three');
@@ -40,7 +40,7 @@ describe('turns of the calls of one connection', () => {
   });
 
   test('a slice that is larger than the bound goes alone; who leaves lets the others go', () => {
-    const turn = new WriteTurn(100);
+    const turn = new WriteTurn(100, (piece) => piece());
     const log: string[] = [];
     const [a, b, c] = writers(log);
     if (a === undefined || b === undefined || c === undefined) throw new Error('three');
