@@ -12,7 +12,9 @@ import { watchRest } from './support/rest.ts';
 
 const sizes = [100, 1_000, 4_000] as const;
 const services = 1_000;
-const [warmUps, rounds] = [3, 15];
+const rounds = 15;
+/** Until the code of every server is compiled: so many pushes to a stream, in all. */
+const warmPushes = 10_000;
 const goals = { plain: 2, mtls: 1.6 } as const;
 const peerGoals = new Map([
   ['go-control-plane', 0.1],
@@ -68,6 +70,7 @@ async function compare(size: number, certificates: Certificates | undefined): Pr
     if (name === 'istiod' && certificates !== undefined) continue;
     all.push(await join(await startContestant(name, start(), { resources, certificates }), size, certificates));
   }
+  const warmUps = Math.max(3, Math.ceil(warmPushes / size));
   for (let round = 1; round <= warmUps + rounds; round += 1)
     for (const samples of all) await pushOnce(samples, assignment(hot, 50, round), size, round > warmUps);
   return all;
