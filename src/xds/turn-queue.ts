@@ -7,7 +7,7 @@ export interface TurnQueue {
 }
 
 /** How long a turn may last before other events have theirs, in milliseconds; a piece that was begun is finished. */
-const budget = { urgent: 4, patient: 2 };
+const budget = { urgent: 4, patient: 1 };
 
 /** A patient piece waits no longer than this behind urgent ones, in milliseconds. */
 const longestPatience = 50;
@@ -17,7 +17,7 @@ const longestPatience = 50;
  * events take so many milliseconds between two turns (handshakes, encryption), what is urgent would wait for several of these: then only
  * the time counts.
  */
-const mostPieces = 16;
+const mostPieces = { urgent: 16, patient: 4 };
 const longBetween = 2;
 
 /** Where a queue has its time from. */
@@ -52,9 +52,9 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
   const turn = (): void => {
     scheduled = false;
     const began = now();
-    work(urgent, began + budget.urgent, began - endedAt < longBetween ? mostPieces : Number.POSITIVE_INFINITY);
+    work(urgent, began + budget.urgent, began - endedAt < longBetween ? mostPieces.urgent : Number.POSITIVE_INFINITY);
     if (urgent.size === 0 || began - patientAt >= longestPatience) {
-      work(patient, urgent.size > 0 ? began : began + budget.patient, mostPieces);
+      work(patient, urgent.size > 0 ? began : began + budget.patient, mostPieces.patient);
       patientAt = now();
     }
     endedAt = now();
