@@ -27,7 +27,7 @@ interface Connection {
   leave: () => void;
 }
 
-/** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts at most (X22). */
+/** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts that does not go on (X22). */
 const handshakes = { atOnce: 4, longest: 12 };
 
 /**
@@ -81,14 +81,15 @@ export function createConnections(options: {
       if (open.get(peer) === connection) open.delete(peer);
     });
     socket.setNoDelay(true);
-    connection.leave = places.take(() => {
-      queue.addPatient(() => {
-        if (socket.destroyed) return;
-        // It was paused: what takes the socket over takes its handle, and expects that to be reading.
-        socket.read(0);
-        accept(socket);
-      });
-    });
+    const begin = (): void => {
+      if (socket.destroyed) return;
+      // It was paused: what takes the socket over takes its handle, and expects that to be reading.
+      socket.read(0);
+      accept(socket);
+    };
+    // Who has said its first words is about to cost the rest of its handshake; who says nothing costs nothing.
+    const busy = (): boolean => socket.bytesRead > 0 && !socket.destroyed;
+    connection.leave = places.take(() => queue.addPatient(begin), busy);
   }
 
   let accept = (socket: Socket): void => {

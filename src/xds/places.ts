@@ -2,15 +2,16 @@ import type { Clock } from './clock.ts';
 
 /** A bound on how many do something at once; the others wait in line. */
 export interface Places {
-  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting, or gives it back too. */
-  take(then: (leave: () => void) => void): () => void;
+  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting, or gives it back too. `busy`:
+   * the holder is at work, so that its place is left to it for a while longer. */
+  take(then: (leave: () => void) => void, busy?: () => boolean): () => void;
   readonly free: boolean;
   stop(): void;
 }
 
 /** A timer that is late by this part of its time says that the event loop is held. */
 const late = 1 / 3;
-/** So often a place is left to its holder for that. */
+/** So often a place is left to its holder, for that or because it is at work. */
 const extensions = 8;
 
 /**
@@ -18,11 +19,11 @@ const extensions = 8;
  * this process that is slow the holder keeps it for a while longer, or those who come would hold the event loop all the more.
  */
 export function createPlaces(atOnce: number, longest: number, clock: Clock): Places {
-  const line = new Set<(leave: () => void) => void>();
+  const line = new Map<(leave: () => void) => void, () => boolean>();
   const held = new Set<() => void>();
   let stopped = false;
 
-  const give = (then: (leave: () => void) => void): void => {
+  const give = (then: (leave: () => void) => void, busy: () => boolean): void => {
     const leave = (): void => {
       if (!held.delete(leave)) return;
       cancel();
@@ -32,7 +33,7 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
     const arm = (left: number): void => {
       const due = clock.now() + longest;
       cancel = clock.after(longest, () => {
-        if (left > 0 && clock.now() - due > longest * late) arm(left - 1);
+        if (left > 0 && (busy() || clock.now() - due > longest * late)) arm(left - 1);
         else leave();
       });
     };
@@ -45,22 +46,22 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
     // Who leaves at once calls back in here: one loop goes on, however many do.
     if (serving) return;
     serving = true;
-    for (const then of line) {
+    for (const [then, busy] of line) {
       if (stopped || held.size >= atOnce) break;
       line.delete(then);
-      give(then);
+      give(then, busy);
     }
     serving = false;
   };
 
   return {
-    take(then) {
+    take(then, busy = () => false) {
       let leave = (): void => {};
       const given = (back: () => void): void => {
         leave = back;
         then(back);
       };
-      line.add(given);
+      line.set(given, busy);
       serve();
       return () => {
         line.delete(given);

@@ -114,3 +114,18 @@ test('who leaves before its call returns makes room at once', () => {
   first();
   expect([served, places.free]).toEqual([1_000, true]);
 });
+
+test('X22 who is at work keeps its place for a while longer, though not for ever', () => {
+  const clock = fakeClock(0);
+  const places = createPlaces(1, 10, clock);
+  const told: string[] = [];
+  places.take(
+    () => {},
+    () => true,
+  );
+  places.take(() => told.push(`in at ${clock.now()}`));
+  clock.advance(80);
+  expect(told).toEqual([]);
+  clock.advance(10);
+  expect(told).toHaveLength(1);
+});
