@@ -140,10 +140,9 @@ function hasAcknowledged(subscription: Subscription | undefined): boolean {
 
 /** Whether what the client accepted, or may yet fall back to, refers to the resource. */
 function isReferredTo(view: StreamView, to: ResourceReference): boolean {
-  return view.state.subscriptions.some(({ type }, index) => {
-    const subscription = view.state.subscriptions[index];
-    return subscription !== undefined && type.typeUrl !== to.typeUrl && refersTo(subscription, view.layers, to);
-  });
+  return view.state.subscriptions.some(
+    (subscription) => subscription.type.typeUrl !== to.typeUrl && refersTo(subscription, view.layers, to),
+  );
 }
 
 function refersTo(subscription: Subscription, layers: readonly Layer[], to: ResourceReference): boolean {

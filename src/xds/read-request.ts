@@ -9,6 +9,21 @@ import type { Draft, Variant } from './subscription.ts';
 const noNames: readonly string[] = [];
 const noVersions: ReadonlyMap<string, string> = new Map();
 
+/** What a path serves: a variant, of one type or of all (X1). */
+export interface StreamKind {
+  readonly variant: Variant;
+  /** The type of a service of its own; undefined on aggregated streams. */
+  readonly ownType: string | undefined;
+}
+
+/** Reads a request. X2, X3: on a stream of one type nothing means that type, and another is a Violation. */
+export function readRequest(bytes: Uint8Array, { variant, ownType }: StreamKind, limits: RequestLimits): Incoming {
+  const incoming = variant === 'delta' ? readDelta(bytes, limits) : readSotw(bytes, limits);
+  if (ownType === undefined || incoming.typeUrl === ownType) return incoming;
+  if (incoming.typeUrl === '') return { ...incoming, typeUrl: ownType };
+  throw new Violation(status.INVALID_ARGUMENT, `this service serves ${ownType} alone`);
+}
+
 /**
  * Reads a DeltaDiscoveryRequest. Every ACK comes through here, so fields are read by hand; those that nobody needs are
  * skipped (X85). Throws a Violation where a limit is passed, and INVALID_ARGUMENT for bytes that are no message.
@@ -22,7 +37,7 @@ export function readDelta(bytes: Uint8Array, limits: RequestLimits): Incoming {
   let at = 0;
   readMessage(buffer, 0, buffer.length, (field, start, end) => {
     if (field === 1) request.node = buffer.subarray(start, end);
-    else if (field === 2) request.typeUrl = buffer.toString('utf8', start, end);
+    else if (field === 2) request.typeUrl = keptText(buffer, start, end, limits, 'type_url');
     else if (field === 3) spanName(subscribe, at, start, end, limits);
     else if (field === 4) unsubscribe = withName(unsubscribe, buffer, start, end, limits);
     else if (field === 5) versions = withVersion(versions, buffer, start, end, limits);
@@ -43,10 +58,10 @@ export function readSotw(bytes: Uint8Array, limits: RequestLimits): Incoming {
   const names = openNames();
   let at = 0;
   readMessage(buffer, 0, buffer.length, (field, start, end) => {
-    if (field === 1) request.version = buffer.toString('utf8', start, end);
+    if (field === 1) request.version = keptText(buffer, start, end, limits, 'version_info');
     else if (field === 2) request.node = buffer.subarray(start, end);
     else if (field === 3) spanName(names, at, start, end, limits);
-    else if (field === 4) request.typeUrl = buffer.toString('utf8', start, end);
+    else if (field === 4) request.typeUrl = keptText(buffer, start, end, limits, 'type_url');
     else if (field === 5) request.nonce = buffer.toString('utf8', start, end);
     else if (field === 6) request.error = errorText(buffer, start, end);
     at = end;
@@ -100,7 +115,7 @@ function openNames(): NameSpan {
 
 /** `fieldFrom`: where the field begins, or what was skipped before it. */
 function spanName(span: NameSpan, fieldFrom: number, start: number, end: number, limits: RequestLimits): void {
-  checkName(start, end, limits);
+  checkLength(start, end, limits, 'a resource name');
   if (span.count === 0) span.from = fieldFrom;
   span.count += 1;
   span.to = end;
@@ -122,13 +137,18 @@ function withName(
 }
 
 function nameAt(buffer: Buffer, start: number, end: number, limits: RequestLimits): string {
-  checkName(start, end, limits);
+  return keptText(buffer, start, end, limits, 'a resource name');
+}
+
+/** T8: what a stream keeps of its client is short. */
+function keptText(buffer: Buffer, start: number, end: number, limits: RequestLimits, what: string): string {
+  checkLength(start, end, limits, what);
   return buffer.toString('utf8', start, end);
 }
 
-function checkName(start: number, end: number, limits: RequestLimits): void {
-  if (end - start > limits.nameBytes)
-    throw new Violation(status.RESOURCE_EXHAUSTED, `a resource name is longer than ${limits.nameBytes} bytes`);
+function checkLength(start: number, end: number, { nameBytes }: RequestLimits, what: string): void {
+  if (end - start > nameBytes)
+    throw new Violation(status.RESOURCE_EXHAUSTED, `${what} is longer than ${nameBytes} bytes`);
 }
 
 function withVersion(
@@ -142,7 +162,7 @@ function withVersion(
   let version = '';
   readMessage(buffer, from, to, (field, start, end) => {
     if (field === 1) name = nameAt(buffer, start, end, limits);
-    else if (field === 2) version = buffer.toString('utf8', start, end);
+    else if (field === 2) version = keptText(buffer, start, end, limits, 'the version of a resource');
   });
   const all = versions ?? new Map<string, string>();
   all.set(name, version);

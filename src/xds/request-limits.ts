@@ -17,6 +17,7 @@ export interface RequestLimits {
   readonly nodeBytes: number;
   readonly metadataBytes: number;
   readonly metadataKeys: number;
+  /** Bytes of a resource name, of a version and of a type URL. */
   readonly nameBytes: number;
   readonly names: number;
   readonly types: number;

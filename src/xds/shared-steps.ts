@@ -2,6 +2,7 @@ import { type Layer, resourcesOf } from './layer.ts';
 import { emptyMap, isSharedBase, type PersistentMap } from './persistent-map.ts';
 import type { Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
+import type { ResourceType } from './resource-types.ts';
 import { type Answer, type ResponseContext, respondWithChanges } from './respond.ts';
 import { observe, type Subscription, type Variant } from './subscription.ts';
 
@@ -14,22 +15,22 @@ import { observe, type Subscription, type Variant } from './subscription.ts';
 /** How many states of one type are kept for each list of names: streams that are a push or two apart. */
 const kept = 8;
 
-const states = new WeakMap<ReadonlyMap<string, true>, Map<string, Subscription[]>>();
+/** By type and list of names. A type that nobody knows is a value of its stream's own: what is kept of it goes with the stream (T8). */
+const states = new WeakMap<ResourceType, WeakMap<ReadonlyMap<string, true>, Subscription[]>>();
 
 /** The state, or an equal one that another stream is in. Only states that nothing special happened to are looked for. */
 export function joined(subscription: Subscription): Subscription {
-  const { base } = subscription.names;
-  if (!isOrdinary(subscription) || !isSharedBase(base)) return subscription;
-  let byType = states.get(base);
-  if (byType === undefined) {
-    byType = new Map();
-    states.set(base, byType);
+  const { names, type } = subscription;
+  if (!isOrdinary(subscription) || !isSharedBase(names.base)) return subscription;
+  let byNames = states.get(type);
+  if (byNames === undefined) {
+    byNames = new WeakMap();
+    states.set(type, byNames);
   }
-  const { typeUrl } = subscription.type;
-  let others = byType.get(typeUrl);
+  let others = byNames.get(names.base);
   if (others === undefined) {
     others = [];
-    byType.set(typeUrl, others);
+    byNames.set(names.base, others);
   }
   for (const other of others) if (isEqual(other, subscription)) return other;
   others.unshift(subscription);
@@ -41,7 +42,8 @@ function isOrdinary(subscription: Subscription): boolean {
   return (
     subscription.inFlight === undefined &&
     subscription.rejection === undefined &&
-    subscription.names.overlay.size === 0 &&
+    // Its base is then all of it.
+    subscription.names.overlay.size + subscription.names.more.length === 0 &&
     subscription.differs.size === 0 &&
     subscription.pending.size === 0 &&
     subscription.refused.size === 0 &&
@@ -76,16 +78,21 @@ interface Opening {
   readonly seen: readonly Layer[];
 }
 
-const openings = new WeakMap<readonly string[], Opening & { readonly result: Subscription }>();
+const openings = new WeakMap<
+  readonly string[],
+  Omit<Opening, 'seen'> & { readonly view: object; readonly result: Subscription }
+>();
 
-/** What a type begins with, once for all streams that begin it with the same list (name-lists.ts) and have seen the same. */
+/** What a type begins with, once for all streams that begin it with the same list (name-lists.ts) and have seen the same of it. */
 export function openedOnce(names: readonly string[], opening: Opening, open: () => Subscription): Subscription {
   const { typeUrl, variant, version, seen } = opening;
+  const view = names.length > 0 ? soleView(seen, typeUrl) : undefined;
+  if (view === undefined) return joined(open());
   const known = openings.get(names);
-  if (known?.typeUrl === typeUrl && known.variant === variant && known.version === version && known.seen === seen)
+  if (known?.typeUrl === typeUrl && known.variant === variant && known.version === version && known.view === view)
     return known.result;
   const result = joined(open());
-  if (names.length > 0) openings.set(names, { typeUrl, variant, version, seen, result });
+  openings.set(names, { typeUrl, variant, version, view, result });
   return result;
 }
 

@@ -10,13 +10,13 @@ import { applied, checkRequest, type Incoming, inParts, namesAtOnce, readNode } 
 import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
 import type { Quarantine, Refuser } from './quarantine.ts';
-import { readDelta, readSotw } from './read-request.ts';
+import { readRequest, type StreamKind } from './read-request.ts';
 import { type RequestLimits, Violation } from './request-limits.ts';
 import type { ConnectionSettings, OpenSession, Session, XdsServerOptions } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
 import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
-import { type Flight, type Subscription, type Variant, wasRefused } from './subscription.ts';
+import { type Flight, type Subscription, wasRefused } from './subscription.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** What the streams of a server share. */
@@ -38,22 +38,16 @@ export interface StreamHost<Principal> {
   nextNumber(): number;
 }
 
-/** What a path serves: a variant, of one type or of all (X1). */
-export interface StreamKind {
-  readonly variant: Variant;
-  /** The type of a service of its own; undefined on aggregated streams. */
-  readonly ownType: string | undefined;
-}
-
 /**
  * The shell around the state of one stream: reads requests, applies them, writes what is due, ends cleanly whatever
  * happens (X11). All decisions are taken in stream-state.ts.
  */
 export function serveStream<Principal>(
   call: Call,
-  { variant, ownType }: StreamKind,
+  kind: StreamKind,
   host: StreamHost<Principal>,
 ): void {
+  const { variant } = kind;
   const { observe, clock, settings, timing, limits, frames, quarantine } = host;
   const number = host.nextNumber();
   const { peer } = call;
@@ -121,7 +115,7 @@ export function serveStream<Principal>(
       const { state: after, plan, wake } = nextResponse(state, world);
       state = after;
       if (plan === undefined) {
-        if (Number.isFinite(wake)) cancelWake = clock.after(Math.max(1, wake - clock.now()), flush);
+        if (Number.isFinite(wake)) cancelWake = clock.after(Math.max(1, wake - clock.now()), () => inbox.due(flush));
         return;
       }
       const frame = frames.bytesOf(plan.envelope);
@@ -228,13 +222,7 @@ export function serveStream<Principal>(
     inbox.open(incoming);
   }
 
-  /** X2, X3: on a stream of one type nothing means that type, and another ends the stream. */
-  function read(bytes: Uint8Array): Incoming {
-    const incoming = variant === 'delta' ? readDelta(bytes, limits) : readSotw(bytes, limits);
-    if (ownType === undefined || incoming.typeUrl === ownType) return incoming;
-    if (incoming.typeUrl === '') return { ...incoming, typeUrl: ownType };
-    throw new Violation(status.INVALID_ARGUMENT, `this service serves ${ownType} alone`);
-  }
+  const read = (bytes: Uint8Array): Incoming => readRequest(bytes, kind, limits);
 
   function hasEnded(): boolean {
     return phase === 'ended';

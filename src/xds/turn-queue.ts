@@ -12,13 +12,8 @@ const budget = { urgent: 4, patient: 1 };
 /** A patient piece waits no longer than this behind urgent ones, in milliseconds. */
 const longestPatience = 50;
 
-/**
- * …and for so many pieces: more at once cost more each, since what they wrote and what comes back has left the caches by then. Where other
- * events take so many milliseconds between two turns (handshakes, encryption), what is urgent would wait for several of these: then only
- * the time counts.
- */
+/** …and for so many pieces: more at once cost more each, since what they wrote and what comes back has left the caches by then. */
 const mostPieces = { urgent: 16, patient: 4 };
-const longBetween = 2;
 
 /** Where a queue has its time from. */
 export interface TurnTimes {
@@ -39,7 +34,6 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
   const patient = new Set<() => void>();
   let scheduled = false;
   let patientAt = now();
-  let endedAt = now();
   const work = (due: Set<() => void>, until: number, most: number): void => {
     let left = most;
     for (const piece of due) {
@@ -52,12 +46,11 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
   const turn = (): void => {
     scheduled = false;
     const began = now();
-    work(urgent, began + budget.urgent, began - endedAt < longBetween ? mostPieces.urgent : Number.POSITIVE_INFINITY);
+    work(urgent, began + budget.urgent, mostPieces.urgent);
     if (urgent.size === 0 || began - patientAt >= longestPatience) {
       work(patient, urgent.size > 0 ? began : began + budget.patient, mostPieces.patient);
       patientAt = now();
     }
-    endedAt = now();
     schedule();
   };
   const schedule = (): void => {
