@@ -1,3 +1,4 @@
+import type { StreamKind } from './read-request.ts';
 import {
   clusterType,
   endpointType,
@@ -9,7 +10,6 @@ import {
   secretType,
   virtualHostType,
 } from './resource-types.ts';
-import type { StreamKind } from './read-request.ts';
 import type { Variant } from './subscription.ts';
 
 /** A service, what its methods are named after, and its type; none for the aggregated one. */

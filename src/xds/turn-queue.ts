@@ -14,6 +14,8 @@ const longestPatience = 50;
 
 /** …and for so many pieces: more at once cost more each, since what they wrote and what comes back has left the caches by then. */
 const mostPieces = { urgent: 16, patient: 4 };
+/** The clock is looked at after so many: to a piece that writes what others have made it is a cost. */
+const piecesPerLook = { urgent: 4, patient: 1 };
 
 /** Where a queue has its time from. */
 export interface TurnTimes {
@@ -34,21 +36,22 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
   const patient = new Set<() => void>();
   let scheduled = false;
   let patientAt = now();
-  const work = (due: Set<() => void>, until: number, most: number): void => {
-    let left = most;
+  const work = (due: Set<() => void>, until: number, kind: keyof typeof budget): void => {
+    let left = mostPieces[kind];
+    const perLook = piecesPerLook[kind];
     for (const piece of due) {
       due.delete(piece);
       piece();
       left -= 1;
-      if (left === 0 || now() >= until) return;
+      if (left === 0 || (left % perLook === 0 && now() >= until)) return;
     }
   };
   const turn = (): void => {
     scheduled = false;
     const began = now();
-    work(urgent, began + budget.urgent, mostPieces.urgent);
+    work(urgent, began + budget.urgent, 'urgent');
     if (urgent.size === 0 || began - patientAt >= longestPatience) {
-      work(patient, urgent.size > 0 ? began : began + budget.patient, mostPieces.patient);
+      work(patient, urgent.size > 0 ? began : began + budget.patient, 'patient');
       patientAt = now();
     }
     schedule();

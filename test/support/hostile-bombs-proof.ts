@@ -37,6 +37,7 @@ const bombs: Readonly<Record<string, Bomb>> = {
       subscribe(endpointType, names(index * 50_000, 50_000), index === 0 ? 'bomb' : undefined),
     ),
   'a name of 1 MiB': () => [subscribe(endpointType, ['x'.repeat(2 ** 20)], 'bomb')],
+  'a type URL of 1 MiB': () => [subscribe('x'.repeat(2 ** 20), ['n'], 'bomb')],
   'a node id of 8 MiB': () => [withNode({}, 'x'.repeat(2 ** 23))],
   'node metadata of 8 MiB': () => [withNode({ big: 'x'.repeat(2 ** 23) })],
   'node metadata of 512 KiB': () => [withNode({ big: 'x'.repeat(2 ** 19) })],

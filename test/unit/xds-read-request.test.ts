@@ -1,3 +1,4 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encode } from '../../src/proto/codec.ts';
@@ -5,7 +6,7 @@ import {
   DeltaDiscoveryRequestSchema,
   DiscoveryRequestSchema,
 } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
-import { readDelta, readSotw } from '../../src/xds/read-request.ts';
+import { readDelta, readRequest, readSotw } from '../../src/xds/read-request.ts';
 import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 12 });
@@ -91,6 +92,27 @@ test('T8 limits hold while a request is read', () => {
   expect(readDelta(request(['a', 'bbbb']), limits).names).toEqual(['a', 'bbbb']);
   expect(() => readDelta(request(['a', 'b', 'c']), limits)).toThrow('more than 2 names');
   expect(() => readDelta(request(['abcde']), limits)).toThrow('longer than 4 bytes');
+});
+
+test('T8 what a stream keeps of its client is short: type URLs and versions too', () => {
+  const limits = { ...defaultLimits, nameBytes: 4 };
+  const long = 'abcde';
+  const words = (what: string) => `${what} is longer than 4 bytes`;
+  const delta = (fields: MessageInitShape<typeof DeltaDiscoveryRequestSchema>) =>
+    readDelta(encode(DeltaDiscoveryRequestSchema, fields), limits);
+  const sotw = (fields: MessageInitShape<typeof DiscoveryRequestSchema>) =>
+    readSotw(encode(DiscoveryRequestSchema, fields), limits);
+  expect(() => delta({ typeUrl: long })).toThrow(words('type_url'));
+  expect(() => delta({ initialResourceVersions: { a: long } })).toThrow(words('the version of a resource'));
+  expect(() => sotw({ typeUrl: long })).toThrow(words('type_url'));
+  expect(() => sotw({ versionInfo: long })).toThrow(words('version_info'));
+});
+
+test('X2 X3 on a stream of one type nothing means that type, and another is a violation', () => {
+  const read = (typeUrl: string, ownType: string | undefined) =>
+    readRequest(encode(DeltaDiscoveryRequestSchema, { typeUrl }), { variant: 'delta', ownType }, defaultLimits).typeUrl;
+  expect([read('', 'a'), read('a', 'a'), read('b', undefined), read('', undefined)]).toEqual(['a', 'a', 'b', '']);
+  expect(() => read('b', 'a')).toThrow('this service serves a alone');
 });
 
 test('a long list of names in the same bytes is the same list, wherever it stands in a request', () => {
