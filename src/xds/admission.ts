@@ -11,7 +11,10 @@ export interface AdmissionSettings {
   readonly longestWait: number;
   /** How many may be given their first answers at the same time (X22). */
   readonly atOnce: number;
-  /** Milliseconds after which a stream counts no longer among those, even though it has not acknowledged everything. */
+  /**
+   * Milliseconds after which a stream counts no longer among those, even though it has not acknowledged everything; a process that is late
+   * itself leaves it its place for longer.
+   */
   readonly longestPlace: number;
 }
 
