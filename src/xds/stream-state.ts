@@ -83,6 +83,12 @@ export function subscriptionOf(state: StreamState, typeUrl: string): Subscriptio
   return undefined;
 }
 
+function placeOf({ subscriptions }: StreamState, typeUrl: string): number {
+  for (let index = 0; index < subscriptions.length; index += 1)
+    if (subscriptions[index]?.type.typeUrl === typeUrl) return index;
+  return -1;
+}
+
 /** Applies a delta request for one type. */
 export function stepDelta(state: StreamState, typeUrl: string, request: DeltaRequest, now: number): StreamState {
   const present = subscriptionOf(state, typeUrl);
@@ -148,14 +154,14 @@ export function nextResponse(state: StreamState, world: World): Next {
       ttl: state.features.ttl && before.type.missing !== 'absent',
     };
     const answer = state.variant === 'delta' ? respondOnce(before, context) : respondSotw(before, context);
-    if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
     wake = Math.min(wake, answer.wake);
     const { plan } = answer;
     if (plan === undefined) {
+      if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
       noteLook(answer.subscription, current, answer.wake);
       continue;
     }
-    const sent = copyOf(current);
+    const sent = replaced(current, index, answer.subscription);
     sent.lastNumber = plan.envelope.number;
     if (before.type.typeUrl !== clusterType) return { state: sent, plan, wake };
     sent.clustersFrom = snapshot.layers;
@@ -227,15 +233,15 @@ function oweEndpoints(state: StreamState, clusters: Subscription): StreamState {
 
 function withSubscription(state: StreamState, subscription: Subscription): StreamState {
   const { typeUrl, order } = subscription.type;
-  const index = state.subscriptions.findIndex(({ type }) => type.typeUrl === typeUrl);
-  if (index >= 0) return replaced(state, index, subscription);
+  const index = placeOf(state, typeUrl);
+  if (index >= 0) return state.subscriptions[index] === subscription ? state : replaced(state, index, subscription);
   const place = state.subscriptions.findIndex(({ type }) => type.order > order);
   const subscriptions = state.subscriptions.toSpliced(place < 0 ? state.subscriptions.length : place, 0, subscription);
   return { ...state, subscriptions };
 }
 
-function replaced(state: StreamState, index: number, subscription: Subscription): StreamState {
-  if (state.subscriptions[index] === subscription) return state;
+/** A copy with this subscription in its place. */
+function replaced(state: StreamState, index: number, subscription: Subscription): Draft<StreamState> {
   const subscriptions = state.subscriptions.slice();
   subscriptions[index] = subscription;
   const next = copyOf(state);
