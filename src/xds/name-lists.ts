@@ -14,6 +14,8 @@ const shortest = 512;
 const longest = 512 * 1024;
 /** How many lists are kept: as many kinds of proxies as are likely to come at the same time. */
 const most = 16;
+/** Bytes of all that are kept: what is computed from a list is many times as large, and stays as long as the list (T8). */
+const mostBytes = 1024 * 1024;
 
 interface KnownList {
   readonly bytes: Buffer;
@@ -22,6 +24,7 @@ interface KnownList {
 
 /** The last one that was asked for stands first. */
 const known: KnownList[] = [];
+let keptBytes = 0;
 
 /** The names in these fields of a request, whose positions were checked. Equal bytes give the same list, while it is remembered. */
 export function namesIn(buffer: Buffer, from: number, to: number): readonly string[] {
@@ -30,10 +33,11 @@ export function namesIn(buffer: Buffer, from: number, to: number): readonly stri
   const index = known.findIndex(
     ({ bytes }) => bytes.length === length && buffer.compare(bytes, 0, length, from, to) === 0,
   );
-  const [found = { bytes: Buffer.from(buffer.subarray(from, to)), names: readNames(buffer, from, to) }] =
-    index < 0 ? [] : known.splice(index, 1);
+  const [present] = index < 0 ? [] : known.splice(index, 1);
+  const found = present ?? { bytes: Buffer.from(buffer.subarray(from, to)), names: readNames(buffer, from, to) };
   known.unshift(found);
-  if (known.length > most) known.pop();
+  if (present === undefined) keptBytes += length;
+  while (known.length > most || keptBytes > mostBytes) keptBytes -= known.pop()?.bytes.length ?? 0;
   return found.names;
 }
 

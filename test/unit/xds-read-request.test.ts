@@ -142,3 +142,20 @@ test('a long list of names in the same bytes is the same list, wherever it stand
   ]);
   expect(readDelta(apart, defaultLimits)).toMatchObject({ names, nonce: 'n' });
 });
+
+test('T8 of long lists only as many are remembered as are a megabyte together', () => {
+  const request = (prefix: string) =>
+    encode(DeltaDiscoveryRequestSchema, {
+      resourceNamesSubscribe: Array.from({ length: 24_000 }, (_, index) => `${prefix}-service-${10_000 + index}`),
+    });
+  const bytes = ['a', 'b', 'c'].map(request);
+  const read = (index: number) => readDelta(bytes[index] ?? new Uint8Array(), defaultLimits).names;
+  const [a, b] = [read(0), read(1)];
+  expect([read(0), read(1)]).toEqual([a, b]);
+  expect(read(0)).toBe(a);
+  read(2);
+  expect(read(0)).toBe(a);
+  const again = read(1);
+  expect(again).not.toBe(b);
+  expect(again).toEqual(b);
+});
