@@ -15,7 +15,7 @@ import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
 import { Deframer } from '../../src/xds/transport-deframe.ts';
 import { openGrpc } from './hostile-grpc.ts';
 import { mutated, randomOf, wireCases } from './hostile-mutations.ts';
-import { mebibytes, pause, promise } from './hostile-promise.ts';
+import { mebibytes, pause, promise, twice } from './hostile-promise.ts';
 import { connectRaw, data, openCall, opening } from './hostile-raw.ts';
 import type { Scene } from './hostile-scene.ts';
 
@@ -131,20 +131,22 @@ export async function proveWire(scene: Scene, counts: { readonly calls: number; 
   await all(200, 50);
   const before = await settle();
   statuses.clear();
-  const { lost } = await watch(all(counts.calls, counts.connections));
+  const quiet = await watch(pause(1_000));
+  const { lost, p99 } = await watch(all(counts.calls, counts.connections));
   const after = await settle();
   const byStatus = [...statuses].sort().map(([status, times]) => `${status}: ${times}`);
   promise(
     'T7',
     [
       `over the wire ${counts.calls} calls with a mutated message, ${Object.keys(wireCases).length} wrong frames of gRPC, ${counts.connections} connections with mutated frames of HTTP/2: 0 exits`,
-      `${lost} streams of others lost; status codes ${byStatus.join(', ')}`,
+      `${lost} streams of others lost, p99 of a push to them ${p99.toFixed(0)} ms, in quiet ${quiet.p99.toFixed(0)} ms; status codes ${byStatus.join(', ')}`,
       `heap and external ${mebibytes(before.heap + before.external)} before, ${mebibytes(after.heap + after.external)} after`,
     ].join('; '),
   );
   const { failures, others: left } = await account();
   expect(failures, 'a bug of ours was met').toEqual([]);
   expect(lost).toBe(0);
+  expect(p99).toBeLessThan(twice(quiet.p99));
   expect(left).toBe(0);
   expect(after.heap + after.external).toBeLessThan((before.heap + before.external) * 1.1 + 2 ** 20);
 }
