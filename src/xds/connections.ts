@@ -87,8 +87,13 @@ export function createConnections(options: {
       socket.read(0);
       accept(socket);
     };
-    // Who has said its first words is about to cost the rest of its handshake; who says nothing costs nothing.
-    const busy = (): boolean => socket.bytesRead > 0 && !socket.destroyed;
+    // Who has just said something is about to cost the rest of its handshake; who falls silent costs nothing.
+    let read = 0;
+    const busy = (): boolean => {
+      const before = read;
+      read = socket.bytesRead;
+      return read > before && !socket.destroyed;
+    };
     connection.leave = places.take(() => queue.addPatient(begin), busy);
   }
 

@@ -11,8 +11,8 @@ export interface Places {
 
 /** A timer that is late by this part of its time says that the event loop is held. */
 const late = 1 / 3;
-/** So often a place is left to its holder, for that or because it is at work. */
-const extensions = 8;
+/** So often a place is left to its holder for that, or because it is at work: who only seems to be keeps nobody out for long. */
+const extensions = { late: 8, busy: 2 };
 
 /**
  * `longest`: after so many milliseconds a place is given to the next, whatever its holder does: who is slow keeps nobody out. Where it is
@@ -30,10 +30,11 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
       serve();
     };
     let cancel = (): void => {};
-    const arm = (left: number): void => {
+    const arm = (left: typeof extensions): void => {
       const due = clock.now() + longest;
       cancel = clock.after(longest, () => {
-        if (left > 0 && (busy() || clock.now() - due > longest * late)) arm(left - 1);
+        if (left.late > 0 && clock.now() - due > longest * late) arm({ ...left, late: left.late - 1 });
+        else if (left.busy > 0 && busy()) arm({ ...left, busy: left.busy - 1 });
         else leave();
       });
     };
@@ -46,12 +47,15 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
     // Who leaves at once calls back in here: one loop goes on, however many do.
     if (serving) return;
     serving = true;
-    for (const [then, busy] of line) {
-      if (stopped || held.size >= atOnce) break;
-      line.delete(then);
-      give(then, busy);
+    try {
+      for (const [then, busy] of line) {
+        if (stopped || held.size >= atOnce) break;
+        line.delete(then);
+        give(then, busy);
+      }
+    } finally {
+      serving = false;
     }
-    serving = false;
   };
 
   return {

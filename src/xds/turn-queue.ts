@@ -51,7 +51,7 @@ export function createTurnQueue({ now, later }: TurnTimes = nodeTimes): TurnQueu
     const began = now();
     work(urgent, began + budget.urgent, 'urgent');
     if (urgent.size === 0 || began - patientAt >= longestPatience) {
-      work(patient, urgent.size > 0 ? began : began + budget.patient, 'patient');
+      work(patient, now() + budget.patient, 'patient');
       patientAt = now();
     }
     schedule();

@@ -33,6 +33,8 @@ export async function proveIdle(
   await Promise.all(silent.map(({ connected }) => connected));
   const speakers = silent.slice(tcp).filter((_, index) => index % 2 === 0);
   for (const { write } of speakers) void write(opening());
+  // The first byte of a handshake, and no more.
+  for (const { write } of silent.slice(0, tcp).filter((_, index) => index % 2 === 0)) void write(Buffer.of(0x16));
   const open = (some: readonly RawConnection[]) => some.filter(({ isOpen }) => isOpen()).length;
   await pause(crowdedAt);
   const kept = open(crowd);

@@ -124,7 +124,7 @@ test('X22 who is at work keeps its place for a while longer, though not for ever
     () => true,
   );
   places.take(() => told.push(`in at ${clock.now()}`));
-  clock.advance(80);
+  clock.advance(20);
   expect(told).toEqual([]);
   clock.advance(10);
   expect(told).toHaveLength(1);
