@@ -51,6 +51,12 @@ export const lifetime = plain(
   'a number of milliseconds above 0',
   (value) => isNumber(value) && value > 0 && Number.isFinite(value),
 );
+/** A status of gRPC with which a call ends early. */
+export const failureCode = plain(
+  'a status code of gRPC from 1 to 16',
+  (value) => isNumber(value) && Number.isInteger(value) && value >= 1 && value <= 16,
+);
+export const anyText = plain('a text', (value) => typeof value === 'string');
 export const amount = plain('a number from 0 on', (value) => isNumber(value) && value >= 0);
 export const array = plain('an array', (value) => Array.isArray(value));
 export const map = plain('a Map', (value) => value instanceof Map);

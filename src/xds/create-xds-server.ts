@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { createAdmission } from './admission.ts';
 import { answering } from './answers.ts';
 import type { CallHandler } from './call.ts';
-import { called, check, withDefaults } from './check.ts';
+import { anyText, called, check, failureCode, withDefaults } from './check.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
@@ -145,6 +145,8 @@ export async function createXdsServer<Principal = undefined>(
     status: () => Array.from(host.streams.all(), (stream) => stream.status()),
     closeStreams(which, code, message) {
       check('closeStreams', which, called);
+      check('closeStreams', code, failureCode, 'code');
+      check('closeStreams', message, anyText, 'message');
       const ended = [...host.streams.all()].filter(which);
       for (const stream of ended) stream.end(code, message);
       return ended.length;

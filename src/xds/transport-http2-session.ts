@@ -13,7 +13,7 @@ import { WriteTurn } from './transport-write-turn.ts';
  * Per second and connection; far above what a client does, far below what hurts (T11). Resets: nghttp2 itself says GOAWAY after a burst of
  * 1,000, but leaves the connection standing.
  */
-const floodLimits = { streams: 200, resets: 100, pings: 500, settings: 100 };
+const floodLimits = { streams: 250, resets: 100, pings: 500, settings: 100 };
 /** Bytes on their way per connection. Without TLS they are not copied and cost nothing, so a slice is only there to take turns. */
 const slices = { tls: 64 * 1024, plaintext: 512 * 1024 };
 /** Of the largest messages, how many a connection may leave unfinished (T7). */

@@ -13,7 +13,7 @@ const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessi
   maxSettings: 32,
   maxSessionInvalidFrames: 100,
   maxSessionRejectedStreams: 100,
-  settings: { maxConcurrentStreams: 100, initialWindowSize: 256 * 1024, maxHeaderListSize: 32 * 1024 },
+  settings: { maxConcurrentStreams: 256, initialWindowSize: 256 * 1024, maxHeaderListSize: 32 * 1024 },
 };
 
 /** How often it is looked for slow readers, in milliseconds, or as a part of the time that one is given. */

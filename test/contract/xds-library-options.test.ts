@@ -161,6 +161,12 @@ test('set, update, clear, release and closeStreams', async () => {
   expect(await said('clear')).toBe('TypeError: clear: "node" must be a text that is not empty, got undefined');
   expect(await said('release', 'a')).toBe('TypeError: release: must be a function, got "a"');
   expect(await said('closeStreams', 'a')).toBe('TypeError: closeStreams: must be a function, got "a"');
+  const all = () => true;
+  for (const code of ['UNAVAILABLE', 0, 99, undefined])
+    expect(await said('closeStreams', all, code, 'go')).toMatch(
+      /^TypeError: closeStreams: "code" must be a status code of gRPC from 1 to 16, got /,
+    );
+  expect(await said('closeStreams', all, 14)).toBe('TypeError: closeStreams: "message" must be a text, got undefined');
 });
 
 test('a scope in the place of the layer before', async () => {
