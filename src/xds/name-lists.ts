@@ -1,8 +1,9 @@
 import { readFields } from './fields.ts';
 
 /*
- * Envoys with the same clusters name the same endpoints in the same bytes: their lists are ordered. A long list that came before is not
- * read again, and everything that is computed from it can be found by it (house.md section 3: the input is the cache key).
+ * Proxies with the same clusters name the same endpoints, and those that name them in the same order do so in the same bytes. A long list
+ * that came before is not read again, and everything that is computed from it can be found by it (house.md section 3: the input is the
+ * cache key).
  */
 
 /** The field of both kinds of request that carries names. */
