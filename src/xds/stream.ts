@@ -42,11 +42,7 @@ export interface StreamHost<Principal> {
  * The shell around the state of one stream: reads requests, applies them, writes what is due, ends cleanly whatever
  * happens (X11). All decisions are taken in stream-state.ts.
  */
-export function serveStream<Principal>(
-  call: Call,
-  kind: StreamKind,
-  host: StreamHost<Principal>,
-): void {
+export function serveStream<Principal>(call: Call, kind: StreamKind, host: StreamHost<Principal>): void {
   const { variant } = kind;
   const { observe, clock, settings, timing, limits, frames, quarantine } = host;
   const number = host.nextNumber();
