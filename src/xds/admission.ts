@@ -54,18 +54,7 @@ export function createAdmission(settings: AdmissionSettings, clock: Clock): Admi
   const admit = ({ peer, then }: Pick<Waiter, 'peer' | 'then'>): (() => void) => {
     left -= 1_000;
     placesOf.add(peer);
-    let over = false;
-    const leaveTally = (): void => {
-      if (!over) placesOf.remove(peer);
-      over = true;
-    };
-    clock.after(longestPlace, leaveTally);
-    return places.take((leave) =>
-      then(() => {
-        leaveTally();
-        leave();
-      }),
-    );
+    return places.take(then, { left: () => placesOf.remove(peer) });
   };
   const fill = (): void => {
     const now = clock.now();

@@ -94,7 +94,7 @@ export function createConnections(options: {
       read = socket.bytesRead;
       return read > before && !socket.destroyed;
     };
-    connection.leave = places.take(() => queue.addPatient(begin), busy);
+    connection.leave = places.take(() => queue.addPatient(begin), { busy });
   }
 
   let accept = (socket: Socket): void => {

@@ -2,11 +2,18 @@ import type { Clock } from './clock.ts';
 
 /** A bound on how many do something at once; the others wait in line. */
 export interface Places {
-  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting, or gives it back too. `busy`:
-   * the holder is at work, so that its place is left to it for a while longer. */
-  take(then: (leave: () => void) => void, busy?: () => boolean): () => void;
+  /** Calls back once, in the order of asking, with what gives the place back. The returned function gives up waiting, or gives it back too. */
+  take(then: (leave: () => void) => void, holder?: Holder): () => void;
   readonly free: boolean;
   stop(): void;
+}
+
+/** What a place needs to know of its holder. */
+export interface Holder {
+  /** It is at work, so that its place is left to it for a while longer. */
+  readonly busy?: () => boolean;
+  /** It has its place no more, however that came about. */
+  readonly left?: () => void;
 }
 
 /** A timer that is late by this part of its time says that the event loop is held. */
@@ -19,14 +26,15 @@ const extensions = { late: 8, busy: 2 };
  * this process that is slow the holder keeps it for a while longer, or those who come would hold the event loop all the more.
  */
 export function createPlaces(atOnce: number, longest: number, clock: Clock): Places {
-  const line = new Map<(leave: () => void) => void, () => boolean>();
+  const line = new Map<(leave: () => void) => void, Holder>();
   const held = new Set<() => void>();
   let stopped = false;
 
-  const give = (then: (leave: () => void) => void, busy: () => boolean): void => {
+  const give = (then: (leave: () => void) => void, { busy, left: onLeft }: Holder): void => {
     const leave = (): void => {
       if (!held.delete(leave)) return;
       cancel();
+      onLeft?.();
       serve();
     };
     let cancel = (): void => {};
@@ -34,7 +42,7 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
       const due = clock.now() + longest;
       cancel = clock.after(longest, () => {
         if (left.late > 0 && clock.now() - due > longest * late) arm({ ...left, late: left.late - 1 });
-        else if (left.busy > 0 && busy()) arm({ ...left, busy: left.busy - 1 });
+        else if (left.busy > 0 && busy?.() === true) arm({ ...left, busy: left.busy - 1 });
         else leave();
       });
     };
@@ -48,10 +56,10 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
     if (serving) return;
     serving = true;
     try {
-      for (const [then, busy] of line) {
+      for (const [then, holder] of line) {
         if (stopped || held.size >= atOnce) break;
         line.delete(then);
-        give(then, busy);
+        give(then, holder);
       }
     } finally {
       serving = false;
@@ -59,13 +67,13 @@ export function createPlaces(atOnce: number, longest: number, clock: Clock): Pla
   };
 
   return {
-    take(then, busy = () => false) {
+    take(then, holder = {}) {
       let leave = (): void => {};
       const given = (back: () => void): void => {
         leave = back;
         then(back);
       };
-      line.set(given, busy);
+      line.set(given, holder);
       serve();
       return () => {
         line.delete(given);

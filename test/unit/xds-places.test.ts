@@ -119,10 +119,7 @@ test('X22 who is at work keeps its place for a while longer, though not for ever
   const clock = fakeClock(0);
   const places = createPlaces(1, 10, clock);
   const told: string[] = [];
-  places.take(
-    () => {},
-    () => true,
-  );
+  places.take(() => {}, { busy: () => true });
   places.take(() => told.push(`in at ${clock.now()}`));
   clock.advance(20);
   expect(told).toEqual([]);
