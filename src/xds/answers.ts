@@ -1,11 +1,11 @@
-import { check, type Kind, shown } from './check.ts';
+import { check, isThenable, type Kind, shown } from './check.ts';
 import type { Refused } from './server-options.ts';
 
 type Answer<Ok> = { readonly ok: Ok } | Refused;
 
 /**
  * A callback whose answer is looked at, for those who write JavaScript: what is neither yes nor no throws a TypeError, which ends that
- * stream and is told as `failed`, instead of letting somebody in.
+ * stream and is told as `failed`, instead of letting somebody in. What has a `then` is waited for, as `await` would.
  */
 export function answering<Question, Ok>(
   name: string,
@@ -25,7 +25,7 @@ export function answering<Question, Ok>(
   };
   return (question) => {
     const answer = ask(question);
-    return answer instanceof Promise ? answer.then(looked) : looked(answer);
+    return isThenable(answer) ? Promise.resolve(answer).then(looked) : looked(answer);
   };
 }
 

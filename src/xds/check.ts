@@ -1,4 +1,4 @@
-import { nearestOf } from './nearest.ts';
+import { lengthenedOf, nearestOf } from './nearest.ts';
 
 /**
  * What a value must be, as data: TypeScript says the same to those who use it, and this to those who write JavaScript. `fields` knows every
@@ -7,7 +7,14 @@ import { nearestOf } from './nearest.ts';
  */
 export type Kind =
   | { readonly kind: 'plain'; readonly words: string; readonly is: (value: unknown) => boolean }
-  | { readonly kind: 'fields'; readonly words: string; readonly fields: Fields; readonly open: boolean }
+  | {
+      readonly kind: 'fields';
+      readonly words: string;
+      readonly fields: Fields;
+      readonly open: boolean;
+      /** What others call a field. */
+      readonly synonyms: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'list'; readonly words: string; readonly item: Kind }
   | { readonly kind: 'either'; readonly words: string; readonly plain: unknown; readonly other: Kind };
 
@@ -32,6 +39,10 @@ const isNumber = (value: unknown): value is number => typeof value === 'number' 
 const longestTime = 2 ** 31 - 1;
 
 export const text = plain('a text that is not empty', (value) => typeof value === 'string' && value !== '');
+export const pem = plain(
+  'a text in PEM, as readFileSync(file, "utf8") gives it',
+  (value) => typeof value === 'string' && value !== '',
+);
 export const bytes = plain('bytes (a Uint8Array)', (value) => value instanceof Uint8Array);
 export const called = plain('a function', (value) => typeof value === 'function');
 export const port = plain(
@@ -41,6 +52,10 @@ export const port = plain(
 export const milliseconds = plain(
   'a number of milliseconds from 0 to 2^31-1',
   (value) => isNumber(value) && value >= 0 && value <= longestTime,
+);
+export const someMilliseconds = plain(
+  'a number of milliseconds from 1 to 2^31-1',
+  (value) => isNumber(value) && value >= 1 && value <= longestTime,
 );
 /** Spread by a tenth, it must still be a timer's. */
 export const age = plain(
@@ -57,7 +72,15 @@ export const failureCode = plain(
   (value) => isNumber(value) && Number.isInteger(value) && value >= 1 && value <= 16,
 );
 export const anyText = plain('a text', (value) => typeof value === 'string');
-export const amount = plain('a number from 0 on', (value) => isNumber(value) && value >= 0);
+const isCount = (value: unknown): value is number => Number.isInteger(value) || value === Number.POSITIVE_INFINITY;
+/** Infinity: as many as come. */
+export const some = plain('a whole number from 1 on', (value) => isCount(value) && value >= 1);
+export const someOrNone = plain('a whole number from 0 on', (value) => isCount(value) && value >= 0);
+export const rate = plain('a number above 0', (value) => isNumber(value) && value > 0 && Number.isFinite(value));
+export const size = plain(
+  'a whole number of bytes from 1 to 2^31-1',
+  (value) => isNumber(value) && Number.isInteger(value) && value >= 1 && value < 2 ** 31,
+);
 export const array = plain('an array', (value) => Array.isArray(value));
 export const map = plain('a Map', (value) => value instanceof Map);
 export const typeUrl = plain(
@@ -73,14 +96,29 @@ export const either = (plainValue: unknown, other: Kind): Kind => ({
   other,
 });
 export const list = (item: Kind): Kind => ({ kind: 'list', words: 'an array', item });
-export const fields = (of: Fields): Kind => ({ kind: 'fields', words: 'an object', fields: of, open: false });
-export const behaviour = (words: string, of: Fields): Kind => ({ kind: 'fields', words, fields: of, open: true });
+export const fields = (of: Fields, synonyms: Readonly<Record<string, string>> = {}): Kind => ({
+  kind: 'fields',
+  words: 'an object',
+  fields: of,
+  open: false,
+  synonyms,
+});
+export const behaviour = (words: string, of: Fields): Kind => ({
+  kind: 'fields',
+  words,
+  fields: of,
+  open: true,
+  synonyms: {},
+});
 
-/** Throws a TypeError that names what is wrong, all at once; `what` is the function that was called. */
-export function check(what: string, value: unknown, kind: Kind, path = ''): void {
+/**
+ * Throws a TypeError that names what is wrong, all at once; `what` is the function that was called, and `named` the value itself where its
+ * fields are told without it.
+ */
+export function check(what: string, value: unknown, kind: Kind, path = '', named = path): void {
   if (fits(value, kind)) return;
   const complaints: string[] = [];
-  look(value, kind, path, complaints);
+  look(value, kind, path, complaints, named);
   if (complaints.length > 0) throw new TypeError(`${what}: ${complaints.join('; ')}`);
 }
 
@@ -99,23 +137,23 @@ function fits(value: unknown, kind: Kind): boolean {
   return true;
 }
 
-function look(value: unknown, kind: Kind, path: string, complaints: string[]): void {
+function look(value: unknown, kind: Kind, path: string, complaints: string[], named = path): void {
   switch (kind.kind) {
     case 'plain':
-      if (!kind.is(value)) complaints.push(mismatch(path, kind, value));
+      if (!kind.is(value)) complaints.push(mismatch(named, kind, value));
       return;
     case 'either':
       if (value === kind.plain) return;
       if (typeof value === 'object' && value !== null) look(value, kind.other, path, complaints);
-      else complaints.push(mismatch(path, kind, value));
+      else complaints.push(mismatch(named, kind, value));
       return;
     case 'list':
-      if (!Array.isArray(value)) complaints.push(mismatch(path, kind, value));
+      if (!Array.isArray(value)) complaints.push(mismatch(named, kind, value));
       else for (const [index, item] of value.entries()) look(item, kind.item, `${path}[${index}]`, complaints);
       return;
     case 'fields':
       if (typeof value !== 'object' || value === null || Array.isArray(value))
-        complaints.push(mismatch(path, kind, value));
+        complaints.push(mismatch(named, kind, value));
       else lookAtFields(new Map<string, unknown>(Object.entries(value)), value, kind, path, complaints);
       return;
     default:
@@ -126,7 +164,7 @@ function look(value: unknown, kind: Kind, path: string, complaints: string[]): v
 function lookAtFields(
   own: ReadonlyMap<string, unknown>,
   value: object,
-  { fields: known, open }: Extract<Kind, { kind: 'fields' }>,
+  { fields: known, open, synonyms }: Extract<Kind, { kind: 'fields' }>,
   path: string,
   complaints: string[],
 ): void {
@@ -136,9 +174,14 @@ function lookAtFields(
   const names = Object.keys(known).filter((name) => known[name]?.unread === undefined);
   const missing = names.filter((name) => valueOf(name) === undefined);
   const meant = new Set<string>();
+  // In an object that does something a shortened name says only what is meant by it where that has to be there, and is not.
+  const shortened = open ? missing.filter((name) => known[name]?.required === true) : names;
   for (const name of own.keys()) {
     if (Object.hasOwn(known, name)) continue;
-    const near = nearestOf(name, open ? missing : names);
+    const near =
+      (Object.hasOwn(synonyms, name) ? synonyms[name] : undefined) ??
+      nearestOf(name, open ? missing : names) ??
+      lengthenedOf(name, shortened);
     if (open && near === undefined) continue;
     if (near !== undefined) meant.add(near);
     const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean "${near}"?`;
@@ -162,9 +205,16 @@ export function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value !== 'object' || value === null) return String(value);
-  if (value instanceof Promise) return 'a promise: await it';
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (isThenable(value)) return 'a promise: await it';
   const names = Object.keys(value);
   return names.length === 0 ? 'an empty object' : `an object with ${names.slice(0, 5).join(', ')}`;
+}
+
+/** What `await` waits for: a promise of this or another making. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  return 'then' in value && typeof value.then === 'function';
 }
 
 /** The defaults with what was given in their place; a name without a value keeps its default. */

@@ -4,12 +4,12 @@ import { createAdmission } from './admission.ts';
 import { answering } from './answers.ts';
 import type { CallHandler } from './call.ts';
 import { anyText, called, check, failureCode, withDefaults } from './check.ts';
+import { checkOptions } from './check-options.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
-import { serverOptions } from './option-kinds.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
 import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
@@ -25,11 +25,13 @@ import { servicePaths } from './service-paths.ts';
 import { sessionsOf } from './sessions.ts';
 import { createSnapshotStore, type SnapshotChange } from './snapshot-store.ts';
 import type { StreamStatus } from './status.ts';
-import { type StreamHost, serveStream } from './stream.ts';
+import { serveStream } from './stream.ts';
+import type { StreamHost } from './stream-host.ts';
 import { shutDownText } from './transport.ts';
 import { openGrpcJsTransport } from './transport-grpc-js.ts';
 import { openHttp2Transport } from './transport-http2.ts';
 import { createTurnQueue } from './turn-queue.ts';
+import { watchUnanswered } from './unanswered.ts';
 
 /** A running server. */
 export interface XdsServer<Principal = undefined> {
@@ -61,12 +63,13 @@ const drainTime = 1_000;
 
 /**
  * Starts an xDS server: aggregated streams and those of one type, delta and SotW (X1), and other methods beside them. Rejects with the
- * error of the socket (`EADDRINUSE` …) when the address cannot be had, and with a TypeError for an option that there is not.
+ * error of the socket (`EADDRINUSE` …) when the address cannot be had, and with a TypeError for an option that there is not, or a certificate
+ * that cannot be served.
  */
 export async function createXdsServer<Principal = undefined>(
   options: XdsServerOptions<Principal>,
 ): Promise<XdsServer<Principal>> {
-  check('createXdsServer', options, serverOptions);
+  checkOptions(options);
   const clock = options.clock ?? systemClock;
   const settings: ConnectionSettings = withDefaults(defaultConnection, options.connection);
   const queue = createTurnQueue();
@@ -87,6 +90,7 @@ export async function createXdsServer<Principal = undefined>(
   const snapshots = createSnapshotStore(clock, withDefaults(defaultQuiet, options.quiet), (error) =>
     observe({ kind: 'failed', peer: '', error }),
   );
+  const timing = withDefaults(defaultTiming, options.timing);
   const host: StreamHost<Principal> = {
     // Who does not ask for credentials has no principals: then Principal is what nobody looks at.
     authenticate: options.authenticate
@@ -98,7 +102,7 @@ export async function createXdsServer<Principal = undefined>(
     quarantine: createQuarantine(),
     clock,
     settings,
-    timing: withDefaults(defaultTiming, options.timing),
+    timing,
     limits: withDefaults(defaultLimits, options.limits),
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
     queue,
@@ -121,6 +125,7 @@ export async function createXdsServer<Principal = undefined>(
     later: queue.addPatient,
     confirm: connections.confirm,
     destroy: connections.destroy,
+    abused: connections.abused,
     onFailure: (error, peer) => observe({ kind: 'failed', peer, error }),
   });
   const port = await connections
@@ -129,6 +134,7 @@ export async function createXdsServer<Principal = undefined>(
       await transport.close(0);
       throw error;
     });
+  const unwatch = watchUnanswered({ longest: timing.unanswered, streams: host.streams, clock, observe });
 
   return {
     port,
@@ -137,14 +143,14 @@ export async function createXdsServer<Principal = undefined>(
     clear: snapshots.clear,
     quarantine: host.quarantine.entries,
     release(which) {
-      check('release', which, called);
+      check('release', which, called, 'which');
       const freed = host.quarantine.release(which);
       if (freed > 0) for (const stream of host.streams.all()) stream.wake();
       return freed;
     },
     status: () => Array.from(host.streams.all(), (stream) => stream.status()),
     closeStreams(which, code, message) {
-      check('closeStreams', which, called);
+      check('closeStreams', which, called, 'which');
       check('closeStreams', code, failureCode, 'code');
       check('closeStreams', message, anyText, 'message');
       const ended = [...host.streams.all()].filter(which);
@@ -153,6 +159,7 @@ export async function createXdsServer<Principal = undefined>(
     },
     async close() {
       connections.stopAccepting();
+      unwatch();
       admission.stop();
       snapshots.stop();
       for (const stream of [...host.streams.all()]) stream.end(status.UNAVAILABLE, shutDownText);

@@ -56,7 +56,21 @@ export function applied(
   };
 }
 
-/** X5, X6 and T8: what the first request of a stream must bring. Throws a Violation. */
+/** T8: what a request leaves behind, added to what is there. Throws a Violation; a request that names nothing costs nothing. */
+export function checkNames(
+  incoming: Incoming,
+  { subscriptions }: StreamState,
+  { subscribedBytes }: RequestLimits,
+): void {
+  if (incoming.names.length + incoming.initialVersions.size === 0) return;
+  let sum = 0;
+  for (const { namesCost, claimsCost } of subscriptions) sum += namesCost + claimsCost;
+  if (sum <= subscribedBytes) return;
+  const message = `the names that this stream subscribes to count more than ${subscribedBytes} bytes (limits.subscribedBytes)`;
+  throw new Violation(status.RESOURCE_EXHAUSTED, message);
+}
+
+/** X5 and X6: what the first request of a stream must bring. Throws a Violation. */
 export function readNode(bytes: Uint8Array | undefined, limits: RequestLimits): Node {
   if (bytes === undefined) throw noNode();
   if (bytes.length > limits.nodeBytes)
@@ -65,12 +79,16 @@ export function readNode(bytes: Uint8Array | undefined, limits: RequestLimits): 
   if (node.id === '') throw noNode();
   if (Buffer.byteLength(node.id) > limits.nodeId)
     throw new Violation(status.RESOURCE_EXHAUSTED, `node.id is longer than ${limits.nodeId} bytes`);
-  const metadata = node.metadata ?? {};
+  return node;
+}
+
+/** T8. Throws a Violation; a node without metadata keeps to any limit. */
+export function checkMetadata({ metadata = {} }: Node, limits: RequestLimits): void {
+  if (Object.keys(metadata).length === 0) return;
   if (Object.keys(metadata).length > limits.metadataKeys)
     throw new Violation(status.RESOURCE_EXHAUSTED, `node.metadata has more than ${limits.metadataKeys} keys`);
   if (Buffer.byteLength(JSON.stringify(metadata)) > limits.metadataBytes)
     throw new Violation(status.RESOURCE_EXHAUSTED, `node.metadata is larger than ${limits.metadataBytes} bytes`);
-  return node;
 }
 
 /** Bytes that are no node, or nested so deep that reading them exhausts the stack, are the client's mistake. */

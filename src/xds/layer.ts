@@ -82,7 +82,7 @@ export function updateLayer(
   },
 ): Layer {
   requireLayer(previous);
-  check('update', changes, snapshotChange);
+  check('update', changes, snapshotChange, '', 'change');
   const all: [string, string, Resource | undefined][] = [];
   const old = ({ typeUrl, name }: { readonly typeUrl: string; readonly name: string }) =>
     valueOf(resourcesOf(previous, typeUrl), name);

@@ -8,6 +8,26 @@ export function nearestOf(name: string, candidates: readonly string[]): string |
   return best?.candidate;
 }
 
+/**
+ * Did-you-mean for what was shortened: of these names the only one in which the words of `name` begin words, in their order, as those of
+ * `certChain` do in `certificateChain` and that of `key` does in `privateKey`.
+ */
+export function lengthenedOf(name: string, candidates: readonly string[]): string | undefined {
+  const asked = wordsOf(name.slice(0, 64));
+  const meant = candidates.filter((candidate) => shortens(asked, wordsOf(candidate)));
+  return name.length > 2 && meant.length === 1 ? meant[0] : undefined;
+}
+
+function wordsOf(name: string): readonly string[] {
+  return name.split(/(?=[A-Z])|[_-]/).map((word) => word.toLowerCase());
+}
+
+function shortens(asked: readonly string[], words: readonly string[]): boolean {
+  let at = 0;
+  for (const word of words) if (word.startsWith(asked[at] ?? '/')) at += 1;
+  return at === asked.length;
+}
+
 /** How many letters have to be put in, left out, changed or swapped with their neighbour. */
 function distance(one: string, other: string): number {
   let before: number[] = [];

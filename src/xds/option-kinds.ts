@@ -1,7 +1,6 @@
 import type { AdmissionSettings } from './admission.ts';
 import {
   age,
-  amount,
   array,
   behaviour,
   bytes,
@@ -16,19 +15,24 @@ import {
   milliseconds,
   oneOf,
   optional,
+  pem,
   port,
+  rate,
   required,
+  size,
+  some,
+  someMilliseconds,
+  someOrNone,
   text,
   typeUrl,
   unread,
 } from './check.ts';
 import type { Clock } from './clock.ts';
-import type { Timing } from './make-before-break.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { Resource, ResourceFields, ResourceReference } from './resource.ts';
-import type { ConnectionSettings, Session, XdsServerOptions } from './server-options.ts';
+import type { ConnectionSettings, ServerTiming, Session, XdsServerOptions } from './server-options.ts';
 import type { QuietTimes, SnapshotChange } from './snapshot-store.ts';
-import type { TlsSource } from './tls-source.ts';
+import type { ServerCertificate, TlsSource } from './tls-source.ts';
 
 /** Every name that may stand in a value of this type: one without a row here does not compile. */
 export type Names<Value> = Record<keyof Required<Value>, Fields[string]>;
@@ -36,7 +40,7 @@ export type Names<Value> = Record<keyof Required<Value>, Fields[string]>;
 const settings = <Value>(kinds: Record<keyof Value, Kind>): Kind =>
   fields(Object.fromEntries(Object.entries<Kind>(kinds).map(([name, kind]) => [name, optional(kind)])));
 
-const timing = settings<Timing>({ hold: milliseconds, grace: milliseconds });
+const timing = settings<ServerTiming>({ hold: milliseconds, grace: milliseconds, unanswered: someMilliseconds });
 
 const quiet = settings<QuietTimes>({
   quiet: milliseconds,
@@ -46,33 +50,34 @@ const quiet = settings<QuietTimes>({
 });
 
 const admission = settings<AdmissionSettings>({
-  perSecond: amount,
-  burst: amount,
+  perSecond: rate,
+  burst: some,
   longestWait: milliseconds,
-  atOnce: amount,
-  longestPlace: milliseconds,
+  atOnce: some,
+  longestPlace: someMilliseconds,
 });
 
 const connection = settings<ConnectionSettings>({
-  keepaliveTime: milliseconds,
-  keepaliveTimeout: milliseconds,
+  keepaliveTime: someMilliseconds,
+  keepaliveTimeout: someMilliseconds,
   maxAge: age,
   maxAgeGrace: milliseconds,
-  firstRequest: milliseconds,
-  slowReader: milliseconds,
-  unauthenticatedPerAddress: amount,
-  perNode: amount,
-  receiveLimit: amount,
+  firstRequest: someMilliseconds,
+  slowReader: someMilliseconds,
+  unauthenticatedPerAddress: some,
+  perNode: some,
+  receiveLimit: size,
 });
 
 const limits = settings<RequestLimits>({
-  nodeId: amount,
-  nodeBytes: amount,
-  metadataBytes: amount,
-  metadataKeys: amount,
-  nameBytes: amount,
-  names: amount,
-  types: amount,
+  nodeId: some,
+  nodeBytes: some,
+  metadataBytes: someOrNone,
+  metadataKeys: someOrNone,
+  nameBytes: some,
+  names: some,
+  subscribedBytes: some,
+  types: some,
 });
 
 const tlsSource = behaviour('an object with get and watch', {
@@ -81,13 +86,19 @@ const tlsSource = behaviour('an object with get and watch', {
   clientAuthority: optional(text),
 } satisfies Names<TlsSource>);
 
+/** What `get` of a TlsSource answers with; it may be an object of a class, and hold more. */
+export const serverCertificate = behaviour('an object with certificateChain and privateKey', {
+  certificateChain: required(pem),
+  privateKey: required(pem),
+} satisfies Names<ServerCertificate>);
+
 const clock = behaviour('an object with now and after', {
   now: required(called),
   after: required(called),
 } satisfies Names<Clock>);
 
 /** The options of `createXdsServer`. */
-export const serverOptions = fields({
+const options = {
   address: required(text),
   port: required(port),
   credentials: required(either('plaintext', tlsSource)),
@@ -103,7 +114,18 @@ export const serverOptions = fields({
   connection: optional(connection),
   limits: optional(limits),
   handlers: optional(map),
-} satisfies Names<XdsServerOptions<unknown>>);
+} satisfies Names<XdsServerOptions<unknown>>;
+
+/** The same, with the words that others have for them. */
+export const serverOptions = fields(options, {
+  host: 'address',
+  hostname: 'address',
+  listen: 'address',
+  tls: 'credentials',
+  ssl: 'credentials',
+  log: 'observe',
+  logger: 'observe',
+} satisfies Readonly<Record<string, keyof typeof options>>);
 
 /** What `open` answers with, unless it refuses. */
 export const session = behaviour('an object with snapshot, watch and close', {

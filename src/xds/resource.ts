@@ -49,7 +49,7 @@ export interface ResourceFields {
  * not, or a value of another kind.
  */
 export function createResource(fields: ResourceFields): Resource {
-  check('createResource', fields, resourceFields);
+  check('createResource', fields, resourceFields, '', 'fields');
   const { typeUrl, value, references = [], edsName, aliases, ttl } = fields;
   const name = canonicalName(fields.name);
   const version = contentHash(value);

@@ -78,7 +78,26 @@ export type StreamEvent<Principal> =
       readonly version: string;
       readonly message: string;
     }
-  | { readonly kind: 'refused'; readonly peer: string; readonly code: status; readonly message: string }
+  | {
+      /** Told once of a response. The client may answer all the same, later. */
+      readonly kind: 'unanswered';
+      readonly stream: number;
+      readonly node: string;
+      readonly peer: string;
+      readonly typeUrl: string;
+      readonly version: string;
+      readonly nonce: string;
+      /** Milliseconds since it was sent. */
+      readonly waited: number;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly peer: string;
+      /** `node.id`, where the client had said it. */
+      readonly node: string | undefined;
+      readonly code: status;
+      readonly message: string;
+    }
   | { readonly kind: 'closed'; readonly stream: number; readonly code: status; readonly message: string }
   | { readonly kind: 'failed'; readonly peer: string; readonly error: unknown };
 
@@ -104,7 +123,7 @@ export interface XdsServerOptions<Principal> {
   /** `control_plane.identifier`: stable per instance, different between instances (X13). Without it one is made up. */
   readonly identifier?: string;
   readonly clock?: Clock;
-  readonly timing?: Partial<Timing>;
+  readonly timing?: Partial<ServerTiming>;
   /** For `set` and `update`; a session of one's own gathers changes itself. */
   readonly quiet?: Partial<QuietTimes>;
   readonly admission?: Partial<AdmissionSettings>;
@@ -112,6 +131,12 @@ export interface XdsServerOptions<Principal> {
   readonly limits?: Partial<RequestLimits>;
   /** Other gRPC methods on the same port, by path `/package.Service/Method`; handlers.ts makes them. */
   readonly handlers?: ReadonlyMap<string, CallHandler>;
+}
+
+/** Times in milliseconds. */
+export interface ServerTiming extends Timing {
+  /** A response that was not answered for so long is told as `unanswered`. */
+  readonly unanswered: number;
 }
 
 /** Times in milliseconds (section 8). */
@@ -145,8 +170,8 @@ export const defaultConnection: ConnectionSettings = {
   receiveLimit: 32 * 1024 * 1024,
 };
 
-/** Section 8. */
-export const defaultTiming: Timing = { hold: 5_000, grace: 5_000 };
+/** Section 8. `unanswered`: twice as long as Envoy waits by itself for what a cluster lacks (`initial_fetch_timeout`, X88). */
+export const defaultTiming: ServerTiming = { hold: 5_000, grace: 5_000, unanswered: 30_000 };
 
 /** Section 8 (X99). */
 export const defaultQuiet: QuietTimes = {

@@ -35,6 +35,9 @@ export interface SnapshotStore {
   session(node: string): Session;
   /** Whether there is anything for this node. */
   has(node: string): boolean;
+  /** Whether there is nothing for anybody. */
+  readonly empty: boolean;
+  /** Nothing more is told; `set`, `update` and `clear` throw from now on. */
   stop(): void;
 }
 
@@ -56,6 +59,10 @@ export function createSnapshotStore(
 ): SnapshotStore {
   const slots = new Map<string | undefined, Slot>();
   let generation = 0;
+  let stopped = false;
+  const begin = (what: 'set' | 'update' | 'clear'): void => {
+    if (stopped) throw new Error(`${what}: the server is closed, and serves nobody any more`);
+  };
 
   const slotOf = (node: string | undefined): Slot => {
     const present = slots.get(node);
@@ -93,11 +100,13 @@ export function createSnapshotStore(
 
   return {
     set(resources, node) {
+      begin('set');
       if (node !== undefined) check('set', node, text, 'node');
       const slot = slotOf(node);
       change(slot, createLayer(resources, slot.layer, node === undefined ? 'shared' : ''));
     },
     update(changes, node) {
+      begin('update');
       if (node !== undefined) check('update', node, text, 'node');
       const slot = slotOf(node);
       if (slot.layer === undefined)
@@ -105,6 +114,7 @@ export function createSnapshotStore(
       change(slot, updateLayer(slot.layer, changes));
     },
     clear(node) {
+      begin('clear');
       check('clear', node, text, 'node');
       const slot = slots.get(node);
       if (slot === undefined) return;
@@ -139,8 +149,12 @@ export function createSnapshotStore(
         },
       };
     },
+    get empty() {
+      return ![...slots.values()].some(({ layer }) => layer !== undefined);
+    },
     has: (node) => slots.get(node)?.layer !== undefined || slots.get(undefined)?.layer !== undefined,
     stop() {
+      stopped = true;
       for (const { all, endpoints } of slots.values()) {
         all.stop();
         endpoints.stop();

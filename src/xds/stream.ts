@@ -1,42 +1,27 @@
 import { status } from '@grpc/grpc-js';
-import type { Admission } from './admission.ts';
 import type { Call } from './call.ts';
 import { agentOf, featuresOf } from './client-node.ts';
-import type { Clock } from './clock.ts';
-import type { Frames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
-import { applied, checkRequest, type Incoming, inParts, namesAtOnce, readNode } from './incoming.ts';
-import type { LiveStreams } from './live-streams.ts';
-import type { Timing } from './make-before-break.ts';
-import type { Quarantine, Refuser } from './quarantine.ts';
+import {
+  applied,
+  checkMetadata,
+  checkNames,
+  checkRequest,
+  type Incoming,
+  inParts,
+  namesAtOnce,
+  readNode,
+} from './incoming.ts';
+import type { Refuser } from './quarantine.ts';
 import { readRequest, type StreamKind } from './read-request.ts';
-import { type RequestLimits, Violation } from './request-limits.ts';
-import type { ConnectionSettings, OpenSession, Session, XdsServerOptions } from './server-options.ts';
+import { Violation } from './request-limits.ts';
+import type { Session } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses } from './status.ts';
+import type { StreamHost } from './stream-host.ts';
 import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
 import { type Flight, type Subscription, wasRefused } from './subscription.ts';
-import type { TurnQueue } from './turn-queue.ts';
-
-/** What the streams of a server share. */
-export interface StreamHost<Principal> {
-  readonly authenticate: NonNullable<XdsServerOptions<Principal>['authenticate']>;
-  readonly open: OpenSession<Principal>;
-  readonly observe: NonNullable<XdsServerOptions<Principal>['observe']>;
-  readonly clock: Clock;
-  readonly timing: Timing;
-  readonly settings: ConnectionSettings;
-  readonly limits: RequestLimits;
-  readonly frames: Frames;
-  readonly admission: Admission;
-  readonly quarantine: Quarantine;
-  readonly queue: TurnQueue;
-  /** A stream of this peer waits for its admission: it is not its fault that nothing comes of it. */
-  readonly waits: (peer: string) => void;
-  readonly streams: LiveStreams<Principal>;
-  nextNumber(): number;
-}
 
 /**
  * The shell around the state of one stream: reads requests, applies them, writes what is due, ends cleanly whatever
@@ -94,7 +79,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   }
 
   function refuse(code: status, message: string): void {
-    observe({ kind: 'refused', peer, code, message });
+    observe({ kind: 'refused', peer, node: refuser.node === '' ? undefined : refuser.node, code, message });
     end(code, message);
   }
 
@@ -131,6 +116,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     const before = subscriptionOf(state, typeUrl);
     const now = clock.now();
     const { state: after, stale } = applied(state, incoming, now);
+    checkNames(incoming, after, limits);
     state = after;
     const landed = subscriptionOf(state, typeUrl);
     if (before?.inFlight !== undefined && landed !== undefined && landed.inFlight === undefined)
@@ -180,6 +166,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
     const node = readNode(incoming.node, limits);
     refuser.node = node.id;
+    checkMetadata(node, limits);
     refuser.agent = agentOf(node);
     host.waits(peer);
     const admitted = await new Promise<(() => void) | undefined>((resolve) =>

@@ -1,4 +1,5 @@
 import type { PeerCertificate, SecureContextOptions } from 'node:tls';
+import { certificateOf } from './certificate.ts';
 
 /** A certificate chain and its private key, both PEM. */
 export interface ServerCertificate {
@@ -8,6 +9,10 @@ export interface ServerCertificate {
 
 /** What a server proves itself with. The certificate may change: the next handshake has the new one, open streams live on (6.5). */
 export interface TlsSource {
+  /**
+   * Answers at once. What it answers is looked at: nothing that cannot be served starts a server, or takes the place of the certificate
+   * that is in use.
+   */
   get(): ServerCertificate;
   /** Calls back after each change, until the returned function is called. */
   watch(onChange: () => void): () => void;
@@ -18,9 +23,9 @@ export interface TlsSource {
   readonly clientAuthority?: string;
 }
 
-/** TLS 1.3 only (6.4), by a setting of this server and not of the process. Tickets stay allowed: a resumed handshake costs half. */
+/** Throws as certificateOf does. TLS 1.3 only (6.4), by a setting of this server and not of the process. Tickets stay allowed: a resumed handshake costs half. */
 export function secureContextOptions(source: TlsSource): SecureContextOptions {
-  const { certificateChain, privateKey } = source.get();
+  const { certificateChain, privateKey } = certificateOf(source);
   return {
     cert: certificateChain,
     key: privateKey,

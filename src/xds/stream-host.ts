@@ -1,0 +1,28 @@
+import type { Admission } from './admission.ts';
+import type { Clock } from './clock.ts';
+import type { Frames } from './frames.ts';
+import type { LiveStreams } from './live-streams.ts';
+import type { Timing } from './make-before-break.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { RequestLimits } from './request-limits.ts';
+import type { ConnectionSettings, OpenSession, XdsServerOptions } from './server-options.ts';
+import type { TurnQueue } from './turn-queue.ts';
+
+/** What the streams of a server share. */
+export interface StreamHost<Principal> {
+  readonly authenticate: NonNullable<XdsServerOptions<Principal>['authenticate']>;
+  readonly open: OpenSession<Principal>;
+  readonly observe: NonNullable<XdsServerOptions<Principal>['observe']>;
+  readonly clock: Clock;
+  readonly timing: Timing;
+  readonly settings: ConnectionSettings;
+  readonly limits: RequestLimits;
+  readonly frames: Frames;
+  readonly admission: Admission;
+  readonly quarantine: Quarantine;
+  readonly queue: TurnQueue;
+  /** A stream of this peer waits for its admission: it is not its fault that nothing comes of it. */
+  readonly waits: (peer: string) => void;
+  readonly streams: LiveStreams<Principal>;
+  nextNumber(): number;
+}
