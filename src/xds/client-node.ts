@@ -2,6 +2,27 @@ import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import type { ClientFeatures } from './stream-state.ts';
 import type { Variant } from './subscription.ts';
 
+/**
+ * What is kept of a node while its stream lives, and shown. Envoy's list of its extensions is not: 60 KB of every first request, and more
+ * than 100 KB as JSON.
+ */
+export type StreamNode = Pick<
+  Node,
+  'id' | 'cluster' | 'locality' | 'metadata' | 'userAgentName' | 'userAgentVersionType'
+>;
+
+/** The node as it is kept. */
+export function streamNode({ id, cluster, locality, metadata, userAgentName, userAgentVersionType }: Node): StreamNode {
+  return {
+    id,
+    cluster,
+    userAgentName,
+    userAgentVersionType,
+    ...(locality === undefined ? {} : { locality }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
+
 /** What runs at the other end, for refusals that hold for all who run it. */
 export function agentOf({ userAgentName, userAgentVersionType }: Node): string {
   const { case: kind, value } = userAgentVersionType;

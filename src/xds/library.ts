@@ -13,6 +13,7 @@ export type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 export type { AdmissionSettings } from './admission.ts';
 export type { Call, CallCredentials, CallHandler, CallListener } from './call.ts';
 export { splitBytes } from './choose.ts';
+export type { StreamNode } from './client-node.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { createXdsServer, type XdsServer } from './create-xds-server.ts';
 export type { Digest } from './digest.ts';
@@ -53,6 +54,7 @@ export {
   type Newcomer,
   type OpenAnswer,
   type Refused,
+  type ServerTiming,
   type Session,
   type StreamEvent,
   type XdsServerOptions,

@@ -1,12 +1,12 @@
 import { status } from '@grpc/grpc-js';
-import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
+import type { StreamNode } from './client-node.ts';
 import type { Resource } from './resource.ts';
 import type { StreamStatus } from './status.ts';
 
 /** An open stream as the server sees it. */
 export interface LiveStream<Principal> {
   readonly principal: Principal;
-  readonly node: Node;
+  readonly node: StreamNode;
   readonly peer: string;
   status(): StreamStatus<Principal>;
   /** Has it look again at what it is owed. */

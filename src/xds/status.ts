@@ -1,5 +1,5 @@
-import type { Node } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { isResource } from './acknowledge.ts';
+import type { StreamNode } from './client-node.ts';
 import type { Layer } from './layer.ts';
 import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
@@ -17,7 +17,8 @@ import {
 export interface StreamStatus<Principal> {
   readonly id: number;
   readonly principal: Principal;
-  readonly node: Node;
+  /** Without its extensions: what `opened` tells has them. */
+  readonly node: StreamNode;
   /** `address:port` of the other end of the connection. */
   readonly peer: string;
   readonly variant: Variant;

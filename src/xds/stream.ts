@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Call } from './call.ts';
-import { agentOf, featuresOf } from './client-node.ts';
+import { agentOf, featuresOf, streamNode } from './client-node.ts';
 import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
 import {
@@ -191,12 +191,21 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     session = opened.ok;
     phase = 'open';
     const openedAt = clock.now();
+    const kept = streamNode(node);
     host.streams.add(number, {
       principal: who,
-      node,
+      node: kept,
       peer,
       end,
-      status: () => ({ id: number, principal: who, node, peer, variant, openedAt, types: typeStatuses(state, times) }),
+      status: () => ({
+        id: number,
+        principal: who,
+        node: kept,
+        peer,
+        variant,
+        openedAt,
+        types: typeStatuses(state, times),
+      }),
       wake: () => inbox.due(flush),
       accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
     });
