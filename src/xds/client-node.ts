@@ -8,16 +8,18 @@ import type { Variant } from './subscription.ts';
  */
 export type StreamNode = Pick<
   Node,
-  'id' | 'cluster' | 'locality' | 'metadata' | 'userAgentName' | 'userAgentVersionType'
+  'id' | 'cluster' | 'locality' | 'metadata' | 'userAgentName' | 'userAgentVersionType' | 'clientFeatures'
 >;
 
 /** The node as it is kept. */
-export function streamNode({ id, cluster, locality, metadata, userAgentName, userAgentVersionType }: Node): StreamNode {
+export function streamNode(node: Node): StreamNode {
+  const { id, cluster, locality, metadata, userAgentName, userAgentVersionType, clientFeatures } = node;
   return {
     id,
     cluster,
     userAgentName,
     userAgentVersionType,
+    clientFeatures,
     ...(locality === undefined ? {} : { locality }),
     ...(metadata === undefined ? {} : { metadata }),
   };
