@@ -56,7 +56,7 @@ function keyIn(pem: string): KeyObject {
 }
 
 function pemWords(what: string, begins: string): string {
-  return `${what} in PEM, "${begins} …": what stands in the file, not its path`;
+  return `${what} in PEM, "${begins}…": what stands in the file, not its path`;
 }
 
 /** Nothing of the text itself: it may be a key. */

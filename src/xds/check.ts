@@ -115,7 +115,7 @@ export const behaviour = (words: string, of: Fields): Kind => ({
  * Throws a TypeError that names what is wrong, all at once; `what` is the function that was called, and `named` the value itself where its
  * fields are told without it.
  */
-export function check(what: string, value: unknown, kind: Kind, path = '', named = path): void {
+export function check(what: string, value: unknown, kind: Kind, path = '', named = quoted(path)): void {
   if (fits(value, kind)) return;
   const complaints: string[] = [];
   look(value, kind, path, complaints, named);
@@ -137,7 +137,7 @@ function fits(value: unknown, kind: Kind): boolean {
   return true;
 }
 
-function look(value: unknown, kind: Kind, path: string, complaints: string[], named = path): void {
+function look(value: unknown, kind: Kind, path: string, complaints: string[], named = quoted(path)): void {
   switch (kind.kind) {
     case 'plain':
       if (!kind.is(value)) complaints.push(mismatch(named, kind, value));
@@ -194,8 +194,12 @@ function lookAtFields(
   }
 }
 
-function mismatch(path: string, { words }: Kind, value: unknown): string {
-  return `${path === '' ? '' : `"${path}" `}must be ${words}, got ${shown(value)}`;
+function mismatch(named: string, { words }: Kind, value: unknown): string {
+  return `${named} must be ${words}, got ${shown(value)}`.trimStart();
+}
+
+function quoted(path: string): string {
+  return path === '' ? '' : `"${path}"`;
 }
 
 /** A value in a message: short, on one line, and nothing of a long text, since that may be a key. */

@@ -24,7 +24,7 @@ async function start(options: Partial<library.XdsServerOptions<unknown>> = {}) {
 }
 
 const cases: readonly (readonly [what: string, options: unknown, words: string])[] = [
-  ['nothing', undefined, 'must be an object, got undefined'],
+  ['nothing', undefined, 'options must be an object, got undefined'],
   [
     'an empty object',
     {},
@@ -57,7 +57,69 @@ const cases: readonly (readonly [what: string, options: unknown, words: string])
     { ...base, connection: { maxAge: 2 ** 31 - 1 } },
     '"connection.maxAge" must be a number of milliseconds from 1 to 1.9e9, got 2147483647',
   ],
-  ['not a number', { ...base, limits: { names: Number.NaN } }, '"limits.names" must be a number from 0 on, got NaN'],
+  [
+    'a name that others have for it',
+    { host: '127.0.0.1', port: 0, tls: 'plaintext' },
+    'unknown name "host": did you mean "address"?; unknown name "tls": did you mean "credentials"?',
+  ],
+  ['a shortened name', { ...base, auth: () => {} }, 'unknown name "auth": did you mean "authenticate"?'],
+  [
+    'not a number',
+    { ...base, limits: { names: Number.NaN } },
+    '"limits.names" must be a whole number from 1 on, got NaN',
+  ],
+  ['half a name', { ...base, limits: { names: 1.5 } }, '"limits.names" must be a whole number from 1 on, got 1.5'],
+  [
+    'half a key',
+    { ...base, limits: { metadataKeys: 0.5 } },
+    '"limits.metadataKeys" must be a whole number from 0 on, got 0.5',
+  ],
+  [
+    'an admission of nobody',
+    { ...base, admission: { perSecond: 0, burst: 0, atOnce: 0, longestPlace: 0 } },
+    '"admission.perSecond" must be a number above 0, got 0; "admission.burst" must be a whole number from 1 on, got 0; "admission.atOnce" must be a whole number from 1 on, got 0; "admission.longestPlace" must be a number of milliseconds from 1 to 2^31-1, got 0',
+  ],
+  [
+    'a rate that never ends',
+    { ...base, admission: { perSecond: Number.POSITIVE_INFINITY, burst: 0.5 } },
+    '"admission.perSecond" must be a number above 0, got Infinity; "admission.burst" must be a whole number from 1 on, got 0.5',
+  ],
+  [
+    'connections that nobody keeps',
+    {
+      ...base,
+      connection: {
+        keepaliveTime: 0,
+        keepaliveTimeout: 0,
+        firstRequest: 0,
+        slowReader: 0,
+        perNode: 0,
+        receiveLimit: 0,
+      },
+    },
+    [
+      ...['keepaliveTime', 'keepaliveTimeout', 'firstRequest', 'slowReader'].map(
+        (name) => `"connection.${name}" must be a number of milliseconds from 1 to 2^31-1, got 0`,
+      ),
+      '"connection.perNode" must be a whole number from 1 on, got 0',
+      '"connection.receiveLimit" must be a whole number of bytes from 1 to 2^31-1, got 0',
+    ].join('; '),
+  ],
+  [
+    'half a connection',
+    { ...base, connection: { unauthenticatedPerAddress: 2.5, receiveLimit: 1e10 } },
+    '"connection.unauthenticatedPerAddress" must be a whole number from 1 on, got 2.5; "connection.receiveLimit" must be a whole number of bytes from 1 to 2^31-1, got 10000000000',
+  ],
+  [
+    'a quiet time beyond the longest',
+    { ...base, quiet: { quiet: 20_000, endpointsQuiet: 30, endpointsLongest: 20 } },
+    '"quiet.quiet" (20000) is above "quiet.longest" (10000, its default): say both, the second not below the first; "quiet.endpointsQuiet" (30) is above "quiet.endpointsLongest" (20): say both, the second not below the first',
+  ],
+  [
+    'principals that nobody looks at',
+    { ...base, authenticate: () => ({ ok: 'anyone' }) },
+    '"authenticate" without "open": nothing says which node a principal may be; open: () => ({ ok: \'snapshots\' }) lets each be any',
+  ],
   ['another transport', { ...base, transport: 'quic' }, '"transport" must be "http2" or "grpc-js", got "quic"'],
   [
     'a key for credentials',
@@ -153,14 +215,14 @@ test('set, update, clear, release and closeStreams', async () => {
     'TypeError: update: unknown name "add": there are set, remove',
   );
   expect(await said('update', { set: resource })).toMatch(/^TypeError: update: "set" must be an array, got an object/);
-  expect(await said('update', [resource])).toBe('TypeError: update: must be an object, got an array of 1');
+  expect(await said('update', [resource])).toBe('TypeError: update: change must be an object, got an array of 1');
   expect(await said('update', { remove: ['a'] })).toBe(
     'TypeError: update: "remove[0]" must be an object with typeUrl and name, got "a"',
   );
   expect(await said('update', { set: ['a'] })).toMatch(/^TypeError: "a" is no resource/);
   expect(await said('clear')).toBe('TypeError: clear: "node" must be a text that is not empty, got undefined');
-  expect(await said('release', 'a')).toBe('TypeError: release: must be a function, got "a"');
-  expect(await said('closeStreams', 'a')).toBe('TypeError: closeStreams: must be a function, got "a"');
+  expect(await said('release', 'a')).toBe('TypeError: release: "which" must be a function, got "a"');
+  expect(await said('closeStreams', 'a')).toBe('TypeError: closeStreams: "which" must be a function, got "a"');
   const all = () => true;
   for (const code of ['UNAVAILABLE', 0, 99, undefined])
     expect(await said('closeStreams', all, code, 'go')).toMatch(
@@ -179,6 +241,7 @@ test('a scope in the place of the layer before', async () => {
 async function ending(options: Readonly<Record<string, unknown>>) {
   const failures: string[] = [];
   const server = await start({
+    open: () => ({ ok: 'snapshots' }),
     ...options,
     observe: (event) => event.kind === 'failed' && failures.push(String(event.error)),
   });
@@ -210,4 +273,35 @@ test('open that answers with half a session', async () => {
     code: library.status.INTERNAL,
     failures: ['TypeError: the answer of open: "ok.close" is missing: a function'],
   });
+});
+
+test('numbers that are large, or none where none has a meaning', async () => {
+  const most = Number.POSITIVE_INFINITY;
+  const server = await start({
+    timing: { hold: 0, grace: 0 },
+    quiet: { quiet: 0, longest: 0, endpointsQuiet: 0, endpointsLongest: 0 },
+    admission: { perSecond: 0.5, burst: most, atOnce: most, longestWait: 0 },
+    connection: { perNode: most, unauthenticatedPerAddress: most, maxAgeGrace: 0 },
+    limits: { names: most, types: most, nameBytes: most, nodeBytes: most, metadataBytes: 0, metadataKeys: 0 },
+  });
+  server.set([resource]);
+  const client = connectRawClient(server.port);
+  const stream = client.delta();
+  stream.send({ node: { id: 'n', metadata: {} }, typeUrl: library.clusterType });
+  expect((await stream.next()).resources).toHaveLength(1);
+  client.close();
+});
+
+test('after close set, update and clear say that nobody is served any more', async () => {
+  const server = await start();
+  server.set([resource]);
+  server.set([resource], 'n');
+  await server.close();
+  const words = (what: string) => `Error: ${what}: the server is closed, and serves nobody any more`;
+  expect(await refusal(() => server.set([resource]))).toBe(words('set'));
+  expect(await refusal(() => server.set([], 'n'))).toBe(words('set'));
+  expect(await refusal(() => server.update({ set: [resource] }))).toBe(words('update'));
+  expect(await refusal(() => server.clear('n'))).toBe(words('clear'));
+  expect([server.status(), server.closeStreams(() => true, 14, ''), server.release(() => true)]).toEqual([[], 0, 0]);
+  await server.close();
 });
