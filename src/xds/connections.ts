@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import type { Clock } from './clock.ts';
+import { createPenalties } from './penalties.ts';
 import { createPlaces } from './places.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
@@ -15,6 +16,8 @@ export interface Connections {
   confirm(peer: string): void;
   /** Ends a connection at once and frees what stands in it: the only cure for one that does not read (6.2). */
   destroy(peer: string): void;
+  /** Reads no more of a connection that abuses it, from this very moment, and has the next ones of its address wait (T11). */
+  abused(peer: string): void;
   stopAccepting(): void;
   destroyAll(): void;
 }
@@ -43,6 +46,7 @@ export function createConnections(options: {
 }): Connections {
   const { deadline, unconfirmedPerAddress, clock, queue } = options;
   const places = createPlaces(handshakes.atOnce, handshakes.longest, clock);
+  const penalties = createPenalties(clock);
   const open = new Map<string, Connection>();
   const unconfirmed = new Map<string, number>();
 
@@ -67,10 +71,15 @@ export function createConnections(options: {
       socket.destroy();
       return;
     }
+    const wait = penalties.wait(address);
+    if (wait === undefined) {
+      socket.destroy();
+      return;
+    }
     const peer = `${address}:${remotePort}`;
     const connection: Connection = {
       socket,
-      cancelDeadline: clock.after(deadline, () => socket.destroy()),
+      cancelDeadline: clock.after(wait + deadline, () => socket.destroy()),
       leave: () => {},
     };
     open.set(peer, connection);
@@ -94,7 +103,11 @@ export function createConnections(options: {
       read = socket.bytesRead;
       return read > before && !socket.destroyed;
     };
-    connection.leave = places.take(() => queue.addPatient(begin), { busy });
+    const line = (): void => {
+      connection.leave = places.take(() => queue.addPatient(begin), { busy });
+    };
+    if (wait === 0) line();
+    else connection.leave = clock.after(wait, line);
   }
 
   let accept = (socket: Socket): void => {
@@ -129,6 +142,12 @@ export function createConnections(options: {
       if (connection !== undefined && address !== undefined) settle(connection, address);
     },
     destroy: (peer) => open.get(peer)?.socket.destroy(),
+    abused(peer) {
+      const socket = open.get(peer)?.socket;
+      if (socket?.remoteAddress === undefined) return;
+      penalties.punish(socket.remoteAddress);
+      stopReading(socket);
+    },
     stopAccepting: () => {
       server.close();
     },
@@ -137,4 +156,15 @@ export function createConnections(options: {
       for (const { socket } of open.values()) socket.destroy();
     },
   };
+}
+
+/**
+ * One read of libuv goes on while there is something to read, up to 2 MiB, that is, 40,000 streams: a second of the event loop. Node says
+ * no way to end it from within, where alone a flood is noticed, other than the handle's own.
+ */
+function stopReading(socket: Socket): void {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return;
+  const stop: unknown = Reflect.get(handle, 'readStop');
+  if (typeof stop === 'function') stop.call(handle);
 }

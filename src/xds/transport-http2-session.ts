@@ -51,7 +51,10 @@ export class Http2ServerSession implements CallHost {
     this.inflater = inflater;
     this.receiveLimit = host.settings.receiveLimit;
     const [pings, settings] = [new RateGuard(floodLimits.pings), new RateGuard(floodLimits.settings)];
-    session.on('error', () => this.#destroy());
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('ERR_HTTP2_') === true) this.#abused();
+      else this.#destroy();
+    });
     session.on('ping', () => this.#flood(pings));
     session.on('remoteSettings', () => this.#flood(settings));
     session.on('stream', (stream: ServerHttp2Stream, headers: Headers, _flags: number, raw: readonly string[]) =>
@@ -111,12 +114,24 @@ export class Http2ServerSession implements CallHost {
     this.#doomed = true;
     setImmediate(() => {
       this.#host.destroy(this.peer);
+      Reflect.deleteProperty(this.#session, 'destroyed');
       this.#session.destroy();
     });
   }
 
   #flood(guard: RateGuard): void {
-    if (guard.exceeded(this.#host.clock.now())) this.#destroy();
+    if (!this.#doomed && guard.exceeded(this.#host.clock.now())) this.#abused();
+  }
+
+  /**
+   * What nghttp2 has read already it hands out to the end, and Node makes a stream of every header block: not where the session says that
+   * it is destroyed. That is what it is a moment later.
+   */
+  #abused(): void {
+    if (this.#doomed) return;
+    this.#host.abused(this.peer);
+    Object.defineProperty(this.#session, 'destroyed', { value: true, configurable: true });
+    this.#destroy();
   }
 
   #keepAlive(): void {

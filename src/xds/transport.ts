@@ -25,6 +25,8 @@ export interface TransportHost {
   readonly later: (piece: () => void) => void;
   /** Destroys the socket of a peer. */
   readonly destroy: (peer: string) => void;
+  /** A peer abuses its connection, which is about to be destroyed: nothing more of it is read (T11). */
+  readonly abused: (peer: string) => void;
   /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */
   readonly onFailure: (error: unknown, peer: string) => void;
 }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { attack, floods } from './hostile-floods.ts';
-import { latestLoop, mebibytes, pause, promise, timeUntil } from './hostile-promise.ts';
+import { latestLoop, mebibytes, pause, promise, timeUntil, twice } from './hostile-promise.ts';
 import { proxies, type Scene } from './hostile-scene.ts';
 
 /** T11, for each of these abuses in turn. */
@@ -33,6 +33,7 @@ export async function proveFlood(
       ].join('; '),
     );
     if (lost > 0) problems.push(`${name}: ${lost} streams of others are lost`);
+    if (p99 >= twice(quiet.p99)) problems.push(`${name}: others wait ${p99.toFixed(0)} ms`);
     if (loopP99 >= latestLoop) problems.push(`${name}: the event loop is ${loopP99.toFixed(0)} ms late`);
     if (gone === undefined) problems.push(`${name}: streams of it stay`);
     if (more >= 16 * 2 ** 20) problems.push(`${name}: ${mebibytes(more)} stay`);
