@@ -22,6 +22,7 @@ import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createBearerCheck } from './bearer.ts';
 import { callersPending } from './callers-pending.ts';
+import { logStreamEvent } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
 import { createMetricsEndpoint } from './metrics-endpoint.ts';
@@ -135,10 +136,7 @@ export async function startControlPlane(options: {
       open: sessions.open,
       observe: (event) => {
         sessions.observe(event);
-        if (event.kind === 'refused')
-          logger.warn({ component: 'xds', peer: event.peer, code: event.code }, event.message);
-        if (event.kind === 'nacked')
-          logger.warn({ component: 'xds', resources: event.names, type: event.typeUrl }, event.message);
+        logStreamEvent(logger, event);
         if (event.kind === 'failed') onFailure(event.error, `call of ${event.peer}`);
       },
       clock,

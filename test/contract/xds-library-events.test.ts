@@ -1,0 +1,146 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import {
+  clusterType,
+  createResource,
+  createXdsServer,
+  type StreamEvent,
+  status,
+  type XdsServerOptions,
+} from '../../src/xds/library.ts';
+import { eventually } from '../conformance/xds-fixture.ts';
+import { connectRawClient } from '../support/raw-xds-client.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
+
+const cluster = (name: string) => createResource({ typeUrl: clusterType, name, value: Buffer.from(name) });
+
+async function start(options: Partial<XdsServerOptions<unknown>> = {}) {
+  const events: StreamEvent<unknown>[] = [];
+  const server = await createXdsServer<unknown>({
+    address: '127.0.0.1',
+    port: 0,
+    credentials: 'plaintext',
+    quiet: { quiet: 0 },
+    observe: (event) => events.push(event),
+    ...options,
+  });
+  const client = connectRawClient(server.port);
+  closing.push(client.close, server.close);
+  const ask = (id: string, metadata: Record<string, string> = {}) => {
+    const stream = client.delta();
+    stream.send({ node: { id, metadata }, typeUrl: clusterType });
+    return stream;
+  };
+  const refused = async (stream: ReturnType<typeof ask>) => {
+    const { code, details } = await stream.closed;
+    const told = events.findLast((event) => event.kind === 'refused');
+    expect(told).toMatchObject({ code, message: details, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) });
+    return { node: told?.node, code, details };
+  };
+  return { server, events, ask, refused };
+}
+
+test('X9 before anything is set the server is starting; later a node for which nothing is set is told so', async () => {
+  const { server, ask, refused } = await start();
+  const { UNAVAILABLE: code } = status;
+  const starting = { node: 'a', code, details: 'no configuration yet: the server is starting' };
+  expect(await refused(ask('a'))).toEqual(starting);
+  server.set([cluster('of b')], 'b');
+  expect(await refused(ask('a'))).toEqual({
+    node: 'a',
+    code,
+    details:
+      'no configuration for node "a": others have theirs; set(resources, "a") of the server gives it one, set(resources) all',
+  });
+  expect((await ask('b').next()).resources).toHaveLength(1);
+  server.clear('b');
+  expect(await refused(ask('a'))).toEqual(starting);
+  server.set([cluster('shared')]);
+  expect((await ask('a').next()).resources).toHaveLength(1);
+});
+
+test('a session of one’s own that has nothing yet is a server that is starting', async () => {
+  const session = { snapshot: () => undefined, watch: () => () => {}, close: () => {} };
+  const { server, ask, refused } = await start({ open: () => ({ ok: session }) });
+  server.set([cluster('of b')], 'b');
+  expect((await refused(ask('a'))).details).toBe('no configuration yet: the server is starting');
+});
+
+test('`refused` says which node it was, as soon as that is known', async () => {
+  const no = { refused: { code: status.PERMISSION_DENIED, message: 'not you' } };
+  const { ask, refused } = await start({ open: () => no, limits: { metadataKeys: 1, nodeId: 8 } });
+  expect(await refused(ask('mallory'))).toMatchObject({ node: 'mallory', details: 'not you' });
+  expect(await refused(ask('a', { one: '1', two: '2' }))).toEqual({
+    node: 'a',
+    code: status.RESOURCE_EXHAUSTED,
+    details: 'node.metadata has more than 1 keys',
+  });
+  expect((await refused(ask('n'.repeat(9)))).node).toBeUndefined();
+  expect((await refused(ask(''))).node).toBeUndefined();
+});
+
+test('a stream that breaks a rule later is refused with its node', async () => {
+  const { server, ask, refused } = await start({ limits: { types: 1 } });
+  server.set([cluster('a')]);
+  const stream = ask('many');
+  await stream.next();
+  stream.send({ typeUrl: 'type.googleapis.com/another' });
+  expect(await refused(stream)).toMatchObject({ node: 'many', code: status.RESOURCE_EXHAUSTED });
+});
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('the observer is broken');
+    },
+  ],
+  ['answers with a promise that is rejected', () => Promise.reject(new Error('the observer is broken'))],
+])('an observer that %s ends no stream: the process is warned, and the next event is told', async (_how, fail) => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  closing.push(() => warn.mockRestore());
+  const kinds: string[] = [];
+  const { server, ask } = await start({
+    observe: (event) => {
+      kinds.push(event.kind);
+      return fail();
+    },
+  });
+  server.set([cluster('a')]);
+  const stream = ask('n');
+  const { nonce } = await stream.next();
+  stream.send({ typeUrl: clusterType, responseNonce: nonce });
+  await eventually(() => kinds.includes('acked'), 'it is told of the ACK');
+  expect(kinds).toEqual(['opened', 'sent', 'acked']);
+  await eventually(() => warn.mock.calls.length === 3, 'each failure is a warning');
+  expect(warn.mock.calls.map(([error]) => String(error))).toEqual(Array(3).fill('Error: the observer is broken'));
+  expect(server.status()).toHaveLength(1);
+  // What it is told of the end fails as well.
+  await server.close();
+});
+
+/** A promise of another making: a query builder's, for example. */
+const later = <Answer>(answer: Answer) =>
+  Object.assign(Object.create(null), {
+    // biome-ignore lint/suspicious/noThenProperty: that is what is tried.
+    then: (resolve: (value: Answer) => void) => setImmediate(() => resolve(answer)),
+  });
+
+test.each(['authenticate', 'open'])('%s may answer with anything that `await` waits for', async (name) => {
+  const yes = { authenticate: () => ({ ok: 'p' }), open: () => ({ ok: 'snapshots' as const }) };
+  const answered = name === 'open' ? { ok: 'snapshots' } : { ok: 'p' };
+  const { server, events, ask } = await start({ ...yes, [name]: () => later(answered) });
+  server.set([cluster('a')]);
+  expect((await ask('n').next()).resources).toHaveLength(1);
+  expect(events.find(({ kind }) => kind === 'opened')).toMatchObject({ principal: 'p' });
+  const refusing = await start({
+    ...yes,
+    [name]: () => later({ refused: { code: status.UNAUTHENTICATED, message: 'who are you?' } }),
+  });
+  expect((await refusing.ask('n').closed).details).toBe('who are you?');
+  const strange = await start({ ...yes, [name]: () => later({ okay: true }) });
+  expect((await strange.ask('n').closed).code).toBe(status.INTERNAL);
+  const failure = strange.events.find((event) => event.kind === 'failed');
+  expect(String(failure?.error)).toMatch(new RegExp(`^TypeError: ${name} must answer .* got an object with okay$`));
+});
