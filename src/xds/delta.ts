@@ -1,5 +1,6 @@
 import { acknowledge, refuse } from './acknowledge.ts';
 import { type Layer, resourcesOf } from './layer.ts';
+import { costOfNames, costOfNew, costOfVersions } from './name-cost.ts';
 import { keysOf, mapOver, namesOver, type PersistentMap, valueOf } from './persistent-map.ts';
 import { canonicalName } from './resource-name.ts';
 import {
@@ -41,7 +42,7 @@ export function receiveDelta(
   firstRequest: boolean,
   moment: Moment,
 ): Subscription {
-  const landed = land(subscription, request, moment);
+  const landed = withoutClaims(land(subscription, request, moment));
   const opened = firstRequest ? open(landed, request) : landed;
   const subscribed = subscribe(opened, request.subscribe, firstRequest, moment.seen);
   return unsubscribe(subscribed, request.unsubscribe);
@@ -65,7 +66,14 @@ function open(subscription: Subscription, request: DeltaRequest): Subscription {
   if (request.initialVersions.size === 0) return { ...subscription, wildcard };
   const differs = new Map<string, Held>();
   for (const [name, version] of request.initialVersions) differs.set(canonicalName(name), { version });
-  return { ...subscription, wildcard, differs: mapOver(differs) };
+  return { ...subscription, wildcard, claimsCost: costOfVersions(request.initialVersions), differs: mapOver(differs) };
+}
+
+/** T8: what the client came with is kept until the first answers are acknowledged, and the client can put that off. */
+function withoutClaims(subscription: Subscription): Subscription {
+  const { claimsCost, agreed, differs, inFlight } = subscription;
+  if (claimsCost === 0 || !agreed || differs.size > 0 || inFlight !== undefined) return subscription;
+  return { ...subscription, claimsCost: 0 };
 }
 
 function subscribe(
@@ -84,6 +92,7 @@ function subscribe(
     everNamed: true,
     wildcard: subscription.wildcard || becomesWildcard,
     names: withNames(subscription.names, wanted, seen, type.typeUrl),
+    namesCost: subscription.namesCost + costOfNew(subscription.names, wanted),
     differs: known.agreed ? withNothingHeld(subscription, wanted) : known.differs,
   };
   // X69: asked again is answered, held or not; only the versions of a first request may spare it (X70).
@@ -118,6 +127,7 @@ function unsubscribe(subscription: Subscription, listed: readonly string[]): Sub
     ...subscription,
     wildcard: subscription.wildcard && !endsWildcard,
     names: withAll(subscription.names, unnamed, undefined),
+    namesCost: subscription.namesCost - costOfNames(new Set(unnamed)),
   };
   // X75: under a wildcard the client must hear what is now under the name. X76: other unsubscribes are superfluous.
   if (remaining.wildcard) return force(remaining, unnamed);

@@ -20,6 +20,11 @@ export interface RequestLimits {
   /** Bytes of a resource name, of a version and of a type URL. */
   readonly nameBytes: number;
   readonly names: number;
+  /**
+   * What one stream may name, all types together, in bytes: of the names that are subscribed and of the versions that the client came
+   * with, 128 more for each (`besides` of name-cost.ts).
+   */
+  readonly subscribedBytes: number;
   readonly types: number;
 }
 
@@ -31,6 +36,8 @@ export const defaultLimits: RequestLimits = {
   metadataKeys: 256,
   nameBytes: 1024,
   names: 100_000,
+  // A type with 100,000 names of 100 bytes, and the same names again for the client that comes back with them, are 46 MB.
+  subscribedBytes: 64 * 1024 * 1024,
   types: 64,
 };
 

@@ -3,6 +3,7 @@ import { land, type Moment, withNames, withNothingHeld } from './delta.ts';
 import { emptyDigest, joined, versionOf } from './digest.ts';
 import { send } from './flight.ts';
 import { nextHeartbeat } from './heartbeat.ts';
+import { costOfNames } from './name-cost.ts';
 import { emptyMap, keysOf, mapOver, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
@@ -69,6 +70,7 @@ function rename(subscription: Subscription, listed: readonly string[], { seen }:
     wildcard,
     differs,
     names: withNames(emptyMap(), [...named], seen, typeUrl),
+    namesCost: subscription.namesCost + costOfNames(added) - costOfNames(dropped),
     setOwed: subscription.setOwed || whole,
   };
   if (whole) return renamed;

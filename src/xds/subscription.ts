@@ -63,6 +63,9 @@ export interface Subscription {
   readonly variant: Variant;
   readonly wildcard: boolean;
   readonly names: PersistentMap<true>;
+  /** T8: what these count for, and what the client came with until its first answers are acknowledged. */
+  readonly namesCost: number;
+  readonly claimsCost: number;
   /** Ends the legacy wildcard (X48, X64). */
   readonly everNamed: boolean;
   /**
@@ -106,6 +109,8 @@ export function openSubscription(variant: Variant, typeUrl: string): Subscriptio
     variant,
     wildcard: false,
     names: emptyMap(),
+    namesCost: 0,
+    claimsCost: 0,
     everNamed: false,
     agreed: false,
     differs: emptyMap(),
@@ -139,6 +144,8 @@ export function copyOf(subscription: Subscription): Draft<Subscription> {
     variant: subscription.variant,
     wildcard: subscription.wildcard,
     names: subscription.names,
+    namesCost: subscription.namesCost,
+    claimsCost: subscription.claimsCost,
     everNamed: subscription.everNamed,
     agreed: subscription.agreed,
     differs: subscription.differs,

@@ -1,4 +1,5 @@
 import type { Layer } from './layer.ts';
+import { costOfNames } from './name-cost.ts';
 import { keysOf, valueOf } from './persistent-map.ts';
 import { nowhere } from './resource.ts';
 import { namesOf } from './snapshot.ts';
@@ -27,7 +28,11 @@ export function withPlaceholders(
     if (!hosts.first) complete.set(hosts.names, against);
     return hosts;
   }
-  const named = { ...hosts, names: withAll(hosts.names, missing, true) };
+  const named = {
+    ...hosts,
+    names: withAll(hosts.names, missing, true),
+    namesCost: hosts.namesCost + costOfNames(missing),
+  };
   return hosts.agreed ? force({ ...named, differs: withAll(hosts.differs, missing, nothingHeld) }, missing) : named;
 }
 
