@@ -19,7 +19,10 @@ export const workloadFlags = {
     help: 'a port of the application; may be repeated; without one the workload only calls',
   }),
   protocol: value({ placeholder: 'NAME', default: 'http', help: 'what is spoken on ports that do not say' }, protocol),
-  'inbound-port': list({ placeholder: 'PORT', help: 'where callers connect, for each --port in turn (PORT + 10000)' }),
+  'inbound-port': list({
+    placeholder: 'PORT',
+    help: 'where callers connect, for each --port in turn (PORT + 10000; weft run takes and names a free one where that is in use)',
+  }),
   'inbound-bind': text({ placeholder: 'ADDRESS', default: '0.0.0.0', help: 'the address of those listeners' }),
   'application-address': text({
     placeholder: 'ADDRESS',

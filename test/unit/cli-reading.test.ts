@@ -46,7 +46,12 @@ const edge: EdgeRow = {
   codes: [{ name: '200', count: 2994 }],
   reporter: 'source',
 };
-const values: { edges: readonly EdgeRow[]; proxies: AdminSource['proxies']; diagnostics: readonly Diagnostic[] } = {
+const values: {
+  edges: readonly EdgeRow[];
+  proxies: AdminSource['proxies'];
+  diagnostics: readonly Diagnostic[];
+  refused?: AdminSource['refused'];
+} = {
   diagnostics: [],
   edges: [
     { ...edge, from: '(outside)', to: 'frontend', mtls: false, split: [], flags: [], success: 1, rps: 5.25 },
@@ -58,7 +63,9 @@ const mesh = fakeMesh();
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 
 beforeAll(async () => {
+  const usual = fakeSource();
   const source = fakeSource({
+    refused: () => (values.refused ?? usual.refused)(),
     edges: () => values.edges,
     proxies: () => values.proxies(),
     mesh: () => mesh,
@@ -431,6 +438,19 @@ it('weft nacks lists what is refused, and offers it again for an operator', asyn
   expect(none.stderr).toMatch(
     /^× WEFT0920 nothing was refused of "in_9081"\n.*\n {4}fix {4}did you mean "in_9080"\?\n$/,
   );
+});
+
+it('weft nacks says so where nothing was refused; what is read by programs is an empty list', async () => {
+  values.refused = () => [];
+  try {
+    const none = await weft('nacks');
+    expect(none.stdout).toMatch(/^RESOURCE .*\n$/);
+    expect(none).toMatchObject({ code: 0, stderr: 'nothing was refused\n' });
+    expect(JSON.parse((await weft('nacks -o json')).stdout)).toMatchObject({ kind: 'RefusedResourceList', items: [] });
+    expect((await weft('nacks -o name')).stdout).toBe('');
+  } finally {
+    delete values.refused;
+  }
 });
 
 it('says so when nobody answers', async () => {

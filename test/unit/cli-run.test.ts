@@ -240,6 +240,36 @@ describe('weft run', () => {
     }
   });
 
+  test('the usual inbound port is in use: another takes its place, which is said', async () => {
+    const holder = createServer().listen(0, '0.0.0.0');
+    await once(holder, 'listening');
+    try {
+      const address = holder.address();
+      const usual = typeof address === 'object' && address !== null ? address.port : 0;
+      const application = String(usual - 10_000);
+      const ends = async (...more: string[]) => {
+        const { said, code } = weft(await runWords(await freePort(), '--port', application, ...more));
+        expect(await code).toBe(2);
+        return said.stderr.split('\n')[0];
+      };
+      const [, other] = /connect to (\d+)/.exec((await ends()) ?? '') ?? [];
+      expect(Number(other)).not.toBe(usual);
+      expect(await ends()).toMatch(
+        new RegExp(
+          `^‼ inbound {8}callers of port ${application} connect to \\d+: port ${usual} is in use by pid ${process.pid} \\(.+\\); --inbound-port names another$`,
+        ),
+      );
+      expect(await ends('-q')).toMatch(/^× WEFT/);
+      // What was asked for is never replaced.
+      expect(await ends('--inbound-port', String(usual))).toContain(`WEFT0910 port ${usual} is used by pid`);
+    } finally {
+      holder.close();
+    }
+    const { said, code } = weft(await runWords(await freePort(), '--port', '60000'));
+    expect(await code).toBe(2);
+    expect(said.stderr).toMatch(/^‼ inbound {8}callers of port 60000 connect to \d+: there is no port 70000; /);
+  });
+
   test('another control plane than the one of the token is refused', async () => {
     const { port } = await start(serveEmpty, '00'.repeat(32));
     const { said, code } = weft(await runWords(port));

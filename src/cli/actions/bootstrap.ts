@@ -10,7 +10,7 @@ import { adminOf, workloadOf } from './workload.ts';
 /** `weft bootstrap`: a file for plain `envoy -c`, with the credential in it (0600), or the same on stdout. */
 export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Promise<ExitCode> {
   const { flags, namespace, output, cwd } = context;
-  const workload = await workloadOf(flags, namespace, false);
+  const workload = await workloadOf(flags, namespace);
   const { controlPlane, credential, fingerprint } = await joinControlPlane(context, flags['token-file']);
   const json = createBootstrap({
     ...workload,

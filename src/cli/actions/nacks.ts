@@ -20,6 +20,7 @@ export async function nacks(context: VerbContext<typeof nacksFlags>): Promise<Ex
         'is the control plane of the same version?',
       );
     output.list('RefusedResourceList', refused as readonly RefusedResource[], columns(Date.now()));
+    if (refused.length === 0) output.say('nothing was refused');
     return 0;
   }
   for (const resource of flags.release) {

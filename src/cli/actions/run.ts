@@ -21,8 +21,9 @@ import { adminOf, type Workload, workloadOf } from './workload.ts';
  * and throws the Failure that kept it from ever becoming a member; later troubles are told and waited out.
  */
 export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCode> {
-  const { flags, namespace, env } = context;
-  const workload = await workloadOf(flags, namespace, true);
+  const { flags, namespace, env, output } = context;
+  const { warning } = marks(env);
+  const workload = await workloadOf(flags, namespace, (words) => output.say(`${warning} inbound        ${words}`));
   const folder = runtimeFolder(env, workload.nodeId);
   try {
     return await runIn(folder, workload, context);

@@ -4,6 +4,7 @@ import { isLabel } from '../../model/identity.ts';
 import type { NodeMetadata, NodePort } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { preferredPort } from '../../sidecar/free-port.ts';
+import { portState } from '../../sidecar/port-owner.ts';
 import { port as parsePort, UsageError } from '../flag.ts';
 import { readLabels } from '../read-labels.ts';
 import { protocol as parseProtocol, type WorkloadFlags } from '../workload-flags.ts';
@@ -14,10 +15,14 @@ export interface Workload {
 }
 
 /**
- * The flags of `run` and `bootstrap` as the node they describe. `here`: Envoy will run on this machine, so an inbound port that is in use
- * here is replaced by a free one. Throws Failure WEFT0912 for what cannot be meant.
+ * The flags of `run` and `bootstrap` as the node they describe. `onOtherPort`: Envoy will run on this machine, so where the usual inbound
+ * port cannot be had here another takes its place, and this is told it in words. Throws Failure WEFT0912 for what cannot be meant.
  */
-export async function workloadOf(flags: WorkloadFlags, namespace: string, here: boolean): Promise<Workload> {
+export async function workloadOf(
+  flags: WorkloadFlags,
+  namespace: string,
+  onOtherPort?: (words: string) => void,
+): Promise<Workload> {
   const name = flags.name ?? `${flags.service}-1`;
   for (const [flag, given] of Object.entries({ '--service': flags.service, '--name': name, '--namespace': namespace }))
     if (!isLabel(given)) throw wrong(flag, given, 'is not a name', 'lower-case letters, digits and "-", at most 63');
@@ -30,7 +35,7 @@ export async function workloadOf(flags: WorkloadFlags, namespace: string, here: 
   for (const [flag, given] of Object.entries(binds))
     if (given !== undefined && isIP(given) === 0) throw wrong(flag, given, 'is not an IP address', 'as 10.0.0.7');
   const labels = readLabels(flags.label, flags.version === undefined ? {} : { version: flags.version });
-  const ports = await portsOf(flags, here);
+  const ports = await portsOf(flags, onOtherPort);
   const { proxy, ports: perService } = flags.capture;
   return {
     nodeId: `${name}.${namespace}`,
@@ -67,7 +72,7 @@ function pipe(path: string, hint: string): AdminAddress {
   );
 }
 
-async function portsOf(flags: WorkloadFlags, here: boolean): Promise<readonly NodePort[]> {
+async function portsOf(flags: WorkloadFlags, onOtherPort: OnOtherPort): Promise<readonly NodePort[]> {
   const inbound = flags['inbound-port'].map((given) => checked('--inbound-port', () => parsePort(given)));
   const surplus = flags['inbound-port'][flags.port.length];
   if (surplus !== undefined) throw wrong('--inbound-port', surplus, 'has no --port to go with', 'one for each --port');
@@ -78,14 +83,27 @@ async function portsOf(flags: WorkloadFlags, here: boolean): Promise<readonly No
     const protocol = named === undefined ? flags.protocol : checked('--port', () => parseProtocol(named));
     if (ports.some((other) => other.port === port))
       throw wrong('--port', given, 'is there twice', 'say each port once');
-    ports.push({ port, inbound: inbound[index] ?? (await inboundFor(port, flags['inbound-bind'], here)), protocol });
+    ports.push({
+      port,
+      inbound: inbound[index] ?? (await inboundFor(port, flags['inbound-bind'], onOtherPort)),
+      protocol,
+    });
   }
   return ports;
 }
 
-async function inboundFor(port: number, bind: string, here: boolean): Promise<number> {
+type OnOtherPort = ((words: string) => void) | undefined;
+
+async function inboundFor(port: number, bind: string, onOtherPort: OnOtherPort): Promise<number> {
   const usual = port + 10_000;
-  if (here) return preferredPort(usual, bind);
+  if (onOtherPort !== undefined) {
+    const inbound = await preferredPort(usual, bind);
+    if (inbound !== usual)
+      onOtherPort(
+        `callers of port ${port} connect to ${inbound}: ${await whyNot(usual, bind)}; --inbound-port names another`,
+      );
+    return inbound;
+  }
   if (usual < 65_536) return usual;
   throw wrong(
     '--port',
@@ -93,6 +111,15 @@ async function inboundFor(port: number, bind: string, here: boolean): Promise<nu
     'leaves no room for the usual inbound port',
     `add --inbound-port, as ${port - 10_000}`,
   );
+}
+
+/** Why a port was not taken, as far as that can still be seen. */
+async function whyNot(port: number, bind: string): Promise<string> {
+  if (port >= 65_536) return `there is no port ${port}`;
+  const state = await portState(bind, port);
+  if (state.kind === 'refused') return `${bind}:${port} cannot be listened on (${state.problem})`;
+  const owner = state.kind === 'used' ? state.owner : undefined;
+  return `port ${port} is in use${owner === undefined ? '' : ` by pid ${owner.pid} (${owner.name})`}`;
 }
 
 function checked<T>(flag: string, parse: () => T): T {
