@@ -1,5 +1,6 @@
 import { test } from 'vitest';
 import { proveBombs } from '../support/hostile-bombs-proof.ts';
+import { proveHoards } from '../support/hostile-hoards-proof.ts';
 import { proveReaders } from '../support/hostile-readers-proof.ts';
 import { useScenes } from '../support/hostile-scene.ts';
 
@@ -7,6 +8,10 @@ const start = useScenes();
 
 test('T8 subscription bombs and giant nodes end their own stream', { timeout: 60_000 }, async () => {
   await proveBombs(await start(), 1);
+});
+
+test('T8 what one stream names is bounded in bytes, of all types together', { timeout: 60_000 }, async () => {
+  await proveHoards(await start());
 });
 
 test('T10 X21 X22 clients that never read cost little, are cut, and disturb nobody', { timeout: 60_000 }, async () => {
