@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Kind } from '../../src/xds/check.ts';
 import * as library from '../../src/xds/library.ts';
+import { resourceFields, serverOptions } from '../../src/xds/option-kinds.ts';
 import { selfSigned } from '../support/self-signed.ts';
 import { describeExample } from './example-readme.ts';
 
@@ -30,11 +32,13 @@ describe('the package alone', () => {
   const folder = mkdtempSync(join(tmpdir(), 'weft-package-'));
   const unpacked = join(folder, 'package');
   const consumer = join(folder, 'consumer');
+  let archive = '';
 
   beforeAll(async () => {
     await run(process.execPath, [join(root, 'scripts/build.mjs')]);
     const offline = ['--ignore-scripts', '--offline', '--silent'];
     const { stdout } = await run('npm', ['pack', ...offline, '--pack-destination', folder], { cwd: root });
+    archive = stdout.trim();
     await run('tar', ['-xzf', join(folder, stdout.trim()), '-C', folder]);
     symlinkSync(join(root, 'node_modules'), join(unpacked, 'node_modules'));
     mkdirSync(join(consumer, 'node_modules'), { recursive: true });
@@ -61,6 +65,14 @@ describe('the package alone', () => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(consumer, name), text);
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('is the archive that the page has installed, by commands that there are', () => {
+    const [packed = '', installed = ''] = [...page.matchAll(/^```sh\n(.*)\n```$/gm)].map(([, line]) => line);
+    expect(installed).toBe(`npm install --ignore-scripts ../weft/${archive}`);
+    const { scripts } = JSON.parse(read('package.json')) as Manifest;
+    const [, script = ''] = /^npm ci && npm run (\w+) && npm pack$/.exec(packed) ?? [];
+    expect(Object.keys(scripts)).toContain(script);
+  });
 
   test('the code of docs/xds-library.md compiles against its types, without skipping libraries, and runs', async () => {
     const blocks = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block);
@@ -113,6 +125,7 @@ describe('the package alone', () => {
 });
 
 interface Manifest {
+  readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
@@ -142,10 +155,17 @@ describe('docs/xds-library.md', () => {
       const [kind, ...fields] = [...text.replace(/\/\*\*.*?\*\//g, '').matchAll(/readonly (\w+): (?:'(\w+)')?/g)];
       return [kind?.[2], fields.map(([, name]) => name)];
     });
-    const rows = [...page.matchAll(/^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|/gm)];
+    const rows = [...sectionBelow('What happens').matchAll(/^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|/gm)];
     const listed = rows.map(([, kind, fields = '']) => [kind, [...fields.matchAll(/\w+/g)].map(([name]) => name)]);
     expect(listed).toEqual(are);
-    expect(listed).toHaveLength(7);
+    expect(listed).toHaveLength(8);
+  });
+
+  test('has a row for every option, for what a source of certificates has, and for every field of a resource', () => {
+    expect(rowsBelow('Options')).toEqual(namesOf(serverOptions));
+    expect(rowsBelow('Who may connect')).toEqual(namesOf(fieldOf(serverOptions, 'credentials')));
+    // What is taken over from a whole resource is not said by anybody.
+    expect([...rowsBelow('Resources')].sort()).toEqual(namesOf(resourceFields).sort());
   });
 
   test('names every function and constant of the face, or those of its kind', () => {
@@ -171,6 +191,29 @@ describe('docs/xds-library.md', () => {
     expect(bare).toEqual([]);
   });
 });
+
+function sectionBelow(heading: string): string {
+  const [, section = ''] = page.split(`\n## ${heading}\n`);
+  return section.split('\n## ')[0] ?? '';
+}
+
+/** The first cells of the tables below a heading. */
+function rowsBelow(heading: string): readonly string[] {
+  const rows = sectionBelow(heading).matchAll(/^\| `(\w+)` \|/gm);
+  return [...rows].map(([, name = '']) => name);
+}
+
+function namesOf(kind: Kind): string[] {
+  if (kind.kind === 'either') return namesOf(kind.other);
+  if (kind.kind !== 'fields') throw new Error('no fields');
+  return Object.keys(kind.fields).filter((name) => kind.fields[name]?.unread === undefined);
+}
+
+function fieldOf(kind: Kind, name: string): Kind {
+  const found = kind.kind === 'fields' ? kind.fields[name] : undefined;
+  if (found === undefined) throw new Error(`no ${name}`);
+  return found.of;
+}
 
 const units: Readonly<Record<string, number>> = {
   ms: 1,
