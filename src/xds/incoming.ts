@@ -1,6 +1,4 @@
 import { status } from '@grpc/grpc-js';
-import { decode } from '../proto/codec.ts';
-import { type Node, NodeSchema } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type RequestLimits, tooManyNames, Violation } from './request-limits.ts';
 import { type StreamState, stepDelta, stepSotw, subscriptionOf } from './stream-state.ts';
 import type { Variant } from './subscription.ts';
@@ -68,40 +66,6 @@ export function checkNames(
   if (sum <= subscribedBytes) return;
   const message = `the names that this stream subscribes to count more than ${subscribedBytes} bytes (limits.subscribedBytes)`;
   throw new Violation(status.RESOURCE_EXHAUSTED, message);
-}
-
-/** X5 and X6: what the first request of a stream must bring. Throws a Violation. */
-export function readNode(bytes: Uint8Array | undefined, limits: RequestLimits): Node {
-  if (bytes === undefined) throw noNode();
-  if (bytes.length > limits.nodeBytes)
-    throw new Violation(status.RESOURCE_EXHAUSTED, `the node is larger than ${limits.nodeBytes} bytes`);
-  const node = decoded(bytes);
-  if (node.id === '') throw noNode();
-  if (Buffer.byteLength(node.id) > limits.nodeId)
-    throw new Violation(status.RESOURCE_EXHAUSTED, `node.id is longer than ${limits.nodeId} bytes`);
-  return node;
-}
-
-/** T8. Throws a Violation; a node without metadata keeps to any limit. */
-export function checkMetadata({ metadata = {} }: Node, limits: RequestLimits): void {
-  if (Object.keys(metadata).length === 0) return;
-  if (Object.keys(metadata).length > limits.metadataKeys)
-    throw new Violation(status.RESOURCE_EXHAUSTED, `node.metadata has more than ${limits.metadataKeys} keys`);
-  if (Buffer.byteLength(JSON.stringify(metadata)) > limits.metadataBytes)
-    throw new Violation(status.RESOURCE_EXHAUSTED, `node.metadata is larger than ${limits.metadataBytes} bytes`);
-}
-
-/** Bytes that are no node, or nested so deep that reading them exhausts the stack, are the client's mistake. */
-function decoded(bytes: Uint8Array): Node {
-  try {
-    return decode(NodeSchema, bytes);
-  } catch {
-    throw new Violation(status.INVALID_ARGUMENT, 'the node of the request cannot be read');
-  }
-}
-
-function noNode(): Violation {
-  return new Violation(status.INVALID_ARGUMENT, 'the first request of a stream must carry node.id');
 }
 
 /** X2 and T8: what any request must keep to. Throws a Violation. */

@@ -15,6 +15,7 @@ export interface RequestLimits {
   readonly nodeId: number;
   /** Bytes of the encoded node. Extensions are much of it: Envoy alone has 60 KB of them. */
   readonly nodeBytes: number;
+  /** Bytes of the encoded metadata. */
   readonly metadataBytes: number;
   readonly metadataKeys: number;
   /** Bytes of a resource name, of a version and of a type URL. */
@@ -31,7 +32,8 @@ export interface RequestLimits {
 /** Well above what an Envoy with 10,000 services asks for. */
 export const defaultLimits: RequestLimits = {
   nodeId: 1024,
-  nodeBytes: 1024 * 1024,
+  // A node of this size takes 20 ms to read, at most.
+  nodeBytes: 256 * 1024,
   metadataBytes: 64 * 1024,
   metadataKeys: 256,
   nameBytes: 1024,

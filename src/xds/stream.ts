@@ -3,17 +3,9 @@ import type { Call } from './call.ts';
 import { agentOf, featuresOf, streamNode } from './client-node.ts';
 import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
-import {
-  applied,
-  checkMetadata,
-  checkNames,
-  checkRequest,
-  type Incoming,
-  inParts,
-  namesAtOnce,
-  readNode,
-} from './incoming.ts';
+import { applied, checkNames, checkRequest, type Incoming, inParts, namesAtOnce } from './incoming.ts';
 import type { Refuser } from './quarantine.ts';
+import { readNode } from './read-node.ts';
 import { readRequest, type StreamKind } from './read-request.ts';
 import { Violation } from './request-limits.ts';
 import type { Session } from './server-options.ts';
@@ -164,9 +156,9 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   }
 
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
-    const node = readNode(incoming.node, limits);
-    refuser.node = node.id;
-    checkMetadata(node, limits);
+    const node = readNode(incoming.node, limits, (id) => {
+      refuser.node = id;
+    });
     refuser.agent = agentOf(node);
     host.waits(peer);
     const admitted = await new Promise<(() => void) | undefined>((resolve) =>

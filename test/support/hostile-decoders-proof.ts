@@ -9,7 +9,7 @@ import { decode } from '../../src/proto/codec.ts';
 import { CodecError } from '../../src/proto/codec-error.ts';
 import { StreamAccessLogsMessageSchema } from '../../src/proto/gen/envoy/service/accesslog/v3/als_pb.ts';
 import { StreamMetricsMessageSchema } from '../../src/proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
-import { readNode } from '../../src/xds/incoming.ts';
+import { readNode } from '../../src/xds/read-node.ts';
 import { readDelta, readSotw } from '../../src/xds/read-request.ts';
 import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
 import { Deframer } from '../../src/xds/transport-deframe.ts';
@@ -56,8 +56,8 @@ export function proveDecoders(count: number, seed: number): void {
       const bytes = next;
       tally.deframed += 1;
       const readers = [
-        () => readNode(readDelta(bytes, defaultLimits).node, defaultLimits),
-        () => readNode(readSotw(bytes, defaultLimits).node, defaultLimits),
+        () => readNode(readDelta(bytes, defaultLimits).node, defaultLimits, () => {}),
+        () => readNode(readSotw(bytes, defaultLimits).node, defaultLimits, () => {}),
         ...others.map((schema) => () => decode(schema, bytes)),
       ];
       for (const reader of readers) tally[refused(reader) ? 'refused' : 'read'] += 1;
