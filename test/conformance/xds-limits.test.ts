@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { encode } from '../../src/proto/codec.ts';
 import { DeltaDiscoveryRequestSchema } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { createResource, encodeCounter } from '../../src/xds/resource.ts';
-import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, routeType, secretType } from '../../src/xds/resource-types.ts';
 import { conformAds, conformAlone } from './conform.ts';
 import { nextAcked } from './delta-words.ts';
 import { cluster, endpoints, eventually, node } from './xds-fixture.ts';
@@ -34,6 +34,77 @@ conformAds(
     }
     fixture.set([cluster('a', 2)]);
     expect((await nextAcked(bystander)).resources).toHaveLength(1);
+  },
+);
+
+/** What `limits.subscribedBytes` counts for names of so many bytes. */
+const counted = (count: number, bytes: number) => count * (bytes + 128);
+const tooMuch = (limit: number) => ({
+  code: status.RESOURCE_EXHAUSTED,
+  details: `the names that this stream subscribes to count more than ${limit} bytes (limits.subscribedBytes)`,
+});
+
+conformAds('T8 all names of a stream are counted together in bytes; what it drops is free again', async ({ start }) => {
+  const limit = counted(4, 8);
+  const fixture = await start([endpoints('bystand')], { limits: { subscribedBytes: limit } });
+  const bystander = fixture.client.delta();
+  bystander.send({ node, typeUrl: endpointType, resourceNamesSubscribe: ['bystand'] });
+  await nextAcked(bystander);
+  const stream = fixture.client.delta();
+  stream.send({ node, typeUrl: endpointType, resourceNamesSubscribe: ['eight-01', 'eight-02', 'eight-01'] });
+  await nextAcked(stream);
+  stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['eight-01', 'eight-02'] });
+  await nextAcked(stream);
+  // Asked for again, and exchanged: no more than before.
+  stream.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02'] });
+  await nextAcked(stream);
+  stream.send({ typeUrl: endpointType, resourceNamesUnsubscribe: ['eight-01', 'unknown'] });
+  stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['eight-03'] });
+  await nextAcked(stream);
+  stream.send({ typeUrl: secretType, resourceNamesSubscribe: ['x'] });
+  expect(await stream.closed).toEqual(tooMuch(limit));
+  fixture.set([endpoints('bystand', 2)]);
+  expect((await nextAcked(bystander)).resources).toHaveLength(1);
+});
+
+conformAds('T8 in SotW a list counts in place of the one before', async ({ start }) => {
+  const limit = counted(4, 8);
+  const fixture = await start([endpoints('eight-01'), endpoints('eight-05')], { limits: { subscribedBytes: limit } });
+  const stream = fixture.client.sotw();
+  const listed = ['eight-01', 'eight-02', 'eight-03'];
+  stream.send({ node, typeUrl: endpointType, resourceNames: listed });
+  const first = await stream.next();
+  const acknowledged = { typeUrl: endpointType, versionInfo: first.versionInfo, responseNonce: first.nonce };
+  for (let round = 0; round < 3; round += 1) stream.send({ ...acknowledged, resourceNames: listed });
+  stream.send({ ...acknowledged, resourceNames: ['eight-04', 'eight-05', 'eight-06', 'eight-07'] });
+  const { versionInfo, nonce } = await stream.next();
+  stream.send({ typeUrl: endpointType, versionInfo, responseNonce: nonce, resourceNames: [...listed, 'a', 'b'] });
+  expect(await stream.closed).toEqual(tooMuch(limit));
+});
+
+conformAds(
+  'T8 the versions that a client comes with count until its first answers are acknowledged',
+  async ({ start }) => {
+    const limit = counted(3, 8);
+    const fixture = await start([endpoints('eight-01')], { limits: { subscribedBytes: limit } });
+    const come = () => {
+      const stream = fixture.client.delta();
+      stream.send({
+        node,
+        typeUrl: endpointType,
+        resourceNamesSubscribe: ['eight-01'],
+        initialResourceVersions: { 'eight-01': '', 'eight-08': '' },
+      });
+      return stream;
+    };
+    const good = come();
+    await nextAcked(good);
+    good.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02', 'eight-03'] });
+    await nextAcked(good);
+    const bad = come();
+    await bad.next();
+    bad.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02', 'eight-03'] });
+    expect(await bad.closed).toEqual(tooMuch(limit));
   },
 );
 
