@@ -42,8 +42,8 @@ export function receiveDelta(
   firstRequest: boolean,
   moment: Moment,
 ): Subscription {
-  const landed = withoutClaims(land(subscription, request, moment));
-  const opened = firstRequest ? open(landed, request) : landed;
+  const landed = land(subscription, request, moment);
+  const opened = firstRequest ? open(landed, request) : withoutClaims(landed);
   const subscribed = subscribe(opened, request.subscribe, firstRequest, moment.seen);
   return unsubscribe(subscribed, request.unsubscribe);
 }
