@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { StreamNode } from './client-node.ts';
 import type { Resource } from './resource.ts';
-import type { StreamStatus } from './status.ts';
+import type { StreamStatus, Unanswered } from './status.ts';
 
 /** An open stream as the server sees it. */
 export interface LiveStream<Principal> {
@@ -9,6 +9,8 @@ export interface LiveStream<Principal> {
   readonly node: StreamNode;
   readonly peer: string;
   status(): StreamStatus<Principal>;
+  /** What waits for its answer since this moment or longer. */
+  unanswered(moment: number): readonly Unanswered[];
   /** Has it look again at what it is owed. */
   wake(): void;
   /** Whether a client of this software runs with this content, acknowledged. */

@@ -84,6 +84,33 @@ export function typeStatuses(state: StreamState, times: ReadonlyMap<string, Type
   );
 }
 
+/** A response that waits for its answer. */
+export interface Unanswered {
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly nonce: string;
+  readonly sentAt: number;
+}
+
+const none: readonly Unanswered[] = [];
+
+/** What waits for its answer since this moment or longer. Makes nothing where nothing does, since all streams are asked now and then. */
+export function unansweredSince(
+  state: StreamState,
+  times: ReadonlyMap<string, TypeTimes>,
+  moment: number,
+): readonly Unanswered[] {
+  let found: Unanswered[] | undefined;
+  for (const { inFlight, type } of state.subscriptions) {
+    if (inFlight === undefined) continue;
+    const sentAt = times.get(type.typeUrl)?.sentAt;
+    if (sentAt === undefined || sentAt > moment) continue;
+    found ??= [];
+    found.push({ typeUrl: type.typeUrl, version: inFlight.version, nonce: inFlight.nonce, sentAt });
+  }
+  return found ?? none;
+}
+
 /** A class, since what stands in its prototype is printed by nobody. */
 class TypeView implements TypeStatus {
   readonly typeUrl: string;

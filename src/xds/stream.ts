@@ -10,7 +10,7 @@ import { readRequest, type StreamKind } from './read-request.ts';
 import { Violation } from './request-limits.ts';
 import type { Session } from './server-options.ts';
 import { lookup } from './snapshot.ts';
-import { type TypeTimes, typeStatuses } from './status.ts';
+import { type TypeTimes, typeStatuses, unansweredSince } from './status.ts';
 import type { StreamHost } from './stream-host.ts';
 import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
 import { type Flight, type Subscription, wasRefused } from './subscription.ts';
@@ -198,6 +198,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
         openedAt,
         types: typeStatuses(state, times),
       }),
+      unanswered: (moment) => unansweredSince(state, times, moment),
       wake: () => inbox.due(flush),
       accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
     });

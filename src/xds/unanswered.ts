@@ -23,14 +23,13 @@ export function watchUnanswered<Principal>(options: {
     const now = clock.now();
     const still = new Set<string>();
     for (const stream of [...streams.all()]) {
-      const { id, node, peer, types } = stream.status();
-      for (const { typeUrl, inFlightSince, sentVersion: version, nonce } of types) {
-        if (inFlightSince === undefined || now - inFlightSince < longest) continue;
+      for (const { typeUrl, version, nonce, sentAt } of stream.unanswered(now - longest)) {
+        const { id, node, peer } = stream.status();
         // The nonce is unique on its stream, across all types (X25).
         const key = `${id} ${nonce}`;
         still.add(key);
         if (told.has(key)) continue;
-        const waited = now - inFlightSince;
+        const waited = now - sentAt;
         observe({ kind: 'unanswered', stream: id, node: node.id, peer, typeUrl, version, nonce, waited });
       }
     }
