@@ -55,18 +55,19 @@ export async function proveBombs(scene: Scene, rounds: number): Promise<void> {
   const quiet = await watch(pause(2_000));
   const base = await settle();
   const answers = new Map<string, Set<string | undefined>>();
-  const throwOne = async (name: string, bomb: Bomb): Promise<void> => {
+  const throwOne = async (name: string, messages: readonly Uint8Array[]): Promise<void> => {
     const session = connect(`http://127.0.0.1:${port}`);
     session.on('error', () => {});
     const stream = openGrpc(session, deltaPath);
-    for (const message of bomb()) stream.send(message);
+    for (const message of messages) stream.send(message);
     const answer = await Promise.race([stream.ended, pause(10_000).then(() => 'nothing within 10 s')]);
     answers.set(name, (answers.get(name) ?? new Set()).add(answer));
     session.destroy();
   };
+  // Made beforehand: the process that makes a million names is the one that counts the time.
+  const made = Object.entries(bombs).map(([name, bomb]) => [name, bomb()] as const);
   const meanwhile = async (): Promise<void> => {
-    for (let round = 0; round < rounds; round += 1)
-      for (const [name, bomb] of Object.entries(bombs)) await throwOne(name, bomb);
+    for (let round = 0; round < rounds; round += 1) for (const [name, messages] of made) await throwOne(name, messages);
   };
   const { p99, loopP99, lost } = await watch(meanwhile());
   const { peakRss } = await server.ask('memory', {});

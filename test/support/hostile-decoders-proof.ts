@@ -15,7 +15,7 @@ import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
 import { Deframer } from '../../src/xds/transport-deframe.ts';
 import { openGrpc } from './hostile-grpc.ts';
 import { mutated, randomOf, wireCases } from './hostile-mutations.ts';
-import { mebibytes, pause, promise, twice } from './hostile-promise.ts';
+import { mebibytes, pause, promise, timeUntil, twice } from './hostile-promise.ts';
 import { connectRaw, data, openCall, opening } from './hostile-raw.ts';
 import type { Scene } from './hostile-scene.ts';
 
@@ -143,6 +143,8 @@ export async function proveWire(scene: Scene, counts: { readonly calls: number; 
       `heap and external ${mebibytes(before.heap + before.external)} before, ${mebibytes(after.heap + after.external)} after`,
     ].join('; '),
   );
+  // The last connections may be on their way out.
+  await timeUntil(async () => (await account()).others === 0, 5_000);
   const { failures, others: left } = await account();
   expect(failures, 'a bug of ours was met').toEqual([]);
   expect(lost).toBe(0);

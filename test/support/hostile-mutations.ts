@@ -40,7 +40,8 @@ function nestedNode(depth: number): Uint8Array {
   return node.tag(3, WireType.LengthDelimited).bytes(struct).finish();
 }
 
-const node = { id: 'sidecar~1', metadata: { a: { b: [1, 'two', null] } }, clientFeatures: ['x'] };
+/** No node of the good proxies: theirs begin with `sidecar~`. */
+const node = { id: 'mutant~1', metadata: { a: { b: [1, 'two', null] } }, clientFeatures: ['x'] };
 
 /** Good requests of both variants: the ground that mutations stand on. */
 const grounds: readonly Uint8Array[] = [
