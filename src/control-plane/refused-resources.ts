@@ -130,7 +130,10 @@ function fromStream(
     const resource = lookup(seen, typeUrl, name);
     if (resource === undefined) return [];
     const source = placeOf(resource);
-    const served = differing.find((other) => other.name === name)?.version;
+    const instead = differing.find((other) => other.name === name);
+    // While the culprit among several is looked for the others are to be offered again.
+    if (instead?.owed === true) return [];
+    const served = instead?.version;
     const refused: RefusedResource = {
       type,
       resource: name,

@@ -1,8 +1,7 @@
-import { isResource } from './acknowledge.ts';
 import { type Content, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Answer, ResponseContext } from './respond.ts';
-import { heldOf, type Subscription } from './subscription.ts';
+import { heldOf, isResource, type Subscription } from './subscription.ts';
 
 /** A client hears three times of a resource before it would forget it (X108). */
 const timesPerLife = 3;

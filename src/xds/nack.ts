@@ -21,11 +21,21 @@ export interface Blame {
 }
 
 /**
- * Reads the text of a NACK as Envoy and gRPC write it (E15, A46). A lone resource is always the culprit. Otherwise only names that
- * were sent are believed; texts that name nobody, such as those of RDS, EDS and SDS, leave the culprits empty. `members` are all
- * resources of the response, in its order: gRPC says the places of those that it refused, and takes the others.
+ * Reads the text of a NACK as Envoy and gRPC write it (E15, A46). A lone resource is always the culprit. `members` are all resources
+ * of the response, in its order: gRPC says the places of those that it refused, and takes the others.
  */
 export function blame(text: string, sent: readonly Resource[], members: readonly Resource[] = sent): Blame {
+  const named = blameByText(text, sent, members);
+  const [first] = sent;
+  if (named.culprits.size > 0 || first === undefined || sent.length > 1) return named;
+  return { culprits: new Set([first.name]), rest: 'unknown' };
+}
+
+/**
+ * The same by the text alone. Only names that were sent are believed; texts that name nobody, such as those of RDS, EDS and SDS, and
+ * that of a field of any type which cannot be read, leave the culprits empty.
+ */
+export function blameByText(text: string, sent: readonly Resource[], members: readonly Resource[]): Blame {
   const bare = text.replace(/^goo\.gle\/\S+\s+/, '');
   const listed = /^Error adding\/updating (?:cluster|listener)\(s\) (.*)$/s.exec(bare)?.[1];
   const blamed = sent.map(({ name }) => name).filter((name) => listed !== undefined && isListed(listed, name));
@@ -35,8 +45,6 @@ export function blame(text: string, sent: readonly Resource[], members: readonly
     resource !== undefined && sent.includes(resource) ? [resource.name] : [],
   );
   if (placed.length > 0) return { culprits: new Set(placed), rest: 'applied' };
-  const [first] = sent;
-  if (first !== undefined && sent.length === 1) return { culprits: new Set([first.name]), rest: 'unknown' };
   const dumped = /^(?:cluster_)?name: "([^"]*)"/m.exec(bare)?.[1] ?? /expecting ([^)]+)\)/.exec(bare)?.[1];
   const known = dumped !== undefined && sent.some((resource) => resource.name === dumped);
   return { culprits: new Set(known ? [dumped] : []), rest: 'unknown' };

@@ -1,4 +1,3 @@
-import { isResource } from './acknowledge.ts';
 import { type Chosen, choose } from './choose.ts';
 import { launch } from './flight.ts';
 import { respondWithHeartbeats } from './heartbeat.ts';
@@ -11,6 +10,7 @@ import {
   everyName,
   type Held,
   heldOf,
+  isResource,
   isSubscribed,
   removal,
   type Subscription,

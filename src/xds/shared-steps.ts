@@ -1,10 +1,11 @@
 import { type Layer, resourcesOf } from './layer.ts';
+import { observe } from './observe.ts';
 import { emptyMap, isSharedBase, type PersistentMap } from './persistent-map.ts';
 import type { Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { ResourceType } from './resource-types.ts';
 import { type Answer, type ResponseContext, respondWithChanges } from './respond.ts';
-import { observe, type Subscription, type Variant } from './subscription.ts';
+import type { Subscription, Variant } from './subscription.ts';
 
 /*
  * Streams whose clients asked for the same and were told the same are in equal states. Here these become the same values,
@@ -42,6 +43,7 @@ function isOrdinary(subscription: Subscription): boolean {
   return (
     subscription.inFlight === undefined &&
     subscription.rejection === undefined &&
+    subscription.suspects === undefined &&
     // Its base is then all of it.
     subscription.names.overlay.size + subscription.names.more.length === 0 &&
     subscription.differs.size === 0 &&

@@ -1,9 +1,9 @@
-import { isResource } from './acknowledge.ts';
 import { land, type Moment, withNames, withNothingHeld } from './delta.ts';
 import { emptyDigest, joined, versionOf } from './digest.ts';
 import { send } from './flight.ts';
 import { nextHeartbeat } from './heartbeat.ts';
 import { costOfNames } from './name-cost.ts';
+import { withCurrentRejection } from './observe.ts';
 import { emptyMap, keysOf, mapOver, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
@@ -15,16 +15,19 @@ import {
   forget,
   type Held,
   heldOf,
+  isResource,
   isSubscribed,
   lookAgain,
   nobodyWaits,
   noNames,
   nothingHeld,
+  removal,
   type Subscription,
   type Waiting,
   wasRefused,
   withAll,
 } from './subscription.ts';
+import { heldBack, type Suspects, suspectsStill } from './suspects.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -102,6 +105,8 @@ interface WholeSet {
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** Sent in an earlier form; the newest is still owed. */
   readonly earlier: ReadonlySet<string>;
+  /** News, by name: the versions that are told, or would be if they did not stand back; `removal` where it is gone. */
+  readonly news: ReadonlyMap<string, string>;
   /** Whether something is left out because its only content was refused. */
   readonly lacking: boolean;
   readonly wake: number;
@@ -109,7 +114,8 @@ interface WholeSet {
 
 /** LDS and CDS: the full subscribed set in one message (X51). */
 function respondWithSet(subscription: Subscription, context: ResponseContext): Answer {
-  const set = wholeSet(subscription, context);
+  const suspects = suspectsNow(subscription, context);
+  const set = wholeSet(subscription, context, heldBack(suspects));
   const { wake, waiting, differs } = set;
   const left = new Set([...set.earlier, ...waiting.keys()]);
   const looked: Subscription = {
@@ -118,6 +124,7 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
     first: false,
     setOwed: false,
     isolated: noNames,
+    suspects,
     pending: withAll(emptyMap(), [...left], 'changed'),
     waiting: waiting.size === 0 ? nobodyWaits : waiting,
     differs: mapOver(differs),
@@ -138,14 +145,23 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
     const kept = new Map(differs);
     for (const name of [...set.changed.map((resource) => resource.name), ...set.gone])
       kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
-    return { subscription: { ...looked, differs: mapOver(kept) }, plan: undefined, wake };
+    const unsent: Subscription = { ...looked, differs: mapOver(kept) };
+    return { subscription: withCurrentRejection(unsent, context.layers), plan: undefined, wake };
   }
   const said = { version, resources: [...set.members.values()], removed: [] };
   return { ...send(looked, context, said, set.before, { sent: set.changed, removed: set.gone }), wake };
 }
 
-/** What waits or was refused stands in the set as it was (M3, section 5 point 2). */
-function wholeSet(subscription: Subscription, context: ResponseContext): WholeSet {
+/** The suspects that would be told now in the form that was refused. So the next set has one of them that does not stand back. */
+function suspectsNow(subscription: Subscription, context: ResponseContext): Suspects | undefined {
+  const { suspects } = subscription;
+  if (suspects === undefined) return undefined;
+  const { news } = wholeSet(subscription, context, noNames);
+  return suspectsStill(suspects, ({ name, version }) => news.get(name) === version);
+}
+
+/** What waits, was refused, or stands back stands in the set as it was (M3, section 5 point 2). */
+function wholeSet(subscription: Subscription, context: ResponseContext, standsBack: ReadonlySet<string>): WholeSet {
   const { layers } = context;
   const members = new Map<string, Resource>();
   const changed: Resource[] = [];
@@ -154,6 +170,7 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
   const differs = new Map<string, Held | typeof nothingHeld>();
   const waiting = new Map<string, Waiting>();
   const earlier = new Set<string>();
+  const news = new Map<string, string>();
   let wake = nextHeartbeat(subscription);
   let lacking = false;
   for (const name of everyName(subscription, layers)) {
@@ -166,7 +183,8 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
       const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
       const verdict = standingVerdict(context.judge(due), context);
       const elsewhere = next === undefined ? undefined : context.quarantined(next);
-      if (next !== undefined && wasRefused(subscription, name, next.version)) member = own;
+      const isRefused = wasRefused(subscription, name, next?.version ?? removal);
+      if (isRefused && (next ?? held) !== undefined) member = own;
       else if (elsewhere !== undefined) member = own ?? elsewhere.good;
       else if (verdict.kind === 'wait') {
         member = own;
@@ -174,6 +192,13 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
         waiting.set(name, waitingSince(due.waiting, verdict.clearSince, context.now));
       } else if (verdict.instead !== undefined) {
         member = verdict.instead;
+        earlier.add(name);
+      }
+    }
+    if (member?.version !== held?.version) {
+      news.set(name, member?.version ?? removal);
+      if (standsBack.has(name)) {
+        member = held !== undefined && isResource(held) ? held : undefined;
         earlier.add(name);
       }
     }
@@ -191,5 +216,5 @@ function wholeSet(subscription: Subscription, context: ResponseContext): WholeSe
     changed.push(member);
     if (held !== undefined) before.set(name, held);
   }
-  return { members, changed, gone, before, differs, waiting, earlier, lacking, wake };
+  return { members, changed, gone, before, differs, waiting, earlier, news, lacking, wake };
 }

@@ -1,4 +1,3 @@
-import { isResource } from './acknowledge.ts';
 import type { StreamNode } from './client-node.ts';
 import type { Layer } from './layer.ts';
 import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
@@ -7,6 +6,7 @@ import type { StreamState } from './stream-state.ts';
 import {
   everythingHeld,
   heldOf,
+  isResource,
   nothingHeld,
   type Rejection,
   type Subscription,

@@ -18,6 +18,7 @@ import {
   openSubscription,
   type Subscription,
   type Variant,
+  wasRefused,
 } from './subscription.ts';
 import { withPlaceholders } from './virtual-hosts.ts';
 
@@ -148,7 +149,7 @@ export function nextResponse(state: StreamState, world: World): Next {
       seal,
       after: current.lastNumber,
       judge: (due) => judge(view, due),
-      quarantined: (resource) => standing(view, quarantine.find(resource)),
+      quarantined: (resource) => standing(view, before, quarantine.find(resource)),
       withholds: quarantine.withholds(before.type.typeUrl),
       // X109: to Envoy a virtual host without content is one that does not exist.
       ttl: state.features.ttl && before.type.missing !== 'absent',
@@ -170,9 +171,15 @@ export function nextResponse(state: StreamState, world: World): Next {
   return { state: current, plan: undefined, wake };
 }
 
-/** INV8: a form that an equal client took is of use only where the clusters are that it refers to. */
-function standing(view: StreamView, found: Quarantined | undefined): Quarantined | undefined {
-  return found?.good === undefined || hasClusters(view, found.good) ? found : { good: undefined };
+/** A form that an equal client took is of use only if this one did not refuse it, and has the clusters that it refers to (INV8). */
+function standing(
+  view: StreamView,
+  subscription: Subscription,
+  found: Quarantined | undefined,
+): Quarantined | undefined {
+  const good = found?.good;
+  if (good === undefined) return found;
+  return !wasRefused(subscription, good.name, good.version) && hasClusters(view, good) ? found : { good: undefined };
 }
 
 /** Nothing is owed to it, whatever the clock says. */

@@ -112,7 +112,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     state = after;
     const landed = subscriptionOf(state, typeUrl);
     if (before?.inFlight !== undefined && landed !== undefined && landed.inFlight === undefined)
-      answered(before, before.inFlight, landed, now);
+      answered(before, before.inFlight, landed, incoming.error === undefined, now);
     if (!stale) flush();
   }
 
@@ -125,33 +125,29 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   }
 
   /** Tells of an ACK or NACK, and has equal streams learn from it. */
-  function answered(before: Subscription, flight: Flight, landed: Subscription, now: number): void {
+  function answered(before: Subscription, flight: Flight, landed: Subscription, isAck: boolean, now: number): void {
     const { typeUrl } = landed.type;
-    const { nonce, version, sent } = flight;
-    const then = timesOf(typeUrl);
-    if (landed.rejection === before.rejection || landed.rejection === undefined) {
+    if (isAck) {
+      const { nonce, version, sent } = flight;
+      const then = timesOf(typeUrl);
       then.ackedAt = now;
       observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - (then.sentAt ?? now) });
       const epoch = quarantine.epoch();
       quarantine.accept(refuser, sent);
       if (quarantine.epoch() !== epoch) for (const stream of host.streams.all()) stream.wake();
-      return;
     }
-    const { message } = landed.rejection;
-    observe({ kind: 'nacked', stream: number, typeUrl, ...landed.rejection });
-    for (const resource of sent) {
-      const isNew = !wasRefused(before, resource.name, resource.version);
-      if (!isNew || !wasRefused(landed, resource.name, resource.version)) continue;
+    const { rejection } = landed;
+    // What a client took may show who is to blame for what it refused before (M3).
+    if (rejection === undefined || rejection === before.rejection) return;
+    const { message, names } = rejection;
+    observe({ kind: 'nacked', stream: number, typeUrl, ...rejection });
+    for (const name of names) {
       // What has changed since, or never was in the view but stood for something missing, is withheld from nobody.
-      if (lookup(refuser.layers, typeUrl, resource.name) !== resource) continue;
+      const resource = lookup(refuser.layers, typeUrl, name);
+      if (resource === undefined || !wasRefused(landed, name, resource.version)) continue;
+      if (wasRefused(before, name, resource.version)) continue;
       const accepted = [...host.streams.all()].some((stream) => stream.accepted(refuser.agent, resource));
-      quarantine.refuse(refuser, {
-        resource,
-        good: landed.refused.get(resource.name)?.good,
-        message,
-        at: now,
-        accepted,
-      });
+      quarantine.refuse(refuser, { resource, good: landed.refused.get(name)?.good, message, at: now, accepted });
     }
   }
 

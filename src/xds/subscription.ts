@@ -2,7 +2,8 @@ import type { Layer } from './layer.ts';
 import { emptyMap, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource, ResourceReference } from './resource.ts';
 import { type ResourceType, resourceType } from './resource-types.ts';
-import { changedNames, lookup, namesOf } from './snapshot.ts';
+import { lookup, namesOf } from './snapshot.ts';
+import type { Suspects } from './suspects.ts';
 
 /** Incremental xDS, or the state of the world. */
 export type Variant = 'delta' | 'sotw';
@@ -79,6 +80,8 @@ export interface Subscription {
   readonly pending: PersistentMap<Owed>;
   /** To be sent one per response, after a NACK that named nobody (E16). */
   readonly isolated: ReadonlySet<string>;
+  /** SotW LDS and CDS: who may be to blame for a set that was refused without a name (M3). */
+  readonly suspects: Suspects | undefined;
   /** The next removals travel without resources (M5). */
   readonly removalsAlone: boolean;
   readonly waiting: ReadonlyMap<string, Waiting>;
@@ -117,6 +120,7 @@ export function openSubscription(variant: Variant, typeUrl: string): Subscriptio
     refused: noRefusals,
     pending: emptyMap(),
     isolated: noNames,
+    suspects: undefined,
     removalsAlone: false,
     waiting: nobodyWaits,
     heartbeats: noHeartbeats,
@@ -152,6 +156,7 @@ export function copyOf(subscription: Subscription): Draft<Subscription> {
     refused: subscription.refused,
     pending: subscription.pending,
     isolated: subscription.isolated,
+    suspects: subscription.suspects,
     removalsAlone: subscription.removalsAlone,
     waiting: subscription.waiting,
     heartbeats: subscription.heartbeats,
@@ -164,6 +169,11 @@ export function copyOf(subscription: Subscription): Draft<Subscription> {
     ackedVersion: subscription.ackedVersion,
     rejection: subscription.rejection,
   };
+}
+
+/** Whether the client got it on this stream, so that its content is known. */
+export function isResource(held: Held): held is Resource {
+  return 'value' in held;
 }
 
 /** Whether the client wants to hear of a name. */
@@ -262,38 +272,3 @@ export function lookAgain(subscription: Subscription, seen: readonly Layer[]): S
 }
 
 const onItsWay: Held = { version: '' };
-
-/** Adds to `pending` what changed between the view that the stream has seen and the next one. */
-export function observe(subscription: Subscription, before: readonly Layer[], next: readonly Layer[]): Subscription {
-  if (!subscription.agreed) return withCurrentRejection(subscription, next);
-  const changed = changedNames(next, before, subscription.type.typeUrl);
-  if (changed.length === 0) return subscription;
-  const owed: [string, Owed][] = [];
-  const differing: [string, Held | typeof nothingHeld][] = [];
-  for (const name of changed) {
-    if (!isSubscribed(subscription, name)) continue;
-    if (valueOf(subscription.pending, name) === undefined) owed.push([name, 'changed']);
-    if (valueOf(subscription.differs, name) === undefined)
-      differing.push([name, lookup(before, subscription.type.typeUrl, name) ?? nothingHeld]);
-  }
-  if (owed.length + differing.length === 0) return withCurrentRejection(subscription, next);
-  const observed = copyOf(subscription);
-  observed.pending = withChanges(subscription.pending, owed);
-  observed.differs = withChanges(subscription.differs, differing);
-  return withCurrentRejection(observed, next);
-}
-
-/** Where refused content is no longer wanted nothing is left to acknowledge, so nothing else would end the error (X42). */
-function withCurrentRejection(subscription: Subscription, seen: readonly Layer[]): Subscription {
-  if (subscription.rejection === undefined || isRejectionCurrent(subscription, seen)) return subscription;
-  return { ...subscription, rejection: undefined };
-}
-
-/** Whether some of what the last NACK was about is still the newest content (X42). */
-export function isRejectionCurrent(subscription: Subscription, seen: readonly Layer[]): boolean {
-  const { rejection: last, type } = subscription;
-  if (last === undefined) return false;
-  return last.names.some((name) =>
-    wasRefused(subscription, name, lookup(seen, type.typeUrl, name)?.version ?? removal),
-  );
-}

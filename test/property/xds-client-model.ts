@@ -38,8 +38,8 @@ export function isBad(resource: Resource): boolean {
 }
 
 /**
- * Reacts as Envoy does (E15): clusters and listeners are refused by name with the rest applied, or by a dump of the
- * first with nothing applied; the others by a bare reason, with some applied. `whim` chooses.
+ * Reacts as Envoy does (E15): clusters and listeners are refused by name with the rest applied, by a dump of the first or by a text that
+ * names nobody with nothing applied; the others by a bare reason, with some applied. `whim` chooses.
  */
 export function react(plan: Plan, whim: number): Reaction {
   const { resources, removed, typeUrl } = plan;
@@ -47,6 +47,10 @@ export function react(plan: Plan, whim: number): Reaction {
   const [first] = bad;
   if (first === undefined) return { error: undefined, applied: resources, removed, setApplied: true };
   const good = resources.filter((resource) => !isBad(resource));
+  if (isWhole(typeUrl) && whim % 4 >= 2) {
+    const error = 'Invalid duration: Expected positive duration: goo.gle/debugonly  \nseconds: -1\n';
+    return { error, applied: [], removed: [], setApplied: false };
+  }
   if (whim % 2 === 0) {
     const dump = `goo.gle/debugonly  \n${typeUrl === endpointType ? 'cluster_' : ''}name: "${first.name}"\n: Proto constraint`;
     return { error: dump, applied: [], removed: [], setApplied: false };
@@ -62,12 +66,19 @@ export function react(plan: Plan, whim: number): Reaction {
   return { error: `goo.gle/debugstr Error adding/updating ${listed}`, applied: good, removed, setApplied: true };
 }
 
-/** Which resources a NACK proves to be refused. */
-export function culpritsOf({ resources }: Plan, error: string): readonly Resource[] {
+/** Which resources a NACK proves to be refused: those that it names, or the only one of which the client did not have `cache` before. */
+export function culpritsOf(plan: Plan, error: string, cache: ReadonlyMap<string, Cached>): readonly Resource[] {
+  const { resources } = plan;
+  const isSet = plan.variant === 'sotw' && isWhole(plan.typeUrl);
+  const news = isSet ? resources.filter(({ name, version }) => cache.get(name)?.version !== version) : resources;
+  const lacks = isSet && [...cache.keys()].some((name) => !resources.some((resource) => resource.name === name));
   return resources.filter(
     (resource) =>
       isBad(resource) &&
-      (resources.length === 1 || error.includes(`${resource.name}: R`) || error.includes(`"${resource.name}"`)),
+      (resources.length === 1 ||
+        (isSet && !lacks && news.length === 1 && news[0] === resource) ||
+        error.includes(`${resource.name}: R`) ||
+        error.includes(`"${resource.name}"`)),
   );
 }
 

@@ -206,13 +206,13 @@ export class Model {
       plan.ttl === 'heartbeat' ? { error: undefined, applied: [], removed: [], setApplied: true } : react(plan, whim);
     const { error } = reaction;
     const interest = this.interest(typeUrl);
+    const culprits = error === undefined ? undefined : culpritsOf(plan, error, interest.cache);
     const taken = interest.take(plan, reaction);
-    if (plan.ttl !== 'heartbeat' || error !== undefined)
-      ledger.landed(plan, taken, error === undefined ? undefined : culpritsOf(plan, error));
+    if (plan.ttl !== 'heartbeat' || error !== undefined) ledger.landed(plan, taken, culprits);
     ledger.outstanding = undefined;
     ledger.handledNonce = plan.nonce;
     if (error === undefined) interest.ackedVersion = plan.version;
-    else if (typeUrl === clusterType) for (const { name } of culpritsOf(plan, error)) this.order.refuse(name);
+    else if (typeUrl === clusterType) this.order.refused(plan, culprits ?? []);
     if (this.aggregated) this.order.checkReferences();
     this.#say(typeUrl, plan.nonce, error, change ?? { subscribe: [], unsubscribe: [] });
   }

@@ -1,4 +1,5 @@
 import type { Plan } from '../../src/xds/plan.ts';
+import type { Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
 import type { Change } from './xds-client-model.ts';
 import { edsNames, type Item, keyOf } from './xds-mesh.ts';
@@ -51,8 +52,12 @@ export class Order {
     if (typeUrl === endpointType) for (const name of unsubscribe) this.endpointsOwed.delete(name);
   }
 
-  refuse(cluster: string): void {
-    this.#refused.add(cluster);
+  /** Clusters that the client would not take. Of a set that it refused without a name, it has none that it did not have before. */
+  refused({ resources }: Plan, culprits: readonly Resource[]): void {
+    for (const { name } of culprits) this.#refused.add(name);
+    if (culprits.length > 0) return;
+    const { cache } = this.#client.interest(clusterType);
+    for (const { name } of resources) if (!cache.has(name)) this.#unpromised.add(name);
   }
 
   /** Before a response counts: X114, X119. A name that was asked for is answered, come what may. */

@@ -132,10 +132,12 @@ export function checkEndpoints(model: Model): void {
 /** INV10: what the server keeps for a client at rest is bounded by what the client asked for and what cannot be sent. */
 export function checkMemory(model: Model): void {
   for (const { state } of model.streams)
-    for (const { type, names, pending, isolated, waiting, differs, refused, inFlight } of state.subscriptions) {
+    for (const subscription of state.subscriptions) {
+      const { type, names, pending, isolated, suspects, waiting, differs, refused, inFlight } = subscription;
       const bound = namesOfType(type.typeUrl).length;
       const sizes = [names.size, pending.size, isolated.size, waiting.size, differs.size, refused.size];
       if (sizes.some((size) => size > bound)) throw new Error(`INV10 the state of ${type.typeUrl} grows: ${sizes}`);
+      if (suspects !== undefined) throw new Error('INV10 somebody is still a suspect at rest');
       if (inFlight !== undefined) throw new Error('INV10 a flight that nobody knows of');
       for (const { versions } of refused.values())
         if (versions.length > 8) throw new Error('INV10 refused versions pile up');

@@ -1,0 +1,108 @@
+import { withChanges } from './persistent-map.ts';
+import type { Resource } from './resource.ts';
+import {
+  type Flight,
+  isResource,
+  isSubscribed,
+  nothingHeld,
+  type Refusal,
+  type Rejection,
+  removal,
+  type Subscription,
+} from './subscription.ts';
+import type { Suspect } from './suspects.ts';
+
+/** How many refused versions of one name are remembered. */
+const versionsRemembered = 8;
+/** How many names with refused content are remembered on one stream; the oldest go (INV10). */
+const refusalsRemembered = 1_000;
+
+/** M5: what was refused is that these are gone. */
+export function refuseRemovals(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
+  const refused = new Map<string, Refusal>(landed.refused);
+  for (const name of flight.removed) refused.set(name, refusal(refused.get(name), removal, undefined));
+  const differs = asBefore(
+    landed,
+    flight,
+    flight.removed.filter((name) => isSubscribed(landed, name)),
+  );
+  return { ...landed, refused, differs, rejection: rejection(flight, flight.removed, message, now) };
+}
+
+/** `names`: the culprits, or all that may be. */
+export function rejection({ version }: Flight, names: readonly string[], message: string, at: number): Rejection {
+  return { message, names, version, at };
+}
+
+/** The client holds of these names what it held before the flight. */
+export function asBefore(
+  subscription: Subscription,
+  flight: Flight,
+  names: readonly string[],
+): Subscription['differs'] {
+  return withChanges(
+    subscription.differs,
+    names.map((name) => [name, flight.before.get(name) ?? nothingHeld]),
+  );
+}
+
+export function withRefusals(
+  refused: ReadonlyMap<string, Refusal>,
+  flight: Flight,
+  culprits: ReadonlySet<string>,
+): ReadonlyMap<string, Refusal> {
+  const all = new Map(refused);
+  for (const { name, version } of flight.sent) {
+    if (!culprits.has(name)) continue;
+    const held = flight.before.get(name);
+    const good = held !== undefined && isResource(held) && held.version !== version ? held : undefined;
+    all.delete(name);
+    all.set(name, refusal(refused.get(name), version, good));
+    const [oldest] = all.keys();
+    if (all.size > refusalsRemembered && oldest !== undefined) all.delete(oldest);
+  }
+  return all;
+}
+
+/** What the client may have taken is kept: a route may refer to it by now, and then it has to stay in the set. */
+export function withSpares(
+  refused: ReadonlyMap<string, Refusal>,
+  flight: Flight,
+  names: readonly string[],
+): ReadonlyMap<string, Refusal> {
+  const all = new Map(refused);
+  const innocent = new Set(names);
+  for (const resource of flight.sent)
+    if (innocent.has(resource.name))
+      all.set(resource.name, { versions: refused.get(resource.name)?.versions ?? [], good: resource });
+  return all;
+}
+
+export function refusal(known: Refusal | undefined, version: string, good: Resource | undefined): Refusal {
+  const others = known?.versions.filter((other) => other !== version) ?? [];
+  const versions = [...others.slice(1 - versionsRemembered), version];
+  const kept = known?.good === undefined || versions.includes(known.good.version) ? undefined : known.good;
+  return { versions, good: good ?? kept };
+}
+
+/** The client took these: where it refused other content of the name, this is now the good one. */
+export function withGood(
+  refused: ReadonlyMap<string, Refusal>,
+  taken: readonly Resource[],
+): ReadonlyMap<string, Refusal> {
+  if (refused.size === 0) return refused;
+  const all = new Map(refused);
+  for (const resource of taken) {
+    const known = refused.get(resource.name);
+    if (known !== undefined) all.set(resource.name, { ...known, good: resource });
+  }
+  return all;
+}
+
+export function namesBut(resources: readonly Resource[], culprits: ReadonlySet<string>): readonly string[] {
+  return resources.map(nameOf).filter((name) => !culprits.has(name));
+}
+
+export function nameOf({ name }: Resource | Suspect): string {
+  return name;
+}

@@ -1,0 +1,112 @@
+import { digestOf, emptyDigest, joined, versionOf } from './digest.ts';
+import { blameByText } from './nack.ts';
+import { withChanges } from './persistent-map.ts';
+import {
+  asBefore,
+  nameOf,
+  namesBut,
+  refusal,
+  refuseRemovals,
+  rejection,
+  withRefusals,
+  withSpares,
+} from './refusals.ts';
+import {
+  type Draft,
+  type Flight,
+  type Held,
+  isResource,
+  isSubscribed,
+  nothingHeld,
+  removal,
+  type Subscription,
+  withAll,
+} from './subscription.ts';
+import { newsOf, type Suspect, type Suspects, suspectsAfter, suspectsAmong, suspectsBeside } from './suspects.ts';
+
+/**
+ * M3: a whole set cannot be taken apart, so what is refused stands in the next one as it was before. Where nobody is named, and more
+ * than one may be to blame, all are suspects: the next sets offer them in halves until each culprit is alone.
+ */
+export function refuseSet(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
+  const news = newsOf(flight);
+  const named = blameByText(message, flight.sent, flight.members);
+  if (named.culprits.size === 0 && news.length > 1) return suspectSet(landed, flight, news, message, now);
+  const suspects = suspectsBeside(news, landed.suspects);
+  if (flight.sent.length === 0) return { ...refuseRemovals(landed, flight, message, now), suspects };
+  const culprits = named.culprits.size > 0 ? named.culprits : new Set(flight.sent.map(nameOf));
+  const still = (name: string): boolean => isSubscribed(landed, name);
+  const again = named.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed].filter(still);
+  return {
+    ...landed,
+    suspects,
+    refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, again),
+    differs: asBefore(landed, flight, [...culprits, ...again].filter(still)),
+    heartbeats: heartbeatsBefore(landed, flight, culprits),
+    pending: withAll(landed.pending, again, 'changed'),
+    rejection: rejection(flight, [...culprits], message, now),
+  };
+}
+
+function suspectSet(
+  landed: Subscription,
+  flight: Flight,
+  news: readonly Suspect[],
+  message: string,
+  now: number,
+): Subscription {
+  const names = news.map(nameOf);
+  const again = names.filter((name) => isSubscribed(landed, name));
+  // Of what is held without its form being known nothing can stand in a set.
+  const formOf = (name: string) => {
+    const held = flight.before.get(name);
+    return held !== undefined && isResource(held) ? held : nothingHeld;
+  };
+  return {
+    ...landed,
+    suspects: suspectsAmong(news, landed.suspects),
+    differs: withChanges(
+      landed.differs,
+      again.map((name) => [name, formOf(name)]),
+    ),
+    heartbeats: heartbeatsBefore(landed, flight, new Set(names)),
+    pending: withAll(landed.pending, again, 'changed'),
+    rejection: rejection(flight, names, message, now),
+  };
+}
+
+/** X108: of what was refused, only what the client held before with a TTL is to be heard of. */
+function heartbeatsBefore(
+  { heartbeats }: Subscription,
+  { before }: Flight,
+  names: ReadonlySet<string>,
+): Subscription['heartbeats'] {
+  if (heartbeats.size === 0) return heartbeats;
+  const isTimed = (held: Held | undefined): boolean => held !== undefined && isResource(held) && held.ttl !== undefined;
+  return new Map([...heartbeats].filter(([name]) => !names.has(name) || isTimed(before.get(name))));
+}
+
+/**
+ * After the ACK of a set that tried some suspects. Who is left alone is the culprit where nothing else has changed since: to try it too
+ * would be to repeat the set that was refused.
+ */
+export function afterTrial(landed: Draft<Subscription>, flight: Flight, before: Suspects): void {
+  const suspects = suspectsAfter(newsOf(flight), before);
+  const last = suspects?.guilty.length === 1 ? suspects.guilty[0] : undefined;
+  if (last === undefined || landed.rejection?.version !== versionWith(flight, last)) {
+    landed.suspects = suspects;
+    return;
+  }
+  const { name, version } = last;
+  const good = flight.members.find((member) => member.name === name);
+  landed.suspects = suspectsBeside([last], suspects);
+  landed.refused = new Map(landed.refused).set(name, refusal(landed.refused.get(name), version, good));
+  landed.rejection = { ...landed.rejection, names: [name] };
+}
+
+/** The version of a set that was sent if it had this as well. */
+function versionWith({ members }: Flight, { name, version }: Suspect): string {
+  const own = version === removal ? emptyDigest : digestOf(name, version);
+  const others = members.filter((member) => member.name !== name);
+  return versionOf(others.reduce((sum, { digest }) => joined(sum, digest), own));
+}
