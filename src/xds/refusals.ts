@@ -20,7 +20,7 @@ const refusalsRemembered = 1_000;
 /** M5: what was refused is that these are gone. */
 export function refuseRemovals(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
   const refused = new Map<string, Refusal>(landed.refused);
-  for (const name of flight.removed) refused.set(name, refusal(refused.get(name), removal, undefined));
+  for (const name of flight.removed) remember(refused, name, removal, undefined);
   const differs = asBefore(
     landed,
     flight,
@@ -56,10 +56,7 @@ export function withRefusals(
     if (!culprits.has(name)) continue;
     const held = flight.before.get(name);
     const good = held !== undefined && isResource(held) && held.version !== version ? held : undefined;
-    all.delete(name);
-    all.set(name, refusal(refused.get(name), version, good));
-    const [oldest] = all.keys();
-    if (all.size > refusalsRemembered && oldest !== undefined) all.delete(oldest);
+    remember(all, name, version, good);
   }
   return all;
 }
@@ -78,11 +75,16 @@ export function withSpares(
   return all;
 }
 
-export function refusal(known: Refusal | undefined, version: string, good: Resource | undefined): Refusal {
+/** Adds a refused version; the oldest name goes where there are too many. */
+export function remember(all: Map<string, Refusal>, name: string, version: string, good: Resource | undefined): void {
+  const known = all.get(name);
   const others = known?.versions.filter((other) => other !== version) ?? [];
   const versions = [...others.slice(1 - versionsRemembered), version];
   const kept = known?.good === undefined || versions.includes(known.good.version) ? undefined : known.good;
-  return { versions, good: good ?? kept };
+  all.delete(name);
+  all.set(name, { versions, good: good ?? kept });
+  const [oldest] = all.keys();
+  if (all.size > refusalsRemembered && oldest !== undefined) all.delete(oldest);
 }
 
 /** The client took these: where it refused other content of the name, this is now the good one. */

@@ -5,9 +5,9 @@ import {
   asBefore,
   nameOf,
   namesBut,
-  refusal,
   refuseRemovals,
   rejection,
+  remember,
   withRefusals,
   withSpares,
 } from './refusals.ts';
@@ -100,7 +100,9 @@ export function afterTrial(landed: Draft<Subscription>, flight: Flight, before: 
   const { name, version } = last;
   const good = flight.members.find((member) => member.name === name);
   landed.suspects = suspectsBeside([last], suspects);
-  landed.refused = new Map(landed.refused).set(name, refusal(landed.refused.get(name), version, good));
+  const refused = new Map(landed.refused);
+  remember(refused, name, version, good);
+  landed.refused = refused;
   landed.rejection = { ...landed.rejection, names: [name] };
 }
 
