@@ -8,7 +8,7 @@ test('T7 no decoder throws anything but a refusal', { timeout: 60_000 }, () => {
   proveDecoders(20_000, 1);
 });
 
-test('T7 wrong messages and frames end their stream or connection, and nothing else', { timeout: 60_000 }, async () => {
+test('T7 wrong messages and frames end their stream or connection, and nothing else', { timeout: 90_000 }, async () => {
   const scene = await start({ connection: { unauthenticatedPerAddress: 1_000_000 } });
   await proveWire(scene, { calls: 1_000, connections: 200 });
 });
