@@ -10,7 +10,7 @@ test('T7 however many times are asked for, timers have few lengths: Node keeps a
     expect(Number.isInteger(length)).toBe(true);
     lengths.add(length);
   }
-  expect(lengths.size).toBeLessThan(256 * 24);
+  expect(lengths.size).toBeLessThanOrEqual(256 * 24);
   expect([0, 1, 5_000, 10_000, 60_000, 2 ** 31 - 1].map(timerLength)).toEqual([
     0,
     1,
