@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication, startHttp2Application } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
+import { leafSerials } from '../support/leaf-serials.ts';
 import { startLoad } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { meshTls, peerCertificate } from '../support/mesh-client.ts';
@@ -46,7 +46,7 @@ test('certificates are renewed under load on both sides: 0 failed over HTTP/1 an
       expect(shown.subjectAltName).toBe('URI:spiffe://demo.mesh/ns/shop/sa/catalog');
       expect(Date.parse(shown.validTo)).toBeGreaterThan(Date.now());
       onTheWire.add(shown.serialNumber);
-      for (const serial of await serials(client)) ofTheCaller.add(serial);
+      for (const serial of await leafSerials(client)) ofTheCaller.add(serial);
       return onTheWire.size >= 3 && ofTheCaller.size >= 3;
     },
     20_000,
@@ -64,14 +64,3 @@ test('certificates are renewed under load on both sides: 0 failed over HTTP/1 an
   expect(first.requests()).toBe(http1?.sent);
   expect(second.requests()).toBe(http2?.sent);
 }, 40_000);
-
-/** Serial numbers of the leaves that an Envoy holds now. */
-async function serials(member: Member): Promise<readonly string[]> {
-  const dumps = await member.admin.configDump('dynamic_active_secrets');
-  const texts = dumps.flatMap((dump) => {
-    const { secret } = dump as { secret: { tls_certificate?: { certificate_chain: { inline_string: string } } } };
-    const pem = secret.tls_certificate?.certificate_chain.inline_string;
-    return pem === undefined ? [] : [pem];
-  });
-  return texts.map((pem) => new X509Certificate(pem).serialNumber);
-}
