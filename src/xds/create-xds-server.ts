@@ -10,6 +10,7 @@ import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
+import { createNameAccounts } from './name-accounts.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
 import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
@@ -91,6 +92,7 @@ export async function createXdsServer<Principal = undefined>(
     observe({ kind: 'failed', peer: '', error }),
   );
   const timing = withDefaults(defaultTiming, options.timing);
+  const limits = withDefaults(defaultLimits, options.limits);
   const host: StreamHost<Principal> = {
     // Who does not ask for credentials has no principals: then Principal is what nobody looks at.
     authenticate: options.authenticate
@@ -103,11 +105,12 @@ export async function createXdsServer<Principal = undefined>(
     clock,
     settings,
     timing,
-    limits: withDefaults(defaultLimits, options.limits),
+    limits,
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
     queue,
     waits: (peer) => connections.postpone(peer, admissionSettings.longestWait),
     streams: createLiveStreams(settings.perNode),
+    names: createNameAccounts(limits.subscribedBytes),
     nextNumber: () => {
       last += 1;
       return last;

@@ -22,8 +22,8 @@ export interface RequestLimits {
   readonly nameBytes: number;
   readonly names: number;
   /**
-   * What one stream may name, all types together, in bytes: of the names that are subscribed and of the versions that the client came
-   * with, 128 more for each (`besides` of name-cost.ts).
+   * What the streams of one connection may name, all types together, in bytes: of the names that are subscribed and of the versions that
+   * the client came with, 128 more for each (`besides` of name-cost.ts).
    */
   readonly subscribedBytes: number;
   readonly types: number;

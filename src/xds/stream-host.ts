@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import type { Frames } from './frames.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
+import type { createNameAccounts } from './name-accounts.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { ConnectionSettings, OpenSession, XdsServerOptions } from './server-options.ts';
@@ -24,5 +25,6 @@ export interface StreamHost<Principal> {
   /** A stream of this peer waits for its admission: it is not its fault that nothing comes of it. */
   readonly waits: (peer: string) => void;
   readonly streams: LiveStreams<Principal>;
+  readonly names: ReturnType<typeof createNameAccounts>;
   nextNumber(): number;
 }

@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 import { agentOf, featuresOf, streamNode } from './client-node.ts';
 import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
-import { applied, checkNames, checkRequest, type Incoming, inParts, namesAtOnce } from './incoming.ts';
+import { applied, checkRequest, costOfStream, type Incoming, inParts, namesAtOnce } from './incoming.ts';
 import type { Refuser } from './quarantine.ts';
 import { readNode } from './read-node.ts';
 import { readRequest, type StreamKind } from './read-request.ts';
@@ -24,7 +24,8 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   const { observe, clock, settings, timing, limits, frames, quarantine } = host;
   const number = host.nextNumber();
   const { peer } = call;
-  const cleanups: (() => void)[] = [];
+  const account = host.names.open(peer);
+  const cleanups: (() => void)[] = [account.close];
   let phase: 'authenticating' | 'waiting' | 'opening' | 'open' | 'ended' = 'authenticating';
   let session: Session | undefined;
   let principal: { readonly ok: Principal } | undefined;
@@ -108,7 +109,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     const before = subscriptionOf(state, typeUrl);
     const now = clock.now();
     const { state: after, stale } = applied(state, incoming, now);
-    checkNames(incoming, after, limits);
+    account.set(costOfStream(after));
     state = after;
     const landed = subscriptionOf(state, typeUrl);
     if (before?.inFlight !== undefined && landed !== undefined && landed.inFlight === undefined)

@@ -10,7 +10,7 @@ test('T8 subscription bombs and giant nodes end their own stream', { timeout: 60
   await proveBombs(await start(), 1);
 });
 
-test('T8 what one stream names is bounded in bytes, of all types together', { timeout: 60_000 }, async () => {
+test('T8 what one connection names is bounded in bytes, of all types together', { timeout: 60_000 }, async () => {
   await proveHoards(await start());
 });
 

@@ -41,31 +41,39 @@ conformAds(
 const counted = (count: number, bytes: number) => count * (bytes + 128);
 const tooMuch = (limit: number) => ({
   code: status.RESOURCE_EXHAUSTED,
-  details: `the names that this stream subscribes to count more than ${limit} bytes (limits.subscribedBytes)`,
+  details: `the names that the streams of this connection subscribe to count more than ${limit} bytes (limits.subscribedBytes)`,
 });
 
-conformAds('T8 all names of a stream are counted together in bytes; what it drops is free again', async ({ start }) => {
-  const limit = counted(4, 8);
-  const fixture = await start([endpoints('bystand')], { limits: { subscribedBytes: limit } });
-  const bystander = fixture.client.delta();
-  bystander.send({ node, typeUrl: endpointType, resourceNamesSubscribe: ['bystand'] });
-  await nextAcked(bystander);
-  const stream = fixture.client.delta();
-  stream.send({ node, typeUrl: endpointType, resourceNamesSubscribe: ['eight-01', 'eight-02', 'eight-01'] });
-  await nextAcked(stream);
-  stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['eight-01', 'eight-02'] });
-  await nextAcked(stream);
-  // Asked for again, and exchanged: no more than before.
-  stream.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02'] });
-  await nextAcked(stream);
-  stream.send({ typeUrl: endpointType, resourceNamesUnsubscribe: ['eight-01', 'unknown'] });
-  stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['eight-03'] });
-  await nextAcked(stream);
-  stream.send({ typeUrl: secretType, resourceNamesSubscribe: ['x'] });
-  expect(await stream.closed).toEqual(tooMuch(limit));
-  fixture.set([endpoints('bystand', 2)]);
-  expect((await nextAcked(bystander)).resources).toHaveLength(1);
-});
+conformAds(
+  'T8 all names of a connection are counted together in bytes; what it drops is free again',
+  async ({ start }) => {
+    const limit = counted(5, 8);
+    const fixture = await start([endpoints('watched!')], { limits: { subscribedBytes: limit } });
+    const bystander = fixture.client.delta();
+    bystander.send({ node, typeUrl: endpointType, resourceNamesSubscribe: ['watched!'] });
+    await nextAcked(bystander);
+    const stream = fixture.client.delta();
+    stream.send({ node, typeUrl: endpointType, resourceNamesSubscribe: ['eight-01', 'eight-02', 'eight-01'] });
+    await nextAcked(stream);
+    const another = fixture.client.delta();
+    another.send({ node, typeUrl: routeType, resourceNamesSubscribe: ['eight-01', 'eight-02'] });
+    await nextAcked(another);
+    // Asked for again, and exchanged: no more than before.
+    stream.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02'] });
+    await nextAcked(stream);
+    stream.send({ typeUrl: endpointType, resourceNamesUnsubscribe: ['eight-01', 'unknown'] });
+    stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['eight-03'] });
+    await nextAcked(stream);
+    another.cancel();
+    await eventually(() => fixture.server.status().length === 2, 'the other stream is gone');
+    stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['eight-01', 'eight-02'] });
+    await nextAcked(stream);
+    stream.send({ typeUrl: secretType, resourceNamesSubscribe: ['x'] });
+    expect(await stream.closed).toEqual(tooMuch(limit));
+    fixture.set([endpoints('watched!', 2)]);
+    expect((await nextAcked(bystander)).resources).toHaveLength(1);
+  },
+);
 
 conformAds('T8 in SotW a list counts in place of the one before', async ({ start }) => {
   const limit = counted(4, 8);
@@ -101,6 +109,8 @@ conformAds(
     await nextAcked(good);
     good.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02', 'eight-03'] });
     await nextAcked(good);
+    good.cancel();
+    await eventually(() => fixture.server.status().length === 0, 'it is gone');
     const bad = come();
     await bad.next();
     bad.send({ typeUrl: endpointType, resourceNamesSubscribe: ['eight-02', 'eight-03'] });

@@ -129,7 +129,7 @@ export async function proveHoards(scene: Scene): Promise<void> {
   promise(
     'T8',
     [
-      `one stream holds at most ${mebibytes(limit)} of names as they are counted, in memory ${said.join(', ')}; one request more is RESOURCE_EXHAUSTED`,
+      `one connection makes the server hold at most ${mebibytes(limit)} of names as they are counted, in memory ${said.join(', ')}; one request more is RESOURCE_EXHAUSTED`,
       `${mebibytes(left)} more afterwards`,
       `${lost} of ${proxies} others lost, p99 of a push to them ${p99.toFixed(0)} ms, in quiet ${quiet.p99.toFixed(0)} ms; event loop p99 ${loopP99.toFixed(0)} ms`,
     ].join('; '),
