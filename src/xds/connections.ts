@@ -143,10 +143,10 @@ export function createConnections(options: {
     },
     destroy: (peer) => open.get(peer)?.socket.destroy(),
     abused(peer) {
+      // Its socket may have gone already, where Node itself has cut it.
+      penalties.punish(peer.slice(0, peer.lastIndexOf(':')));
       const socket = open.get(peer)?.socket;
-      if (socket?.remoteAddress === undefined) return;
-      penalties.punish(socket.remoteAddress);
-      stopReading(socket);
+      if (socket !== undefined) stopReading(socket);
     },
     stopAccepting: () => {
       server.close();

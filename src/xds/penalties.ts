@@ -1,7 +1,10 @@
 import type { Clock } from './clock.ts';
 
-/** Who has abused a connection begins the next ones no faster than this: `lasts` and `apart` in milliseconds, `longest` a wait may be. */
-const penalty = { lasts: 2_000, apart: 100, longest: 2_000 };
+/**
+ * Who has abused a connection begins the next ones no closer than this, in milliseconds: `first`, twice as much after each abuse, `most`.
+ * It `lasts` so long after the last abuse; a wait of more than `longest` is a refusal.
+ */
+const penalty = { first: 100, most: 500, lasts: 2_000, longest: 5_000 };
 /** Addresses that are remembered; the oldest go. */
 const mostAddresses = 10_000;
 
@@ -14,13 +17,15 @@ export interface Penalties {
 }
 
 export function createPenalties(clock: Clock): Penalties {
-  const punished = new Map<string, { readonly until: number; next: number }>();
+  const punished = new Map<string, { readonly until: number; readonly apart: number; next: number }>();
   return {
     punish(address) {
       const now = clock.now();
-      const next = Math.max(punished.get(address)?.next ?? 0, now + penalty.apart);
+      const before = punished.get(address);
+      const again = before !== undefined && now < before.until;
+      const apart = again ? Math.min(2 * before.apart, penalty.most) : penalty.first;
       punished.delete(address);
-      punished.set(address, { until: now + penalty.lasts, next });
+      punished.set(address, { until: now + penalty.lasts, apart, next: Math.max(before?.next ?? 0, now + apart) });
       const [oldest] = punished.keys();
       if (punished.size > mostAddresses && oldest !== undefined) punished.delete(oldest);
     },
@@ -35,7 +40,7 @@ export function createPenalties(clock: Clock): Penalties {
       }
       const turn = Math.max(now, found.next);
       if (turn - now > penalty.longest) return undefined;
-      found.next = turn + penalty.apart;
+      found.next = turn + found.apart;
       return turn - now;
     },
   };

@@ -7,6 +7,8 @@ import type { Inflater, MessageEncoding } from './transport-inflate.ts';
 export interface ReadHost {
   readonly receiveLimit: number;
   readonly inflater: Inflater;
+  /** So many bytes of messages have come. */
+  received(bytes: number): void;
   /** So many more bytes are kept of messages that are not whole (fewer: negative). False when that is too much for one connection. */
   keep(bytes: number): boolean;
 }
@@ -42,6 +44,7 @@ export class MessageReader {
     this.#sink = sink;
     this.#deframer = new Deframer(host.receiveLimit);
     stream.on('data', (chunk: Buffer) => {
+      this.#host.received(chunk.length);
       this.#deframer.push(chunk);
       this.#read();
     });

@@ -18,6 +18,8 @@ const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessi
 
 /** How often it is looked for slow readers, in milliseconds, or as a part of the time that one is given. */
 const look = { every: 1_000, partOfTime: 1 / 8 };
+/** How often it is looked for those who send more than they say (T11), where the event loop was busy for more than this part of the time. */
+const noiseLook = { every: 100, busy: 0.3 };
 
 /** Serves gRPC from node:http2 with framing of our own (decision 17). */
 export function openHttp2Transport(host: TransportHost): Transport {
@@ -43,11 +45,21 @@ export function openHttp2Transport(host: TransportHost): Transport {
     });
   });
   let cancelLook = () => {};
-  const lookAround = (): void => {
-    cancelLook = clock.after(Math.min(look.every, settings.slowReader * look.partOfTime), lookAround);
+  const lookForSlow = (): void => {
+    cancelLook = clock.after(Math.min(look.every, settings.slowReader * look.partOfTime), lookForSlow);
     for (const session of sessions) session.cutStalled();
   };
-  lookAround();
+  lookForSlow();
+  let cancelNoiseLook = () => {};
+  let busy = performance.eventLoopUtilization();
+  const lookForNoise = (): void => {
+    cancelNoiseLook = clock.after(noiseLook.every, lookForNoise);
+    const before = busy;
+    busy = performance.eventLoopUtilization();
+    if (performance.eventLoopUtilization(busy, before).utilization < noiseLook.busy) return;
+    for (const session of sessions) session.cutNoisy(clock.now());
+  };
+  lookForNoise();
 
   return {
     accept(socket) {
@@ -61,6 +73,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
     async close(drain) {
       unwatch();
       cancelLook();
+      cancelNoiseLook();
       await new Promise<void>((resolve) => {
         if (sessions.size === 0) return resolve();
         const cancel = clock.after(drain, resolve);

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { attack, floods } from './hostile-floods.ts';
+import { anywhere, attack, floods } from './hostile-floods.ts';
 import { latestLoop, mebibytes, pause, promise, timeUntil, twice } from './hostile-promise.ts';
 import { proxies, type Scene } from './hostile-scene.ts';
 
@@ -13,10 +13,11 @@ export async function proveFlood(
   const quiet = await watch(pause(Math.min(2_000, milliseconds)));
   const base = await settle();
   const problems: string[] = [];
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
     const flood = floods[name];
     if (flood === undefined) throw new RangeError(`there is no flood ${name}`);
-    const attacked = attack(port, flood, milliseconds, width);
+    // What is held against the address of one flood is no help against the next.
+    const attacked = attack(port, flood, milliseconds, width, () => anywhere(index));
     const { p99, loopP99, lost } = await watch(attacked);
     const { connections, cut, bytes } = await attacked;
     const during = await server.ask('memory', {});

@@ -54,6 +54,11 @@ const headerBomb = Buffer.concat([
   Buffer.alloc(12_000, 0xbe),
 ]);
 
+/** The same in a few bytes, once the field is in the table: a header list that is too long by one field. */
+const fields = Buffer.of(0x82, 0x86, 0x84, 0x41, 1, 0x61);
+const longList = Buffer.concat([fields, Buffer.of(0x40, 1, 0x61, 0x7f, 0xb9, 0x16), Buffer.alloc(3_000, 0x61)]);
+const longListAgain = Buffer.concat([fields, Buffer.alloc(13, 0xbe)]);
+
 /** Every abuse by its name. Each begins as an admitted proxy does: the limits of unknown connections are proved with T9. */
 export const floods: Readonly<Record<string, Flood>> = {
   'rapid reset': {
@@ -79,6 +84,13 @@ export const floods: Readonly<Record<string, Flood>> = {
   'header table': {
     first: () => settingsFrame([headerTableSize, 4_096]),
     batch: (turn) => many(4, (index) => frame(frameType.headers, endHeaders, streamNumber(turn, index), headerBomb)),
+  },
+  'refused headers': {
+    batch: (turn) =>
+      many(perBatch, (index) => {
+        const number = streamNumber(turn, index);
+        return frame(frameType.headers, endHeaders, number, turn + index === 0 ? longList : longListAgain);
+      }),
   },
   ping: same(many(perBatch, () => frame(frameType.ping, 0, 0, zeros))),
   SETTINGS: same(many(perBatch, () => settingsFrame([headerTableSize, 4_096]))),
@@ -106,14 +118,23 @@ export const floods: Readonly<Record<string, Flood>> = {
   },
 };
 
-/** Sends a flood over some connections at once, which come again as soon as they are closed, for so many milliseconds. */
-export async function attack(port: number, flood: Flood, milliseconds: number, width: number): Promise<FloodReport> {
+/**
+ * Sends a flood over some connections at once, which come again as soon as they are closed, for so many milliseconds. `from`: the address
+ * of each, by its number.
+ */
+export async function attack(
+  port: number,
+  flood: Flood,
+  milliseconds: number,
+  width: number,
+  from: (connection: number) => string,
+): Promise<FloodReport> {
   const end = performance.now() + milliseconds;
   let [connections, cut, bytes] = [0, 0, 0];
   const isOver = () => performance.now() >= end;
   const attacker = async (): Promise<void> => {
     while (!isOver()) {
-      const connection = connectRaw(port);
+      const connection = connectRaw(port, { from: from(connections) });
       connections += 1;
       if (!(await connection.connected)) continue;
       const hello = subscribe(endpointType, [], 'attacker');
@@ -138,4 +159,9 @@ export async function attack(port: number, flood: Flood, milliseconds: number, w
   };
   await Promise.all(Array.from({ length: width }, attacker));
   return { connections, cut, bytes };
+}
+
+/** An address of its own for every number. */
+export function anywhere(number: number): string {
+  return `127.${1 + (number >> 14)}.${(number >> 7) & 127}.${1 + (number & 127)}`;
 }

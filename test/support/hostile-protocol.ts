@@ -47,6 +47,8 @@ export interface HostileCommands extends ServerCommands {
   settle(details: object): Promise<Memory>;
   /** Memory as it stands, nothing collected. */
   memory(details: object): Memory;
+  /** Makes garbage from now on, in every turn of the event loop. */
+  litter(details: object): object;
   /** Begins to change the resource `churned`, so many times, with so many bytes and milliseconds between two changes. */
   churn(details: { readonly count: number; readonly bytes: number; readonly every: number }): object;
 }

@@ -35,6 +35,8 @@ export interface Felt {
 export interface SceneOptions extends HostileOptions {
   readonly resources?: readonly ResourceText[];
   readonly certificates?: Certificates;
+  /** Of the server. */
+  readonly nodeArguments?: readonly string[];
 }
 
 export const proxies = 100;
@@ -98,8 +100,8 @@ async function build(folder: string): Promise<string> {
 }
 
 async function startScene(child: string, options: SceneOptions): Promise<Scene> {
-  const { resources = [], certificates, ...rest } = options;
-  const server = startProgram<HostileCommands>(process.execPath, ['--expose-gc', child, 'server']);
+  const { resources = [], certificates, nodeArguments = [], ...rest } = options;
+  const server = startProgram<HostileCommands>(process.execPath, ['--expose-gc', ...nodeArguments, child, 'server']);
   const load = startProgram<LoadCommands>(process.execPath, [child, 'load']);
   const secure = certificates === undefined ? {} : { certificates };
   const { port } = await server.ask('start', {

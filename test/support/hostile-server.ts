@@ -155,6 +155,15 @@ const commands: HostileCommands = {
     return { ...counts, good, others: streams.length - good, refused, churning, failures: [...failed] };
   },
   settle,
+  litter() {
+    let litter: unknown;
+    const turn = (): void => {
+      for (let index = 0; index < 300; index += 1) litter = { of: [index, index, index], last: String(index) };
+      setImmediate(turn);
+    };
+    turn();
+    return { litter };
+  },
   memory,
   churn(details) {
     void churn(details);
