@@ -66,12 +66,15 @@ export function react(plan: Plan, whim: number): Reaction {
   return { error: `goo.gle/debugstr Error adding/updating ${listed}`, applied: good, removed, setApplied: true };
 }
 
-/** Which resources a NACK proves to be refused: those that it names, or the only one of which the client did not have `cache` before. */
-export function culpritsOf(plan: Plan, error: string, cache: ReadonlyMap<string, Cached>): readonly Resource[] {
+/**
+ * Which resources a NACK proves to be refused: those that it names, or the only one that is new. `accepted`: name → version that the server
+ * knows the client to have, from this stream; what a SotW client brings along from another nobody can know.
+ */
+export function culpritsOf(plan: Plan, error: string, accepted: ReadonlyMap<string, string>): readonly Resource[] {
   const { resources } = plan;
   const isSet = plan.variant === 'sotw' && isWhole(plan.typeUrl);
-  const news = isSet ? resources.filter(({ name, version }) => cache.get(name)?.version !== version) : resources;
-  const lacks = isSet && [...cache.keys()].some((name) => !resources.some((resource) => resource.name === name));
+  const news = isSet ? resources.filter(({ name, version }) => accepted.get(name) !== version) : resources;
+  const lacks = isSet && [...accepted.keys()].some((name) => !resources.some((resource) => resource.name === name));
   return resources.filter(
     (resource) =>
       isBad(resource) &&
@@ -96,7 +99,7 @@ export class Interest {
   readonly cache = new Map<string, Cached>();
   /** SotW: the list that an ACK repeats is empty only while nothing was ever named (X48). */
   everNamed = false;
-  /** SotW: of the last response that was accepted. */
+  /** SotW: of the last response that was accepted, while nothing of it was given up: then the client does not hold that version. */
   ackedVersion = '';
 
   constructor(typeUrl: string) {
@@ -127,7 +130,11 @@ export class Interest {
     for (const name of unsubscribe)
       if (name === '*') this.wildcard = false;
       else if (this.names.delete(name) && variant === 'delta') this.cache.delete(name);
-    for (const name of [...this.cache.keys()]) if (!this.wants(name)) this.cache.delete(name);
+    for (const name of [...this.cache.keys()])
+      if (!this.wants(name)) {
+        this.cache.delete(name);
+        this.ackedVersion = '';
+      }
   }
 
   /** Takes what was applied of a response. */

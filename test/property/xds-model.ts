@@ -206,7 +206,7 @@ export class Model {
       plan.ttl === 'heartbeat' ? { error: undefined, applied: [], removed: [], setApplied: true } : react(plan, whim);
     const { error } = reaction;
     const interest = this.interest(typeUrl);
-    const culprits = error === undefined ? undefined : culpritsOf(plan, error, interest.cache);
+    const culprits = error === undefined ? undefined : culpritsOf(plan, error, ledger.accepted);
     const taken = interest.take(plan, reaction);
     if (plan.ttl !== 'heartbeat' || error !== undefined) ledger.landed(plan, taken, culprits);
     ledger.outstanding = undefined;
