@@ -1,4 +1,5 @@
-import type { Inbound, Scope } from '../model/ir.ts';
+import type { Scope } from '../model/ir.ts';
+import type { Inbound } from '../model/ir-inbound.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { createCell, type Readable } from '../model/readable.ts';

@@ -1,6 +1,7 @@
 import type { SpiffeId } from './identity.ts';
-import type { Labels, Locality, Protocol } from './policy.ts';
+import type { Labels, Protocol } from './policy.ts';
 import type { Provenance } from './provenance.ts';
+import type { Locality } from './registry-objects.ts';
 import { selects } from './selector.ts';
 
 export type Health = 'healthy' | 'unhealthy' | 'draining';

@@ -1,15 +1,8 @@
 import { compareText } from '../model/compare-text.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type {
-  Labels,
-  Policy,
-  PolicySet,
-  ServiceEntryObject,
-  ServiceObject,
-  ServicePortSpec,
-  WorkloadEntrySpec,
-} from '../model/policy.ts';
+import type { Labels, Policy, PolicySet, ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
+import type { ServicePortSpec, WorkloadEntrySpec } from '../model/registry-objects.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { serviceKeyOf } from '../model/service.ts';
 

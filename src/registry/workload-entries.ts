@@ -2,9 +2,10 @@ import { compareText } from '../model/compare-text.ts';
 import type { SpiffeId } from '../model/identity.ts';
 import { spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { PolicySet, WorkloadEntryObject, WorkloadEntrySpec } from '../model/policy.ts';
+import type { PolicySet, WorkloadEntryObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Readable } from '../model/readable.ts';
+import type { WorkloadEntrySpec } from '../model/registry-objects.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { keepIdentity, keepMap } from './keep-identity.ts';
 

@@ -1,4 +1,5 @@
-import type { Condition, TextMatch } from '../model/ir.ts';
+import type { Condition } from '../model/ir-inbound.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type {
   AuthorizationCondition,

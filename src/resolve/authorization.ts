@@ -1,4 +1,4 @@
-import type { Authorization, AuthorizationRuleDecision } from '../model/ir.ts';
+import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';

@@ -1,4 +1,4 @@
-import type { Condition } from '../model/ir.ts';
+import type { Condition } from '../model/ir-inbound.ts';
 
 export const always: Condition = { kind: 'always' };
 export const never: Condition = { kind: 'never' };

@@ -1,7 +1,8 @@
 import { compareText } from '../model/compare-text.ts';
+import type { Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/destination-rule.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { DestinationRuleObject, Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/policy.ts';
+import type { DestinationRuleObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { Service } from '../model/service.ts';

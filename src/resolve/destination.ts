@@ -1,3 +1,4 @@
+import type { ConnectionPool, LoadBalancer, OutlierDetection, Subset } from '../model/destination-rule.ts';
 import type {
   ConnectionPoolDecision,
   Destination,
@@ -5,8 +6,7 @@ import type {
   EndpointAddress,
   OutlierDecision,
   PeerSecurity,
-} from '../model/ir.ts';
-import type { ConnectionPool, LoadBalancer, OutlierDetection, Subset } from '../model/policy.ts';
+} from '../model/ir-destination.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';

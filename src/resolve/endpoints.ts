@@ -1,5 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
-import type { Destination, EndpointDecision, EndpointSet } from '../model/ir.ts';
+import type { Destination, EndpointDecision, EndpointSet } from '../model/ir-destination.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';

@@ -1,8 +1,10 @@
-import type { DestinationRef, ForwardAction, RewriteDecision, RouteMatch, WeightedDestination } from '../model/ir.ts';
-import type { HttpRule, VirtualServiceObject } from '../model/policy.ts';
+import type { DestinationRef } from '../model/ir-destination.ts';
+import type { ForwardAction, RewriteDecision, RouteMatch, WeightedDestination } from '../model/ir-route.ts';
+import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import type { HttpRule } from '../model/virtual-service.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { resolveRetries } from './retries.ts';
 import type { TargetContext } from './route-target.ts';

@@ -1,6 +1,6 @@
 import { compareText } from '../model/compare-text.ts';
-import type { HeaderChange, HeaderChanges } from '../model/ir.ts';
-import type { HeaderOperations, HeaderRules } from '../model/policy.ts';
+import type { HeaderChange, HeaderChanges } from '../model/ir-route.ts';
+import type { HeaderOperations, HeaderRules } from '../model/virtual-service.ts';
 
 /** What header rules say, parted in changes and the authority that `host` or `:authority` among them rewrites (P18). */
 export interface ResolvedHeaders {

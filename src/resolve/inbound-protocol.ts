@@ -1,6 +1,7 @@
-import type { Labels, Protocol, ServiceEntryObject, ServiceObject, ServicePortSpec } from '../model/policy.ts';
+import type { Labels, Protocol, ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { protocolOfName } from '../model/protocol.ts';
 import type { NodePort } from '../model/proxy.ts';
+import type { ServicePortSpec } from '../model/registry-objects.ts';
 import { selects } from '../model/selector.ts';
 import { hasSelector, selectorOf } from './policy-index.ts';
 

@@ -1,4 +1,4 @@
-import type { Inbound } from '../model/ir.ts';
+import type { Inbound } from '../model/ir-inbound.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { ServiceEntryObject, ServiceObject } from '../model/policy.ts';

@@ -1,5 +1,5 @@
 import { escapeRegex } from '../model/escape-regex.ts';
-import type { Condition } from '../model/ir.ts';
+import type { Condition } from '../model/ir-inbound.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { starsToRegex, textForm } from './text-form.ts';
 

@@ -1,8 +1,9 @@
-import type { RetryDecision } from '../model/ir.ts';
-import type { Retries, VirtualServiceObject } from '../model/policy.ts';
+import type { RetryDecision } from '../model/ir-route.ts';
+import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import type { Retries } from '../model/virtual-service.ts';
 
 /** D1 names no status code: a program's own 503 to a POST is not repeated (R14). */
 const conditions = ['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes'];

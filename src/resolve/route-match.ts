@@ -1,6 +1,6 @@
 import { compareText } from '../model/compare-text.ts';
-import type { RouteMatch, TextMatch } from '../model/ir.ts';
-import type { HttpMatch, StringMatch } from '../model/policy.ts';
+import type { RouteMatch, TextMatch } from '../model/ir-route.ts';
+import type { HttpMatch, StringMatch } from '../model/virtual-service.ts';
 
 /** The conditions of one HTTP match that are left for the request itself (P12); all must hold. */
 export function routeMatch(match: HttpMatch | undefined): RouteMatch {

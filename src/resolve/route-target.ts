@@ -1,8 +1,10 @@
-import type { DestinationRef, Scope } from '../model/ir.ts';
+import type { Scope } from '../model/ir.ts';
+import type { DestinationRef } from '../model/ir-destination.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { Destination, VirtualServiceObject } from '../model/policy.ts';
+import type { VirtualServiceObject } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import { serviceKeyOf } from '../model/service.ts';
+import type { Destination } from '../model/virtual-service.ts';
 import { resolveHost } from '../policy/hosts.ts';
 import { refTo } from './destination.ts';
 import type { ServiceIndex } from './service-index.ts';

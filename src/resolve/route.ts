@@ -1,8 +1,10 @@
-import type { DestinationRef, FaultDecision, RedirectAction, Route, RouteMatch } from '../model/ir.ts';
-import type { Fault, HttpRule, Redirect, VirtualServiceObject } from '../model/policy.ts';
+import type { DestinationRef } from '../model/ir-destination.ts';
+import type { FaultDecision, RedirectAction, Route, RouteMatch } from '../model/ir-route.ts';
+import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Service, ServicePort } from '../model/service.ts';
+import type { Fault, HttpRule, Redirect } from '../model/virtual-service.ts';
 import { refTo } from './destination.ts';
 import { resolveForward } from './forward.ts';
 import { resolveHeaders } from './header-changes.ts';

@@ -1,5 +1,5 @@
 import { escapeRegex } from '../model/escape-regex.ts';
-import type { TextMatch } from '../model/ir.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 
 /**
  * The text forms of P42: exact, `abc*`, `*abc`, `*`; a star elsewhere is a star. `star` says what `*` alone asks for: a value that is

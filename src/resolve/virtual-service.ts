@@ -1,7 +1,8 @@
 import type { Scope } from '../model/ir.ts';
-import type { HttpMatch, HttpRule, VirtualServiceObject } from '../model/policy.ts';
+import type { VirtualServiceObject } from '../model/policy.ts';
 import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
+import type { HttpMatch, HttpRule } from '../model/virtual-service.ts';
 import { isVisible, plainHost } from '../policy/hosts.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { coveringHosts } from './policy-index.ts';

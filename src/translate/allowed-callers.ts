@@ -1,4 +1,5 @@
-import type { Authorization, Condition, TextMatch } from '../model/ir.ts';
+import type { Authorization, Condition } from '../model/ir-inbound.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 
 /**
  * Principals among which every allowed caller is, or undefined where others may be allowed too: what ALLOW rules say about the

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { ConnectionPoolDecision, Destination, EndpointAddress } from '../model/ir.ts';
+import type { ConnectionPoolDecision, Destination, EndpointAddress } from '../model/ir-destination.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import {

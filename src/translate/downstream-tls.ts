@@ -1,4 +1,4 @@
-import type { TextMatch } from '../model/ir.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 import { pack } from '../proto/codec.ts';
 import { type TransportSocket, TransportSocketSchema } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import {

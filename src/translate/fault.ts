@@ -1,4 +1,4 @@
-import type { FaultDecision } from '../model/ir.ts';
+import type { FaultDecision } from '../model/ir-route.ts';
 import { type HTTPFault, HTTPFaultSchema } from '../proto/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';

@@ -1,4 +1,4 @@
-import type { HeaderChange, HeaderChanges } from '../model/ir.ts';
+import type { HeaderChange, HeaderChanges } from '../model/ir-route.ts';
 import {
   type HeaderValueOption,
   HeaderValueOption_HeaderAppendAction,

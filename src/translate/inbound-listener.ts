@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Inbound, TextMatch } from '../model/ir.ts';
+import type { Inbound } from '../model/ir-inbound.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';

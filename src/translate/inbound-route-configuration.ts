@@ -1,5 +1,5 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Inbound } from '../model/ir.ts';
+import type { Inbound } from '../model/ir-inbound.ts';
 import { pack } from '../proto/codec.ts';
 import type { RBAC } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';

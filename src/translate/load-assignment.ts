@@ -1,5 +1,5 @@
-import type { EndpointAddress, EndpointDecision, EndpointSet } from '../model/ir.ts';
-import type { Locality } from '../model/policy.ts';
+import type { EndpointAddress, EndpointDecision, EndpointSet } from '../model/ir-destination.ts';
+import type { Locality } from '../model/registry-objects.ts';
 import { type Metadata, MetadataSchema } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { HealthStatus } from '../proto/gen/envoy/config/core/v3/health_check_pb.ts';
 import { type LbEndpoint, LbEndpointSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';

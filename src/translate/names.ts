@@ -1,4 +1,4 @@
-import type { DestinationRef } from '../model/ir.ts';
+import type { DestinationRef } from '../model/ir-destination.ts';
 
 /*
  * The one owner of Envoy names (P25, section 4.2 of experience.md). A resource's name is also its name in statistics, so names hold

@@ -1,4 +1,4 @@
-import type { OutlierDecision } from '../model/ir.ts';
+import type { OutlierDecision } from '../model/ir-destination.ts';
 import {
   type OutlierDetection,
   OutlierDetectionSchema,

@@ -1,4 +1,5 @@
-import type { Condition, TextMatch } from '../model/ir.ts';
+import type { Condition } from '../model/ir-inbound.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 import { type Permission, Permission_SetSchema, PermissionSchema } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { type PathMatcher, PathMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/path_pb.ts';
 import { message } from '../proto/message.ts';

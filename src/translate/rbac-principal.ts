@@ -1,4 +1,4 @@
-import type { Condition } from '../model/ir.ts';
+import type { Condition } from '../model/ir-inbound.ts';
 import {
   type Principal,
   Principal_AuthenticatedSchema,

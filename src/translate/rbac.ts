@@ -1,4 +1,4 @@
-import type { Authorization, AuthorizationRuleDecision, Inbound } from '../model/ir.ts';
+import type { Authorization, AuthorizationRuleDecision, Inbound } from '../model/ir-inbound.ts';
 import { type RBAC, RBAC_Action, RBACSchema } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
 import { rbacPermission } from './rbac-permission.ts';

@@ -1,4 +1,4 @@
-import type { RedirectAction as RedirectDecision } from '../model/ir.ts';
+import type { RedirectAction as RedirectDecision } from '../model/ir-route.ts';
 import {
   type RedirectAction,
   RedirectAction_RedirectResponseCode,

@@ -1,4 +1,4 @@
-import type { RetryDecision } from '../model/ir.ts';
+import type { RetryDecision } from '../model/ir-route.ts';
 import { pack } from '../proto/codec.ts';
 import { type RetryPolicy, RetryPolicySchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { PreviousHostsPredicateSchema } from '../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';

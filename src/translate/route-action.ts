@@ -1,4 +1,4 @@
-import type { ForwardAction, HeaderChanges, RewriteDecision, WeightedDestination } from '../model/ir.ts';
+import type { ForwardAction, HeaderChanges, RewriteDecision, WeightedDestination } from '../model/ir-route.ts';
 import {
   type RouteAction,
   RouteAction_RequestMirrorPolicySchema,

@@ -1,4 +1,4 @@
-import type { RouteMatch as RouteCondition } from '../model/ir.ts';
+import type { RouteMatch as RouteCondition } from '../model/ir-route.ts';
 import {
   type QueryParameterMatcher,
   QueryParameterMatcherSchema,

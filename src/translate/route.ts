@@ -1,5 +1,6 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Destination, Route as RouteDecision } from '../model/ir.ts';
+import type { Destination } from '../model/ir-destination.ts';
+import type { Route as RouteDecision } from '../model/ir-route.ts';
 import { pack } from '../proto/codec.ts';
 import type { Metadata } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';

@@ -1,4 +1,4 @@
-import type { TextMatch } from '../model/ir.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 import type { StringMatcher } from '../proto/gen/envoy/type/matcher/v3/string_pb.ts';
 import { stringMatcher } from './text-matcher.ts';
 

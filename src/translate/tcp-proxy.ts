@@ -1,4 +1,4 @@
-import type { Destination } from '../model/ir.ts';
+import type { Destination } from '../model/ir-destination.ts';
 import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import {
   type TcpProxy,

@@ -1,5 +1,5 @@
 import { escapeRegex } from '../model/escape-regex.ts';
-import type { TextMatch } from '../model/ir.ts';
+import type { TextMatch } from '../model/ir-route.ts';
 import { type HeaderMatcher, HeaderMatcherSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { type RegexMatcher, RegexMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/regex_pb.ts';
 import { type StringMatcher, StringMatcherSchema } from '../proto/gen/envoy/type/matcher/v3/string_pb.ts';

@@ -1,4 +1,4 @@
-import type { Inbound } from '../model/ir.ts';
+import type { Inbound } from '../model/ir-inbound.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';

@@ -1,4 +1,6 @@
-import type { Destination, EndpointSet, ForwardAction, OutboundPort, View } from '../model/ir.ts';
+import type { OutboundPort, View } from '../model/ir.ts';
+import type { Destination, EndpointSet } from '../model/ir-destination.ts';
+import type { ForwardAction } from '../model/ir-route.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
 import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';

@@ -1,4 +1,4 @@
-import type { PeerSecurity } from '../model/ir.ts';
+import type { PeerSecurity } from '../model/ir-destination.ts';
 import { pack } from '../proto/codec.ts';
 import {
   type Cluster_TransportSocketMatch,

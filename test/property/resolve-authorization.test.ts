@@ -1,7 +1,8 @@
 import { isIPv4 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Authorization, Condition, TextMatch } from '../../src/model/ir.ts';
+import type { Authorization, Condition } from '../../src/model/ir-inbound.ts';
+import type { TextMatch } from '../../src/model/ir-route.ts';
 import { resolveInbound } from '../../src/resolve/inbound.ts';
 import type { ShortRule } from '../support/resolve-values.ts';
 import { authorizationPolicy, mesh, proxy } from '../support/resolve-values.ts';

@@ -1,6 +1,7 @@
 import { spiffeId } from '../../src/model/identity.ts';
 import type { MeshSettings } from '../../src/model/mesh.ts';
-import type { Policy, PolicySet, ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from '../../src/model/policy.ts';
+import type { Policy, PolicySet } from '../../src/model/policy.ts';
+import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from '../../src/model/registry-objects.ts';
 import type { Workload } from '../../src/model/workload.ts';
 
 export const settings: MeshSettings = {

@@ -1,22 +1,22 @@
+import type { DestinationRuleSpec } from '../../src/model/destination-rule.ts';
 import type { SpiffeId } from '../../src/model/identity.ts';
-import type { Destination, OutboundPort, OutboundService, Route, View } from '../../src/model/ir.ts';
+import type { OutboundPort, OutboundService, View } from '../../src/model/ir.ts';
+import type { Destination } from '../../src/model/ir-destination.ts';
+import type { Route } from '../../src/model/ir-route.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
 import type {
   AuthorizationPolicyObject,
   DestinationRuleObject,
-  DestinationRuleSpec,
-  HttpMatch,
-  HttpRule,
   Labels,
   PeerAuthenticationObject,
   Policy,
   Protocol,
   ServiceObject,
-  ServicePortSpec,
   VirtualServiceObject,
 } from '../../src/model/policy.ts';
 import type { SourceRange } from '../../src/model/provenance.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
+import type { ServicePortSpec } from '../../src/model/registry-objects.ts';
 import type {
   AuthorizationPolicySpec,
   AuthorizationRule,
@@ -24,6 +24,7 @@ import type {
 } from '../../src/model/security-policy.ts';
 import type { Endpoint, Service, ServiceKey } from '../../src/model/service.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
+import type { HttpMatch, HttpRule } from '../../src/model/virtual-service.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { resolveView } from '../../src/resolve/view.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ServicePortSpec } from '../../src/model/policy.ts';
+import type { ServicePortSpec } from '../../src/model/registry-objects.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
 import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
 import type { BuiltServices } from '../../src/registry/services.ts';

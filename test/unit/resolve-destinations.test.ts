@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { DestinationRuleSpec, Labels, TrafficPolicy } from '../../src/model/policy.ts';
+import type { DestinationRuleSpec, TrafficPolicy } from '../../src/model/destination-rule.ts';
+import type { Labels } from '../../src/model/policy.ts';
 import { resolveEndpoints } from '../../src/resolve/endpoints.ts';
 import { resolveView } from '../../src/resolve/view.ts';
 import type { MeshParts } from '../support/resolve-values.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Authorization, Condition } from '../../src/model/ir.ts';
+import type { Authorization, Condition } from '../../src/model/ir-inbound.ts';
 import type { Policy } from '../../src/model/policy.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
 import type { MutualTlsMode } from '../../src/model/security-policy.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { RedirectAction, Route } from '../../src/model/ir.ts';
-import type { HeaderOperations, HttpRule, Policy, Retries } from '../../src/model/policy.ts';
+import type { RedirectAction, Route } from '../../src/model/ir-route.ts';
+import type { Policy } from '../../src/model/policy.ts';
+import type { HeaderOperations, HttpRule, Retries } from '../../src/model/virtual-service.ts';
 import type { MeshParts } from '../support/resolve-values.ts';
 import {
   entry,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { AuthorizationRuleDecision, Condition, TextMatch } from '../../src/model/ir.ts';
+import type { AuthorizationRuleDecision, Condition } from '../../src/model/ir-inbound.ts';
+import type { TextMatch } from '../../src/model/ir-route.ts';
 import { allowedCallers } from '../../src/translate/allowed-callers.ts';
 
 const always: Condition = { kind: 'always' };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { DestinationRef } from '../../src/model/ir.ts';
+import type { DestinationRef } from '../../src/model/ir-destination.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
 import {
   clusterName,

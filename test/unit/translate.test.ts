@@ -1,6 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import type { Inbound } from '../../src/model/ir.ts';
+import type { Inbound } from '../../src/model/ir-inbound.ts';
 import { byDefault } from '../../src/model/provenance.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
 import { toCanonicalJson } from '../../src/proto/canonical-json.ts';

@@ -1,5 +1,5 @@
 import type { ControlPlane } from '../../control-plane/start-control-plane.ts';
-import type { Route } from '../../model/ir.ts';
+import type { Route } from '../../model/ir-route.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import { decidedByText } from '../../model/provenance.ts';
 import type { Proxy } from '../../model/proxy.ts';

@@ -1,4 +1,4 @@
-import type { StringMatch } from '../../model/policy.ts';
+import type { StringMatch } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { anyText, type Infer, labels, list, object, text } from '../shape.ts';
 import { textRules } from '../text-rules.ts';

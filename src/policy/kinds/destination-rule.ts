@@ -1,4 +1,5 @@
-import type { DestinationRuleObject, DestinationRuleSpec, Subset, TrafficPolicy } from '../../model/policy.ts';
+import type { DestinationRuleSpec, Subset, TrafficPolicy } from '../../model/destination-rule.ts';
+import type { DestinationRuleObject } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { type Infer, labels, list, object, refused, text } from '../shape.ts';
 import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';

@@ -1,4 +1,4 @@
-import type { HeaderRules } from '../../model/policy.ts';
+import type { HeaderRules } from '../../model/virtual-service.ts';
 import { fieldPath } from '../field-path.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';

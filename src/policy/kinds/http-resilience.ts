@@ -1,5 +1,5 @@
 import { nearestName } from '../../model/nearest-name.ts';
-import type { Fault, Retries } from '../../model/policy.ts';
+import type { Fault, Retries } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { present } from './common.ts';

@@ -1,4 +1,4 @@
-import type { HttpMatch, HttpRule, RouteDestination } from '../../model/policy.ts';
+import type { HttpMatch, HttpRule, RouteDestination } from '../../model/virtual-service.ts';
 import { fieldPath } from '../field-path.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { rewriteProblem } from '../re2.ts';

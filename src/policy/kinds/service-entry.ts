@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import type { ServiceEntryObject, ServiceEntrySpec } from '../../model/policy.ts';
+import type { ServiceEntryObject } from '../../model/policy.ts';
+import type { ServiceEntrySpec } from '../../model/registry-objects.ts';
 import { plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { choice, type Infer, labels, list, object, port, portOrName, someOf, text } from '../shape.ts';

@@ -1,5 +1,6 @@
-import type { Protocol, ServicePortSpec } from '../../model/policy.ts';
+import type { Protocol } from '../../model/policy.ts';
 import { isProtocol, protocolOfName } from '../../model/protocol.ts';
+import type { ServicePortSpec } from '../../model/registry-objects.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { present } from './common.ts';
 

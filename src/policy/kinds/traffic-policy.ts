@@ -1,4 +1,9 @@
-import type { ConnectionPool, LoadBalancer, OutlierDetection, TrafficPolicyBlocks } from '../../model/policy.ts';
+import type {
+  ConnectionPool,
+  LoadBalancer,
+  OutlierDetection,
+  TrafficPolicyBlocks,
+} from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import {
   anything,

@@ -1,4 +1,5 @@
-import type { HttpRule, VirtualServiceObject } from '../../model/policy.ts';
+import type { VirtualServiceObject } from '../../model/policy.ts';
+import type { HttpRule } from '../../model/virtual-service.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { anything, type Infer, list, object, refused, someOf, text } from '../shape.ts';
 import { checkExportTo, exportTo, refuseRepeats } from './common.ts';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import type { Locality, WorkloadEntryObject, WorkloadEntrySpec } from '../../model/policy.ts';
+import type { WorkloadEntryObject } from '../../model/policy.ts';
+import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { count, type Infer, labels, map, object, port, refused, text } from '../shape.ts';
 import { textRules } from '../text-rules.ts';

@@ -1,8 +1,9 @@
 import { nearestName } from '../../model/nearest-name.ts';
-import type { HttpRule, VirtualServiceObject } from '../../model/policy.ts';
+import type { VirtualServiceObject } from '../../model/policy.ts';
 import { refOf } from '../../model/policy-provenance.ts';
 import { refText } from '../../model/provenance.ts';
 import { isHttp, type Service } from '../../model/service.ts';
+import type { HttpRule } from '../../model/virtual-service.ts';
 import { hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
 import {
   ofKind,

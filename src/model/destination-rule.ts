@@ -1,0 +1,62 @@
+import type { Labels, Millis } from './policy.ts';
+
+export interface DestinationRuleSpec {
+  readonly host: string;
+  readonly exportTo: readonly string[];
+  readonly trafficPolicy?: TrafficPolicy;
+  readonly subsets: readonly Subset[];
+}
+
+export interface Subset {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly trafficPolicy?: TrafficPolicy;
+}
+
+export interface TrafficPolicyBlocks {
+  readonly loadBalancer?: LoadBalancer;
+  readonly connectionPool?: ConnectionPool;
+  readonly outlierDetection?: OutlierDetection;
+}
+
+export interface TrafficPolicy extends TrafficPolicyBlocks {
+  readonly portLevelSettings: readonly PortTrafficPolicy[];
+}
+
+export interface PortTrafficPolicy extends TrafficPolicyBlocks {
+  readonly port: number;
+}
+
+export interface LoadBalancer {
+  readonly simple: 'LEAST_REQUEST' | 'ROUND_ROBIN' | 'RANDOM';
+}
+
+/** Absent fields are not set (0 counts as unset, P26). */
+export interface ConnectionPool {
+  readonly tcp?: {
+    readonly maxConnections?: number;
+    readonly connectTimeout?: Millis;
+    readonly idleTimeout?: Millis;
+    readonly maxConnectionDuration?: Millis;
+    readonly tcpKeepalive?: { readonly probes?: number; readonly time?: Millis; readonly interval?: Millis };
+  };
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number;
+    readonly http2MaxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+    readonly idleTimeout?: Millis;
+  };
+}
+
+/** `consecutive5xxErrors`: absent = 5, 0 = off (P26). */
+export interface OutlierDetection {
+  readonly consecutive5xxErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly splitExternalLocalOriginErrors: boolean;
+  readonly consecutiveLocalOriginFailures?: number;
+  readonly interval?: Millis;
+  readonly baseEjectionTime?: Millis;
+  readonly maxEjectionPercent?: number;
+  readonly minHealthPercent?: number;
+}

@@ -1,0 +1,85 @@
+import type { Labels, Millis, Protocol } from './policy.ts';
+import type { Decided } from './provenance.ts';
+import type { Locality } from './registry-objects.ts';
+import type { ServiceKey } from './service.ts';
+
+/** Names one destination everywhere: a service, a port of it, perhaps a subset. */
+export interface DestinationRef {
+  readonly service: ServiceKey;
+  readonly namespace: string;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly subset?: string;
+}
+
+/** A set of endpoints and how to talk to them. The endpoints themselves are an EndpointSet of the same ref. */
+export interface Destination {
+  readonly ref: DestinationRef;
+  readonly protocol: Protocol;
+  /** `registry`: an EndpointSet; `dns`, `dns-round-robin`: the proxy resolves the names in `addresses`; `request`: the request's own host. */
+  readonly discovery: 'registry' | 'dns' | 'dns-round-robin' | 'request';
+  readonly addresses: readonly EndpointAddress[];
+  readonly loadBalancer: Decided<'least-request' | 'round-robin' | 'random'>;
+  readonly pool: ConnectionPoolDecision;
+  readonly outlierDetection?: Decided<OutlierDecision>;
+  /** Percent of healthy endpoints below which health is ignored (D8). */
+  readonly panicThreshold: Decided<number>;
+  readonly security: PeerSecurity;
+  /** Of a subset: only endpoints with these labels belong to it. */
+  readonly labels?: Labels;
+}
+
+export interface ConnectionPoolDecision {
+  readonly connectTimeout: Decided<Millis>;
+  readonly maxConnections: Decided<number>;
+  readonly maxPendingRequests: Decided<number>;
+  readonly maxRequests: Decided<number>;
+  readonly maxRetries: Decided<number>;
+  /** Idle upstream connections (D4). */
+  readonly idleTimeout: Decided<Millis>;
+  readonly tcpIdleTimeout?: Decided<Millis>;
+  readonly maxRequestsPerConnection?: Decided<number>;
+  /** Age of a connection (E10, R17). */
+  readonly maxConnectionDuration: Decided<Millis>;
+  readonly tcpKeepalive?: Decided<{ readonly probes?: number; readonly time?: Millis; readonly interval?: Millis }>;
+}
+
+/** Ejection of failing endpoints (D7). A count of 0 is off. Percentages 0 to 100. */
+export interface OutlierDecision {
+  readonly consecutive5xx: number;
+  readonly consecutiveGatewayErrors: number;
+  readonly splitLocalErrors: boolean;
+  readonly consecutiveLocalErrors: number;
+  readonly interval: Millis;
+  readonly baseEjectionTime: Millis;
+  readonly maxEjectionPercent: number;
+}
+
+/** `mesh`: endpoints marked `meshTls` are called with mutual TLS and must present one of `accepted`, the others in plaintext (P35, P36). */
+export type PeerSecurity =
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'mesh'; readonly accepted: readonly string[]; readonly serverName: string };
+
+export interface EndpointAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  /** True: mutual TLS as PeerSecurity says; false or absent: plaintext. */
+  readonly meshTls?: boolean;
+}
+
+/** The endpoints of one destination, sorted by workload. */
+export interface EndpointSet {
+  readonly ref: DestinationRef;
+  readonly endpoints: readonly EndpointDecision[];
+}
+
+export interface EndpointDecision extends EndpointAddress {
+  readonly workload: string;
+  readonly locality?: Locality;
+  /** The label `version`: statistics tell it. */
+  readonly version?: string;
+  readonly healthy: boolean;
+  readonly meshTls: boolean;
+}

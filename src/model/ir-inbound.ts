@@ -1,0 +1,53 @@
+import type { TextMatch } from './ir-route.ts';
+import type { Millis, Protocol } from './policy.ts';
+import type { Decided, Provenance } from './provenance.ts';
+import type { MutualTlsMode } from './security-policy.ts';
+
+/** What stands before one port of the application. */
+export interface Inbound {
+  /** The application's port. */
+  readonly port: number;
+  /** Where callers connect. */
+  readonly listen: { readonly address: string; readonly port: number };
+  /** The loopback address of the application. */
+  readonly applicationAddress: string;
+  readonly protocol: Protocol;
+  readonly mtls: Decided<MutualTlsMode>;
+  /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
+  readonly maxConnectionDuration: Decided<Millis>;
+  readonly authorization: Authorization;
+}
+
+/** P39: refused if a deny rule matches; else allowed if `allow` is undefined (no ALLOW policy) or one of its rules matches. */
+export interface Authorization {
+  readonly deny: readonly AuthorizationRuleDecision[];
+  readonly allow: readonly AuthorizationRuleDecision[] | undefined;
+}
+
+export interface AuthorizationRuleDecision {
+  /** `ns[shop]-policy[reviews-callers]-rule[0]` (P46). */
+  readonly id: string;
+  readonly by: Provenance;
+  readonly caller: Condition;
+  readonly operation: Condition;
+}
+
+/** A tree of conditions about a request. Port conditions are already decided per inbound port (P29). */
+export type Condition =
+  | { readonly kind: 'always' }
+  | { readonly kind: 'never' }
+  | { readonly kind: 'all'; readonly of: readonly Condition[] }
+  | { readonly kind: 'any'; readonly of: readonly Condition[] }
+  | { readonly kind: 'not'; readonly of: Condition }
+  /** The caller's SPIFFE ID without `spiffe://`; a plaintext caller has none. `regex` where Istio's stars need it. */
+  | { readonly kind: 'principal'; readonly match: TextMatch }
+  /** The connection's own address, or the address after trusted proxies. */
+  | { readonly kind: 'source-address'; readonly cidr: string }
+  | { readonly kind: 'remote-address'; readonly cidr: string }
+  | { readonly kind: 'destination-address'; readonly cidr: string }
+  | { readonly kind: 'server-name'; readonly match: TextMatch }
+  | { readonly kind: 'header'; readonly name: string; readonly match: TextMatch }
+  /** Lower case here; the request's authority is compared without regard to its case (P42) and its port (T15). */
+  | { readonly kind: 'host'; readonly match: TextMatch }
+  | { readonly kind: 'method'; readonly match: TextMatch }
+  | { readonly kind: 'path'; readonly match: TextMatch };
