@@ -1,22 +1,16 @@
-import type { ConnectionPool, LoadBalancer, OutlierDetection, Subset } from '../model/destination-rule.ts';
-import type {
-  ConnectionPoolDecision,
-  Destination,
-  DestinationRef,
-  EndpointAddress,
-  OutlierDecision,
-  PeerSecurity,
-} from '../model/ir-destination.ts';
-import { provenance } from '../model/policy-provenance.ts';
-import type { Decided } from '../model/provenance.ts';
-import { byDefault } from '../model/provenance.ts';
+import type { Subset } from '../model/destination-rule.ts';
+import type { Destination, DestinationRef, EndpointAddress } from '../model/ir-destination.ts';
 import { selects } from '../model/selector.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
-import type { Effective, EffectiveBlocks, MergedRule, Written } from './destination-rule.ts';
+import { poolDecision } from './connection-pool.ts';
+import type { MergedRule, Written } from './destination-rule.ts';
 import { effectiveBlocks } from './destination-rule.ts';
+import { outlierDecision, panicThreshold } from './ejection.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { remembered } from './keep.ts';
+import { loadBalancerDecision } from './load-balancing.ts';
+import { peerSecurity } from './peer-security.ts';
 
 interface Known {
   readonly facts: EndpointFacts;
@@ -70,7 +64,7 @@ function destination(
     pool: poolDecision(blocks.connectionPool),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks),
-    security: security(service, ref, facts),
+    security: peerSecurity(service, ref, facts),
     ...(subset && { labels: subset.value.labels }),
   };
 }
@@ -91,81 +85,4 @@ function addressesOf(
     return { address, port: number, weight: Math.max(1, weight), ...(meshTls && { meshTls }) };
   });
   return service.resolution === 'dns-round-robin' ? addresses.slice(0, 1) : addresses;
-}
-
-/** P35: MESH_EXTERNAL and addresses that come with the request are never called with mesh TLS. */
-function security(service: Service, ref: DestinationRef, facts: EndpointFacts): PeerSecurity {
-  if (service.external || service.resolution === 'request') return { kind: 'plain' };
-  // The name by which P25 tells destinations apart in SNI.
-  return {
-    kind: 'mesh',
-    accepted: facts.accepted,
-    serverName: `outbound_.${ref.port}_.${ref.subset ?? ''}_.${ref.host}`,
-  };
-}
-
-const loadBalancers = {
-  LEAST_REQUEST: 'least-request',
-  ROUND_ROBIN: 'round-robin',
-  RANDOM: 'random',
-} as const satisfies Record<LoadBalancer['simple'], string>;
-
-function loadBalancerDecision(block: Effective<LoadBalancer> | undefined): Destination['loadBalancer'] {
-  return block ? decided(block, loadBalancers[block.value.simple], 'simple') : byDefault('least-request', 'D5');
-}
-
-const second = 1000;
-/** D6: as many as the number can say. */
-const unlimited = 2 ** 32 - 1;
-
-/** D4, D6 and the age of R17 where nothing is written; a count of 0 is not written either (P26). */
-function poolDecision(block: Effective<ConnectionPool> | undefined): ConnectionPoolDecision {
-  const { tcp = {}, http = {} } = block?.value ?? {};
-  const written = <T>(value: T | undefined, field: string): Decided<T> | undefined =>
-    block === undefined || value === undefined ? undefined : decided(block, value, field);
-  const count = (value: number | undefined, field: string) => written(value === 0 ? undefined : value, field);
-  const tcpIdleTimeout = written(tcp.idleTimeout, 'tcp.idleTimeout');
-  const maxRequestsPerConnection = count(http.maxRequestsPerConnection, 'http.maxRequestsPerConnection');
-  const tcpKeepalive = written(tcp.tcpKeepalive, 'tcp.tcpKeepalive');
-  return {
-    connectTimeout: written(tcp.connectTimeout, 'tcp.connectTimeout') ?? byDefault(10 * second, 'D4'),
-    maxConnections: count(tcp.maxConnections, 'tcp.maxConnections') ?? byDefault(unlimited, 'D6'),
-    maxPendingRequests:
-      count(http.http1MaxPendingRequests, 'http.http1MaxPendingRequests') ?? byDefault(unlimited, 'D6'),
-    maxRequests: count(http.http2MaxRequests, 'http.http2MaxRequests') ?? byDefault(unlimited, 'D6'),
-    maxRetries: count(http.maxRetries, 'http.maxRetries') ?? byDefault(unlimited, 'D6'),
-    idleTimeout: written(http.idleTimeout, 'http.idleTimeout') ?? byDefault(3600 * second, 'D4'),
-    ...(tcpIdleTimeout && { tcpIdleTimeout }),
-    ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
-    maxConnectionDuration:
-      written(tcp.maxConnectionDuration, 'tcp.maxConnectionDuration') ?? byDefault(900 * second, 'R17'),
-    ...(tcpKeepalive && { tcpKeepalive }),
-  };
-}
-
-/** D7; counts of 0 are off, except that an absent `consecutive5xxErrors` is 5 (P26). */
-function outlierDecision(block: Effective<OutlierDetection>): Decided<OutlierDecision> {
-  const { value } = block;
-  return decided(block, {
-    consecutive5xx: value.consecutive5xxErrors ?? 5,
-    consecutiveGatewayErrors: value.consecutiveGatewayErrors ?? 0,
-    splitLocalErrors: value.splitExternalLocalOriginErrors,
-    consecutiveLocalErrors: value.consecutiveLocalOriginFailures ?? 5,
-    interval: value.interval ?? 10 * second,
-    baseEjectionTime: value.baseEjectionTime ?? 30 * second,
-    maxEjectionPercent: value.maxEjectionPercent || 10,
-  });
-}
-
-/** D8 */
-function panicThreshold({ outlierDetection }: EffectiveBlocks): Decided<number> {
-  if (outlierDetection === undefined) return byDefault(50, 'D8');
-  const { minHealthPercent } = outlierDetection.value;
-  if (minHealthPercent === undefined) return byDefault(0, 'D8');
-  return decided(outlierDetection, minHealthPercent, 'minHealthPercent');
-}
-
-function decided<T>(block: Effective<unknown>, value: T, field?: string): Decided<T> {
-  const by = provenance(block.object, field === undefined ? block.path : `${block.path}.${field}`);
-  return block.lost.length === 0 ? { value, by } : { value, by, also: block.lost };
 }

@@ -1,6 +1,6 @@
 import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
-import { byRequest } from './cluster.ts';
+import { byRequest } from './cluster-discovery.ts';
 import { durationOf } from './duration.ts';
 import { unknownHostsName } from './names.ts';
 import { unlimitedBreakers } from './unlimited-breakers.ts';

@@ -1,0 +1,35 @@
+import type { ConnectionPool } from '../model/destination-rule.ts';
+import type { ConnectionPoolDecision } from '../model/ir-destination.ts';
+import type { Decided } from '../model/provenance.ts';
+import { byDefault } from '../model/provenance.ts';
+import type { Effective } from './destination-rule.ts';
+import { decidedBy } from './effective.ts';
+
+const second = 1000;
+/** D6: as many as the number can say. */
+const unlimited = 2 ** 32 - 1;
+
+/** D4, D6 and the age of R17 where nothing is written; a count of 0 is not written either (P26). */
+export function poolDecision(block: Effective<ConnectionPool> | undefined): ConnectionPoolDecision {
+  const { tcp = {}, http = {} } = block?.value ?? {};
+  const written = <T>(value: T | undefined, field: string): Decided<T> | undefined =>
+    block === undefined || value === undefined ? undefined : decidedBy(block, value, field);
+  const count = (value: number | undefined, field: string) => written(value === 0 ? undefined : value, field);
+  const tcpIdleTimeout = written(tcp.idleTimeout, 'tcp.idleTimeout');
+  const maxRequestsPerConnection = count(http.maxRequestsPerConnection, 'http.maxRequestsPerConnection');
+  const tcpKeepalive = written(tcp.tcpKeepalive, 'tcp.tcpKeepalive');
+  return {
+    connectTimeout: written(tcp.connectTimeout, 'tcp.connectTimeout') ?? byDefault(10 * second, 'D4'),
+    maxConnections: count(tcp.maxConnections, 'tcp.maxConnections') ?? byDefault(unlimited, 'D6'),
+    maxPendingRequests:
+      count(http.http1MaxPendingRequests, 'http.http1MaxPendingRequests') ?? byDefault(unlimited, 'D6'),
+    maxRequests: count(http.http2MaxRequests, 'http.http2MaxRequests') ?? byDefault(unlimited, 'D6'),
+    maxRetries: count(http.maxRetries, 'http.maxRetries') ?? byDefault(unlimited, 'D6'),
+    idleTimeout: written(http.idleTimeout, 'http.idleTimeout') ?? byDefault(3600 * second, 'D4'),
+    ...(tcpIdleTimeout && { tcpIdleTimeout }),
+    ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
+    maxConnectionDuration:
+      written(tcp.maxConnectionDuration, 'tcp.maxConnectionDuration') ?? byDefault(900 * second, 'R17'),
+    ...(tcpKeepalive && { tcpKeepalive }),
+  };
+}
