@@ -36,11 +36,14 @@ function importFolders() {
   return [stubFolder, join(deps, 'envoy-api'), join(deps, 'xds'), join(deps, 'googleapis')];
 }
 
-/** The text of a .proto file with the fields of additions.json put in front of those of their messages. */
-function withAdditions(text, additions, path) {
-  let whole = text;
-  for (const [name, fields] of Object.entries(additions)) {
-    const start = new RegExp(`^message ${name} \\{$`, 'm').exec(whole.replaceAll('\r', ''))?.[0];
+/**
+ * The text of a .proto file with the fields of additions.json put in front of those of their messages, which may be nested ones. Under
+ * `import` stand files in reach of the roots.
+ */
+function withAdditions(text, { import: imports = [], ...messages }, path) {
+  let whole = text.replace(/^import /m, (first) => `${imports.map((file) => `import "${file}";\n`).join('')}${first}`);
+  for (const [name, fields] of Object.entries(messages)) {
+    const start = new RegExp(`^ *message ${name} \\{$`, 'm').exec(whole.replaceAll('\r', ''))?.[0];
     if (start === undefined) throw new Error(`envoy/protos/additions.json: ${path} has no message ${name}`);
     whole = whole.replace(start, `${start}\n${fields.map((field) => `  ${field}`).join('\n')}`);
   }
