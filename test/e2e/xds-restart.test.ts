@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { StreamReport } from '../../src/admin/admin-source.ts';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
-import { startLoad } from '../support/load.ts';
+import { fetchOnce, startLoad } from '../support/load.ts';
 import { type JoinOptions, type Member, memberReport, startMember, variants } from '../support/member.ts';
 import { createPolicyFolder } from '../support/policy-folder.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
@@ -92,14 +92,20 @@ test(
   'X9 X14 X34 X70 the control plane is killed and comes back under load: 0 failed, nothing removed, nothing sent again',
   async () => {
     const kills = times(2, 30);
+    const targets = callers.map(({ address, proxyPort }) => ({
+      host: address,
+      port: proxyPort,
+      path: 'http://catalog.shop/',
+    }));
     for (const caller of callers)
       await eventually(
         'each caller has both endpoints',
         async () => (await caller.stat('cluster.out_shop_catalog_80.membership_total')) === 2,
       );
-    const loads = callers.map(({ address, proxyPort }) =>
-      startLoad({ host: address, port: proxyPort, path: 'http://catalog.shop/' }, 200),
-    );
+    // Envoy may have a cluster, and say that it is live, before its workers listen.
+    for (const target of targets)
+      await eventually('each caller is answered', async () => (await fetchOnce(target)).status === 200);
+    const loads = targets.map((target) => startLoad(target, 200));
     const changes = () => changesOf(members, 'listener_(added|modified|removed)|cluster_(added|modified|removed)');
     const before = await changes();
     const heldBefore = await Promise.all(members.map(held));
