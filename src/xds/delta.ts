@@ -1,7 +1,7 @@
 import { acknowledge, refuse } from './acknowledge.ts';
 import { type Layer, resourcesOf } from './layer.ts';
 import { costOfNames, costOfNew, costOfVersions } from './name-cost.ts';
-import { keysOf, mapOver, namesOver, type PersistentMap, valueOf } from './persistent-map.ts';
+import { keysOf, mapOver, namesOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import { canonicalName } from './resource-name.ts';
 import {
   force,
@@ -112,10 +112,17 @@ export function withNames(
   );
 }
 
-/** What was not subscribed is not held, although the stream has seen it. */
+/**
+ * What was not subscribed is not held, although the stream has seen it. What is on its way, given up meanwhile and asked for again, the
+ * client takes when it comes to it: something may have to stay that this refers to.
+ */
 export function withNothingHeld(subscription: Subscription, wanted: readonly string[]): Subscription['differs'] {
-  const fresh = wanted.filter((name) => !isSubscribed(subscription, name));
-  return withAll(subscription.differs, fresh, nothingHeld);
+  const fresh = new Map<string, Held | typeof nothingHeld>();
+  for (const name of wanted) if (!isSubscribed(subscription, name)) fresh.set(name, nothingHeld);
+  if (fresh.size === 0) return subscription.differs;
+  for (const resource of subscription.inFlight?.sent ?? [])
+    if (fresh.has(resource.name)) fresh.set(resource.name, resource);
+  return withChanges(subscription.differs, fresh);
 }
 
 function unsubscribe(subscription: Subscription, listed: readonly string[]): Subscription {

@@ -127,7 +127,8 @@ function judgeRemoval(view: StreamView, due: Due): Verdict {
     // Section 5, point 5: a removal owed from before the stream follows its first accepted LDS and RDS, or the deadline.
     const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
     if (view.now < deadline) return { kind: 'wait', until: deadline };
-  } else if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
+  }
+  if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
   if (due.held === undefined || typeUrl !== clusterType) return send;
   const clearSince = due.waiting?.clearSince ?? view.now;
   const until = clearSince + view.timing.grace;

@@ -155,7 +155,9 @@ export class History implements Surroundings {
         const good = this.#before.get(keyOf(typeUrl, name));
         if (item === undefined) return;
         const isUsable = command.withGood && good !== undefined && !good.bad && good.text !== item.text;
-        this.refusedElsewhere.set(`${keyOf(typeUrl, name)} ${item.text}`, isUsable ? resourceOf(good) : undefined);
+        // What an equal client took is refused by no equal client.
+        const isTaken = isUsable && !this.refusedElsewhere.has(`${keyOf(typeUrl, name)} ${good.text}`);
+        this.refusedElsewhere.set(`${keyOf(typeUrl, name)} ${item.text}`, isTaken ? resourceOf(good) : undefined);
         break;
       }
       case 'release':

@@ -52,10 +52,9 @@ export class Order {
     if (typeUrl === endpointType) for (const name of unsubscribe) this.endpointsOwed.delete(name);
   }
 
-  /** Clusters that the client would not take. Of a set that it refused without a name, it has none that it did not have before. */
+  /** Clusters that the client would not take. What else it did not take of the same response it has once that is sent again. */
   refused({ resources }: Plan, culprits: readonly Resource[]): void {
     for (const { name } of culprits) this.#refused.add(name);
-    if (culprits.length > 0) return;
     const { cache } = this.#client.interest(clusterType);
     for (const { name } of resources) if (!cache.has(name)) this.#unpromised.add(name);
   }

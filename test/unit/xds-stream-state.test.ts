@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createLayer, type Layer } from '../../src/xds/layer.ts';
 import type { Plan } from '../../src/xds/plan.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
 import { nextResponse, openStream, type StreamState, stepDelta, stepSotw } from '../../src/xds/stream-state.ts';
 import { countingSeal, noQuarantine } from '../support/xds-world.ts';
 
@@ -127,6 +127,42 @@ test('X92 endpoints that go away while their cluster stays are removed at once',
   driver.ask(endpointType, ['x']);
   for (const typeUrl of [clusterType, endpointType]) driver.answer(typeUrl);
   expect(driver.set([x])).toEqual(['ClusterLoadAssignment -x']);
+});
+
+test('X92 X114 what a client came with stays beyond the deadline while something refers to it that this stream sent', () => {
+  const withKey = createResource({
+    typeUrl: clusterType,
+    name: 'x',
+    value: Buffer.from('with a key'),
+    references: [{ typeUrl: secretType, name: 'k' }],
+  });
+  const driver = new Driver('delta', [withKey]);
+  expect(driver.ask(clusterType)).toEqual(['Cluster x']);
+  driver.answer(clusterType);
+  expect(driver.ask(secretType, ['k'], { k: 'of an earlier stream' })).toEqual([]);
+  expect(driver.wait(60_000)).toEqual([]);
+  expect(driver.wake).toBe(Number.POSITIVE_INFINITY);
+  expect(driver.set([x])).toEqual(['Cluster x']);
+  expect(driver.answer(clusterType)).toEqual(['Secret -k']);
+});
+
+test('X92 what was on its way when it was given up and asked for again counts as held: what it refers to stays', () => {
+  const old = make(listenerType, 'l', 'to x', ['x']);
+  const driver = new Driver('delta', [x, old]);
+  driver.ask(clusterType);
+  driver.answer(clusterType);
+  expect(driver.ask(listenerType, ['l'])).toEqual(['Listener l']);
+  const change = (subscribe: readonly string[], unsubscribe: readonly string[]) => {
+    const request = { nonce: '', error: undefined, subscribe, unsubscribe, initialVersions: new Map<string, string>() };
+    driver.state = stepDelta(driver.state, listenerType, request, driver.now);
+  };
+  change([], ['l']);
+  change(['l'], []);
+  expect(driver.set([make(listenerType, 'l', 'bad')])).toEqual([]);
+  // Here the client takes the first form.
+  expect(driver.answer(listenerType)).toEqual(['Listener l']);
+  expect(driver.answer(listenerType, 'Error adding/updating listener(s) l: REASON')).toEqual([]);
+  expect(driver.wait(60_000)).toEqual([]);
 });
 
 test('section 5 point 5: after a reconnect a removal follows the first accepted LDS and RDS, and the grace', () => {
