@@ -6,7 +6,8 @@ import type { Infer } from '../shape.ts';
 import { lowerStringMatch, mapValues, present } from './common.ts';
 import { checkHeaderRules, lowerHeaderRules, rewritesAuthority } from './http-headers.ts';
 import { lowerFault, lowerRetries } from './http-resilience.ts';
-import type { destination, httpMatch, httpRule } from './http-shape.ts';
+import type { httpMatch, httpRule } from './http-shape.ts';
+import { checkWeights, lowerDestination } from './route-destination.ts';
 
 type Written = Infer<typeof httpRule>;
 
@@ -134,33 +135,7 @@ function checkRewrite(rule: Written, path: string, context: LowerContext): void 
 /** P15. */
 function lowerRoute(rule: Written, path: string, context: LowerContext): readonly RouteDestination[] {
   const routes = rule.route ?? [];
-  if (routes.length > 1 && routes.every(({ weight = 0 }) => weight === 0)) {
-    context.report(
-      'WEFT0002',
-      `${path}.route`,
-      'expected a weight above 0, got none',
-      'give each destination its weight',
-    );
-  } else if (routes.length > 1) {
-    routes.forEach(({ weight }, index) => {
-      if (weight !== undefined) return;
-      context.report(
-        'WEFT0134',
-        `${path}.route[${index}]`,
-        'weight missing beside others; it counts as 0',
-        'write weight',
-      );
-    });
-  }
-  const total = routes.reduce((sum, { weight = 0 }) => sum + weight, 0);
-  if (total > 2 ** 32 - 1) {
-    context.report(
-      'WEFT0002',
-      `${path}.route`,
-      `expected weights with a sum below 2^32, got ${total}`,
-      'write smaller weights',
-    );
-  }
+  checkWeights(routes, `${path}.route`, context);
   return routes.map((route) =>
     present<RouteDestination>({
       destination: lowerDestination(route.destination),
@@ -168,14 +143,6 @@ function lowerRoute(rule: Written, path: string, context: LowerContext): readonl
       headers: route.headers && lowerHeaderRules(route.headers),
     }),
   );
-}
-
-function lowerDestination(written: Infer<typeof destination>): RouteDestination['destination'] {
-  return present<RouteDestination['destination']>({
-    host: written.host,
-    subset: written.subset,
-    port: written.port?.number,
-  });
 }
 
 /** `mirror` becomes the one entry of `mirrors`; without a percentage all requests are mirrored (D13). */
