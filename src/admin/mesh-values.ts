@@ -74,6 +74,7 @@ function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]
       case 'Service':
       case 'ServiceEntry':
       case 'WorkloadEntry':
+      case 'MeshConfig':
         return false;
       default:
         return policy satisfies never;

@@ -1,4 +1,5 @@
 import type { DestinationRuleSpec } from './destination-rule.ts';
+import type { MeshConfigSpec } from './mesh-config.ts';
 import type { SourceRange } from './provenance.ts';
 import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from './registry-objects.ts';
 import type { AuthorizationPolicySpec, PeerAuthenticationSpec } from './security-policy.ts';
@@ -32,7 +33,8 @@ export type Policy =
   | VirtualServiceObject
   | DestinationRuleObject
   | PeerAuthenticationObject
-  | AuthorizationPolicyObject;
+  | AuthorizationPolicyObject
+  | MeshConfigObject;
 
 export type ServiceObject = PolicyObject<'Service', ServiceSpec>;
 export type ServiceEntryObject = PolicyObject<'ServiceEntry', ServiceEntrySpec>;
@@ -41,6 +43,8 @@ export type VirtualServiceObject = PolicyObject<'VirtualService', VirtualService
 export type DestinationRuleObject = PolicyObject<'DestinationRule', DestinationRuleSpec>;
 export type PeerAuthenticationObject = PolicyObject<'PeerAuthentication', PeerAuthenticationSpec>;
 export type AuthorizationPolicyObject = PolicyObject<'AuthorizationPolicy', AuthorizationPolicySpec>;
+/** The one of `meshconfig.yaml`: `MeshConfig/<root namespace>/mesh`; its field paths begin at the top of the file. */
+export type MeshConfigObject = PolicyObject<'MeshConfig', MeshConfigSpec>;
 
 /** What a commit (or a working tree) says, whole and checked; objects are sorted by kind, namespace, name (P51). */
 export interface PolicySet {

@@ -91,6 +91,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         if (hasSelector(selectorOf(object))) selectingServices.add(object.namespace, object);
         break;
       case 'WorkloadEntry':
+      case 'MeshConfig':
         break;
       default:
         object satisfies never;
