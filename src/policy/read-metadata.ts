@@ -2,9 +2,10 @@ import { isLabel } from '../model/identity.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Labels } from '../model/policy.ts';
 import type { SourceRange } from '../model/provenance.ts';
-import { type CheckContext, checkShape, reportRefused } from './check-shape.ts';
+import { type CheckContext, checkShape } from './check-shape.ts';
 import { fieldPath } from './field-path.ts';
 import { labels, map, object, refusedFields, text } from './shape.ts';
+import { reportRefused } from './shape-findings.ts';
 import { describeNode, entryOf, type MapNode, rangeAt } from './source-node.ts';
 
 export interface Metadata {

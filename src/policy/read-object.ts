@@ -2,12 +2,13 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ObjectRef, SourceRange } from '../model/provenance.ts';
-import { type CheckContext, readShape, reportRefused } from './check-shape.ts';
+import { type CheckContext, readShape } from './check-shape.ts';
 import type { KindDefinition, LowerContext } from './kind-definition.ts';
 import { kindTable } from './kinds/kind-table.ts';
 import { allowUnsupported, type Metadata, readMetadata } from './read-metadata.ts';
 import { reportInto } from './report.ts';
 import { anything, object, type Shape } from './shape.ts';
+import { reportRefused } from './shape-findings.ts';
 import {
   describeNode,
   entryOf,

@@ -1,12 +1,14 @@
 /**
  * What may be written where, as plain data (section 1.2 of policy-surface.md). One list per kind lives in `kinds/`; the parser, the
- * did-you-mean, the tests and later the editor schema are made from it. Every field is supported, refused by name or unknown.
+ * did-you-mean, the editor schema, the support page and the tests are made from it. Every field is supported, refused by name or
+ * unknown. The functions that make shapes stand in `shape-builders.ts`.
  */
 
-import { longestDuration } from './duration.ts';
+// The kinds import both from here.
+export * from './shape-builders.ts';
 
-/** When a refused field is planned; `never`: it stays refused. */
-export type Tier = 'T1' | 'T2' | 'never';
+/** When a field is due (policy-surface.md); `never`: it stays refused. */
+export type Tier = 'T0' | 'T1' | 'T2' | 'never';
 
 /** Named rules for a text beyond "not empty"; each has one check in `text-rules.ts`. */
 export type TextRule =
@@ -29,72 +31,114 @@ export type TextRule =
   /** Control characters and line breaks too. */
   | 'free';
 
-export interface ObjectShape<F extends Fields = Fields, R extends string = string> {
+/** A line of section 3 of policy-surface.md: it stands on the outermost field that the line names, and covers what is inside. */
+export interface Row {
+  readonly tier: Exclude<Tier, 'never'>;
+  /** What it becomes, in a few words: the text of the editor and of the support page. */
+  readonly concept: string;
+  /** The number of the default that holds where the field is absent: `D5`. */
+  readonly default?: string;
+}
+
+interface Described {
+  readonly row?: Row;
+}
+
+export interface ObjectShape<F extends Fields = Fields, R extends string = string> extends Described {
   readonly is: 'object';
   readonly fields: F;
   readonly required: readonly R[];
   /** Groups of fields of which at most one may be written (WEFT0137). */
   readonly exclusive: readonly (readonly string[])[];
+  /** Groups of fields of which exactly one must be written (WEFT0137, WEFT0002). */
+  readonly oneOf: readonly (readonly string[])[];
+  /** Groups of fields of which at least one must be written. */
+  readonly atLeastOne: readonly (readonly string[])[];
+  /** What must be written beside a field, by the field. */
+  readonly requires: Readonly<Record<string, readonly string[]>>;
   /** At least one field must be written (P40). */
   readonly nonEmpty: boolean;
 }
-export interface MapShape<V extends Shape = Shape> {
+export interface MapShape<V extends Shape = Shape> extends Described {
   readonly is: 'map';
   readonly keys: TextRule | 'port' | 'any';
   readonly values: V;
+  readonly min: number;
+  readonly max: number;
 }
-export interface ListShape<I extends Shape = Shape> {
+export interface ListShape<I extends Shape = Shape> extends Described {
   readonly is: 'list';
   readonly items: I;
-  readonly nonEmpty: boolean;
+  readonly min: number;
+  readonly max: number;
+  /** No entry twice: by the whole entry, or by the field of that path (`port.number`). */
+  readonly unique: boolean | string;
 }
-export interface TextShape {
+export interface TextShape extends Described {
   readonly is: 'text';
   readonly rule?: TextRule;
   readonly nonEmpty: boolean;
+  /** Characters, as Unicode counts them. */
+  readonly maxLength?: number;
 }
 /** One of some words. Refused words are valid in Istio; deprecated ones are read as another word. */
-export interface ChoiceShape<V extends string = string> {
+export interface ChoiceShape<V extends string = string> extends Described {
   readonly is: 'choice';
   readonly values: readonly V[];
   readonly refused: Readonly<Record<string, Tier>>;
   readonly deprecated: Readonly<Record<string, V>>;
 }
-export interface IntegerShape {
+export interface IntegerShape extends Described {
   readonly is: 'integer';
   readonly min: number;
   readonly max: number;
 }
-export interface PercentShape {
+/** With or without a fraction. */
+export interface NumberShape extends Described {
+  readonly is: 'number';
+  readonly min: number;
+  readonly max: number;
+  /** `min` itself is too little. */
+  readonly above: boolean;
+}
+/** Base64, standard or for URLs, with or without padding. */
+export interface BytesShape extends Described {
+  readonly is: 'bytes';
+  /** Of the bytes, not of their text. */
+  readonly maxLength: number;
+}
+export interface PercentShape extends Described {
   readonly is: 'percent';
 }
-export interface BooleanShape {
+export interface BooleanShape extends Described {
   readonly is: 'boolean';
 }
 /** Becomes milliseconds. */
-export interface DurationShape {
+export interface DurationShape extends Described {
   readonly is: 'duration';
   readonly min: number;
   readonly max: number;
+  /** Only multiples of so many milliseconds. */
+  readonly step: number;
 }
 /** A whole number or a text (`targetPort`). */
-export interface PortOrNameShape {
+export interface PortOrNameShape extends Described {
   readonly is: 'port-or-name';
 }
-export interface RefusedShape {
+export interface RefusedShape extends Described {
   readonly is: 'refused';
   readonly tier: Tier;
-  /** What may stand inside, so that misspellings in there are told too. */
+  /** What may stand inside: it is checked, too, as Istio would. */
   readonly inside: Shape;
 }
-export interface DeprecatedShape<S extends Shape = Shape> {
+export interface DeprecatedShape<S extends Shape = Shape> extends Described {
   readonly is: 'deprecated';
   readonly shape: S;
   /** The field to write instead. */
   readonly write: string;
 }
 /** Read by nobody here: inside refused fields only. */
-export interface AnyShape {
+export interface AnyShape extends Described {
   readonly is: 'any';
 }
 
@@ -105,6 +149,8 @@ export type Shape =
   | TextShape
   | ChoiceShape
   | IntegerShape
+  | NumberShape
+  | BytesShape
   | PercentShape
   | BooleanShape
   | DurationShape
@@ -132,90 +178,16 @@ export type Infer<S> = S extends {
         ? string
         : S extends ChoiceShape<infer V>
           ? V
-          : S extends IntegerShape | PercentShape | DurationShape
+          : S extends IntegerShape | NumberShape | PercentShape | DurationShape
             ? number
-            : S extends BooleanShape
-              ? boolean
-              : S extends PortOrNameShape
-                ? number | string
-                : S extends DeprecatedShape<infer D>
-                  ? Infer<D>
-                  : unknown;
+            : S extends BytesShape
+              ? Uint8Array
+              : S extends BooleanShape
+                ? boolean
+                : S extends PortOrNameShape
+                  ? number | string
+                  : S extends DeprecatedShape<infer D>
+                    ? Infer<D>
+                    : unknown;
 
 type Readable<F> = { [K in keyof F]: F[K] extends RefusedShape ? never : K }[keyof F];
-
-/** An object with exactly these fields. */
-export function object<const F extends Fields, const R extends string = never>(
-  fields: F,
-  options: { required?: readonly R[]; exclusive?: readonly (readonly string[])[]; nonEmpty?: boolean } = {},
-): ObjectShape<F, R> {
-  const { required = [], exclusive = [], nonEmpty = false } = options;
-  return { is: 'object', fields, required, exclusive, nonEmpty };
-}
-
-export function map<V extends Shape>(keys: MapShape['keys'], values: V): MapShape<V> {
-  return { is: 'map', keys, values };
-}
-
-export function list<I extends Shape>(items: I): ListShape<I> {
-  return { is: 'list', items, nonEmpty: false };
-}
-
-/** A list with at least one entry. */
-export function someOf<I extends Shape>(items: I): ListShape<I> {
-  return { is: 'list', items, nonEmpty: true };
-}
-
-/** A text that is not empty, and follows `rule`. */
-export function text(rule?: TextRule): TextShape {
-  return rule ? { is: 'text', rule, nonEmpty: true } : { is: 'text', nonEmpty: true };
-}
-
-export const anyText: TextShape = { is: 'text', nonEmpty: false };
-export const bool: BooleanShape = { is: 'boolean' };
-export const percent: PercentShape = { is: 'percent' };
-export const anything: AnyShape = { is: 'any' };
-export const portOrName: PortOrNameShape = { is: 'port-or-name' };
-export const port: IntegerShape = { is: 'integer', min: 1, max: 65535 };
-export const count: IntegerShape = { is: 'integer', min: 0, max: 2 ** 32 - 1 };
-
-export function integer(min: number, max: number): IntegerShape {
-  return { is: 'integer', min, max };
-}
-
-/** A duration from `min` to `max` milliseconds. */
-export function duration(min: number, max = longestDuration): DurationShape {
-  return { is: 'duration', min, max };
-}
-
-export function choice<const V extends string>(
-  values: readonly V[],
-  options: { refused?: Readonly<Record<string, Tier>>; deprecated?: Readonly<Record<string, NoInfer<V>>> } = {},
-): ChoiceShape<V> {
-  return { is: 'choice', values, refused: options.refused ?? {}, deprecated: options.deprecated ?? {} };
-}
-
-/** Valid in Istio, not here: WEFT0004. */
-export function refused(tier: Tier, inside: Shape = anything): RefusedShape {
-  return { is: 'refused', tier, inside };
-}
-
-/** Refused fields without a look inside. */
-export function refusedFields<const N extends string>(
-  tier: Tier,
-  names: readonly N[],
-): { readonly [K in N]: RefusedShape } {
-  const entries = names.map((name) => [name, refused(tier)]);
-  return Object.fromEntries(entries) as { readonly [K in N]: RefusedShape };
-}
-
-/** An object of the given names, each with anything inside: the inventory of a kind that is refused as a whole. */
-export function names(...fields: readonly string[]): ObjectShape {
-  return object(Object.fromEntries(fields.map((name) => [name, anything])));
-}
-
-export function deprecated<S extends Shape>(shape: S, write: string): DeprecatedShape<S> {
-  return { is: 'deprecated', shape, write };
-}
-
-export const labels = map('label-key', text('label-value'));

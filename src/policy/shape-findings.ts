@@ -1,0 +1,102 @@
+import { nearestName } from '../model/nearest-name.ts';
+import type { SourceRange } from '../model/provenance.ts';
+import type { CheckContext } from './check-shape.ts';
+import type { DiagnosticCode } from './diagnostic-codes.ts';
+import type { ReportDetails } from './report.ts';
+import type { ObjectShape, Shape, Tier } from './shape.ts';
+import { describeNode, rangeAt, type SourceNode } from './source-node.ts';
+import { placesOf } from './valid-places.ts';
+
+/** Says what is wrong with the nodes of one object. Inside a refused field that is all: what is refused or deprecated in there is not told again. */
+export class ShapeFindings {
+  readonly #context: CheckContext;
+  readonly #insideRefused: boolean;
+
+  constructor(context: CheckContext, insideRefused = false) {
+    this.#context = context;
+    this.#insideRefused = insideRefused;
+  }
+
+  /** The findings of what stands inside a refused field. */
+  insideRefused(): ShapeFindings {
+    return this.#insideRefused ? this : new ShapeFindings(this.#context, true);
+  }
+
+  report(code: DiagnosticCode, at: SourceRange, message: string, hint: string, details?: ReportDetails): void {
+    this.#context.report(code, at, message, hint, details);
+  }
+
+  /** WEFT0002 for a value. `got` says what stands there, if the node itself does not. */
+  wrong(node: SourceNode, field: string, expected: string, shape: Shape, got = describeNode(node)): undefined {
+    const quotable =
+      node.is === 'scalar' &&
+      shape.is === 'text' &&
+      (typeof node.value === 'number' || typeof node.value === 'boolean');
+    const unset = node.is === 'scalar' && node.value === null;
+    const hint = quotable ? `write "${node.source}"` : unset ? 'write a value, or remove the key' : `write ${expected}`;
+    const at = unset ? this.placeOf(field, node) : this.at(node.start, node.end);
+    this.report('WEFT0002', at, `expected ${expected}, got ${got}`, hint, { field });
+  }
+
+  /** WEFT0004 for a field or, with `word`, for its value. */
+  refuse(field: string, at: SourceRange, tier: Tier, word?: string): void {
+    if (!this.#insideRefused) reportRefused(this.#context, field, at, tier, word);
+  }
+
+  /** WEFT0005. */
+  deprecate(field: string, at: SourceRange, what: string, write: string): void {
+    if (!this.#insideRefused) this.report('WEFT0005', at, `${what}is deprecated`, `write ${write}`, { field });
+  }
+
+  unknown(shape: ObjectShape, name: string, at: SourceRange, path: string): void {
+    const near = nearestName(name, Object.keys(shape.fields));
+    const elsewhere = near ? undefined : placesOf(this.#context.whole, name, path);
+    const hint = near
+      ? `did you mean ${JSON.stringify(near)}?`
+      : elsewhere
+        ? `${JSON.stringify(name)} belongs under ${elsewhere}`
+        : `known here: ${supportedNames(shape).join(', ') || 'nothing'}`;
+    this.report('WEFT0002', at, `unknown field ${JSON.stringify(name)}`, hint, { field: path });
+  }
+
+  /** Remembers where a field was written: its value, if that is one word, else its key. */
+  place(field: string, value: SourceNode, key: SourceRange): void {
+    const scalar = value.is === 'scalar' && value.end > value.start;
+    this.#context.positions.set(field, scalar ? this.at(value.start, value.end) : key);
+  }
+
+  /** The place of a field, or of the node that is its value. */
+  placeOf(field: string, node: SourceNode): SourceRange {
+    return this.#context.positions.get(field) ?? this.at(node.start, node.end);
+  }
+
+  at(start: number, end: number): SourceRange {
+    return rangeAt(this.#context.lines, start, end);
+  }
+}
+
+/** WEFT0004 at a field, or with `word` for its value: an error, or a lasting warning where the object's annotation names the path. */
+export function reportRefused(
+  context: Pick<CheckContext, 'allowed' | 'report'>,
+  field: string,
+  at: SourceRange,
+  tier: Tier,
+  word?: string,
+): void {
+  const { allowed, report } = context;
+  const planned = tier === 'never' ? '' : ` (${tier})`;
+  const what = `${word === undefined ? '' : `${JSON.stringify(word)} `}is valid in Istio but not supported by Weft${planned}`;
+  if (allowed?.delete(field)) {
+    const hint = 'allowed by the annotation weft.dev/allow-unsupported';
+    report('WEFT0004', at, `${what}; served without it`, hint, { field, severity: 'warning' });
+  } else
+    report('WEFT0004', at, what, allowed ? 'remove it, or name it in weft.dev/allow-unsupported' : 'remove it', {
+      field,
+    });
+}
+
+export function supportedNames(shape: ObjectShape): readonly string[] {
+  return Object.entries(shape.fields)
+    .filter(([, inner]) => inner.is !== 'refused' && inner.is !== 'deprecated')
+    .map(([name]) => name);
+}
