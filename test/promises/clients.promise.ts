@@ -1,5 +1,6 @@
 import { test } from 'vitest';
 import { proveBombs } from '../support/hostile-bombs-proof.ts';
+import { proveHoards } from '../support/hostile-hoards-proof.ts';
 import { proveReaders } from '../support/hostile-readers-proof.ts';
 import { useScenes } from '../support/hostile-scene.ts';
 
@@ -7,6 +8,10 @@ const start = useScenes();
 
 test('T8 subscription bombs and giant nodes, 20 times each', async () => {
   await proveBombs(await start(), 20);
+});
+
+test('T8 what one connection names is bounded in bytes', async () => {
+  await proveHoards(await start());
 });
 
 test('T10 100 clients that never read, 10,000 updates', async () => {
