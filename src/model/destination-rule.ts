@@ -21,6 +21,8 @@ export interface TrafficPolicyBlocks {
 
 export interface TrafficPolicy extends TrafficPolicyBlocks {
   readonly portLevelSettings: readonly PortTrafficPolicy[];
+  /** Not a block of P24: entries for ports have none. */
+  readonly retryBudget?: RetryBudget;
 }
 
 export interface PortTrafficPolicy extends TrafficPolicyBlocks {
@@ -46,6 +48,11 @@ export interface ConnectionPool {
     readonly maxRequestsPerConnection?: number;
     readonly maxRetries?: number;
     readonly idleTimeout?: Millis;
+    /** Absent: as the mesh says. */
+    readonly h2Upgrade?: boolean;
+    readonly useClientProtocol?: boolean;
+    readonly maxConcurrentStreams?: number;
+    readonly http2KeepAlive?: { readonly interval: Millis; readonly timeout: Millis };
   };
 }
 
@@ -59,4 +66,13 @@ export interface OutlierDetection {
   readonly baseEjectionTime?: Millis;
   readonly maxEjectionPercent?: number;
   readonly minHealthPercent?: number;
+  /** Which status codes are errors; sorted. Absent: 5xx. */
+  readonly errorCodes?: readonly number[];
+}
+
+/** How many retries may be on their way at once. */
+export interface RetryBudget {
+  readonly percent?: number;
+  readonly minRetryConcurrency?: number;
+  readonly budgetInterval?: Millis;
 }

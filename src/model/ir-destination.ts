@@ -22,6 +22,8 @@ export interface Destination {
   readonly addresses: readonly EndpointAddress[];
   readonly loadBalancer: Decided<'least-request' | 'round-robin' | 'random'>;
   readonly pool: ConnectionPoolDecision;
+  /** How many retries may be on their way at once; absent: as the pool says. */
+  readonly retryBudget?: Decided<RetryBudgetDecision>;
   readonly outlierDetection?: Decided<OutlierDecision>;
   /** Percent of healthy endpoints below which health is ignored (D8). */
   readonly panicThreshold: Decided<number>;
@@ -43,6 +45,18 @@ export interface ConnectionPoolDecision {
   /** Age of a connection (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
   readonly tcpKeepalive?: Decided<{ readonly probes?: number; readonly time?: Millis; readonly interval?: Millis }>;
+  /** The HTTP version spoken to the destination; absent: the caller's (R2). */
+  readonly httpVersion?: Decided<'caller' | 'http2'>;
+  /** Requests at once on an HTTP/2 connection. */
+  readonly maxConcurrentStreams?: Decided<number>;
+  readonly http2Keepalive?: Decided<{ readonly interval: Millis; readonly timeout: Millis }>;
+}
+
+/** Retries on their way: `percent` of the requests of the last `interval` (0: of those under way), at least `minConcurrency` (D11). */
+export interface RetryBudgetDecision {
+  readonly percent: number;
+  readonly minConcurrency: number;
+  readonly interval: Millis;
 }
 
 /** Ejection of failing endpoints (D7). A count of 0 is off. Percentages 0 to 100. */
@@ -54,6 +68,8 @@ export interface OutlierDecision {
   readonly interval: Millis;
   readonly baseEjectionTime: Millis;
   readonly maxEjectionPercent: number;
+  /** Which status codes are errors, sorted; absent: 5xx. */
+  readonly errorCodes?: readonly number[];
 }
 
 /** `mesh`: endpoints marked `meshTls` are called with mutual TLS and must present one of `accepted`, the others in plaintext (P35, P36). */

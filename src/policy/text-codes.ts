@@ -136,6 +136,13 @@ export const textCodes = {
     'Every HTTP rule has a condition; requests that meet none get 404.',
     'Add a last rule without match.',
   ),
+  WEFT0142: page(
+    'warning',
+    'text',
+    'Value is brought within a limit',
+    'Istio accepts the value, the kernel does not: with it no connection would come to be. The nearest one that it takes counts.',
+    'Write the value that counts.',
+  ),
   WEFT0156: page(
     'error',
     'text',

@@ -16,6 +16,13 @@ export function poolDecision(block: Effective<ConnectionPool> | undefined): Conn
     block === undefined || value === undefined ? undefined : decidedBy(block, value, field);
   const count = (value: number | undefined, field: string) => written(value === 0 ? undefined : value, field);
   const tcpIdleTimeout = written(tcp.idleTimeout, 'tcp.idleTimeout');
+  const maxConcurrentStreams = count(http.maxConcurrentStreams, 'http.maxConcurrentStreams');
+  const http2Keepalive = written(http.http2KeepAlive, 'http.http2KeepAlive');
+  const httpVersion = http.useClientProtocol
+    ? written('caller' as const, 'http.useClientProtocol')
+    : http.h2Upgrade === undefined
+      ? undefined
+      : written(http.h2Upgrade ? ('http2' as const) : ('caller' as const), 'http.h2UpgradePolicy');
   const maxRequestsPerConnection = count(http.maxRequestsPerConnection, 'http.maxRequestsPerConnection');
   const tcpKeepalive = written(tcp.tcpKeepalive, 'tcp.tcpKeepalive');
   return {
@@ -25,11 +32,15 @@ export function poolDecision(block: Effective<ConnectionPool> | undefined): Conn
       count(http.http1MaxPendingRequests, 'http.http1MaxPendingRequests') ?? byDefault(unlimited, 'D6'),
     maxRequests: count(http.http2MaxRequests, 'http.http2MaxRequests') ?? byDefault(unlimited, 'D6'),
     maxRetries: count(http.maxRetries, 'http.maxRetries') ?? byDefault(unlimited, 'D6'),
-    idleTimeout: written(http.idleTimeout, 'http.idleTimeout') ?? byDefault(3600 * second, 'D4'),
+    // What is idle at the level of TCP is idle for HTTP too, unless HTTP has its own word for it.
+    idleTimeout: written(http.idleTimeout, 'http.idleTimeout') ?? tcpIdleTimeout ?? byDefault(3600 * second, 'D4'),
     ...(tcpIdleTimeout && { tcpIdleTimeout }),
     ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
     maxConnectionDuration:
       written(tcp.maxConnectionDuration, 'tcp.maxConnectionDuration') ?? byDefault(900 * second, 'R17'),
     ...(tcpKeepalive && { tcpKeepalive }),
+    ...(httpVersion && { httpVersion }),
+    ...(maxConcurrentStreams && { maxConcurrentStreams }),
+    ...(http2Keepalive && { http2Keepalive }),
   };
 }

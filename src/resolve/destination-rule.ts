@@ -1,5 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
-import type { Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/destination-rule.ts';
+import type { RetryBudget, Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/destination-rule.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { DestinationRuleObject } from '../model/policy.ts';
@@ -86,9 +86,12 @@ function merge(rules: readonly DestinationRuleObject[]): MergedRule {
   return rule;
 }
 
+/** What one level may say: the blocks of P24, and the retry budget, which ports have none of. */
+type LevelBlocks = TrafficPolicyBlocks & { readonly retryBudget?: RetryBudget };
+
 /** The blocks that act on one destination, each with its place and the places it prevailed over. */
 export type EffectiveBlocks = {
-  readonly [Block in keyof TrafficPolicyBlocks]?: Effective<NonNullable<TrafficPolicyBlocks[Block]>>;
+  readonly [Block in keyof LevelBlocks]?: Effective<NonNullable<LevelBlocks[Block]>>;
 };
 
 export interface Effective<T> {
@@ -100,30 +103,35 @@ export interface Effective<T> {
 
 /**
  * P24: (1) the rule's own blocks; (2) its entry for the port replaces them all; (3) a subset's blocks each replace one of that
- * result; (4) a subset's entry for the port replaces them all.
+ * result; (4) a subset's entry for the port replaces them all. The retry budget is no block: the rule's entry for the port drops the
+ * rule's, a subset's replaces what stands, and the subset's entry for the port leaves it.
  */
 export function effectiveBlocks(rule: MergedRule, subset: Written<Subset> | undefined, port: number): EffectiveBlocks {
-  const levels = [...levelsOf(rule.trafficPolicy, port)];
+  const ofRule = levelsOf(rule.trafficPolicy, port);
   const subsetPolicy: Written<TrafficPolicy> | undefined = subset?.value.trafficPolicy && {
     value: subset.value.trafficPolicy,
     object: subset.object,
     path: `${subset.path}.trafficPolicy`,
   };
-  levels.push(...levelsOf(subsetPolicy, port));
+  const ofSubset = levelsOf(subsetPolicy, port);
+  const levels = [...ofRule, ...ofSubset];
   // An entry for a port leaves nothing of the wider levels, not even the blocks that it does not have.
   const start = levels.findLastIndex((level) => level.replaces);
   const acting = start === -1 ? levels : levels.slice(start);
   const loadBalancer = pick(levels, acting, 'loadBalancer');
   const connectionPool = pick(levels, acting, 'connectionPool');
   const outlierDetection = pick(levels, acting, 'outlierDetection');
+  const budgets = ofRule.some((level) => level.replaces) ? ofSubset : levels;
+  const retryBudget = pick(levels, budgets, 'retryBudget');
   return {
     ...(loadBalancer && { loadBalancer }),
     ...(connectionPool && { connectionPool }),
     ...(outlierDetection && { outlierDetection }),
+    ...(retryBudget && { retryBudget }),
   };
 }
 
-interface Level extends Written<TrafficPolicyBlocks> {
+interface Level extends Written<LevelBlocks> {
   readonly replaces: boolean;
 }
 
@@ -138,11 +146,11 @@ function levelsOf(policy: Written<TrafficPolicy> | undefined, port: number): rea
 }
 
 /** The narrowest level that has the block; every other one lost. */
-function pick<Block extends keyof TrafficPolicyBlocks>(
+function pick<Block extends keyof LevelBlocks>(
   levels: readonly Level[],
   acting: readonly Level[],
   block: Block,
-): Effective<NonNullable<TrafficPolicyBlocks[Block]>> | undefined {
+): Effective<NonNullable<LevelBlocks[Block]>> | undefined {
   const holder = acting.findLast((level) => level.value[block] !== undefined);
   const value = holder?.value[block];
   if (holder === undefined || value === undefined) return undefined;

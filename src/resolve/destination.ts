@@ -11,6 +11,7 @@ import type { EndpointFacts } from './endpoint-facts.ts';
 import { remembered } from './keep.ts';
 import { loadBalancerDecision } from './load-balancing.ts';
 import { peerSecurity } from './peer-security.ts';
+import { retryBudgetDecision } from './retry-budget.ts';
 
 interface Known {
   readonly facts: EndpointFacts;
@@ -55,6 +56,7 @@ function destination(
   const blocks = effectiveBlocks(rule, subset, port.number);
   const ref = refTo(service, port.number, subset?.value.name);
   const outlierDetection = blocks.outlierDetection && outlierDecision(blocks.outlierDetection);
+  const retryBudget = blocks.retryBudget && retryBudgetDecision(blocks.retryBudget);
   return {
     ref,
     protocol: port.protocol,
@@ -62,6 +64,7 @@ function destination(
     addresses: addressesOf(service, port, facts, subset?.value),
     loadBalancer: loadBalancerDecision(blocks.loadBalancer),
     pool: poolDecision(blocks.connectionPool),
+    ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks),
     security: peerSecurity(service, ref, facts),

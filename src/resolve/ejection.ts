@@ -7,17 +7,18 @@ import { decidedBy } from './effective.ts';
 
 const second = 1000;
 
-/** D7; counts of 0 are off, except that an absent `consecutive5xxErrors` is 5 (P26). */
+/** D7; counts of 0 are off, except that an absent `consecutive5xxErrors` is 5 (P26), and that of local failures in any case. */
 export function outlierDecision(block: Effective<OutlierDetection>): Decided<OutlierDecision> {
   const { value } = block;
   return decidedBy(block, {
     consecutive5xx: value.consecutive5xxErrors ?? 5,
     consecutiveGatewayErrors: value.consecutiveGatewayErrors ?? 0,
     splitLocalErrors: value.splitExternalLocalOriginErrors,
-    consecutiveLocalErrors: value.consecutiveLocalOriginFailures ?? 5,
+    consecutiveLocalErrors: value.consecutiveLocalOriginFailures || 5,
     interval: value.interval ?? 10 * second,
     baseEjectionTime: value.baseEjectionTime ?? 30 * second,
     maxEjectionPercent: value.maxEjectionPercent || 10,
+    ...(value.errorCodes && { errorCodes: value.errorCodes }),
   });
 }
 

@@ -31,7 +31,7 @@ export function outboundCluster(destination: Destination): Cluster {
     ...loadBalancing(destination),
     ...discovery(destination, name),
     connectTimeout: durationOf(pool.connectTimeout.value),
-    circuitBreakers: circuitBreakers(pool),
+    circuitBreakers: circuitBreakers(destination),
     commonLbConfig: message(Cluster_CommonLbConfigSchema, {
       healthyPanicThreshold: { value: destination.panicThreshold.value },
     }),
@@ -45,18 +45,26 @@ export function outboundCluster(destination: Destination): Cluster {
   });
 }
 
-function protocolOptions({ protocol, pool }: Destination): Record<string, Any> {
+function protocolOptions({ protocol, pool, outlierDetection: outlier }: Destination): Record<string, Any> {
   if (!isHttp(protocol)) return {};
-  const { maxRequestsPerConnection: requests } = pool;
+  const { maxRequestsPerConnection: requests, httpVersion, maxConcurrentStreams, http2Keepalive } = pool;
+  const { errorCodes } = outlier?.value ?? {};
+  const common = {
+    idleTimeout: durationOf(pool.idleTimeout.value),
+    maxConnectionDuration: durationOf(pool.maxConnectionDuration.value),
+    ...(requests === undefined ? {} : { maxRequestsPerConnection: requests.value }),
+  };
   return {
-    [upstreamHttpOptionsName]: upstreamHttpOptions({
-      idleTimeout: durationOf(pool.idleTimeout.value),
-      maxConnectionDuration: durationOf(pool.maxConnectionDuration.value),
-      ...(requests === undefined ? {} : { maxRequestsPerConnection: requests.value }),
+    [upstreamHttpOptionsName]: upstreamHttpOptions(common, {
+      ...(httpVersion?.value === 'http2' && { version: 'http2' }),
+      ...(maxConcurrentStreams && { maxConcurrentStreams: maxConcurrentStreams.value }),
+      ...(http2Keepalive && { keepalive: http2Keepalive.value }),
+      ...(errorCodes && { errorCodes }),
     }),
   };
 }
 
-function decidedFields({ pool, loadBalancer, outlierDetection: outlier, panicThreshold }: Destination) {
-  return { loadBalancer, outlierDetection: outlier, panicThreshold, ...pool };
+function decidedFields(destination: Destination) {
+  const { pool, loadBalancer, outlierDetection: outlier, panicThreshold, retryBudget } = destination;
+  return { loadBalancer, outlierDetection: outlier, panicThreshold, retryBudget, ...pool };
 }

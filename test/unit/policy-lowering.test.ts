@@ -118,7 +118,7 @@ describe('specs', () => {
     connectionPool: { tcp: { maxConnections: 0, connectTimeout: 50ms, tcpKeepalive: { time: 10s } }, http: { http2MaxRequests: 5, maxRetries: 0 } }
     outlierDetection: { consecutive5xxErrors: 0, maxEjectionPercent: 0, minHealthPercent: 0 }
     portLevelSettings: [{ port: { number: 80 }, outlierDetection: { consecutiveErrors: 4 } }]
-  subsets: [{ name: v1, labels: { version: v1 }, trafficPolicy: { connectionPool: {} } }]
+  subsets: [{ name: v1, labels: { version: v1 }, trafficPolicy: { connectionPool: { tcp: {} } } }]
 `,
       ),
     );
@@ -141,7 +141,7 @@ describe('specs', () => {
         ],
       },
       subsets: [
-        { name: 'v1', labels: { version: 'v1' }, trafficPolicy: { connectionPool: {}, portLevelSettings: [] } },
+        { name: 'v1', labels: { version: 'v1' }, trafficPolicy: { connectionPool: { tcp: {} }, portLevelSettings: [] } },
       ],
     });
   });

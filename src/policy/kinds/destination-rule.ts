@@ -3,6 +3,7 @@ import type { DestinationRuleObject } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { type Infer, labels, list, object, refused, text } from '../shape.ts';
 import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
+import { lowerRetryBudget } from './retry-budget.ts';
 import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
 
 const shape = object(
@@ -62,6 +63,7 @@ function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, 
   );
   return {
     ...lowerBlocks(written, path, context),
+    ...(written.retryBudget && { retryBudget: lowerRetryBudget(written.retryBudget) }),
     portLevelSettings: ports.map((settings, index) => {
       const field = `${path}.portLevelSettings[${index}]`;
       return { port: settings.port.number, ...lowerBlocks(settings, field, context) };

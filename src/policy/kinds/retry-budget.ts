@@ -1,3 +1,14 @@
-import { names, refused } from '../shape.ts';
+import type { RetryBudget } from '../../model/destination-rule.ts';
+import { count, duration, type Infer, object, percent } from '../shape.ts';
+import { present } from './common.ts';
 
-export const retryBudget = refused('T1', names('percent', 'minRetryConcurrency', 'budgetInterval'));
+export const retryBudget = object({ percent, minRetryConcurrency: count, budgetInterval: duration(0) });
+
+/** D11: a concurrency of 0 is not set, 0 percent is. */
+export function lowerRetryBudget(written: Infer<typeof retryBudget>): RetryBudget {
+  return present<RetryBudget>({
+    percent: written.percent,
+    minRetryConcurrency: written.minRetryConcurrency || undefined,
+    budgetInterval: written.budgetInterval,
+  });
+}

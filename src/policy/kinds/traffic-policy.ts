@@ -30,7 +30,8 @@ interface WrittenBlocks {
 export function lowerBlocks(written: WrittenBlocks, path: string, context: LowerContext): TrafficPolicyBlocks {
   return present<TrafficPolicyBlocks>({
     loadBalancer: written.loadBalancer && lowerLoadBalancer(written.loadBalancer),
-    connectionPool: written.connectionPool && lowerConnectionPool(written.connectionPool),
+    connectionPool:
+      written.connectionPool && lowerConnectionPool(written.connectionPool, `${path}.connectionPool`, context),
     outlierDetection:
       written.outlierDetection && lowerOutlierDetection(written.outlierDetection, `${path}.outlierDetection`, context),
   });
