@@ -10,7 +10,7 @@ export * from './shape-builders.ts';
 /** When a field is due (policy-surface.md); `never`: it stays refused. */
 export type Tier = 'T0' | 'T1' | 'T2' | 'never';
 
-/** Named rules for a text beyond "not empty"; each has one check in `text-rules.ts`. */
+/** Named rules for a text beyond "not empty"; each has its check and its examples in `rules/`. */
 export type TextRule =
   | 'label'
   | 'label-key'
@@ -20,9 +20,14 @@ export type TextRule =
   | 'condition-name'
   | 'header-value'
   | 'host'
+  | 'authority'
+  | 'import-host'
+  | 'trust-domain'
   | 'export-to'
   | 'ip'
   | 'ip-or-cidr'
+  | 'locality'
+  | 'locality-pattern'
   | 'regex'
   | 'regex-or-star'
   | 'port-text'

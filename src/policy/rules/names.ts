@@ -1,0 +1,39 @@
+import { patternRule } from './rule-definition.ts';
+
+const long = 'a'.repeat(64);
+
+/** Names of objects, labels and namespaces, as Kubernetes and Istio write them. */
+export const nameRules = {
+  label: patternRule(
+    'lower-case letters, digits and "-", at most 63',
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    ['a', 'reviews-v1', '9'],
+    ['Reviews', '-a', 'a-', 'a.b', 'a_b', long],
+  ),
+  name: patternRule(
+    'lower-case letters, digits, "-" and "."',
+    /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/,
+    ['a', 'reviews.v1', long],
+    ['A', '.a', 'a_b', 'a/b', 'a'.repeat(254)],
+  ),
+  'label-key': patternRule(
+    'a label name: letters, digits, "-", "_", "." and at most one prefix with "/"',
+    /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
+    ['app', 'security.istio.io/tlsMode', 'A_b.c'],
+    ['/a', 'a/', 'a/b/c', 'a*', 'a b', '-a', long],
+  ),
+  'label-value': patternRule(
+    'a label value: at most 63 letters, digits, "-", "_" and "."',
+    /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/,
+    ['v1', 'A_b.c-9'],
+    ['a b', 'b*', '-a', 'a/b', long],
+  ),
+  'export-to': patternRule(
+    '"*", "." or a namespace',
+    /^(?:[*.~]|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/,
+    ['*', '.', '~', 'shop'],
+    ['**', 'shop/*', 'Shop', 'a.b', '..'],
+  ),
+  // For values whose stars would mean nothing.
+  'no-star': patternRule('no stars', /^[^*]*$/, ['a', 'shop/a'], ['*', 'a*', '*a']),
+} as const;
