@@ -78,6 +78,9 @@ function rulePlace(object: Policy, rule: string): { file: string; line: number; 
   if (object.kind === 'AuthorizationPolicy') return object.positions.get(`spec.rules[${rule}]`);
   if (object.kind !== 'VirtualService') return undefined;
   const byName = object.spec.http.findIndex(({ name }) => name === rule);
+  // `tcp.0`: rules about connections have no names of their own.
+  const [, layer, index] = /^(tls|tcp)\.(\d+)$/.exec(rule) ?? [];
+  if (byName < 0 && layer !== undefined) return object.positions.get(`spec.${layer}[${index}]`);
   return object.positions.get(`spec.http[${byName >= 0 ? byName : rule}]`);
 }
 

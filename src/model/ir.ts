@@ -1,3 +1,4 @@
+import type { ConnectionRoute } from './ir-connection.ts';
 import type { Destination } from './ir-destination.ts';
 import type { Inbound } from './ir-inbound.ts';
 import type { Route } from './ir-route.ts';
@@ -43,8 +44,10 @@ export interface OutboundPort {
   readonly protocol: Protocol;
   /** The sidecar's local port for it, if one was allocated. */
   readonly localPort?: number;
-  /** What plain connections (TCP, CONNECT) go to: the whole service. */
+  /** The whole service: what plain connections (TCP, CONNECT) go to where `connections` says nothing. */
   readonly destination: Destination;
+  /** Of ports that are not HTTP, where rules act on connections: in order of choice, the last for all the rest (P10, P19). */
+  readonly connections?: readonly ConnectionRoute[];
   /** HTTP protocols only, in order of match, the default route included; empty: every request is 404 (P10). */
   readonly routes: readonly Route[];
   /** Every destination of this port that routes of any service may name: the whole service first, then its subsets. */

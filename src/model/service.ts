@@ -67,3 +67,9 @@ export type ServiceEndpoints = ReadonlyMap<number, readonly Endpoint[]>;
 export function isHttp(protocol: Protocol): boolean {
   return protocol === 'http' || protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web';
 }
+
+/** P19: which rules of a VirtualService act on a port. `tls` and `https` are opaque bytes that tell a server name. */
+export function layerOf(protocol: Protocol): 'http' | 'tls' | 'tcp' {
+  if (isHttp(protocol)) return 'http';
+  return protocol === 'tls' || protocol === 'https' ? 'tls' : 'tcp';
+}

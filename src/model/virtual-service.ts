@@ -1,3 +1,4 @@
+import type { ConnectionRule, TlsMatch } from './connection-rules.ts';
 import type { Labels, Millis } from './policy.ts';
 
 /** A text condition of a VirtualService (P12). `present` is `{}` or regex `*`. */
@@ -11,6 +12,8 @@ export interface VirtualServiceSpec {
   readonly hosts: readonly string[];
   readonly exportTo: readonly string[];
   readonly http: readonly HttpRule[];
+  readonly tls: readonly ConnectionRule<TlsMatch>[];
+  readonly tcp: readonly ConnectionRule[];
 }
 
 export interface HttpRule {

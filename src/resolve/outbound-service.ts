@@ -5,10 +5,12 @@ import { localPortKey } from '../model/mesh.ts';
 import type { Service } from '../model/service.ts';
 import { isHttp } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
+import { connectionRules, resolveConnections } from './connection-route.ts';
 import { resolveCounters } from './counters.ts';
 import { destinationsOf } from './destination.ts';
 import { chooseDestinationRule } from './destination-rule.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
+import { chooseHealthChecks } from './health-check.ts';
 import { remembered } from './keep.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { resolveRoutes } from './route.ts';
@@ -41,19 +43,19 @@ export function resolveService(
   facts: EndpointFacts,
 ): OutboundService {
   const { mesh, policies, scope, settings } = context;
-  const virtualService = service.ports.some((port) => isHttp(port.protocol))
-    ? chooseVirtualService(policies, service, scope.namespace)
-    : undefined;
+  const virtualService = chooseVirtualService(policies, service, scope.namespace);
   const rule = chooseDestinationRule(policies, settings, service, scope.namespace);
+  const checks = chooseHealthChecks(policies, settings, service, scope.namespace);
   const ports = service.ports.map((port) => ({
     port,
     localPort: mesh.localPorts.get(localPortKey(service.key, port.number)),
-    destinations: destinationsOf(service, port, rule, facts),
+    destinations: destinationsOf(service, port, rule, facts, checks),
   }));
   const decidedBy = [
     settings,
     virtualService,
     ...(virtualService ? targetsOf(context, virtualService) : []),
+    ...(virtualService ? connectionRules(context, virtualService) : []),
     ...ports.flatMap(({ localPort, destinations }) => [localPort, destinations]),
     ...names,
   ];
@@ -72,12 +74,14 @@ export function resolveService(
       const [whole] = destinations;
       if (whole === undefined) return [];
       const routes = isHttp(port.protocol) ? resolveRoutes(context, service, port, virtualService) : [];
+      const connections = resolveConnections(context, service, port, whole, virtualService);
       return [
         {
           port: port.number,
           protocol: port.protocol,
           ...(localPort === undefined ? {} : { localPort }),
           destination: whole,
+          ...(connections && { connections }),
           routes,
           destinations,
         },

@@ -70,7 +70,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         for (const host of new Set(object.spec.hosts.map((host) => hostOf(object, host)))) {
           virtualServices.add(host, object);
         }
-        for (const rule of object.spec.http) {
+        for (const rule of [...object.spec.http, ...object.spec.tls, ...object.spec.tcp]) {
           for (const match of rule.match) for (const label of Object.keys(match.sourceLabels)) sourceLabels.add(label);
         }
         break;

@@ -39,12 +39,13 @@ export function routeTarget(
 
 /** The services that an object's destinations name, in the order written: with the object they decide its routes. */
 export function targetsOf(context: TargetContext, object: VirtualServiceObject): readonly (Service | undefined)[] {
-  return object.spec.http.flatMap(({ route, mirrors }) =>
-    [...route, ...mirrors].map(({ destination }) => {
-      const host = resolveHost(destination.host, object.namespace, context.settings.dnsSuffix);
-      return findService(context.services, host, context.scope.namespace, object.namespace);
-    }),
-  );
+  const { http, tls, tcp } = object.spec;
+  const requests = http.flatMap(({ route, mirrors }) => [...route, ...mirrors]);
+  const connections = [...tls, ...tcp].flatMap(({ route }) => route);
+  return [...requests, ...connections].map(({ destination }) => {
+    const host = resolveHost(destination.host, object.namespace, context.settings.dnsSuffix);
+    return findService(context.services, host, context.scope.namespace, object.namespace);
+  });
 }
 
 function nameOf(host: string, namespace: string, dnsSuffix: string): readonly [name: string, namespace: string] {

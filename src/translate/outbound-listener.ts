@@ -1,35 +1,39 @@
 import type { OutboundPort } from '../model/ir.ts';
 import { isHttp } from '../model/service.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
-import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import { type Filter, FilterChainSchema } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { message } from '../proto/message.ts';
+import { connectionChains } from './connection-chains.ts';
 import { outboundConnectionManager } from './http-connection-manager.ts';
 import { proxyName, servicePortName } from './names.ts';
 import { httpFilter } from './network-filter.ts';
 import { socketAddress } from './socket-address.ts';
-import { outboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
 
 /** Where programs with HTTP_PROXY set send everything: absolute URLs and tunnels (E22, E23). */
 export function proxyListener(bind: string, port: number): Listener {
-  return outbound(proxyName, bind, port, httpFilter(outboundConnectionManager(proxyName, 'localhost')));
+  return outbound(proxyName, bind, port, chainOf(httpFilter(outboundConnectionManager(proxyName, 'localhost'))));
 }
 
-/** The local port of one service port. Of what policies say only the terms of plain connections stand here. */
+/** The local port of one service port. Of what policies say only where plain connections go, and on which terms, stands here. */
 export function portListener(port: OutboundPort, bind: string, localPort: number): Listener {
   const { ref } = port.destination;
   const name = servicePortName(ref);
-  const filter = isHttp(port.protocol)
-    ? httpFilter(outboundConnectionManager(name, ref.host))
-    : tcpFilter(outboundTcpProxy(port.destination));
-  return outbound(name, bind, localPort, filter);
+  const chains = isHttp(port.protocol)
+    ? chainOf(httpFilter(outboundConnectionManager(name, ref.host)))
+    : connectionChains(port);
+  return outbound(name, bind, localPort, chains);
 }
 
-function outbound(name: string, bind: string, port: number, filter: Filter): Listener {
+function chainOf(filter: Filter): ReturnType<typeof connectionChains> {
+  return { filterChains: [message(FilterChainSchema, { filters: [filter] })] };
+}
+
+function outbound(name: string, bind: string, port: number, chains: ReturnType<typeof connectionChains>): Listener {
   return message(ListenerSchema, {
     name,
     address: socketAddress(bind, port),
     trafficDirection: TrafficDirection.OUTBOUND,
-    filterChains: [{ filters: [filter] }],
+    ...chains,
   });
 }

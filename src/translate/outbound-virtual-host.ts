@@ -5,14 +5,15 @@ import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 import { servicePortName, unknownHostsName } from './names.ts';
 import { remember } from './remember.ts';
-import { connectRoute, connectRouteTo, outboundRoute } from './route.ts';
+import { outboundRoute } from './route.ts';
+import { tunnelRoute, tunnelTo } from './tunnel-route.ts';
 
 /**
  * What a service port does with requests: its tunnel first (R11), then, on HTTP ports, its routes in order of match (P11). Without
  * domains: they depend on the listener.
  */
 const portRoutes = remember((port: OutboundPort) => [
-  connectRouteTo(port.destination),
+  tunnelRoute(port),
   ...port.routes.map((route) => outboundRoute(route, port.port)),
 ]);
 
@@ -47,7 +48,7 @@ export function unknownVirtualHost(unknownHosts: View['unknownHosts']['value']):
       name: unknownHostsName,
       domains: ['*'],
       routes: [
-        connectRoute(unknownHostsName, name),
+        tunnelTo(unknownHostsName, name),
         { name, match: everything, action: { case: 'route', value: forward } },
       ],
     });

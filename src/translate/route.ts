@@ -1,15 +1,12 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Destination } from '../model/ir-destination.ts';
 import type { Route as RouteDecision } from '../model/ir-route.ts';
 import { pack } from '../proto/codec.ts';
 import type { Metadata } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { HTTPFaultSchema } from '../proto/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { message } from '../proto/message.ts';
-import { durationOf } from './duration.ts';
 import { faultFilterName, faultInjection } from './fault.ts';
 import { headerOperations } from './header-operations.ts';
-import { clusterName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 import { redirectAction } from './redirect-action.ts';
 import { headersPerDestination, routeAction } from './route-action.ts';
@@ -31,30 +28,6 @@ export function outboundRoute(route: RouteDecision, port: number): Route {
     typedPerFilterConfig: faultConfig(route),
     ...(metadata === undefined ? {} : { metadata }),
   });
-}
-
-/**
- * The route of a tunnel to a service port (E23, R11). It stands before the ordinary routes: some programs tunnel where others send
- * the absolute form. Outbound HTTP rules do not see inside; inbound ones do.
- */
-export function connectRoute(cluster: string, name: string): Route {
-  return message(RouteSchema, {
-    name,
-    match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
-    action: {
-      case: 'route',
-      value: {
-        clusterSpecifier: { case: 'cluster', value: cluster },
-        timeout: durationOf(0),
-        upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
-      },
-    },
-  });
-}
-
-/** The tunnel to a whole destination. */
-export function connectRouteTo({ ref }: Destination): Route {
-  return connectRoute(clusterName(ref), `default/${ref.namespace}/${ref.name}`);
 }
 
 function faultConfig({ fault }: RouteDecision): Record<string, Any> {

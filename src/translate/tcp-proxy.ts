@@ -1,4 +1,4 @@
-import type { Destination } from '../model/ir-destination.ts';
+import type { ConnectionRoute } from '../model/ir-connection.ts';
 import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import {
   type TcpProxy,
@@ -6,19 +6,19 @@ import {
 } from '../proto/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { message } from '../proto/message.ts';
 import { tcpAccessLog } from './access-log.ts';
+import { clusterChoice } from './cluster-choice.ts';
 import { durationOf } from './duration.ts';
-import { clusterName } from './names.ts';
 import { networkFilter } from './network-filter.ts';
 
 /**
- * Bytes to a destination. Only a policy bounds the age of a connection: a default would cut sessions in use (R1).
+ * Bytes to a destination, or to one of several for each connection. Only a policy bounds the age of a connection: a default would cut
+ * sessions in use (R1).
  */
-export function outboundTcpProxy({ ref, pool }: Destination): TcpProxy {
-  const { tcpIdleTimeout: idle, maxConnectionDuration: age } = pool;
-  const cluster = clusterName(ref);
+export function outboundTcpProxy({ destinations, terms }: ConnectionRoute): TcpProxy {
+  const { tcpIdleTimeout: idle, maxConnectionDuration: age } = terms;
   return message(TcpProxySchema, {
     statPrefix: 'out',
-    clusterSpecifier: { case: 'cluster', value: cluster },
+    clusterSpecifier: clusterChoice(destinations),
     accessLog: [tcpAccessLog.source],
     ...(idle === undefined ? {} : { idleTimeout: durationOf(idle.value) }),
     ...('default' in age.by ? {} : { maxDownstreamConnectionDuration: durationOf(age.value) }),

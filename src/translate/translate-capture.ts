@@ -3,6 +3,7 @@ import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import type { Resource } from '../xds/resource.ts';
+import { connectionClusters } from './connection-chains.ts';
 import { envoyResource, toCluster, toRoutes } from './envoy-resource.ts';
 import { clusterName, proxyName, servicePortName } from './names.ts';
 import { portListener, proxyListener } from './outbound-listener.ts';
@@ -31,6 +32,6 @@ const portResource = rememberWith((port: OutboundPort, bind: string): Resource =
   const { localPort, destination } = port;
   if (localPort === undefined) throw new RangeError(`${clusterName(destination.ref)} has no local port`);
   const name = servicePortName(destination.ref);
-  const leadsTo = isHttp(port.protocol) ? toRoutes(name) : toCluster(clusterName(destination.ref));
-  return envoyResource(ListenerSchema, name, portListener(port, bind, localPort), [leadsTo]);
+  const leadsTo = isHttp(port.protocol) ? [toRoutes(name)] : connectionClusters(port).map(toCluster);
+  return envoyResource(ListenerSchema, name, portListener(port, bind, localPort), leadsTo);
 });

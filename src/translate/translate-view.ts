@@ -7,6 +7,7 @@ import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { outboundCluster } from './cluster.ts';
+import { connectionClusters } from './connection-chains.ts';
 import { envoyResource, toCluster, toEndpoints, toSecret } from './envoy-resource.ts';
 import { loadAssignment } from './load-assignment.ts';
 import {
@@ -90,7 +91,7 @@ const portRoutes = remember((port: OutboundPort): Resource => {
 /** Every cluster that the routes of a port name (X91). */
 const portReferences = remember((port: OutboundPort): readonly ResourceReference[] => {
   const forwards = port.routes.map(({ action }) => action).filter((action) => action.kind === 'forward');
-  return [port.destination.ref, ...forwards.flatMap(namedBy)].map((ref) => toCluster(clusterName(ref)));
+  return [...connectionClusters(port), ...forwards.flatMap(namedBy).map(clusterName)].map(toCluster);
 });
 
 function namedBy({ destinations, mirrors }: ForwardAction) {

@@ -69,7 +69,7 @@ export function virtualService(
   lines?: Readonly<Record<string, number>>,
 ): VirtualServiceObject {
   const rules = http.map((rule) => ({ match: [], route: [], mirrors: [], ...rule }));
-  return policy('VirtualService', id, { hosts, exportTo, http: rules }, lines);
+  return policy('VirtualService', id, { hosts, exportTo, http: rules, tls: [], tcp: [] }, lines);
 }
 
 export function httpMatch(match: Partial<HttpMatch>): HttpMatch {

@@ -109,6 +109,8 @@ it('finds the line of a rule by its name, its number, or else its object', () =>
     spec: {
       hosts: ['reviews'],
       exportTo: [],
+      tls: [],
+      tcp: [],
       http: [
         { match: [], route: [], mirrors: [] },
         { name: 'canary', match: [], route: [], mirrors: [] },

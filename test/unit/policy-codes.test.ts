@@ -108,7 +108,7 @@ const examples: readonly Example[] = [
     name: 'a required field',
     code: 'WEFT0002',
     yaml: `${head('VirtualService')}‹spec›:\n  hosts: [a]\n`,
-    message: 'expected "http", which is required',
+    message: 'expected "http", "tls" or "tcp", which is required',
     hint: 'add http',
   },
   {

@@ -54,6 +54,8 @@ describe('specs', () => {
     expect(object.spec).toStrictEqual({
       hosts: ['reviews'],
       exportTo: ['.', 'bank'],
+      tls: [],
+      tcp: [],
       http: [
         {
           name: 'canary',
@@ -141,7 +143,11 @@ describe('specs', () => {
         ],
       },
       subsets: [
-        { name: 'v1', labels: { version: 'v1' }, trafficPolicy: { connectionPool: { tcp: {} }, portLevelSettings: [] } },
+        {
+          name: 'v1',
+          labels: { version: 'v1' },
+          trafficPolicy: { connectionPool: { tcp: {} }, portLevelSettings: [] },
+        },
       ],
     });
   });

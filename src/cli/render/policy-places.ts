@@ -1,7 +1,7 @@
 import type { PolicyItem } from '../../admin/mesh-values.ts';
 
 /**
- * Finds the line of a route by its name, `VirtualService/shop/reviews[canary]` or `VirtualService/shop/reviews[0]`: the rule's own place
+ * Finds the line of a route by its name, `VirtualService/shop/reviews[canary]`, `VirtualService/shop/reviews[0]` or `VirtualService/shop/db[tcp.0]`: the rule's own place
  * where the object has it, else the object's; undefined for a name that no accepted object has.
  */
 export function policyPlaces(policies: readonly PolicyItem[]): (routeName: string) => string | undefined {
@@ -10,15 +10,17 @@ export function policyPlaces(policies: readonly PolicyItem[]): (routeName: strin
     const [, ref = '', rule] = /^([^[]+)(?:\[(.*)\])?$/.exec(routeName) ?? [];
     const policy = byRef.get(ref);
     if (policy === undefined) return undefined;
-    const index = rule === undefined ? undefined : ruleIndex(policy, rule);
-    const line = index === undefined ? undefined : policy.positions[`spec.http[${index}]`]?.line;
+    const field = rule === undefined ? undefined : ruleField(policy, rule);
+    const line = field === undefined ? undefined : policy.positions[field]?.line;
     return `${policy.file}:${line ?? policy.line}`;
   };
 }
 
-function ruleIndex(policy: PolicyItem, rule: string): number | undefined {
+function ruleField(policy: PolicyItem, rule: string): string | undefined {
   if (policy.kind !== 'VirtualService' || !('http' in policy.spec)) return undefined;
   const named = policy.spec.http.findIndex((http) => http.name === rule);
-  if (named >= 0) return named;
-  return /^\d+$/.test(rule) ? Number(rule) : undefined;
+  if (named >= 0) return `spec.http[${named}]`;
+  // `tcp.0`: rules about connections have no names of their own.
+  const [, layer = 'http', index] = /^(?:(tls|tcp)\.)?(\d+)$/.exec(rule) ?? [];
+  return index === undefined ? undefined : `spec.${layer}[${index}]`;
 }

@@ -1,43 +1,25 @@
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import type { HttpRule } from '../../model/virtual-service.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { anything, type Infer, list, object, refused, someOf, text } from '../shape.ts';
+import { type Infer, list, object, someOf, text } from '../shape.ts';
 import { checkExportTo, exportTo, refuseRepeats } from './common.ts';
 import { lowerHttpRule } from './http-rule.ts';
 import { httpRule } from './http-shape.ts';
-
-const l4Route = list(object({ destination: anything, weight: anything }));
-const l4Match = { port: anything, sourceLabels: anything, sourceNamespace: anything, gateways: anything };
+import { lowerTcpRules, lowerTlsRules, tcpRule, tlsRule } from './l4-routes.ts';
 
 const shape = object(
   {
     hosts: someOf(text('host')),
     gateways: list(text()),
     exportTo,
-    http: someOf(httpRule),
-    tls: refused(
-      'T1',
-      list(
-        object({
-          match: list(object({ ...l4Match, sniHosts: anything, destinationSubnets: anything })),
-          route: l4Route,
-        }),
-      ),
-    ),
-    tcp: refused(
-      'T1',
-      list(
-        object({
-          match: list(object({ ...l4Match, destinationSubnets: anything, sourceSubnet: anything })),
-          route: l4Route,
-        }),
-      ),
-    ),
+    http: list(httpRule),
+    tls: list(tlsRule),
+    tcp: list(tcpRule),
   },
-  { required: ['hosts', 'http'] },
+  { required: ['hosts'], atLeastOne: [['http', 'tls', 'tcp']] },
 );
 
-/** VirtualService for the mesh: `hosts`, `exportTo` and the rules of `http[]`. */
+/** VirtualService for the mesh: `hosts`, `exportTo` and the rules of `http[]`, `tls[]` and `tcp[]`, at least one of them. */
 export const virtualService = supportedKind<typeof shape, VirtualServiceObject>({
   kind: 'VirtualService',
   apiVersions: networking,
@@ -60,16 +42,21 @@ export const virtualService = supportedKind<typeof shape, VirtualServiceObject>(
     (spec.gateways ?? []).forEach((gateway, index) => {
       if (gateway !== 'mesh') context.refuse(`spec.gateways[${index}]`, 'T1', gateway);
     });
-    const http = spec.http.map((written, index) => lowerHttpRule(written, `spec.http[${index}]`, context));
+    const http = (spec.http ?? []).map((written, index) => lowerHttpRule(written, `spec.http[${index}]`, context));
     checkOrder(spec, http, context);
-    return { hosts: spec.hosts, exportTo: checkExportTo(context, spec.exportTo, false), http };
+    const tls = lowerTlsRules(spec.tls ?? [], spec.hosts, context);
+    const tcp = lowerTcpRules(spec.tcp ?? [], context);
+    if (http.length + tls.length + tcp.length === 0) {
+      context.report('WEFT0002', 'spec', 'expected a rule in "http", "tls" or "tcp", got none', 'add a rule');
+    }
+    return { hosts: spec.hosts, exportTo: checkExportTo(context, spec.exportTo, false), http, tls, tcp };
   },
 });
 
 /** P11: rules after a catch-all (WEFT0130), repeated matches (WEFT0131), and none at all (WEFT0139). */
 function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], context: LowerContext): void {
   const catchAll = http.findIndex(matchesAll);
-  if (catchAll === -1) {
+  if (catchAll === -1 && http.length > 0) {
     context.report(
       'WEFT0139',
       'spec.http',
@@ -88,7 +75,7 @@ function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], contex
       context.report('WEFT0130', field, message, `move it before ${first} at ${context.file}:${line}`, { related });
       return;
     }
-    (spec.http[index]?.match ?? []).forEach(({ name: _, ...match }, at) => {
+    (spec.http?.[index]?.match ?? []).forEach(({ name: _, ...match }, at) => {
       const key = JSON.stringify(sorted(match));
       const first = seen.get(key);
       if (first === undefined) seen.set(key, `${field}.match[${at}]`);

@@ -1,0 +1,136 @@
+import type { ConnectionMatch, ConnectionRule, TlsMatch } from '../model/connection-rules.ts';
+import type { Scope } from '../model/ir.ts';
+import type { ConnectionRoute, ConnectionTerms } from '../model/ir-connection.ts';
+import type { Destination, DestinationRef } from '../model/ir-destination.ts';
+import type { WeightedDestination } from '../model/ir-route.ts';
+import type { VirtualServiceObject } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
+import { byDefault } from '../model/provenance.ts';
+import { selects } from '../model/selector.ts';
+import { layerOf, type Service, type ServicePort } from '../model/service.ts';
+import { holdsAddress } from '../policy/address-range.ts';
+import { poolDecision } from './connection-pool.ts';
+import { refTo } from './destination.ts';
+import { chooseDestinationRule, effectiveBlocks, type MergedRule, noRule } from './destination-rule.ts';
+import type { PolicyIndex } from './policy-index.ts';
+import { routeTarget, type TargetContext } from './route-target.ts';
+
+/** What the names in connection rules mean for one scope, and which DestinationRules hold for them. */
+export interface ConnectionContext extends TargetContext {
+  readonly policies: PolicyIndex;
+}
+
+/** The DestinationRules of all services that connection rules name: with the object they decide on which terms connections stand. */
+export function connectionRules(context: ConnectionContext, object: VirtualServiceObject): readonly MergedRule[] {
+  const named = [...object.spec.tls, ...object.spec.tcp].flatMap(({ route }) => route);
+  return named.map(({ destination }) => ruleOf(context, routeTarget(context, object, destination, 0)));
+}
+
+/**
+ * Where connections to a port go, the bytes of which nobody reads: the rules of its layer (P19) that P10 leaves, then the whole service
+ * for all the rest. Undefined where no rule is left, and on HTTP ports.
+ */
+export function resolveConnections(
+  context: ConnectionContext,
+  service: Service,
+  port: ServicePort,
+  whole: Destination,
+  virtualService: VirtualServiceObject | undefined,
+): readonly ConnectionRoute[] | undefined {
+  const layer = layerOf(port.protocol);
+  if (virtualService === undefined || layer === 'http') return undefined;
+  const written = (rule: ConnectionRule, index: number, serverNames: readonly string[]): ConnectionRoute => {
+    const field = `spec.${layer}[${index}]`;
+    const destinations = weighted(context, virtualService, field, rule, refTo(service, port.number));
+    const [first] = destinations;
+    return {
+      name: `VirtualService/${virtualService.namespace}/${virtualService.name}[${layer}.${index}]`,
+      by: provenance(virtualService, field),
+      serverNames,
+      destinations,
+      terms: first === undefined ? termsOfPool(whole.pool) : termsOf(context, first.destination),
+    };
+  };
+  const mayMeet = (match: ConnectionMatch) => meets(match, context.scope, service, port.number);
+  if (layer === 'tcp') {
+    const index = virtualService.spec.tcp.findIndex(({ match }) => match.length === 0 || match.some(mayMeet));
+    const rule = virtualService.spec.tcp[index];
+    return rule === undefined ? undefined : [written(rule, index, [])];
+  }
+  const led = byServerName(virtualService.spec.tls, mayMeet).map(({ rule, index, serverNames }) =>
+    written(rule, index, serverNames),
+  );
+  return led.length === 0 ? undefined : [...led, defaultConnection(service, whole)];
+}
+
+/** P10: all of the service, for whatever no rule takes. */
+function defaultConnection(service: Service, whole: Destination): ConnectionRoute {
+  return {
+    name: `default/${service.namespace}/${service.name}`,
+    by: { default: 'P10' },
+    serverNames: [],
+    destinations: [{ destination: whole.ref, weight: byDefault(1, 'P15') }],
+    terms: termsOfPool(whole.pool),
+  };
+}
+
+function ruleOf({ policies, settings, services, scope }: ConnectionContext, { service }: DestinationRef): MergedRule {
+  const known = services.byKey.get(service);
+  return known ? chooseDestinationRule(policies, settings, known, scope.namespace) : noRule;
+}
+
+/** The terms of connections to a destination, which is perhaps another service's. */
+function termsOf(context: ConnectionContext, destination: DestinationRef): ConnectionTerms {
+  const rule = ruleOf(context, destination);
+  const subset = rule.subsets.find(({ value }) => value.name === destination.subset);
+  return termsOfPool(poolDecision(effectiveBlocks(rule, subset, destination.port).connectionPool));
+}
+
+/** The part of a pool that bounds connections. */
+function termsOfPool({ tcpIdleTimeout, maxConnectionDuration }: ConnectionTerms): ConnectionTerms {
+  return tcpIdleTimeout === undefined ? { maxConnectionDuration } : { tcpIdleTimeout, maxConnectionDuration };
+}
+
+/** P11: of equal server names the first rule has it; a rule that has none left leads nowhere. */
+function byServerName(rules: readonly ConnectionRule<TlsMatch>[], mayMeet: (match: ConnectionMatch) => boolean) {
+  const taken = new Set<string>();
+  return rules.flatMap((rule, index) => {
+    const names = new Set(rule.match.filter(mayMeet).flatMap(({ sniHosts }) => sniHosts));
+    const serverNames = [...names].filter((name) => !taken.has(name));
+    for (const name of serverNames) taken.add(name);
+    return serverNames.length === 0 ? [] : [{ rule, index, serverNames }];
+  });
+}
+
+/**
+ * P10: what is known of a client and a port. A local port has no called address: a range holds where one of the addresses that the
+ * service declares lies within it.
+ */
+function meets(match: ConnectionMatch, scope: Scope, service: Service, port: number): boolean {
+  const { destinationSubnets } = match;
+  return (
+    (match.port === undefined || match.port === port) &&
+    (match.sourceNamespace === undefined || match.sourceNamespace === scope.namespace) &&
+    selects(match.sourceLabels, scope.labels) &&
+    (destinationSubnets.length === 0 ||
+      service.addresses.some((address) => destinationSubnets.some((range) => holdsAddress(range, address))))
+  );
+}
+
+/** P15: one destination needs no weight; of several, those of weight 0 get nothing. */
+function weighted(
+  context: TargetContext,
+  object: VirtualServiceObject,
+  field: string,
+  { route }: ConnectionRule,
+  called: DestinationRef,
+): readonly WeightedDestination[] {
+  const all = route.map(({ destination, weight }, position) => ({
+    destination: routeTarget(context, object, destination, called.port),
+    weight: { value: weight ?? 0, by: provenance(object, `${field}.route[${position}].weight`) },
+  }));
+  const positive = all.length === 1 ? all : all.filter(({ weight }) => weight.value > 0);
+  const [only, another] = positive;
+  if (only === undefined) return [{ destination: called, weight: byDefault(1, 'P15') }];
+  return another === undefined ? [{ destination: only.destination, weight: byDefault(1, 'P15') }] : positive;
+}

@@ -1,0 +1,79 @@
+import type { OutboundPort } from '../model/ir.ts';
+import type { ConnectionRoute } from '../model/ir-connection.ts';
+import { byDefault } from '../model/provenance.ts';
+import { pack } from '../proto/codec.ts';
+import {
+  type FilterChain,
+  FilterChainSchema,
+  ListenerFilterSchema,
+} from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
+import type { Listener } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
+import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
+import { message } from '../proto/message.ts';
+import { durationOf } from './duration.ts';
+import { clusterName } from './names.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
+import { outboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
+
+/** The parts of a listener that say where its connections go. */
+type ConnectionChains = Pick<Listener, 'filterChains'> &
+  Partial<
+    Pick<
+      Listener,
+      'defaultFilterChain' | 'listenerFilters' | 'listenerFiltersTimeout' | 'continueOnListenerFiltersTimeout'
+    >
+  >;
+
+/**
+ * One chain for each rule by server name (P19), and one for the rest. Only a rule by server name has the first bytes looked at: a
+ * program whose server speaks first sends none, so the wait ends and the connection goes the way of the rest.
+ */
+export function connectionChains(port: OutboundPort): ConnectionChains {
+  const led = (port.connections ?? []).filter(({ serverNames }) => serverNames.length > 0);
+  const rest = chain(restConnections(port));
+  if (led.length === 0) return { filterChains: [rest] };
+  const inspector = message(ListenerFilterSchema, {
+    name: 'envoy.filters.listener.tls_inspector',
+    configType: { case: 'typedConfig', value: pack(TlsInspectorSchema) },
+  });
+  return {
+    filterChains: led.map(chain),
+    defaultFilterChain: rest,
+    listenerFilters: [inspector],
+    listenerFiltersTimeout: durationOf(3_000),
+    continueOnListenerFiltersTimeout: true,
+  };
+}
+
+/** Where connections go that no server name leads elsewhere: what a rule says, else to the whole service. */
+export function restConnections({ connections = [], destination }: OutboundPort): ConnectionRoute {
+  const { ref, pool } = destination;
+  return (
+    connections.find(({ serverNames }) => serverNames.length === 0) ?? {
+      name: `default/${ref.namespace}/${ref.name}`,
+      by: { default: 'P10' },
+      serverNames: [],
+      destinations: [{ destination: ref, weight: byDefault(1, 'P15') }],
+      terms: pool,
+    }
+  );
+}
+
+/** The clusters that connections to a port go to. */
+export function connectionClusters(port: OutboundPort): readonly string[] {
+  const routes = [...(port.connections ?? []), restConnections(port)];
+  return routes.flatMap(({ destinations }) => destinations.map(({ destination }) => clusterName(destination)));
+}
+
+function chain(route: ConnectionRoute): FilterChain {
+  const { name, by, serverNames, destinations, terms } = route;
+  const weights = destinations[0]?.weight;
+  const bounds = { idleTimeout: terms.tcpIdleTimeout, maxConnectionDuration: terms.maxConnectionDuration };
+  const metadata = provenanceMetadata({ route: { value: name, by }, weights, ...bounds }, name);
+  return message(FilterChainSchema, {
+    ...('default' in by ? {} : { name }),
+    ...(serverNames.length === 0 ? {} : { filterChainMatch: { serverNames: [...serverNames] } }),
+    filters: [tcpFilter(outboundTcpProxy(route))],
+    ...(metadata === undefined ? {} : { metadata }),
+  });
+}

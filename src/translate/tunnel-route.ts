@@ -1,0 +1,40 @@
+import type { OutboundPort } from '../model/ir.ts';
+import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
+import { message } from '../proto/message.ts';
+import { clusterChoice } from './cluster-choice.ts';
+import { restConnections } from './connection-chains.ts';
+import { durationOf } from './duration.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
+
+/**
+ * The route of a tunnel to a service port (E23, R11). It stands before the ordinary routes: some programs tunnel where others send
+ * the absolute form. Outbound HTTP rules do not see inside, nor do rules by server name: the tunnel goes where connections go that
+ * no server name leads elsewhere.
+ */
+export function tunnelRoute(port: OutboundPort): Route {
+  const { name, by, destinations } = restConnections(port);
+  const [first] = destinations;
+  const weights = first?.weight;
+  const metadata = provenanceMetadata({ route: { value: name, by }, weights }, name);
+  return { ...tunnel(name, clusterChoice(destinations)), ...(metadata === undefined ? {} : { metadata }) };
+}
+
+/** The tunnel to one cluster. */
+export function tunnelTo(cluster: string, name: string): Route {
+  return tunnel(name, { case: 'cluster', value: cluster });
+}
+
+function tunnel(name: string, clusterSpecifier: ReturnType<typeof clusterChoice>): Route {
+  return message(RouteSchema, {
+    name,
+    match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier,
+        timeout: durationOf(0),
+        upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
+      },
+    },
+  });
+}
