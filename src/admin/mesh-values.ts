@@ -67,6 +67,7 @@ function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]
       case 'VirtualService':
         return policy.spec.hosts.some((host) => names(policy, host));
       case 'DestinationRule':
+      case 'HealthCheck':
         return names(policy, policy.spec.host);
       case 'PeerAuthentication':
       case 'AuthorizationPolicy':

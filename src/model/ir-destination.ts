@@ -1,3 +1,4 @@
+import type { HealthProbe } from './health-check.ts';
 import type { Labels, Millis, Protocol } from './policy.ts';
 import type { Decided } from './provenance.ts';
 import type { Locality } from './registry-objects.ts';
@@ -25,6 +26,8 @@ export interface Destination {
   /** How many retries may be on their way at once; absent: as the pool says. */
   readonly retryBudget?: Decided<RetryBudgetDecision>;
   readonly outlierDetection?: Decided<OutlierDecision>;
+  /** Active checks; an endpoint is healthy if it passes all of them. */
+  readonly healthChecks?: readonly Decided<HealthCheckDecision>[];
   /** Percent of healthy endpoints below which health is ignored (D8). */
   readonly panicThreshold: Decided<number>;
   readonly security: PeerSecurity;
@@ -70,6 +73,17 @@ export interface OutlierDecision {
   readonly maxEjectionPercent: number;
   /** Which status codes are errors, sorted; absent: 5xx. */
   readonly errorCodes?: readonly number[];
+}
+
+/** One active check, called as its object is. */
+export interface HealthCheckDecision {
+  readonly namespace: string;
+  readonly name: string;
+  readonly interval: Millis;
+  readonly timeout: Millis;
+  readonly unhealthyAfter: number;
+  readonly healthyAfter: number;
+  readonly probe: HealthProbe;
 }
 
 /** `mesh`: endpoints marked `meshTls` are called with mutual TLS and must present one of `accepted`, the others in plaintext (P35, P36). */

@@ -1,4 +1,5 @@
 import type { DestinationRuleSpec } from './destination-rule.ts';
+import type { HealthCheckSpec } from './health-check.ts';
 import type { MeshConfigSpec } from './mesh-config.ts';
 import type { SourceRange } from './provenance.ts';
 import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from './registry-objects.ts';
@@ -34,6 +35,7 @@ export type Policy =
   | DestinationRuleObject
   | PeerAuthenticationObject
   | AuthorizationPolicyObject
+  | HealthCheckObject
   | MeshConfigObject;
 
 export type ServiceObject = PolicyObject<'Service', ServiceSpec>;
@@ -41,6 +43,7 @@ export type ServiceEntryObject = PolicyObject<'ServiceEntry', ServiceEntrySpec>;
 export type WorkloadEntryObject = PolicyObject<'WorkloadEntry', WorkloadEntrySpec>;
 export type VirtualServiceObject = PolicyObject<'VirtualService', VirtualServiceSpec>;
 export type DestinationRuleObject = PolicyObject<'DestinationRule', DestinationRuleSpec>;
+export type HealthCheckObject = PolicyObject<'HealthCheck', HealthCheckSpec>;
 export type PeerAuthenticationObject = PolicyObject<'PeerAuthentication', PeerAuthenticationSpec>;
 export type AuthorizationPolicyObject = PolicyObject<'AuthorizationPolicy', AuthorizationPolicySpec>;
 /** The one of `meshconfig.yaml`: `MeshConfig/<root namespace>/mesh`; its field paths begin at the top of the file. */

@@ -89,9 +89,9 @@ export const referenceCodes = {
   WEFT0174: page(
     'warning',
     'references',
-    'DestinationRule matches no service',
-    'No service has this host, so the rule does nothing.',
-    'Correct the name, or remove the rule.',
+    'DestinationRule or HealthCheck matches no service',
+    'No service has this host, or a check none with endpoints of its own, so the object does nothing.',
+    'Correct the name, or remove the object.',
   ),
   WEFT0175: page(
     'warning',

@@ -4,6 +4,7 @@ import type { Policy } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import { checkDestinationRules } from './references/destination-rules.ts';
+import { checkHealthChecks } from './references/health-checks.ts';
 import { createScope } from './references/reference-scope.ts';
 import { checkSecurity } from './references/security.ts';
 import { checkVirtualServices } from './references/virtual-services.ts';
@@ -24,6 +25,7 @@ export function checkReferences(
   const scope = createScope(policies, services, workloads && [...workloads], settings);
   checkVirtualServices(scope);
   checkDestinationRules(scope);
+  checkHealthChecks(scope);
   checkSelections(scope);
   checkSecurity(scope);
   return scope.found.sort(byPosition);

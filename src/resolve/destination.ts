@@ -1,5 +1,6 @@
 import type { Subset } from '../model/destination-rule.ts';
 import type { Destination, DestinationRef, EndpointAddress } from '../model/ir-destination.ts';
+import type { HealthCheckObject } from '../model/policy.ts';
 import { selects } from '../model/selector.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
@@ -8,6 +9,7 @@ import type { MergedRule, Written } from './destination-rule.ts';
 import { effectiveBlocks } from './destination-rule.ts';
 import { outlierDecision, panicThreshold } from './ejection.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
+import { healthCheckDecisions } from './health-check.ts';
 import { remembered } from './keep.ts';
 import { loadBalancerDecision } from './load-balancing.ts';
 import { peerSecurity } from './peer-security.ts';
@@ -18,23 +20,30 @@ interface Known {
   readonly destinations: readonly Destination[];
 }
 
-const memory = new WeakMap<MergedRule, WeakMap<Service, Map<number, Known>>>();
+type ByService = WeakMap<Service, Map<number, Known>>;
+const memory = new WeakMap<MergedRule, WeakMap<readonly HealthCheckObject[], ByService>>();
 
 /**
- * The destinations of one port: the whole service, then its subsets by name (P25). Remembered on the rule, the service and the facts,
- * not on the scope: clients of several namespaces share them.
+ * The destinations of one port: the whole service, then its subsets by name (P25). Remembered on the rule, the health checks, the service and
+ * the facts, not on the scope: clients of several namespaces share them.
  */
 export function destinationsOf(
   service: Service,
   port: ServicePort,
   rule: MergedRule,
   facts: EndpointFacts,
+  checks: readonly HealthCheckObject[],
 ): readonly Destination[] {
-  const byService = remembered(memory, rule, () => new WeakMap<Service, Map<number, Known>>());
+  const byChecks = remembered(memory, rule, () => new WeakMap<readonly HealthCheckObject[], ByService>());
+  const byService = remembered(byChecks, checks, () => new WeakMap<Service, Map<number, Known>>());
   const byPort = remembered(byService, service, () => new Map<number, Known>());
   const known = byPort.get(port.number);
   if (known?.facts === facts) return known.destinations;
-  const destinations = [undefined, ...rule.subsets].map((subset) => destination(service, port, rule, subset, facts));
+  const healthChecks = service.resolution === 'request' ? [] : healthCheckDecisions(checks, port);
+  const destinations = [undefined, ...rule.subsets].map((subset) => {
+    const plain = destination(service, port, rule, subset, facts);
+    return healthChecks.length === 0 ? plain : { ...plain, healthChecks };
+  });
   byPort.set(port.number, { facts, destinations });
   return destinations;
 }

@@ -10,6 +10,7 @@ import { resolveCounters } from './counters.ts';
 import { destinationsOf } from './destination.ts';
 import { chooseDestinationRule } from './destination-rule.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
+import { chooseHealthChecks } from './health-check.ts';
 import { remembered } from './keep.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { resolveRoutes } from './route.ts';
@@ -44,10 +45,11 @@ export function resolveService(
   const { mesh, policies, scope, settings } = context;
   const virtualService = chooseVirtualService(policies, service, scope.namespace);
   const rule = chooseDestinationRule(policies, settings, service, scope.namespace);
+  const checks = chooseHealthChecks(policies, settings, service, scope.namespace);
   const ports = service.ports.map((port) => ({
     port,
     localPort: mesh.localPorts.get(localPortKey(service.key, port.number)),
-    destinations: destinationsOf(service, port, rule, facts),
+    destinations: destinationsOf(service, port, rule, facts, checks),
   }));
   const decidedBy = [
     settings,

@@ -4,6 +4,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type {
   AuthorizationPolicyObject,
   DestinationRuleObject,
+  HealthCheckObject,
   PeerAuthenticationObject,
   Policy,
   PolicySet,
@@ -21,6 +22,8 @@ export interface PolicyIndex {
   readonly virtualServices: HostIndex<VirtualServiceObject>;
   /** By namespace of the rule. */
   readonly destinationRules: ReadonlyMap<string, HostIndex<DestinationRuleObject>>;
+  /** By namespace of the check. */
+  readonly healthChecks: ReadonlyMap<string, HostIndex<HealthCheckObject>>;
   readonly peerAuthentications: ReadonlyMap<string, readonly PeerAuthenticationObject[]>;
   readonly authorizationPolicies: ReadonlyMap<string, readonly AuthorizationPolicyObject[]>;
   /** Objects whose selector may name a workload, and with it the protocol of its ports (P28). */
@@ -60,6 +63,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
   const hostOf = (object: Policy, host: string) => resolveHost(host, object.namespace, settings.dnsSuffix);
   const virtualServices = new Groups<VirtualServiceObject>();
   const destinationRules = new Map<string, Groups<DestinationRuleObject>>();
+  const healthChecks = new Map<string, Groups<HealthCheckObject>>();
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
   const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
@@ -77,6 +81,12 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
       case 'DestinationRule': {
         const groups = destinationRules.get(object.namespace) ?? new Groups();
         destinationRules.set(object.namespace, groups);
+        groups.add(hostOf(object, object.spec.host), object);
+        break;
+      }
+      case 'HealthCheck': {
+        const groups = healthChecks.get(object.namespace) ?? new Groups();
+        healthChecks.set(object.namespace, groups);
         groups.add(hostOf(object, object.spec.host), object);
         break;
       }
@@ -104,6 +114,9 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         namespace,
         groups.keep(previous?.destinationRules.get(namespace)),
       ]),
+    ),
+    healthChecks: new Map(
+      [...healthChecks].map(([namespace, groups]) => [namespace, groups.keep(previous?.healthChecks.get(namespace))]),
     ),
     peerAuthentications: peerAuthentications.keep(previous?.peerAuthentications),
     authorizationPolicies: authorizationPolicies.keep(previous?.authorizationPolicies),

@@ -12,6 +12,7 @@ import { discovery } from './cluster-discovery.ts';
 import { loadBalancing } from './cluster-load-balancing.ts';
 import { connectionOptions } from './connection-options.ts';
 import { durationOf } from './duration.ts';
+import { healthChecks } from './health-checks.ts';
 import { clusterName } from './names.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
@@ -38,6 +39,7 @@ export function outboundCluster(destination: Destination): Cluster {
     ...(destination.outlierDetection === undefined
       ? {}
       : { outlierDetection: outlierDetection(destination.outlierDetection.value) }),
+    ...healthChecks(destination),
     ...connectionOptions(pool),
     typedExtensionProtocolOptions: protocolOptions(destination),
     transportSocketMatches: transportSocketMatches(security),
@@ -65,6 +67,13 @@ function protocolOptions({ protocol, pool, outlierDetection: outlier }: Destinat
 }
 
 function decidedFields(destination: Destination) {
-  const { pool, loadBalancer, outlierDetection: outlier, panicThreshold, retryBudget } = destination;
-  return { loadBalancer, outlierDetection: outlier, panicThreshold, retryBudget, ...pool };
+  const {
+    pool,
+    loadBalancer,
+    outlierDetection: outlier,
+    panicThreshold,
+    retryBudget,
+    healthChecks: checks,
+  } = destination;
+  return { loadBalancer, outlierDetection: outlier, panicThreshold, retryBudget, healthCheck: checks?.[0], ...pool };
 }

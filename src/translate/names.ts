@@ -7,6 +7,7 @@ import type { DestinationRef } from '../model/ir-destination.ts';
  *   out_<namespace>_<service>_<port>[_<subset>]   cluster, endpoints; without subset also listener and route configuration
  *   out_proxy                                     listener and route configuration behind HTTP_PROXY
  *   out_unknown                                   cluster for hosts that the registry does not know
+ *   check_<namespace>_<name>                      health check of a cluster
  *   in_<port>                                     listener, cluster and route configuration before an application's port
  *
  * <service> is the short name of a `v1/Service`, else the whole host: `api.example.com` is `api~example~com`.
@@ -49,6 +50,11 @@ export function servicePortName(ref: Omit<DestinationRef, 'subset'>): string {
 /** Listener, cluster and route configuration before an application's port. */
 export function inboundName(port: number): string {
   return `in_${port}`;
+}
+
+/** One of the health checks of a cluster. */
+export function healthCheckName({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `check_${escapePart(namespace)}_${escapePart(name)}`;
 }
 
 /** The reverse of clusterName, for telemetry and NACK reports; undefined for a name that it did not make. */

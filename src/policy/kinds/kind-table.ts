@@ -1,11 +1,11 @@
 import type { KindDefinition } from '../kind-definition.ts';
 import { authorizationPolicy } from './authorization-policy.ts';
 import { destinationRule } from './destination-rule.ts';
+import { healthCheck } from './health-check.ts';
 import { peerAuthentication } from './peer-authentication.ts';
 import { envoyFilter, gateway, proxyConfig, sidecar, workloadGroup } from './refused-networking.ts';
 import {
   grpcRoute,
-  healthCheck,
   httpRoute,
   namespace,
   policyTest,

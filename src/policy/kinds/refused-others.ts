@@ -175,23 +175,6 @@ export const rateLimit = refusedKind(
   }),
 );
 
-export const healthCheck = refusedKind(
-  'HealthCheck',
-  weft,
-  'T1',
-  object({
-    host: anything,
-    port: anything,
-    interval: anything,
-    timeout: anything,
-    unhealthyAfter: anything,
-    healthyAfter: anything,
-    http: names('path', 'expect'),
-    grpc: names('service'),
-    tcp: names(),
-  }),
-);
-
 export const rollout = refusedKind(
   'Rollout',
   weft,

@@ -1,0 +1,28 @@
+import type { HealthCheckObject } from '../../model/policy.ts';
+import { hostCovers, resolveHost } from '../hosts.ts';
+import { ofKind, type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
+
+/** What HealthChecks name: their host (WEFT0174) and its port (WEFT0113). */
+export function checkHealthChecks(scope: ReferenceScope): void {
+  for (const check of ofKind(scope, 'HealthCheck')) checkHost(scope, check);
+}
+
+function checkHost(scope: ReferenceScope, check: HealthCheckObject): void {
+  if (!scope.services) return;
+  const { host: written, port } = check.spec;
+  const host = resolveHost(written, check.namespace, scope.settings.dnsSuffix);
+  const services = scope.services.filter((service) => hostCovers(host, service.host) || hostCovers(service.host, host));
+  if (services.length === 0) {
+    reportNoService(scope, 'WEFT0174', check, 'spec.host', written, 'warning');
+    return;
+  }
+  const ports = services.flatMap((service) => service.ports.map(({ number }) => number));
+  if (port !== undefined && !ports.includes(port)) {
+    const message = `${written} has no port ${port}`;
+    reportAt(scope, 'WEFT0113', check, 'spec.port', message, `ports: ${[...new Set(ports)].join(', ') || 'none'}`);
+  }
+  if (services.every(({ resolution }) => resolution === 'request')) {
+    const message = `host ${JSON.stringify(written)} has no endpoints that could be checked: each request brings its own`;
+    reportAt(scope, 'WEFT0174', check, 'spec.host', message, 'remove the check, or give the ServiceEntry a resolution');
+  }
+}
