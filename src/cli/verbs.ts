@@ -8,6 +8,7 @@ import { nacksVerb } from './verbs/nacks.ts';
 import { proxiesVerb } from './verbs/proxies.ts';
 import { proxyConfigVerb } from './verbs/proxy-config.ts';
 import { runVerb } from './verbs/run.ts';
+import { schemaVerb } from './verbs/schema.ts';
 import { serverVerb } from './verbs/server.ts';
 import { statusVerb } from './verbs/status.ts';
 import { tokenCreateVerb, tokenListVerb, tokenRevokeVerb } from './verbs/token.ts';
@@ -22,6 +23,7 @@ export const verbs: readonly Verb[] = [
   runVerb,
   bootstrapVerb,
   validateVerb,
+  schemaVerb,
   statusVerb,
   proxiesVerb,
   nacksVerb,

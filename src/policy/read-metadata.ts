@@ -16,7 +16,7 @@ export interface Metadata {
 }
 
 /** Fields that a Kubernetes API server writes; exported objects may be pasted with them (WEFT0008). */
-const serverWritten = new Set([
+export const serverWritten = new Set([
   'uid',
   'resourceVersion',
   'creationTimestamp',
