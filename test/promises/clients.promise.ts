@@ -16,6 +16,6 @@ test('T8 what one connection names is bounded in bytes', async () => {
 
 test('T10 100 clients that never read, 10,000 updates', async () => {
   const cutAfter = 60_000;
-  const scene = await start({ connection: { slowReader: cutAfter } });
+  const scene = await start({ connection: { slowReader: cutAfter, keepaliveTime: 2 * cutAfter } });
   await proveReaders(scene, { readers: 100, updates: 10_000, every: 2, cutAfter });
 });

@@ -78,8 +78,8 @@ export function culpritsOf(plan: Plan, error: string, accepted: ReadonlyMap<stri
   return resources.filter(
     (resource) =>
       isBad(resource) &&
-      (resources.length === 1 ||
-        (isSet && !lacks && news.length === 1 && news[0] === resource) ||
+      // In a set, what it lacks may be to blame as well.
+      ((!lacks && news.length === 1 && news[0] === resource) ||
         error.includes(`${resource.name}: R`) ||
         error.includes(`"${resource.name}"`)),
   );

@@ -58,7 +58,7 @@ export async function proveReaders(scene: Scene, { readers, updates, every, cutA
     'T10',
     [
       `${readers} clients that never read, ${updates} updates of ${bytes / 1_000} kB (${still} of them there at the end): ${mebibytes(more(during))} more (limit 50)`,
-      `cut after ${cutAt.toFixed(1)} s (slow readers after ${cutAfter / 1_000} s, who answers no ping after 40 s), then ${mebibytes(more(after))} more after ${back?.toFixed(0)} ms`,
+      `cut after ${cutAt.toFixed(1)} s (slow readers after ${cutAfter / 1_000} s), then ${mebibytes(more(after))} more after ${back?.toFixed(0)} ms`,
       `p99 of a push to ${proxies} others ${felt.p99.toFixed(0)} ms, without those readers ${quiet.p99.toFixed(0)} ms; ${felt.lost} lost`,
     ].join('; '),
   );
