@@ -1,4 +1,4 @@
-import type { TextMatch } from './ir-route.ts';
+import type { RetryDecision, TextMatch } from './ir-route.ts';
 import type { Millis, Protocol } from './policy.ts';
 import type { Decided, Provenance } from './provenance.ts';
 import type { MutualTlsMode } from './security-policy.ts';
@@ -15,6 +15,8 @@ export interface Inbound {
   readonly mtls: Decided<MutualTlsMode>;
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
+  /** Of requests that the application cannot have begun (D2). Undefined value: none. */
+  readonly retries: Decided<RetryDecision | undefined>;
   readonly authorization: Authorization;
 }
 

@@ -26,9 +26,12 @@ export interface Route {
   readonly name: string;
   readonly by: Decided<string>['by'];
   readonly match: RouteMatch;
-  readonly action: ForwardAction | RedirectAction;
+  readonly action: ForwardAction | RedirectAction | RespondAction;
   readonly headers?: Decided<HeaderChanges>;
   readonly fault?: Decided<FaultDecision>;
+  readonly cors?: Decided<CorsDecision>;
+  /** Under which name the proxy counts the requests of this route, besides all other counts. */
+  readonly statName?: Decided<string>;
 }
 
 export interface ForwardAction {
@@ -58,6 +61,10 @@ export interface RetryDecision {
   readonly conditions: readonly string[];
   readonly statusCodes: readonly number[];
   readonly avoidPreviousHosts: boolean;
+  /** The pause before a retry grows from this one on. Absent: Envoy's own. */
+  readonly backoff?: Millis;
+  /** Each retry goes to endpoints of another priority, so to other localities. */
+  readonly otherPriorities?: boolean;
 }
 
 export interface RewriteDecision {
@@ -80,7 +87,29 @@ export interface RedirectAction {
   }>;
 }
 
-/** Percentages 0 to 100 with up to four decimals. */
+/** An answer that the caller's own proxy gives. */
+export interface RespondAction {
+  readonly kind: 'respond';
+  readonly respond: Decided<{
+    readonly status: number;
+    readonly body?: { readonly text: string } | { readonly base64: string };
+  }>;
+}
+
+/** Which pages of other origins may call, as their browsers ask before or while they do. */
+export interface CorsDecision {
+  readonly origins: readonly TextMatch[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposedHeaders: readonly string[];
+  /** For so many whole seconds a browser may remember the answer. */
+  readonly maxAgeSeconds?: number;
+  readonly credentials?: boolean;
+  /** Whether a preflight of an origin that is not named goes on to the destination. */
+  readonly forwardUnmatched: boolean;
+}
+
+/** Percentages 0 to 100, of which four decimals count. */
 export interface FaultDecision {
   readonly delay?: { readonly duration: Millis; readonly percentage: number };
   readonly abort?: {

@@ -1,7 +1,7 @@
 import type { ConnectionRule, TlsMatch } from './connection-rules.ts';
 import type { Labels, Millis } from './policy.ts';
 
-/** A text condition of a VirtualService (P12). `present` is `{}` or regex `*`. */
+/** A text condition of a VirtualService (P12). `present` is `{}`, in withoutHeaders regex `*`, too. */
 export type StringMatch =
   | { readonly kind: 'exact'; readonly value: string }
   | { readonly kind: 'prefix'; readonly value: string }
@@ -22,12 +22,14 @@ export interface HttpRule {
   readonly match: readonly HttpMatch[];
   readonly route: readonly RouteDestination[];
   readonly redirect?: Redirect;
+  readonly directResponse?: DirectResponse;
   readonly rewrite?: Rewrite;
   readonly timeout?: Millis;
   readonly retries?: Retries;
   readonly fault?: Fault;
   readonly mirrors: readonly Mirror[];
   readonly headers?: HeaderRules;
+  readonly corsPolicy?: CorsPolicy;
 }
 
 export interface HttpMatch {
@@ -43,6 +45,7 @@ export interface HttpMatch {
   readonly port?: number;
   readonly sourceLabels: Labels;
   readonly sourceNamespace?: string;
+  readonly statPrefix?: string;
 }
 
 export interface Destination {
@@ -67,6 +70,22 @@ export interface Redirect {
   readonly prefixRewrite?: string;
 }
 
+export interface DirectResponse {
+  readonly status: number;
+  readonly body?: { readonly text: string } | { readonly base64: string };
+}
+
+/** What pages of other origins may do; `allowOrigin` came here as exact texts. */
+export interface CorsPolicy {
+  readonly allowOrigins: readonly StringMatch[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAge?: Millis;
+  readonly allowCredentials?: boolean;
+  readonly unmatchedPreflights: 'FORWARD' | 'IGNORE';
+}
+
 export interface Rewrite {
   readonly uri?: string;
   readonly authority?: string;
@@ -79,11 +98,16 @@ export interface Retries {
   readonly perTryTimeout?: Millis;
   /** Envoy's retry conditions; status codes as written. Absent: D1. */
   readonly retryOn?: readonly string[];
+  readonly backoff?: Millis;
+  /** Whether a retry avoids the endpoints that failed. Absent: yes, unless a hash chooses. */
+  readonly ignorePreviousHosts?: boolean;
+  readonly remoteLocalities?: boolean;
 }
 
 export interface Fault {
+  /** Percentages 0 to 100, of which four decimals count (P17: absent never fires, so 0). */
   readonly delay?: { readonly fixedDelay: Millis; readonly percentage: number };
-  /** Exactly one of the two statuses. Percentages 0 to 100, four decimals (P17: absent never fires, so 0). */
+  /** Exactly one of the two statuses. */
   readonly abort?: { readonly httpStatus?: number; readonly grpcStatus?: number; readonly percentage: number };
 }
 

@@ -114,6 +114,20 @@ export const textCodes = {
     'An earlier rule has the same match, so this one adds nothing.',
     'Remove it.',
   ),
+  WEFT0132: page(
+    'warning',
+    'text',
+    'Field has no effect here',
+    'Another field of the same object decides alone, or what this one needs is absent. Istio accepts it and ignores it, and so does Weft.',
+    'Remove it, or write what it needs.',
+  ),
+  WEFT0133: page(
+    'warning',
+    'text',
+    'Large body of an answer',
+    'The body of a direct response is held by every proxy that may call the service, and sent again with every change of its routes.',
+    'Serve it from a workload.',
+  ),
   WEFT0134: page(
     'warning',
     'text',

@@ -12,6 +12,7 @@ import { keepEqualItems } from './keep.ts';
 import type { Selected } from './mutual-tls.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import { indexPolicies } from './policy-index.ts';
+import { inboundRetries } from './retries.ts';
 
 interface Known {
   readonly decidedBy: readonly unknown[];
@@ -53,6 +54,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       protocol,
       mtls: mutualTlsMode(peers, port.port),
       maxConnectionDuration: byDefault(900_000, 'R17'),
+      retries: inboundRetries(protocol),
       authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
     };
   });

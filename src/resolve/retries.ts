@@ -1,8 +1,9 @@
 import type { RetryDecision } from '../model/ir-route.ts';
-import type { VirtualServiceObject } from '../model/policy.ts';
+import type { Protocol, VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import { isHttp } from '../model/service.ts';
 import type { Retries } from '../model/virtual-service.ts';
 
 /** D1 names no status code: a program's own 503 to a POST is not repeated (R14). */
@@ -13,6 +14,25 @@ export const defaultRetries: Decided<RetryDecision> = byDefault(
   { attempts: 2, conditions, statusCodes: [], avoidPreviousHosts: true },
   'D1',
 );
+
+const inboundDefault: Decided<RetryDecision> = byDefault(
+  {
+    attempts: 2,
+    conditions: ['reset-before-request'],
+    statusCodes: [],
+    avoidPreviousHosts: false,
+  },
+  'D2',
+);
+const noInboundRetries: Decided<undefined> = byDefault(undefined, 'D2');
+
+/**
+ * D2: a request that was reset before its first byte was sent is tried anew at the application, whatever its method. Not on gRPC ports:
+ * a stream that was opened counts as begun there.
+ */
+export function inboundRetries(protocol: Protocol): Decided<RetryDecision | undefined> {
+  return isHttp(protocol) && protocol !== 'grpc' && protocol !== 'grpc-web' ? inboundDefault : noInboundRetries;
+}
 
 /** P16: `attempts` counts retries after the first try, 0 is off; whole numbers among `retryOn` are status codes. `field` is `spec.http[0].retries`. */
 export function resolveRetries(
@@ -33,7 +53,9 @@ export function resolveRetries(
       ...(retries.perTryTimeout === undefined ? {} : { perTryTimeout: retries.perTryTimeout }),
       conditions: [...new Set(names)],
       statusCodes: [...new Set(statusCodes)].sort((a, b) => a - b),
-      avoidPreviousHosts: true,
+      avoidPreviousHosts: retries.ignorePreviousHosts ?? true,
+      ...(retries.remoteLocalities === true ? { otherPriorities: true } : {}),
+      ...(retries.backoff === undefined ? {} : { backoff: retries.backoff }),
     },
     by,
   };

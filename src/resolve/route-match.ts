@@ -54,7 +54,7 @@ export function matchesEverything(match: RouteMatch): boolean {
   const { path, method, authority, scheme, headers, query } = match;
   if (method ?? authority ?? scheme) return false;
   if (headers.length > 0 || query.length > 0) return false;
-  return path === undefined || (path.kind === 'prefix' && path.value === '/');
+  return path === undefined || (path.kind === 'prefix' && (path.value === '/' || path.value === ''));
 }
 
 /** `ignoreUriCase` covers exact and prefix only (P12); a path that only has to be present always is. */
@@ -63,7 +63,8 @@ function pathMatch({ uri, ignoreUriCase }: HttpMatch): RouteMatch['path'] {
   return { kind: uri.kind, value: uri.value, ignoreCase: ignoreUriCase && uri.kind !== 'regex' };
 }
 
-function textOf(match: StringMatch): TextMatch {
+/** A condition of a policy as one of a decision. */
+export function textOf(match: StringMatch): TextMatch {
   return match.kind === 'present' ? { kind: 'present' } : { kind: match.kind, value: match.value };
 }
 

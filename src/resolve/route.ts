@@ -5,9 +5,11 @@ import { provenance } from '../model/policy-provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import type { Fault, HttpRule, Redirect } from '../model/virtual-service.ts';
+import { resolveCors } from './cors.ts';
 import { refTo } from './destination.ts';
 import { resolveForward } from './forward.ts';
 import { resolveHeaders } from './header-changes.ts';
+import { respondAction } from './respond.ts';
 import { defaultRetries } from './retries.ts';
 import { alternatives, matchesEverything, routeMatch } from './route-match.ts';
 import type { TargetContext } from './route-target.ts';
@@ -66,12 +68,33 @@ function writtenRoute(
     name: `VirtualService/${object.namespace}/${object.name}[${ruleName(rule, ruleIndex, written?.name)}]`,
     by: provenance(object, matchIndex === undefined ? field : `${field}.match[${matchIndex}]`),
     match,
-    action: rule.redirect
-      ? redirectAction(object, `${field}.redirect`, rule.redirect)
-      : resolveForward(context, object, field, rule, match, called),
+    action: actionOf(context, object, field, rule, match, called),
     ...(changes && { headers: { value: changes, by: provenance(object, `${field}.headers`) } }),
     ...(fault && { fault: { value: fault, by: provenance(object, `${field}.fault`) } }),
+    ...(rule.corsPolicy && { cors: resolveCors(object, `${field}.corsPolicy`, rule.corsPolicy) }),
+    ...(written?.statPrefix === undefined
+      ? {}
+      : {
+          statName: {
+            value: written.statPrefix,
+            by: provenance(object, `${field}.match[${matchIndex}].statPrefix`),
+          },
+        }),
   };
+}
+
+/** A redirect goes before an answer, and both before destinations, with which timeout, retries and mirrors have no part then. */
+function actionOf(
+  context: TargetContext,
+  object: VirtualServiceObject,
+  field: string,
+  rule: HttpRule,
+  match: RouteMatch,
+  called: DestinationRef,
+): Route['action'] {
+  if (rule.redirect) return redirectAction(object, `${field}.redirect`, rule.redirect);
+  if (rule.directResponse) return respondAction(object, `${field}.directResponse`, rule.directResponse);
+  return resolveForward(context, object, field, rule, match, called);
 }
 
 /** The stable part of a route's name (section 1.3): what the rule and the match are called, else the rule's index. */

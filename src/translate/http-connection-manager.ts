@@ -12,14 +12,20 @@ import { message } from '../proto/message.ts';
 import { httpAccessLog } from './access-log.ts';
 import { adsSource } from './config-source.ts';
 import { durationOf } from './duration.ts';
-import { authorizationFilters, dynamicForwardProxyFilter, faultFilter, routerFilter } from './http-filters.ts';
+import {
+  authorizationFilters,
+  corsFilter,
+  dynamicForwardProxyFilter,
+  faultFilter,
+  routerFilter,
+} from './http-filters.ts';
 import { maxHeadersCount, maxHeadersKb, serverHttp1Options } from './http1-options.ts';
 
 /** Protocols that a connection may change to; there is no wildcard, and an unlisted one is refused by Envoy itself (R4, E24). */
 const upgrades = ['websocket', 'tcp', 'spdy/3.1'];
 
 /** The filters of outbound requests, in order. */
-const outboundFilters: readonly HttpFilter[] = [faultFilter, dynamicForwardProxyFilter, routerFilter];
+const outboundFilters: readonly HttpFilter[] = [faultFilter, corsFilter, dynamicForwardProxyFilter, routerFilter];
 
 /** The filters of inbound requests, in order (P39): refuse, allow, serve. */
 const inboundFilters: readonly HttpFilter[] = [...authorizationFilters, routerFilter];

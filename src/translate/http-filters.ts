@@ -1,5 +1,6 @@
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import { pack } from '../proto/codec.ts';
+import { CorsSchema } from '../proto/gen/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { FilterConfigSchema } from '../proto/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.ts';
 import { HTTPFaultSchema } from '../proto/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { RBACSchema } from '../proto/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
@@ -9,6 +10,7 @@ import {
   HttpFilterSchema,
 } from '../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { message } from '../proto/message.ts';
+import { corsFilterName } from './cors.ts';
 import { dnsCache } from './dns-cache.ts';
 import { faultFilterName } from './fault.ts';
 
@@ -21,6 +23,9 @@ export const routerFilter = filter('envoy.filters.http.router', RouterSchema, { 
 
 /** Does nothing until a route carries a fault. */
 export const faultFilter = filter(faultFilterName, HTTPFaultSchema, {});
+
+/** Does nothing until a route says which origins may call. */
+export const corsFilter = filter(corsFilterName, CorsSchema, {});
 
 /** Resolves the request's own host, for routes to clusters that need it; other requests pass untouched. */
 export const dynamicForwardProxyFilter = filter('envoy.filters.http.dynamic_forward_proxy', FilterConfigSchema, {

@@ -10,13 +10,14 @@ import { allowFilterName, denyFilterName } from './http-filters.ts';
 import { inboundName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 import { allowRules, requestDenyRules } from './rbac.ts';
+import { retryPolicy } from './retry-policy.ts';
 
 /**
  * Everything about inbound HTTP that policies change: it acts on the next request of every open connection and closes none (E21,
- * P39). All requests go to the application, without timeout (R3).
+ * P39). All requests go to the application, without timeout (R3), again if they cannot have reached it (D2).
  */
 export function inboundRouteConfiguration(inbound: Inbound): RouteConfiguration {
-  const { port, mtls } = inbound;
+  const { port, mtls, retries } = inbound;
   const name = inboundName(port);
   const metadata = provenanceMetadata({ mtls });
   return message(RouteConfigurationSchema, {
@@ -31,7 +32,11 @@ export function inboundRouteConfiguration(inbound: Inbound): RouteConfiguration 
             match: { pathSpecifier: { case: 'prefix', value: '/' } },
             action: {
               case: 'route',
-              value: { clusterSpecifier: { case: 'cluster', value: name }, timeout: durationOf(0) },
+              value: {
+                clusterSpecifier: { case: 'cluster', value: name },
+                timeout: durationOf(0),
+                ...(retries.value === undefined ? {} : { retryPolicy: retryPolicy(retries.value) }),
+              },
             },
           },
         ],

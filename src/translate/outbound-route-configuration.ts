@@ -4,6 +4,7 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/
 import { message } from '../proto/message.ts';
 import { proxyName, servicePortName } from './names.ts';
 import { portVirtualHost, proxyDomains, unknownVirtualHost } from './outbound-virtual-host.ts';
+import { longestBody } from './respond-action.ts';
 
 /** Behind HTTP_PROXY: every port of every service by its names, then the hosts that nobody knows (E22, E23, R11, D18). */
 export function proxyRouteConfiguration(view: View): RouteConfiguration {
@@ -13,6 +14,7 @@ export function proxyRouteConfiguration(view: View): RouteConfiguration {
     name: proxyName,
     virtualHosts: [...hosts.filter((host) => host !== undefined), unknownVirtualHost(view.unknownHosts.value)],
     validateClusters: false,
+    maxDirectResponseBodySizeBytes: longestBody,
   });
 }
 
@@ -22,6 +24,7 @@ export function portRouteConfiguration(port: OutboundPort): RouteConfiguration {
     name: servicePortName(port.destination.ref),
     virtualHosts: [portVirtualHost(port, ['*'])],
     validateClusters: false,
+    maxDirectResponseBodySizeBytes: longestBody,
   });
 }
 

@@ -37,18 +37,12 @@ function pathRewrite({ path, prefixRewrite }: Redirect): RedirectAction['pathRew
   return { case: undefined };
 }
 
-/** Absent: the port stays in the host as it came, or as `authority` says. */
+/**
+ * Absent: the port stays in the host as it came, or as `authority` says. So it does where the scheme already means the port: nobody
+ * writes `:80` behind `http://`, and Istio does not, either.
+ */
 function portRedirect(redirect: Redirect, requested: number): { portRedirect?: number } {
+  const port = redirect.port ?? (redirect.portFrom === 'request' ? requested : undefined);
   const standard = redirect.scheme === 'https' ? 443 : 80;
-  if (redirect.port !== undefined) return { portRedirect: redirect.port };
-  switch (redirect.portFrom) {
-    case 'protocol':
-      return { portRedirect: standard };
-    case 'request':
-      return requested === standard ? {} : { portRedirect: requested };
-    case undefined:
-      return {};
-    default:
-      return redirect.portFrom satisfies never;
-  }
+  return port === undefined || port === standard ? {} : { portRedirect: port };
 }

@@ -2,6 +2,7 @@ import type { RetryDecision } from '../model/ir-route.ts';
 import { pack } from '../proto/codec.ts';
 import { type RetryPolicy, RetryPolicySchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { PreviousHostsPredicateSchema } from '../proto/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
+import { PreviousPrioritiesConfigSchema } from '../proto/gen/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 
@@ -11,17 +12,32 @@ import { durationOf } from './duration.ts';
  */
 const draws = 30n;
 
+/** How many retries at one choice of priorities, before those tried are left out: Istio's number. */
+const tries = 2;
+
 const statusCodeCondition = 'retriable-status-codes';
 
 /** When to try again, how often, and where not (D1, P16): never the endpoint that just failed, if another can be found. */
 export function retryPolicy(decision: RetryDecision): RetryPolicy {
-  const { attempts, perTryTimeout, conditions, statusCodes, avoidPreviousHosts } = decision;
+  const { attempts, perTryTimeout, conditions, statusCodes, avoidPreviousHosts, otherPriorities, backoff } = decision;
   const needed = statusCodes.length > 0 && !conditions.includes(statusCodeCondition) ? [statusCodeCondition] : [];
   return message(RetryPolicySchema, {
     retryOn: [...conditions, ...needed].join(','),
     numRetries: attempts,
     retriableStatusCodes: [...statusCodes],
     ...(perTryTimeout === undefined ? {} : { perTryTimeout: durationOf(perTryTimeout) }),
+    ...(backoff === undefined ? {} : { retryBackOff: { baseInterval: durationOf(backoff) } }),
+    ...(otherPriorities === true
+      ? {
+          retryPriority: {
+            name: 'envoy.retry_priorities.previous_priorities',
+            configType: {
+              case: 'typedConfig' as const,
+              value: pack(PreviousPrioritiesConfigSchema, { updateFrequency: tries }),
+            },
+          },
+        }
+      : {}),
     ...(avoidPreviousHosts
       ? {
           retryHostPredicate: [

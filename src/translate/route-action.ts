@@ -37,6 +37,8 @@ export function routeAction(action: ForwardAction, headers: HeaderChanges | unde
       message(RouteAction_RequestMirrorPolicySchema, {
         cluster: clusterName(value.destination),
         runtimeFraction: { defaultValue: fractionalPercent(value.percentage) },
+        // A copy is no part of the caller's trace.
+        traceSampled: false,
       }),
     ),
     ...pathRewrite(rewrite?.value),

@@ -1,43 +1,49 @@
-import type { Any } from '@bufbuild/protobuf/wkt';
 import type { Route as RouteDecision } from '../model/ir-route.ts';
-import { pack } from '../proto/codec.ts';
 import type { Metadata } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
-import { HTTPFaultSchema } from '../proto/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { message } from '../proto/message.ts';
-import { faultFilterName, faultInjection } from './fault.ts';
 import { headerOperations } from './header-operations.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 import { redirectAction } from './redirect-action.ts';
+import { respondAction } from './respond-action.ts';
 import { headersPerDestination, routeAction } from './route-action.ts';
+import { routeFilters } from './route-filters.ts';
 import { routeMatch } from './route-match.ts';
 
 /** One route of a service port, whole; its name is that of the rule (section 4.2 of experience.md). */
 export function outboundRoute(route: RouteDecision, port: number): Route {
-  const { name, match, action, headers } = route;
+  const { name, match, action, headers, statName } = route;
   const moved = action.kind === 'forward' && headersPerDestination(action);
   const metadata = routeMetadata(route);
   return message(RouteSchema, {
     name,
     match: routeMatch(match),
-    action:
-      action.kind === 'forward'
-        ? { case: 'route', value: routeAction(action, headers?.value) }
-        : { case: 'redirect', value: redirectAction(action.redirect.value, port) },
+    action: actionOf(route, port),
     ...(moved ? {} : headerOperations([headers?.value])),
-    typedPerFilterConfig: faultConfig(route),
+    typedPerFilterConfig: routeFilters(route),
+    ...(statName === undefined ? {} : { statPrefix: statName.value }),
     ...(metadata === undefined ? {} : { metadata }),
   });
 }
 
-function faultConfig({ fault }: RouteDecision): Record<string, Any> {
-  return fault === undefined ? {} : { [faultFilterName]: pack(HTTPFaultSchema, faultInjection(fault.value)) };
+function actionOf({ action, headers }: RouteDecision, port: number): Route['action'] {
+  switch (action.kind) {
+    case 'forward':
+      return { case: 'route', value: routeAction(action, headers?.value) };
+    case 'redirect':
+      return { case: 'redirect', value: redirectAction(action.redirect.value, port) };
+    case 'respond':
+      return { case: 'directResponse', value: respondAction(action) };
+    default:
+      return action satisfies never;
+  }
 }
 
 function routeMetadata(route: RouteDecision): Metadata | undefined {
-  const { name, by, action, headers, fault } = route;
-  const rule = { route: { value: name, by }, headers, fault };
+  const { name, by, action, headers, fault, cors, statName } = route;
+  const rule = { route: { value: name, by }, headers, fault, cors, statName };
   if (action.kind === 'redirect') return provenanceMetadata({ ...rule, redirect: action.redirect }, name);
+  if (action.kind === 'respond') return provenanceMetadata({ ...rule, respond: action.respond }, name);
   const [mirror] = action.mirrors;
   const { timeout, retries, rewrite } = action;
   const weights = action.destinations.map(({ weight }) => weight).find(({ by }) => !('default' in by));

@@ -76,11 +76,11 @@ const examples: readonly Example[] = [
   },
   {
     name: 'more expressions in withoutHeaders than routes can say',
-    code: 'WEFT0002',
+    code: 'WEFT0004',
     yaml: vs(
       `  - match: [{ ‹withoutHeaders›: { ${['a', 'b', 'c', 'd', 'e'].map((name) => `${name}: { regex: x* }`).join(', ')} } }]\n    ${to}\n`,
     ),
-    message: 'expected at most 4 expressions, got 5',
+    message: '5 expressions are valid in Istio but not supported by Weft',
     hint: 'split the match',
   },
   {
@@ -230,7 +230,7 @@ const examples: readonly Example[] = [
     name: 'a percentage above 100 (P17)',
     code: 'WEFT0002',
     yaml: vs(`  - ${to}\n    fault: { abort: { httpStatus: 503, percentage: { value: ‹101› } } }\n`),
-    message: 'expected a percentage',
+    message: 'from 0 to 100',
     hint: '0 to 100',
   },
   {
@@ -343,10 +343,10 @@ const examples: readonly Example[] = [
   {
     name: 'a refused field',
     code: 'WEFT0004',
-    yaml: vs(`  - ${to}\n    ‹corsPolicy›: {}\n`),
-    message: 'is valid in Istio but not supported by Weft (T1)',
+    yaml: vs(`  - ${to}\n    ‹delegate›: {}\n`),
+    message: 'is valid in Istio but not supported by Weft (T2)',
     hint: 'weft.dev/allow-unsupported',
-    field: 'spec.http[0].corsPolicy',
+    field: 'spec.http[0].delegate',
   },
   {
     name: 'a refused value',
@@ -399,12 +399,12 @@ const examples: readonly Example[] = [
     hint: 'remove it',
   },
   {
-    name: 'MeshConfig',
+    name: 'a field of MeshConfig',
     code: 'WEFT0004',
     path: 'policies/meshconfig.yaml',
-    yaml: '‹trustDomain: a›\n',
-    message: 'MeshConfig',
-    hint: 'weft.yaml',
+    yaml: 'enableAutoMtls: true\n‹ingressClass›: istio\n',
+    message: 'is valid in Istio',
+    hint: 'remove it',
   },
   {
     name: 'a deprecated field',
@@ -528,6 +528,20 @@ const examples: readonly Example[] = [
     hint: 'write weight',
   },
   {
+    name: 'a timeout beside a redirect',
+    code: 'WEFT0132',
+    yaml: vs('  - redirect: { uri: /x }\n    timeout: ‹1s›\n'),
+    message: 'has no effect beside redirect',
+    hint: 'remove it',
+  },
+  {
+    name: 'a body of more than 100 KiB',
+    code: 'WEFT0133',
+    yaml: vs(`  - directResponse: { status: 200, body: { string: ‹${'x'.repeat(100 * 1024 + 1)}› } }\n`),
+    message: 'body of 102401 bytes goes to every proxy',
+    hint: 'serve it from a workload',
+  },
+  {
     name: 'route and redirect',
     code: 'WEFT0137',
     yaml: vs(`  - ${to}\n    ‹redirect›: { uri: /x }\n`),
@@ -620,7 +634,7 @@ describe('findings in a text', () => {
         { path: 'policies/shop/b.yaml', text: 'kind: a\n' },
         {
           path: 'policies/shop/a.yaml',
-          text: `${vs(`  - ${to}\n    timeot: 1s\n    corsPolicy: {}\n`)}---\nspec: 1\n`,
+          text: `${vs(`  - ${to}\n    timeot: 1s\n    delegate: {}\n`)}---\nspec: 1\n`,
         },
       ],
       { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' },
@@ -653,12 +667,12 @@ describe('silencers and allowances', () => {
     expect(parse(two).map(({ code }) => code)).toEqual(['WEFT0134']);
   });
 
-  const cors = (annotations: string, kind = 'VirtualService') =>
-    `apiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: { name: x, annotations: { ${annotations} } }\nspec:\n  hosts: [a]\n  http:\n  - ${to}\n    corsPolicy: {}\n`;
+  const delegating = (annotations: string, kind = 'VirtualService') =>
+    `apiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: { name: x, annotations: { ${annotations} } }\nspec:\n  hosts: [a]\n  http:\n  - ${to}\n    delegate: {}\n`;
 
   it('serves an object without an allowed field, with a lasting warning', () => {
     const result = parsePolicies(
-      [{ path: 'policies/a.yaml', text: cors('weft.dev/allow-unsupported: "spec.http[0].corsPolicy"') }],
+      [{ path: 'policies/a.yaml', text: delegating('weft.dev/allow-unsupported: "spec.http[0].delegate"') }],
       {
         commit: 'x',
         rootNamespace: 'istio-system',

@@ -36,14 +36,14 @@ describe('specs', () => {
   http:
   - name: canary
     match:
-    - { uri: { regex: "*" }, headers: { a: {}, b: { exact: "1" } }, withoutHeaders: { c: { prefix: x } }, port: 80, ignoreUriCase: true }
+    - { uri: {}, headers: { a: {}, b: { exact: "1" } }, withoutHeaders: { c: { prefix: x }, d: { regex: "*" } }, port: 80, ignoreUriCase: true }
     redirect: { uri: /x }
   - route:
     - { destination: { host: reviews, subset: v1, port: { number: 9080 } }, weight: 9 }
     - { destination: { host: reviews }, weight: 1, headers: { response: { remove: [x] } } }
     timeout: 1.5s
     retries: {}
-    fault: { delay: { fixedDelay: 1m30s, percent: 5 }, abort: { grpcStatus: unavailable } }
+    fault: { delay: { fixedDelay: 1m30s, percent: 5 }, abort: { grpcStatus: UNAVAILABLE } }
     mirror: { host: shadow }
     rewrite: { uriRegexRewrite: { match: "^/a/(.*)", rewrite: /\\1 } }
     headers: { request: { set: { a: "b" } } }
@@ -64,7 +64,7 @@ describe('specs', () => {
               uri: { kind: 'present' },
               ignoreUriCase: true,
               headers: { a: { kind: 'present' }, b: { kind: 'exact', value: '1' } },
-              withoutHeaders: { c: { kind: 'prefix', value: 'x' } },
+              withoutHeaders: { c: { kind: 'prefix', value: 'x' }, d: { kind: 'present' } },
               queryParams: {},
               port: 80,
               sourceLabels: {},

@@ -75,6 +75,7 @@ function inbound(more: Partial<Inbound> = {}): Inbound {
     protocol: 'http',
     mtls: byDefault('PERMISSIVE', 'D14'),
     maxConnectionDuration: byDefault(900_000, 'R17'),
+    retries: byDefault(undefined, 'D2'),
     authorization: { deny: [], allow: undefined },
     ...more,
   };

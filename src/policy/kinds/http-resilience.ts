@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { Fault, Retries } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
@@ -24,23 +25,39 @@ const retryConditions = [
   'unavailable',
 ];
 
+/** The status codes of the IANA registry; Istio takes no others. Node knows one more. */
+const isStatusCode = (word: string): boolean =>
+  /^[1-5]\d\d$/.test(word) && STATUS_CODES[word] !== undefined && word !== '509';
+
 /** P16: `attempts` counts retries; `{}` and 0 switch them off. */
 export function lowerRetries(written: Infer<typeof retries>, path: string, context: LowerContext): Retries {
-  const { attempts, perTryTimeout, retryOn } = written;
-  for (const [name, value] of Object.entries({ perTryTimeout, retryOn })) {
+  const { attempts, perTryTimeout, backoff, retryIgnorePreviousHosts, retryRemoteLocalities } = written;
+  const retryOn = written.retryOn || undefined;
+  for (const [name, value] of Object.entries({ perTryTimeout, retryOn, retryRemoteLocalities })) {
     if (value === undefined || (attempts ?? 0) > 0) continue;
     if (attempts === 0)
       context.report('WEFT0137', `${path}.${name}`, `attempts 0 and ${name} exclude each other`, 'keep one');
     else context.report('WEFT0002', path, `expected "attempts" beside ${name}, which is required`, 'add attempts');
   }
-  const conditions = retryOn?.split(',').map((word) => word.trim());
+  for (const [name, value] of Object.entries({ backoff, retryIgnorePreviousHosts })) {
+    if (value === undefined || (attempts ?? 0) > 0) continue;
+    context.report('WEFT0132', `${path}.${name}`, 'has no effect without attempts', 'add attempts, or remove it');
+  }
+  const conditions = retryOn?.split(',');
   for (const word of conditions ?? []) {
-    if (retryConditions.includes(word) || /^[1-5]\d\d$/.test(word)) continue;
-    const near = nearestName(word, retryConditions);
+    if (retryConditions.includes(word) || isStatusCode(word)) continue;
+    const near = nearestName(word.trim(), [...retryConditions, ...Object.keys(STATUS_CODES)]);
     const hint = near ? `did you mean ${JSON.stringify(near)}?` : `known: status codes, ${retryConditions.join(', ')}`;
     context.report('WEFT0002', `${path}.retryOn`, `expected retry conditions, got ${JSON.stringify(word)}`, hint);
   }
-  return present<Retries>({ attempts: attempts ?? 0, perTryTimeout, retryOn: conditions });
+  return present<Retries>({
+    attempts: attempts ?? 0,
+    perTryTimeout,
+    retryOn: conditions,
+    backoff,
+    ignorePreviousHosts: retryIgnorePreviousHosts,
+    remoteLocalities: retryRemoteLocalities,
+  });
 }
 
 /** The codes of gRPC by number. */
@@ -64,40 +81,54 @@ const grpcStatuses = [
   'UNAUTHENTICATED',
 ];
 
-/** P17: a fault without a percentage never fires. */
+/** P17: a fault without a percentage never fires; so it does without a delay or a status. */
 export function lowerFault(written: Infer<typeof fault>, path: string, context: LowerContext): Fault {
-  const { delay, abort } = written;
-  if (delay?.percent !== undefined) context.place(`${path}.delay.percentage`, `${path}.delay.percent`);
-  if (abort?.percent !== undefined) context.place(`${path}.abort.percentage`, `${path}.abort.percent`);
   return present<Fault>({
-    delay: delay && { fixedDelay: delay.fixedDelay, percentage: delay.percentage?.value ?? delay.percent ?? 0 },
-    abort: abort && lowerAbort(abort, `${path}.abort`, context),
+    delay: written.delay && lowerDelay(written.delay, `${path}.delay`, context),
+    abort: written.abort && lowerAbort(written.abort, `${path}.abort`, context),
   });
 }
 
-function lowerAbort(
-  abort: NonNullable<Infer<typeof fault>['abort']>,
-  path: string,
-  context: LowerContext,
-): NonNullable<Fault['abort']> {
-  if (abort.httpStatus === undefined && abort.grpcStatus === undefined) {
-    context.report('WEFT0002', path, 'expected "httpStatus" or "grpcStatus", which is required', 'add httpStatus');
+type Delay = NonNullable<Infer<typeof fault>['delay']>;
+type Abort = NonNullable<Infer<typeof fault>['abort']>;
+
+function lowerDelay(delay: Delay, path: string, context: LowerContext): Fault['delay'] {
+  const { fixedDelay, percentage, percent } = delay;
+  if (percentage !== undefined && percent !== undefined) {
+    context.report('WEFT0132', `${path}.percent`, 'has no effect beside percentage', 'remove it');
+  } else if (percent !== undefined) context.place(`${path}.percentage`, `${path}.percent`);
+  const share = percentage ? shareOf(percentage, `${path}.percentage`, context) : (percent ?? 0);
+  if (fixedDelay === undefined) {
+    context.report('WEFT0132', path, 'has no effect without fixedDelay', 'add fixedDelay, or remove it');
+    return undefined;
   }
-  const word = abort.grpcStatus?.toUpperCase();
-  const number = word === undefined ? -1 : /^\d+$/.test(word) ? Number(word) : grpcStatuses.indexOf(word);
-  if (word !== undefined && (number < 0 || number >= grpcStatuses.length)) {
-    const near = nearestName(word, grpcStatuses);
-    const message = `expected a status of gRPC, got ${JSON.stringify(abort.grpcStatus)}`;
-    context.report(
-      'WEFT0002',
-      `${path}.grpcStatus`,
-      message,
-      near ? `did you mean ${JSON.stringify(near)}?` : 'write UNAVAILABLE or such',
-    );
+  return { fixedDelay, percentage: share };
+}
+
+function lowerAbort(abort: Abort, path: string, context: LowerContext): Fault['abort'] {
+  const { httpStatus, grpcStatus: word, percentage } = abort;
+  const share = percentage ? shareOf(percentage, `${path}.percentage`, context) : 0;
+  if (httpStatus === undefined && word === undefined) {
+    context.report('WEFT0132', path, 'has no effect without httpStatus or grpcStatus', 'add httpStatus, or remove it');
+    return undefined;
   }
-  return present<NonNullable<Fault['abort']>>({
-    httpStatus: abort.httpStatus,
-    grpcStatus: word === undefined ? undefined : number,
-    percentage: abort.percentage?.value ?? abort.percent ?? 0,
-  });
+  if (httpStatus === 600) context.refuse(`${path}.httpStatus`, 'never', '600');
+  const grpcStatus = word === undefined ? undefined : grpcStatuses.indexOf(word);
+  if (word !== undefined && grpcStatus === -1) {
+    const near = nearestName(word.toUpperCase(), grpcStatuses);
+    const message = `expected a status of gRPC, got ${JSON.stringify(word)}`;
+    const hint = near ? `did you mean ${JSON.stringify(near)}?` : 'write UNAVAILABLE or such';
+    context.report('WEFT0002', `${path}.grpcStatus`, message, hint);
+  }
+  return present<NonNullable<Fault['abort']>>({ httpStatus, grpcStatus, percentage: share });
+}
+
+/** A share of requests in percent. Four decimals count, and so small a one that none of them is left is refused, as in Istio. */
+function shareOf({ value = 0 }: { readonly value?: number }, path: string, context: LowerContext): number {
+  const share = Math.floor(Math.round(value * 1e8) / 1e4) / 1e4;
+  if (value > 0 && share === 0) {
+    const message = `expected 0, or a percentage from 0.0001 to 100, got ${value}`;
+    context.report('WEFT0002', `${path}.value`, message, 'write at least 0.0001');
+  }
+  return share;
 }

@@ -8,9 +8,19 @@ import type { destination } from './http-shape.ts';
 export function lowerDestination(written: Infer<typeof destination>): RouteDestination['destination'] {
   return present<RouteDestination['destination']>({
     host: written.host,
-    subset: written.subset,
+    subset: written.subset || undefined,
     port: written.port?.number,
   });
+}
+
+/** Nobody means every host there is. */
+export function checkDestinationHost(
+  { host }: Infer<typeof destination>,
+  path: string,
+  { report }: Pick<LowerContext, 'report'>,
+): void {
+  if (host !== '*') return;
+  report('WEFT0002', `${path}.host`, 'expected the host of a service, got "*"', 'name the service');
 }
 
 /** P15: of several destinations one must have a weight, what has none counts as 0 (WEFT0134), and the sum is what Envoy can count. */

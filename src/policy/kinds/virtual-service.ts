@@ -1,7 +1,8 @@
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import type { HttpRule } from '../../model/virtual-service.ts';
+import { hostCovers, plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { type Infer, list, object, someOf, text } from '../shape.ts';
+import { type Infer, list, object, row, text } from '../shape.ts';
 import { checkExportTo, exportTo, refuseRepeats } from './common.ts';
 import { lowerHttpRule } from './http-rule.ts';
 import { httpRule } from './http-shape.ts';
@@ -9,14 +10,14 @@ import { lowerTcpRules, lowerTlsRules, tcpRule, tlsRule } from './l4-routes.ts';
 
 const shape = object(
   {
-    hosts: someOf(text('host')),
-    gateways: list(text()),
+    hosts: row(list(text('host')), 'T0', 'domains of the virtual host'),
+    gateways: row(list(text()), 'T0', 'route configuration; mesh means every proxy'),
     exportTo,
     http: list(httpRule),
     tls: list(tlsRule),
     tcp: list(tcpRule),
   },
-  { required: ['hosts'], atLeastOne: [['http', 'tls', 'tcp']] },
+  { atLeastOne: [['http', 'tls', 'tcp']] },
 );
 
 /** VirtualService for the mesh: `hosts`, `exportTo` and the rules of `http[]`, `tls[]` and `tcp[]`, at least one of them. */
@@ -25,33 +26,46 @@ export const virtualService = supportedKind<typeof shape, VirtualServiceObject>(
   apiVersions: networking,
   spec: shape,
   lower(spec, context) {
-    spec.hosts.forEach((host, index) => {
-      if (host !== '*') return;
-      context.report(
-        'WEFT0002',
-        `spec.hosts[${index}]`,
-        'expected the hosts by name, got "*"',
-        'a rule of the mesh names its hosts, or "*.name"',
-      );
-    });
-    refuseRepeats(
-      context,
-      spec.hosts.map((host, index) => [`spec.hosts[${index}]`, host.toLowerCase()]),
-      'host',
-    );
+    const hosts = spec.hosts ?? [];
+    checkHosts(hosts, context);
     (spec.gateways ?? []).forEach((gateway, index) => {
       if (gateway !== 'mesh') context.refuse(`spec.gateways[${index}]`, 'T1', gateway);
     });
     const http = (spec.http ?? []).map((written, index) => lowerHttpRule(written, `spec.http[${index}]`, context));
     checkOrder(spec, http, context);
-    const tls = lowerTlsRules(spec.tls ?? [], spec.hosts, context);
+    const tls = lowerTlsRules(spec.tls ?? [], hosts, context);
     const tcp = lowerTcpRules(spec.tcp ?? [], context);
     if (http.length + tls.length + tcp.length === 0) {
       context.report('WEFT0002', 'spec', 'expected a rule in "http", "tls" or "tcp", got none', 'add a rule');
     }
-    return { hosts: spec.hosts, exportTo: checkExportTo(context, spec.exportTo, false), http, tls, tcp };
+    return { hosts, exportTo: checkExportTo(context, spec.exportTo, false), http, tls, tcp };
   },
 });
+
+/** The names that the object routes: in the mesh not all, and each of them once (P5). Without any, other objects would delegate to it. */
+function checkHosts(hosts: readonly string[], context: LowerContext): void {
+  if (hosts.length === 0) {
+    const message =
+      'a VirtualService without hosts, to which others delegate, is valid in Istio but not supported by Weft';
+    context.report('WEFT0004', 'spec', `${message} (T2)`, 'add hosts');
+  }
+  hosts.forEach((host, index) => {
+    const field = `spec.hosts[${index}]`;
+    if (host === '*') {
+      const hint = 'a rule of the mesh names its hosts, or "*.name"';
+      context.report('WEFT0002', field, 'expected the hosts by name, got "*"', hint);
+    } else if (host.startsWith('*') && !host.startsWith('*.')) context.refuse(field, 'never', host);
+  });
+  const repeated = (host: string, index: number) => [`spec.hosts[${index}]`, plainHost(host)] as const;
+  refuseRepeats(context, hosts.map(repeated), 'host');
+  hosts.forEach((host, index) => {
+    const cover = (a: string, b: string) => a !== b && (hostCovers(a, b) || hostCovers(b, a));
+    const first = hosts.slice(0, index).find((other) => cover(plainHost(other), plainHost(host)));
+    if (first === undefined || host === '*' || first === '*') return;
+    const message = `expected hosts of which none covers another, got ${JSON.stringify(first)} and ${JSON.stringify(host)}`;
+    context.report('WEFT0002', `spec.hosts[${index}]`, message, 'keep one');
+  });
+}
 
 /** P11: rules after a catch-all (WEFT0130), repeated matches (WEFT0131), and none at all (WEFT0139). */
 function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], context: LowerContext): void {
@@ -90,7 +104,8 @@ function matchesAll(rule: HttpRule): boolean {
 
 function isUnconditional(match: HttpRule['match'][number]): boolean {
   const { uri } = match;
-  const anyPath = uri === undefined || uri.kind === 'present' || (uri.kind === 'prefix' && uri.value === '/');
+  const anyPath =
+    uri === undefined || uri.kind === 'present' || (uri.kind === 'prefix' && (uri.value === '/' || uri.value === ''));
   const maps = [match.headers, match.withoutHeaders, match.queryParams, match.sourceLabels];
   const single = [match.method, match.authority, match.scheme, match.port, match.sourceNamespace];
   return anyPath && single.every((value) => value === undefined) && maps.every((map) => Object.keys(map).length === 0);

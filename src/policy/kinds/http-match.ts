@@ -1,0 +1,85 @@
+import type { HttpMatch } from '../../model/virtual-service.ts';
+import { fieldPath } from '../field-path.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import type { Infer } from '../shape.ts';
+import { lowerStringMatch, mapValues, present } from './common.ts';
+import type { httpMatch } from './http-shape.ts';
+
+type Written = Infer<typeof httpMatch>;
+
+/** One match of a rule (P10, P12). What is empty says nothing. */
+export function lowerMatch(match: Written, path: string, context: LowerContext): HttpMatch {
+  for (const name of Object.keys(match.headers ?? {})) checkConditionName(name, `${path}.headers`, context);
+  for (const name of Object.keys(match.withoutHeaders ?? {}))
+    checkConditionName(name, `${path}.withoutHeaders`, context);
+  checkWithout(match.withoutHeaders ?? {}, `${path}.withoutHeaders`, context);
+  checkGateways(match, path, context);
+  const optional = (condition: Parameters<typeof lowerStringMatch>[0] | undefined) =>
+    condition && lowerStringMatch(condition);
+  return present<HttpMatch>({
+    name: match.name || undefined,
+    uri: optional(match.uri),
+    ignoreUriCase: match.ignoreUriCase ?? false,
+    method: optional(match.method),
+    authority: optional(match.authority),
+    scheme: optional(match.scheme),
+    headers: mapValues(match.headers ?? {}, lowerStringMatch),
+    withoutHeaders: mapValues(match.withoutHeaders ?? {}, lowerStringMatch),
+    queryParams: mapValues(match.queryParams ?? {}, lowerStringMatch),
+    port: match.port || undefined,
+    sourceLabels: match.sourceLabels ?? {},
+    sourceNamespace: match.sourceNamespace || undefined,
+    statPrefix: match.statPrefix || undefined,
+  });
+}
+
+/** P10: `mesh` is every proxy that Weft serves. In Istio gateways switch the source predicates off, so both are refused. */
+function checkGateways(match: Written, path: string, context: LowerContext): void {
+  const { gateways = [], sourceLabels = {}, sourceNamespace = '' } = match;
+  gateways.forEach((gateway, index) => {
+    if (gateway !== 'mesh') context.refuse(`${path}.gateways[${index}]`, 'T1', gateway);
+  });
+  if (gateways.length === 0) return;
+  for (const [name, written] of [
+    ['sourceLabels', Object.keys(sourceLabels).length > 0],
+    ['sourceNamespace', sourceNamespace !== ''],
+  ] as const) {
+    if (!written) continue;
+    const related = [{ file: context.file, line: context.lineOf(`${path}.gateways`), message: 'gateways' }];
+    const message = `gateways and ${name} exclude each other`;
+    context.report('WEFT0137', `${path}.${name}`, message, 'keep one; without gateways the match holds for the mesh', {
+      related,
+    });
+  }
+}
+
+/** Each of these can double the routes of the match, as a header that is missing is a case of its own (P12). */
+const mostExpressions = 4;
+
+function checkWithout(conditions: NonNullable<Written['withoutHeaders']>, path: string, context: LowerContext) {
+  const expressions = Object.values(conditions).filter(
+    ({ regex, exact }) => exact === '' || (regex ?? '*') !== '*',
+  ).length;
+  if (expressions <= mostExpressions) return;
+  const message = `${expressions} expressions are valid in Istio but not supported by Weft: at most ${mostExpressions}`;
+  context.report('WEFT0004', path, message, 'split the match, or use exact and prefix');
+}
+
+/** Istio ignores these header names in a match; here they are told. */
+function checkConditionName(name: string, parent: string, context: LowerContext): void {
+  const field = fieldPath(parent, name);
+  if (name.startsWith('@request.auth.claims')) {
+    context.refuse(field, 'T2', name);
+    return;
+  }
+  const own = name.replace(/^:/, '').toLowerCase();
+  const instead = own === 'path' ? 'uri' : own;
+  if (!['uri', 'path', 'method', 'authority', 'scheme'].includes(own) || (own === 'path' && !name.startsWith(':')))
+    return;
+  context.report(
+    'WEFT0002',
+    field,
+    `expected the name of a header, got ${JSON.stringify(name)}`,
+    `write ${instead} beside headers`,
+  );
+}

@@ -1,0 +1,83 @@
+import type { Redirect, Rewrite } from '../../model/virtual-service.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import { rewriteProblem } from '../re2.ts';
+import type { Infer } from '../shape.ts';
+import { present } from './common.ts';
+import type { httpRule, redirect } from './http-shape.ts';
+
+type Rule = Infer<typeof httpRule>;
+
+/** The codes of Envoy's redirects; Istio serves a rule with another one without any answer. */
+const redirectCodes = [301, 302, 303, 307, 308];
+
+/** A redirect at `path` (D13). What is empty says nothing, as in Istio. */
+export function lowerRedirect(
+  written: Infer<typeof redirect>,
+  match: Rule['match'],
+  path: string,
+  context: LowerContext,
+): Redirect {
+  const { uri, prefixRewrite, authority, port, derivePort, scheme, redirectCode = 301 } = written;
+  if (!redirectCodes.includes(redirectCode)) context.refuse(`${path}.redirectCode`, 'never', `${redirectCode}`);
+  if (uri && prefixRewrite) {
+    context.report('WEFT0137', `${path}.prefixRewrite`, 'uri and prefixRewrite exclude each other', 'keep one');
+  }
+  if (!uri && !prefixRewrite && !authority && !scheme && port === undefined && derivePort === undefined) {
+    const message = 'expected "uri", "prefixRewrite", "authority", "scheme" or a port, one of which is required';
+    context.report('WEFT0002', path, message, 'say where the caller is sent');
+  }
+  const other = (match ?? []).findIndex(({ uri: path }) => path !== undefined && path.prefix === undefined);
+  if (prefixRewrite && other !== -1) {
+    const message = `expected prefixes only in match[].uri beside prefixRewrite, match[${other}] has none`;
+    context.report('WEFT0002', `${path}.prefixRewrite`, message, 'match by prefix, or write uri');
+  }
+  checkAuthority(authority, `${path}.authority`, context);
+  return present<Redirect>({
+    uri: uri || undefined,
+    prefixRewrite: prefixRewrite || undefined,
+    authority: authority || undefined,
+    port: port || undefined,
+    derivePort,
+    scheme,
+    redirectCode,
+  });
+}
+
+/** P13: the rewrite of a rule; a prefix and its replacement end alike (WEFT0138). */
+export function lowerRewrite(rule: Rule, path: string, context: LowerContext): Rewrite | undefined {
+  if (rule.rewrite === undefined) return undefined;
+  const { uri, authority, uriRegexRewrite } = rule.rewrite;
+  const problem = uriRegexRewrite && rewriteProblem(uriRegexRewrite.match, uriRegexRewrite.rewrite);
+  if (problem) {
+    context.report('WEFT0002', `${path}.uriRegexRewrite.rewrite`, `expected ${problem}`, 'name groups by number');
+  }
+  if (uri && uriRegexRewrite) {
+    context.report('WEFT0137', `${path}.uriRegexRewrite`, 'uri and uriRegexRewrite exclude each other', 'keep one');
+  }
+  if (!uri && !uriRegexRewrite && !authority) {
+    const message = 'expected "uri", "uriRegexRewrite" or "authority", one of which is required';
+    context.report('WEFT0002', path, message, 'write what is rewritten, or remove it');
+  }
+  checkAuthority(authority, `${path}.authority`, context);
+  checkSlashes(rule, path, context);
+  return present<Rewrite>({ uri: uri || undefined, authority: authority || undefined, uriRegexRewrite });
+}
+
+function checkSlashes({ rewrite, match = [] }: Rule, path: string, context: LowerContext): void {
+  const uri = rewrite?.uri;
+  if (!uri) return;
+  for (const { uri: condition } of match) {
+    const prefix = condition?.prefix;
+    if (prefix === undefined || prefix === '' || prefix.endsWith('/') === uri.endsWith('/')) continue;
+    const message = `prefix ${JSON.stringify(prefix)} and rewrite ${JSON.stringify(uri)} differ in their last slash`;
+    context.report('WEFT0138', `${path}.uri`, message, 'end both with "/" or neither');
+    return;
+  }
+}
+
+/** A host, perhaps with a port. */
+function checkAuthority(authority: string | undefined, field: string, context: LowerContext): void {
+  if (!authority || /^[^\s/?#@\\]+$/.test(authority)) return;
+  const message = `expected a host, perhaps with a port, got ${JSON.stringify(authority)}`;
+  context.report('WEFT0002', field, message, 'write no scheme and no path');
+}
