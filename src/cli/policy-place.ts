@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import type { SettingValues } from '../control-plane/settings.ts';
+import type { Settings } from '../control-plane/settings.ts';
 import { Failure } from '../model/failure.ts';
 import { localSettings } from './local-settings.ts';
 
@@ -13,7 +13,7 @@ export interface PolicyPlace {
   /** The asked file or folder as the tree names it, `policies/shop/reviews.yaml`; empty: the whole tree. */
   readonly part: string;
   /** Those of the `weft.yaml` around it. */
-  readonly settings: SettingValues | undefined;
+  readonly settings: Settings | undefined;
 }
 
 /**
@@ -33,11 +33,10 @@ export function policyPlace(cwd: string, asked: string, exists = true): PolicyPl
     );
   }
   const folder = isFile ? dirname(path) : path;
-  const file = localSettings(folder);
-  const settings = file?.values;
-  if (file !== undefined) {
-    const repository = resolve(file.folder, file.values['policy.repository']);
-    const root = file.values['policy.path'];
+  const settings = localSettings(folder);
+  if (settings !== undefined) {
+    const repository = resolve(settings.folder, settings.values['policy.repository']);
+    const root = settings.values['policy.path'];
     const tree = resolve(repository, root);
     if (isWithin(tree, path)) return { repository, root, part: partOf(repository, path), settings };
     if (!isFile && isWithin(path, tree)) return { repository, root, part: '', settings };

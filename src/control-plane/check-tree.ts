@@ -21,6 +21,8 @@ export function createTreeCheck(options: {
   readonly folders: 'namespace' | 'free';
   readonly root: string;
   readonly joined: () => ReadonlyMap<string, Workload> | undefined;
+  /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
+  readonly trustDomain?: string;
 }): (tree: PolicyTree, registry?: 'unknown') => CheckedTree {
   const { settings, folders, root, joined } = options;
   let cache: ParseCache | undefined;
@@ -29,6 +31,8 @@ export function createTreeCheck(options: {
     const parsed = parsePolicies(tree.files, {
       commit: tree.commit,
       rootNamespace: settings.rootNamespace,
+      ...(settings.rootNamespaceFrom === undefined ? {} : { rootNamespaceFrom: settings.rootNamespaceFrom }),
+      ...(options.trustDomain === undefined ? {} : { trustDomain: options.trustDomain }),
       folders,
       root,
       ...(cache ? { previous: cache } : {}),

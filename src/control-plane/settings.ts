@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { Failure } from '../model/failure.ts';
 import { isLabel, isTrustDomain } from '../model/identity.ts';
+import type { MeshSettings } from '../model/mesh.ts';
 import { nearestName } from '../model/nearest-name.ts';
 
 type Check<T> = (value: unknown) => T | undefined;
@@ -145,6 +146,13 @@ export function readSettings(file: string | undefined, overrides: readonly Setti
     origins.push({ key, value: value as Setting['value'], from: entry?.from ?? 'default' });
   }
   return { values: values as SettingValues, origins, folder };
+}
+
+/** What of the settings every part of the mesh knows (D16). */
+export function meshSettings({ values, origins }: Settings): MeshSettings {
+  const { trustDomain, dnsSuffix, rootNamespace } = values;
+  const from = origins.find(({ key }) => key === 'rootNamespace')?.from ?? 'default';
+  return { trustDomain, dnsSuffix, rootNamespace, ...(from !== 'default' && { rootNamespaceFrom: from }) };
 }
 
 interface Entry {

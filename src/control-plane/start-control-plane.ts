@@ -7,7 +7,7 @@ import { startAdminServer } from '../admin/admin-server.ts';
 import type { AdminSource } from '../admin/admin-source.ts';
 import type { TokenStore } from '../ca/token-store.ts';
 import { Failure } from '../model/failure.ts';
-import type { Mesh, MeshSettings } from '../model/mesh.ts';
+import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
 import { type Clock, type StateStore, systemClock } from '../model/state-store.ts';
@@ -33,7 +33,7 @@ import { createProxySecrets } from './proxy-secrets.ts';
 import { createProxySessions } from './proxy-sessions.ts';
 import { createProxySnapshots, type ProxySnapshots } from './proxy-snapshots.ts';
 import { createRunningParts } from './running-parts.ts';
-import type { Settings } from './settings.ts';
+import { meshSettings, type Settings } from './settings.ts';
 import { startFacts } from './start-facts.ts';
 import { startIdentity } from './start-identity.ts';
 
@@ -70,11 +70,7 @@ export async function startControlPlane(options: {
 }): Promise<ControlPlane> {
   const { logger, clock = systemClock } = options;
   const { values: set, folder } = options.settings;
-  const settings: MeshSettings = {
-    trustDomain: set.trustDomain,
-    dnsSuffix: set.dnsSuffix,
-    rootNamespace: set.rootNamespace,
-  };
+  const settings = meshSettings(options.settings);
   const stateDir = resolve(folder, set.stateDir);
   const parts = createRunningParts();
   const onFailure = (error: unknown, what: string) =>

@@ -57,6 +57,7 @@ export async function startFacts(options: {
     }),
     check: createTreeCheck({
       settings: mesh,
+      trustDomain: mesh.trustDomain,
       folders: values['policy.folders'],
       root: values['policy.path'],
       // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.

@@ -8,8 +8,10 @@ export interface MeshSettings {
   readonly trustDomain: string;
   /** `cluster.local` (D16). */
   readonly dnsSuffix: string;
-  /** `istio-system` (D16). */
+  /** `istio-system` (D16), or what `weft.yaml` says: MeshConfig may state another (`rootNamespaceOf`). */
   readonly rootNamespace: string;
+  /** Where `weft.yaml` states it, `weft.yaml:4`: then MeshConfig must agree. */
+  readonly rootNamespaceFrom?: string;
 }
 
 /**

@@ -3,6 +3,8 @@ import type { Labels, Protocol } from './policy.ts';
 export interface ServiceSpec {
   readonly selector: Labels;
   readonly ports: readonly ServicePortSpec[];
+  /** Of the annotation `networking.istio.io/exportTo`; empty: `*` (D19). */
+  readonly exportTo: readonly string[];
 }
 
 export interface ServicePortSpec {

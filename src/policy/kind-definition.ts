@@ -10,6 +10,9 @@ export interface LowerContext {
   readonly rootNamespace: string;
   /** Labels of the object's metadata. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** What MeshConfig says of objects of this kind without exportTo (D19); empty: nothing, so `*`. */
+  readonly exportTo: readonly string[];
   report(code: DiagnosticCode, field: string, message: string, hint: string, details?: ReportDetails): void;
   /** WEFT0004 for a value (`what`) of a field. No annotation allows it: without the value the object would mean something else. */
   refuse(field: string, tier: Tier, what: string): void;

@@ -1,13 +1,14 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
+import type { ExportDefaults } from '../model/mesh-config.ts';
 import type { Policy } from '../model/policy.ts';
 import { readShape } from './check-shape.ts';
-import { meshConfig } from './kinds/mesh-config.ts';
+import { isMeshConfigFile, type MeshConfigOptions, readMeshConfig } from './read-mesh-config.ts';
 import { readObject } from './read-object.ts';
 import { readYaml } from './read-yaml.ts';
 import { reportInto } from './report.ts';
 import { anything, list, object } from './shape.ts';
 import { findSilencers, type Silencer } from './silencers.ts';
-import { entryOf, indexLines, type LineIndex, rangeAt, type SourceNode, textOf } from './source-node.ts';
+import { entryOf, indexLines, type LineIndex, type SourceNode, textOf } from './source-node.ts';
 
 /** A file of the policy tree; `path` as users see it: `policies/shop/reviews.yaml`. */
 export interface PolicyFile {
@@ -15,12 +16,12 @@ export interface PolicyFile {
   readonly text: string;
 }
 
-export interface FileOptions {
+export interface FileOptions extends MeshConfigOptions {
   /** The folder of the policy tree, `policies`; `path` begins with it. */
   readonly root: string;
   readonly folders: 'namespace' | 'free';
-  readonly rootNamespace: string;
-  readonly commit: string;
+  /** What MeshConfig says of objects without exportTo (D19). */
+  readonly exportTo?: ExportDefaults;
 }
 
 /** All that the text of one file says, whatever stands in the others. */
@@ -32,19 +33,21 @@ export interface ParsedFile {
   readonly silencers: readonly Silencer[];
 }
 
+/** The path of a file from the root of the tree. */
+export function pathInTree(path: string, root: string): string {
+  return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path;
+}
+
 /** Parses one file: its documents, objects and findings. */
 export function parseFile(file: PolicyFile, options: FileOptions): ParsedFile {
   const lines = indexLines(file.path, file.text);
   const found: Diagnostic[] = [];
   const documents = readYaml(lines, reportInto(found)) ?? [];
-  const inside = file.path.startsWith(`${options.root}/`) ? file.path.slice(options.root.length + 1) : file.path;
-  if (inside === 'meshconfig.yaml' || inside === 'meshconfig.yml') {
-    for (const { root } of documents) refuseMeshConfig(root, lines, found);
-  }
+  const inside = pathInTree(file.path, options.root);
   const folder = options.folders === 'namespace' ? folderOf(inside) : undefined;
   const objects = documents.flatMap(({ root }) =>
-    inside.startsWith('meshconfig.')
-      ? []
+    isMeshConfigFile(inside)
+      ? (readMeshConfig(root, lines, options, found) ?? [])
       : expand(root, lines, found).flatMap((node) => readObject(node, lines, { ...options, folder }, found) ?? []),
   );
   const spans = documents.map(({ root, start, end }) => ({ start, content: root.start, end }));
@@ -67,15 +70,4 @@ function expand(root: SourceNode, lines: LineIndex, found: Diagnostic[]): readon
   readShape(shape, root, '', { lines, report: reportInto(found), whole: anything, positions: new Map() });
   const items = entryOf(root, 'items')?.value;
   return items?.is === 'list' ? items.items.flatMap((item) => expand(item, lines, found)) : [];
-}
-
-function refuseMeshConfig(root: SourceNode, lines: LineIndex, found: Diagnostic[]): void {
-  const report = reportInto(found);
-  report(
-    'WEFT0004',
-    rangeAt(lines, root.start, root.end),
-    'MeshConfig is valid in Istio but not supported by Weft (T1)',
-    'remove the file; settings of the mesh stand in weft.yaml',
-  );
-  readShape(meshConfig, root, '', { lines, report, whole: meshConfig, positions: new Map() });
 }

@@ -1,15 +1,22 @@
 import { compareText } from '../model/compare-text.ts';
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
+import { meshConfigOf } from '../model/mesh-config.ts';
 import type { Policy, PolicySet } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
-import { type ParsedFile, type PolicyFile, parseFile } from './parse-file.ts';
+import { type FileOptions, type ParsedFile, type PolicyFile, parseFile, pathInTree } from './parse-file.ts';
+import { isMeshConfigFile } from './read-mesh-config.ts';
 import { reportInto } from './report.ts';
 import { type Silencer, silence } from './silencers.ts';
 
 export interface ParseOptions {
   /** Short commit id, or `<id>+edits`: the provenance of all that is read. */
   readonly commit: string;
+  /** Of weft.yaml, or the default: then MeshConfig may state another. */
   readonly rootNamespace: string;
+  /** Where weft.yaml states it, `weft.yaml:4`. */
+  readonly rootNamespaceFrom?: string;
+  /** The control plane's, which MeshConfig must not contradict; absent: not known here. */
+  readonly trustDomain?: string;
   /** `namespace`: the first-level folder is the namespace; `free`: only metadata.namespace counts (section 1.4). */
   readonly folders: 'namespace' | 'free';
   /** The folder that `path`s begin with; absent `policies`. */
@@ -20,7 +27,8 @@ export interface ParseOptions {
 
 /** What is remembered of the files of one parse. */
 export interface ParseCache {
-  readonly settings: string;
+  /** All that a file's result depends on besides its text: of the MeshConfig's file, and of the others. */
+  readonly settings: { readonly meshConfig: string; readonly others: string };
   readonly files: ReadonlyMap<string, ParsedFile>;
 }
 
@@ -41,16 +49,43 @@ export interface ParsedPolicies {
  * documents or keys (P51). An object that did not change since `previous` keeps the commit at which it was first read.
  */
 export function parsePolicies(files: readonly PolicyFile[], options: ParseOptions): ParsedPolicies {
-  const { commit, rootNamespace, folders, root = 'policies', previous } = options;
-  const settings = JSON.stringify([rootNamespace, folders, root]);
-  const known = previous?.settings === settings ? previous.files : new Map<string, ParsedFile>();
+  const { commit, rootNamespace, rootNamespaceFrom, trustDomain, folders, root = 'policies', previous } = options;
   const parsed = new Map<string, ParsedFile>();
-  for (const file of [...files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
-    const before = known.get(file.path);
-    const result =
-      before?.text === file.text ? restamp(before, commit) : parseFile(file, { root, folders, rootNamespace, commit });
-    parsed.set(file.path, result);
-  }
+  const parse = (file: PolicyFile, fresh: boolean, stated: FileOptions): void => {
+    const before = fresh ? undefined : previous?.files.get(file.path);
+    parsed.set(file.path, before?.text === file.text ? restamp(before, commit) : parseFile(file, stated));
+  };
+  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const [meshFiles, others] = [true, false].map((wanted) =>
+    sorted.filter(({ path }) => isMeshConfigFile(pathInTree(path, root)) === wanted),
+  );
+
+  // First the MeshConfig: the root namespace and what objects without exportTo are visible to stand there.
+  const base = {
+    root,
+    folders,
+    rootNamespace,
+    commit,
+    ...(rootNamespaceFrom !== undefined && { rootNamespaceFrom }),
+    ...(trustDomain !== undefined && { trustDomain }),
+  };
+  const forMeshConfig = JSON.stringify({ ...base, commit: '' });
+  const staleMesh = previous?.settings.meshConfig !== forMeshConfig;
+  for (const file of meshFiles ?? []) parse(file, staleMesh, base);
+  const spec = meshConfigOf({ objects: [...parsed.values()].flatMap(({ objects }) => objects) })?.spec;
+  const whole = {
+    ...base,
+    rootNamespace: spec?.rootNamespace ?? rootNamespace,
+    ...(spec && { exportTo: spec.exportTo }),
+  };
+  const forOthers = JSON.stringify({
+    root,
+    folders,
+    rootNamespace: whole.rootNamespace,
+    exportTo: whole.exportTo ?? {},
+  });
+  const stale = previous?.settings.others !== forOthers;
+  for (const file of others ?? []) parse(file, stale, whole);
   const results = [...parsed.values()];
   const found = results.flatMap(({ diagnostics }) => diagnostics);
   const objects = results.flatMap((result) => result.objects).sort(byName);
@@ -63,7 +98,7 @@ export function parsePolicies(files: readonly PolicyFile[], options: ParseOption
     objects,
     diagnostics,
     silencers,
-    cache: { settings, files: parsed },
+    cache: { settings: { meshConfig: forMeshConfig, others: forOthers }, files: parsed },
   };
 }
 
@@ -89,7 +124,9 @@ function refuseTwins(objects: readonly Policy[], found: Diagnostic[]): void {
   objects.forEach((object, index) => {
     const first = objects[index - 1];
     const text = refText(object);
-    if (!first || refText(first) !== text) return;
+    // There is one MeshConfig, whatever root namespace it states.
+    const both = first?.kind === 'MeshConfig' && object.kind === 'MeshConfig';
+    if (!first || (!both && refText(first) !== text)) return;
     const place = `${first.at.file}:${first.at.line}`;
     const related = [{ file: first.at.file, line: first.at.line, message: 'first here' }];
     const at = object.positions.get('metadata.name') ?? object.at;

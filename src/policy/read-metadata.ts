@@ -6,7 +6,7 @@ import { type CheckContext, checkShape } from './check-shape.ts';
 import { fieldPath } from './field-path.ts';
 import { labels, map, object, refusedFields, text } from './shape.ts';
 import { reportRefused } from './shape-findings.ts';
-import { describeNode, entryOf, type MapNode, rangeAt } from './source-node.ts';
+import { describeNode, entryOf, type MapNode, rangeAt, textOf } from './source-node.ts';
 
 export interface Metadata {
   readonly name: string;
@@ -39,6 +39,9 @@ export const metadataShape = object(
 
 export const allowUnsupported = 'weft.dev/allow-unsupported';
 
+/** Of a `v1/Service`, which has no field for it (P6). */
+export const exportToAnnotation = 'networking.istio.io/exportTo';
+
 /** Reads `metadata` of a document. `folder` is the namespace that its place in the tree gives it, if any (section 1.4). */
 export function readMetadata(
   document: MapNode,
@@ -67,7 +70,7 @@ export function readMetadata(
     whole: object({ metadata: metadataShape }),
   });
   if (!read.name) return undefined;
-  checkAnnotations(read.annotations ?? {}, context);
+  checkAnnotations(read.annotations ?? {}, textOf(document, 'kind'), context);
   const at = positions.get('metadata.namespace');
   if (folder !== undefined && read.namespace !== undefined && read.namespace !== folder && at) {
     const message = `namespace ${JSON.stringify(read.namespace)} is stated in folder ${JSON.stringify(folder)}`;
@@ -91,8 +94,9 @@ function placeOf(positions: ReadonlyMap<string, SourceRange>, field: string): So
 }
 
 /** Annotations of Istio change what an object does, so they are refused by name; ours are known; others are free. */
-function checkAnnotations(annotations: Labels, context: CheckContext): void {
+function checkAnnotations(annotations: Labels, kind: string | undefined, context: CheckContext): void {
   for (const key of Object.keys(annotations)) {
+    if (kind === 'Service' && key === exportToAnnotation) continue;
     const field = fieldPath('metadata.annotations', key);
     const at = placeOf(context.positions, field);
     const domain = key.split('/')[0] ?? '';

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
+import type { ExportDefaults } from '../model/mesh-config.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ObjectRef, SourceRange } from '../model/provenance.ts';
@@ -24,6 +25,8 @@ export interface ObjectOptions {
   readonly folder: string | undefined;
   readonly rootNamespace: string;
   readonly commit: string;
+  /** What MeshConfig says of objects without exportTo (D19). */
+  readonly exportTo?: ExportDefaults;
 }
 
 const byKind = new Map(
@@ -74,7 +77,10 @@ export function readObject(
   const clean = () => !found.slice(before).some(({ severity }) => severity === 'error');
   if (!metadata || !definition.lower || !clean()) return undefined;
   const { positions } = context;
-  const spec = definition.lower(value, lowerContext(metadata, options, context, at));
+  const spec = definition.lower(
+    value,
+    lowerContext(metadata, { ...options, exportTo: exportDefault(options, definition.kind) }, context, at),
+  );
   for (const path of allowed) {
     const field = 'metadata.annotations["weft.dev/allow-unsupported"]';
     const message = `${JSON.stringify(path)} allows nothing: no refused field has this path`;
@@ -171,9 +177,16 @@ function readBody(root: MapNode, definition: KindDefinition, context: CheckConte
   return readShape(definition.spec, spec?.value ?? empty, 'spec', context);
 }
 
-function lowerContext(
+/** D19: what MeshConfig says for objects of a kind; empty: nothing. A ServiceEntry makes services. */
+function exportDefault({ exportTo = {} }: ObjectOptions, kind: string): readonly string[] {
+  const word = kind === 'ServiceEntry' ? 'Service' : kind;
+  return word === 'Service' || word === 'VirtualService' || word === 'DestinationRule' ? (exportTo[word] ?? []) : [];
+}
+
+/** What the checks of meaning of one object are given. */
+export function lowerContext(
   metadata: Metadata,
-  options: ObjectOptions,
+  options: Pick<LowerContext, 'rootNamespace' | 'exportTo'>,
   context: CheckContext,
   start: SourceRange,
 ): LowerContext {
@@ -194,6 +207,8 @@ function lowerContext(
     namespace: metadata.namespace,
     rootNamespace: options.rootNamespace,
     labels: metadata.labels,
+    annotations: metadata.annotations,
+    exportTo: options.exportTo,
     file: context.lines.file,
     report: (code, field, message, hint, details) =>
       context.report(code, placeOf(field), message, hint, { ...details, field }),

@@ -1,3 +1,4 @@
+import { fieldPath } from './field-path.ts';
 import type { Shape } from './shape.ts';
 
 /**
@@ -6,9 +7,12 @@ import type { Shape } from './shape.ts';
  */
 export function placesOf(whole: Shape, name: string, path: string): string | undefined {
   const places: string[] = [];
-  collect(whole, 'spec', name, places, 0);
+  collect(whole, /^spec\b/.test(path) ? 'spec' : '', name, places, 0);
   const wanted = path.replaceAll(/\[\d+\]/g, '[]');
-  return places.sort((a, b) => shared(b, wanted) - shared(a, wanted) || a.length - b.length || (a < b ? -1 : 1))[0];
+  const [best] = places.sort(
+    (a, b) => shared(b, wanted) - shared(a, wanted) || a.length - b.length || (a < b ? -1 : 1),
+  );
+  return best === '' ? 'the top of the document' : best;
 }
 
 function collect(shape: Shape, path: string, name: string, places: string[], depth: number): void {
@@ -18,7 +22,7 @@ function collect(shape: Shape, path: string, name: string, places: string[], dep
   if (shape.is !== 'object') return;
   if (Object.hasOwn(shape.fields, name)) places.push(path);
   for (const [field, inner] of Object.entries(shape.fields))
-    collect(inner, `${path}.${field}`, name, places, depth + 1);
+    collect(inner, fieldPath(path, field), name, places, depth + 1);
 }
 
 function shared(a: string, b: string): number {

@@ -12,12 +12,13 @@ import { serviceHost } from './service-definitions.ts';
  * The Services that nobody wrote: one for each service that joined workloads of a namespace name and that no v1/Service selects
  * (section 1.6). Its ports are the union of what its workloads declare; where two disagree on a port's name or protocol, the
  * workload with the first id is followed, so the order of arrival never matters. `workloads` are sorted by id. A service with the
- * same members as in `previous` is the same definition.
+ * same members as in `previous` is the same definition: `exportTo` (D19) must be the same, too.
  */
 export function impliedServices(
   namespace: string,
   workloads: readonly Workload[],
   settings: MeshSettings,
+  exportTo: readonly string[],
   previous?: ReadonlyMap<string, ImpliedService>,
 ): ReadonlyMap<string, ImpliedService> {
   const byName = new Map<string, Workload[]>();
@@ -33,7 +34,7 @@ export function impliedServices(
       const before = previous?.get(name);
       const members = keepItems(before?.members, now);
       if (before !== undefined && before.members === members) return [name, before];
-      const definition = keepIdentity(before?.definition, impliedService(name, namespace, members, settings));
+      const definition = keepIdentity(before?.definition, impliedService(name, namespace, members, settings, exportTo));
       return [name, { members, definition }];
     }),
   );
@@ -49,6 +50,7 @@ function impliedService(
   namespace: string,
   members: readonly Workload[],
   settings: MeshSettings,
+  exportTo: readonly string[],
 ): ServiceDefinition {
   const ports = new Map<number, WorkloadPort>();
   for (const member of members) for (const port of member.ports) if (!ports.has(port.port)) ports.set(port.port, port);
@@ -70,7 +72,7 @@ function impliedService(
           number: port.port,
           protocol: port.protocol ?? protocolOfName(port.name ?? '') ?? 'tcp',
         })),
-      exportTo: ['*'],
+      exportTo,
       subjectAltNames: [],
     },
     endpoints: { kind: 'implied' },

@@ -47,7 +47,7 @@ export function serviceHost(name: string, namespace: string, settings: MeshSetti
 
 function defineService(object: ServiceObject, settings: MeshSettings): ServiceDefinition {
   const host = serviceHost(object.name, object.namespace, settings);
-  const { selector, ports } = object.spec;
+  const { selector, ports, exportTo } = object.spec;
   return {
     service: {
       key: serviceKeyOf(object.namespace, host),
@@ -59,7 +59,7 @@ function defineService(object: ServiceObject, settings: MeshSettings): ServiceDe
       resolution: 'registry',
       addresses: [],
       ports: ports.map(portOf),
-      exportTo: ['*'],
+      exportTo: exportTo.length === 0 ? ['*'] : exportTo,
       subjectAltNames: [],
       by: definedBy(object),
     },

@@ -1,6 +1,7 @@
 import { compareText } from '../model/compare-text.ts';
-import { keepItems } from '../model/keep-items.ts';
+import { keepItems, sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
+import { meshConfigOf } from '../model/mesh-config.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import { isEndpointFor, type Workload } from '../model/workload.ts';
@@ -25,6 +26,8 @@ export interface BuiltServices {
 interface ServicesMemory {
   readonly policies: PolicySet;
   readonly settings: MeshSettings;
+  /** What services that nobody wrote are visible to (D19). */
+  readonly impliedExportTo: readonly string[];
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly namespaces: ReadonlyMap<string, NamespaceMemory>;
 }
@@ -55,7 +58,9 @@ export function buildServices(
   if (before?.policies === policies && before.workloads === workloads && before.settings === settings && previous) {
     return { ...previous, computed: 0 };
   }
-  const known = before?.settings === settings ? before : undefined;
+  const impliedExportTo = meshConfigOf(policies)?.spec.exportTo.Service ?? everybody;
+  const sameExport = before !== undefined && sameItems(before.impliedExportTo, impliedExportTo);
+  const known = before?.settings === settings && sameExport ? before : undefined;
   const definedBefore = (namespace: string) => known?.namespaces.get(namespace);
   const grouped = groupByNamespace(workloads);
   const defined =
@@ -68,7 +73,14 @@ export function buildServices(
   let computed = 0;
   for (const name of [...names].sort(compareText)) {
     const last = definedBefore(name);
-    const now = namespaceOf(name, defined ? defined.get(name) : last?.defined, grouped.get(name), settings, last);
+    const now = namespaceOf(
+      name,
+      defined ? defined.get(name) : last?.defined,
+      grouped.get(name),
+      settings,
+      impliedExportTo,
+      last,
+    );
     if (now.definitions.length === 0 && now.workloads.length === 0) continue;
     namespaces.set(name, now);
     const changed = changedWorkloads(last?.workloads, now.workloads);
@@ -94,7 +106,7 @@ export function buildServices(
     services: keepItems(previous?.services, services),
     endpoints: keepMap(previous?.endpoints, endpoints),
     computed,
-    memory: { policies, settings, workloads, namespaces },
+    memory: { policies, settings, impliedExportTo, workloads, namespaces },
   };
 }
 
@@ -103,6 +115,7 @@ function namespaceOf(
   defined: readonly ServiceDefinition[] = none,
   present: readonly Workload[] = [],
   settings: MeshSettings,
+  impliedExportTo: readonly string[],
   last: NamespaceMemory | undefined,
 ): NamespaceMemory {
   const workloads = keepItems(last?.workloads, present);
@@ -112,7 +125,7 @@ function namespaceOf(
     (workload) => workload.service !== undefined && !isSelected(workload, defined, selected),
   );
   const taken = new Set(defined.map((definition) => definition.service.key));
-  const implied = impliedServices(name, free, settings, last?.implied);
+  const implied = impliedServices(name, free, settings, impliedExportTo, last?.implied);
   const definitions = [
     ...defined,
     // A Service in git replaces the implied one, even while its selector misses the workload (WEFT0205 tells).
@@ -123,6 +136,7 @@ function namespaceOf(
 }
 
 const none: readonly ServiceDefinition[] = [];
+const everybody: readonly string[] = ['*'];
 
 /** True if a service still chooses by the same rule; what an implied one chooses depends on what the written ones leave. */
 function sameChoice(definition: ServiceDefinition, last: NamespaceMemory | undefined, now: NamespaceMemory): boolean {

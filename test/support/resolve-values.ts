@@ -144,7 +144,7 @@ export function authorizationPolicy(
 }
 
 export function serviceObject(id: string, selector: Labels, ports: readonly ServicePortSpec[]): ServiceObject {
-  return policy('Service', id, { selector, ports });
+  return policy('Service', id, { selector, ports, exportTo: [] });
 }
 
 export type Ports = Readonly<Record<number, Protocol>>;

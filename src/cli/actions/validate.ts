@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkloadItem } from '../../admin/mesh-values.ts';
 import { createTreeCheck } from '../../control-plane/check-tree.ts';
+import { meshSettings, readSettings } from '../../control-plane/settings.ts';
 import { byPosition, type Diagnostic } from '../../model/diagnostic.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Workload } from '../../model/workload.ts';
@@ -59,12 +60,9 @@ async function checkGroup(
   const [{ repository = '', root, settings } = {}] = places;
   const tree = await readTree(repository, root, places, revision);
   const { diagnostics } = createTreeCheck({
-    settings: {
-      trustDomain: settings?.trustDomain ?? 'cluster.local',
-      dnsSuffix: settings?.dnsSuffix ?? 'cluster.local',
-      rootNamespace: settings?.rootNamespace ?? 'istio-system',
-    },
-    folders: root === undefined ? 'free' : (settings?.['policy.folders'] ?? 'namespace'),
+    settings: meshSettings(settings ?? readSettings(undefined)),
+    ...(settings && { trustDomain: settings.values.trustDomain }),
+    folders: root === undefined ? 'free' : (settings?.values['policy.folders'] ?? 'namespace'),
     root: root ?? '.',
     joined: () => joined,
   })(tree);

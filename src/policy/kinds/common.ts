@@ -56,7 +56,7 @@ export function refuseRepeats(
   }
 }
 
-/** P6: `~` hides Services and ServiceEntries only, and stands alone like `*`. */
+/** P6: `~` hides Services and ServiceEntries only, and stands alone like `*`. Nothing written: as MeshConfig says (D19). */
 export function checkExportTo(
   context: LowerContext,
   exported: readonly string[] | undefined,
@@ -80,7 +80,13 @@ export function checkExportTo(
       );
     }
   });
-  return entries;
+  const named = (entry: string) => (entry === '.' ? context.namespace : entry);
+  refuseRepeats(
+    context,
+    entries.map((entry, index) => [`spec.exportTo[${index}]`, named(entry)]),
+    'namespace',
+  );
+  return entries.length === 0 ? context.exportTo : entries;
 }
 
 /** Names that become a part of a host, a workload id and Envoy names are RFC 1123 labels. */

@@ -1,75 +1,118 @@
-import { names, object, refused } from '../shape.ts';
+import { isTrustDomain } from '../../model/identity.ts';
+import type { ExportDefaults, MeshConfigSpec } from '../../model/mesh-config.ts';
+import type { LowerContext } from '../kind-definition.ts';
+import { anyText, bool, choice, duration, type Infer, list, names, object, port, refused, text } from '../shape.ts';
+import { present } from './common.ts';
+import { connectionPool } from './connection-pool.ts';
+import { lowerRetries } from './http-resilience.ts';
+import { retries } from './http-shape.ts';
+import { lowerAccessLog } from './mesh-config-log.ts';
+import { refusedMeshConfig } from './mesh-config-refused.ts';
 
-/** The plain body of `meshconfig.yaml` at the root of the tree: refused as a whole for now, its names checked (section 3.5). */
+const hour = 3_600_000;
+const exportTo = list(text('export-to'));
+
+/** The plain body of `meshconfig.yaml` at the root of the tree (section 3.5). */
 export const meshConfig = object({
-  ...object({
-    defaultConfig: refused(
-      'T1',
-      names(
-        'gatewayTopology',
-        'proxyStatsMatcher',
-        'connectionSettings',
-        'drainDuration',
-        'terminationDrainDuration',
-        'discoveryAddress',
-        'concurrency',
-        'tracing',
-        'holdApplicationUntilProxyStarts',
-        'proxyMetadata',
-        'image',
-        'extraStatTags',
-      ),
-    ),
-    outboundTrafficPolicy: names('mode'),
-    meshMTLS: names('minProtocolVersion', 'cipherSuites', 'ecdhCurves'),
-    tlsDefaults: names('minProtocolVersion', 'cipherSuites', 'ecdhCurves'),
-    pathNormalization: names('normalization'),
-    tcpKeepalive: names('probes', 'time', 'interval'),
-  }).fields,
-  ...names(
-    'trustDomain',
-    'trustDomainAliases',
-    'rootNamespace',
-    'enableAutoMtls',
-    'connectTimeout',
-    'defaultHttpRetryPolicy',
-    'defaultServiceExportTo',
-    'defaultVirtualServiceExportTo',
-    'defaultDestinationRuleExportTo',
-    'accessLogFile',
-    'accessLogFormat',
-    'accessLogEncoding',
-    'proxyListenPort',
-    'proxyInboundListenPort',
-    'caCertificates',
-    'localityLbSetting',
-    'defaultTrafficPolicy',
-    'extensionProviders',
-    'defaultProviders',
-    'dnsRefreshRate',
-    'h2UpgradePolicy',
-    'inboundTrafficPolicy',
-    'outboundClusterStatName',
-    'inboundClusterStatName',
-    'zoneAwareLbSetting',
-    'serviceEntryVisibility',
-    // Of Istio in Kubernetes only: refused for good.
-    'ingressClass',
-    'ingressService',
-    'ingressControllerMode',
-    'ingressSelector',
-    'enableTracing',
-    'disableEnvoyListenerLog',
-    'enableEnvoyAccessLogService',
-    'enablePrometheusMerge',
-    'discoverySelectors',
-    'configSources',
-    'thriftConfig',
-    'serviceSettings',
-    'certificates',
-    'ca',
-    'protocolDetectionTimeout',
-    'proxyHttpPort',
-    'verifyCertificateAtClient',
-  ).fields,
+  trustDomain: text(),
+  trustDomainAliases: list(text()),
+  rootNamespace: text('label'),
+  enableAutoMtls: bool,
+  outboundTrafficPolicy: object({ mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY']), tls: refused('T2') }),
+  connectTimeout: duration(1, hour),
+  tcpKeepalive: connectionPool.fields.tcp.fields.tcpKeepalive,
+  defaultHttpRetryPolicy: retries,
+  defaultServiceExportTo: exportTo,
+  defaultVirtualServiceExportTo: exportTo,
+  defaultDestinationRuleExportTo: exportTo,
+  pathNormalization: object({
+    normalization: choice(['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES']),
+  }),
+  accessLogFile: anyText,
+  accessLogFormat: { is: 'text', rule: 'free', nonEmpty: false },
+  accessLogEncoding: choice(['TEXT', 'JSON']),
+  proxyListenPort: port,
+  // Envoy wants more than a millisecond.
+  dnsRefreshRate: duration(2, hour),
+  meshMTLS: object({
+    // The mesh speaks TLS 1.3 and nothing else: what asks for it, or for nothing in particular, has it.
+    minProtocolVersion: choice(['TLS_AUTO', 'TLSV1_3'], { refused: { TLSV1_2: 'T1' } }),
+    cipherSuites: refused('T1', names()),
+    ecdhCurves: refused('T1', names()),
+  }),
+  ...refusedMeshConfig,
 });
+
+/** Where a sidecar listens for HTTP_PROXY unless its own flags say otherwise (D26). */
+const proxyPort = 15_001;
+
+/** MeshConfig as the mesh's defaults; `trustDomain` is whose certificates the control plane signs, if that is known. */
+export function lowerMeshConfig(
+  written: Infer<typeof meshConfig>,
+  context: LowerContext,
+  trustDomain: string | undefined,
+): MeshConfigSpec {
+  checkTrustDomains(written, context, trustDomain);
+  if (written.proxyListenPort !== undefined && written.proxyListenPort !== proxyPort) {
+    const what = `proxyListenPort ${written.proxyListenPort}: the port is each sidecar's own (weft run --outbound-port)`;
+    context.refuse('proxyListenPort', 'T2', what);
+  }
+  const { defaultHttpRetryPolicy: policy, tcpKeepalive: keepalive, pathNormalization } = written;
+  const normalization = pathNormalization?.normalization;
+  return present<MeshConfigSpec>({
+    trustDomain: written.trustDomain,
+    trustDomainAliases: written.trustDomainAliases ?? [],
+    rootNamespace: written.rootNamespace,
+    enableAutoMtls: written.enableAutoMtls,
+    outboundTrafficPolicy: written.outboundTrafficPolicy?.mode,
+    connectTimeout: written.connectTimeout,
+    tcpKeepalive:
+      keepalive &&
+      present<NonNullable<MeshConfigSpec['tcpKeepalive']>>({ ...keepalive, probes: keepalive.probes || undefined }),
+    defaultHttpRetryPolicy: policy && lowerRetries(policy, 'defaultHttpRetryPolicy', context),
+    exportTo: present<ExportDefaults>({
+      Service: exportDefault(context, 'defaultServiceExportTo', written.defaultServiceExportTo),
+      VirtualService: exportDefault(context, 'defaultVirtualServiceExportTo', written.defaultVirtualServiceExportTo),
+      DestinationRule: exportDefault(context, 'defaultDestinationRuleExportTo', written.defaultDestinationRuleExportTo),
+    }),
+    pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
+    accessLog: lowerAccessLog(written, context),
+    dnsRefreshRate: written.dnsRefreshRate,
+  });
+}
+
+function checkTrustDomains(
+  { trustDomain, trustDomainAliases = [] }: Infer<typeof meshConfig>,
+  context: LowerContext,
+  signed: string | undefined,
+): void {
+  const domains = [
+    ...(trustDomain === undefined ? [] : [['trustDomain', trustDomain] as const]),
+    ...trustDomainAliases.map((alias, index) => [`trustDomainAliases[${index}]`, alias] as const),
+  ];
+  for (const [field, value] of domains) {
+    if (isTrustDomain(value)) continue;
+    const message = `expected a trust domain such as "corp.example", got ${JSON.stringify(value)}`;
+    context.report('WEFT0002', field, message, 'lower-case letters, digits, "-", "_" and "."');
+  }
+  if (trustDomain === undefined || signed === undefined || trustDomain === signed) return;
+  const message = `expected the trust domain of the control plane, ${JSON.stringify(signed)}, got ${JSON.stringify(trustDomain)}`;
+  const hint = `remove it, or set trustDomain in weft.yaml: whose certificates are signed is no matter of a commit`;
+  context.report('WEFT0002', 'trustDomain', message, hint);
+}
+
+/** `*` and `~` stand alone (P6). An empty list is none. */
+function exportDefault(
+  context: LowerContext,
+  field: string,
+  entries: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (entries === undefined || entries.length === 0) return undefined;
+  const index = entries.findIndex((entry) => entry === '*' || entry === '~');
+  if (index >= 0 && entries.length > 1) {
+    const entry = JSON.stringify(entries[index]);
+    const message = `${entry} and other entries exclude each other`;
+    context.report('WEFT0137', `${field}[${index}]`, message, `write ${entry} alone`);
+  }
+  return entries;
+}

@@ -2,6 +2,7 @@ import type { ServiceObject } from '../../model/policy.ts';
 import { supportedKind } from '../kind-definition.ts';
 import { choice, labels, object, port, portOrName, refusedFields, someOf, text } from '../shape.ts';
 import { checkLabelName, refuseRepeats } from './common.ts';
+import { annotatedExportTo } from './service-export.ts';
 import { lowerPort } from './service-ports.ts';
 
 const servicePort = object(
@@ -85,6 +86,6 @@ export const service = supportedKind<typeof shape, ServiceObject>({
       ports.flatMap(({ name }, index) => (name === undefined ? [] : [[`spec.ports[${index}].name`, name] as const])),
       'port name',
     );
-    return { selector: spec.selector ?? {}, ports };
+    return { selector: spec.selector ?? {}, ports, exportTo: annotatedExportTo(context) };
   },
 });

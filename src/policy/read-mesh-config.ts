@@ -1,0 +1,69 @@
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { MeshConfigObject } from '../model/policy.ts';
+import { type CheckContext, checkShape } from './check-shape.ts';
+import { lowerMeshConfig, meshConfig } from './kinds/mesh-config.ts';
+import { lowerContext } from './read-object.ts';
+import { reportInto } from './report.ts';
+import { describeNode, type LineIndex, rangeAt, type SourceNode } from './source-node.ts';
+
+export interface MeshConfigOptions {
+  /** Of weft.yaml, or the default. */
+  readonly rootNamespace: string;
+  /** Where weft.yaml states rootNamespace, `weft.yaml:4`; absent: it does not, and MeshConfig may. */
+  readonly rootNamespaceFrom?: string;
+  /** The control plane's; absent: not known here. */
+  readonly trustDomain?: string;
+  readonly commit: string;
+}
+
+/** True for the file that holds the MeshConfig: `path` is relative to the tree. */
+export function isMeshConfigFile(path: string): boolean {
+  return /^meshconfig\.(?:ya?ml|json)$/.test(path);
+}
+
+/**
+ * The body of `meshconfig.yaml` as an object, if it has no errors. It has no metadata, and so no annotation that would allow what is
+ * not supported: that must be removed.
+ */
+export function readMeshConfig(
+  root: SourceNode,
+  lines: LineIndex,
+  options: MeshConfigOptions,
+  found: Diagnostic[],
+): MeshConfigObject | undefined {
+  const at = rangeAt(lines, root.start, root.end);
+  const ref = { kind: 'MeshConfig', namespace: options.rootNamespace, name: 'mesh' };
+  const report = reportInto(found, { object: ref });
+  if (root.is !== 'map') {
+    report('WEFT0002', at, `expected the fields of MeshConfig, got ${describeNode(root)}`, 'write key: value lines');
+    return undefined;
+  }
+  const before = found.length;
+  const failed = () => found.slice(before).some(({ severity }) => severity === 'error');
+  const context: CheckContext = { lines, report, whole: meshConfig, positions: new Map() };
+  const written = checkShape(meshConfig, root, '', context);
+  if (failed()) return undefined;
+  const { positions } = context;
+  const lowering = lowerContext({ ...ref, labels: {}, annotations: {} }, { ...options, exportTo: [] }, context, at);
+  const spec = lowerMeshConfig(written, lowering, options.trustDomain);
+  const { rootNamespace = options.rootNamespace } = spec;
+  if (options.rootNamespaceFrom !== undefined && rootNamespace !== options.rootNamespace) {
+    const message = `expected the root namespace of ${options.rootNamespaceFrom}, ${JSON.stringify(options.rootNamespace)}, got ${JSON.stringify(rootNamespace)}`;
+    report('WEFT0002', positions.get('rootNamespace') ?? at, message, 'state it in one of the two places', {
+      field: 'rootNamespace',
+    });
+  }
+  if (failed()) return undefined;
+  const { commit } = options;
+  return {
+    kind: 'MeshConfig',
+    namespace: rootNamespace,
+    name: 'mesh',
+    labels: {},
+    annotations: {},
+    spec,
+    at,
+    commit,
+    positions,
+  };
+}

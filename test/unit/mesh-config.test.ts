@@ -1,0 +1,334 @@
+import { describe, expect, it } from 'vitest';
+import type { MeshConfigSpec } from '../../src/model/mesh-config.ts';
+import { meshConfigOf } from '../../src/model/mesh-config.ts';
+import { type ParseOptions, parsePolicies } from '../../src/policy/parse-policies.ts';
+
+const objects = `apiVersion: v1
+kind: Service
+metadata: { name: reviews }
+spec: { ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: outside }
+spec: { hosts: [a.example], ports: [{ name: http, number: 80, protocol: HTTP }], resolution: DNS }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews } }] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews }
+spec: { host: reviews }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: own }
+spec: { host: ratings, exportTo: [bank] }
+`;
+
+function parse(meshConfig: string, more: Partial<ParseOptions> = {}, path = 'policies/meshconfig.yaml') {
+  const files = [
+    { path, text: meshConfig },
+    { path: 'policies/shop/a.yaml', text: objects },
+  ];
+  return parsePolicies(files, { commit: 'c1', rootNamespace: 'istio-system', folders: 'namespace', ...more });
+}
+
+function findings(meshConfig: string, more: Partial<ParseOptions> = {}) {
+  return parse(meshConfig, more).diagnostics.map(({ code, field = '', message, hint, at }) => [
+    `${code} ${at.line}:${at.column} ${field}`,
+    message,
+    hint,
+  ]);
+}
+
+function spec(meshConfig: string): MeshConfigSpec | undefined {
+  const { diagnostics, objects: read } = parse(meshConfig);
+  expect(diagnostics).toEqual([]);
+  return meshConfigOf({ objects: read })?.spec;
+}
+
+describe('MeshConfig, the plain body of meshconfig.yaml (section 3.5)', () => {
+  it('is an object of the root namespace, whose fields have places', () => {
+    const { policies } = parse('outboundTrafficPolicy:\n  mode: REGISTRY_ONLY\n');
+    const [object] = policies?.objects ?? [];
+    expect(policies?.objects.map(({ kind }) => kind)).toContain('MeshConfig');
+    const mesh = meshConfigOf({ objects: policies?.objects ?? [] });
+    expect(object).toBeDefined();
+    expect(mesh).toMatchObject({ kind: 'MeshConfig', namespace: 'istio-system', name: 'mesh', commit: 'c1' });
+    expect(mesh?.positions.get('outboundTrafficPolicy.mode')).toMatchObject({ line: 2, column: 9 });
+  });
+
+  it.each<[string, string, Partial<MeshConfigSpec>]>([
+    [
+      'outboundTrafficPolicy.mode',
+      'outboundTrafficPolicy: { mode: REGISTRY_ONLY }',
+      { outboundTrafficPolicy: 'REGISTRY_ONLY' },
+    ],
+    ['connectTimeout', 'connectTimeout: 2500ms', { connectTimeout: 2500 }],
+    [
+      'tcpKeepalive',
+      'tcpKeepalive: { probes: 3, time: 60s, interval: 5s }',
+      { tcpKeepalive: { probes: 3, time: 60_000, interval: 5_000 } },
+    ],
+    [
+      'defaultHttpRetryPolicy',
+      'defaultHttpRetryPolicy: { attempts: 1, retryOn: "503,reset" }',
+      { defaultHttpRetryPolicy: { attempts: 1, retryOn: ['503', 'reset'] } },
+    ],
+    ['enableAutoMtls', 'enableAutoMtls: false', { enableAutoMtls: false }],
+    ['dnsRefreshRate', 'dnsRefreshRate: 5s', { dnsRefreshRate: 5000 }],
+    ['trustDomainAliases', 'trustDomainAliases: [old.mesh]', { trustDomainAliases: ['old.mesh'] }],
+    [
+      'pathNormalization',
+      'pathNormalization: { normalization: MERGE_SLASHES }',
+      { pathNormalization: 'MERGE_SLASHES' },
+    ],
+    ['pathNormalization DEFAULT', 'pathNormalization: { normalization: DEFAULT }', { pathNormalization: 'BASE' }],
+    ['an access log', 'accessLogFile: /dev/stdout', { accessLog: { file: '/dev/stdout', encoding: 'TEXT' } }],
+    [
+      'an access log with a format',
+      'accessLogFile: /l\naccessLogFormat: "%RESPONSE_CODE% %% %REQ(:PATH?X-A):9%\\n"',
+      { accessLog: { file: '/l', encoding: 'TEXT', format: '%RESPONSE_CODE% %% %REQ(:PATH?X-A):9%\n' } },
+    ],
+    [
+      'an access log as JSON',
+      `accessLogFile: /l\naccessLogEncoding: JSON\naccessLogFormat: '{"code":"%RESPONSE_CODE%","n":[1,null]}'`,
+      { accessLog: { file: '/l', encoding: 'JSON', format: { code: '%RESPONSE_CODE%', n: [1, null] } } },
+    ],
+    ['no access log', 'accessLogFile: ""', {}],
+    ['the port that holds anyway', 'proxyListenPort: 15001', {}],
+    ['TLS 1.3, which holds anyway', 'meshMTLS: { minProtocolVersion: TLSV1_3 }', {}],
+  ])('%s', (_what, text, expected) => {
+    expect(spec(text)).toEqual({ trustDomainAliases: [], exportTo: {}, ...expected });
+  });
+
+  it('D19: objects without exportTo have that of their kind, ServiceEntries that of Services; others their own', () => {
+    const { policies } = parse(
+      'defaultServiceExportTo: ["."]\ndefaultVirtualServiceExportTo: [bank]\ndefaultDestinationRuleExportTo: ["~"]\n',
+    );
+    const exported = policies?.objects.flatMap((object) =>
+      'exportTo' in object.spec && object.kind !== 'MeshConfig'
+        ? [[object.kind, object.name, object.spec.exportTo]]
+        : [],
+    );
+    expect(exported).toEqual([
+      ['DestinationRule', 'own', ['bank']],
+      ['DestinationRule', 'reviews', ['~']],
+      ['Service', 'reviews', ['.']],
+      ['ServiceEntry', 'outside', ['.']],
+      ['VirtualService', 'reviews', ['bank']],
+    ]);
+  });
+
+  it('rootNamespace names its own place, and where mesh-wide objects live', () => {
+    const own = parse('rootNamespace: mesh-root\n');
+    expect(meshConfigOf({ objects: own.objects })?.namespace).toBe('mesh-root');
+    const text = `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default }\nspec: { selector: { matchLabels: { app: a } } }\n`;
+    const inFolder = (folder: string) =>
+      parsePolicies(
+        [
+          { path: 'policies/meshconfig.yaml', text: 'rootNamespace: mesh-root\n' },
+          { path: `policies/${folder}/a.yaml`, text },
+        ],
+        { commit: 'c', rootNamespace: 'istio-system', folders: 'namespace' },
+      ).diagnostics.map(({ code, at }) => `${code} ${at.file}`);
+    expect(inFolder('istio-system')).toEqual([]);
+    expect(inFolder('mesh-root')).toHaveLength(1);
+  });
+});
+
+describe('what a MeshConfig may not say', () => {
+  it.each([
+    [
+      'a misspelled field',
+      'connectTimout: 1s',
+      'WEFT0002 1:1 ',
+      'unknown field "connectTimout"',
+      'did you mean "connectTimeout"?',
+    ],
+    [
+      'a field at the wrong place',
+      'mode: ALLOW_ANY',
+      'WEFT0002 1:1 ',
+      'unknown field "mode"',
+      '"mode" belongs under outboundTrafficPolicy',
+    ],
+    [
+      'a word that is none',
+      'outboundTrafficPolicy: { mode: NONE }',
+      'WEFT0002 1:32 outboundTrafficPolicy.mode',
+      'expected one of ALLOW_ANY, REGISTRY_ONLY, got "NONE"',
+      'one of ALLOW_ANY, REGISTRY_ONLY',
+    ],
+    ['too short a timeout', 'connectTimeout: 0s', 'WEFT0002 1:17 connectTimeout', 'at least 1ms', ''],
+    ['too long a timeout', 'connectTimeout: 2h', 'WEFT0002 1:17 connectTimeout', 'at most 3600s', ''],
+    [
+      'a field of later',
+      'extensionProviders: []',
+      'WEFT0004 1:1 extensionProviders',
+      'is valid in Istio but not supported by Weft (T1)',
+      'remove it',
+    ],
+    [
+      'a field of Kubernetes',
+      'ingressClass: istio',
+      'WEFT0004 1:1 ingressClass',
+      'is valid in Istio but not supported by Weft',
+      'remove it',
+    ],
+    [
+      'a port that is each sidecar’s own',
+      'proxyListenPort: 15002',
+      'WEFT0004 1:18 proxyListenPort',
+      'weft run --outbound-port',
+      'remove it',
+    ],
+    [
+      'a port of redirection',
+      'proxyInboundListenPort: 15006',
+      'WEFT0004 1:1 proxyInboundListenPort',
+      '(T2)',
+      'remove it',
+    ],
+    [
+      'TLS 1.2',
+      'meshMTLS: { minProtocolVersion: TLSV1_2 }',
+      'WEFT0004 1:33 meshMTLS.minProtocolVersion',
+      '"TLSV1_2" is valid in Istio',
+      'remove it',
+    ],
+    [
+      'another trust domain',
+      'trustDomain: other.mesh',
+      'WEFT0002 1:14 trustDomain',
+      'expected the trust domain of the control plane, "demo.mesh", got "other.mesh"',
+      'weft.yaml',
+    ],
+    [
+      'what is no trust domain',
+      'trustDomainAliases: [Old_Mesh!]',
+      'WEFT0002 1:22 trustDomainAliases[0]',
+      'expected a trust domain',
+      '',
+    ],
+    [
+      'everybody and somebody',
+      'defaultServiceExportTo: ["*", shop]',
+      'WEFT0137 1:26 defaultServiceExportTo[0]',
+      '"*" and other entries exclude each other',
+      'write "*" alone',
+    ],
+    [
+      'a command that Envoy does not know',
+      'accessLogFormat: "%PROTOCO%"',
+      'WEFT0002 1:18 accessLogFormat',
+      'expected a command of Envoy\'s access logs at "%PROTOCO%"',
+      'did you mean "PROTOCOL"?',
+    ],
+    [
+      'a command without its words',
+      'accessLogFormat: "%REQ%"',
+      'WEFT0002 1:18 accessLogFormat',
+      'at "%REQ%"',
+      'correct what stands behind REQ',
+    ],
+    [
+      'a lonely percent sign',
+      'accessLogFormat: "100 % sure"',
+      'WEFT0002 1:18 accessLogFormat',
+      'at "% sure"',
+      'write "%%" for a percent sign',
+    ],
+    [
+      'a command of an extension',
+      'accessLogFormat: "%CEL(request.path)%"',
+      'WEFT0004 1:18 accessLogFormat',
+      '"%CEL%" is valid in Istio',
+      'remove it',
+    ],
+    [
+      'a text for JSON',
+      'accessLogEncoding: JSON\naccessLogFormat: "%PROTOCOL%"',
+      'WEFT0002 2:18 accessLogFormat',
+      'expected an object as JSON text',
+      'accessLogEncoding: TEXT',
+    ],
+    ['a list', '- a', 'WEFT0002 1:1 ', 'expected the fields of MeshConfig', 'write key: value lines'],
+  ])('%s', (_what, text, place, message, hint) => {
+    const [first, ...more] = findings(text, { trustDomain: 'demo.mesh' });
+    expect(first?.[0]).toBe(place);
+    expect(first?.[1]).toContain(message);
+    expect(first?.[2]).toContain(hint);
+    expect(more).toEqual([]);
+  });
+
+  it('another root namespace than weft.yaml states; the default may be replaced', () => {
+    const stated = findings('rootNamespace: mesh-root', { rootNamespaceFrom: 'weft.yaml:4' });
+    expect(stated.map(([place, message]) => [place, message])).toEqual([
+      ['WEFT0002 1:16 rootNamespace', 'expected the root namespace of weft.yaml:4, "istio-system", got "mesh-root"'],
+    ]);
+    expect(findings('rootNamespace: mesh-root')).toEqual([]);
+  });
+
+  it('two of them', () => {
+    const files = ['meshconfig.yaml', 'meshconfig.yml'].map((name, index) => ({
+      path: `policies/${name}`,
+      text: `rootNamespace: root${index}\n`,
+    }));
+    const { diagnostics } = parsePolicies(files, { commit: 'c', rootNamespace: 'x', folders: 'namespace' });
+    expect(diagnostics.map(({ code, at }) => `${code} ${at.file}`)).toEqual(['WEFT0011 policies/meshconfig.yml']);
+  });
+});
+
+describe('what is remembered of a parse', () => {
+  it('objects keep their identity while MeshConfig says nothing else of them', () => {
+    const first = parse('connectTimeout: 1s\n');
+    const second = parse('connectTimeout: 2s\n', { previous: first.cache });
+    const service = (result: typeof first) => result.objects.find(({ kind }) => kind === 'Service');
+    expect(service(second)).toBe(service(first));
+    const third = parse('connectTimeout: 2s\ndefaultServiceExportTo: ["."]\n', { previous: second.cache });
+    expect(service(third)?.spec).toMatchObject({ exportTo: ['.'] });
+    expect(meshConfigOf({ objects: second.objects })).not.toBe(meshConfigOf({ objects: first.objects }));
+    const again = parse('connectTimeout: 2s\n', { previous: second.cache, commit: 'c9' });
+    expect(meshConfigOf({ objects: again.objects })).toBe(meshConfigOf({ objects: second.objects }));
+  });
+});
+
+describe('the annotation networking.istio.io/exportTo of a Service (P6)', () => {
+  const service = (value: string) => `apiVersion: v1
+kind: Service
+metadata: { name: a, annotations: { networking.istio.io/exportTo: "${value}" } }
+spec: { ports: [{ name: http, port: 80 }] }
+`;
+  const read = (text: string) =>
+    parsePolicies([{ path: 'policies/shop/a.yaml', text }], { commit: 'c', rootNamespace: 'x', folders: 'namespace' });
+
+  it.each([
+    ['.', ['.']],
+    ['~', ['~']],
+    ['bank, shop', ['bank', 'shop']],
+  ])('%s', (value, exportTo) => {
+    expect(read(service(value)).policies?.objects[0]?.spec).toMatchObject({ exportTo });
+  });
+
+  it.each([
+    ['', 'WEFT0002'],
+    ['bank,', 'WEFT0002'],
+    ['Bank', 'WEFT0002'],
+    ['*,bank', 'WEFT0137'],
+  ])('not "%s"', (value, code) => {
+    expect(read(service(value)).diagnostics.map((one) => one.code)).toEqual([code]);
+  });
+
+  it('is refused on other kinds, which have a field for it', () => {
+    const text = service('.')
+      .replace('apiVersion: v1', 'apiVersion: networking.istio.io/v1')
+      .replace('kind: Service', 'kind: DestinationRule')
+      .replace('ports: [{ name: http, port: 80 }]', 'host: a');
+    expect(read(text).diagnostics.map((one) => one.code)).toEqual(['WEFT0004']);
+  });
+});
