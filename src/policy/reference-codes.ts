@@ -48,8 +48,15 @@ export const referenceCodes = {
     'error',
     'references',
     'Rules meet no port',
-    'HTTP rules act on ports of the HTTP family only; the host has none (at the matched port).',
-    'Declare the protocol of the port, or remove the rules.',
+    'HTTP rules act on ports of the HTTP family, tls rules on TLS and HTTPS ports, tcp rules on all others; the host has no such port (at the matched number). Or a server name of a tls rule is none of the hosts.',
+    'Declare the protocol of the port, move the rules to the layer that it has, or remove them.',
+  ),
+  WEFT0140: page(
+    'error',
+    'references',
+    'TCP port cannot be told apart',
+    'Plain TCP says no name: a connection is known by its local port, or by the address that it calls. A wildcard host has neither, a service without addresses is not known by one, and of two services with one address and port the first is called.',
+    'Add addresses, or name the hosts, which then have local ports.',
   ),
   WEFT0152: page(
     'warning',

@@ -3,6 +3,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
+import { checkServiceEntryPorts } from './references/connection-rules.ts';
 import { checkDestinationRules } from './references/destination-rules.ts';
 import { checkHealthChecks } from './references/health-checks.ts';
 import { createScope } from './references/reference-scope.ts';
@@ -24,6 +25,7 @@ export function checkReferences(
 ): readonly Diagnostic[] {
   const scope = createScope(policies, services, workloads && [...workloads], settings);
   checkVirtualServices(scope);
+  checkServiceEntryPorts(scope);
   checkDestinationRules(scope);
   checkHealthChecks(scope);
   checkSelections(scope);

@@ -198,6 +198,14 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
     '1: tcp',
   ],
   [
+    'WEFT0140',
+    'plain TCP to whatever a wildcard stands for',
+    'apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: dbs, namespace: shop }\n' +
+      'spec: { hosts: ["*.db.test"], ports: [‹{ number: 5432, name: tcp, protocol: TCP }] }\n---\n',
+    'TCP port 5432 of *.db.test without address cannot be told apart',
+    'add addresses, or name the hosts',
+  ],
+  [
     'WEFT0152',
     'a principal that is nobody',
     security(

@@ -1,0 +1,93 @@
+import type { VirtualServiceObject } from '../../model/policy.ts';
+import { layerOf, type Service } from '../../model/service.ts';
+import { hostCovers, isWildcardHost, resolveHost } from '../hosts.ts';
+import { type ReferenceScope, reportAt, reportNoService, serviceOf } from './reference-scope.ts';
+
+/** Whose rules act on a port (P19). */
+export type Layer = ReturnType<typeof layerOf>;
+
+/** What to write where a port is meant for a layer. */
+const declared: Readonly<Record<Layer, string>> = {
+  http: 'set appProtocol: http where it is HTTP',
+  tls: 'set appProtocol: tls where it is TLS that the mesh does not open',
+  tcp: 'write http rules for HTTP, tls rules for TLS',
+};
+
+/** The layers of which an object has rules. */
+function layersOf({ spec }: VirtualServiceObject): readonly Layer[] {
+  return (['http', 'tls', 'tcp'] as const).filter((layer) => spec[layer].length > 0);
+}
+
+/** The services of one host, with WEFT0101 (a warning: an object that routes nothing harms nobody), WEFT0102 and WEFT0136. */
+export function checkHost(
+  scope: ReferenceScope,
+  object: VirtualServiceObject,
+  host: string,
+  index: number,
+): readonly Service[] {
+  const field = `spec.hosts[${index}]`;
+  const name = resolveHost(host, object.namespace, scope.settings.dnsSuffix);
+  const one = isWildcardHost(name) ? undefined : serviceOf(scope, object, host);
+  const services = isWildcardHost(name)
+    ? (scope.services ?? []).filter((service) => hostCovers(name, service.host))
+    : one
+      ? [one]
+      : [];
+  const layers = layersOf(object);
+  if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning');
+  else if (!layers.some((layer) => portsOf(services, layer).length > 0)) {
+    const message = `${layers.join(' and ')} rules meet no such port of ${host}`;
+    reportAt(scope, 'WEFT0136', object, field, message, portsHint(services, layers));
+  }
+  return services;
+}
+
+/** P19: rules of a layer of which no host has a port (WEFT0136), unless that was said of the hosts already. */
+export function checkLayers(scope: ReferenceScope, object: VirtualServiceObject, called: readonly Service[]): void {
+  const layers = layersOf(object);
+  const met = layers.filter((layer) => portsOf(called, layer).length > 0);
+  if (met.length === 0) return;
+  for (const layer of layers) {
+    if (met.includes(layer)) continue;
+    const message = `${layer} rules meet no such port of ${object.spec.hosts.join(', ')}`;
+    reportAt(scope, 'WEFT0136', object, `spec.${layer}`, message, portsHint(called, [layer]));
+  }
+}
+
+/** The ports at which a rule of a layer can be met (P10, P19), with WEFT0113 and WEFT0136 for `match[].port`. */
+export function calledPorts(
+  scope: ReferenceScope,
+  object: VirtualServiceObject,
+  layer: Layer,
+  match: readonly { readonly port?: number }[],
+  field: string,
+  called: readonly Service[],
+): readonly number[] {
+  const all = [...new Set(called.flatMap((service) => service.ports.map(({ number }) => number)))];
+  const ofLayer = portsOf(called, layer);
+  const named = match.map(({ port }) => port);
+  named.forEach((port, index) => {
+    if (port === undefined || called.length === 0) return;
+    const at = `${field}.match[${index}].port`;
+    const host = object.spec.hosts.join(', ');
+    if (!all.includes(port)) {
+      reportAt(scope, 'WEFT0113', object, at, `${host} has no port ${port}`, `ports: ${all.join(', ')}`);
+    } else if (!ofLayer.includes(port)) {
+      const message = `${layer} rules meet no such port of ${host}`;
+      reportAt(scope, 'WEFT0136', object, at, message, portsHint(called, [layer]));
+    }
+  });
+  const limited = named.length > 0 && named.every((port) => port !== undefined);
+  return limited ? ofLayer.filter((port) => named.includes(port)) : ofLayer;
+}
+
+function portsOf(services: readonly Service[], layer: Layer): readonly number[] {
+  const ports = services.flatMap((service) => service.ports);
+  return ports.filter(({ protocol }) => layerOf(protocol) === layer).map(({ number }) => number);
+}
+
+function portsHint(services: readonly Service[], layers: readonly Layer[]): string {
+  const ports = services.flatMap((service) => service.ports.map(({ number, protocol }) => `${number}: ${protocol}`));
+  const [layer = 'http'] = layers;
+  return `ports: ${[...new Set(ports)].join(', ') || 'none'}; ${declared[layer]}`;
+}
