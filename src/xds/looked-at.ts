@@ -7,6 +7,8 @@ import type { Subscription } from './subscription.ts';
 interface Look {
   readonly seen: readonly Layer[];
   readonly others: readonly Subscription[];
+  /** What was refused stands in nobody's way (X44). */
+  readonly refusals: number;
   readonly wake: number;
 }
 
@@ -16,18 +18,29 @@ const looks = new WeakMap<Subscription, Look>();
  * Until when nothing can come of another look at what waits, if that is in the future: the last one came to nothing, and all that it
  * depended on is as it was. Clusters that wait for their grace are then not judged anew with every ACK of something else.
  */
-export function lookedAt(subscription: Subscription, state: StreamState, now: number): number | undefined {
+export function lookedAt(
+  subscription: Subscription,
+  state: StreamState,
+  refusals: number,
+  now: number,
+): number | undefined {
   const last = looks.get(subscription);
   if (last === undefined || last.wake <= now || last.seen !== state.seen) return undefined;
+  if (last.refusals !== refusals) return undefined;
   const others = othersOf(subscription, state);
   const same = others.length === last.others.length && others.every((other, index) => other === last.others[index]);
   return same ? last.wake : undefined;
 }
 
 /** Notes that a look came to nothing; `wake`: see Answer. */
-export function noteLook(subscription: Subscription, state: StreamState, wake: number): void {
+export function noteLook(subscription: Subscription, state: StreamState, refusals: number, wake: number): void {
   if (subscription.waiting.size === 0) return;
-  looks.set(subscription, { seen: state.seen, others: othersOf(subscription, state), wake });
+  looks.set(subscription, {
+    seen: state.seen,
+    others: othersOf(subscription, state),
+    refusals,
+    wake,
+  });
 }
 
 /** The types that make and break look at: those that refer to others, and clusters. */

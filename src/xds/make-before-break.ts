@@ -22,6 +22,8 @@ export interface StreamView {
   readonly layers: readonly Layer[];
   readonly now: number;
   readonly timing: Timing;
+  /** Whether this client or an equal one refused the content. */
+  readonly refused: (resource: Resource) => boolean;
 }
 
 const send: Verdict = { kind: 'send' };
@@ -46,7 +48,10 @@ function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   if (clusters === undefined) return send;
   const unconfirmed = unconfirmedClusters(view, clusters, next);
   if (unconfirmed.length === 0) return send;
-  const unsent = unconfirmed.some((name) => heldOf(clusters, view.layers, name) === undefined);
+  // A cluster that was refused will not come: it counts as sent, or it would keep back all else that stands in the route (X44).
+  const unsent = unconfirmed.some(
+    (name) => heldOf(clusters, view.layers, name) === undefined && !isRefused(view, clusters, name),
+  );
   if (due.subscription.first || due.held === undefined) {
     // M1: a first answer is not held for an ACK, but it comes from a view whose clusters were sent.
     if (!unsent) return send;
@@ -103,6 +108,12 @@ function unconfirmedClusters(view: StreamView, clusters: Subscription, resource:
     if (heldOf(clusters, view.layers, name) === undefined || isNewInFlight(clusters, name)) names.push(name);
   }
   return names;
+}
+
+function isRefused(view: StreamView, clusters: Subscription, name: string): boolean {
+  const cluster = lookup(view.layers, clusterType, name);
+  if (cluster === undefined) return false;
+  return wasRefused(clusters, name, cluster.version) || view.refused(cluster);
 }
 
 const sentNames = new WeakMap<readonly Resource[], ReadonlySet<string>>();

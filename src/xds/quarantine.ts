@@ -39,6 +39,8 @@ export interface Quarantine {
   withholds(typeUrl: string): boolean;
   /** Rises when something is given free. */
   epoch(): number;
+  /** Rises when something is added: it stands in the way of what refers to it no longer (X44). */
+  added(): number;
   /** Whether a resource of this stream's view was refused by it or its equals. */
   find(refuser: Refuser, resource: Resource): Quarantined | undefined;
   /** A client refused a resource for certain. `accepted`: an equal client has taken the same content. */
@@ -85,6 +87,7 @@ export function createQuarantine(): Quarantine {
   /** How many entries there are of each type. */
   const counts = new Map<string, number>();
   let epoch = 0;
+  let added = 0;
 
   const drop = (key: string): void => {
     const entry = kept.get(key);
@@ -102,6 +105,7 @@ export function createQuarantine(): Quarantine {
   return {
     withholds: (typeUrl) => counts.has(typeUrl),
     epoch: () => epoch,
+    added: () => added,
     find(refuser, resource) {
       if (kept.size === 0) return undefined;
       const entry = kept.get(keyOf(refuser, resource));
@@ -119,6 +123,7 @@ export function createQuarantine(): Quarantine {
       if (nodes.size < mostNodes) nodes.add(refuser.node);
       if (same !== undefined) return;
       drop(key);
+      added += 1;
       counts.set(resource.typeUrl, (counts.get(resource.typeUrl) ?? 0) + 1);
       kept.set(key, {
         scope: scopeOf(refuser, resource),

@@ -50,9 +50,10 @@ export interface World {
   readonly now: number;
   readonly timing: Timing;
   readonly seal: Seal;
-  /** What equal clients refused; `epoch` rises when some of it is given free again. */
+  /** What equal clients refused; `epoch` rises when some of it is given free again, `added` when there is more. */
   readonly quarantine: {
     readonly epoch: number;
+    readonly added: number;
     /** Whether there is anything of a type to find. */
     readonly withholds: (typeUrl: string) => boolean;
     readonly find: (resource: Resource) => Quarantined | undefined;
@@ -136,12 +137,13 @@ export function nextResponse(state: StreamState, world: World): Next {
   for (let index = 0; index < current.subscriptions.length; index += 1) {
     const before = current.subscriptions[index];
     if (before === undefined || before.inFlight !== undefined || isAtRest(before)) continue;
-    const idle = lookedAt(before, current, now);
+    const idle = lookedAt(before, current, quarantine.added, now);
     if (idle !== undefined) {
       wake = Math.min(wake, idle);
       continue;
     }
-    const view = { state: current, layers: snapshot.layers, now, timing };
+    const refused = (resource: Resource): boolean => quarantine.find(resource) !== undefined;
+    const view: StreamView = { state: current, layers: snapshot.layers, now, timing, refused };
     const context: ResponseContext = {
       layers: snapshot.layers,
       generation: snapshot.generation,
@@ -159,7 +161,7 @@ export function nextResponse(state: StreamState, world: World): Next {
     const { plan } = answer;
     if (plan === undefined) {
       if (answer.subscription !== before) current = replaced(current, index, answer.subscription);
-      noteLook(answer.subscription, current, answer.wake);
+      noteLook(answer.subscription, current, quarantine.added, answer.wake);
       continue;
     }
     const sent = replaced(current, index, answer.subscription);

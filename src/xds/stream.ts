@@ -13,7 +13,7 @@ import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses, unansweredSince } from './status.ts';
 import type { StreamHost } from './stream-host.ts';
 import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
-import { type Flight, type Subscription, wasRefused } from './subscription.ts';
+import { type Flight, type Rejection, type Subscription, wasRefused } from './subscription.ts';
 
 /**
  * The shell around the state of one stream: reads requests, applies them, writes what is due, ends cleanly whatever
@@ -42,6 +42,9 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   const withheld: World['quarantine'] = {
     get epoch() {
       return quarantine.epoch();
+    },
+    get added() {
+      return quarantine.added();
     },
     withholds: quarantine.withholds,
     find: (resource) => quarantine.find(refuser, resource),
@@ -128,20 +131,25 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   /** Tells of an ACK or NACK, and has equal streams learn from it. */
   function answered(before: Subscription, flight: Flight, landed: Subscription, isAck: boolean, now: number): void {
     const { typeUrl } = landed.type;
+    const known = quarantine.epoch() + quarantine.added();
     if (isAck) {
       const { nonce, version, sent } = flight;
       const then = timesOf(typeUrl);
       then.ackedAt = now;
       observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - (then.sentAt ?? now) });
-      const epoch = quarantine.epoch();
       quarantine.accept(refuser, sent);
-      if (quarantine.epoch() !== epoch) for (const stream of host.streams.all()) stream.wake();
     }
     const { rejection } = landed;
     // What a client took may show who is to blame for what it refused before (M3).
-    if (rejection === undefined || rejection === before.rejection) return;
-    const { message, names } = rejection;
-    observe({ kind: 'nacked', stream: number, typeUrl, ...rejection });
+    if (rejection !== undefined && rejection !== before.rejection) {
+      observe({ kind: 'nacked', stream: number, typeUrl, ...rejection });
+      convict(before, landed, rejection, now);
+    }
+    if (quarantine.epoch() + quarantine.added() !== known) for (const stream of host.streams.all()) stream.wake();
+  }
+
+  function convict(before: Subscription, landed: Subscription, { message, names }: Rejection, now: number): void {
+    const { typeUrl } = landed.type;
     for (const name of names) {
       // What has changed since, or never was in the view but stood for something missing, is withheld from nobody.
       const resource = lookup(refuser.layers, typeUrl, name);

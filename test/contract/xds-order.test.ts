@@ -34,6 +34,24 @@ describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) =
     says(client.wait(1), ['RDS r=2']);
   });
 
+  test('X44 M1 a cluster that was refused keeps no first answer back', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1 y=1', RDS: 'r=1>x,y' });
+    client.ask('CDS', []);
+    client.nack('CDS', 'Error adding/updating cluster(s) y: REASON');
+    client.ack('CDS');
+    says(client.ask('RDS', ['r']), ['RDS r=1']);
+  });
+
+  test('X44 M2 a route to a cluster that was refused waits for the deadline, and no longer', () => {
+    const client = settled({ CDS: 'x=1', RDS: 'r=1>x' });
+    client.set({ CDS: 'x=1 y=1', RDS: 'r=2>x,y' });
+    client.nack('CDS', 'Error adding/updating cluster(s) y: REASON');
+    client.ack('CDS');
+    says(client.wait(4_999), []);
+    says(client.wait(1), ['RDS r=2']);
+  });
+
   test('X92 a cluster stays until nothing accepted refers to it, and for the grace', () => {
     const client = settled({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
     says(client.set({ CDS: 'y=1', RDS: 'r=2>y' }), ['RDS r=2']);
@@ -76,7 +94,9 @@ describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) =
     says(nack, { delta: ['LDS m=2'], sotw: ['LDS l=2 m=2'] });
     client.nack('CDS', 'Error adding/updating cluster(s) d: REASON');
     const again = client.nack('LDS', 'Error adding/updating listener(s) l: REASON\nm: REASON\n');
-    says(again, []);
+    // A cluster that was refused keeps no listener waiting (X44).
+    says(again, { delta: ['LDS l=2'], sotw: [] });
+    if (again.length > 0) says(client.nack('LDS', 'Error adding/updating listener(s) l: REASON\n'), []);
     // Delta has no whole set that would lack m, so that there is nothing to fall back to.
     says(client.wait(3_600_000), { delta: ['CDS -c'], sotw: [] });
   });

@@ -158,6 +158,7 @@ test('X38 a form that stands in for what an equal client refused, and is refused
   const [good] = content({ CDS: 'a=0' });
   client.script.quarantine = {
     epoch: 0,
+    added: 0,
     withholds: () => true,
     find: ({ value }) => (Buffer.from(value).toString() === 'a=1' ? { good } : undefined),
   };
@@ -174,7 +175,7 @@ test('X38 in delta, too, such a form is told once', () => {
   client.ask('CDS', []);
   client.ack('CDS');
   const [good] = content({ CDS: 'a=0' });
-  client.quarantine = { epoch: 0, withholds: () => true, find: () => ({ good }) };
+  client.quarantine = { epoch: 0, added: 0, withholds: () => true, find: () => ({ good }) };
   expect(client.set({ CDS: 'a=1' })).toEqual(['CDS a=0']);
   expect(client.nack('CDS', 'no')).toEqual([]);
   expect(client.ask('CDS', ['*', 'a'])).toEqual(['CDS -a']);

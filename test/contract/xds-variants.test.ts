@@ -219,6 +219,7 @@ describe.each(['delta', 'sotw'] as const)('the machine of %s', (variant) => {
     const [good] = content({ CDS: 'a=0' });
     client.quarantine = {
       epoch: 0,
+      added: 0,
       withholds: () => true,
       find: ({ typeUrl, value }) => {
         const text = Buffer.from(value).toString();
@@ -228,7 +229,7 @@ describe.each(['delta', 'sotw'] as const)('the machine of %s', (variant) => {
     };
     says(client.set({ CDS: 'a=2 b=1', RDS: 'r=2' }), { delta: ['CDS b=1'], sotw: ['CDS a=1 b=1'] });
     client.ack('CDS');
-    client.quarantine = { epoch: 1, withholds: () => false, find: () => undefined };
+    client.quarantine = { epoch: 1, added: 0, withholds: () => false, find: () => undefined };
     says(client.run(), { delta: ['CDS a=2', 'RDS r=2'], sotw: ['CDS a=2 b=1', 'RDS r=2'] });
   });
 

@@ -130,7 +130,12 @@ export class History implements Surroundings {
       const key = `${keyOf(resource.typeUrl, resource.name)} ${textOf(resource)}`;
       return this.refusedElsewhere.has(key) ? { good: this.refusedElsewhere.get(key) } : undefined;
     };
-    return { epoch: this.epoch, withholds: () => this.refusedElsewhere.size > 0, find };
+    return {
+      epoch: this.epoch,
+      added: this.refusedElsewhere.size,
+      withholds: () => this.refusedElsewhere.size > 0,
+      find,
+    };
   }
 
   #apply(intent: Intent, how: 'whole' | 'small' | 'fresh'): void {

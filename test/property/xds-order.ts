@@ -4,6 +4,7 @@ import { clusterType, endpointType, listenerType, routeType, secretType } from '
 import type { Change } from './xds-client-model.ts';
 import { edsNames, type Item, keyOf } from './xds-mesh.ts';
 import type { Model } from './xds-model.ts';
+import { isBarred } from './xds-rest.ts';
 
 /** X86, in the words of the specification. */
 const pushOrder = [clusterType, endpointType, listenerType, routeType, secretType];
@@ -102,6 +103,9 @@ export class Order {
   }
 
   #isExempt(cluster: string): boolean {
-    return cluster === 'nowhere' || this.#refused.has(cluster) || this.#unpromised.has(cluster);
+    if (cluster === 'nowhere' || this.#refused.has(cluster) || this.#unpromised.has(cluster)) return true;
+    // Once a route to it was let through (X44), it stays so until the cluster comes in another form.
+    if (isBarred(this.#client, clusterType, cluster)) this.#refused.add(cluster);
+    return this.#refused.has(cluster);
   }
 }

@@ -50,7 +50,7 @@ function stayQuiet(model: Model): void {
 }
 
 /** The client or an equal one refuses what stands there. */
-function isBarred(model: Model, typeUrl: string, name: string): boolean {
+export function isBarred(model: Model, typeUrl: string, name: string): boolean {
   const { items, refusedElsewhere } = model.world;
   const item = items.get(keyOf(typeUrl, name));
   return item !== undefined && (item.bad || refusedElsewhere.has(`${keyOf(typeUrl, name)} ${item.text}`));
@@ -58,14 +58,7 @@ function isBarred(model: Model, typeUrl: string, name: string): boolean {
 
 /** What may differ from the newest view at rest. */
 function isUnsettled(model: Model, typeUrl: string, name: string): boolean {
-  const item = model.world.items.get(keyOf(typeUrl, name));
-  if (item === undefined) return false;
-  if (isBarred(model, typeUrl, name)) return true;
-  // A route or listener waits for ever for a cluster that cannot be sent: INV8 wins (M2).
-  return (
-    model.aggregated &&
-    item.references.some((to) => to.typeUrl === clusterType && isUnsettled(model, to.typeUrl, to.name))
-  );
+  return isBarred(model, typeUrl, name);
 }
 
 /** INV1: the cache is the view, but for what is refused and for what is in use. */
