@@ -1,4 +1,5 @@
 import { localPortKey, type Mesh } from '../model/mesh.ts';
+import { rootNamespaceOf } from '../model/mesh-config.ts';
 import type { Labels, Policy, Protocol } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
 import { selects } from '../model/selector.ts';
@@ -56,7 +57,7 @@ export function serviceItems(mesh: Mesh, proxies: readonly ProxyStatus[]): reado
 function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]): readonly string[] {
   const workloads = workloadIds.flatMap((id) => mesh.workloads.get(id) ?? []);
   const covers = (policy: Policy, selector: Labels | undefined) =>
-    (policy.namespace === service.namespace || policy.namespace === mesh.settings.rootNamespace) &&
+    (policy.namespace === service.namespace || policy.namespace === rootNamespaceOf(mesh.policies, mesh.settings)) &&
     (selector === undefined || workloads.some((workload) => selects(selector, workload.labels)));
   const names = (policy: Policy, host: string) =>
     host === service.host ||

@@ -31,6 +31,8 @@ export interface Destination {
   /** Percent of healthy endpoints below which health is ignored (D8). */
   readonly panicThreshold: Decided<number>;
   readonly security: PeerSecurity;
+  /** How often a name is resolved again whose answer does not say; absent: as Envoy does. */
+  readonly dnsRefreshRate?: Decided<Millis>;
   /** Of a subset: only endpoints with these labels belong to it. */
   readonly labels?: Labels;
 }

@@ -1,3 +1,4 @@
+import type { ListenerTerms } from './ir-mesh.ts';
 import type { RetryDecision, TextMatch } from './ir-route.ts';
 import type { Millis, Protocol } from './policy.ts';
 import type { Decided, Provenance } from './provenance.ts';
@@ -18,6 +19,7 @@ export interface Inbound {
   /** Of requests that the application cannot have begun (D2). Undefined value: none. */
   readonly retries: Decided<RetryDecision | undefined>;
   readonly authorization: Authorization;
+  readonly terms: ListenerTerms;
 }
 
 /** P39: refused if a deny rule matches; else allowed if `allow` is undefined (no ALLOW policy) or one of its rules matches. */

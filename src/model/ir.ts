@@ -1,6 +1,7 @@
 import type { ConnectionRoute } from './ir-connection.ts';
 import type { Destination } from './ir-destination.ts';
 import type { Inbound } from './ir-inbound.ts';
+import type { ListenerTerms } from './ir-mesh.ts';
 import type { Route } from './ir-route.ts';
 import type { Labels, Protocol } from './policy.ts';
 import type { Decided } from './provenance.ts';
@@ -27,6 +28,7 @@ export interface View {
   readonly services: readonly OutboundService[];
   /** Traffic to hosts that the registry does not know (D18). */
   readonly unknownHosts: Decided<'pass' | 'refuse'>;
+  readonly terms: ListenerTerms;
 }
 
 export interface OutboundService {

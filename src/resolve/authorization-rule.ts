@@ -1,6 +1,5 @@
 import type { Condition } from '../model/ir-inbound.ts';
 import type { TextMatch } from '../model/ir-route.ts';
-import type { MeshSettings } from '../model/mesh.ts';
 import type {
   AuthorizationCondition,
   AuthorizationOperation,
@@ -8,12 +7,13 @@ import type {
   AuthorizationSource,
 } from '../model/security-policy.ts';
 import { all, always, any, field, never } from './condition.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 import { namespaceCondition, principalCondition, serviceAccountCondition, trustDomainCondition } from './principal.ts';
 import { textForm } from './text-form.ts';
 
 /** What a rule's words mean at one inbound port. */
 export interface RuleContext {
-  readonly settings: MeshSettings;
+  readonly settings: MeshDefaults;
   /** The policy's namespace: that of a bare service account. */
   readonly namespace: string;
   readonly action: 'ALLOW' | 'DENY';

@@ -1,16 +1,16 @@
 import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
-import type { MeshSettings } from '../model/mesh.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import { selects } from '../model/selector.ts';
 import { ruleConditions } from './authorization-rule.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
 
 /** P38: the policies of the root namespace and of the workload's own whose selector fits; all act together. */
 export function authorizationPolicies(
   index: PolicyIndex,
-  settings: MeshSettings,
+  settings: MeshDefaults,
   workload: Selected,
 ): readonly AuthorizationPolicyObject[] {
   const namespaces = [...new Set([settings.rootNamespace, workload.namespace])];
@@ -24,7 +24,7 @@ export function authorizationPolicies(
  * matches. Rules that cannot match at this port are left out; the policies they stand in still count (P40).
  */
 export function resolveAuthorization(
-  settings: MeshSettings,
+  settings: MeshDefaults,
   policies: readonly AuthorizationPolicyObject[],
   port: number,
   http: boolean,
@@ -38,7 +38,7 @@ export function resolveAuthorization(
 }
 
 function policyRules(
-  settings: MeshSettings,
+  settings: MeshDefaults,
   policy: AuthorizationPolicyObject,
   port: number,
   http: boolean,

@@ -4,13 +4,17 @@ import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Effective } from './destination-rule.ts';
 import { decidedBy } from './effective.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 
 const second = 1000;
 /** D6: as many as the number can say. */
 const unlimited = 2 ** 32 - 1;
 
 /** D4, D6 and the age of R17 where nothing is written; a count of 0 is not written either (P26). */
-export function poolDecision(block: Effective<ConnectionPool> | undefined): ConnectionPoolDecision {
+export function poolDecision(
+  block: Effective<ConnectionPool> | undefined,
+  settings: Pick<MeshDefaults, 'connectTimeout' | 'tcpKeepalive'>,
+): ConnectionPoolDecision {
   const { tcp = {}, http = {} } = block?.value ?? {};
   const written = <T>(value: T | undefined, field: string): Decided<T> | undefined =>
     block === undefined || value === undefined ? undefined : decidedBy(block, value, field);
@@ -24,9 +28,9 @@ export function poolDecision(block: Effective<ConnectionPool> | undefined): Conn
       ? undefined
       : written(http.h2Upgrade ? ('http2' as const) : ('caller' as const), 'http.h2UpgradePolicy');
   const maxRequestsPerConnection = count(http.maxRequestsPerConnection, 'http.maxRequestsPerConnection');
-  const tcpKeepalive = written(tcp.tcpKeepalive, 'tcp.tcpKeepalive');
+  const tcpKeepalive = keepaliveOf(written(tcp.tcpKeepalive, 'tcp.tcpKeepalive'), settings.tcpKeepalive);
   return {
-    connectTimeout: written(tcp.connectTimeout, 'tcp.connectTimeout') ?? byDefault(10 * second, 'D4'),
+    connectTimeout: written(tcp.connectTimeout, 'tcp.connectTimeout') ?? settings.connectTimeout,
     maxConnections: count(tcp.maxConnections, 'tcp.maxConnections') ?? byDefault(unlimited, 'D6'),
     maxPendingRequests:
       count(http.http1MaxPendingRequests, 'http.http1MaxPendingRequests') ?? byDefault(unlimited, 'D6'),
@@ -43,4 +47,13 @@ export function poolDecision(block: Effective<ConnectionPool> | undefined): Conn
     ...(maxConcurrentStreams && { maxConcurrentStreams }),
     ...(http2Keepalive && { http2Keepalive }),
   };
+}
+
+type Keepalive = ConnectionPoolDecision['tcpKeepalive'];
+
+/** What the rule leaves open of a keepalive stays as the mesh has it. */
+function keepaliveOf(rule: Keepalive, mesh: Keepalive): Keepalive {
+  if (rule === undefined || mesh === undefined) return rule ?? mesh;
+  const also = 'default' in mesh.by ? (rule.also ?? []) : [...(rule.also ?? []), mesh.by];
+  return { value: { ...mesh.value, ...rule.value }, by: rule.by, also };
 }

@@ -83,7 +83,7 @@ function ruleOf({ policies, settings, services, scope }: ConnectionContext, { se
 function termsOf(context: ConnectionContext, destination: DestinationRef): ConnectionTerms {
   const rule = ruleOf(context, destination);
   const subset = rule.subsets.find(({ value }) => value.name === destination.subset);
-  return termsOfPool(poolDecision(effectiveBlocks(rule, subset, destination.port).connectionPool));
+  return termsOfPool(poolDecision(effectiveBlocks(rule, subset, destination.port).connectionPool, context.settings));
 }
 
 /** The part of a pool that bounds connections. */

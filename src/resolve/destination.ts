@@ -12,10 +12,12 @@ import type { EndpointFacts } from './endpoint-facts.ts';
 import { healthCheckDecisions } from './health-check.ts';
 import { remembered } from './keep.ts';
 import { loadBalancerDecision } from './load-balancing.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 import { peerSecurity } from './peer-security.ts';
 import { retryBudgetDecision } from './retry-budget.ts';
 
 interface Known {
+  readonly settings: MeshDefaults;
   readonly facts: EndpointFacts;
   readonly destinations: readonly Destination[];
 }
@@ -28,6 +30,7 @@ const memory = new WeakMap<MergedRule, WeakMap<readonly HealthCheckObject[], ByS
  * the facts, not on the scope: clients of several namespaces share them.
  */
 export function destinationsOf(
+  settings: MeshDefaults,
   service: Service,
   port: ServicePort,
   rule: MergedRule,
@@ -38,13 +41,13 @@ export function destinationsOf(
   const byService = remembered(byChecks, checks, () => new WeakMap<Service, Map<number, Known>>());
   const byPort = remembered(byService, service, () => new Map<number, Known>());
   const known = byPort.get(port.number);
-  if (known?.facts === facts) return known.destinations;
+  if (known?.facts === facts && known.settings === settings) return known.destinations;
   const healthChecks = service.resolution === 'request' ? [] : healthCheckDecisions(checks, port);
   const destinations = [undefined, ...rule.subsets].map((subset) => {
-    const plain = destination(service, port, rule, subset, facts);
+    const plain = destination(settings, service, port, rule, subset, facts);
     return healthChecks.length === 0 ? plain : { ...plain, healthChecks };
   });
-  byPort.set(port.number, { facts, destinations });
+  byPort.set(port.number, { settings, facts, destinations });
   return destinations;
 }
 
@@ -56,6 +59,7 @@ export function refTo(service: Service, port: number, subset?: string): Destinat
 }
 
 function destination(
+  settings: MeshDefaults,
   service: Service,
   port: ServicePort,
   rule: MergedRule,
@@ -72,11 +76,12 @@ function destination(
     discovery: service.resolution,
     addresses: addressesOf(service, port, facts, subset?.value),
     loadBalancer: loadBalancerDecision(blocks.loadBalancer),
-    pool: poolDecision(blocks.connectionPool),
+    pool: poolDecision(blocks.connectionPool, settings),
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks),
-    security: peerSecurity(service, ref, facts),
+    security: peerSecurity(settings, service, ref, facts),
+    ...(settings.dnsRefreshRate && { dnsRefreshRate: settings.dnsRefreshRate }),
     ...(subset && { labels: subset.value.labels }),
   };
 }

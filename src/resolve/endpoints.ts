@@ -7,6 +7,7 @@ import { selects } from '../model/selector.ts';
 import type { Endpoint, Service } from '../model/service.ts';
 import { resolveCounters } from './counters.ts';
 import { keepEqualItems, remembered } from './keep.ts';
+import { meshDefaults } from './mesh-defaults.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { indexPolicies } from './policy-index.ts';
@@ -40,7 +41,8 @@ const latest = new WeakMap<
  * the same set where nothing in it changed.
  */
 export function resolveEndpoints(mesh: Mesh, destination: Destination): EndpointSet {
-  const { policies, settings, services } = mesh;
+  const { policies, services } = mesh;
+  const settings = meshDefaults(mesh);
   const list = mesh.endpoints.get(destination.ref.service)?.get(destination.ref.port) ?? noEndpoints;
   const last = latest.get(destination);
   if (last?.list === list && last.policies === policies && last.settings === settings && last.services === services) {
@@ -53,7 +55,7 @@ export function resolveEndpoints(mesh: Mesh, destination: Destination): Endpoint
 
 function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[]): EndpointSet {
   const { ref, labels } = destination;
-  const { settings } = mesh;
+  const settings = meshDefaults(mesh);
   const service = indexServices(mesh.services).byKey.get(ref.service);
   if (service === undefined) return { ref, endpoints: [] };
   const policies = indexPolicies(mesh.policies, settings);

@@ -31,7 +31,7 @@ export function resolveForward(
       rule.timeout === undefined
         ? byDefault(undefined, 'D3')
         : { value: rule.timeout, by: provenance(object, `${field}.timeout`) },
-    retries: resolveRetries(object, `${field}.retries`, rule.retries),
+    retries: resolveRetries(object, `${field}.retries`, rule.retries, context.settings.retries),
     mirrors: rule.mirrors.flatMap((mirror, position) => {
       // P17: an explicit 0 is none.
       if (mirror.percentage <= 0) return [];

@@ -9,6 +9,7 @@ import { authorizationPolicies, resolveAuthorization } from './authorization.ts'
 import { resolveCounters } from './counters.ts';
 import { inboundProtocol } from './inbound-protocol.ts';
 import { keepEqualItems } from './keep.ts';
+import { meshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import { indexPolicies } from './policy-index.ts';
@@ -27,7 +28,7 @@ const noServices: readonly (ServiceObject | ServiceEntryObject)[] = [];
  * workload that leaves keeps serving open connections unchanged. A port that a policy change leaves alone keeps its identity.
  */
 export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
-  const { settings } = mesh;
+  const settings = meshDefaults(mesh);
   const index = indexPolicies(mesh.policies, settings);
   const workload: Selected = mesh.workloads.get(proxy.id) ?? proxy;
   const services = index.selectingServices.get(workload.namespace) ?? noServices;
@@ -56,6 +57,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       maxConnectionDuration: byDefault(900_000, 'R17'),
       retries: inboundRetries(protocol),
       authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
+      terms: settings.terms,
     };
   });
   ports.sort((a, b) => a.port - b.port || a.listen.port - b.listen.port);

@@ -49,7 +49,7 @@ export function resolveService(
   const ports = service.ports.map((port) => ({
     port,
     localPort: mesh.localPorts.get(localPortKey(service.key, port.number)),
-    destinations: destinationsOf(service, port, rule, facts, checks),
+    destinations: destinationsOf(settings, service, port, rule, facts, checks),
   }));
   const decidedBy = [
     settings,

@@ -1,21 +1,23 @@
 import { escapeRegex } from '../model/escape-regex.ts';
 import type { Condition } from '../model/ir-inbound.ts';
-import type { MeshSettings } from '../model/mesh.ts';
+import { any } from './condition.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 import { starsToRegex, textForm } from './text-form.ts';
 
 /** One part of an identity, whatever it says. */
 const part = '[^/]+';
 
 /**
- * P43: `<trust domain>/ns/<namespace>/sa/<service account>` in the forms of P42. In a principal of all five parts `cluster.local` means
- * the local trust domain; parts of principals are taken as written. A plaintext caller has no principal.
+ * P43: `<trust domain>/ns/<namespace>/sa/<service account>` in the forms of P42. In a principal of all five parts `cluster.local`, the
+ * local trust domain and its aliases all mean each of these names; parts of principals are taken as written. A plaintext caller has none.
  */
-export function principalCondition(value: string, settings: MeshSettings): Condition {
+export function principalCondition(value: string, settings: MeshDefaults): Condition {
   const parts = value.split('/');
   const [trustDomain, ...rest] = parts;
-  const local = parts.length === 5 && trustDomain === 'cluster.local';
-  const text = local ? [settings.trustDomain, ...rest].join('/') : value;
-  return { kind: 'principal', match: textForm(text, 'not-empty') };
+  const { trustDomains } = settings;
+  const local = trustDomain === 'cluster.local' || trustDomains.includes(trustDomain ?? '');
+  const texts = parts.length === 5 && local ? trustDomains.map((domain) => [domain, ...rest].join('/')) : [value];
+  return any(texts.map((text) => ({ kind: 'principal', match: textForm(text, 'not-empty') })));
 }
 
 /** A namespace, with stars anywhere (P42). */

@@ -1,5 +1,5 @@
 import type { RetryDecision } from '../model/ir-route.ts';
-import type { Protocol, VirtualServiceObject } from '../model/policy.ts';
+import type { MeshConfigObject, Protocol, VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
@@ -9,7 +9,7 @@ import type { Retries } from '../model/virtual-service.ts';
 /** D1 names no status code: a program's own 503 to a POST is not repeated (R14). */
 const conditions = ['connect-failure', 'refused-stream', 'unavailable', 'cancelled', 'retriable-status-codes'];
 
-/** D1: what holds where nobody wrote `retries`. */
+/** D1: what holds where nobody wrote `retries`, MeshConfig neither. */
 export const defaultRetries: Decided<RetryDecision> = byDefault(
   { attempts: 2, conditions, statusCodes: [], avoidPreviousHosts: true },
   'D1',
@@ -34,13 +34,17 @@ export function inboundRetries(protocol: Protocol): Decided<RetryDecision | unde
   return isHttp(protocol) && protocol !== 'grpc' && protocol !== 'grpc-web' ? inboundDefault : noInboundRetries;
 }
 
-/** P16: `attempts` counts retries after the first try, 0 is off; whole numbers among `retryOn` are status codes. `field` is `spec.http[0].retries`. */
+/**
+ * P16: `attempts` counts retries after the first try, 0 is off; whole numbers among `retryOn` are status codes. `field` is
+ * `spec.http[0].retries`; `absent` holds where nothing is written.
+ */
 export function resolveRetries(
-  object: VirtualServiceObject,
+  object: VirtualServiceObject | MeshConfigObject,
   field: string,
   retries: Retries | undefined,
+  absent: Decided<RetryDecision | undefined>,
 ): Decided<RetryDecision | undefined> {
-  if (retries === undefined) return defaultRetries;
+  if (retries === undefined) return absent;
   const by = provenance(object, field);
   if (retries.attempts <= 0) return { value: undefined, by };
   const words = retries.retryOn ?? conditions;

@@ -1,18 +1,18 @@
 import type { Scope } from '../model/ir.ts';
 import type { DestinationRef } from '../model/ir-destination.ts';
-import type { MeshSettings } from '../model/mesh.ts';
 import type { VirtualServiceObject } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import { serviceKeyOf } from '../model/service.ts';
 import type { Destination } from '../model/virtual-service.ts';
 import { resolveHost } from '../policy/hosts.ts';
 import { refTo } from './destination.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 import type { ServiceIndex } from './service-index.ts';
 import { findService } from './service-index.ts';
 
 /** What the names in a VirtualService mean for one scope. */
 export interface TargetContext {
-  readonly settings: MeshSettings;
+  readonly settings: MeshDefaults;
   readonly services: ServiceIndex;
   readonly scope: Scope;
 }

@@ -10,7 +10,6 @@ import { refTo } from './destination.ts';
 import { resolveForward } from './forward.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { respondAction } from './respond.ts';
-import { defaultRetries } from './retries.ts';
 import { alternatives, matchesEverything, routeMatch } from './route-match.ts';
 import type { TargetContext } from './route-target.ts';
 import type { SurvivingMatch } from './virtual-service.ts';
@@ -28,7 +27,7 @@ export function resolveRoutes(
 ): readonly Route[] {
   const surviving = virtualService ? survivingMatches(virtualService, context.scope, port.number) : [];
   if (virtualService === undefined || surviving.length === 0)
-    return [defaultRoute(service, refTo(service, port.number))];
+    return [defaultRoute(context, service, refTo(service, port.number))];
   const routes: Route[] = [];
   for (const survivor of surviving) {
     const match = routeMatch(survivor.match);
@@ -39,7 +38,7 @@ export function resolveRoutes(
   return routes;
 }
 
-function defaultRoute(service: Service, destination: DestinationRef): Route {
+function defaultRoute({ settings }: TargetContext, service: Service, destination: DestinationRef): Route {
   return {
     name: `default/${service.namespace}/${service.name}`,
     by: { default: 'P10' },
@@ -48,7 +47,7 @@ function defaultRoute(service: Service, destination: DestinationRef): Route {
       kind: 'forward',
       destinations: [{ destination, weight: byDefault(1, 'P15') }],
       timeout: byDefault(undefined, 'D3'),
-      retries: defaultRetries,
+      retries: settings.retries,
       mirrors: [],
     },
   };

@@ -2,6 +2,7 @@ import { compareText } from '../model/compare-text.ts';
 import type { Scope } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
+import { meshDefaults } from './mesh-defaults.ts';
 import { indexPolicies } from './policy-index.ts';
 
 /**
@@ -9,7 +10,7 @@ import { indexPolicies } from './policy-index.ts';
  * (P10), sorted by name. Proxies with equal scopes share one View.
  */
 export function scopeOf(mesh: Mesh, client: { readonly namespace: string; readonly labels: Labels }): Scope {
-  const { sourceLabels } = indexPolicies(mesh.policies, mesh.settings);
+  const { sourceLabels } = indexPolicies(mesh.policies, meshDefaults(mesh));
   const labels = sourceLabels.flatMap((name) => {
     const value = client.labels[name];
     return value === undefined ? [] : [[name, value] as const];

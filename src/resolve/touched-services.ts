@@ -2,6 +2,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { PeerAuthenticationObject } from '../model/policy.ts';
 import type { ServiceKey } from '../model/service.ts';
 import { remembered } from './keep.ts';
+import { meshDefaults } from './mesh-defaults.ts';
 import { indexPolicies } from './policy-index.ts';
 
 const memory = new WeakMap<Mesh, WeakMap<Mesh, ReadonlySet<ServiceKey> | 'all'>>();
@@ -27,7 +28,10 @@ function compare(before: Mesh, now: Mesh): ReadonlySet<ServiceKey> | 'all' {
 /** Whether the modes that endpoints are called in are decided by the same objects (P35). */
 function samePeers(before: Mesh, now: Mesh): boolean {
   if (before.policies === now.policies) return true;
-  const [old, recent] = [before, now].map((mesh) => indexPolicies(mesh.policies, mesh.settings).peerAuthentications);
+  if (meshDefaults(before).rootNamespace !== meshDefaults(now).rootNamespace) return false;
+  const [old, recent] = [before, now].map(
+    (mesh) => indexPolicies(mesh.policies, meshDefaults(mesh)).peerAuthentications,
+  );
   return old !== undefined && recent !== undefined && sameLists(old, recent);
 }
 

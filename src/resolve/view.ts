@@ -1,13 +1,13 @@
 import type { Scope, View } from '../model/ir.ts';
 import { keepItems } from '../model/keep-items.ts';
-import type { Mesh, MeshSettings } from '../model/mesh.ts';
+import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
-import { byDefault } from '../model/provenance.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { resolveCounters } from './counters.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { endpointFacts } from './endpoint-facts.ts';
 import { remembered } from './keep.ts';
+import { type MeshDefaults, meshDefaults } from './mesh-defaults.ts';
 import { resolveService } from './outbound-service.ts';
 import { indexPolicies } from './policy-index.ts';
 import { scopeKey } from './scope.ts';
@@ -23,7 +23,7 @@ interface Known {
   readonly view: View;
 }
 
-const memory = new WeakMap<MeshSettings, Map<string, Known>>();
+const memory = new WeakMap<MeshDefaults, Map<string, Known>>();
 const noFacts: EndpointFacts = { accepted: [] };
 
 /**
@@ -31,7 +31,8 @@ const noFacts: EndpointFacts = { accepted: [] };
  * same View (===) unless the identities that callers accept changed; any other change leaves untouched services the same objects.
  */
 export function resolveView(mesh: Mesh, scope: Scope): View {
-  const { policies, services, localPorts, settings } = mesh;
+  const { policies, services, localPorts } = mesh;
+  const settings = meshDefaults(mesh);
   const facts = endpointFacts(mesh);
   const key = scopeKey(scope);
   const byScope = remembered(memory, settings, () => new Map<string, Known>());
@@ -55,13 +56,15 @@ export function resolveView(mesh: Mesh, scope: Scope): View {
   const outbound = visibleServices(services, scope.namespace).map((service) =>
     resolveService(context, service, names.get(service.key) ?? [], facts.get(service.key) ?? noFacts),
   );
-  const view = sameView(known?.view, { key, services: outbound, unknownHosts: passUnknown });
+  const view = sameView(known?.view, {
+    key,
+    services: outbound,
+    unknownHosts: settings.unknownHosts,
+    terms: settings.terms,
+  });
   byScope.set(key, { policies, services, facts, localPorts, view });
   return view;
 }
-
-/** D18 */
-const passUnknown: View['unknownHosts'] = byDefault('pass', 'D18');
 
 function sameView(previous: View | undefined, next: View): View {
   if (previous && keepItems(previous.services, next.services) === previous.services) return previous;

@@ -77,6 +77,7 @@ function inbound(more: Partial<Inbound> = {}): Inbound {
     maxConnectionDuration: byDefault(900_000, 'R17'),
     retries: byDefault(undefined, 'D2'),
     authorization: { deny: [], allow: undefined },
+    terms: { pathNormalization: byDefault('dots', 'D22'), accessLog: byDefault(undefined, 'D28') },
     ...more,
   };
 }

@@ -1,5 +1,6 @@
 import type { Diagnostic, RelatedPlace, Severity } from '../../model/diagnostic.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
+import { rootNamespaceOf, trustDomainsOf } from '../../model/mesh-config.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { DestinationRuleObject, Labels, Policy } from '../../model/policy.ts';
 import { provenance, refOf } from '../../model/policy-provenance.ts';
@@ -14,7 +15,10 @@ export interface ReferenceScope {
   readonly policies: readonly Policy[];
   readonly services: readonly Service[] | undefined;
   readonly workloads: readonly Workload[] | undefined;
+  /** With the root namespace that MeshConfig states. */
   readonly settings: MeshSettings;
+  /** The mesh's own, then its aliases (P43). */
+  readonly trustDomains: readonly string[];
   readonly found: Diagnostic[];
   /** Services by their host. */
   readonly byHost: ReadonlyMap<string, readonly Service[]>;
@@ -37,7 +41,8 @@ export function createScope(
     policies,
     services,
     workloads,
-    settings,
+    settings: { ...settings, rootNamespace: rootNamespaceOf({ objects: policies }, settings) },
+    trustDomains: trustDomainsOf({ objects: policies }, settings),
     found: [],
     byHost: groupBy(services ?? [], ({ host }) => host),
     wildcards: (services ?? []).filter(({ host }) => isWildcardHost(host)),

@@ -78,8 +78,8 @@ function checkAccounts(scope: ReferenceScope, policy: AuthorizationPolicyObject)
       const field = `spec.rules[${index}].from[${from}].source`;
       for (const side of ['principals', 'notPrincipals'] as const) {
         source[side].forEach((value, at) => {
-          const [domain, , namespace = '', , account = ''] = value.split('/');
-          if (domain !== scope.settings.trustDomain && domain !== 'cluster.local') return;
+          const [domain = '', , namespace = '', , account = ''] = value.split('/');
+          if (domain !== 'cluster.local' && !scope.trustDomains.includes(domain)) return;
           if (!value.includes('*')) check(value, `${namespace}/${account}`, `${field}.${side}[${at}]`);
         });
       }

@@ -1,0 +1,91 @@
+import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
+import type { RetryDecision } from '../model/ir-route.ts';
+import type { Mesh, MeshSettings } from '../model/mesh.ts';
+import {
+  type MeshConfigSpec,
+  meshConfigOf,
+  rootNamespaceOf,
+  type TcpKeepalive,
+  trustDomainsOf,
+} from '../model/mesh-config.ts';
+import type { MeshConfigObject, Millis, PolicySet } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
+import type { Decided } from '../model/provenance.ts';
+import { byDefault } from '../model/provenance.ts';
+import { remembered } from './keep.ts';
+import { defaultRetries, resolveRetries } from './retries.ts';
+
+/**
+ * What holds for the whole mesh where no narrower policy speaks: the settings and section 4 of policy-surface.md, as MeshConfig changes
+ * them. The only reader of MeshConfig; visibility (D19) is decided where objects are read.
+ */
+export interface MeshDefaults extends MeshSettings {
+  /** D16: the mesh's own, then its aliases (P36, P43). */
+  readonly trustDomains: readonly string[];
+  /** D15 */
+  readonly automaticTls: Decided<boolean>;
+  /** D18 */
+  readonly unknownHosts: Decided<'pass' | 'refuse'>;
+  /** D4 */
+  readonly connectTimeout: Decided<Millis>;
+  readonly tcpKeepalive?: Decided<TcpKeepalive>;
+  /** D1. Undefined value: off. */
+  readonly retries: Decided<RetryDecision | undefined>;
+  /** Absent: as long as the answers say. */
+  readonly dnsRefreshRate?: Decided<Millis>;
+  readonly terms: ListenerTerms;
+}
+
+const withConfig = new WeakMap<MeshConfigObject, WeakMap<MeshSettings, MeshDefaults>>();
+const without = new WeakMap<MeshSettings, MeshDefaults>();
+
+/** The same object as long as MeshConfig and the settings are: what is remembered on it holds for both. */
+export function meshDefaults({ policies, settings }: Pick<Mesh, 'policies' | 'settings'>): MeshDefaults {
+  const object = meshConfigOf(policies);
+  if (object === undefined) return remembered(without, settings, () => decide(policies, settings, undefined));
+  const bySettings = remembered(withConfig, object, () => new WeakMap<MeshSettings, MeshDefaults>());
+  return remembered(bySettings, settings, () => decide(policies, settings, object));
+}
+
+function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigObject | undefined): MeshDefaults {
+  const spec: Partial<MeshConfigSpec> = object?.spec ?? {};
+  const written = <T>(value: T | undefined, field: string): Decided<T> | undefined =>
+    object === undefined || value === undefined ? undefined : { value, by: provenance(object, field) };
+  const tcpKeepalive = written(spec.tcpKeepalive, 'tcpKeepalive');
+  const dnsRefreshRate = written(spec.dnsRefreshRate, 'dnsRefreshRate');
+  const unknownHosts = spec.outboundTrafficPolicy && unknown[spec.outboundTrafficPolicy];
+  const normalization = spec.pathNormalization && normalizations[spec.pathNormalization];
+  const log = spec.accessLog;
+  const accessLog = log && {
+    file: log.file,
+    encoding: encodings[log.encoding],
+    ...(log.format !== undefined && { format: log.format }),
+  };
+  return {
+    ...settings,
+    rootNamespace: rootNamespaceOf(policies, settings),
+    trustDomains: trustDomainsOf(policies, settings),
+    automaticTls: written(spec.enableAutoMtls, 'enableAutoMtls') ?? byDefault(true, 'D15'),
+    unknownHosts: written(unknownHosts, 'outboundTrafficPolicy.mode') ?? byDefault('pass', 'D18'),
+    connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
+    ...(tcpKeepalive && { tcpKeepalive }),
+    retries:
+      object === undefined
+        ? defaultRetries
+        : resolveRetries(object, 'defaultHttpRetryPolicy', spec.defaultHttpRetryPolicy, defaultRetries),
+    ...(dnsRefreshRate && { dnsRefreshRate }),
+    terms: {
+      pathNormalization: written(normalization, 'pathNormalization.normalization') ?? byDefault('dots', 'D22'),
+      accessLog: written(accessLog, 'accessLogFile') ?? byDefault(undefined, 'D28'),
+    },
+  };
+}
+
+const unknown = { ALLOW_ANY: 'pass', REGISTRY_ONLY: 'refuse' } as const;
+const encodings = { TEXT: 'text', JSON: 'json' } as const;
+const normalizations = {
+  NONE: 'none',
+  BASE: 'dots',
+  MERGE_SLASHES: 'dots-and-slashes',
+  DECODE_AND_MERGE_SLASHES: 'dots-and-encoded-slashes',
+} as const satisfies Record<NonNullable<MeshConfigSpec['pathNormalization']>, PathNormalization>;
