@@ -1,18 +1,7 @@
 import type { AuthorizationPolicyObject } from '../../model/policy.ts';
 import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
-import {
-  choice,
-  type Infer,
-  list,
-  names,
-  object,
-  refused,
-  refusedFields,
-  someOf,
-  type TextRule,
-  text,
-} from '../shape.ts';
+import { choice, type Infer, list, names, object, refused, row, someOf, type TextRule, text } from '../shape.ts';
 import { checkCondition, checkPaths, checkPrincipals, checkServiceAccounts } from './authorization-values.ts';
 import { matchLabels, present } from './common.ts';
 
@@ -32,7 +21,8 @@ const source = object(
     notIpBlocks: some('ip-or-cidr'),
     remoteIpBlocks: some('ip-or-cidr'),
     notRemoteIpBlocks: some('ip-or-cidr'),
-    ...refusedFields('T1', ['requestPrincipals', 'notRequestPrincipals']),
+    requestPrincipals: row(refused('T1'), 'T1', 'issuer and subject of the token'),
+    notRequestPrincipals: row(refused('T1'), 'T1', 'issuer and subject of the token'),
   },
   { nonEmpty: true },
 );
@@ -54,20 +44,24 @@ const operation = object(
 const condition = object({ key: text(), values: some(), notValues: some() }, { required: ['key'] });
 
 const rule = object({
-  from: someOf(object({ source }, { required: ['source'] })),
-  to: someOf(object({ operation }, { required: ['operation'] })),
-  when: someOf(condition),
+  from: row(someOf(object({ source }, { required: ['source'] })), 'T0', 'principals of RBAC'),
+  to: row(
+    someOf(object({ operation }, { required: ['operation'] })),
+    'T0',
+    'permissions of RBAC; ports decided per chain',
+  ),
+  when: row(someOf(condition), 'T0', 'principals and permissions of RBAC'),
 });
 
 const targetRef = names('group', 'kind', 'name', 'namespace');
 
 const shape = object({
-  selector: matchLabels,
-  action: choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' } }),
+  selector: row(matchLabels, 'T0', 'which workloads'),
+  action: row(choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' } }), 'T0', 'RBAC action', 'D17'),
   rules: list(rule),
-  provider: refused('T1', names('name')),
-  targetRef: refused('T2', targetRef),
-  targetRefs: refused('T2', list(targetRef)),
+  provider: row(refused('T1', names('name')), 'T1', 'ext_authz'),
+  targetRef: row(refused('T2', targetRef), 'T2', 'a gateway of the Gateway API'),
+  targetRefs: row(refused('T2', list(targetRef)), 'T2', 'gateways of the Gateway API'),
 });
 
 /** AuthorizationPolicy with ALLOW and DENY (P38 to P43). */

@@ -1,11 +1,11 @@
 import type { StringMatch } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { anyText, type Infer, labels, list, object, text } from '../shape.ts';
+import { anyText, type Infer, labels, list, object, row, text } from '../shape.ts';
 import { textRules } from '../text-rules.ts';
 
 /** `selector.matchLabels` (section 1.5 of policy-surface.md). */
 export const matchLabels = object({ matchLabels: labels });
-export const exportTo = list(text('export-to'));
+export const exportTo = row(list(text('export-to')), 'T0', 'which clients see it', 'D19');
 
 /** A text condition (P12): `{}` means present. An exact text may be empty, a prefix or a regular expression not. */
 export const stringMatch = object(

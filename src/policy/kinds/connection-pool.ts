@@ -1,6 +1,6 @@
 import type { ConnectionPool } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { bool, choice, count, duration, type Infer, integer, object } from '../shape.ts';
+import { bool, choice, count, duration, type Infer, integer, object, row } from '../shape.ts';
 import { present } from './common.ts';
 
 const millisecond = duration(1);
@@ -13,22 +13,34 @@ const keepaliveTime = { least: 1000, most: 32_767_000 };
 export const connectionPool = object(
   {
     tcp: object({
-      maxConnections: int32,
-      connectTimeout: millisecond,
-      idleTimeout: duration(0),
-      maxConnectionDuration: millisecond,
-      tcpKeepalive: object({ probes: count, time: millisecond, interval: millisecond }),
+      maxConnections: row(int32, 'T0', 'max_connections of the circuit breakers', 'D6'),
+      connectTimeout: row(millisecond, 'T0', 'connect_timeout of the cluster', 'D4'),
+      idleTimeout: row(duration(0), 'T0', 'idle timeout of tcp_proxy; of HTTP too, unless it has its own'),
+      maxConnectionDuration: row(millisecond, 'T0', 'max_connection_duration of HTTP and of tcp_proxy'),
+      tcpKeepalive: row(
+        object({ probes: count, time: millisecond, interval: millisecond }),
+        'T0',
+        'keepalive of the sockets to endpoints',
+      ),
     }),
     http: object({
-      http1MaxPendingRequests: int32,
-      http2MaxRequests: int32,
-      maxRequestsPerConnection: int32,
-      maxRetries: int32,
-      idleTimeout: millisecond,
-      h2UpgradePolicy: choice(['DEFAULT', 'DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
-      useClientProtocol: bool,
-      maxConcurrentStreams: int32,
-      http2KeepAlive: object({ interval: millisecond, timeout: millisecond }, { required: ['interval', 'timeout'] }),
+      http1MaxPendingRequests: row(int32, 'T0', 'max_pending_requests of the circuit breakers', 'D6'),
+      http2MaxRequests: row(int32, 'T0', 'max_requests of the circuit breakers', 'D6'),
+      maxRequestsPerConnection: row(int32, 'T0', 'max_requests_per_connection'),
+      maxRetries: row(int32, 'T0', 'max_retries of the circuit breakers', 'D6'),
+      idleTimeout: row(millisecond, 'T0', 'idle timeout of connections to endpoints', 'D4'),
+      h2UpgradePolicy: row(
+        choice(['DEFAULT', 'DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
+        'T1',
+        "HTTP protocol of connections to endpoints; the caller's",
+      ),
+      useClientProtocol: row(bool, 'T1', "the caller's HTTP protocol, as without it"),
+      maxConcurrentStreams: row(int32, 'T1', 'max_concurrent_streams of HTTP/2'),
+      http2KeepAlive: row(
+        object({ interval: millisecond, timeout: millisecond }, { required: ['interval', 'timeout'] }),
+        'T1',
+        'connection_keepalive of HTTP/2',
+      ),
     }),
   },
   { nonEmpty: true },

@@ -1,18 +1,22 @@
 import type { DestinationRuleSpec, Subset, TrafficPolicy } from '../../model/destination-rule.ts';
 import type { DestinationRuleObject } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { type Infer, labels, list, object, refused, text } from '../shape.ts';
+import { type Infer, labels, list, object, refused, row, text } from '../shape.ts';
 import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
 import { lowerRetryBudget } from './retry-budget.ts';
 import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
 
 const shape = object(
   {
-    host: text('host'),
+    host: row(text('host'), 'T0', 'which clusters'),
     exportTo,
     trafficPolicy,
-    subsets: list(object({ name: text('label'), labels, trafficPolicy }, { required: ['name'] })),
-    workloadSelector: refused('T1', matchLabels),
+    subsets: row(
+      list(object({ name: text('label'), labels, trafficPolicy }, { required: ['name'] })),
+      'T0',
+      'a cluster of its own, endpoints by labels',
+    ),
+    workloadSelector: row(refused('T1', matchLabels), 'T1', 'only clients with these labels'),
   },
   { required: ['host'] },
 );

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { ConnectionMatch, ConnectionRule, TlsMatch } from '../../model/connection-rules.ts';
 import { hostCovers, plainHost } from '../hosts.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { type Infer, integer, labels, list, object, refused, someOf, text } from '../shape.ts';
+import { type Infer, integer, labels, list, object, refused, row, someOf, text } from '../shape.ts';
 import { present } from './common.ts';
 import { destination } from './http-shape.ts';
 import { checkWeights, lowerDestination } from './route-destination.ts';
@@ -15,7 +15,7 @@ const conditions = {
   sourceLabels: labels,
   sourceNamespace: text('label'),
   gateways: list(text()),
-  destinationSubnets: list(text('ip-or-cidr')),
+  destinationSubnets: row(list(text('ip-or-cidr')), 'T1', 'decided by the addresses of the service'),
 };
 
 const anyMatch = object(conditions);
@@ -31,7 +31,15 @@ export const tlsRule = object(
 
 /** `tcp[]`: any other bytes. */
 export const tcpRule = object(
-  { match: list(object({ ...conditions, sourceSubnet: refused('T2', text('ip-or-cidr')) })), route },
+  {
+    match: list(
+      object({
+        ...conditions,
+        sourceSubnet: row(refused('T2', text('ip-or-cidr')), 'T2', 'filter chain by source prefix'),
+      }),
+    ),
+    route,
+  },
   { required: ['route'] },
 );
 

@@ -1,4 +1,4 @@
-import { names, refused, refusedFields } from '../shape.ts';
+import { names, refused, refusedFields, row } from '../shape.ts';
 
 const tls = names('minProtocolVersion', 'cipherSuites', 'ecdhCurves');
 
@@ -60,13 +60,9 @@ export const refusedMeshConfig = {
     'T2',
     names('attempts', 'perTryTimeout', 'retryOn', 'retryRemoteLocalities', 'retryIgnorePreviousHosts', 'backoff'),
   ),
-  ...refusedFields('T2', [
-    'outboundClusterStatName',
-    'inboundClusterStatName',
-    'serviceEntryVisibility',
-    // Where nothing is redirected every port has its own inbound listener.
-    'proxyInboundListenPort',
-  ]),
+  // Where nothing is redirected every port has its own inbound listener.
+  proxyInboundListenPort: row(refused('T2'), 'T0', 'inbound listener of redirected connections'),
+  ...refusedFields('T2', ['outboundClusterStatName', 'inboundClusterStatName', 'serviceEntryVisibility']),
   // Of Istio in Kubernetes only, or of its agent.
   ca: refused('never', names('address', 'tlsSettings', 'requestTimeout', 'istiodSide')),
   serviceScopeConfigs: refused('never'),

@@ -1,7 +1,20 @@
 import { isTrustDomain } from '../../model/identity.ts';
 import type { ExportDefaults, MeshConfigSpec } from '../../model/mesh-config.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { anyText, bool, choice, duration, type Infer, list, names, object, port, refused, text } from '../shape.ts';
+import {
+  anyText,
+  bool,
+  choice,
+  duration,
+  type Infer,
+  list,
+  names,
+  object,
+  port,
+  refused,
+  row,
+  text,
+} from '../shape.ts';
 import { present } from './common.ts';
 import { connectionPool } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';
@@ -14,32 +27,44 @@ const exportTo = list(text('export-to'));
 
 /** The plain body of `meshconfig.yaml` at the root of the tree (section 3.5). */
 export const meshConfig = object({
-  trustDomain: text(),
-  trustDomainAliases: list(text()),
-  rootNamespace: text('label'),
-  enableAutoMtls: bool,
-  outboundTrafficPolicy: object({ mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY']), tls: refused('T2') }),
-  connectTimeout: duration(1, hour),
+  trustDomain: row(text(), 'T0', 'trust domain of the identities', 'D16'),
+  trustDomainAliases: row(list(text()), 'T0', 'other trust domains that count as this one'),
+  rootNamespace: row(text('label'), 'T0', 'where mesh-wide objects live', 'D16'),
+  enableAutoMtls: row(bool, 'T0', 'mesh TLS to every endpoint that has it', 'D15'),
+  outboundTrafficPolicy: row(
+    object({ mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY']), tls: refused('T2') }),
+    'T0',
+    'what becomes of unknown hosts',
+    'D18',
+  ),
+  connectTimeout: row(duration(1, hour), 'T0', 'connect_timeout of the clusters', 'D4'),
   tcpKeepalive: connectionPool.fields.tcp.fields.tcpKeepalive,
-  defaultHttpRetryPolicy: retries,
-  defaultServiceExportTo: exportTo,
-  defaultVirtualServiceExportTo: exportTo,
-  defaultDestinationRuleExportTo: exportTo,
-  pathNormalization: object({
-    normalization: choice(['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES']),
-  }),
-  accessLogFile: anyText,
-  accessLogFormat: { is: 'text', rule: 'free', nonEmpty: false },
-  accessLogEncoding: choice(['TEXT', 'JSON']),
-  proxyListenPort: port,
+  defaultHttpRetryPolicy: row(retries, 'T0', 'retries where no rule has its own', 'D1'),
+  defaultServiceExportTo: row(exportTo, 'T0', 'which clients see a Service without exportTo', 'D19'),
+  defaultVirtualServiceExportTo: row(exportTo, 'T0', 'the same for VirtualServices', 'D19'),
+  defaultDestinationRuleExportTo: row(exportTo, 'T0', 'the same for DestinationRules', 'D19'),
+  pathNormalization: row(
+    object({ normalization: choice(['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES']) }),
+    'T0',
+    'path normalisation of the connection managers',
+    'D22',
+  ),
+  accessLogFile: row(anyText, 'T0', 'file of the access log', 'D28'),
+  accessLogFormat: row({ is: 'text', rule: 'free', nonEmpty: false }, 'T0', 'format of its lines'),
+  accessLogEncoding: row(choice(['TEXT', 'JSON']), 'T0', 'text or JSON'),
+  proxyListenPort: row(port, 'T0', 'where HTTP_PROXY is served', 'D26'),
   // Envoy wants more than a millisecond.
-  dnsRefreshRate: duration(2, hour),
-  meshMTLS: object({
-    // The mesh speaks TLS 1.3 and nothing else: what asks for it, or for nothing in particular, has it.
-    minProtocolVersion: choice(['TLS_AUTO', 'TLSV1_3'], { refused: { TLSV1_2: 'T1' } }),
-    cipherSuites: refused('T1', names()),
-    ecdhCurves: refused('T1', names()),
-  }),
+  dnsRefreshRate: row(duration(2, hour), 'T1', 'dns_refresh_rate; after a failure', 'D25'),
+  meshMTLS: row(
+    object({
+      // The mesh speaks TLS 1.3 and nothing else: what asks for it, or for nothing in particular, has it.
+      minProtocolVersion: choice(['TLS_AUTO', 'TLSV1_3'], { refused: { TLSV1_2: 'T1' } }),
+      cipherSuites: refused('T1', names()),
+      ecdhCurves: refused('T1', names()),
+    }),
+    'T1',
+    'TLS parameters of mesh TLS',
+  ),
   ...refusedMeshConfig,
 });
 

@@ -1,21 +1,21 @@
 import type { OutlierDetection } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { bool, count, deprecated, duration, type Infer, integer, list, object } from '../shape.ts';
+import { bool, count, deprecated, duration, type Infer, integer, list, object, row } from '../shape.ts';
 import { present } from './common.ts';
 
 const millisecond = duration(1);
 
 export const outlierDetection = object({
-  consecutive5xxErrors: count,
-  consecutiveGatewayErrors: count,
+  consecutive5xxErrors: row(count, 'T0', 'consecutive_5xx', 'D7'),
+  consecutiveGatewayErrors: row(count, 'T0', 'consecutive_gateway_failure', 'D7'),
   consecutiveErrors: deprecated(count, 'consecutiveGatewayErrors'),
-  splitExternalLocalOriginErrors: bool,
-  consecutiveLocalOriginFailures: count,
-  interval: millisecond,
-  baseEjectionTime: millisecond,
-  maxEjectionPercent: integer(0, 100),
-  minHealthPercent: integer(0, 100),
-  outlierDetectionHttpErrorCodes: list(integer(100, 599)),
+  splitExternalLocalOriginErrors: row(bool, 'T0', 'split_external_local_origin_errors'),
+  consecutiveLocalOriginFailures: row(count, 'T0', 'consecutive_local_origin_failure'),
+  interval: row(millisecond, 'T0', 'interval', 'D7'),
+  baseEjectionTime: row(millisecond, 'T0', 'base_ejection_time', 'D7'),
+  maxEjectionPercent: row(integer(0, 100), 'T0', 'max_ejection_percent', 'D7'),
+  minHealthPercent: row(integer(0, 100), 'T0', 'panic threshold', 'D8'),
+  outlierDetectionHttpErrorCodes: row(list(integer(100, 599)), 'T1', 'error_matcher of the HTTP options'),
 });
 
 /**

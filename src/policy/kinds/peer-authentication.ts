@@ -1,11 +1,15 @@
 import type { PeerAuthenticationObject } from '../../model/policy.ts';
 import type { MutualTlsMode, PeerAuthenticationSpec } from '../../model/security-policy.ts';
 import { securityVersions, supportedKind } from '../kind-definition.ts';
-import { choice, map, object } from '../shape.ts';
+import { choice, map, object, row } from '../shape.ts';
 import { matchLabels, present } from './common.ts';
 
 const mutualTls = object({ mode: choice(['UNSET', 'STRICT', 'PERMISSIVE', 'DISABLE']) });
-const shape = object({ selector: matchLabels, mtls: mutualTls, portLevelMtls: map('port', mutualTls) });
+const shape = object({
+  selector: row(matchLabels, 'T0', 'which workloads'),
+  mtls: row(mutualTls, 'T0', 'inbound filter chains (P34)', 'D14'),
+  portLevelMtls: row(map('port', mutualTls), 'T0', 'the same for one workload port'),
+});
 
 /** PeerAuthentication (P31 to P33). */
 export const peerAuthentication = supportedKind<typeof shape, PeerAuthenticationObject>({

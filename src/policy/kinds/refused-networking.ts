@@ -1,5 +1,5 @@
 import { networking, refusedKind } from '../kind-definition.ts';
-import { anything, labels, list, names, object } from '../shape.ts';
+import { anything, labels, list, names, object, row } from '../shape.ts';
 import { matchLabels } from './common.ts';
 import { workloadEntryShape } from './workload-entry.ts';
 
@@ -22,35 +22,41 @@ const connectionPool = object({
     'http2KeepAlive',
   ),
 });
-const serverTls = names(
-  'httpsRedirect',
-  'mode',
-  'credentialName',
-  'credentialNames',
-  'caCertCredentialName',
-  'serverCertificate',
-  'privateKey',
-  'caCertificates',
-  'caCrl',
-  'tlsCertificates',
-  'subjectAltNames',
-  'verifyCertificateSpki',
-  'verifyCertificateHash',
-  'minProtocolVersion',
-  'maxProtocolVersion',
-  'cipherSuites',
-  'insecureSkipVerify',
-  'ecdhCurves',
-);
+const serverTls = object({
+  ...names(
+    'httpsRedirect',
+    'mode',
+    'credentialName',
+    'credentialNames',
+    'caCertCredentialName',
+    'serverCertificate',
+    'privateKey',
+    'caCertificates',
+    'caCrl',
+    'tlsCertificates',
+    'subjectAltNames',
+    'verifyCertificateSpki',
+    'verifyCertificateHash',
+    'minProtocolVersion',
+    'maxProtocolVersion',
+    'cipherSuites',
+    'insecureSkipVerify',
+  ).fields,
+  ecdhCurves: row(anything, 'T2', 'curves of TLS'),
+});
 
 export const gateway = refusedKind(
   'Gateway',
   networking,
   'T1',
   object({
-    selector: labels,
-    servers: list(
-      object({ port, bind: anything, hosts: anything, tls: serverTls, name: anything, defaultEndpoint: anything }),
+    selector: row(labels, 'T1', 'which proxies act as gateway'),
+    servers: row(
+      list(
+        object({ port, bind: anything, hosts: anything, tls: serverTls, name: anything, defaultEndpoint: anything }),
+      ),
+      'T1',
+      'listeners, filter chains and downstream TLS',
     ),
   }),
 );
@@ -60,20 +66,37 @@ export const sidecar = refusedKind(
   networking,
   'T1',
   object({
-    workloadSelector,
-    ingress: list(
-      object({
-        port,
-        bind: anything,
-        captureMode: anything,
-        defaultEndpoint: anything,
-        tls: serverTls,
-        connectionPool,
-      }),
+    workloadSelector: row(workloadSelector, 'T0', 'which proxies'),
+    ingress: row(
+      list(
+        object({
+          port,
+          bind: anything,
+          captureMode: anything,
+          defaultEndpoint: anything,
+          tls: row(serverTls, 'T2', 'downstream TLS'),
+          connectionPool: row(connectionPool, 'T1', 'circuit breakers of the inbound cluster'),
+        }),
+      ),
+      'T0',
+      'inbound listener and cluster',
     ),
-    egress: list(object({ port, bind: anything, captureMode: anything, hosts: anything })),
-    inboundConnectionPool: connectionPool,
-    outboundTrafficPolicy: object({ mode: anything, egressProxy: names('host', 'subset', 'port') }),
+    egress: row(
+      list(object({ port, bind: anything, captureMode: anything, hosts: anything })),
+      'T0',
+      'imported services; explicit outbound listeners',
+      'D20',
+    ),
+    inboundConnectionPool: row(connectionPool, 'T1', 'circuit breakers of the inbound clusters'),
+    outboundTrafficPolicy: row(
+      object({
+        mode: anything,
+        egressProxy: row(names('host', 'subset', 'port'), 'T2', 'catch-all goes to that cluster'),
+      }),
+      'T0',
+      'what becomes of unknown hosts',
+      'D18',
+    ),
   }),
 );
 
@@ -82,19 +105,23 @@ export const workloadGroup = refusedKind(
   networking,
   'T1',
   object({
-    metadata: names('labels', 'annotations'),
-    template: workloadEntryShape,
-    probe: object({
-      initialDelaySeconds: anything,
-      timeoutSeconds: anything,
-      periodSeconds: anything,
-      successThreshold: anything,
-      failureThreshold: anything,
-      httpGet: names('path', 'port', 'host', 'scheme', 'httpHeaders'),
-      tcpSocket: names('host', 'port'),
-      exec: names('command'),
-      grpc: names('port', 'service'),
-    }),
+    metadata: row(names('labels', 'annotations'), 'T0', 'labels of the joining workloads'),
+    template: row(workloadEntryShape, 'T0', 'what a joining proxy becomes'),
+    probe: row(
+      object({
+        initialDelaySeconds: anything,
+        timeoutSeconds: anything,
+        periodSeconds: anything,
+        successThreshold: anything,
+        failureThreshold: anything,
+        httpGet: names('path', 'port', 'host', 'scheme', 'httpHeaders'),
+        tcpSocket: names('host', 'port'),
+        exec: row(names('command'), 'T1', 'a command beside the workload'),
+        grpc: names('port', 'service'),
+      }),
+      'T0',
+      'readiness: health of the endpoint',
+    ),
   }),
 );
 

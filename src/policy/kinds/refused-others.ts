@@ -1,11 +1,15 @@
 import { refusedKind, securityVersions } from '../kind-definition.ts';
-import { anything, list, names, object } from '../shape.ts';
+import { anything, list, names, object, row } from '../shape.ts';
 import { matchLabels } from './common.ts';
 
 /** Kinds of the other groups that are refused as a whole for now (sections 1.1, 3.4, 3.5, 6 and 7 of policy-surface.md). */
 
 const targetRef = names('group', 'kind', 'name', 'namespace');
-const targets = { targetRef, targetRefs: list(targetRef) };
+const targets = {
+  targetRef: row(targetRef, 'T2', 'a gateway of the Gateway API'),
+  targetRefs: row(list(targetRef), 'T2', 'gateways of the Gateway API'),
+};
+const selector = row(matchLabels, 'T0', 'which workloads');
 
 export const requestAuthentication = refusedKind(
   'RequestAuthentication',
@@ -14,22 +18,27 @@ export const requestAuthentication = refusedKind(
   object({
     selector: matchLabels,
     ...targets,
-    jwtRules: list(
-      object({
-        issuer: anything,
-        audiences: anything,
-        jwks: anything,
-        jwksUri: anything,
-        fromHeaders: list(names('name', 'prefix')),
-        fromParams: anything,
-        fromCookies: anything,
-        forwardOriginalToken: anything,
-        outputPayloadToHeader: anything,
-        outputClaimToHeaders: list(names('header', 'claim')),
-        timeout: anything,
-        spaceDelimitedClaims: anything,
-        presence: anything,
-      }),
+    jwtRules: row(
+      list(
+        object({
+          issuer: anything,
+          audiences: anything,
+          jwks: anything,
+          jwksUri: anything,
+          fromHeaders: list(names('name', 'prefix')),
+          fromParams: anything,
+          fromCookies: anything,
+          forwardOriginalToken: anything,
+          outputPayloadToHeader: anything,
+          outputClaimToHeaders: list(names('header', 'claim')),
+          timeout: anything,
+          spaceDelimitedClaims: anything,
+          presence: row(anything, 'T2', 'whether a token must be there'),
+        }),
+      ),
+      'T1',
+      'jwt_authn',
+      'D23',
     ),
   }),
   { security: true },
@@ -42,23 +51,48 @@ export const telemetry = refusedKind(
   ['telemetry.istio.io/v1', 'telemetry.istio.io/v1alpha1'],
   'T1',
   object({
-    selector: matchLabels,
+    selector,
     ...targets,
-    accessLogging: list(object({ match: names('mode'), providers, disabled: anything, filter: names('expression') })),
-    metrics: list(
-      object({ providers, overrides: list(names('match', 'disabled', 'tagOverrides')), reportingInterval: anything }),
+    accessLogging: row(
+      list(
+        object({
+          match: names('mode'),
+          providers,
+          disabled: anything,
+          filter: row(names('expression'), 'T1', 'CEL filter of access logs'),
+        }),
+      ),
+      'T0',
+      'access loggers',
+      'D28',
     ),
-    tracing: list(
-      object({
-        match: names('mode'),
-        providers,
-        randomSamplingPercentage: anything,
-        disableSpanReporting: anything,
-        customTags: anything,
-        useRequestIdForTraceSampling: anything,
-        enableIstioTags: anything,
-        disableContextPropagation: anything,
-      }),
+    metrics: row(
+      list(
+        object({
+          providers,
+          overrides: row(list(names('match', 'disabled', 'tagOverrides')), 'T1', 'metrics and their tags'),
+          reportingInterval: row(anything, 'T1', 'how often metrics are reported'),
+        }),
+      ),
+      'T0',
+      'standard metrics',
+    ),
+    tracing: row(
+      list(
+        object({
+          match: names('mode'),
+          providers,
+          randomSamplingPercentage: anything,
+          disableSpanReporting: anything,
+          customTags: anything,
+          useRequestIdForTraceSampling: anything,
+          enableIstioTags: anything,
+          disableContextPropagation: anything,
+        }),
+      ),
+      'T1',
+      'tracing of the connection manager',
+      'D28',
     ),
   }),
 );

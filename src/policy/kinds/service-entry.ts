@@ -3,27 +3,36 @@ import type { ServiceEntryObject } from '../../model/policy.ts';
 import type { ServiceEntrySpec } from '../../model/registry-objects.ts';
 import { plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { choice, type Infer, labels, list, object, port, portOrName, someOf, text } from '../shape.ts';
+import { choice, type Infer, labels, list, object, port, portOrName, row, someOf, text } from '../shape.ts';
 import { checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
 import { lowerPort } from './service-ports.ts';
 import { lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
 
 const shape = object(
   {
-    hosts: someOf(text('host')),
-    addresses: list(text('ip-or-cidr')),
-    ports: someOf(
-      object(
-        { number: port, name: text('label'), protocol: text(), targetPort: portOrName },
-        { required: ['number', 'name'] },
+    hosts: row(someOf(text('host')), 'T0', 'services, under these names'),
+    addresses: row(list(text('ip-or-cidr')), 'T0', 'addresses that lead to it'),
+    ports: row(
+      someOf(
+        object(
+          { number: port, name: text('label'), protocol: text(), targetPort: portOrName },
+          { required: ['number', 'name'] },
+        ),
       ),
+      'T0',
+      'a cluster each, protocol as stated',
     ),
-    location: choice(['MESH_EXTERNAL', 'MESH_INTERNAL']),
-    resolution: choice(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'], { refused: { DYNAMIC_DNS: 'T1' } }),
-    endpoints: list(workloadEntryShape),
-    workloadSelector: object({ labels }),
+    location: row(choice(['MESH_EXTERNAL', 'MESH_INTERNAL']), 'T0', 'with mesh TLS or without', 'D21'),
+    resolution: row(
+      choice(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'], { refused: { DYNAMIC_DNS: 'T1' } }),
+      'T0',
+      'type of the cluster',
+      'D21',
+    ),
+    endpoints: row(list(workloadEntryShape), 'T0', 'its endpoints'),
+    workloadSelector: row(object({ labels }), 'T0', 'endpoints: workloads with these labels'),
     exportTo,
-    subjectAltNames: list(text()),
+    subjectAltNames: row(list(text()), 'T0', 'names that its servers may have'),
   },
   { required: ['hosts', 'ports'], exclusive: [['endpoints', 'workloadSelector']] },
 );

@@ -1,6 +1,6 @@
 import type { ServiceObject } from '../../model/policy.ts';
 import { supportedKind } from '../kind-definition.ts';
-import { choice, labels, object, port, portOrName, refusedFields, someOf, text } from '../shape.ts';
+import { choice, labels, object, port, portOrName, refusedFields, row, someOf, text } from '../shape.ts';
 import { checkLabelName, refuseRepeats } from './common.ts';
 import { annotatedExportTo } from './service-export.ts';
 import { lowerPort } from './service-ports.ts';
@@ -19,8 +19,8 @@ const servicePort = object(
 
 const shape = object(
   {
-    selector: labels,
-    ports: someOf(servicePort),
+    selector: row(labels, 'T0', 'endpoints: workloads with these labels'),
+    ports: row(someOf(servicePort), 'T0', 'a cluster each, protocol by P28'),
     type: choice(['ClusterIP'], { refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' } }),
     ...refusedFields('T1', ['clusterIP', 'clusterIPs']),
     ...refusedFields('T2', ['externalName', 'publishNotReadyAddresses', 'trafficDistribution']),

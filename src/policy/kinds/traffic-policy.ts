@@ -1,6 +1,6 @@
 import type { TrafficPolicyBlocks } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { type Infer, list, names, object, port, refused } from '../shape.ts';
+import { type Infer, list, names, object, port, refused, row } from '../shape.ts';
 import { clientTls } from './client-tls.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerConnectionPool } from './connection-pool.ts';
@@ -12,12 +12,14 @@ const blocks = { loadBalancer, connectionPool, outlierDetection, tls: clientTls 
 
 export const trafficPolicy = object({
   ...blocks,
-  portLevelSettings: list(
-    object({ port: object({ number: port }, { required: ['number'] }), ...blocks }, { required: ['port'] }),
+  portLevelSettings: row(
+    list(object({ port: object({ number: port }, { required: ['number'] }), ...blocks }, { required: ['port'] })),
+    'T0',
+    'policy of one service port',
   ),
-  retryBudget,
-  tunnel: refused('T2', names('protocol', 'targetHost', 'targetPort')),
-  proxyProtocol: refused('T2', names('version')),
+  retryBudget: row(retryBudget, 'T1', 'retry_budget of the circuit breakers', 'D11'),
+  tunnel: row(refused('T2', names('protocol', 'targetHost', 'targetPort')), 'T2', 'tunneling_config of tcp_proxy'),
+  proxyProtocol: row(refused('T2', names('version')), 'T2', 'PROXY protocol socket'),
 });
 
 interface WrittenBlocks {

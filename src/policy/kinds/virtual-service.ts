@@ -14,8 +14,8 @@ const shape = object(
     gateways: row(list(text()), 'T0', 'route configuration; mesh means every proxy'),
     exportTo,
     http: list(httpRule),
-    tls: list(tlsRule),
-    tcp: list(tcpRule),
+    tls: row(list(tlsRule), 'T1', 'filter chain by server_names with tcp_proxy'),
+    tcp: row(list(tcpRule), 'T0', 'tcp_proxy with a cluster or weighted clusters'),
   },
   { atLeastOne: [['http', 'tls', 'tcp']] },
 );

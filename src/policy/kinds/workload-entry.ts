@@ -2,20 +2,20 @@ import { isIP } from 'node:net';
 import type { WorkloadEntryObject } from '../../model/policy.ts';
 import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { count, type Infer, labels, map, object, port, refused, text } from '../shape.ts';
+import { count, type Infer, labels, map, object, port, refused, row, text } from '../shape.ts';
 import { textRules } from '../text-rules.ts';
 import { checkLabelName, present } from './common.ts';
 
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
 export const workloadEntryShape = object(
   {
-    address: text(),
-    ports: map('label', port),
-    labels,
-    network: refused('T2'),
-    locality: text(),
-    weight: count,
-    serviceAccount: text('label'),
+    address: row(text(), 'T0', 'where it listens: IP address or DNS name'),
+    ports: row(map('label', port), 'T0', 'its port for a port name of a service'),
+    labels: row(labels, 'T0', 'what selectors see'),
+    network: row(refused('T2'), 'T2', 'network gateway'),
+    locality: row(text(), 'T0', 'locality of the endpoint'),
+    weight: row(count, 'T0', 'load_balancing_weight'),
+    serviceAccount: row(text('label'), 'T0', 'identity that callers expect'),
   },
   { required: ['address'] },
 );
