@@ -15,6 +15,8 @@ export function certificateOf(source: TlsSource): ServerCertificate {
     answer.then(undefined, () => {});
     throw wrong('must answer at once, got a promise: read the certificate first, and have watch tell of a newer one');
   }
+  if (typeof answer === 'object' && answer !== null && 'clientAuthority' in answer)
+    throw wrong('"clientAuthority" stands beside "get" and "watch" in credentials, not in what get answers');
   check('credentials.get()', answer, serverCertificate, '', 'the answer');
   const { certificateChain, privateKey } = answer as ServerCertificate;
   const [first] = certificatesIn(certificateChain, 'certificateChain');
@@ -23,7 +25,7 @@ export function certificateOf(source: TlsSource): ServerCertificate {
       `"privateKey" does not belong to the first certificate of "certificateChain" (${oneLine(first?.subject)})`,
     );
   const { clientAuthority } = source;
-  if (clientAuthority !== undefined) certificatesIn(clientAuthority, 'clientAuthority');
+  if (clientAuthority !== undefined) requireAuthorities(certificatesIn(clientAuthority, 'clientAuthority'));
   // What else TLS may have against it, a key that is too short for example.
   attempt(() => createSecureContext({ cert: certificateChain, key: privateKey }), 'cannot be served');
   return { certificateChain, privateKey };
@@ -45,6 +47,17 @@ function certificatesIn(pem: string, field: string): readonly X509Certificate[] 
   return blocks.map((block, index) =>
     attempt(() => new X509Certificate(block), `certificate ${index + 1} of "${field}" cannot be read`),
   );
+}
+
+/** A certificate that signs itself is trusted as it is, CA or not; any other without CA:TRUE would be taken for no certificate of any client. */
+function requireAuthorities(certificates: readonly X509Certificate[]): void {
+  for (const [index, { ca, subject, issuer }] of certificates.entries())
+    if (!ca && subject !== issuer) {
+      const which = `certificate ${index + 1} of "clientAuthority" (${oneLine(subject)})`;
+      throw wrong(
+        `${which} is of no authority (no CA:TRUE), so no client could be verified against it: give that of its issuer (${oneLine(issuer)})`,
+      );
+    }
 }
 
 function keyIn(pem: string): KeyObject {

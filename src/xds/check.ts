@@ -96,9 +96,9 @@ export const either = (plainValue: unknown, other: Kind): Kind => ({
   other,
 });
 export const list = (item: Kind): Kind => ({ kind: 'list', words: 'an array', item });
-export const fields = (of: Fields, synonyms: Readonly<Record<string, string>> = {}): Kind => ({
+export const fields = (of: Fields, synonyms: Readonly<Record<string, string>> = {}, words = 'an object'): Kind => ({
   kind: 'fields',
-  words: 'an object',
+  words,
   fields: of,
   open: false,
   synonyms,
@@ -169,8 +169,8 @@ function lookAtFields(
   complaints: string[],
 ): void {
   const within = path === '' ? '' : `${path}.`;
-  /** Methods of a class stand in its prototype. */
-  const valueOf = (name: string): unknown => (open || own.has(name) ? Reflect.get(value, name) : undefined);
+  /** Methods and getters of a class stand in its prototype. */
+  const valueOf = (name: string): unknown => Reflect.get(value, name);
   const names = Object.keys(known).filter((name) => known[name]?.unread === undefined);
   const missing = names.filter((name) => valueOf(name) === undefined);
   const meant = new Set<string>();

@@ -86,11 +86,12 @@ const tlsSource = behaviour('an object with get and watch', {
   clientAuthority: optional(text),
 } satisfies Names<TlsSource>);
 
-/** What `get` of a TlsSource answers with; it may be an object of a class, and hold more. */
-export const serverCertificate = behaviour('an object with certificateChain and privateKey', {
-  certificateChain: required(pem),
-  privateKey: required(pem),
-} satisfies Names<ServerCertificate>);
+/** What `get` of a TlsSource answers with; no more, since what is meant and not looked at would make it less safe than it seems. */
+export const serverCertificate = fields(
+  { certificateChain: required(pem), privateKey: required(pem) } satisfies Names<ServerCertificate>,
+  {},
+  'an object with certificateChain and privateKey',
+);
 
 const clock = behaviour('an object with now and after', {
   now: required(called),

@@ -1,6 +1,6 @@
 import { createSecureContext } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
+import { follow, handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
 
 /**
  * TLS 1.3 for a grpc-js server, with a certificate that changes without a restart (reliability.md 6.4, 6.5). Written over the public base
@@ -12,7 +12,7 @@ export class RotatingCredentials extends ServerCredentials {
 
   constructor(source: TlsSource, onFailure: (error: unknown) => void) {
     super(handshakeOptions(source), secureContextOptions(source));
-    this.#unwatch = source.watch(() => {
+    this.#unwatch = follow(source, () => {
       try {
         const options = secureContextOptions(source);
         // Throws where grpc-js would only write a line to stderr.

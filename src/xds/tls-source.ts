@@ -1,5 +1,6 @@
 import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 import { certificateOf } from './certificate.ts';
+import { isThenable, shown } from './check.ts';
 
 /** A certificate chain and its private key, both PEM. */
 export interface ServerCertificate {
@@ -21,6 +22,15 @@ export interface TlsSource {
    * for `authenticate` to say. Read again after each change.
    */
   readonly clientAuthority?: string;
+}
+
+/** Follows a source. Throws a TypeError where nothing could end that: it would be noticed when the server closes, which then fails. */
+export function follow(source: TlsSource, onChange: () => void): () => void {
+  const unwatch: unknown = source.watch(onChange);
+  if (typeof unwatch === 'function') return () => unwatch();
+  // It may be rejected, and nobody waits for it.
+  if (isThenable(unwatch)) unwatch.then(undefined, () => {});
+  throw new TypeError(`credentials.watch must answer with a function that ends the watch, got ${shown(unwatch)}`);
 }
 
 /** Throws as certificateOf does. TLS 1.3 only (6.4), by a setting of this server and not of the process. Tickets stay allowed: a resumed handshake costs half. */

@@ -1,5 +1,5 @@
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from 'node:http2';
-import { handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
+import { follow, handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
 import type { Transport, TransportHost } from './transport.ts';
 import { Http2ServerSession } from './transport-http2-session.ts';
 import { createInflater } from './transport-inflate.ts';
@@ -29,7 +29,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
   let onEmpty = () => {};
   const secure = credentials === 'plaintext' ? undefined : createTlsServer(credentials, settings.firstRequest);
   const server = secure ?? createServer(http2Options);
-  const unwatch = follow(host, secure);
+  const unwatch = followCertificate(host, secure);
   // What goes wrong with one connection ends that connection, and nothing else (6.3).
   server.on('error', () => {});
   server.on('sessionError', () => {});
@@ -93,9 +93,12 @@ function createTlsServer(source: TlsSource, handshakeTimeout: number): Http2Secu
 }
 
 /** The newest certificate is that of the next handshake. One that cannot be used leaves the one before in its place. */
-function follow({ credentials, onFailure }: TransportHost, server: Http2SecureServer | undefined): () => void {
+function followCertificate(
+  { credentials, onFailure }: TransportHost,
+  server: Http2SecureServer | undefined,
+): () => void {
   if (credentials === 'plaintext' || server === undefined) return () => {};
-  return credentials.watch(() => {
+  return follow(credentials, () => {
     try {
       server.setSecureContext(secureContextOptions(credentials));
     } catch (error) {

@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createXdsServer, type ServerCertificate, type TlsSource } from '../../src/xds/library.ts';
 import { eventually } from '../conformance/xds-fixture.ts';
-import { selfSigned } from '../support/self-signed.ts';
+import { issued, selfSigned } from '../support/self-signed.ts';
 
 const [one, two] = [selfSigned('one.example'), selfSigned('two.example')];
 const good: ServerCertificate = { certificateChain: one.certificate, privateKey: one.key };
@@ -55,6 +55,21 @@ const wrongs: readonly (readonly [what: string, answer: () => unknown, words: st
     'the names of node:tls',
     () => ({ cert: one.certificate, key: one.key }),
     'unknown name "cert": did you mean "certificateChain"?; unknown name "key": did you mean "privateKey"?',
+  ],
+  [
+    'a whole one, and a misspelt field',
+    () => ({ ...good, certChain: one.certificate }),
+    'unknown name "certChain": did you mean "certificateChain"?',
+  ],
+  [
+    'a whole one, and more',
+    () => ({ ...good, ocsp: '' }),
+    'unknown name "ocsp": there are certificateChain, privateKey',
+  ],
+  [
+    'an authority for clients',
+    () => ({ ...good, clientAuthority: one.certificate }),
+    '"clientAuthority" stands beside "get" and "watch" in credentials, not in what get answers',
   ],
   ['half of it', () => ({ certificateChain: one.certificate }), /^"privateKey" is missing: a text in PEM, as readFile/],
   ['nothing', () => undefined, 'the answer must be an object with certificateChain and privateKey, got undefined'],
@@ -127,6 +142,37 @@ describe.each(['http2', 'grpc-js'] as const)('credentials.get on %s', (transport
     await expect(start(() => good, transport, { clientAuthority: 'ca.pem' })).rejects.toThrow(
       `credentials.get(): "clientAuthority" must be certificates ${pemWords}, got a text of 6 characters`,
     );
+  });
+
+  test('an authority for clients that is the certificate of one of them, beside one that is', async () => {
+    const clientAuthority = one.certificate + issued('client.example', one);
+    await expect(start(() => good, transport, { clientAuthority })).rejects.toThrow(
+      'credentials.get(): certificate 2 of "clientAuthority" (CN=client.example) is of no authority (no CA:TRUE), so no client could be verified against it: give that of its issuer (CN=test root of one.example)',
+    );
+    await start(() => good, transport, { clientAuthority: one.certificate + two.certificate });
+  });
+
+  test.each([
+    ['nothing', () => undefined, 'undefined'],
+    ['a promise', async () => () => {}, 'a promise: await it'],
+    ['a promise that is rejected', () => Promise.reject(new Error('nobody waits for it')), 'a promise: await it'],
+  ])('a watch that answers with %s starts no server', async (_what, watch, words) => {
+    await expect(start(() => good, transport, { watch })).rejects.toThrow(
+      new TypeError(`credentials.watch must answer with a function that ends the watch, got ${words}`),
+    );
+  });
+
+  test('the answer of get may be an object of a class', async () => {
+    class Pair {
+      get certificateChain() {
+        return one.certificate;
+      }
+      get privateKey() {
+        return one.key;
+      }
+    }
+    const { server } = await start(() => new Pair(), transport);
+    expect(await shown(server.port)).toBe('CN=test root of one.example');
   });
 
   test('a bad one that comes later is told as failed, and the last good one stays until the next', async () => {

@@ -25,3 +25,17 @@ export function selfSigned(dnsName: string): SelfSigned {
   certificate.sign(keys.privateKey, forge.md.sha256.create());
   return { certificate: forge.pki.certificateToPem(certificate), key: forge.pki.privateKeyToPem(keys.privateKey) };
 }
+
+/** A certificate of a client (PEM) that another has signed, and no authority itself. */
+export function issued(commonName: string, issuer: SelfSigned): string {
+  const root = forge.pki.certificateFromPem(issuer.certificate);
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = root.publicKey;
+  certificate.serialNumber = '02';
+  certificate.validity.notBefore = root.validity.notBefore;
+  certificate.validity.notAfter = root.validity.notAfter;
+  certificate.setSubject([{ name: 'commonName', value: commonName }]);
+  certificate.setIssuer(root.subject.attributes);
+  certificate.sign(forge.pki.privateKeyFromPem(issuer.key), forge.md.sha256.create());
+  return forge.pki.certificateToPem(certificate);
+}
