@@ -1,4 +1,4 @@
-import { check, shown } from './check.ts';
+import { anyText, check, shown } from './check.ts';
 import { type Digest, emptyDigest, joined, without } from './digest.ts';
 import { snapshotChange } from './option-kinds.ts';
 import { emptyMap, entriesOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
@@ -46,6 +46,7 @@ export function resourcesOf(layer: Layer, typeUrl: string): PersistentMap<Resour
  */
 export function createLayer(resources: Iterable<Resource>, previous?: Layer, scope = previous?.scope ?? ''): Layer {
   if (previous !== undefined) requireLayer(previous);
+  check('createLayer', scope, anyText, 'scope');
   requireIterable(resources);
   const given = new Map<string, Map<string, Resource>>();
   for (const resource of resources) {
@@ -71,8 +72,8 @@ export function createLayer(resources: Iterable<Resource>, previous?: Layer, sco
 
 /**
  * The layer after some changes, at a cost that follows their number and not the size of the layer: these resources are
- * new or take the place of others, and these are gone. Throws when two resources of a type share a name (X61), and a TypeError for a name
- * that there is not.
+ * new or take the place of others, and these are gone. Throws when two resources of a type share a name (X61), or one is said to be set and to
+ * be gone, and a TypeError for a name that there is not.
  */
 export function updateLayer(
   previous: Layer,
@@ -92,15 +93,25 @@ export function updateLayer(
     made.set(`${typeUrl} ${name}`, resource);
     all.push([typeUrl, name, resource]);
   };
+  const removed = new Set<string>();
   for (const { typeUrl, name } of changes.remove ?? []) {
+    removed.add(`${typeUrl} ${name}`);
     const resource = old({ typeUrl, name });
     if (resource !== undefined) for (const each of namesFor(resource)) put(typeUrl, each, undefined);
   }
+  const given = new Set<string>();
   for (const resource of changes.set ?? []) {
     requireResource(resource);
+    const { typeUrl } = resource;
+    const own = `${typeUrl} ${resource.name}`;
+    if (given.has(own)) throw new Error(`two resources of type ${typeUrl} are named ${resource.name}`);
+    given.add(own);
+    if (removed.has(own))
+      throw new Error(
+        `update: ${resource.name} of type ${typeUrl} stands in "set" and in "remove": leave it out of one`,
+      );
     const before = old(resource);
     if (isSame(before, resource)) continue;
-    const { typeUrl } = resource;
     for (const name of before?.aliases ?? []) put(typeUrl, name, undefined);
     for (const name of namesFor(resource)) {
       const key = `${typeUrl} ${name}`;

@@ -231,9 +231,12 @@ test('set, update, clear, release and closeStreams', async () => {
   expect(await said('closeStreams', all, 14)).toBe('TypeError: closeStreams: "message" must be a text, got undefined');
 });
 
-test('a scope in the place of the layer before', async () => {
+test('a scope in the place of the layer before, and something else in that of the scope', async () => {
   expect(await refusal(() => call('createLayer', [resource], 'everybody'))).toBe(
     'TypeError: the layer before must be one that createLayer made, got "everybody"',
+  );
+  expect(await refusal(() => call('createLayer', [resource], undefined, 5))).toBe(
+    'TypeError: createLayer: "scope" must be a text, got 5',
   );
 });
 

@@ -76,6 +76,29 @@ test('X83 a resource is found under its aliases, and its changes are told under 
 
 test('X61 two resources of one name are a bug', () => {
   expect(() => createLayer([make('a', '1'), make('a', '2')])).toThrow('named a');
+  const layer = createLayer([make('a', '1')]);
+  const words = `two resources of type ${typeUrl} are named a`;
+  // Also where the one that is not the newest is as it was, or both are equal.
+  for (const set of [
+    [make('a', '2'), make('a', '3')],
+    [make('a', '1'), make('a', '2')],
+    [make('a', '2'), make('a', '2')],
+  ])
+    expect(() => updateLayer(layer, { set })).toThrow(words);
+});
+
+test('what is set and removed at once is refused; of another type, or under another name, it is another thing', () => {
+  const [one, other] = [make('a', '1'), createResource({ typeUrl: `${typeUrl}2`, name: 'a', value: Buffer.from('1') })];
+  const layer = createLayer([one, other, make('b', '1')]);
+  expect(() => updateLayer(layer, { set: [one], remove: [{ typeUrl, name: 'a' }] })).toThrow(
+    `update: a of type ${typeUrl} stands in "set" and in "remove": leave it out of one`,
+  );
+  const next = updateLayer(layer, { set: [make('a', '2')], remove: [other, { typeUrl, name: 'b' }] });
+  expect([lookup([next], typeUrl, 'a')?.version, lookup([next], typeUrl, 'b')]).toEqual([
+    make('x', '2').version,
+    undefined,
+  ]);
+  expect(lookup([next], other.typeUrl, 'a')).toBeUndefined();
 });
 
 test('names are found in every layer', () => {
