@@ -1,8 +1,10 @@
+import type { ListenerTerms } from '../model/ir-mesh.ts';
 import { type TelemetryStat, type TelemetryTag, telemetryPrefix, telemetryStats } from '../model/telemetry-tags.ts';
 import { pack } from '../proto/codec.ts';
 import { type AccessLog, AccessLogSchema } from '../proto/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { Config_Histogram_Unit, ConfigSchema } from '../proto/gen/envoy/extensions/access_loggers/stats/v3/stats_pb.ts';
 import { message } from '../proto/message.ts';
+import { fileAccessLog } from './file-access-log.ts';
 import { versionMetadataKey, weftMetadataKey } from './provenance-metadata.ts';
 
 /** On which side of a call a listener stands. */
@@ -88,14 +90,13 @@ function amountFormat(value: Exclude<TelemetryStat['value'], 'one'>): string {
   }
 }
 
-/** The statistics of requests, by side. */
-export const httpAccessLog: Readonly<Record<Side, AccessLog>> = {
-  source: statsLogger('source', 'http'),
-  destination: statsLogger('destination', 'http'),
+const statistics: Readonly<Record<TelemetryStat['of'], Readonly<Record<Side, AccessLog>>>> = {
+  http: { source: statsLogger('source', 'http'), destination: statsLogger('destination', 'http') },
+  tcp: { source: statsLogger('source', 'tcp'), destination: statsLogger('destination', 'tcp') },
 };
 
-/** The statistics of connections, by side. */
-export const tcpAccessLog: Readonly<Record<Side, AccessLog>> = {
-  source: statsLogger('source', 'tcp'),
-  destination: statsLogger('destination', 'tcp'),
-};
+/** What is noted of each request or connection on one side: the statistics always, a line where the mesh wants one (D28). */
+export function accessLogs(of: TelemetryStat['of'], side: Side, { accessLog }: ListenerTerms): AccessLog[] {
+  const counted = statistics[of][side];
+  return accessLog.value === undefined ? [counted] : [counted, fileAccessLog(accessLog.value)];
+}

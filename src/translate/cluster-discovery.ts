@@ -1,4 +1,5 @@
 import type { Destination, EndpointAddress } from '../model/ir-destination.ts';
+import type { Millis } from '../model/policy.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import {
@@ -13,7 +14,8 @@ import { DnsClusterSchema } from '../proto/gen/envoy/extensions/clusters/dns/v3/
 import { ClusterConfigSchema } from '../proto/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
 import { adsSource } from './config-source.ts';
-import { dnsCache, dnsRetry } from './dns-cache.ts';
+import { dnsCache, dnsRetryWithin } from './dns-cache.ts';
+import { durationOf } from './duration.ts';
 import { fixedAssignment } from './load-assignment.ts';
 
 /** The fields of a cluster that say where its endpoints come from. */
@@ -31,6 +33,7 @@ type Discovery = Pick<Cluster, 'clusterDiscoveryType'> &
  */
 export function discovery(destination: Destination, name: string): Discovery {
   const { ref, addresses } = destination;
+  const refresh = destination.dnsRefreshRate?.value;
   switch (destination.discovery) {
     case 'registry':
       return {
@@ -38,12 +41,12 @@ export function discovery(destination: Destination, name: string): Discovery {
         edsClusterConfig: message(Cluster_EdsClusterConfigSchema, { edsConfig: adsSource }),
       };
     case 'dns':
-      return byDns(name, addresses, false);
+      return byDns(name, addresses, false, refresh);
     case 'dns-round-robin':
-      return byDns(name, addresses, true);
+      return byDns(name, addresses, true, refresh);
     case 'request':
       if (!isHttp(destination.protocol) && !ref.host.startsWith('*')) {
-        return byDns(name, [{ address: ref.host, port: ref.port, weight: 1 }], false);
+        return byDns(name, [{ address: ref.host, port: ref.port, weight: 1 }], false, refresh);
       }
       return byRequest;
     default:
@@ -52,7 +55,12 @@ export function discovery(destination: Destination, name: string): Discovery {
 }
 
 /** Resolved by the proxy: each answer an endpoint, or all of them one endpoint of which the first is used. */
-function byDns(name: string, addresses: readonly EndpointAddress[], single: boolean): Discovery {
+function byDns(
+  name: string,
+  addresses: readonly EndpointAddress[],
+  single: boolean,
+  refresh: Millis | undefined,
+): Discovery {
   return {
     clusterDiscoveryType: {
       case: 'clusterType',
@@ -61,7 +69,8 @@ function byDns(name: string, addresses: readonly EndpointAddress[], single: bool
         typedConfig: pack(DnsClusterSchema, {
           dnsLookupFamily: DnsLookupFamily.V4_PREFERRED,
           respectDnsTtl: true,
-          dnsFailureRefreshRate: { baseInterval: dnsRetry.base, maxInterval: dnsRetry.longest },
+          ...(refresh === undefined ? {} : { dnsRefreshRate: durationOf(refresh) }),
+          dnsFailureRefreshRate: dnsRetryWithin(refresh),
           allAddressesInSingleEndpoint: single,
         }),
       }),

@@ -1,5 +1,6 @@
 import type { OutboundPort } from '../model/ir.ts';
 import type { ConnectionRoute } from '../model/ir-connection.ts';
+import type { ListenerTerms } from '../model/ir-mesh.ts';
 import { byDefault } from '../model/provenance.ts';
 import { pack } from '../proto/codec.ts';
 import {
@@ -28,16 +29,16 @@ type ConnectionChains = Pick<Listener, 'filterChains'> &
  * One chain for each rule by server name (P19), and one for the rest. Only a rule by server name has the first bytes looked at: a
  * program whose server speaks first sends none, so the wait ends and the connection goes the way of the rest.
  */
-export function connectionChains(port: OutboundPort): ConnectionChains {
+export function connectionChains(port: OutboundPort, listener: ListenerTerms): ConnectionChains {
   const led = (port.connections ?? []).filter(({ serverNames }) => serverNames.length > 0);
-  const rest = chain(restConnections(port));
+  const rest = chain(restConnections(port), listener);
   if (led.length === 0) return { filterChains: [rest] };
   const inspector = message(ListenerFilterSchema, {
     name: 'envoy.filters.listener.tls_inspector',
     configType: { case: 'typedConfig', value: pack(TlsInspectorSchema) },
   });
   return {
-    filterChains: led.map(chain),
+    filterChains: led.map((route) => chain(route, listener)),
     defaultFilterChain: rest,
     listenerFilters: [inspector],
     listenerFiltersTimeout: durationOf(3_000),
@@ -65,7 +66,7 @@ export function connectionClusters(port: OutboundPort): readonly string[] {
   return routes.flatMap(({ destinations }) => destinations.map(({ destination }) => clusterName(destination)));
 }
 
-function chain(route: ConnectionRoute): FilterChain {
+function chain(route: ConnectionRoute, listener: ListenerTerms): FilterChain {
   const { name, by, serverNames, destinations, terms } = route;
   const weights = destinations[0]?.weight;
   const bounds = { idleTimeout: terms.tcpIdleTimeout, maxConnectionDuration: terms.maxConnectionDuration };
@@ -73,7 +74,7 @@ function chain(route: ConnectionRoute): FilterChain {
   return message(FilterChainSchema, {
     ...('default' in by ? {} : { name }),
     ...(serverNames.length === 0 ? {} : { filterChainMatch: { serverNames: [...serverNames] } }),
-    filters: [tcpFilter(outboundTcpProxy(route))],
+    filters: [tcpFilter(outboundTcpProxy(route, listener))],
     ...(metadata === undefined ? {} : { metadata }),
   });
 }

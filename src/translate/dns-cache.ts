@@ -1,3 +1,4 @@
+import type { Millis } from '../model/policy.ts';
 import { Cluster_DnsLookupFamily } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import {
   type DnsCacheConfig,
@@ -6,12 +7,17 @@ import {
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 
-/** After a failed resolution: soon, then at most a minute apart (D25). */
-export const dnsRetry = { base: durationOf(1_000), longest: durationOf(60_000) };
+const first = 1_000;
+const minute = 60_000;
+
+/** After a failed resolution: soon, then at most a minute apart (D25), or as far as the mesh resolves anyway. */
+export function dnsRetryWithin(longest: Millis = minute) {
+  return { baseInterval: durationOf(Math.min(first, longest)), maxInterval: durationOf(longest) };
+}
 
 /** The one DNS cache behind requests to hosts that only the request knows: filter and clusters must agree on every byte. */
 export const dnsCache: DnsCacheConfig = message(DnsCacheConfigSchema, {
   name: 'weft',
   dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
-  dnsFailureRefreshRate: { baseInterval: dnsRetry.base, maxInterval: dnsRetry.longest },
+  dnsFailureRefreshRate: dnsRetryWithin(),
 });

@@ -1,3 +1,4 @@
+import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
 import type { Millis } from '../model/policy.ts';
 import {
   type HttpConnectionManager,
@@ -9,7 +10,7 @@ import {
   type HttpFilter,
 } from '../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { message } from '../proto/message.ts';
-import { httpAccessLog } from './access-log.ts';
+import { accessLogs } from './access-log.ts';
 import { adsSource } from './config-source.ts';
 import { durationOf } from './duration.ts';
 import {
@@ -31,32 +32,34 @@ const outboundFilters: readonly HttpFilter[] = [faultFilter, corsFilter, dynamic
 const inboundFilters: readonly HttpFilter[] = [...authorizationFilters, routerFilter];
 
 /** Requests of the application to others. `routes` names the route configuration; `host` stands in for HTTP/1.0 without one. */
-export function outboundConnectionManager(routes: string, host: string): HttpConnectionManager {
+export function outboundConnectionManager(routes: string, host: string, terms: ListenerTerms): HttpConnectionManager {
   return message(HttpConnectionManagerSchema, {
     ...transparent(routes, host),
     // One name for all outbound listeners: a manager has a hundred statistics (E30).
     statPrefix: 'out',
     httpFilters: [...outboundFilters],
-    accessLog: [httpAccessLog.source],
+    accessLog: accessLogs('http', 'source', terms),
     commonHttpProtocolOptions: { maxHeadersCount },
+    ...pathOptions[terms.pathNormalization.value],
   });
 }
 
 /**
- * Requests of others to the application. Nothing here depends on a policy, so policies never close connections (E21). Paths are
- * normalised (D22) whether or not a rule looks at them: were it switched on by the first path rule, connections opened before would
- * walk around that rule.
+ * Requests of others to the application. Nothing here depends on a policy but MeshConfig, so policies never close connections (E21).
+ * Paths are normalised (D22) whether or not a rule looks at them: were it switched on by the first path rule, connections opened
+ * before would walk around that rule.
  */
 export function inboundConnectionManager(
   name: string,
   ownHost: string,
   maxConnectionDuration: Millis,
+  terms: ListenerTerms,
 ): HttpConnectionManager {
   return message(HttpConnectionManagerSchema, {
     ...transparent(name, ownHost),
     statPrefix: name,
     httpFilters: [...inboundFilters],
-    accessLog: [httpAccessLog.destination],
+    accessLog: accessLogs('http', 'destination', terms),
     // Idle callers close first, after an hour (D4): whoever closes must not be the one who is about to be asked.
     commonHttpProtocolOptions: {
       maxHeadersCount,
@@ -64,13 +67,29 @@ export function inboundConnectionManager(
       maxConnectionDuration: durationOf(maxConnectionDuration),
     },
     http1SafeMaxConnectionDuration: true,
-    normalizePath: true,
-    mergeSlashes: false,
-    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+    ...pathOptions[terms.pathNormalization.value],
     forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET,
     setCurrentClientCertDetails: { uri: true },
   });
 }
+
+const { KEEP_UNCHANGED, UNESCAPE_AND_FORWARD } = HttpConnectionManager_PathWithEscapedSlashesAction;
+
+type PathOptions = Pick<HttpConnectionManager, 'mergeSlashes' | 'pathWithEscapedSlashesAction'> & {
+  readonly normalizePath: boolean;
+};
+
+/** P47: on the way out, so that routes see the path that the other side will see, and on the way in, where rules decide. */
+const pathOptions: Readonly<Record<PathNormalization, PathOptions>> = {
+  none: { normalizePath: false, mergeSlashes: false, pathWithEscapedSlashesAction: KEEP_UNCHANGED },
+  dots: { normalizePath: true, mergeSlashes: false, pathWithEscapedSlashesAction: KEEP_UNCHANGED },
+  'dots-and-slashes': { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: KEEP_UNCHANGED },
+  'dots-and-encoded-slashes': {
+    normalizePath: true,
+    mergeSlashes: true,
+    pathWithEscapedSlashesAction: UNESCAPE_AND_FORWARD,
+  },
+};
 
 /** What keeps a program from noticing its sidecar: R2 to R10 of transparency.md, on both sides. */
 function transparent(routes: string, host: string) {

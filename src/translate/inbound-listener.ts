@@ -107,8 +107,8 @@ function callersOf({ protocol, authorization }: Inbound): readonly TextMatch[] |
 function chainFilters(inbound: Inbound, ownHost: string): Filter[] {
   const name = inboundName(inbound.port);
   if (isHttp(inbound.protocol))
-    return [httpFilter(inboundConnectionManager(name, ownHost, inbound.maxConnectionDuration.value))];
-  return [...connectionAuthorization(inbound, name), tcpFilter(inboundTcpProxy(name))];
+    return [httpFilter(inboundConnectionManager(name, ownHost, inbound.maxConnectionDuration.value, inbound.terms))];
+  return [...connectionAuthorization(inbound, name), tcpFilter(inboundTcpProxy(name, inbound.terms))];
 }
 
 /** Rules about connections cannot travel with routes: they stand here (P39). */

@@ -1,4 +1,5 @@
 import type { OutboundPort } from '../model/ir.ts';
+import type { ListenerTerms } from '../model/ir-mesh.ts';
 import { isHttp } from '../model/service.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Filter, FilterChainSchema } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
@@ -11,17 +12,18 @@ import { httpFilter } from './network-filter.ts';
 import { socketAddress } from './socket-address.ts';
 
 /** Where programs with HTTP_PROXY set send everything: absolute URLs and tunnels (E22, E23). */
-export function proxyListener(bind: string, port: number): Listener {
-  return outbound(proxyName, bind, port, chainOf(httpFilter(outboundConnectionManager(proxyName, 'localhost'))));
+export function proxyListener(bind: string, port: number, terms: ListenerTerms): Listener {
+  const manager = outboundConnectionManager(proxyName, 'localhost', terms);
+  return outbound(proxyName, bind, port, chainOf(httpFilter(manager)));
 }
 
 /** The local port of one service port. Of what policies say only where plain connections go, and on which terms, stands here. */
-export function portListener(port: OutboundPort, bind: string, localPort: number): Listener {
+export function portListener(port: OutboundPort, bind: string, localPort: number, terms: ListenerTerms): Listener {
   const { ref } = port.destination;
   const name = servicePortName(ref);
   const chains = isHttp(port.protocol)
-    ? chainOf(httpFilter(outboundConnectionManager(name, ref.host)))
-    : connectionChains(port);
+    ? chainOf(httpFilter(outboundConnectionManager(name, ref.host, terms)))
+    : connectionChains(port, terms);
   return outbound(name, bind, localPort, chains);
 }
 

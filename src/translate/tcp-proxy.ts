@@ -1,11 +1,12 @@
 import type { ConnectionRoute } from '../model/ir-connection.ts';
+import type { ListenerTerms } from '../model/ir-mesh.ts';
 import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import {
   type TcpProxy,
   TcpProxySchema,
 } from '../proto/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { message } from '../proto/message.ts';
-import { tcpAccessLog } from './access-log.ts';
+import { accessLogs } from './access-log.ts';
 import { clusterChoice } from './cluster-choice.ts';
 import { durationOf } from './duration.ts';
 import { networkFilter } from './network-filter.ts';
@@ -14,23 +15,23 @@ import { networkFilter } from './network-filter.ts';
  * Bytes to a destination, or to one of several for each connection. Only a policy bounds the age of a connection: a default would cut
  * sessions in use (R1).
  */
-export function outboundTcpProxy({ destinations, terms }: ConnectionRoute): TcpProxy {
+export function outboundTcpProxy({ destinations, terms }: ConnectionRoute, listener: ListenerTerms): TcpProxy {
   const { tcpIdleTimeout: idle, maxConnectionDuration: age } = terms;
   return message(TcpProxySchema, {
     statPrefix: 'out',
     clusterSpecifier: clusterChoice(destinations),
-    accessLog: [tcpAccessLog.source],
+    accessLog: accessLogs('tcp', 'source', listener),
     ...(idle === undefined ? {} : { idleTimeout: durationOf(idle.value) }),
     ...('default' in age.by ? {} : { maxDownstreamConnectionDuration: durationOf(age.value) }),
   });
 }
 
 /** Bytes to the application. */
-export function inboundTcpProxy(name: string): TcpProxy {
+export function inboundTcpProxy(name: string, listener: ListenerTerms): TcpProxy {
   return message(TcpProxySchema, {
     statPrefix: name,
     clusterSpecifier: { case: 'cluster', value: name },
-    accessLog: [tcpAccessLog.destination],
+    accessLog: accessLogs('tcp', 'destination', listener),
   });
 }
 

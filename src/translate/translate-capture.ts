@@ -1,4 +1,5 @@
 import type { OutboundPort, View } from '../model/ir.ts';
+import type { ListenerTerms } from '../model/ir-mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
@@ -13,6 +14,7 @@ import { remember, rememberWith } from './remember.ts';
 export function translateCapture(view: View, capture: Proxy['capture']): readonly Resource[] {
   const { bind, ports } = capture;
   const local = ports ? localPorts(view) : [];
+  const { proxyResource, portResource } = resourcesOf(view.terms);
   return [
     ...(capture.proxy === undefined ? [] : [proxyResource(capture)]),
     ...local.map((port) => portResource(port, bind)),
@@ -23,15 +25,17 @@ const localPorts = remember((view: View): readonly OutboundPort[] =>
   view.services.flatMap((service) => service.ports.filter((port) => port.localPort !== undefined)),
 );
 
-const proxyResource = remember(
-  ({ bind, proxy = 15001 }: Proxy['capture']): Resource =>
-    envoyResource(ListenerSchema, proxyName, proxyListener(bind, proxy), [toRoutes(proxyName)]),
-);
-
-const portResource = rememberWith((port: OutboundPort, bind: string): Resource => {
-  const { localPort, destination } = port;
-  if (localPort === undefined) throw new RangeError(`${clusterName(destination.ref)} has no local port`);
-  const name = servicePortName(destination.ref);
-  const leadsTo = isHttp(port.protocol) ? [toRoutes(name)] : connectionClusters(port).map(toCluster);
-  return envoyResource(ListenerSchema, name, portListener(port, bind, localPort), leadsTo);
-});
+/** Remembered on what all listeners have in common, too. */
+const resourcesOf = remember((terms: ListenerTerms) => ({
+  proxyResource: remember(
+    ({ bind, proxy = 15001 }: Proxy['capture']): Resource =>
+      envoyResource(ListenerSchema, proxyName, proxyListener(bind, proxy, terms), [toRoutes(proxyName)]),
+  ),
+  portResource: rememberWith((port: OutboundPort, bind: string): Resource => {
+    const { localPort, destination } = port;
+    if (localPort === undefined) throw new RangeError(`${clusterName(destination.ref)} has no local port`);
+    const name = servicePortName(destination.ref);
+    const leadsTo = isHttp(port.protocol) ? [toRoutes(name)] : connectionClusters(port).map(toCluster);
+    return envoyResource(ListenerSchema, name, portListener(port, bind, localPort, terms), leadsTo);
+  }),
+}));
