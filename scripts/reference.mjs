@@ -1,4 +1,4 @@
-// `npm run reference`: writes the generated pages below docs/reference anew. Look at the difference before committing it.
+// `npm run reference`: writes the generated pages of docs/ anew. Look at the difference before committing it.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -1,3 +1,4 @@
+import { defaultTexts } from './default-texts.ts';
 import { type DocumentShape, documentShapes } from './document-shapes.ts';
 import { durationText } from './duration.ts';
 import type {
@@ -185,5 +186,5 @@ function refusedText(what: string | undefined, tier: string): string {
 }
 
 function rowText(row: Row): string {
-  return `${row.concept} (${row.tier}${row.default === undefined ? '' : `, default ${row.default}`})`;
+  return `${row.concept}${row.default === undefined ? '' : `; without it: ${defaultTexts[row.default]} (${row.default})`}`;
 }

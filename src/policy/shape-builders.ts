@@ -1,3 +1,4 @@
+import type { DefaultId } from './default-texts.ts';
 import { longestDuration } from './duration.ts';
 import type {
   AnyShape,
@@ -135,7 +136,7 @@ export function deprecated<S extends Shape>(shape: S, write: string): Deprecated
 }
 
 /** A field that is a line of section 3: its tier, what it becomes and the number of its default. The checked type stays. */
-export function row<S extends Shape>(shape: S, tier: Row['tier'], concept: string, byDefault?: string): S {
+export function row<S extends Shape>(shape: S, tier: Row['tier'], concept: string, byDefault?: DefaultId): S {
   return { ...shape, row: { tier, concept, ...(byDefault !== undefined && { default: byDefault }) } };
 }
 

@@ -4,6 +4,8 @@
  * unknown. The functions that make shapes stand in `shape-builders.ts`.
  */
 
+import type { DefaultId } from './default-texts.ts';
+
 // The kinds import both from here.
 export * from './shape-builders.ts';
 
@@ -41,8 +43,8 @@ export interface Row {
   readonly tier: Exclude<Tier, 'never'>;
   /** What it becomes, in a few words: the text of the editor and of the support page. */
   readonly concept: string;
-  /** The number of the default that holds where the field is absent: `D5`. */
-  readonly default?: string;
+  /** The number of the default that holds where the field is absent. */
+  readonly default?: DefaultId;
 }
 
 interface Described {

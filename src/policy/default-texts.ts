@@ -1,0 +1,33 @@
+/** The defaults of section 4 of policy-surface.md, by their numbers, in a few words: for the editor and the support page. */
+export const defaultTexts = {
+  D1: '2 retries, on connection failures, refused streams, gRPC unavailable and cancelled; none to the endpoint that failed',
+  D2: 'none',
+  D3: 'no limit',
+  D4: '10s to connect; 1h idle',
+  D5: 'LEAST_REQUEST',
+  D6: 'no limit',
+  D7: 'no ejection; with the block: 5 errors in a row, looked at every 10s, for 30s, at most 10 %',
+  D8: '50 %; 0 % beside outlierDetection',
+  D9: 'a ring of 1024; a table of 65537',
+  D10: 'aggression 1, from 10 %',
+  D11: '20 %, at least 3, at once',
+  D12: 'on, but acts only beside outlierDetection or distribute',
+  D13: 'redirect 301; fault 0 %; mirror 100 %',
+  D14: 'PERMISSIVE',
+  D15: 'on',
+  D16: 'cluster.local; root namespace istio-system',
+  D17: 'without a policy all is allowed; without action: ALLOW',
+  D18: 'ALLOW_ANY: they pass',
+  D19: '*',
+  D20: '*/*',
+  D21: 'MESH_EXTERNAL; NONE',
+  D22: 'BASE: dot segments resolved, slashes kept',
+  D23: 'Authorization: Bearer, then the query parameter access_token',
+  D24: 'the token is removed',
+  D25: '60s after a failure',
+  D26: '15001 outbound, 15006 inbound',
+  D27: '45s; 5s',
+  D28: 'off; sampling 1 %',
+} as const;
+
+export type DefaultId = keyof typeof defaultTexts;

@@ -1,0 +1,57 @@
+/** Where Weft differs from Istio on purpose: section 1.7 of policy-surface.md and the decisions. */
+export const differences: readonly (readonly [what: string, istio: string, weft: string])[] = [
+  ['two VirtualServices route one host for the same clients', 'the older one wins, the other is dropped', 'WEFT0109'],
+  ['several DestinationRules for one host', 'merged by age', 'merged where their order cannot matter, else WEFT0181'],
+  ['two PeerAuthentications for one scope', 'the older one wins', 'WEFT0182'],
+  ['a port without a declared protocol', 'guessed from its bytes', 'TCP, and WEFT0118'],
+  [
+    'a destination host or subset that does not exist',
+    '503 for every request',
+    'WEFT0101, WEFT0173 before anything is served',
+  ],
+  ['the lowest version of mesh TLS', '1.2', '1.3'],
+  ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
+  ['retries: how often another endpoint is drawn', '5 times', '30 times'],
+  [
+    'connections to endpoints without `maxConnectionDuration`',
+    'as long as they last',
+    'closed after 15 minutes, between requests, and made anew',
+  ],
+];
+
+/** What Istio accepts and Weft refuses with another code than WEFT0004: each would mean something else than it says. */
+export const stricter: readonly (readonly [what: string, code: string, why: string])[] = [
+  ['names in snake_case (`mirror_percent`)', 'WEFT0002', 'one spelling; the hint names it'],
+  ['a header name with blanks', 'WEFT0002', 'no request has such a header, and Envoy refuses it'],
+  [
+    'commands in header values that Envoy does not know (`%NOTHING%`)',
+    'WEFT0002',
+    'Envoy refuses the whole route table',
+  ],
+  ['`host: "*"` in a DestinationRule', 'WEFT0002', 'a rule for everything outside, too; name the services'],
+  ['UDP ports', 'WEFT0119', 'Envoy sidecars carry TCP'],
+  ['a principal that is no `domain/ns/namespace/sa/account`, such as `bar`', 'WEFT0158', 'it would never match'],
+  [
+    '`from: []`, `to: []`, `source: {}`, empty texts in AuthorizationPolicy',
+    'WEFT0002',
+    'Istio reads some of them as "everybody"',
+  ],
+  ['keys of `when` that no rule knows', 'WEFT0002', 'the rule would never match'],
+];
+
+/** Words of supported fields that are refused by name (WEFT0004), where the shapes cannot say so. */
+export const refusedWords: readonly (readonly [field: string, word: string, tier: string])[] = [
+  ['VirtualService `gateways`, `match[].gateways`', 'every name but `mesh`', 'T1'],
+  ['VirtualService `hosts`', 'none (rules to which others delegate)', 'T2'],
+  ['VirtualService `hosts`, `sniHosts`', '`*-a.example`, `*a.example`: a star for a part of a label', ''],
+  ['VirtualService `match[].headers`', '`@request.auth.claims…`', 'T2'],
+  ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
+  ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
+  ['WorkloadEntry `address`', '`unix://…`', 'T1'],
+  ['AuthorizationPolicy `paths`', 'templates: `{*}`, `{**}`', 'T1'],
+  ['AuthorizationPolicy `when[].key`', '`request.auth.…`', 'T1'],
+  ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],
+  ['AuthorizationPolicy annotation', '`istio.io/dry-run`', 'T1'],
+  ['MeshConfig `proxyListenPort`', 'another one than 15001', 'T2'],
+  ['every other annotation of `istio.io`', 'any', ''],
+];
