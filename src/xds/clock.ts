@@ -14,6 +14,7 @@ const longest = 2 ** 31 - 1;
  * choose, would leave one of each call behind, for half an hour or for days (T7).
  */
 export function timerLength(milliseconds: number): number {
+  if (milliseconds >= longest) return longest;
   const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(1, milliseconds))) - 8);
   return Math.min(longest, Math.ceil(milliseconds / step) * step);
 }

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import type { Clock } from './clock.ts';
-import { createPenalties } from './penalties.ts';
+import { createPenalties, type Offence } from './penalties.ts';
 import { createPlaces } from './places.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
@@ -17,7 +17,7 @@ export interface Connections {
   /** Ends a connection at once and frees what stands in it: the only cure for one that does not read (6.2). */
   destroy(peer: string): void;
   /** Reads no more of a connection that abuses it, from this very moment, and has the next ones of its address wait (T11). */
-  abused(peer: string): void;
+  abused(peer: string, offence: Offence): void;
   stopAccepting(): void;
   destroyAll(): void;
 }
@@ -142,9 +142,9 @@ export function createConnections(options: {
       if (connection !== undefined && address !== undefined) settle(connection, address);
     },
     destroy: (peer) => open.get(peer)?.socket.destroy(),
-    abused(peer) {
+    abused(peer, offence) {
       // Its socket may have gone already, where Node itself has cut it.
-      penalties.punish(peer.slice(0, peer.lastIndexOf(':')));
+      penalties.punish(peer.slice(0, peer.lastIndexOf(':')), offence);
       const socket = open.get(peer)?.socket;
       if (socket !== undefined) stopReading(socket);
     },

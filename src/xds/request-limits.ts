@@ -38,8 +38,9 @@ export const defaultLimits: RequestLimits = {
   metadataKeys: 256,
   nameBytes: 1024,
   names: 100_000,
-  // A type with 100,000 names of 100 bytes, and the same names again for the client that comes back with them, are 46 MB.
-  subscribedBytes: 64 * 1024 * 1024,
+  // A type with 100,000 names of 100 bytes, and the same names again for the client that comes back with them, are 46 MB; 200 streams on a
+  // connection (X20) that come back with 1,000 services each are 107 MB.
+  subscribedBytes: 128 * 1024 * 1024,
   types: 64,
 };
 

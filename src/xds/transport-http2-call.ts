@@ -84,6 +84,11 @@ export class Http2Call implements Call {
     return this.#lostReason !== undefined || this.#ending !== undefined;
   }
 
+  /** Bytes that have come and were not read yet. */
+  get unread(): number {
+    return this.#stream.readableLength;
+  }
+
   confirm(): void {
     this.#host.confirm();
   }

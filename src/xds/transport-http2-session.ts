@@ -1,11 +1,12 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
+import type { Offence } from './penalties.ts';
 import { stillValid } from './tls-source.ts';
 import { ageText, shutDownText, type TransportHost } from './transport.ts';
 import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
-import { RateGuard } from './transport-rate.ts';
+import { Allowance, RateGuard } from './transport-rate.ts';
 import { httpViolation, percentEncode, readHead } from './transport-request.ts';
 import { WriteTurn } from './transport-write-turn.ts';
 
@@ -13,7 +14,7 @@ import { WriteTurn } from './transport-write-turn.ts';
  * Per second and connection; far above what a client does, far below what hurts (T11). Resets: nghttp2 itself says GOAWAY after a burst of
  * 1,000, but leaves the connection standing.
  */
-const floodLimits = { streams: 250, resets: 100, pings: 500, settings: 100, priorities: 100 };
+const floodLimits = { streams: 300, resets: 300, pings: 500, settings: 100, priorities: 100 };
 /**
  * Bytes per second that are no part of a message, and how many more at once. A proxy sends some dozen per message; what nghttp2 reads for
  * itself, such as window updates, nobody else counts.
@@ -43,11 +44,9 @@ export class Http2ServerSession implements CallHost {
   #cancelAge = () => {};
   readonly #clientCertificate: PeerCertificate | undefined;
   #kept = 0;
-  /** Bytes of messages that have come, and the noise that may still come since it was last looked. */
+  /** Bytes of messages that have come. */
   #said = 0;
-  #heard = 0;
-  #quietBytes = noise.burst;
-  #quietAt = 0;
+  readonly #noise = new Allowance(noise.perSecond, noise.burst);
   /** It is about to be destroyed; what still comes is passed over. */
   #doomed = false;
 
@@ -63,7 +62,7 @@ export class Http2ServerSession implements CallHost {
     const [pings, settings] = [new RateGuard(floodLimits.pings), new RateGuard(floodLimits.settings)];
     const priorities = new RateGuard(floodLimits.priorities);
     session.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code?.startsWith('ERR_HTTP2_') === true) this.#abused();
+      if (error.code?.startsWith('ERR_HTTP2_') === true) this.#abused('protocol');
       else this.#destroy();
     });
     session.on('ping', () => this.#flood(pings));
@@ -101,12 +100,11 @@ export class Http2ServerSession implements CallHost {
   /** T11: cuts the connection when it sends much more than messages. */
   cutNoisy(now: number): void {
     if (this.#doomed || this.#session.destroyed) return;
-    const heard = (this.#session.socket.bytesRead ?? 0) - this.#said;
-    const allowed = Math.min(noise.burst, ((now - this.#quietAt) / 1_000) * noise.perSecond + this.#quietBytes);
-    this.#quietBytes = allowed - (heard - this.#heard);
-    this.#quietAt = now;
-    this.#heard = heard;
-    if (this.#quietBytes < 0) this.#abused();
+    // What has come and waits to be read is none: its handler may take its time.
+    let unread = 0;
+    for (const call of this.#calls) unread += call.unread;
+    const heard = (this.#session.socket.bytesRead ?? 0) - this.#said - unread;
+    if (this.#noise.exceeded(now, heard)) this.#abused('flood');
   }
 
   confirm(): void {
@@ -149,16 +147,16 @@ export class Http2ServerSession implements CallHost {
   }
 
   #flood(guard: RateGuard): void {
-    if (!this.#doomed && guard.exceeded(this.#host.clock.now())) this.#abused();
+    if (!this.#doomed && guard.exceeded(this.#host.clock.now())) this.#abused('flood');
   }
 
   /**
    * What nghttp2 has read already it hands out to the end, and Node makes a stream of every header block: not where the session says that
    * it is closed, which to ask of it from here aborts Node. It is destroyed a moment later.
    */
-  #abused(): void {
+  #abused(offence: Offence): void {
     if (this.#doomed) return;
-    this.#host.abused(this.peer);
+    this.#host.abused(this.peer, offence);
     Object.defineProperty(this.#session, 'closed', { value: true, configurable: true });
     this.#destroy();
   }

@@ -19,3 +19,27 @@ export class RateGuard {
     return this.#count > this.#limit;
   }
 }
+
+/** What one may do per second, and so much more at once: an allowance that fills again, up to the burst, also while nobody looks. */
+export class Allowance {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #left: number;
+  #at = 0;
+  #used = 0;
+
+  constructor(perSecond: number, burst: number) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#left = burst;
+  }
+
+  /** `used`: of all time until now (milliseconds); true when it is more than was allowed since the last look. */
+  exceeded(now: number, used: number): boolean {
+    const earned = ((now - this.#at) / 1_000) * this.#perSecond;
+    this.#left = Math.min(this.#burst, this.#left + earned - (used - this.#used));
+    this.#at = now;
+    this.#used = used;
+    return this.#left < 0;
+  }
+}

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { CallHandler } from './call.ts';
 import type { Clock } from './clock.ts';
+import type { Offence } from './penalties.ts';
 import type { ConnectionSettings } from './server-options.ts';
 import type { TlsSource } from './tls-source.ts';
 
@@ -26,7 +27,7 @@ export interface TransportHost {
   /** Destroys the socket of a peer. */
   readonly destroy: (peer: string) => void;
   /** A peer abuses its connection, which is about to be destroyed: nothing more of it is read (T11). */
-  readonly abused: (peer: string) => void;
+  readonly abused: (peer: string, offence: Offence) => void;
   /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */
   readonly onFailure: (error: unknown, peer: string) => void;
 }

@@ -17,7 +17,7 @@ export function mebibytes(bytes: number): string {
  * in `npm test` other tests run beside them as well.
  */
 export function twice(quiet: number): number {
-  return 2 * Math.max(quiet, isLong ? 40 : 150);
+  return 2 * Math.max(quiet, isLong ? 40 : 250);
 }
 
 export function pause(milliseconds: number): Promise<void> {
