@@ -20,6 +20,8 @@ const KEPT_NAMES = [
   'cluster\\..*\\.(upstream_rq_(total|[1-5]xx|retry|retry_overflow|pending_overflow)|upstream_cx_(active|total|connect_fail)|membership_(healthy|total)|ssl\\.(fail.*|connection_error)|init_fetch_timeout|update_rejected|outlier_detection\\.ejections_active)',
   'listener\\..*\\.(downstream_cx_(total|active)|no_filter_chain_match|ssl\\.(handshake|fail.*|connection_error))',
   'tcp\\..*\\.downstream_cx_(total|active)',
+  // Routes to which a policy gave a name for statistics (`statPrefix`); others have none.
+  'vhost\\..*\\.route\\..*\\.upstream_rq_(total|[1-5]xx|retry|timeout)',
   '.*\\.update_rejected',
 ];
 

@@ -40,8 +40,8 @@ export function lowerHttpRule(rule: Written, path: string, context: LowerContext
   });
 }
 
-/** What acts on a destination alone. */
-const forwarding = ['timeout', 'retries', 'mirror', 'mirrors'] as const;
+/** What acts on requests to a destination alone; so Envoy's CORS filter does, whatever a route says (measured, 1.40). */
+const forwarding = ['timeout', 'retries', 'mirror', 'mirrors', 'corsPolicy'] as const;
 
 /** Each rule does something; a redirect or an answer does it without destinations, so what is about these has no effect. */
 function checkAction(rule: Written, path: string, context: LowerContext): void {
