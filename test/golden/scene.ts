@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { spiffeId } from '../../src/model/identity.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
 import { localPortKey } from '../../src/model/mesh.ts';
@@ -21,6 +21,8 @@ interface SceneText {
   };
   /** By `<name>.<namespace>`; a proxy `reviews-1` runs the service `reviews` with the label `app: reviews`. */
   readonly proxies: Readonly<Record<string, ProxyText>>;
+  /** The body of meshconfig.yaml, which is written out anew: its lines count from its own top. */
+  readonly mesh?: unknown;
   /** The first local port of a service port; 21000. */
   readonly localPorts?: number;
 }
@@ -48,7 +50,9 @@ export function readScene(text: string): Scene {
   const head = cut < 0 ? text : text.slice(0, cut + 1);
   const scene = parse(head) as SceneText;
   const blank = head.replace(/[^\n]+/g, '');
-  const { policies, diagnostics } = parsePolicies([{ path: 'mesh.yaml', text: blank + text.slice(head.length) }], {
+  const meshConfig = scene.mesh === undefined ? [] : [{ path: 'meshconfig.yaml', text: stringify(scene.mesh) }];
+  const files = [...meshConfig, { path: 'mesh.yaml', text: blank + text.slice(head.length) }];
+  const { policies, diagnostics } = parsePolicies(files, {
     commit: '4f1c2ab',
     rootNamespace: settings.rootNamespace,
     folders: 'free',
