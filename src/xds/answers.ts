@@ -1,5 +1,12 @@
-import { check, isThenable, type Kind, shown } from './check.ts';
+import { anyText, behaviour, check, failureCode, isThenable, type Kind, required, shown } from './check.ts';
+import type { Names } from './option-kinds.ts';
 import type { Refused } from './server-options.ts';
+
+/** A code of gRPC that is no OK, and a text. */
+const reason = behaviour('an object with code and message', {
+  code: required(failureCode),
+  message: required(anyText),
+} satisfies Names<Refused['refused']>);
 
 type Answer<Ok> = { readonly ok: Ok } | Refused;
 
@@ -15,9 +22,13 @@ export function answering<Question, Ok>(
   const looked = (answer: Answer<Ok>): Answer<Ok> => {
     const value: unknown = answer;
     if (typeof value === 'object' && value !== null) {
-      if ('refused' in value && isReason(value.refused)) return answer;
+      const what = `the answer of ${name}`;
+      if ('refused' in value && value.refused !== undefined) {
+        check(what, value.refused, reason, 'refused');
+        return answer;
+      }
       if ('ok' in value && !('refused' in value)) {
-        if (ok !== undefined) check(`the answer of ${name}`, value.ok, ok, 'ok');
+        if (ok !== undefined) check(what, value.ok, ok, 'ok');
         return answer;
       }
     }
@@ -27,11 +38,4 @@ export function answering<Question, Ok>(
     const answer = ask(question);
     return isThenable(answer) ? Promise.resolve(answer).then(looked) : looked(answer);
   };
-}
-
-/** A code of gRPC that is no OK, and a text. */
-function isReason(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || !('code' in value) || !('message' in value)) return false;
-  const { code, message } = value;
-  return Number.isInteger(code) && typeof code === 'number' && code > 0 && code <= 16 && typeof message === 'string';
 }

@@ -62,6 +62,9 @@ export interface XdsServer<Principal = undefined> {
 /** How long connections may take to end by themselves at a shutdown, in milliseconds. */
 const drainTime = 1_000;
 
+/** A connection outlives the deadline of a stream that began with it by so much: its client hears why it ends. In milliseconds. */
+const hearing = 250;
+
 /**
  * Starts an xDS server: aggregated streams and those of one type, delta and SotW (X1), and other methods beside them. Rejects with the
  * error of the socket (`EADDRINUSE` …) when the address cannot be had, and with a TypeError for an option that there is not, or a certificate
@@ -75,7 +78,7 @@ export async function createXdsServer<Principal = undefined>(
   const settings: ConnectionSettings = withDefaults(defaultConnection, options.connection);
   const queue = createTurnQueue();
   const connections = createConnections({
-    deadline: settings.firstRequest,
+    deadline: settings.firstRequest + hearing,
     unconfirmedPerAddress: settings.unauthenticatedPerAddress,
     clock,
     queue,
@@ -89,7 +92,7 @@ export async function createXdsServer<Principal = undefined>(
   const admissionSettings = withDefaults(defaultAdmission, options.admission);
   const admission = createAdmission(admissionSettings, clock);
   const snapshots = createSnapshotStore(clock, withDefaults(defaultQuiet, options.quiet), (error) =>
-    observe({ kind: 'failed', peer: '', error }),
+    observe({ kind: 'failed', peer: '', node: undefined, error }),
   );
   const timing = withDefaults(defaultTiming, options.timing);
   const limits = withDefaults(defaultLimits, options.limits);
@@ -129,7 +132,7 @@ export async function createXdsServer<Principal = undefined>(
     confirm: connections.confirm,
     destroy: connections.destroy,
     abused: connections.abused,
-    onFailure: (error, peer) => observe({ kind: 'failed', peer, error }),
+    onFailure: (error, peer) => observe({ kind: 'failed', peer, node: undefined, error }),
   });
   const port = await connections
     .listen(options.address, options.port, transport.accept)

@@ -99,7 +99,13 @@ export type StreamEvent<Principal> =
       readonly message: string;
     }
   | { readonly kind: 'closed'; readonly stream: number; readonly code: status; readonly message: string }
-  | { readonly kind: 'failed'; readonly peer: string; readonly error: unknown };
+  | {
+      readonly kind: 'failed';
+      readonly peer: string;
+      /** `node.id`, where the client had said it. */
+      readonly node: string | undefined;
+      readonly error: unknown;
+    };
 
 /** What a server is started with. Only the address, the port and the credentials have to be said. */
 export interface XdsServerOptions<Principal> {
@@ -145,7 +151,10 @@ export interface ConnectionSettings {
   readonly keepaliveTimeout: number;
   readonly maxAge: number;
   readonly maxAgeGrace: number;
-  /** From accept to the first message that is accepted, and from the start of a stream to its first request. */
+  /**
+   * From accept to the first message that is accepted, and from the start of a stream to its first request. As long may `authenticate` and
+   * `open` take to answer.
+   */
   readonly firstRequest: number;
   /** How long a write may stand without any of it going before the connection is destroyed (T10). */
   readonly slowReader: number;

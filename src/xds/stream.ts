@@ -52,12 +52,20 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
 
   const guard = createGuard((error) => {
     if (error instanceof Violation) return refuse(error.code, error.message);
-    observe({ kind: 'failed', peer, error });
+    failed(error);
     end(status.INTERNAL, 'internal error');
   });
 
+  function failed(error: unknown): void {
+    observe({ kind: 'failed', peer, node: nodeId(), error });
+  }
+
+  function nodeId(): string | undefined {
+    return refuser.node === '' ? undefined : refuser.node;
+  }
+
   /** What a callback throws while the stream ends changes nothing of its end. */
-  const note = createGuard((error) => observe({ kind: 'failed', peer, error }));
+  const note = createGuard(failed);
 
   function release(code: status, message: string): boolean {
     if (phase === 'ended') return false;
@@ -75,7 +83,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   }
 
   function refuse(code: status, message: string): void {
-    observe({ kind: 'refused', peer, node: refuser.node === '' ? undefined : refuser.node, code, message });
+    observe({ kind: 'refused', peer, node: nodeId(), code, message });
     end(code, message);
   }
 
@@ -174,10 +182,12 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
       return refuse(status.RESOURCE_EXHAUSTED, 'too many streams begin at once: come again in a moment');
     settled = admitted;
     cleanups.push(settled);
+    disarm = clock.after(settings.firstRequest, overdue);
     const opened = await host.open({ principal: who, node, peer });
-    if ('refused' in opened) return refuse(opened.refused.code, opened.refused.message);
+    disarm();
     // The client may have gone while the answer was on its way.
-    if (hasEnded()) return opened.ok.close();
+    if (hasEnded()) return 'ok' in opened ? opened.ok.close() : undefined;
+    if ('refused' in opened) return refuse(opened.refused.code, opened.refused.message);
     cleanups.push(opened.ok.close);
     const snapshot = opened.ok.snapshot();
     if (snapshot === undefined) return refuse(status.UNAVAILABLE, 'no configuration yet: the server is starting');
@@ -255,11 +265,16 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     host.queue.addPatient(guard(() => (hasEnded() ? undefined : begin(read(bytes), ok))));
   });
 
-  const disarm = clock.after(
-    settings.firstRequest,
-    guard(() => refuse(status.DEADLINE_EXCEEDED, 'no request came on this stream')),
-  );
-  cleanups.push(disarm);
+  /** What did not come in time: the first request, which is the client's to send, or the answer of a callback. */
+  const overdue = guard(() => {
+    if (phase === 'waiting') return refuse(status.DEADLINE_EXCEEDED, 'no request came on this stream');
+    const asked = phase === 'authenticating' ? 'authenticate' : 'open';
+    const message = `${asked} has not answered for ${settings.firstRequest} ms`;
+    failed(new Error(message));
+    end(status.DEADLINE_EXCEEDED, message);
+  });
+  let disarm = clock.after(settings.firstRequest, overdue);
+  cleanups.push(() => disarm());
   guard(async () => {
     const verdict = await host.authenticate(call);
     if (hasEnded()) return;

@@ -1,8 +1,9 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   clusterType,
   createResource,
   createXdsServer,
+  type OpenAnswer,
   type StreamEvent,
   status,
   type XdsServerOptions,
@@ -143,4 +144,71 @@ test.each(['authenticate', 'open'])('%s may answer with anything that `await` wa
   expect((await strange.ask('n').closed).code).toBe(status.INTERNAL);
   const failure = strange.events.find((event) => event.kind === 'failed');
   expect(String(failure?.error)).toMatch(new RegExp(`^TypeError: ${name} must answer .* got an object with okay$`));
+});
+
+describe.each(['http2', 'grpc-js'] as const)('on %s', (transport) => {
+  test.each([
+    ['authenticate', undefined],
+    ['open', 'slow'],
+  ])('%s that never answers ends its stream in time, and is told as failed', async (name, node) => {
+    let answer = (_late: unknown) => {};
+    const never = new Promise<unknown>((resolve) => {
+      answer = resolve;
+    });
+    let asked = 0;
+    const { events, ask, server } = await start({
+      transport,
+      authenticate: () => ({ ok: 'p' }),
+      open: () => ({ ok: 'snapshots' as const }),
+      [name]: () => {
+        asked += 1;
+        return asked > 1 ? never : { ok: name === 'open' ? 'snapshots' : 'p' };
+      },
+      connection: { firstRequest: 250 },
+    });
+    server.set([cluster('a')]);
+    // The first keeps the connection from being closed as one of nobody.
+    await ask('first').next();
+    const message = `${name} has not answered for 250 ms`;
+    expect(await ask('slow').closed).toEqual({ code: status.DEADLINE_EXCEEDED, details: message });
+    const told = () => events.filter(({ kind }) => kind === 'failed' || kind === 'refused');
+    expect(told()).toEqual([
+      { kind: 'failed', peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/), node, error: new Error(message) },
+    ]);
+    answer({ refused: { code: status.PERMISSION_DENIED, message: 'too late' } });
+    await new Promise(setImmediate);
+    expect(told()).toHaveLength(1);
+  });
+
+  test('a session of one’s own that comes too late is closed', async () => {
+    let answer = (_late: OpenAnswer) => {};
+    let isClosed = false;
+    const { ask } = await start({
+      transport,
+      open: () =>
+        new Promise<OpenAnswer>((resolve) => {
+          answer = resolve;
+        }),
+      connection: { firstRequest: 100 },
+    });
+    await ask('slow').closed;
+    const close = () => {
+      isClosed = true;
+    };
+    answer({ ok: { snapshot: () => undefined, watch: () => () => {}, close } });
+    await eventually(() => isClosed, 'nobody needs it');
+  });
+
+  test('`failed` says which node it was, as soon as that is known', async () => {
+    const broken = () => {
+      throw new Error('the database is down');
+    };
+    const { events, ask } = await start({ transport, open: broken });
+    expect((await ask('a').closed).code).toBe(status.INTERNAL);
+    const unknown = await start({ transport, authenticate: broken, open: () => ({ ok: 'snapshots' }) });
+    expect((await unknown.ask('a').closed).code).toBe(status.INTERNAL);
+    expect([events, unknown.events].map(([told]) => told)).toEqual(
+      ['a', undefined].map((node) => expect.objectContaining({ kind: 'failed', node })),
+    );
+  });
 });

@@ -261,12 +261,36 @@ test.each([
   ['authenticate', true, 'got true'],
   ['authenticate', Promise.resolve({ okay: 1 }), 'got an object with okay'],
   ['authenticate', { ok: 1, refused: undefined }, 'got an object with ok, refused'],
-  ['open', { refused: 'no' }, 'got an object with refused'],
-  ['open', { refused: { code: 0, message: 'OK is no refusal' } }, 'got an object with refused'],
 ])('%s that answers neither yes nor no lets nobody in: %j', async (name, answer, words) => {
   expect(await ending({ [name]: () => answer })).toEqual({
     code: library.status.INTERNAL,
     failures: [`TypeError: ${name} must answer { ok } or { refused: { code, message } }, ${words}`],
+  });
+});
+
+test.each([
+  ['open', 'no', '"refused" must be an object with code and message, got "no"'],
+  [
+    'open',
+    { code: 0, message: 'OK is no refusal' },
+    '"refused.code" must be a status code of gRPC from 1 to 16, got 0',
+  ],
+  [
+    'authenticate',
+    { code: 17, message: 'there is none' },
+    '"refused.code" must be a status code of gRPC from 1 to 16, got 17',
+  ],
+  [
+    'authenticate',
+    { code: '7', message: 'a text' },
+    '"refused.code" must be a status code of gRPC from 1 to 16, got "7"',
+  ],
+  ['open', { code: 7 }, '"refused.message" is missing: a text'],
+  ['open', { status: 7, message: 'no' }, '"refused.code" is missing: a status code of gRPC from 1 to 16'],
+])('%s that refuses as one cannot: %j', async (name, refused, words) => {
+  expect(await ending({ [name]: () => ({ refused }) })).toEqual({
+    code: library.status.INTERNAL,
+    failures: [`TypeError: the answer of ${name}: ${words}`],
   });
 });
 
