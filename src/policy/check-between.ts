@@ -19,10 +19,7 @@ export function checkFields(
   }
   for (const group of [...shape.oneOf, ...shape.atLeastOne]) {
     if (!group.some((name) => written.has(name)))
-      missing(
-        `expected ${orList(group.map((name) => JSON.stringify(name)))}, one of which is required`,
-        `add ${group[0]}`,
-      );
+      missing(`expected ${orList(group.map((name) => JSON.stringify(name)))}, which is required`, `add ${group[0]}`);
   }
   for (const group of [...shape.exclusive, ...shape.oneOf]) {
     const [first, second] = group.filter((name) => written.has(name));
