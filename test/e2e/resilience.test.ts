@@ -1,0 +1,272 @@
+import { createServer, type Http2Server } from 'node:http2';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type Application, startApplication } from '../support/application.ts';
+import { eventually } from '../support/eventually.ts';
+import { fetchOnce, sendRequests } from '../support/load.ts';
+import type { Member } from '../support/member.ts';
+import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
+
+/** How the second instance answers; the first is always well. */
+const second = { status: 200, healthy: true };
+/** What each instance was asked for health, and by whom. */
+const checked: { instance: string; caller: string }[] = [];
+/** Requests to /hold wait for this. */
+let release: () => void = () => undefined;
+let released: Promise<void> = Promise.resolve();
+let held = 0;
+
+function hold(): void {
+  held = 0;
+  released = new Promise((resolve) => {
+    release = resolve;
+  });
+}
+
+const rule = (trafficPolicy: string) => `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: pair, namespace: shop }
+spec: { host: pair, trafficPolicy: ${trafficPolicy} }
+`;
+const retries = `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: pair, namespace: shop }
+spec: { hosts: [pair], http: [{ retries: { attempts: 3, retryOn: "503" }, route: [{ destination: { host: pair } }] }] }
+`;
+const check = (host: string, probe: string) => `---
+apiVersion: weft.dev/v1alpha1
+kind: HealthCheck
+metadata: { name: ${host}, namespace: shop }
+spec: { host: ${host}, interval: 200ms, timeout: 2s, unhealthyAfter: 2, healthyAfter: 1, ${probe} }
+`;
+
+const applications: Record<string, Application> = {};
+let client: Member;
+/** What the gRPC health service says: 1 is serving, 2 is not. */
+const grpc: { status: number; asked: number; server?: Http2Server } = { status: 1, asked: 0 };
+
+const mesh = useTestMesh(
+  () => ({
+    policies: {
+      'mesh.yaml': mutualTlsYaml('STRICT'),
+      'services.yaml': serviceYaml('pair') + serviceYaml('speller', '[{ name: grpc, port: 80, targetPort: 9080 }]'),
+    },
+  }),
+  async (started) => {
+    const start = async (instance: string) => {
+      const address = started.nextAddress();
+      applications[instance] = await startApplication({ address, port: 9080 }, instance, async (request, response) => {
+        const own = instance === 'v2' ? second : { status: 200, healthy: true };
+        if (request.url === '/healthz') {
+          checked.push({ instance, caller: String(request.headers['x-forwarded-client-cert']) });
+          response.statusCode = own.healthy ? 204 : 500;
+        } else if (request.url === '/hold') {
+          held += 1;
+          await released;
+        } else if (request.url === '/late') {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          response.statusCode = 503;
+        } else response.statusCode = own.status;
+      });
+      await started.join({
+        service: 'pair',
+        name: `pair-${instance}`,
+        version: instance,
+        address,
+        ports: [{ port: 9080 }],
+      });
+    };
+    const startSpeller = async () => {
+      const address = started.nextAddress();
+      grpc.server = await startHealthService(address);
+      await started.join({ service: 'speller', address, ports: [{ port: 9080, protocol: 'grpc' }] });
+    };
+    await Promise.all([start('v1'), start('v2'), startSpeller()]);
+    client = await started.join({ service: 'frontend' });
+    await started.synced();
+    await eventually('the caller has both', async () => (await stat('membership_total')) === 2);
+  },
+);
+afterAll(async () => {
+  await Promise.all(Object.values(applications).map((application) => application.close()));
+  grpc.server?.close();
+});
+
+/** `grpc.health.v1.Health/Check`, by hand: one message with the field `status`. */
+function startHealthService(address: string): Promise<Http2Server> {
+  const server = createServer();
+  server.on('stream', (stream) => {
+    grpc.asked += 1;
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.from([0, 0, 0, 0, 2, 8, grpc.status]));
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(9080, address, () => resolve(server));
+  });
+}
+
+const stat = (name: string, service = 'pair') => client.stat(`cluster.out_shop_${service}_80.${name}`);
+const to = (path = '/') => ({ host: client.address, port: mesh().localPort('pair', 80), path });
+const ejected = () => stat('outlier_detection.ejections_active');
+
+/** Applies a rule and waits until the new cluster has both endpoints and none is out. */
+async function applyRule(trafficPolicy: string): Promise<void> {
+  await mesh().apply({ 'pair.yaml': rule(trafficPolicy) });
+  await eventually(
+    'both endpoints are in',
+    async () => (await stat('membership_healthy')) === 2 && (await ejected()) === 0,
+  );
+}
+
+/** Sends until an endpoint is out, then shows that nobody reaches it any more. */
+async function expectEjection(status: number): Promise<void> {
+  second.status = status;
+  await eventually('the second endpoint is out', async () => {
+    await sendRequests(to(), 20, 4);
+    return (await ejected()) === 1;
+  });
+  await eventually('nobody calls it', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
+  expect(await sendRequests(to(), 100)).toMatchObject({ succeeded: 100, failures: {}, answers: { v1: 100 } });
+  second.status = 200;
+}
+
+/** Half of the answers have this status, and nobody is taken out. */
+async function expectNoEjection(status: number): Promise<void> {
+  second.status = status;
+  const { failures } = await sendRequests(to(), 200);
+  expect(failures[status]).toBeGreaterThan(20);
+  expect(await ejected()).toBe(0);
+  second.status = 200;
+}
+
+/** What is in again is called again: Envoy's worker hears of it a moment later. */
+async function expectBoth(): Promise<void> {
+  await eventually('both are called', async () => ((await sendRequests(to(), 20)).answers.v2 ?? 0) > 4);
+}
+
+const out = 'interval: 100ms, baseEjectionTime: 60s, maxEjectionPercent: 100';
+const inTurn = 'loadBalancer: { simple: ROUND_ROBIN }';
+
+describe('outlier detection takes an endpoint out (D7)', () => {
+  test('by errors of 5xx, five in a row unless said otherwise', async () => {
+    await applyRule(`{ ${inTurn}, outlierDetection: { ${out} } }`);
+    await expectNoEjection(429);
+    await expectEjection(500);
+  });
+
+  test('by gateway errors alone, where those of 5xx are off (P26)', async () => {
+    await applyRule(
+      `{ ${inTurn}, outlierDetection: { ${out}, consecutive5xxErrors: 0, consecutiveGatewayErrors: 3 } }`,
+    );
+    await expectNoEjection(500);
+    await expectEjection(503);
+  });
+
+  test('by the status codes of the rule, and by no others', async () => {
+    await applyRule(`{ ${inTurn}, outlierDetection: { ${out}, outlierDetectionHttpErrorCodes: [429, 418] } }`);
+    await expectNoEjection(500);
+    await expectEjection(429);
+  });
+
+  test('and lets it back after its time', async () => {
+    await applyRule(
+      `{ ${inTurn}, outlierDetection: { interval: 100ms, baseEjectionTime: 2s, maxEjectionPercent: 100 } }`,
+    );
+    await expectEjection(502);
+    await eventually('it is back', async () => (await ejected()) === 0);
+    await expectBoth();
+  });
+});
+
+test('a breaker answers 503 at once, flag UO, and lets through what the rule allows', async () => {
+  await applyRule('{ connectionPool: { tcp: { maxConnections: 2 }, http: { http1MaxPendingRequests: 1 } } }');
+  hold();
+  const answers: ReturnType<typeof fetchOnce>[] = [];
+  for (const connections of [1, 2]) {
+    answers.push(fetchOnce(to('/hold')));
+    await eventually(`${connections} held`, () => held === connections);
+  }
+  let refused = 0;
+  for (let more = 0; more < 8; more += 1) {
+    const answer = fetchOnce(to('/hold'));
+    answers.push(answer);
+    void answer.then(({ status }) => {
+      refused += status === 503 ? 1 : 0;
+    });
+  }
+  await eventually('one waits for a connection, seven were refused', () => refused === 7);
+  expect(held).toBe(2);
+  release();
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 503)).toHaveLength(7);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(3);
+  const flagged = await client.stats('requests_total.*response_flags\\.UO');
+  expect([...flagged.values()].reduce((sum, value) => sum + value, 0)).toBe(7);
+});
+
+test('a retry budget bounds the retries under way (D11)', async () => {
+  const late = () => Promise.all(Array.from({ length: 20 }, () => fetchOnce(to('/late'))));
+  const reached = () => Object.values(applications).reduce((sum, application) => sum + application.requests(), 0);
+  await mesh().apply({ 'retries.yaml': retries });
+  await applyRule('{ connectionPool: { tcp: { connectTimeout: 5s } } }');
+  // An acknowledged route reaches Envoy's worker a moment later (X46).
+  await eventually('retries act', async () => {
+    const before = reached();
+    await fetchOnce(to('/late'));
+    return reached() - before === 4;
+  });
+  const before = reached();
+  await late();
+  expect(reached() - before).toBe(80);
+  await applyRule('{ retryBudget: { percent: 0, minRetryConcurrency: 2 } }');
+  const [sent, retried] = [reached(), await stat('upstream_rq_retry')];
+  await late();
+  const again = (await stat('upstream_rq_retry')) - retried;
+  expect(reached() - sent).toBe(20 + again);
+  expect(await stat('upstream_rq_retry_overflow')).toBeGreaterThan(0);
+  // Two at a time: of the sixty that would have come, a few.
+  expect(again).toBeGreaterThanOrEqual(2);
+  expect(again).toBeLessThan(20);
+  await mesh().apply({ 'retries.yaml': undefined, 'pair.yaml': undefined });
+});
+
+test('a health check takes an endpoint out and brings it back, over mesh TLS, as the caller itself', async () => {
+  await mesh().apply({ 'check.yaml': check('pair', 'http: { path: /healthz, expect: ["204"] }') });
+  const both = () => stat('membership_healthy');
+  await eventually('both pass', async () => (await both()) === 2 && checked.length > 4);
+  expect(new Set(checked.map(({ instance }) => instance))).toEqual(new Set(['v1', 'v2']));
+  // Whoever may call a service checks it: the other members do, too.
+  expect(checked.map(({ caller }) => caller.split('URI=')[1])).toContain('spiffe://demo.mesh/ns/shop/sa/frontend');
+  await expectBoth();
+  second.healthy = false;
+  await eventually('the second is out', async () => (await both()) === 1);
+  await eventually('nobody calls it', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
+  expect(await sendRequests(to(), 100)).toMatchObject({ succeeded: 100, answers: { v1: 100 } });
+  second.healthy = true;
+  await eventually('the second is back', async () => (await both()) === 2);
+  await expectBoth();
+  await mesh().apply({ 'check.yaml': undefined });
+});
+
+test('so does the gRPC health service', async () => {
+  await mesh().apply({ 'check.yaml': check('speller', 'grpc: {}') });
+  const healthy = () => stat('membership_healthy', 'speller');
+  await eventually('it serves', async () => grpc.asked > 4 && (await healthy()) === 1);
+  grpc.status = 2;
+  await eventually('it is out', async () => (await healthy()) === 0);
+  grpc.status = 1;
+  await eventually('it is back', async () => (await healthy()) === 1);
+  await mesh().apply({ 'check.yaml': undefined });
+});
+
+test('1,500 requests held at once all reach the program, through both sidecars (R12)', async () => {
+  hold();
+  const answers = Array.from({ length: 1_500 }, () => fetchOnce(to('/hold')));
+  await eventually('all are held', () => held === 1_500, 20_000);
+  release();
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
+});
