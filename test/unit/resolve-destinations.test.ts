@@ -24,6 +24,9 @@ const key = 'shop/reviews.shop.svc.cluster.local';
 const connections = (maxConnections: number): Partial<TrafficPolicy> => ({
   connectionPool: { tcp: { maxConnections } },
 });
+const ejection = (consecutive5xxErrors: number): Partial<TrafficPolicy> => ({
+  outlierDetection: { consecutive5xxErrors, splitExternalLocalOriginErrors: false },
+});
 const policy = (part: Partial<TrafficPolicy>): TrafficPolicy => ({ portLevelSettings: [], ...part });
 
 function reviews(spec: Partial<DestinationRuleSpec>, subset?: string, lines?: Readonly<Record<string, number>>) {
@@ -127,13 +130,21 @@ describe('P24 levels: rule, its port, subset, its port', () => {
   }));
 
   test.each(cases)('%j', ({ rule, rulePort, subset, subsetPort }) => {
-    // Each level sets connections; only the rule and the subset set a load balancer, which port entries then drop.
+    // Each level sets connections and ejection; only the rule and the subset set a load balancer, which port entries then drop, and
+    // a retry budget, which a subset's port entry leaves.
     const levels = (own: boolean, ownPort: boolean, base: number, balancer: 'RANDOM' | 'ROUND_ROBIN') =>
       own || ownPort
         ? {
             trafficPolicy: policy({
-              ...(own ? { ...connections(base), loadBalancer: { simple: balancer } } : {}),
-              portLevelSettings: ownPort ? [{ port: 9080, ...connections(base + 1) }] : [],
+              ...(own
+                ? {
+                    ...connections(base),
+                    ...ejection(base),
+                    loadBalancer: { simple: balancer },
+                    retryBudget: { percent: base },
+                  }
+                : {}),
+              portLevelSettings: ownPort ? [{ port: 9080, ...connections(base + 1), ...ejection(base + 1) }] : [],
             }),
           }
         : {};
@@ -149,6 +160,12 @@ describe('P24 levels: rule, its port, subset, its port', () => {
     expect(part.pool.maxConnections.value).toBe(connectionsOfSubset);
     const balancerOfSubset = subsetPort ? 'least-request' : subset ? 'round-robin' : whole.loadBalancer.value;
     expect(part.loadBalancer.value).toBe(balancerOfSubset);
+    const counts = [whole, part].map(({ outlierDetection }) => outlierDetection?.value.consecutive5xx);
+    const limits = [whole, part].map(({ pool }) => pool.maxConnections.value);
+    expect(counts).toEqual(limits.map((limit) => (limit === unlimited ? undefined : limit)));
+    const budgetOfRule = rule && !rulePort ? 10 : undefined;
+    expect(whole.retryBudget?.value.percent).toBe(budgetOfRule);
+    expect(part.retryBudget?.value.percent).toBe(subset ? 20 : budgetOfRule);
   });
 
   test('a port entry acts on its port only', () => {
@@ -193,6 +210,19 @@ describe('P26 zero is not unset everywhere', () => {
     expect(outlierDetection?.value.maxEjectionPercent).toBe(10);
   });
 
+  test('a count of local failures of 0 is unset, an idle timeout of 0 and 0 percent are not', () => {
+    const written = reviews({
+      trafficPolicy: policy({
+        connectionPool: { tcp: { idleTimeout: 0 } },
+        outlierDetection: { splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 0 },
+        retryBudget: { percent: 0 },
+      }),
+    });
+    expect(written.outlierDetection?.value.consecutiveLocalErrors).toBe(5);
+    expect(written.pool).toMatchObject({ idleTimeout: { value: 0 }, tcpIdleTimeout: { value: 0 } });
+    expect(written.retryBudget?.value).toEqual({ percent: 0, minConcurrency: 3, interval: 0 });
+  });
+
   test.each([
     [undefined, 5],
     [0, 0],
@@ -205,6 +235,29 @@ describe('P26 zero is not unset everywhere', () => {
     expect(reviews({ trafficPolicy: policy({ outlierDetection }) }).outlierDetection?.value.consecutive5xx).toBe(
       expected,
     );
+  });
+});
+
+describe('HTTP of a pool', () => {
+  const poolOf = (connectionPool: TrafficPolicy['connectionPool']) =>
+    reviews({ trafficPolicy: policy(connectionPool ? { connectionPool } : {}) }, undefined, {
+      'spec.trafficPolicy.connectionPool.tcp.idleTimeout': 7,
+    }).pool;
+
+  test('the idle timeout of TCP stands in for that of HTTP, which is stronger', () => {
+    const { idleTimeout, tcpIdleTimeout } = poolOf({ tcp: { idleTimeout: 60_000 } });
+    expect(idleTimeout).toMatchObject({ value: 60_000, by: { at: place('shop/reviews.yaml', 7) } });
+    expect(tcpIdleTimeout?.value).toBe(60_000);
+    expect(poolOf({ tcp: { idleTimeout: 60_000 }, http: { idleTimeout: 5 } }).idleTimeout.value).toBe(5);
+  });
+
+  test('the version is the caller’s unless the rule says otherwise, and says who decided', () => {
+    expect(poolOf(undefined).httpVersion).toBeUndefined();
+    expect(poolOf({ http: { h2Upgrade: false } }).httpVersion?.value).toBe('caller');
+    expect(poolOf({ http: { useClientProtocol: true } }).httpVersion).toMatchObject({
+      value: 'caller',
+      by: { field: 'spec.trafficPolicy.connectionPool.http.useClientProtocol' },
+    });
   });
 });
 
