@@ -276,6 +276,11 @@ describe('P16 timeout and retries', () => {
       statusCodes: [429, 503],
       avoidPreviousHosts: true,
     }));
+  test('the pause, other localities, and the endpoints that failed once more', () => {
+    const all = { attempts: 1, backoff: 20, remoteLocalities: true, ignorePreviousHosts: false };
+    expect(retries(all).value).toMatchObject({ backoff: 20, otherPriorities: true, avoidPreviousHosts: false });
+    expect(retries({ ...all, remoteLocalities: false }).value).not.toHaveProperty('otherPriorities');
+  });
   test('words alone add nothing', () =>
     expect(retries({ attempts: 1, retryOn: ['5xx'] }).value).toMatchObject({ conditions: ['5xx'], statusCodes: [] }));
 });
@@ -351,4 +356,51 @@ test('redirect', () => {
   const redirect = { uri: '/new', authority: 'b.com', derivePort: 'FROM_REQUEST_PORT', redirectCode: 308 } as const;
   const action = routesOfRule({ redirect, route: [] })[0]?.action as RedirectAction;
   expect(action.redirect.value).toEqual({ path: '/new', authority: 'b.com', portFrom: 'request', statusCode: 308 });
+});
+
+test('a redirect goes before an answer, and an answer before destinations', () => {
+  const directResponse = { status: 503, body: { text: 'closed' } };
+  const [answer] = routesOfRule({ directResponse, timeout: 5 }, { 'spec.http[0].directResponse': 9 });
+  expect(answer?.action).toMatchObject({ kind: 'respond', respond: { value: directResponse } });
+  expect(answer?.action.kind === 'respond' && answer.action.respond.by).toMatchObject({
+    field: 'spec.http[0].directResponse',
+    at: place('shop/reviews.yaml', 9),
+  });
+  const both = routesOfRule({ directResponse, redirect: { uri: '/x', redirectCode: 301 } });
+  expect(both[0]?.action.kind).toBe('redirect');
+});
+
+test('CORS and the name for statistics are decided with their places', () => {
+  const corsPolicy = {
+    allowOrigins: [{ kind: 'exact', value: 'https://a' }],
+    allowMethods: ['GET'],
+    allowHeaders: [],
+    exposeHeaders: ['x-b'],
+    maxAge: 90_000,
+    allowCredentials: false,
+    unmatchedPreflights: 'IGNORE',
+  } as const;
+  const [route] = routesOfRule({ corsPolicy, match: [httpMatch({ statPrefix: 'api' })] });
+  expect(route?.cors).toMatchObject({
+    value: {
+      origins: [{ kind: 'exact', value: 'https://a' }],
+      methods: ['GET'],
+      headers: [],
+      exposedHeaders: ['x-b'],
+      maxAgeSeconds: 90,
+      credentials: false,
+      forwardUnmatched: false,
+    },
+    by: { field: 'spec.http[0].corsPolicy' },
+  });
+  expect(route?.statName).toMatchObject({ value: 'api', by: { field: 'spec.http[0].match[0].statPrefix' } });
+});
+
+test('nothing comes after the empty prefix: it holds for every path (P11)', () => {
+  const http = [
+    { match: [httpMatch({ uri: { kind: 'prefix', value: '' } })], route: [to('reviews')] },
+    { route: [to('ratings')] },
+  ] as const;
+  const routes = routesOf([virtualService('shop/reviews', ['reviews'], http)]);
+  expect(routes.map(({ name }) => name)).toEqual(['VirtualService/shop/reviews[0]']);
 });
