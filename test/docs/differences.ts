@@ -11,6 +11,11 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   ],
   ['the lowest version of mesh TLS', '1.2', '1.3'],
   ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
+  [
+    '`withoutHeaders` where the header is missing and the condition fits the empty text',
+    'does not match: what is missing is read as empty',
+    'matches: it is missing',
+  ],
   ['retries: how often another endpoint is drawn', '5 times', '30 times'],
   [
     'connections to endpoints without `maxConnectionDuration`',
@@ -29,6 +34,12 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
     'Envoy refuses the whole route table',
   ],
   ['`host: "*"` in a DestinationRule', 'WEFT0002', 'a rule for everything outside, too; name the services'],
+  ['`authority` of a rewrite or redirect with a scheme, a path or blanks', 'WEFT0002', 'no request has such a host'],
+  [
+    '`:method`, `uri` and such under `match[].headers`',
+    'WEFT0002',
+    'Istio leaves the condition out; the hint names the field for it',
+  ],
   ['UDP ports', 'WEFT0119', 'Envoy sidecars carry TCP'],
   ['a principal that is no `domain/ns/namespace/sa/account`, such as `bar`', 'WEFT0158', 'it would never match'],
   [
@@ -45,6 +56,7 @@ export const refusedWords: readonly (readonly [field: string, word: string, tier
   ['VirtualService `hosts`', 'none (rules to which others delegate)', 'T2'],
   ['VirtualService `hosts`, `sniHosts`', '`*-a.example`, `*a.example`: a star for a part of a label', ''],
   ['VirtualService `match[].headers`', '`@request.auth.claims…`', 'T2'],
+  ['VirtualService `match[].withoutHeaders`', 'more than four expressions', ''],
   ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
   ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
   ['WorkloadEntry `address`', '`unix://…`', 'T1'],
