@@ -132,6 +132,8 @@ export async function createXdsServer<Principal = undefined>(
     confirm: connections.confirm,
     destroy: connections.destroy,
     abused: connections.abused,
+    refused: (peer, message) =>
+      observe({ kind: 'refused', peer, node: undefined, code: status.UNAUTHENTICATED, message }),
     onFailure: (error, peer) => observe({ kind: 'failed', peer, node: undefined, error }),
   });
   const port = await connections

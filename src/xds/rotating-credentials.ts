@@ -10,8 +10,9 @@ import { follow, handshakeOptions, secureContextOptions, type TlsSource } from '
 export class RotatingCredentials extends ServerCredentials {
   readonly #unwatch: () => void;
 
-  constructor(source: TlsSource, onFailure: (error: unknown) => void) {
-    super(handshakeOptions(source), secureContextOptions(source));
+  /** `handshakeTimeout` in milliseconds. */
+  constructor(source: TlsSource, handshakeTimeout: number, onFailure: (error: unknown) => void) {
+    super({ ...handshakeOptions(source), handshakeTimeout }, secureContextOptions(source));
     this.#unwatch = follow(source, () => {
       try {
         const options = secureContextOptions(source);

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import {
   type Metadata,
   Server,
@@ -11,6 +12,7 @@ import { prefixLength } from './frame.ts';
 import { RotatingCredentials } from './rotating-credentials.ts';
 import { stillValid } from './tls-source.ts';
 import { shutDownText, type Transport, type TransportHost } from './transport.ts';
+import { watchHandshakes } from './transport-handshake.ts';
 
 /** Serves the same calls from grpc-js: slower (performance.md section 2), and the measure of what the other must do. */
 export function openGrpcJsTransport(host: TransportHost): Transport {
@@ -29,8 +31,9 @@ export function openGrpcJsTransport(host: TransportHost): Transport {
   const credentials =
     host.credentials === 'plaintext'
       ? undefined
-      : new RotatingCredentials(host.credentials, (error) => host.onFailure(error, ''));
+      : new RotatingCredentials(host.credentials, settings.firstRequest, (error) => host.onFailure(error, ''));
   const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
+  const begins = credentials === undefined ? [] : http2ServersOf(server).map((each) => watchHandshakes(each, host));
   const calls = new Set<GrpcJsCall>();
   for (const [path, handler] of host.handlers)
     server.addService(definitionOf(path), {
@@ -42,6 +45,7 @@ export function openGrpcJsTransport(host: TransportHost): Transport {
     });
   return {
     accept(socket) {
+      for (const begin of begins) begin(socket);
       injector.injectConnection(socket);
       // grpc-js tells of no handshake.
       host.begun(`${socket.remoteAddress}:${socket.remotePort}`);
@@ -59,6 +63,12 @@ export function openGrpcJsTransport(host: TransportHost): Transport {
       server.forceShutdown();
     },
   };
+}
+
+/** grpc-js tells nobody of a handshake that fails, and has no public way to the servers that know. */
+function http2ServersOf(server: Server): readonly EventEmitter[] {
+  const servers: unknown = Reflect.get(server, 'http2Servers');
+  return servers instanceof Map ? [...servers.keys()].filter((each) => each instanceof EventEmitter) : [];
 }
 
 type Surface = ServerDuplexStream<Buffer, Uint8Array>;

@@ -1,6 +1,7 @@
 import { createSecureServer, createServer, type Http2SecureServer, type ServerOptions } from 'node:http2';
 import { follow, handshakeOptions, secureContextOptions, type TlsSource } from './tls-source.ts';
 import type { Transport, TransportHost } from './transport.ts';
+import { watchHandshakes } from './transport-handshake.ts';
 import { Http2ServerSession } from './transport-http2-session.ts';
 import { createInflater } from './transport-inflate.ts';
 
@@ -33,8 +34,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
   // What goes wrong with one connection ends that connection, and nothing else (6.3).
   server.on('error', () => {});
   server.on('sessionError', () => {});
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.on('unknownProtocol', (socket) => socket.destroy());
+  const beginHandshake = secure === undefined ? undefined : watchHandshakes(secure, host);
   server.on('session', (session) => {
     const live = new Http2ServerSession(session, host, inflater);
     sessions.add(live);
@@ -64,6 +64,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
   return {
     accept(socket) {
       try {
+        beginHandshake?.(socket);
         server.emit('connection', socket);
       } catch (error) {
         host.onFailure(error, '');

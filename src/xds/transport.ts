@@ -28,6 +28,8 @@ export interface TransportHost {
   readonly destroy: (peer: string) => void;
   /** A peer abuses its connection, which is about to be destroyed: nothing more of it is read (T11). */
   readonly abused: (peer: string, offence: Offence) => void;
+  /** A connection was turned away before any call came of it (transport-handshake.ts). */
+  readonly refused: (peer: string, message: string) => void;
   /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */
   readonly onFailure: (error: unknown, peer: string) => void;
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
@@ -119,6 +119,70 @@ describe.each(transports)('TLS on %s', (transport) => {
     }
     const call = callRaw(session(fixture), echo, {}, { endStream: true });
     expect(await call.ended).toMatchObject({ code: status.OK });
+  });
+
+  test('a handshake that fails is told, with OpenSSL’s words; who says nothing is no client', async () => {
+    const fixture = await serve(echoing, {
+      transport,
+      credentials: source().source,
+      connection: { firstRequest: 300 },
+    });
+    const { port } = fixture.server;
+    const to = { port, host: '127.0.0.1' };
+    const gone = async (socket: Socket) => {
+      socket.on('error', () => {});
+      socket.resume();
+      const peer = new Promise((resolve) => {
+        socket.on('connect', () => resolve(`127.0.0.1:${socket.localPort}`));
+      });
+      await new Promise((resolve) => socket.on('close', resolve));
+      return peer;
+    };
+    const plain = (bytes: string | Buffer) => {
+      const socket = connectTcp(to);
+      if (bytes.length > 0) socket.write(bytes);
+      return gone(socket);
+    };
+    const tls = (options: object) =>
+      gone(connectTls({ ...to, ALPNProtocols: ['h2'], rejectUnauthorized: false, ...options }));
+    const [, silent, ...peers] = [
+      plain('').catch(() => {}),
+      gone(
+        connectTcp(to, function (this: Socket) {
+          this.destroy();
+        }),
+      ),
+      plain('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      plain('GET / HTTP/1.1\r\n\r\n'),
+      plain(Buffer.of(0x16, 3, 1)),
+      tls({ maxVersion: 'TLSv1.2' }),
+      tls({ ALPNProtocols: ['http/1.1'] }),
+      tls({ ALPNProtocols: undefined }),
+      tls({ rejectUnauthorized: true }),
+    ];
+    const expected = [
+      'wrong version number (the client does not speak TLS)',
+      'http request (the client does not speak TLS)',
+      'it was not over in time',
+      'unsupported protocol (TLS 1.3 is needed)',
+      'no application protocol (HTTP/2 is needed: "h2" in ALPN)',
+      'no application protocol (HTTP/2 is needed: "h2" in ALPN)',
+      'the connection ended before it was over',
+    ];
+    await silent;
+    const known = await Promise.all(peers);
+    await eventually(() => fixture.events.length >= expected.length, 'each is told');
+    const told = new Map(fixture.events.map((event) => [event.kind === 'refused' ? event.peer : '', event]));
+    expect(known.map((peer) => told.get(String(peer)))).toEqual(
+      expected.map((words, index) => ({
+        kind: 'refused',
+        peer: known[index],
+        node: undefined,
+        code: status.UNAUTHENTICATED,
+        message: `TLS handshake: ${words}`,
+      })),
+    );
+    expect(fixture.events).toHaveLength(expected.length);
   });
 
   test('a large message goes slice by slice and arrives whole', async () => {
