@@ -16,7 +16,7 @@ import type { ServiceKey } from './service.ts';
 /** All that the outbound half of a proxy depends on besides the mesh: proxies with equal scopes share one View. */
 export interface Scope {
   readonly namespace: string;
-  /** Only the labels that some policy looks at (sourceLabels), so that other labels do not split views. */
+  /** Only the labels that some policy looks at for this namespace, so that other labels do not split views. */
   readonly labels: Labels;
 }
 

@@ -13,6 +13,7 @@ import type {
   VirtualServiceObject,
 } from '../model/policy.ts';
 import { resolveHost } from '../policy/hosts.ts';
+import { type LabelReader, labelReaders, labelsLookedAt } from './looked-at.ts';
 
 /** Objects by the canonical host they name (P1 to P3), exact names and wildcards alike. */
 export type HostIndex<T> = ReadonlyMap<string, readonly T[]>;
@@ -28,8 +29,8 @@ export interface PolicyIndex {
   readonly authorizationPolicies: ReadonlyMap<string, readonly AuthorizationPolicyObject[]>;
   /** Objects whose selector may name a workload, and with it the protocol of its ports (P28). */
   readonly selectingServices: ReadonlyMap<string, readonly (ServiceObject | ServiceEntryObject)[]>;
-  /** The labels that some sourceLabels looks at, sorted. */
-  readonly sourceLabels: readonly string[];
+  /** The labels of clients of a namespace that decide how they are treated, sorted: no others split views. Remembered. */
+  readonly lookedAt: (clientNamespace: string) => readonly string[];
 }
 
 const memory = new WeakMap<PolicySet, { readonly settings: MeshSettings; readonly index: PolicyIndex }>();
@@ -67,16 +68,14 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
   const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
-  const sourceLabels = new Set<string>();
+  const readers: LabelReader[] = [];
   for (const object of objects) {
     switch (object.kind) {
       case 'VirtualService':
         for (const host of new Set(object.spec.hosts.map((host) => hostOf(object, host)))) {
           virtualServices.add(host, object);
         }
-        for (const rule of [...object.spec.http, ...object.spec.tls, ...object.spec.tcp]) {
-          for (const match of rule.match) for (const label of Object.keys(match.sourceLabels)) sourceLabels.add(label);
-        }
+        readers.push(...labelReaders(object));
         break;
       case 'DestinationRule': {
         const groups = destinationRules.get(object.namespace) ?? new Groups();
@@ -121,7 +120,18 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
     peerAuthentications: peerAuthentications.keep(previous?.peerAuthentications),
     authorizationPolicies: authorizationPolicies.keep(previous?.authorizationPolicies),
     selectingServices: selectingServices.keep(previous?.selectingServices),
-    sourceLabels: keepItems(previous?.sourceLabels, [...sourceLabels].sort(compareText)),
+    lookedAt: byNamespace((namespace) => labelsLookedAt(readers, namespace)),
+  };
+}
+
+function byNamespace<T>(compute: (namespace: string) => T): (namespace: string) => T {
+  const known = new Map<string, { readonly value: T }>();
+  return (namespace) => {
+    const before = known.get(namespace);
+    if (before !== undefined) return before.value;
+    const value = compute(namespace);
+    known.set(namespace, { value });
+    return value;
   };
 }
 

@@ -6,12 +6,12 @@ import { meshDefaults } from './mesh-defaults.ts';
 import { indexPolicies } from './policy-index.ts';
 
 /**
- * The scope of a proxy or workload: its namespace, and of its labels only those that some VirtualService's sourceLabels look at
- * (P10), sorted by name. Proxies with equal scopes share one View.
+ * The scope of a proxy or workload: its namespace, and of its labels only those that a policy which acts for its namespace looks at
+ * (sourceLabels, P10), sorted by name. Proxies with equal scopes share one View.
  */
 export function scopeOf(mesh: Mesh, client: { readonly namespace: string; readonly labels: Labels }): Scope {
-  const { sourceLabels } = indexPolicies(mesh.policies, meshDefaults(mesh));
-  const labels = sourceLabels.flatMap((name) => {
+  const { lookedAt } = indexPolicies(mesh.policies, meshDefaults(mesh));
+  const labels = lookedAt(client.namespace).flatMap((name) => {
     const value = client.labels[name];
     return value === undefined ? [] : [[name, value] as const];
   });

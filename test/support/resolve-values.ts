@@ -4,10 +4,12 @@ import type { OutboundPort, OutboundService, View } from '../../src/model/ir.ts'
 import type { Destination } from '../../src/model/ir-destination.ts';
 import type { Route } from '../../src/model/ir-route.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
+import type { MeshConfigSpec } from '../../src/model/mesh-config.ts';
 import type {
   AuthorizationPolicyObject,
   DestinationRuleObject,
   Labels,
+  MeshConfigObject,
   PeerAuthenticationObject,
   Policy,
   Protocol,
@@ -145,6 +147,12 @@ export function authorizationPolicy(
 
 export function serviceObject(id: string, selector: Labels, ports: readonly ServicePortSpec[]): ServiceObject {
   return policy('Service', id, { selector, ports, exportTo: [] });
+}
+
+/** The MeshConfig: what is not said stays with the defaults. */
+export function meshConfig(spec: Partial<MeshConfigSpec>, lines?: Readonly<Record<string, number>>): MeshConfigObject {
+  const namespace = spec.rootNamespace ?? settings.rootNamespace;
+  return policy('MeshConfig', `${namespace}/mesh`, { trustDomainAliases: [], exportTo: {}, ...spec }, lines);
 }
 
 export type Ports = Readonly<Record<number, Protocol>>;
