@@ -22,7 +22,7 @@ import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createBearerCheck } from './bearer.ts';
 import { callersPending } from './callers-pending.ts';
-import { logStreamEvent } from './log-stream-event.ts';
+import { createStreamLog } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
 import { createMetricsEndpoint } from './metrics-endpoint.ts';
@@ -122,6 +122,7 @@ export async function startControlPlane(options: {
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
     const replica = `cp-${randomUUID().slice(0, 8)}`;
+    const logStream = createStreamLog(logger, clock);
     const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({
       address: set['xds.address'],
       port: set['xds.port'],
@@ -132,8 +133,8 @@ export async function startControlPlane(options: {
       open: sessions.open,
       observe: (event) => {
         sessions.observe(event);
-        logStreamEvent(logger, event);
-        if (event.kind === 'failed') onFailure(event.error, `call of ${event.peer}`);
+        logStream(event);
+        if (event.kind === 'failed') onFailure(event.error, `call of ${event.node ?? event.peer}`);
       },
       clock,
       handlers: new Map([

@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
-import { logStreamEvent } from '../../src/control-plane/log-stream-event.ts';
+import { createStreamLog } from '../../src/control-plane/log-stream-event.ts';
 import { clusterType, virtualHostType } from '../../src/xds/resource-types.ts';
 import type { StreamEvent } from '../../src/xds/server-options.ts';
 
-const logged = (event: StreamEvent<unknown>) => {
+function log() {
   const lines: unknown[][] = [];
-  logStreamEvent({ warn: (...line: unknown[]) => lines.push(line) }, event);
+  const clock = { time: 0, now: () => clock.time };
+  const tell = createStreamLog({ warn: (...line: unknown[]) => lines.push(line) }, clock);
+  return { lines, clock, tell };
+}
+const logged = (event: StreamEvent<unknown>) => {
+  const { lines, tell } = log();
+  tell(event);
   return lines;
 };
 const peer = '10.0.0.7:4711';
@@ -31,4 +37,59 @@ test('a refusal names the proxy where it is known', () => {
 test('what is in order is not logged', () => {
   const acked = { kind: 'acked', stream: 3, typeUrl: clusterType, version: 'v', nonce: 'n', took: 4 } as const;
   expect(logged(acked)).toEqual([]);
+});
+
+test('what a client says in several lines is one', () => {
+  const nacked = { kind: 'nacked', stream: 3, typeUrl: clusterType, names: ['a'], version: 'v' } as const;
+  const message = 'Invalid duration: Expected positive duration: goo.gle/debugproto   \nseconds: -1\n';
+  expect(logged({ ...nacked, message })).toEqual([
+    [
+      { component: 'xds', resources: ['a'], type: clusterType },
+      'Invalid duration: Expected positive duration: goo.gle/debugproto seconds: -1',
+    ],
+  ]);
+});
+
+test('handshakes that fail are one line per address and minute, which counts those before it', () => {
+  const { lines, clock, tell } = log();
+  const fail = (address: string, port: number) =>
+    tell({
+      kind: 'refused',
+      peer: `${address}:${port}`,
+      node: undefined,
+      code: 16,
+      message: 'TLS handshake: http request',
+    });
+  for (let port = 1; port <= 100; port += 1) {
+    fail('10.0.0.7', port);
+    fail('::1', port);
+    clock.time += 500;
+  }
+  clock.time = 60_000;
+  fail('10.0.0.7', 101);
+  expect(lines).toEqual([
+    [{ component: 'xds', peer: '10.0.0.7:1', code: 16 }, 'TLS handshake: http request'],
+    [{ component: 'xds', peer: '::1:1', code: 16 }, 'TLS handshake: http request'],
+    [{ component: 'xds', peer: '10.0.0.7:101', code: 16, passedOver: 99 }, 'TLS handshake: http request'],
+  ]);
+  // Streams that are turned away are told each.
+  for (const message of ['one', 'two']) tell({ kind: 'refused', peer, node: proxy, code: 7, message });
+  expect(lines).toHaveLength(5);
+});
+
+test('many addresses at once do not fill the log, nor the memory', () => {
+  const { lines, clock, tell } = log();
+  const fail = (host: number) =>
+    tell({
+      kind: 'refused',
+      peer: `10.0.${host >> 8}.${host & 255}:1`,
+      node: undefined,
+      code: 16,
+      message: 'TLS handshake: x',
+    });
+  for (let host = 0; host < 5_000; host += 1) fail(host);
+  expect(lines).toHaveLength(1_000);
+  clock.time = 60_000;
+  fail(4_999);
+  expect(lines).toHaveLength(1_001);
 });
