@@ -18,7 +18,10 @@ export interface DestinationRef {
 export interface Destination {
   readonly ref: DestinationRef;
   readonly protocol: Protocol;
-  /** `registry`: an EndpointSet; `dns`, `dns-round-robin`: the proxy resolves the names in `addresses`; `request`: the request's own host. */
+  /**
+   * `registry`: an EndpointSet; `dns`, `dns-round-robin`: the proxy resolves the names in `addresses`; `request`: the request's own host,
+   * or, for plain connections, `addresses`, else its own name.
+   */
   readonly discovery: 'registry' | 'dns' | 'dns-round-robin' | 'request';
   readonly addresses: readonly EndpointAddress[];
   readonly loadBalancer: Decided<'least-request' | 'round-robin' | 'random'>;

@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import type { Subset } from '../model/destination-rule.ts';
 import type { Destination, DestinationRef, EndpointAddress } from '../model/ir-destination.ts';
 import type { HealthCheckObject } from '../model/policy.ts';
 import { selects } from '../model/selector.ts';
-import type { Service, ServicePort } from '../model/service.ts';
+import { isHttp, type Service, type ServicePort } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
 import { poolDecision } from './connection-pool.ts';
 import type { MergedRule, Written } from './destination-rule.ts';
@@ -86,14 +87,22 @@ function destination(
   };
 }
 
-/** Addresses that the proxy resolves; without endpoints the host itself, and one address at most where only the first counts. */
+/**
+ * Addresses that the proxy resolves; without endpoints the host itself, and one address at most where only the first counts. Where
+ * callers say themselves whom they mean, plain connections have no words for it: they mean the addresses that the service declares.
+ */
 function addressesOf(
   service: Service,
   port: ServicePort,
   facts: EndpointFacts,
   subset: Subset | undefined,
 ): readonly EndpointAddress[] {
-  if (service.resolution === 'registry' || service.resolution === 'request') return [];
+  if (service.resolution === 'registry') return [];
+  if (service.resolution === 'request') {
+    if (isHttp(port.protocol)) return [];
+    const declared = service.addresses.filter((address) => isIP(address) !== 0);
+    return declared.map((address) => ({ address, port: port.number, weight: 1 }));
+  }
   const endpoints = (facts.endpoints?.get(port.number) ?? []).filter(
     (endpoint) => endpoint.health !== 'draining' && selects(subset?.labels, endpoint.labels),
   );

@@ -29,7 +29,7 @@ type Discovery = Pick<Cluster, 'clusterDiscoveryType'> &
 
 /**
  * Where endpoints come from. A `request` destination is resolved from each request's own host; where there is no such thing (plain
- * TCP) its own name is, if it is one name.
+ * TCP) the addresses that it declares are called, else its own name is resolved, if it is one name.
  */
 export function discovery(destination: Destination, name: string): Discovery {
   const { ref, addresses } = destination;
@@ -46,7 +46,8 @@ export function discovery(destination: Destination, name: string): Discovery {
       return byDns(name, addresses, true, refresh);
     case 'request':
       if (!isHttp(destination.protocol) && !ref.host.startsWith('*')) {
-        return byDns(name, [{ address: ref.host, port: ref.port, weight: 1 }], false, refresh);
+        const own = [{ address: ref.host, port: ref.port, weight: 1 }];
+        return byDns(name, addresses.length > 0 ? addresses : own, false, refresh);
       }
       return byRequest;
     default:

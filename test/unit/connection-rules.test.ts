@@ -100,6 +100,11 @@ describe('the text of rules about connections', () => {
     ['no server name in the list', tls('{ sniHosts: [] }'), 'WEFT0002 error spec.tls[0].match[0].sniHosts'],
     ['no route', virtualService('[db.test]', '  tcp: [{ match: [{ port: 1 }] }]\n'), 'WEFT0002 error spec.tcp[0]'],
     ['an empty route', virtualService('[db.test]', '  tcp: [{ route: [] }]\n'), 'WEFT0002 error spec.tcp[0].route'],
+    [
+      'nobody as a destination',
+      tcp('route: [{ destination: { host: "*" } }]'),
+      'WEFT0002 error spec.tcp[0].route[0].destination.host',
+    ],
     ['no rule at all', virtualService('[db.test]', '  tcp: []\n'), 'WEFT0002 error spec:'],
     [
       'a port beyond 65535',

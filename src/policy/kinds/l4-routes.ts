@@ -5,7 +5,7 @@ import type { LowerContext } from '../kind-definition.ts';
 import { type Infer, integer, labels, list, object, refused, row, someOf, text } from '../shape.ts';
 import { present } from './common.ts';
 import { destination } from './http-shape.ts';
-import { checkWeights, lowerDestination } from './route-destination.ts';
+import { checkDestinationHost, checkWeights, lowerDestination } from './route-destination.ts';
 
 const route = someOf(object({ destination, weight: integer(0, 2 ** 31 - 1) }, { required: ['destination'] }));
 
@@ -80,6 +80,9 @@ export function lowerTcpRules(
 
 function lowerRoute(written: Infer<typeof route>, path: string, context: LowerContext): ConnectionRule['route'] {
   checkWeights(written, `${path}.route`, context);
+  written.forEach((each, index) => {
+    checkDestinationHost(each.destination, `${path}.route[${index}].destination`, context);
+  });
   return written.map((each) =>
     present<ConnectionRule['route'][number]>({
       destination: lowerDestination(each.destination),
