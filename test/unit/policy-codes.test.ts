@@ -320,11 +320,11 @@ const examples: readonly Example[] = [
     hint: 'names its hosts',
   },
   {
-    name: 'a ServiceEntry without endpoints',
+    name: 'an endpoint port that the ServiceEntry has not',
     code: 'WEFT0002',
-    yaml: `${head('ServiceEntry')}spec:\n  hosts: [db.example]\n  resolution: ‹STATIC›\n  ports: [{ number: 1, name: tcp-a }]\n`,
-    message: 'expected endpoints',
-    hint: 'add endpoints',
+    yaml: `${head('ServiceEntry')}spec:\n  hosts: [db.example]\n  resolution: STATIC\n  ports: [{ number: 1, name: tcp-a }]\n  endpoints: [{ address: 10.0.0.1, ports: { tcp-b: ‹2› } }]\n`,
+    message: 'expected the name of a port of this entry, got "tcp-b"',
+    hint: 'did you mean "tcp-a"?',
   },
   {
     name: 'an unknown kind',

@@ -8,7 +8,7 @@ const mutualTls = object({ mode: choice(['UNSET', 'STRICT', 'PERMISSIVE', 'DISAB
 const shape = object({
   selector: row(matchLabels, 'T0', 'which workloads'),
   mtls: row(mutualTls, 'T0', 'inbound filter chains (P34)', 'D14'),
-  portLevelMtls: row(map('port', mutualTls), 'T0', 'the same for one workload port'),
+  portLevelMtls: row(map('port', mutualTls, { min: 1 }), 'T0', 'the same for one workload port'),
 });
 
 /** PeerAuthentication (P31 to P33). */

@@ -1,7 +1,7 @@
 import { networking, refusedKind } from '../kind-definition.ts';
 import { anything, labels, list, names, object, row } from '../shape.ts';
 import { matchLabels } from './common.ts';
-import { workloadEntryShape } from './workload-entry.ts';
+import { workloadTemplate } from './workload-entry.ts';
 
 /** Kinds of `networking.istio.io` that are refused as a whole for now, with the names of section 3.3 and 3.5 of policy-surface.md. */
 
@@ -106,7 +106,7 @@ export const workloadGroup = refusedKind(
   'T1',
   object({
     metadata: row(names('labels', 'annotations'), 'T0', 'labels of the joining workloads'),
-    template: row(workloadEntryShape, 'T0', 'what a joining proxy becomes'),
+    template: row(workloadTemplate, 'T0', 'what a joining proxy becomes'),
     probe: row(
       object({
         initialDelaySeconds: anything,

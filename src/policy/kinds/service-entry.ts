@@ -1,23 +1,35 @@
 import { isIP } from 'node:net';
+import { nearestName } from '../../model/nearest-name.ts';
 import type { ServiceEntryObject } from '../../model/policy.ts';
 import type { ServiceEntrySpec } from '../../model/registry-objects.ts';
+import { fieldPath } from '../field-path.ts';
 import { plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { choice, type Infer, labels, list, object, port, portOrName, row, someOf, text } from '../shape.ts';
+import { choice, type Infer, integer, labels, list, object, port, row, someOf, text } from '../shape.ts';
 import { checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
 import { lowerPort } from './service-ports.ts';
 import { lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
 
+/** 0 is none, as in Istio. */
+const portOrNone = integer(0, 65_535);
+
 const shape = object(
   {
-    hosts: row(someOf(text('host')), 'T0', 'services, under these names'),
-    addresses: row(list(text('ip-or-cidr')), 'T0', 'addresses that lead to it'),
+    hosts: row(someOf(text('host'), { max: 256 }), 'T0', 'services, under these names'),
+    addresses: row(list(text('ip-or-cidr'), { max: 256 }), 'T0', 'addresses that lead to it'),
     ports: row(
-      someOf(
+      list(
         object(
-          { number: port, name: text('label'), protocol: text(), targetPort: portOrName },
+          // The target is a number here; names are looked up in the ports of the endpoints.
+          {
+            number: port,
+            name: text('label'),
+            protocol: text(undefined, { allowEmpty: true }),
+            targetPort: portOrNone,
+          },
           { required: ['number', 'name'] },
         ),
+        { max: 256 },
       ),
       'T0',
       'a cluster each, protocol as stated',
@@ -29,12 +41,12 @@ const shape = object(
       'type of the cluster',
       'D21',
     ),
-    endpoints: row(list(workloadEntryShape), 'T0', 'its endpoints'),
+    endpoints: row(list(workloadEntryShape, { max: 4096 }), 'T0', 'its endpoints'),
     workloadSelector: row(object({ labels }), 'T0', 'endpoints: workloads with these labels'),
     exportTo,
     subjectAltNames: row(list(text()), 'T0', 'names that its servers may have'),
   },
-  { required: ['hosts', 'ports'], exclusive: [['endpoints', 'workloadSelector']] },
+  { required: ['hosts'], exclusive: [['endpoints', 'workloadSelector']] },
 );
 
 /** ServiceEntry: services that no `v1/Service` declares, inside the mesh or outside. */
@@ -45,15 +57,12 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
   lower(spec, context) {
     checkHosts(spec, context);
     checkResolution(spec, context);
-    const ports = spec.ports.map((written, index) => {
+    checkEndpointPorts(spec, context);
+    const written = spec.ports ?? [];
+    const ports = written.map(({ name, number, protocol, targetPort }, index) => {
       const field = `spec.ports[${index}]`;
-      const stated =
-        written.protocol === undefined ? undefined : { word: written.protocol, field: `${field}.protocol` };
-      return lowerPort(
-        { name: written.name, number: written.number, targetPort: written.targetPort, stated },
-        field,
-        context,
-      );
+      const stated = protocol ? { word: protocol, field: `${field}.protocol` } : undefined;
+      return lowerPort({ name, number, targetPort: targetPort || undefined, stated }, field, context);
     });
     refuseRepeats(
       context,
@@ -62,7 +71,7 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
     );
     refuseRepeats(
       context,
-      spec.ports.map(({ name }, index) => [`spec.ports[${index}].name`, name]),
+      written.map(({ name }, index) => [`spec.ports[${index}].name`, name]),
       'port name',
     );
     return present<ServiceEntrySpec>({
@@ -85,19 +94,43 @@ type Written = Infer<typeof shape>;
 
 function checkHosts(spec: Written, context: LowerContext): void {
   spec.hosts.forEach((host, index) => {
-    if (host !== '*') return;
-    context.report(
-      'WEFT0002',
-      `spec.hosts[${index}]`,
-      'expected a host name or "*.name", got "*"',
-      'name the hosts; other destinations pass without an entry',
-    );
+    const field = `spec.hosts[${index}]`;
+    if (host === '*') {
+      const hint = 'name the hosts; other destinations pass without an entry';
+      context.report('WEFT0002', field, 'expected a host name or "*.name", got "*"', hint);
+      // Valid in Istio, but a proxy knows wildcards of whole labels only.
+    } else if (host.startsWith('*') && !host.startsWith('*.')) context.refuse(field, 'never', host);
   });
   refuseRepeats(
     context,
     spec.hosts.map((host, index) => [`spec.hosts[${index}]`, plainHost(host)]),
     'host',
   );
+}
+
+/** Protocols whose connections say which host they are for. */
+const namesHost = /^(?:http|http2|http_proxy|grpc|grpc-web|https|tls)$/i;
+
+/** The ports of endpoints are those of the entry, and TCP ports of several hosts cannot be told apart. */
+function checkEndpointPorts(spec: Written, context: LowerContext): void {
+  const ports = spec.ports ?? [];
+  const names = ports.map(({ name }) => name);
+  (spec.endpoints ?? []).forEach((entry, index) => {
+    for (const name of Object.keys(entry.ports ?? {})) {
+      if (names.includes(name)) continue;
+      const near = nearestName(name, names);
+      const message = `expected the name of a port of this entry, got ${JSON.stringify(name)}`;
+      const hint = near ? `did you mean ${JSON.stringify(near)}?` : `ports: ${names.join(', ') || 'none'}`;
+      context.report('WEFT0002', fieldPath(`spec.endpoints[${index}].ports`, name), message, hint);
+    }
+  });
+  if (spec.hosts.length < 2 || (spec.resolution ?? 'NONE') === 'NONE') return;
+  ports.forEach(({ protocol = '' }, index) => {
+    if (namesHost.test(protocol)) return;
+    const got = protocol === '' ? 'none' : JSON.stringify(protocol);
+    const message = `expected a protocol that tells several hosts apart (HTTP or TLS families), got ${got}`;
+    context.report('WEFT0002', `spec.ports[${index}]`, message, 'set protocol, or write an entry for each host');
+  });
 }
 
 /** Which endpoints go with which resolution. */
@@ -112,21 +145,14 @@ function checkResolution(spec: Written, context: LowerContext): void {
       'set resolution: STATIC',
     );
   }
-  if (resolution === 'STATIC' && endpoints.length === 0 && !spec.workloadSelector) {
-    context.report(
-      'WEFT0002',
-      'spec.resolution',
-      'expected endpoints or a workloadSelector beside STATIC, got none',
-      'add endpoints',
-    );
-  }
-  if (dns && spec.workloadSelector) {
-    context.report(
-      'WEFT0137',
-      'spec.workloadSelector',
-      `resolution ${resolution} and workloadSelector exclude each other`,
-      'set resolution: STATIC',
-    );
+  if (dns && spec.workloadSelector)
+    context.refuse('spec.workloadSelector', 'T2', `workloadSelector beside ${resolution}`);
+  if (dns) {
+    spec.addresses?.forEach((address, index) => {
+      if (!address.includes('/')) return;
+      const message = `expected an IP address beside ${resolution}, got ${JSON.stringify(address)}`;
+      context.report('WEFT0002', `spec.addresses[${index}]`, message, 'set resolution: STATIC or NONE');
+    });
   }
   if (resolution === 'DNS_ROUND_ROBIN' && endpoints.length > 1) {
     context.report(
@@ -145,8 +171,9 @@ function checkResolution(spec: Written, context: LowerContext): void {
   }
   if (resolution !== 'STATIC') return;
   endpoints.forEach((entry, index) => {
-    if (isIP(entry.address) !== 0 || entry.address.startsWith('unix://')) return;
-    const message = `expected an IP address with STATIC, got ${JSON.stringify(entry.address)}`;
+    const { address } = entry;
+    if (address === undefined || isIP(address) !== 0 || address.startsWith('unix://')) return;
+    const message = `expected an IP address with STATIC, got ${JSON.stringify(address)}`;
     context.report('WEFT0002', `spec.endpoints[${index}].address`, message, 'set resolution: DNS');
   });
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isLabel } from '../../model/identity.ts';
 import type { WorkloadEntryObject } from '../../model/policy.ts';
 import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
@@ -7,23 +8,36 @@ import { textRules } from '../text-rules.ts';
 import { checkLabelName, present } from './common.ts';
 
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
-export const workloadEntryShape = object(
-  {
-    address: row(text(), 'T0', 'where it listens: IP address or DNS name'),
-    ports: row(map('label', port), 'T0', 'its port for a port name of a service'),
-    labels: row(labels, 'T0', 'what selectors see'),
-    network: row(refused('T2'), 'T2', 'network gateway'),
-    locality: row(text(), 'T0', 'locality of the endpoint'),
-    weight: row(count, 'T0', 'load_balancing_weight'),
-    serviceAccount: row(text('label'), 'T0', 'identity that callers expect'),
-  },
-  { required: ['address'] },
-);
+const fields = {
+  address: row(text(undefined, { maxLength: 256 }), 'T0', 'where it listens: IP address or DNS name'),
+  ports: row(map('label', port, { max: 128 }), 'T0', 'its port for a port name of a service'),
+  labels: row(labels, 'T0', 'what selectors see'),
+  network: row(refused('T2', text(undefined, { maxLength: 2048, allowEmpty: true })), 'T2', 'network gateway'),
+  locality: row(text(undefined, { maxLength: 2048, allowEmpty: true }), 'T0', 'locality of the endpoint'),
+  weight: row(count, 'T0', 'load_balancing_weight'),
+  serviceAccount: row(text(undefined, { maxLength: 253, allowEmpty: true }), 'T0', 'identity that callers expect'),
+};
 
-/** `region/zone/subzone`; missing parts are empty. */
+/** With a network, which is refused by name, Istio does without the address. */
+export const workloadEntryShape = object(fields, { atLeastOne: [['address', 'network']] });
+/** What is known of workloads that have not joined yet: no address. */
+export const workloadTemplate = object(fields);
+
+/** `region/zone/subzone`; missing parts are empty, and further ones belong to the third. */
 function lowerLocality(written: string): Locality {
-  const [region = '', zone = '', subzone = ''] = written.split('/');
-  return { region, zone, subzone };
+  const [region = '', zone = '', ...more] = written.split('/');
+  return { region, zone, subzone: more.join('/') };
+}
+
+/** A socket's path, or its name after "@"; neither has ports, nor leads anywhere yet. */
+function checkSocket(address: string, hasPorts: boolean, path: string, context: LowerContext): void {
+  const socket = address.slice('unix://'.length);
+  if (!/^(?:\/|@)/.test(socket) || (socket.startsWith('/') && socket.endsWith('/'))) {
+    const message = `expected unix:// and an absolute path or "@name", got ${JSON.stringify(address)}`;
+    context.report('WEFT0002', `${path}.address`, message, 'write unix:///path/to/socket');
+  } else if (hasPorts) {
+    context.report('WEFT0137', `${path}.ports`, 'a unix socket and ports exclude each other', 'remove ports');
+  } else context.refuse(`${path}.address`, 'T1', address);
 }
 
 /** The body at `path`; `labels` are those that win over its own. */
@@ -33,8 +47,10 @@ export function lowerWorkloadEntry(
   outer: Readonly<Record<string, string>>,
   context: LowerContext,
 ): WorkloadEntrySpec {
-  const { address } = written;
-  if (address.startsWith('unix://')) context.refuse(`${path}.address`, 'T1', address);
+  const { address = '', serviceAccount, locality } = written;
+  if (written.address === undefined) {
+    context.report('WEFT0002', path, 'expected "address", which is required', 'add address');
+  } else if (address.startsWith('unix://')) checkSocket(address, written.ports !== undefined, path, context);
   else if (isIP(address) === 0 && (textRules.host(address) || address.includes('*'))) {
     const message = `expected an IP address or a host name, got ${JSON.stringify(address)}`;
     context.report(
@@ -44,16 +60,14 @@ export function lowerWorkloadEntry(
       address.includes(':') ? 'the port stands under ports' : 'correct the address',
     );
   }
-  if (written.locality !== undefined && !/^[^/]+(?:\/[^/]+){0,2}$/.test(written.locality)) {
-    const message = `expected region/zone/subzone, got ${JSON.stringify(written.locality)}`;
-    context.report('WEFT0002', `${path}.locality`, message, 'write region, region/zone or region/zone/subzone');
-  }
+  // It becomes a part of a SPIFFE ID, whose parts are labels here.
+  if (serviceAccount && !isLabel(serviceAccount)) context.refuse(`${path}.serviceAccount`, 'T2', serviceAccount);
   return present<WorkloadEntrySpec>({
     address: isIP(address) === 0 ? address.toLowerCase().replace(/\.$/, '') : address,
     ports: written.ports ?? {},
     labels: { ...written.labels, ...outer },
-    serviceAccount: written.serviceAccount,
-    locality: written.locality === undefined ? undefined : lowerLocality(written.locality),
+    serviceAccount: serviceAccount || undefined,
+    locality: locality ? lowerLocality(locality) : undefined,
     weight: written.weight,
   });
 }

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+
+/** The errors of one object, as `CODE field`. */
+function errorsOf(kind: string, spec: object): readonly string[] {
+  const document = { apiVersion: 'networking.istio.io/v1', kind, metadata: { name: 'x' }, spec };
+  const files = [{ path: 'policies/shop/a.json', text: JSON.stringify(document) }];
+  return parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' })
+    .diagnostics.filter(({ severity }) => severity === 'error')
+    .map(({ code, field }) => `${code} ${field}`);
+}
+
+const tcp = { number: 5432, name: 'tcp-db', protocol: 'TCP' };
+const http = { number: 80, name: 'http', protocol: 'HTTP' };
+const hosts = ['db.example'];
+const ip = { address: '10.0.0.1' };
+
+describe('ServiceEntry', () => {
+  test.each<[string, object, readonly string[]]>([
+    ['needs no port', { hosts }, []],
+    ['needs no endpoints when STATIC', { hosts, ports: [tcp], resolution: 'STATIC' }, []],
+    ['an unset protocol may be empty', { hosts, ports: [{ ...tcp, protocol: '' }] }, []],
+    ['a target port of 0 is none', { hosts, ports: [{ ...tcp, targetPort: 0 }] }, []],
+    ['a target port by name', { hosts, ports: [{ ...tcp, targetPort: 'a' }] }, ['WEFT0002 spec.ports[0].targetPort']],
+    ['several hosts of HTTP', { hosts: ['a.b', 'c.b'], ports: [http], resolution: 'DNS' }, []],
+    [
+      'several hosts of TCP',
+      { hosts: ['a.b', 'c.b'], ports: [http, tcp], resolution: 'DNS' },
+      ['WEFT0002 spec.ports[1]'],
+    ],
+    ['several hosts of TCP without resolution', { hosts: ['a.b', 'c.b'], ports: [tcp] }, []],
+    [
+      'a range beside DNS',
+      { hosts, ports: [tcp], addresses: ['10.0.0.0/8'], resolution: 'DNS' },
+      ['WEFT0002 spec.addresses[0]'],
+    ],
+    ['a range beside STATIC', { hosts, ports: [tcp], addresses: ['10.0.0.0/8'], resolution: 'STATIC' }, []],
+    [
+      'a port that it has not',
+      { hosts, ports: [tcp], resolution: 'STATIC', endpoints: [{ ...ip, ports: { http: 80 } }] },
+      ['WEFT0002 spec.endpoints[0].ports.http'],
+    ],
+    [
+      'a name for an address',
+      { hosts, ports: [tcp], resolution: 'STATIC', endpoints: [{ address: 'a.b' }] },
+      ['WEFT0002 spec.endpoints[0].address'],
+    ],
+    ['endpoints without resolution', { hosts, ports: [tcp], endpoints: [ip] }, ['WEFT0137 spec.endpoints']],
+    [
+      'a selector beside DNS',
+      { hosts, ports: [http], resolution: 'DNS', workloadSelector: { labels: { a: 'b' } } },
+      ['WEFT0004 spec.workloadSelector'],
+    ],
+    ['a part of a label as a star', { hosts: ['*a.b'], ports: [http] }, ['WEFT0004 spec.hosts[0]']],
+    ['an underscore', { hosts: ['a_b.c'], ports: [http] }, ['WEFT0002 spec.hosts[0]']],
+    [
+      'too many hosts',
+      { hosts: Array.from({ length: 257 }, (_, index) => `h${index}.b`), ports: [http] },
+      ['WEFT0002 spec.hosts'],
+    ],
+    [
+      'two endpoints of one name',
+      { hosts, ports: [http], resolution: 'DNS_ROUND_ROBIN', endpoints: [ip, ip] },
+      ['WEFT0002 spec.endpoints'],
+    ],
+  ])('%s', (_name, spec, errors) => {
+    expect(errorsOf('ServiceEntry', spec)).toEqual(errors);
+  });
+});
+
+describe('WorkloadEntry', () => {
+  test.each<[string, object, readonly string[]]>([
+    ['an address', ip, []],
+    ['a locality of many parts', { ...ip, locality: 'eu/north/rack/7' }, []],
+    ['an empty locality', { ...ip, locality: '' }, []],
+    ['no address', {}, ['WEFT0002 spec']],
+    ['a network without an address', { network: 'n' }, ['WEFT0004 spec.network']],
+    ['an account with dots', { ...ip, serviceAccount: 'a.b' }, ['WEFT0004 spec.serviceAccount']],
+    ['a port name in capitals', { ...ip, ports: { A: 1 } }, ['WEFT0002 spec.ports.A']],
+    ['a socket', { address: 'unix:///run/a.sock' }, ['WEFT0004 spec.address']],
+    ['an abstract socket', { address: 'unix://@a' }, ['WEFT0004 spec.address']],
+    ['a relative socket', { address: 'unix://a' }, ['WEFT0002 spec.address']],
+    ['a folder as socket', { address: 'unix:///run/' }, ['WEFT0002 spec.address']],
+    ['a socket with ports', { address: 'unix:///run/a', ports: { http: 1 } }, ['WEFT0137 spec.ports']],
+  ])('%s', (_name, spec, errors) => {
+    expect(errorsOf('WorkloadEntry', spec)).toEqual(errors);
+  });
+
+  test('what its network is allowed without still needs an address', () => {
+    const document = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'WorkloadEntry',
+      metadata: { name: 'x', annotations: { 'weft.dev/allow-unsupported': 'spec.network' } },
+      spec: { network: 'n' },
+    };
+    const files = [{ path: 'policies/shop/a.json', text: JSON.stringify(document) }];
+    const { diagnostics } = parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' });
+    expect(diagnostics.map(({ code, severity }) => `${code} ${severity}`).sort()).toEqual([
+      'WEFT0002 error',
+      'WEFT0004 warning',
+    ]);
+  });
+});
+
+describe('WorkloadGroup', () => {
+  test('has a template without an address; the kind is refused', () => {
+    expect(errorsOf('WorkloadGroup', { template: { serviceAccount: 'a' } })).toEqual(['WEFT0004 kind']);
+  });
+});
