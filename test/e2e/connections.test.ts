@@ -51,6 +51,15 @@ spec:
   resolution: STATIC
   ports: [{ number: 5432, name: tcp, protocol: TCP }]
   endpoints: [{ address: ${endpoint}, ports: { tcp: 9432 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: original, namespace: shop }
+spec:
+  hosts: [nowhere.test]
+  addresses: [${endpoint}]
+  resolution: NONE
+  ports: [{ number: 9432, name: tcp, protocol: TCP }]
 `;
 
 const stops: (() => void)[] = [];
@@ -229,6 +238,12 @@ test('R1: a server that speaks first is heard at once on a TCP port, and after t
 test('P4: a service is called by its address in a tunnel', async () => {
   expect(await count(20, () => tunnel('240.0.0.7:5432'))).toEqual({ legacy: 20 });
   expect(await count(20, () => openTcp(client.address, mesh().localPort('legacy', 5432)))).toEqual({ legacy: 20 });
+});
+
+test('where nothing is resolved (NONE), plain connections go to the declared address', async () => {
+  const local = mesh().localPort('nowhere', 9432);
+  expect(await count(5, () => openTcp(client.address, local))).toEqual({ legacy: 5 });
+  expect(await count(5, () => tunnel('nowhere.test:9432'))).toEqual({ legacy: 5 });
 });
 
 test('P10: where no rule is left, the service is called as if there were none', async () => {
