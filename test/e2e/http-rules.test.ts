@@ -338,3 +338,25 @@ test('the proxy of an application tries a request anew that cannot have reached 
   // Nobody listens: the first try and two more, all with the whole body at hand.
   expect((await tries()) - before).toBe(2);
 });
+
+test('every name of a service leads to it, with the port in Host and without, in any case (P3, P4)', async () => {
+  const names = [
+    'echo',
+    'echo.shop',
+    'echo.shop.svc',
+    'echo.shop.svc.cluster.local',
+    'echo.shop.svc.cluster.local.',
+    'echo.shop.mesh',
+    'ECHO.Shop',
+  ];
+  for (const name of names) {
+    for (const host of [name, `${name}:80`]) {
+      // What programs send through HTTP_PROXY, and what they send to the local port.
+      const proxied = { host: client.address, port: client.proxyPort, path: `http://${host}/names`, headers: { host } };
+      for (const target of [proxied, at('echo', '/names', { host })]) {
+        const { result, reached } = await counting('echo-v1', () => fetchOnce(target));
+        expect({ host, status: result.status, reached }).toEqual({ host, status: 200, reached: 1 });
+      }
+    }
+  }
+});
