@@ -67,6 +67,7 @@ function createProgram(
       command.argument(required === true ? `<${inner}>` : `[${inner}]`, help);
     }
     addFlags(command, verb.flags);
+    if (verb.notes !== undefined) command.addHelpText('after', `\n${verb.notes}`);
     command.addHelpText('after', `\nExample:\n  $ ${verb.example}`);
     command.action(() => {
       const globals = flagValues(program, globalFlags) as unknown as Globals;

@@ -33,6 +33,8 @@ export interface Verb<F extends Flags = Flags> {
   /** `run`, `token create`. */
   readonly name: string;
   readonly summary: string;
+  /** What the columns mean, where their titles do not say it. */
+  readonly notes?: string;
   /** A line that works when typed. */
   readonly example: string;
   readonly arguments: readonly Argument[];

@@ -11,8 +11,9 @@ import {
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
+import { oneLine } from './one-line.ts';
 import type { ProxySession } from './proxy-sessions.ts';
-import { type Refusals, withheldFrom } from './refused-resources.ts';
+import { notOffered, type Refusals, withheldFrom } from './refused-resources.ts';
 import { shortType, urlOf } from './xds-types.ts';
 
 /** Sent this long ago and still unanswered: STALE instead of PENDING (words of experience.md). */
@@ -120,7 +121,7 @@ function subscriptionReport(type: StreamType, node: string, context: StatusConte
 function typeStatus(type: StreamType | undefined, node: string, context: StatusContext): TypeStatus {
   if (type === undefined) return { status: '-', version: '', nonce: '', resources: 0 };
   const { now, refusals } = context;
-  const withheld = withheldFrom(type, node, refusals);
+  const withheld = notOffered(type, node, refusals);
   const error = type.error === undefined ? rejectedElsewhere(withheld, node) : rejection(type, refusals);
   const resources = type.held.length;
   return {
@@ -155,7 +156,7 @@ function rejection(type: StreamType, { placeOf }: Refusals): Rejection | undefin
     return resource && placeOf(resource);
   });
   const source = places.find((place) => place !== undefined);
-  return { at: iso(at), message, resources: names, ...(source === undefined ? {} : { source }) };
+  return { at: iso(at), message: oneLine(message), resources: names, ...(source === undefined ? {} : { source }) };
 }
 
 /** On this stream nothing was refused, yet content is withheld: an equal proxy refused it, or this one before it came again. */

@@ -1,10 +1,12 @@
 import type { PolicyPlace, RefusedResource, WithheldResource, XdsType } from '../model/status.ts';
 import { xdsTypes } from '../model/status.ts';
+import { agentOf } from '../xds/client-node.ts';
 import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../xds/status.ts';
 import type { HeldInstead } from './config-dump.ts';
+import { oneLine } from './one-line.ts';
 import { shortType } from './xds-types.ts';
 
 /** What clients refused, and how to find what led to it. */
@@ -41,11 +43,42 @@ export function withheldFrom(
         ...(version === undefined ? {} : { served: version }),
         refusedBy: entry.node,
         at: iso(entry.at),
-        message: entry.message,
+        message: oneLine(entry.message),
         ...(source === undefined ? {} : { source }),
       },
     ];
   });
+}
+
+/**
+ * The same, and what the stream refused for a cause of its client's own machine: that is remembered by no other stream, and this one is not
+ * offered it again either.
+ */
+export function notOffered(type: TypeStatus, node: string, refusals: Refusals): readonly WithheldResource[] {
+  const withheld = withheldFrom(type, node, refusals);
+  const { error, differing, seen, typeUrl } = type;
+  if (error === undefined) return withheld;
+  const known = new Set(withheld.map(({ resource }) => resource));
+  const own = error.names.flatMap((name): readonly WithheldResource[] => {
+    const resource = lookup(seen, typeUrl, name);
+    const instead = differing.find((other) => other.name === name);
+    // While the culprit among several is looked for the others are to be offered again.
+    if (resource === undefined || instead === undefined || instead.owed || known.has(name)) return [];
+    const source = refusals.placeOf(resource);
+    return [
+      {
+        resource: name,
+        version: resource.version,
+        ...(instead.version === undefined ? {} : { served: instead.version }),
+        refusedBy: node,
+        own: true,
+        at: iso(error.at),
+        message: oneLine(error.message),
+        ...(source === undefined ? {} : { source }),
+      },
+    ];
+  });
+  return [...withheld, ...own];
 }
 
 /** What a stream holds in the place of a resource that its client, or an equal one, refused; undefined where nobody did. */
@@ -63,7 +96,7 @@ export function heldInstead(
   const good = refusals.entries.find((each) => each.typeUrl === typeUrl && each.name === name && each.good === version);
   const held = type.heldResource(name) ?? (version === undefined ? undefined : good?.goodForm);
   if (withheld !== undefined) return { held, version, message: withheld.message, at: withheld.at };
-  return own && { held, version, message: own.message, at: iso(own.at) };
+  return own && { held, version, message: oneLine(own.message), at: iso(own.at) };
 }
 
 /** All that is refused, newest first: what is withheld until it changes, and what single proxies cannot take for reasons of their own. */
@@ -106,7 +139,7 @@ function fromQuarantine(entry: QuarantineEntry, { wanted, placeOf }: Refusals): 
       agent,
       refusedVersion: version,
       ...(good === undefined ? {} : { servedVersion: good }),
-      message,
+      message: oneLine(message),
       at: iso(at),
       firstRefusedBy: node,
       refusals,
@@ -138,10 +171,10 @@ function fromStream(
       type,
       resource: name,
       scope: node.id,
-      agent: node.userAgentName,
+      agent: agentOf(node),
       refusedVersion: resource.version,
       ...(served === undefined ? {} : { servedVersion: served }),
-      message: error.message,
+      message: oneLine(error.message),
       at: iso(error.at),
       firstRefusedBy: node.id,
       refusals: 1,

@@ -30,7 +30,7 @@ export interface Rejection {
   readonly source?: PolicyPlace;
 }
 
-/** Newer content that a proxy does not get until it changes, since it was refused (X38). */
+/** Newer content that a proxy does not hold and is not offered, since it was refused: until it changes (X38), unless it is the proxy's own trouble. */
 export interface WithheldResource {
   readonly resource: string;
   /** Of the content that is withheld. */
@@ -39,6 +39,8 @@ export interface WithheldResource {
   readonly served?: string;
   /** The first proxy that refused it; perhaps this one itself. */
   readonly refusedBy: string;
+  /** It is the trouble of this proxy's machine, a port that is taken for example: equals are offered it, and so is this one when it comes again. */
+  readonly own?: true;
   /** ISO time. */
   readonly at: string;
   readonly message: string;

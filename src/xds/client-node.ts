@@ -26,7 +26,10 @@ export function streamNode(node: Node): StreamNode {
 }
 
 /** What runs at the other end, for refusals that hold for all who run it. */
-export function agentOf({ userAgentName, userAgentVersionType }: Node): string {
+export function agentOf({
+  userAgentName,
+  userAgentVersionType,
+}: Pick<Node, 'userAgentName' | 'userAgentVersionType'>): string {
   const { case: kind, value } = userAgentVersionType;
   if (kind === 'userAgentVersion') return `${userAgentName} ${value}`;
   const version = kind === 'userAgentBuildVersion' ? value.version : undefined;

@@ -37,6 +37,7 @@ function section(verb: Verb): readonly string[] {
     '',
     ...list,
     ...(list.length === 0 ? [] : ['']),
+    ...(verb.notes === undefined ? [] : [verb.notes, '']),
     `Prints (\`-o\`): ${verb.formats.join(', ')}.`,
     '',
     '```sh',

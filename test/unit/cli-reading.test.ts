@@ -51,6 +51,7 @@ const values: {
   proxies: AdminSource['proxies'];
   diagnostics: readonly Diagnostic[];
   refused?: AdminSource['refused'];
+  release?: AdminSource['release'];
 } = {
   diagnostics: [],
   edges: [
@@ -66,6 +67,7 @@ beforeAll(async () => {
   const usual = fakeSource();
   const source = fakeSource({
     refused: () => (values.refused ?? usual.refused)(),
+    release: (resource) => (values.release ?? usual.release)(resource),
     edges: () => values.edges,
     proxies: () => values.proxies(),
     mesh: () => mesh,
@@ -178,8 +180,10 @@ describe('weft proxies', () => {
     const before = values.proxies;
     const troubled = (name: string): ReturnType<typeof proxyStatus> => {
       const base = proxyStatus(name, 'reviews', { status: 'REJECTED' });
-      const error = { at: '2026-11-22T08:11:04.000Z', message: 'cannot bind', resources: [`in_${name}`] };
-      return { ...base, types: { ...base.types, LDS: { ...base.types.LDS, status: 'REJECTED', error } } };
+      const [at, message, resource] = ['2026-11-22T08:11:04.000Z', 'cannot bind', `in_${name}`];
+      const error = { at, message, resources: [resource] };
+      const withheld = [{ resource, version: 'b3f1', refusedBy: `${name}.shop`, own: true, at, message }] as const;
+      return { ...base, types: { ...base.types, LDS: { ...base.types.LDS, status: 'REJECTED', error, withheld } } };
     };
     values.proxies = () => [1, 2, 3, 4, 5].map((index) => troubled(`reviews-${index}`));
     try {
@@ -189,6 +193,14 @@ describe('weft proxies', () => {
         '',
         '2 more refusals: weft proxies reviews-4.shop tells of one proxy, -o wide of all',
         '',
+      ]);
+      // What is a proxy's own trouble is withheld too, though from nobody else, and until it comes again.
+      const own = (await weft('proxies reviews-1.shop')).stdout.split('\n');
+      expect(own[8]).toMatch(/^LDS +REJECTED +\d+ +1 /);
+      expect(own.slice(-4, -1)).toEqual([
+        expect.stringMatching(/^ {4}when {3}.* ago; no line of a policy is known to lead to it$/),
+        '    state  keeps what it had from 4f1c2ab; it is offered again when its content changes, or the proxy comes again',
+        '    fix    remove the cause at reviews-1.shop, then weft nacks --release in_reviews-1; or change what it refused',
       ]);
       const wide = (await weft('proxies -o wide')).stdout;
       expect(wide.match(/^×/gm)).toHaveLength(5);
@@ -428,7 +440,7 @@ it('weft nacks lists what is refused, and offers it again for an operator', asyn
   const released = await weft('nacks --release in_9080 --token-file nacks.token');
   expect(released).toEqual({
     code: 0,
-    stdout: 'in_9080: 1 refusal is forgotten, and reviews-2.shop to come again\n',
+    stdout: 'in_9080: 1 refusal is forgotten, and reviews-2.shop is told to come again\n',
     stderr: '',
   });
   const json = JSON.parse((await weft('nacks --release in_9080 --token-file nacks.token -o json')).stdout);
@@ -439,6 +451,35 @@ it('weft nacks lists what is refused, and offers it again for an operator', asyn
     /^× WEFT0920 nothing was refused of "in_9081"\n.*\n {4}fix {4}did you mean "in_9080"\?\n$/,
   );
 });
+
+it.each([
+  [2, [], '2 refusals are forgotten, so it is offered again'],
+  [1, ['a.shop', 'b.shop'], '1 refusal is forgotten, and a.shop, b.shop are told to come again'],
+  [
+    0,
+    ['payments-1.shop'],
+    'payments-1.shop is told to come again, and then offered it once more; the cause was its own machine, so nobody else was kept from it',
+  ],
+  [
+    0,
+    ['a.shop', 'b.shop'],
+    'a.shop, b.shop are told to come again, and then offered it once more; the cause was its own machine in each case, so nobody else was kept from it',
+  ],
+])(
+  'weft nacks --release says what was done: %i forgotten, told to come again: %j',
+  async (released, proxies, words) => {
+    writeFileSync(join(folder, 'nacks.token'), `${operatorTokenId}.${'A'.repeat(43)}.${'B'.repeat(43)}\n`, {
+      mode: 0o600,
+    });
+    values.release = (resource) => ({ resource, released, proxies });
+    try {
+      const { stdout } = await weft('nacks --release in_9080 --token-file nacks.token');
+      expect(stdout).toBe(`in_9080: ${words}\n`);
+    } finally {
+      delete values.release;
+    }
+  },
+);
 
 it('weft nacks says so where nothing was refused; what is read by programs is an empty list', async () => {
   values.refused = () => [];

@@ -203,6 +203,55 @@ test('what is refused is listed with its line and what to do, also what no proxy
   expect(all[2]).toMatchObject({ wanted: false, refusedVersion: 'old' });
 });
 
+test('what a proxy cannot take for a cause of its own is withheld, and is told apart', () => {
+  const { session, stream, type, context, entry, wanted, good } = scene();
+  const { name, version } = wanted(listenerType, 'out_shop_reviews_80');
+  const error = { message: 'cannot bind\n', names: [name], version: '2', at: now };
+  const taken = (over: Partial<TypeStatus>) => type({ typeUrl: listenerType, error, ...over });
+  const of = (status: TypeStatus, ...entries: readonly QuarantineEntry[]) =>
+    proxyStatus(session, stream(status), context(...entries)).types.LDS;
+  const own = {
+    resource: name,
+    version,
+    refusedBy: node,
+    own: true,
+    at: '1970-01-01T00:16:40.000Z',
+    message: 'cannot bind',
+    source: expect.objectContaining({ ref: 'Service/shop/reviews' }),
+  };
+  const differs = { name, version: undefined, owed: false };
+  expect(of(taken({ differing: [differs] }))).toMatchObject({ status: 'REJECTED', withheld: [own] });
+  expect(of(taken({ differing: [{ ...differs, version: good }] })).withheld).toEqual([{ ...own, served: good }]);
+  // While the culprit is looked for, and where equals are kept from it as well.
+  expect(of(taken({ differing: [{ ...differs, owed: true }] }))).not.toHaveProperty('withheld');
+  const shared = of(taken({ differing: [differs] }), entry({ typeUrl: listenerType, name, version })).withheld;
+  expect(shared).toHaveLength(1);
+  expect(shared?.[0]).not.toHaveProperty('own');
+});
+
+test('Envoy’s words are one line wherever they are told, and the software is told with its version', () => {
+  const { session, stream, type, context, entry, refusals, wanted } = scene();
+  const said = 'Invalid duration: goo.gle/debugproto   \nseconds: -1\n';
+  const words = 'Invalid duration: goo.gle/debugproto seconds: -1';
+  const { name } = wanted(listenerType, 'out_shop_reviews_80');
+  const own = type({ typeUrl: listenerType, error: { message: said, names: [name], version: '2', at: now } });
+  const version = {
+    case: 'userAgentBuildVersion' as const,
+    value: { version: { majorNumber: 1, minorNumber: 40, patch: 2 } },
+  };
+  const both = {
+    ...stream(type(), own),
+    node: create(NodeSchema, { id: node, userAgentName: 'envoy', userAgentVersionType: version }),
+  };
+  const { RDS, LDS } = proxyStatus(session, both, context(entry({ message: said }))).types;
+  expect([RDS.error?.message, RDS.withheld?.[0]?.message, LDS.error?.message]).toEqual([words, words, words]);
+  const listed = refusedResources([both], refusals(entry({ message: said, agent: 'envoy 1.40.0' })));
+  expect(listed.map(({ message, agent }) => [message, agent])).toEqual([
+    [words, 'envoy 1.40.2'],
+    [words, 'envoy 1.40.0'],
+  ]);
+});
+
 test('metrics count refusals by type, and what is withheld of what is wanted now', () => {
   const { refusals, entry, spine } = scene();
   const joined = { connected: 0, lost: 0, draining: 0, withheldRemovals: 0, stale: [], problem: undefined };

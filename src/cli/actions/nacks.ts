@@ -25,12 +25,19 @@ export async function nacks(context: VerbContext<typeof nacksFlags>): Promise<Ex
   }
   for (const resource of flags.release) {
     const report = (await api.post('/debug/nackz', { resource })) as ReleaseReport;
-    const { released, proxies } = report;
-    const asked = proxies.length === 0 ? '' : `, and ${proxies.join(', ')} to come again`;
-    const count = `${released} refusal${released === 1 ? ' is' : 's are'} forgotten${asked}`;
-    output.object('Released', report, output.format === 'name' ? [resource] : [`${resource}: ${count}`]);
+    output.object('Released', report, output.format === 'name' ? [resource] : [`${resource}: ${released(report)}`]);
   }
   return 0;
+}
+
+/** What was done: refusals that equals shared are forgotten, and who refused it on a stream that is open comes with a new one. */
+function released({ released: count, proxies }: ReleaseReport): string {
+  const [first] = proxies;
+  const forgotten = `${count} refusal${count === 1 ? ' is' : 's are'} forgotten`;
+  if (first === undefined) return `${forgotten}, so it is offered again`;
+  const asked = `${proxies.join(', ')} ${proxies.length === 1 ? 'is' : 'are'} told to come again`;
+  if (count > 0) return `${forgotten}, and ${asked}`;
+  return `${asked}, and then offered it once more; the cause was its own machine${proxies.length === 1 ? '' : ' in each case'}, so nobody else was kept from it`;
 }
 
 function columns(now: number): readonly Column<RefusedResource>[] {

@@ -141,7 +141,7 @@ function block(
     source === undefined
       ? `    when   ${ago(at, now)}; no line of a policy is known to lead to it`
       : `    where  ${place}; refused ${ago(at, now)}`,
-    `    state  ${kept(proxy, withheld)}; nothing is offered again until the content changes`,
+    `    state  ${kept(proxy, withheld)}; ${offered(error, withheld)}`,
     `    fix    ${fix(proxy, error, withheld)}`,
   ];
 }
@@ -151,9 +151,19 @@ function kept({ revision }: ProxyStatus, withheld: readonly WithheldResource[]):
   return withheld.some(({ served }) => served !== undefined) ? 'keeps the version before' : 'has nothing older';
 }
 
-function fix(proxy: ProxyStatus, { source, resources }: Rejection, withheld: readonly WithheldResource[]): string {
-  // What no equal proxy is kept from is this proxy's own trouble: a port that is taken, for example.
-  if (!withheld.some(({ resource }) => resources.includes(resource)))
+/** What no equal proxy is kept from is this proxy's own trouble: a port that is taken, for example. */
+function isOwn({ resources }: Rejection, withheld: readonly WithheldResource[]): boolean {
+  return !withheld.some(({ resource, own }) => own !== true && resources.includes(resource));
+}
+
+function offered(error: Rejection, withheld: readonly WithheldResource[]): string {
+  if (isOwn(error, withheld)) return 'it is offered again when its content changes, or the proxy comes again';
+  return 'nothing is offered again until the content changes';
+}
+
+function fix(proxy: ProxyStatus, error: Rejection, withheld: readonly WithheldResource[]): string {
+  const { source, resources } = error;
+  if (isOwn(error, withheld))
     return `remove the cause at ${idOf(proxy)}, then weft nacks --release ${resources[0]}; or change what it refused`;
   if (source === undefined) return 'change it by a commit, or git revert the commit that brought it';
   return `change ${source.file}:${source.line}, or git revert ${source.commit}`;
