@@ -1,0 +1,136 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
+import type { Diagnostic } from '../../src/model/diagnostic.ts';
+import type { Workload } from '../../src/model/workload.ts';
+import type { CodePage } from '../../src/policy/code-page.ts';
+import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
+import { announced, type ExampleFile, exampleFiles, parseCodePage } from './code-page-file.ts';
+
+const folder = join(import.meta.dirname, '../../docs/codes');
+const codes: Readonly<Record<string, CodePage>> = diagnosticCodes;
+const pages = readdirSync(folder)
+  .sort()
+  .map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
+
+/**
+ * What `weft validate` finds in an example. One that begins with `# weft validate --live` is checked beside a control plane that nobody
+ * has joined, so its workloads are those of WorkloadEntry documents; for the others workloads are not known.
+ */
+function check(block: string, files: readonly ExampleFile[]): readonly Diagnostic[] {
+  const settings = { trustDomain: 'cluster.local', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
+  const live = block.startsWith('# weft validate --live\n');
+  const joined = () => (live ? new Map<string, Workload>() : undefined);
+  const run = createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined });
+  return run({ commit: '4f1c2ab', files, diagnostics: [], author: '', subject: '', time: 0 }).diagnostics;
+}
+
+const places = (found: readonly Diagnostic[]) => found.map(({ at, code }) => `${at.file}:${at.line} ${code}`).sort();
+const told = (found: readonly Diagnostic[]) =>
+  found.map(({ at, code, message }) => `${at.file}:${at.line}:${at.column} ${code} ${message}`).join('\n');
+
+/** Runs the lines of a block in a new folder, `weft` in this process; returns per line of `weft` its number, exit code and words. */
+async function runLines(block: string): Promise<readonly { line: number; code: number; said: string }[]> {
+  const cwd = mkdtempSync(join(tmpdir(), 'weft-codes-'));
+  const ran: { line: number; code: number; said: string }[] = [];
+  try {
+    for (const [index, row] of block.trimEnd().split('\n').entries()) {
+      const command = row.replace(/\s*# <- .*$/, '');
+      if (!command.startsWith('weft ')) {
+        execFileSync('/bin/sh', ['-ec', command], { cwd, env: { ...process.env, ...author } });
+        continue;
+      }
+      let said = '';
+      const write = (text: string) => {
+        said += text;
+      };
+      const code = await runCli(verbs, {
+        words: command.split(/\s+/).slice(1),
+        version: '0.0.0',
+        env: { LANG: 'C.UTF-8' },
+        cwd,
+        stdout: write,
+        stderr: write,
+        readInput: async () => '',
+        makeOutputPrivate: () => undefined,
+        onInterrupt: () => undefined,
+      });
+      ran.push({ line: index + 1, code, said });
+    }
+  } finally {
+    rmSync(cwd, { recursive: true });
+  }
+  return ran;
+}
+
+const author = {
+  GIT_AUTHOR_NAME: 'Ana',
+  GIT_AUTHOR_EMAIL: 'ana@mesh.test',
+  GIT_COMMITTER_NAME: 'Ana',
+  GIT_COMMITTER_EMAIL: 'ana@mesh.test',
+};
+
+describe('docs/codes', () => {
+  it('has a page for every code, and no other', () => {
+    expect(pages.map(({ name }) => name)).toEqual(
+      Object.keys(codes)
+        .map((code) => `${code}.md`)
+        .sort(),
+    );
+  });
+
+  describe.each(pages)('$name', ({ name, text }) => {
+    const page = parseCodePage(text);
+
+    it('has the form of a page, and title, severity and stage of the table', () => {
+      expect(page, 'the form of pages: test/docs/code-page-file.ts').toBeDefined();
+      const { title, severity, stage } = codes[page?.code ?? ''] ?? {};
+      expect(page).toMatchObject({ code: name.replace('.md', ''), title, severity, stage });
+      expect(page?.language).toBe(stage === 'operation' ? 'sh' : 'yaml');
+    });
+
+    if (page?.language === 'sh') {
+      it('its bad lines fail with this code where they say so, its good ones do not', async () => {
+        const bad = await runLines(page.bad);
+        const marked = page.bad.split('\n').flatMap((row, index) => (row.includes('# <- here') ? [index + 1] : []));
+        expect(marked).not.toEqual([]);
+        expect(
+          bad.filter(({ code }) => code !== 0).map(({ line }) => line),
+          JSON.stringify(bad),
+        ).toEqual(marked);
+        for (const { code, said } of bad.filter(({ line }) => marked.includes(line))) {
+          expect(said).toContain(page.code);
+          expect(code).toBe(2);
+        }
+        const good = await runLines(page.good);
+        expect(good.length).toBeGreaterThan(0);
+        expect(
+          good.map(({ code }) => code),
+          JSON.stringify(good),
+        ).toEqual(good.map(() => 0));
+      });
+      return;
+    }
+
+    it('its bad example has this finding at its mark, and nothing that it does not say', () => {
+      const files = exampleFiles(page?.bad ?? '');
+      const found = check(page?.bad ?? '', files);
+      expect(page?.bad).toContain('# <- here');
+      expect(places(found), told(found)).toEqual(announced(files, page?.code ?? ''));
+      const own = found.filter(({ code }) => code === page?.code);
+      expect(own.map(({ severity }) => severity)).toEqual(own.map(() => page?.severity));
+    });
+
+    it('its good example has none', () => {
+      const files = exampleFiles(page?.good ?? '');
+      expect(page?.good).not.toContain('# <- here');
+      const found = check(page?.good ?? '', files);
+      expect(places(found), told(found)).toEqual(announced(files, ''));
+    });
+  });
+});
