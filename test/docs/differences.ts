@@ -16,6 +16,17 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     'does not match: what is missing is read as empty',
     'matches: it is missing',
   ],
+  [
+    'a TLS connection whose server name no `tls` rule takes',
+    'closed, or passed on to where it was going',
+    'goes to the service',
+  ],
+  ['server names inside a tunnel (`HTTP_PROXY`)', 'no tunnels', 'not seen: the tunnel goes to the service'],
+  [
+    '`destinationSubnets`',
+    'the address that was called',
+    'the addresses that the service declares; if it has none, WEFT0140',
+  ],
   ['retries: how often another endpoint is drawn', '5 times', '30 times'],
   [
     'connections to endpoints without `maxConnectionDuration`',
@@ -47,6 +58,8 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
     'WEFT0002',
     'Istio reads some of them as "everybody"',
   ],
+  ['rules of a layer (`http`, `tls`, `tcp`) that no port of the hosts has', 'WEFT0136', 'they would never act'],
+  ['TCP ports of wildcard hosts without addresses', 'WEFT0140', 'nothing tells whom a connection is for'],
   ['keys of `when` that no rule knows', 'WEFT0002', 'the rule would never match'],
 ];
 
