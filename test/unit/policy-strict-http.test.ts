@@ -141,6 +141,23 @@ describe('refused as in Istio', () => {
   });
 });
 
+test('what has no effect names what decides instead', () => {
+  const [found] = findings('{ hosts: [a], http: [{ redirect: { uri: /x },\n  timeout: 1s }] }');
+  expect(found).toMatchObject({
+    code: 'WEFT0132',
+    field: 'spec.http[0].timeout',
+    at: { line: 5 },
+    related: [{ file: 'policies/shop/a.yaml', line: 4, message: 'redirect' }],
+  });
+});
+
+test('a match that differs in its name for statistics alone is a repeated one (P11)', () => {
+  const again = (more: string) => `match: [{ uri: { exact: /a } }, { uri: { exact: /a }, ${more} }], ${to}`;
+  expect(codes(rule(again('statPrefix: x')))).toEqual(['WEFT0131']);
+  expect(codes(rule(again('gateways: [mesh]')))).toEqual(['WEFT0131']);
+  expect(codes(rule(again('port: 80')))).toEqual([]);
+});
+
 test('a body of more than 1 MiB is refused, one of more than 100 KiB is told', () => {
   const body = (length: number) =>
     codes(rule(`directResponse: { status: 200, body: { string: ${'x'.repeat(length)} } }`));

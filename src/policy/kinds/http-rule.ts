@@ -54,7 +54,8 @@ function checkAction(rule: Written, path: string, context: LowerContext): void {
   }
   for (const field of forwarding) {
     if (rule[field] === undefined) continue;
-    context.report('WEFT0132', `${path}.${field}`, `has no effect beside ${instead}`, 'remove it');
+    const related = [{ file: context.file, line: context.lineOf(`${path}.${instead}`), message: instead }];
+    context.report('WEFT0132', `${path}.${field}`, `has no effect beside ${instead}`, 'remove it', { related });
   }
 }
 

@@ -89,7 +89,7 @@ function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], contex
       context.report('WEFT0130', field, message, `move it before ${first} at ${context.file}:${line}`, { related });
       return;
     }
-    (spec.http?.[index]?.match ?? []).forEach(({ name: _, ...match }, at) => {
+    (spec.http?.[index]?.match ?? []).forEach(({ name: _, statPrefix: _stat, gateways: _mesh, ...match }, at) => {
       const key = JSON.stringify(sorted(match));
       const first = seen.get(key);
       if (first === undefined) seen.set(key, `${field}.match[${at}]`);
