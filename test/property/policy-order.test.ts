@@ -68,6 +68,18 @@ const corpus: readonly Record<string, unknown>[] = [
           retries: { attempts: 2, retryOn: '5xx,503' },
         },
       ],
+      tls: [
+        {
+          match: [{ sniHosts: ['reviews'], sourceLabels: { b: '1', a: '2' }, port: 443 }],
+          route: [{ destination: { host: 'reviews', subset: 'v1' } }],
+        },
+      ],
+      tcp: [
+        {
+          match: [{ sourceNamespace: 'shop', port: 5432, sourceLabels: { b: '1', a: '2' } }],
+          route: [{ weight: 1, destination: { subset: 'v2', host: 'reviews' } }],
+        },
+      ],
     },
   },
   {
