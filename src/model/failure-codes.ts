@@ -1,4 +1,4 @@
-/** What a code of a failed operation means, whatever throws it: one page each, generated into docs/reference/codes.md. */
+/** What a code of a failed operation means, whatever throws it: one section each, generated into docs/reference/codes.md. */
 export interface FailurePage {
   readonly title: string;
   readonly cause: string;

@@ -3,7 +3,7 @@ import type { CodePage } from './code-page.ts';
 import { referenceCodes } from './reference-codes.ts';
 import { textCodes } from './text-codes.ts';
 
-/** Every code that `policy` emits, with its section of docs/reference/codes.md. */
+/** Every code that `policy` emits, each with a page in docs/codes/. */
 export const diagnosticCodes = { ...textCodes, ...referenceCodes } as const;
 
 export type DiagnosticCode = keyof typeof diagnosticCodes;

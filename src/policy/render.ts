@@ -15,7 +15,7 @@ export interface DiagnosticRecord {
   /** `VirtualService/shop/reviews`; empty for findings about a file. */
   readonly object: string;
   readonly field: string;
-  /** The code's place in the reference, below the folder of Weft: `docs/reference/codes.md#weft0002`. */
+  /** The code's page, below the folder of Weft: `docs/codes/WEFT0002.md`. */
   readonly docs: string;
   readonly related: readonly RelatedPlace[];
 }
@@ -36,7 +36,7 @@ export function diagnosticRecord(finding: Diagnostic): DiagnosticRecord {
     endColumn,
     object: name,
     field,
-    docs: `docs/reference/codes.md#${code.toLowerCase()}`,
+    docs: `docs/codes/${code}.md`,
     related,
   };
 }

@@ -1,21 +1,10 @@
 import { failureCodes } from '../../src/model/failure-codes.ts';
+import type { CodePage } from '../../src/policy/code-page.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
 
-interface Page {
-  readonly title: string;
-  readonly cause: string;
-  readonly fix: string;
-  readonly severity?: string;
-  readonly stage?: string;
-}
-
-/** docs/reference/codes.md, from the two tables of codes. */
+/** docs/reference/codes.md, from the two tables of codes: the index of docs/codes/, and the failures that have no page of their own. */
 export function codesPage(): string {
-  const findings = Object.entries<Page>(diagnosticCodes).filter(([, { stage }]) => stage !== 'operation');
-  const failures = Object.entries<Page>({
-    ...failureCodes,
-    ...Object.fromEntries(Object.entries<Page>(diagnosticCodes).filter(([, { stage }]) => stage === 'operation')),
-  }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const rows = Object.entries<CodePage>(diagnosticCodes);
   return [
     '# Codes',
     '',
@@ -25,30 +14,42 @@ export function codesPage(): string {
     '## Findings in policies',
     '',
     'An error anywhere holds the whole commit back, and the last good one stays served. A warning is served and shown; it can be',
-    'silenced with a reason: `# weft-ignore WEFT0127: joins on Monday`.',
+    'silenced with a reason: `# weft-ignore WEFT0127: joins on Monday`. Each page has the cause, an example that has the finding, one',
+    'that has not, and what to do; the tests run every example.',
     '',
-    ...findings.flatMap(section),
+    'The findings of stage `text` stand in one file or object; those of stage `references` stand between objects and are looked for',
+    'once all texts are free of errors.',
+    '',
+    '| code | title | severity | stage |',
+    '|---|---|---|---|',
+    ...rows
+      .filter(([, { stage }]) => stage !== 'operation')
+      .map(([code, { title, severity, stage }]) => `| ${link(code)} | ${title} | ${severity} | ${stage} |`),
+    '',
     '## Operations',
     '',
     'What a command or the server could not do. The command exits with 2.',
     '',
-    ...failures.flatMap(section),
+    'Reading the policies:',
+    '',
+    ...rows.filter(([, { stage }]) => stage === 'operation').map(([code, { title }]) => `- ${link(code)} ${title}`),
+    '',
+    ...Object.entries(failureCodes).flatMap(([code, { title, cause, fix }]) => [
+      `<a id="${code.toLowerCase()}"></a>`,
+      '',
+      `### ${code} ${title}`,
+      '',
+      cause,
+      '',
+      `Fix: ${fix}`,
+      '',
+    ]),
   ]
     .join('\n')
     .trimEnd()
     .concat('\n');
 }
 
-function section([code, page]: readonly [string, Page]): readonly string[] {
-  const severity = page.severity !== undefined && page.stage !== 'operation' ? ` (${page.severity})` : '';
-  return [
-    `<a id="${code.toLowerCase()}"></a>`,
-    '',
-    `### ${code} ${page.title}${severity}`,
-    '',
-    page.cause,
-    '',
-    `Fix: ${page.fix}`,
-    '',
-  ];
+function link(code: string): string {
+  return `[${code}](../codes/${code}.md)`;
 }

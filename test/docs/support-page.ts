@@ -18,7 +18,7 @@ export function supportPage(): string {
     'schema for editors (`weft schema`).',
     '',
     'Every field has one of three outcomes: it is **supported**; or it is valid in Istio and **not supported**, which is an error that names',
-    'it ([WEFT0004](reference/codes.md#weft0004)) with the tier in which it is planned (T0 and T1 before T2; without a tier it stays refused);',
+    'it ([WEFT0004](codes/WEFT0004.md)) with the tier in which it is planned (T0 and T1 before T2; without a tier it stays refused);',
     'or it is unknown, which is an error with the nearest right name. Outside of security kinds the annotation',
     '`weft.dev/allow-unsupported: spec.http[0].delegate` makes a warning of one refused field; never of a kind or of a word, without which',
     'the object would mean something else. Nothing is ignored in silence.',
