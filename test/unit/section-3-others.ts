@@ -17,13 +17,11 @@ const gateway: readonly Line[] = [
   { kind: 'Gateway', tier: 'T2', fields: ['servers[].tls.ecdhCurves'] },
 ];
 
-const pool = '{tcp.{maxConnections,connectTimeout,idleTimeout,maxConnectionDuration,tcpKeepalive},http}';
-
 const sidecar: readonly Line[] = [
   { kind: 'Sidecar', tier: 'T0', fields: ['workloadSelector.labels{}', 'egress[].hosts'] },
   { kind: 'Sidecar', tier: 'T0', fields: ['egress[].{port.{number,protocol,name},bind,captureMode}'] },
   { kind: 'Sidecar', tier: 'T0', fields: ['ingress[].{port.{number,protocol,name},bind,captureMode,defaultEndpoint}'] },
-  { kind: 'Sidecar', tier: 'T1', fields: [`ingress[].connectionPool.${pool}`, `inboundConnectionPool.${pool}`] },
+  { kind: 'Sidecar', tier: 'T1', fields: ['ingress[].connectionPool', 'inboundConnectionPool'] },
   { kind: 'Sidecar', tier: 'T2', fields: ['ingress[].tls'] },
   { kind: 'Sidecar', tier: 'T0', fields: ['outboundTrafficPolicy.mode'] },
   { kind: 'Sidecar', tier: 'T2', fields: ['outboundTrafficPolicy.egressProxy'] },

@@ -28,7 +28,6 @@ function outcomeOf(shape: Shape | undefined, word: string): string | undefined {
 const beyond: readonly (readonly [kind: string, path: RegExp])[] = [
   ['Service', /^(?:type|clusterIPs)$/],
   ['AuthorizationPolicy', /^(?:rules|rules\[\]\.(?:from|to|when))$/],
-  ['Sidecar', /\.port\.targetPort$/],
   ['MeshConfig', /^(?:defaultConfig\.|defaultInboundHttpRetryPolicy|outboundTrafficPolicy\.tls)/],
 ];
 

@@ -1,11 +1,14 @@
 import type { AuthorizationPolicyObject } from '../../model/policy.ts';
 import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
-import { choice, type Infer, list, names, object, refused, row, someOf, type TextRule, text } from '../shape.ts';
+import { anyText, choice, type Infer, list, object, refused, row, someOf, type TextRule, text } from '../shape.ts';
 import { checkCondition, checkPaths, checkPrincipals, checkServiceAccounts } from './authorization-values.ts';
 import { matchLabels, present } from './common.ts';
+import { oneTarget, targets } from './target-ref.ts';
 
 const some = (rule?: TextRule) => someOf(text(rule));
+
+const accounts = someOf(text('no-star', { maxLength: 320 }), { max: 16 });
 
 const source = object(
   {
@@ -13,16 +16,16 @@ const source = object(
     notPrincipals: some(),
     namespaces: some(),
     notNamespaces: some(),
-    serviceAccounts: some('no-star'),
-    notServiceAccounts: some('no-star'),
+    serviceAccounts: accounts,
+    notServiceAccounts: accounts,
     trustDomains: some(),
     notTrustDomains: some(),
     ipBlocks: some('ip-or-cidr'),
     notIpBlocks: some('ip-or-cidr'),
     remoteIpBlocks: some('ip-or-cidr'),
     notRemoteIpBlocks: some('ip-or-cidr'),
-    requestPrincipals: row(refused('T1'), 'T1', 'issuer and subject of the token'),
-    notRequestPrincipals: row(refused('T1'), 'T1', 'issuer and subject of the token'),
+    requestPrincipals: row(refused('T1', list(text())), 'T1', 'issuer and subject of the token'),
+    notRequestPrincipals: row(refused('T1', list(text())), 'T1', 'issuer and subject of the token'),
   },
   { nonEmpty: true },
 );
@@ -44,7 +47,7 @@ const operation = object(
 const condition = object({ key: text(), values: some(), notValues: some() }, { required: ['key'] });
 
 const rule = object({
-  from: row(someOf(object({ source }, { required: ['source'] })), 'T0', 'principals of RBAC'),
+  from: row(someOf(object({ source }, { required: ['source'] }), { max: 512 }), 'T0', 'principals of RBAC'),
   to: row(
     someOf(object({ operation }, { required: ['operation'] })),
     'T0',
@@ -53,16 +56,17 @@ const rule = object({
   when: row(someOf(condition), 'T0', 'principals and permissions of RBAC'),
 });
 
-const targetRef = names('group', 'kind', 'name', 'namespace');
-
-const shape = object({
-  selector: row(matchLabels, 'T0', 'which workloads'),
-  action: row(choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' } }), 'T0', 'RBAC action', 'D17'),
-  rules: list(rule),
-  provider: row(refused('T1', names('name')), 'T1', 'ext_authz'),
-  targetRef: row(refused('T2', targetRef), 'T2', 'a gateway of the Gateway API'),
-  targetRefs: row(refused('T2', list(targetRef)), 'T2', 'gateways of the Gateway API'),
-});
+const shape = object(
+  {
+    selector: row(matchLabels, 'T0', 'which workloads'),
+    action: row(choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' } }), 'T0', 'RBAC action', 'D17'),
+    rules: list(rule, { max: 512 }),
+    provider: row(refused('T1', object({ name: anyText })), 'T1', 'ext_authz'),
+    targetRef: row(refused('T2', targets.targetRef), 'T2', 'a gateway of the Gateway API'),
+    targetRefs: row(refused('T2', targets.targetRefs), 'T2', 'gateways of the Gateway API'),
+  },
+  { exclusive: [oneTarget] },
+);
 
 /** AuthorizationPolicy with ALLOW and DENY (P38 to P43). */
 export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPolicyObject>({

@@ -34,6 +34,11 @@ function headerValueProblem(value: string): string | undefined {
   return value.length <= 16_384 ? undefined : 'at most 16384 characters';
 }
 
+function urlProblem(value: string): string | undefined {
+  const isRight = /^https?:\/\/[^/]/.test(value) && URL.canParse(value);
+  return isRight ? undefined : 'a URL that begins with http:// or https://';
+}
+
 /** Words of HTTP. */
 export const httpRules = {
   'header-name': patternRule(
@@ -56,6 +61,20 @@ export const httpRules = {
     problem: headerValueProblem,
     good: ['a', '100%%', '%REQ(x-a)%', '%REQ(:authority?x-b):20%', '%START_TIME(%s)%', 'a %HOSTNAME% b'],
     bad: ['100%', '%', '%NOTHING%', '%REQ(a?b?c)%', '%START_TIME(%n)%', 'a'.repeat(16_385)],
+  },
+  // Of tools that take fewer names than HTTP does.
+  'plain-header-name': patternRule(
+    'letters, digits, "-" and "_"',
+    /^[-_A-Za-z0-9]+$/,
+    ['x-a', 'X_b'],
+    ['a.b', ':a', 'a b', 'é'],
+  ),
+  'http-url': {
+    expected: 'a URL that begins with http:// or https://',
+    problem: urlProblem,
+    pattern: '^https?://',
+    good: ['https://a.example/keys', 'http://a:8080'],
+    bad: ['a.example/keys', 'ftp://a', 'https://', 'https:///keys', '//a'],
   },
   method: patternRule('an HTTP method', token, ['GET', 'M-SEARCH'], ['G ET', 'a/b', '(']),
 } as const satisfies Readonly<Record<string, RuleDefinition>>;

@@ -34,6 +34,18 @@ export const nameRules = {
     ['*', '.', '~', 'shop'],
     ['**', 'shop/*', 'Shop', 'a.b', '..'],
   ),
+  'api-group': patternRule(
+    'the group of an API',
+    /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
+    ['gateway.networking.k8s.io', 'core'],
+    ['A.b', 'a..b', 'a/b', '.a'],
+  ),
+  'api-kind': patternRule(
+    'a kind',
+    /^[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/,
+    ['Gateway', 'Service'],
+    ['1a', 'a_b', 'a-', 'a/b'],
+  ),
   // For values whose stars would mean nothing.
   'no-star': patternRule('no stars', /^[^*]*$/, ['a', 'shop/a'], ['*', 'a*', '*a']),
 } as const;
