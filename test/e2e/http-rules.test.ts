@@ -44,7 +44,8 @@ spec:
     - { name: same, match: [{ uri: { prefix: /pair/same } }], retries: { attempts: 1, retryOn: "503", retryIgnorePreviousHosts: false }, route: [{ destination: { host: pair } }] }
     - { name: other, match: [{ uri: { prefix: /pair/other } }], retries: { attempts: 1, retryOn: "503" }, route: [{ destination: { host: pair } }] }
     - { name: away, match: [{ uri: { prefix: /pair/away } }], retries: { attempts: 1, retryOn: "503", retryRemoteLocalities: true }, route: [{ destination: { host: pair } }] }
-    - { name: moved, match: [{ uri: { prefix: /moved } }], redirect: { prefixRewrite: /there, derivePort: FROM_REQUEST_PORT, authority: other.test, redirectCode: 307 }, timeout: 1s }
+    - { name: moved, match: [{ uri: { prefix: /moved } }], redirect: { prefixRewrite: /there, derivePort: FROM_REQUEST_PORT, authority: other.test, redirectCode: 307 }, timeout: 1s, corsPolicy: { allowOrigins: [{ exact: "*" }] } }
+    - { name: bare, match: [{ uri: { prefix: /bare } }], redirect: { uri: /there, derivePort: FROM_PROTOCOL_DEFAULT } }
     - { name: counted, match: [{ uri: { prefix: "" }, statPrefix: counted }], ${to} }
 `;
 
@@ -197,11 +198,15 @@ test('a direct response comes from the proxy: status, long text, bytes, headers'
   expect([text.reached, bytes.reached, empty.reached]).toEqual([0, 0, 0]);
 });
 
-test('a redirect names the called port and the new prefix, and leaves the timeout beside it alone', async () => {
-  const { result, reached } = await asked('/moved/a?q=1');
+test('a redirect names the called port and the new prefix, and what is about destinations has no part in it', async () => {
+  const { result, reached } = await asked('/moved/a?q=1', { origin: 'https://any.example' });
   expect({ status: result.status, reached }).toEqual({ status: 307, reached: 0 });
   // Port 80 of the service is what http:// means.
   expect(result.headers.location).toBe('http://other.test/there/a?q=1');
+  expect(result.headers).not.toHaveProperty('access-control-allow-origin');
+  const bare = await asked('/bare', { host: 'echo:8080' });
+  expect({ status: bare.result.status, reached: bare.reached }).toEqual({ status: 301, reached: 0 });
+  expect(bare.result.headers.location).toBe('http://echo:8080/there');
 });
 
 test('retries are counted: attempts after the first try, none for 0 (P16)', async () => {
