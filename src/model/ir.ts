@@ -1,5 +1,5 @@
 import type { ConnectionRoute } from './ir-connection.ts';
-import type { Destination } from './ir-destination.ts';
+import type { ConnectionPoolDecision, Destination } from './ir-destination.ts';
 import type { Inbound } from './ir-inbound.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
 import type { Route } from './ir-route.ts';
@@ -28,6 +28,8 @@ export interface View {
   readonly services: readonly OutboundService[];
   /** Traffic to hosts that the registry does not know (D18). */
   readonly unknownHosts: Decided<'pass' | 'refuse'>;
+  /** How they are connected to, if they may pass (D4). */
+  readonly passing: Pick<ConnectionPoolDecision, 'connectTimeout' | 'tcpKeepalive'>;
   readonly terms: ListenerTerms;
 }
 

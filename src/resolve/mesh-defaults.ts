@@ -1,3 +1,4 @@
+import type { View } from '../model/ir.ts';
 import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
 import type { RetryDecision } from '../model/ir-route.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
@@ -29,6 +30,8 @@ export interface MeshDefaults extends MeshSettings {
   /** D4 */
   readonly connectTimeout: Decided<Millis>;
   readonly tcpKeepalive?: Decided<TcpKeepalive>;
+  /** The same two, for hosts that the registry does not know. */
+  readonly passing: View['passing'];
   /** D1. Undefined value: off. */
   readonly retries: Decided<RetryDecision | undefined>;
   /** Absent: as long as the answers say. */
@@ -53,6 +56,10 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     object === undefined || value === undefined ? undefined : { value, by: provenance(object, field) };
   const tcpKeepalive = written(spec.tcpKeepalive, 'tcpKeepalive');
   const dnsRefreshRate = written(spec.dnsRefreshRate, 'dnsRefreshRate');
+  const connections = {
+    connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
+    ...(tcpKeepalive && { tcpKeepalive }),
+  };
   const unknownHosts = spec.outboundTrafficPolicy && unknown[spec.outboundTrafficPolicy];
   const normalization = spec.pathNormalization && normalizations[spec.pathNormalization];
   const log = spec.accessLog;
@@ -67,8 +74,8 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     trustDomains: trustDomainsOf(policies, settings),
     automaticTls: written(spec.enableAutoMtls, 'enableAutoMtls') ?? byDefault(true, 'D15'),
     unknownHosts: written(unknownHosts, 'outboundTrafficPolicy.mode') ?? byDefault('pass', 'D18'),
-    connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
-    ...(tcpKeepalive && { tcpKeepalive }),
+    ...connections,
+    passing: connections,
     retries:
       object === undefined
         ? defaultRetries

@@ -60,6 +60,7 @@ export function resolveView(mesh: Mesh, scope: Scope): View {
     key,
     services: outbound,
     unknownHosts: settings.unknownHosts,
+    passing: settings.passing,
     terms: settings.terms,
   });
   byScope.set(key, { policies, services, facts, localPorts, view });

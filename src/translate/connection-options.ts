@@ -3,7 +3,7 @@ import type { ConnectionPoolDecision } from '../model/ir-destination.ts';
 import type { UpstreamConnectionOptionsSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 
 /** Keepalive of the connections to a destination. */
-export function connectionOptions({ tcpKeepalive }: ConnectionPoolDecision): {
+export function connectionOptions({ tcpKeepalive }: Pick<ConnectionPoolDecision, 'tcpKeepalive'>): {
   upstreamConnectionOptions?: MessageInitShape<typeof UpstreamConnectionOptionsSchema>;
 } {
   if (tcpKeepalive === undefined) return {};

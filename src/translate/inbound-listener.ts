@@ -22,6 +22,7 @@ import { durationOf } from './duration.ts';
 import { inboundConnectionManager } from './http-connection-manager.ts';
 import { inboundName } from './names.ts';
 import { httpFilter, networkFilter } from './network-filter.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
 import { allowRules, denyRules } from './rbac.ts';
 import { socketAddress } from './socket-address.ts';
 import { inboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
@@ -34,12 +35,14 @@ import { meshProtocol } from './tls-parameters.ts';
  */
 export function inboundListener(inbound: Inbound, ownHost: string): Listener {
   const { port, listen } = inbound;
+  const metadata = provenanceMetadata({ ...inbound.terms });
   return message(ListenerSchema, {
     name: inboundName(port),
     address: socketAddress(listen.address, listen.port),
     trafficDirection: TrafficDirection.INBOUND,
     filterChains: filterChains(inbound, chainFilters(inbound, ownHost)),
     ...(speaksMeshTls(inbound) ? inspection(inbound) : {}),
+    ...(metadata === undefined ? {} : { metadata }),
   });
 }
 

@@ -9,12 +9,13 @@ import { connectionChains } from './connection-chains.ts';
 import { outboundConnectionManager } from './http-connection-manager.ts';
 import { proxyName, servicePortName } from './names.ts';
 import { httpFilter } from './network-filter.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
 import { socketAddress } from './socket-address.ts';
 
 /** Where programs with HTTP_PROXY set send everything: absolute URLs and tunnels (E22, E23). */
 export function proxyListener(bind: string, port: number, terms: ListenerTerms): Listener {
   const manager = outboundConnectionManager(proxyName, 'localhost', terms);
-  return outbound(proxyName, bind, port, chainOf(httpFilter(manager)));
+  return outbound(proxyName, bind, port, chainOf(httpFilter(manager)), terms);
 }
 
 /** The local port of one service port. Of what policies say only where plain connections go, and on which terms, stands here. */
@@ -24,18 +25,26 @@ export function portListener(port: OutboundPort, bind: string, localPort: number
   const chains = isHttp(port.protocol)
     ? chainOf(httpFilter(outboundConnectionManager(name, ref.host, terms)))
     : connectionChains(port, terms);
-  return outbound(name, bind, localPort, chains);
+  return outbound(name, bind, localPort, chains, terms);
 }
 
 function chainOf(filter: Filter): ReturnType<typeof connectionChains> {
   return { filterChains: [message(FilterChainSchema, { filters: [filter] })] };
 }
 
-function outbound(name: string, bind: string, port: number, chains: ReturnType<typeof connectionChains>): Listener {
+function outbound(
+  name: string,
+  bind: string,
+  port: number,
+  chains: ReturnType<typeof connectionChains>,
+  terms: ListenerTerms,
+): Listener {
+  const metadata = provenanceMetadata({ ...terms });
   return message(ListenerSchema, {
     name,
     address: socketAddress(bind, port),
     trafficDirection: TrafficDirection.OUTBOUND,
     ...chains,
+    ...(metadata === undefined ? {} : { metadata }),
   });
 }

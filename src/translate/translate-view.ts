@@ -2,7 +2,7 @@ import type { OutboundPort, View } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import type { ForwardAction } from '../model/ir-route.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
-import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource, ResourceReference } from '../xds/resource.ts';
@@ -43,7 +43,7 @@ export const translateEndpoints = remember((set: EndpointSet): Resource => {
 const viewResources = remember((view: View) => {
   const ports = view.services.flatMap((service) => service.ports);
   const destinations = ports.flatMap((port) => port.destinations);
-  const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(unknownHostsCluster)] : [];
+  const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(view.passing)] : [];
   const local = ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
   return {
     fixed: [...destinations.map(clusterResource), ...unknown, proxyRoutes(view), ...local.map(portRoutes)],
@@ -75,7 +75,9 @@ const clusterResource = remember((destination: Destination): Resource => {
   return envoyResource(ClusterSchema, name, outboundCluster(destination), [...endpoints, ...mesh], edsName);
 });
 
-const unknownHosts = remember((cluster: Cluster) => envoyResource(ClusterSchema, unknownHostsName, cluster));
+const unknownHosts = remember((passing: View['passing']) =>
+  envoyResource(ClusterSchema, unknownHostsName, unknownHostsCluster(passing)),
+);
 
 const proxyRoutes = (view: View): Resource => {
   const references = view.services.flatMap((service) => service.ports.flatMap(portReferences));

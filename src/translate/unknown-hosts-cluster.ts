@@ -1,16 +1,24 @@
+import type { View } from '../model/ir.ts';
 import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
 import { byRequest } from './cluster-discovery.ts';
+import { connectionOptions } from './connection-options.ts';
 import { durationOf } from './duration.ts';
 import { unknownHostsName } from './names.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
 import { unlimitedBreakers } from './unlimited-breakers.ts';
 import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-options.ts';
 
 /** Hosts that the registry does not know, where they may pass: each request's own host is resolved and called as it is (D18). */
-export const unknownHostsCluster: Cluster = message(ClusterSchema, {
-  ...byRequest,
-  name: unknownHostsName,
-  connectTimeout: durationOf(10_000),
-  circuitBreakers: unlimitedBreakers,
-  typedExtensionProtocolOptions: { [upstreamHttpOptionsName]: upstreamHttpOptions({}) },
-});
+export function unknownHostsCluster(passing: View['passing']): Cluster {
+  const metadata = provenanceMetadata({ ...passing });
+  return message(ClusterSchema, {
+    ...byRequest,
+    name: unknownHostsName,
+    connectTimeout: durationOf(passing.connectTimeout.value),
+    circuitBreakers: unlimitedBreakers,
+    ...connectionOptions(passing),
+    typedExtensionProtocolOptions: { [upstreamHttpOptionsName]: upstreamHttpOptions({}) },
+    ...(metadata === undefined ? {} : { metadata }),
+  });
+}

@@ -101,6 +101,7 @@ describe('MeshConfig, the plain body of meshconfig.yaml (section 3.5)', () => {
     ],
     ['no access log', 'accessLogFile: ""', {}],
     ['the port that holds anyway', 'proxyListenPort: 15001', {}],
+    ['the HTTP protocol that holds anyway', 'h2UpgradePolicy: DO_NOT_UPGRADE', {}],
     ['TLS 1.3, which holds anyway', 'meshMTLS: { minProtocolVersion: TLSV1_3 }', {}],
   ])('%s', (_what, text, expected) => {
     expect(spec(text)).toEqual({ trustDomainAliases: [], exportTo: {}, ...expected });
@@ -264,6 +265,15 @@ describe('what a MeshConfig may not say', () => {
     expect(first?.[1]).toContain(message);
     expect(first?.[2]).toContain(hint);
     expect(more).toEqual([]);
+  });
+
+  it('a keepalive that the kernel does not take is brought within its limits, and that is told', () => {
+    const { policies, diagnostics } = parse('tcpKeepalive: { probes: 300, time: 1ms }\n');
+    expect(diagnostics.map(({ code, field }) => `${code} ${field}`)).toEqual([
+      'WEFT0142 tcpKeepalive.probes',
+      'WEFT0142 tcpKeepalive.time',
+    ]);
+    expect(meshConfigOf({ objects: policies?.objects ?? [] })?.spec.tcpKeepalive).toEqual({ probes: 127, time: 1000 });
   });
 
   it('another root namespace than weft.yaml states; the default may be replaced', () => {

@@ -85,7 +85,7 @@ function lowerHttp(http: NonNullable<Infer<typeof connectionPool>['http']>): Htt
 type Keepalive = NonNullable<Tcp['tcpKeepalive']>;
 
 /** Istio accepts numbers that the kernel refuses; they are brought within its limits, and that is told (WEFT0142). */
-function lowerKeepalive(written: Keepalive, path: string, context: LowerContext): Keepalive {
+export function lowerKeepalive(written: Keepalive, path: string, context: LowerContext): Keepalive {
   const within = (field: keyof Keepalive, least: number, most: number, unit: string, size: number) => {
     const value = written[field];
     if (value === undefined || (value >= least && value <= most)) return value;

@@ -53,7 +53,7 @@ export const refusedMeshConfig = {
   defaultTrafficPolicy: refused('T1', names('connectionPool', 'outlierDetection')),
   defaultProviders: refused('T1', names('tracing', 'metrics', 'accessLogging')),
   defaultConfig: refused('T1', proxyDefaults),
-  ...refusedFields('T1', ['caCertificates', 'extensionProviders', 'h2UpgradePolicy']),
+  ...refusedFields('T1', ['caCertificates', 'extensionProviders']),
   zoneAwareLbSetting: refused('T2', names('enabled', 'minClusterSize', 'failover', 'failoverPriority')),
   inboundTrafficPolicy: refused('T2', names('mode')),
   defaultInboundHttpRetryPolicy: refused(

@@ -16,7 +16,7 @@ import {
   text,
 } from '../shape.ts';
 import { present } from './common.ts';
-import { connectionPool } from './connection-pool.ts';
+import { connectionPool, lowerKeepalive } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';
 import { retries } from './http-shape.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
@@ -65,6 +65,11 @@ export const meshConfig = object({
     'T1',
     'TLS parameters of mesh TLS',
   ),
+  h2UpgradePolicy: row(
+    choice(['DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
+    'T1',
+    "HTTP protocol of connections to endpoints; the caller's",
+  ),
   ...refusedMeshConfig,
 });
 
@@ -91,9 +96,7 @@ export function lowerMeshConfig(
     enableAutoMtls: written.enableAutoMtls,
     outboundTrafficPolicy: written.outboundTrafficPolicy?.mode,
     connectTimeout: written.connectTimeout,
-    tcpKeepalive:
-      keepalive &&
-      present<NonNullable<MeshConfigSpec['tcpKeepalive']>>({ ...keepalive, probes: keepalive.probes || undefined }),
+    tcpKeepalive: keepalive && lowerKeepalive(keepalive, 'tcpKeepalive', context),
     defaultHttpRetryPolicy: policy && lowerRetries(policy, 'defaultHttpRetryPolicy', context),
     exportTo: present<ExportDefaults>({
       Service: exportDefault(context, 'defaultServiceExportTo', written.defaultServiceExportTo),
