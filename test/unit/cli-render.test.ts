@@ -120,11 +120,16 @@ it('finds the line of a rule by its name, its number, or else its object', () =>
     line: 1,
     column: 1,
     commit: '4f1c2ab',
-    positions: { 'spec.http[0]': { line: 7, column: 5 }, 'spec.http[1]': { line: 12, column: 5 } },
+    positions: {
+      'spec.http[0]': { line: 7, column: 5 },
+      'spec.http[1]': { line: 12, column: 5 },
+      'spec.tcp[0]': { line: 20, column: 5 },
+    },
   };
   const place = policyPlaces([policy]);
   expect(place('VirtualService/shop/reviews[canary]')).toBe('policies/reviews.yaml:12');
   expect(place('VirtualService/shop/reviews[0]')).toBe('policies/reviews.yaml:7');
+  expect(place('VirtualService/shop/reviews[tcp.0]')).toBe('policies/reviews.yaml:20');
   expect(place('VirtualService/shop/reviews[9]')).toBe('policies/reviews.yaml:1');
   expect(place('default/shop/reviews')).toBeUndefined();
 });

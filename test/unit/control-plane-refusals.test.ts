@@ -316,3 +316,25 @@ test('of two rules the one that is not as it was when the resource was accepted 
   expect(place('8s', '9s')).toBe(1);
   expect(place('8s', '9s', route())).toBe(1);
 });
+
+test('a rule about connections is found by the chain of its listener', () => {
+  const service = `apiVersion: v1\nkind: Service\nmetadata: { name: db, namespace: shop }\nspec: { selector: { app: db }, ports: [{ name: tcp, port: 5432 }] }\n`;
+  const rules = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: db, namespace: shop }
+spec:
+  hosts: [db]
+  tcp:
+    - match: [{ sourceNamespace: bank }]
+      route: [{ destination: { host: db } }]
+    - route: [{ destination: { host: db } }]
+`;
+  const spine = spineMesh({ texts: { ...texts, 'shop/db.yaml': service, 'shop/rules.yaml': rules }, workloads: [] });
+  const { snapshot } = spine.snapshots.hold(proxy(node, { capture: { bind: '127.0.0.1', ports: true } }));
+  const listener = lookup(snapshot.get()?.layers ?? [], listenerType, 'out_shop_db_5432');
+  const mesh = spine.mesh.get();
+  if (listener === undefined || mesh === undefined) throw new Error('no listener');
+  const commit = mesh.policies.commit;
+  const renamed = { ...mesh, services: mesh.services.map(({ by: _, ...each }) => each) };
+  expect(policyPlace(listener, renamed, [commit])).toMatchObject({ ref: 'VirtualService/shop/db', line: 9, commit });
+});
