@@ -16,6 +16,8 @@ export interface Inbound {
   readonly mtls: Decided<MutualTlsMode>;
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
+  /** How many requests a connection to the application serves; absent: any number (R13). */
+  readonly requestsPerConnection?: Decided<number>;
   /** Of requests that the application cannot have begun (D2). Undefined value: none. */
   readonly retries: Decided<RetryDecision | undefined>;
   readonly authorization: Authorization;

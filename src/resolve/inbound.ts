@@ -13,6 +13,7 @@ import { meshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import { indexPolicies } from './policy-index.ts';
+import { requestsPerConnection } from './requests-per-connection.ts';
 import { inboundRetries } from './retries.ts';
 
 interface Known {
@@ -48,6 +49,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const authorization = authorizationPolicies(index, settings, workload);
   const ports = proxy.ports.map((port): Inbound => {
     const protocol = inboundProtocol(services, workload.labels, proxy.ports, port);
+    const requests = requestsPerConnection(protocol);
     return {
       port: port.port,
       listen: { address: proxy.inboundBind, port: port.inbound },
@@ -55,6 +57,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       protocol,
       mtls: mutualTlsMode(peers, port.port),
       maxConnectionDuration: byDefault(900_000, 'R17'),
+      ...(requests && { requestsPerConnection: requests }),
       retries: inboundRetries(protocol),
       authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
       terms: settings.terms,

@@ -1,5 +1,4 @@
 import type { Inbound } from '../model/ir-inbound.ts';
-import type { Protocol } from '../model/policy.ts';
 import { isHttp } from '../model/service.ts';
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
@@ -10,9 +9,10 @@ import { unlimitedBreakers } from './unlimited-breakers.ts';
 import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-options.ts';
 
 /** The application behind the proxy, on loopback, without limits of its own (R12). */
-export function inboundCluster(inbound: Pick<Inbound, 'port' | 'protocol' | 'applicationAddress'>): Cluster {
-  const { port, protocol, applicationAddress } = inbound;
+export function inboundCluster(inbound: Inbound): Cluster {
+  const { port, protocol, applicationAddress, requestsPerConnection: requests } = inbound;
   const name = inboundName(port);
+  const limits = requests === undefined ? {} : { maxRequestsPerConnection: requests.value };
   return message(ClusterSchema, {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
@@ -20,15 +20,7 @@ export function inboundCluster(inbound: Pick<Inbound, 'port' | 'protocol' | 'app
     loadAssignment: fixedAssignment(name, [{ address: applicationAddress, port, weight: 1 }]),
     circuitBreakers: unlimitedBreakers,
     ...(isHttp(protocol)
-      ? { typedExtensionProtocolOptions: { [upstreamHttpOptionsName]: upstreamHttpOptions(reuse(protocol)) } }
+      ? { typedExtensionProtocolOptions: { [upstreamHttpOptionsName]: upstreamHttpOptions(limits) } }
       : {}),
   });
-}
-
-/**
- * A program that closes idle HTTP/1 connections races with the proxy's pool, and a caller with its own connection never sees that:
- * so one request for each connection (R13). HTTP/2 says goodbye properly, and its declared ports keep their connections.
- */
-function reuse(protocol: Protocol): { maxRequestsPerConnection?: number } {
-  return protocol === 'http2' || protocol === 'grpc' ? {} : { maxRequestsPerConnection: 1 };
 }
