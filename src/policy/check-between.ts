@@ -26,7 +26,9 @@ export function checkFields(
     const at = second && written.get(second);
     if (!at) continue;
     const field = fieldPath(path, second);
-    findings.report('WEFT0137', at, `${first} and ${second} exclude each other`, 'keep one', { field });
+    const other = first && written.get(first);
+    const related = other ? [{ file: other.file, line: other.line, message: first }] : [];
+    findings.report('WEFT0137', at, `${first} and ${second} exclude each other`, 'keep one', { field, related });
   }
   for (const [name, needed] of Object.entries(shape.requires)) {
     const at = written.get(name);

@@ -43,13 +43,16 @@ export function exampleFiles(block: string): readonly ExampleFile[] {
   return files.map(({ path, lines }) => ({ path, text: lines.join('\n') }));
 }
 
-/** The findings that an example announces, as `path:line CODE`: `# <- here` is the code of the page, `# <- also CODE` another. */
+/**
+ * What an example announces, as `path:line WORD`: `# <- here` is the code of the page, `# <- also CODE` another one, and `# <- other` the
+ * place that the finding names besides its own.
+ */
 export function announced(files: readonly ExampleFile[], code: string): readonly string[] {
   return files
     .flatMap(({ path, text }) =>
       text.split('\n').flatMap((line, index) => {
-        const marks = [...line.matchAll(/# <- (?:(here)|also (WEFT\d{4}))/g)];
-        return marks.map(([, here, other = '']) => `${path}:${index + 1} ${here === undefined ? other : code}`);
+        const marks = [...line.matchAll(/# <- (?:(here)|(other)|also (WEFT\d{4}))/g)];
+        return marks.map(([, here, other, also]) => `${path}:${index + 1} ${here ? code : (other ?? also)}`);
       }),
     )
     .sort();

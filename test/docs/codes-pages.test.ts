@@ -30,7 +30,14 @@ function check(block: string, files: readonly ExampleFile[]): readonly Diagnosti
   return run({ commit: '4f1c2ab', files, diagnostics: [], author: '', subject: '', time: 0 }).diagnostics;
 }
 
-const places = (found: readonly Diagnostic[]) => found.map(({ at, code }) => `${at.file}:${at.line} ${code}`).sort();
+/** The findings as examples announce them. */
+const places = (found: readonly Diagnostic[]) =>
+  found
+    .flatMap(({ at, code, related = [] }) => [
+      `${at.file}:${at.line} ${code}`,
+      ...related.map(({ file, line }) => `${file}:${line} other`),
+    ])
+    .sort();
 const told = (found: readonly Diagnostic[]) =>
   found.map(({ at, code, message }) => `${at.file}:${at.line}:${at.column} ${code} ${message}`).join('\n');
 
@@ -92,6 +99,8 @@ describe('docs/codes', () => {
       const { title, severity, stage } = codes[page?.code ?? ''] ?? {};
       expect(page).toMatchObject({ code: name.replace('.md', ''), title, severity, stage });
       expect(page?.language).toBe(stage === 'operation' ? 'sh' : 'yaml');
+      // A reader of Markdown would not see such a word.
+      expect(`${page?.cause} ${page?.fix}`.replace(/`[^`]*`/g, '')).not.toMatch(/<\w/);
     });
 
     if (page?.language === 'sh') {
@@ -124,6 +133,11 @@ describe('docs/codes', () => {
       expect(places(found), told(found)).toEqual(announced(files, page?.code ?? ''));
       const own = found.filter(({ code }) => code === page?.code);
       expect(own.map(({ severity }) => severity)).toEqual(own.map(() => page?.severity));
+      for (const { message, hint, object } of own) {
+        expect(message).toMatch(/[^.]$/);
+        expect(hint).not.toMatch(/^$|[^.]\.$/);
+        if (page?.stage === 'references') expect(object).toBeDefined();
+      }
     });
 
     it('its good example has none', () => {

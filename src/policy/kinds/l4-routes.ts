@@ -139,7 +139,10 @@ function checkOrder(rules: readonly ConnectionRule[], path: string, context: Low
       const key = textOf(each);
       const first = seen.get(key);
       if (first === undefined) seen.set(key, `${field}.match[${at}]`);
-      else context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it');
+      else {
+        const related = [{ file: context.file, line: context.lineOf(first), message: 'first here' }];
+        context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it', { related });
+      }
       return first;
     });
     const [first] = repeated;

@@ -93,7 +93,10 @@ function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], contex
       const key = JSON.stringify(sorted(match));
       const first = seen.get(key);
       if (first === undefined) seen.set(key, `${field}.match[${at}]`);
-      else context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it');
+      else {
+        const related = [{ file: context.file, line: context.lineOf(first), message: 'first here' }];
+        context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it', { related });
+      }
     });
   });
 }
