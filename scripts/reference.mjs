@@ -6,10 +6,14 @@ import { fileURLToPath } from 'node:url';
 
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
-const { status, error } = spawnSync(process.execPath, [vitest, 'run', 'test/docs/reference.test.ts'], {
-  cwd: projectRoot,
-  stdio: 'inherit',
-  env: { ...process.env, WEFT_REFERENCE: 'write' },
-});
+const { status, error } = spawnSync(
+  process.execPath,
+  [vitest, 'run', 'test/docs/reference.test.ts', 'test/docs/codes-pages.test.ts'],
+  {
+    cwd: projectRoot,
+    stdio: 'inherit',
+    env: { ...process.env, WEFT_REFERENCE: 'write' },
+  },
+);
 if (error !== undefined) throw error;
 process.exitCode = status ?? 1;

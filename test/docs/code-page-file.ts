@@ -7,6 +7,8 @@ export interface CodePageFile {
   readonly cause: string;
   readonly language: 'yaml' | 'sh';
   readonly bad: string;
+  /** What `weft validate` prints about the marked place; empty for lines of a shell. */
+  readonly printed: string;
   readonly good: string;
   readonly fix: string;
 }
@@ -18,15 +20,31 @@ export interface ExampleFile {
 }
 
 const form =
-  /^# (?<code>WEFT\d{4}) (?<title>[^\n]+)\n\nSeverity: (?<severity>error|warning|info)\. Stage: (?<stage>text|references|operation)\.\n\n(?<cause>[^\n`#][^\n]*)\n(?:\n[^\n`#][^\n]*\n)?\n```(?<language>yaml|sh) bad\n(?<bad>[\s\S]*?)```\n\n```(?<same>yaml|sh) good\n(?<good>[\s\S]*?)```\n\nFix: (?<fix>[^\n]+)\n$/;
+  /^# (?<code>WEFT\d{4}) (?<title>[^\n]+)\n\nSeverity: (?<severity>error|warning|info)\. Stage: (?<stage>text|references|operation)\.\n\n(?<cause>[^\n`#][^\n]*)\n(?:\n[^\n`#][^\n]*\n)?\n```(?<language>yaml|sh) bad\n(?<bad>[\s\S]*?)```\n\n(?:```text\n(?<printed>[\s\S]*?)```\n\n)?```(?<same>yaml|sh) good\n(?<good>[\s\S]*?)```\n\nFix: (?<fix>[^\n]+)\n$/;
 
 /** Reads a page; undefined where it has another form than all others. */
 export function parseCodePage(text: string): CodePageFile | undefined {
   const { groups } = form.exec(text) ?? {};
   if (!groups || groups.language !== groups.same) return undefined;
-  const { code = '', title = '', severity = '', stage = '', cause = '', bad = '', good = '', fix = '' } = groups;
+  const {
+    code = '',
+    title = '',
+    severity = '',
+    stage = '',
+    cause = '',
+    bad = '',
+    printed = '',
+    good = '',
+    fix = '',
+  } = groups;
   const language = groups.language === 'sh' ? 'sh' : 'yaml';
-  return { code, title, severity, stage, cause, language, bad, good, fix };
+  return { code, title, severity, stage, cause, language, bad, printed, good, fix };
+}
+
+/** The page with this as what is printed. */
+export function withPrinted(page: string, printed: string): string {
+  const bare = page.replace(/```text\n[\s\S]*?```\n\n/, '');
+  return bare.replace(/(?=```yaml good\n)/, () => `\`\`\`text\n${printed}\`\`\`\n\n`);
 }
 
 /** The files of an example. `{100 KiB}` stands for that many letters and one more. */

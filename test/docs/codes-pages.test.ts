@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,8 @@ import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import type { CodePage } from '../../src/policy/code-page.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
-import { announced, type ExampleFile, exampleFiles, parseCodePage } from './code-page-file.ts';
+import { renderDiagnostic } from '../../src/policy/render.ts';
+import { announced, type ExampleFile, exampleFiles, parseCodePage, withPrinted } from './code-page-file.ts';
 
 const folder = join(import.meta.dirname, '../../docs/codes');
 const codes: Readonly<Record<string, CodePage>> = diagnosticCodes;
@@ -138,6 +139,10 @@ describe('docs/codes', () => {
         expect(hint).not.toMatch(/^$|[^.]\.$/);
         if (page?.stage === 'references') expect(object).toBeDefined();
       }
+      const textOf = (file: string) => files.find(({ path }) => path === file)?.text;
+      const frames = own.map((finding) => `${renderDiagnostic(finding, textOf)}\n`).join('');
+      if (process.env.WEFT_REFERENCE === 'write') writeFileSync(join(folder, name), withPrinted(text, frames));
+      else expect(page?.printed, 'stale: npm run reference').toBe(frames);
     });
 
     it('its good example has none', () => {
