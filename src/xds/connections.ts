@@ -10,6 +10,8 @@ export interface Connections {
   listen(address: string, port: number, accept: (socket: Socket) => void): Promise<number>;
   /** The connection stands, its handshake is over: the next one may begin. */
   begun(peer: string): void;
+  /** A call has begun on it, which has a deadline of its own: the connection is given a moment more, so that its client hears of that. */
+  called(peer: string): void;
   /** What the connection asked for is waiting in line, for no longer than this: its deadline is counted from then. */
   postpone(peer: string, milliseconds: number): void;
   /** The connection has proved itself: its deadline and the cap no longer apply to it. */
@@ -24,6 +26,7 @@ export interface Connections {
 
 interface Connection {
   readonly socket: Socket;
+  wasCalled: boolean;
   /** Undefined once it is confirmed. */
   cancelDeadline: (() => void) | undefined;
   /** Leaves the line of those who begin, or gives the place up. */
@@ -32,6 +35,9 @@ interface Connection {
 
 /** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts that does not go on (X22). */
 const handshakes = { atOnce: 4, longest: 12 };
+
+/** In milliseconds: see `called`. */
+const hearing = 250;
 
 /**
  * Guards the door (T9, reliability.md 6.1): a socket has `deadline` milliseconds from accept until it is confirmed, and only so many
@@ -63,6 +69,19 @@ export function createConnections(options: {
     count(address, -1);
   }
 
+  /** Unless it is confirmed until then. */
+  function closeAfter(connection: Connection, milliseconds: number): void {
+    if (connection.cancelDeadline === undefined) return;
+    connection.cancelDeadline();
+    const close = (): void => {
+      connection.socket.destroy();
+    };
+    connection.cancelDeadline = clock.after(milliseconds, () => {
+      if (connection.wasCalled) connection.cancelDeadline = clock.after(hearing, close);
+      else close();
+    });
+  }
+
   function admit(socket: Socket, accept: (socket: Socket) => void): void {
     socket.on('error', () => socket.destroy());
     const { remoteAddress: address, remotePort } = socket;
@@ -79,9 +98,11 @@ export function createConnections(options: {
     const peer = `${address}:${remotePort}`;
     const connection: Connection = {
       socket,
-      cancelDeadline: clock.after(wait + deadline, () => socket.destroy()),
+      wasCalled: false,
+      cancelDeadline: () => {},
       leave: () => {},
     };
+    closeAfter(connection, wait + deadline);
     open.set(peer, connection);
     count(address, 1);
     socket.on('close', () => {
@@ -130,11 +151,13 @@ export function createConnections(options: {
       return typeof bound === 'object' && bound !== null ? bound.port : port;
     },
     begun: (peer) => open.get(peer)?.leave(),
+    called(peer) {
+      const connection = open.get(peer);
+      if (connection !== undefined) connection.wasCalled = true;
+    },
     postpone(peer, milliseconds) {
       const connection = open.get(peer);
-      if (connection?.cancelDeadline === undefined) return;
-      connection.cancelDeadline();
-      connection.cancelDeadline = clock.after(milliseconds + deadline, () => connection.socket.destroy());
+      if (connection !== undefined) closeAfter(connection, milliseconds + deadline);
     },
     confirm(peer) {
       const connection = open.get(peer);

@@ -62,9 +62,6 @@ export interface XdsServer<Principal = undefined> {
 /** How long connections may take to end by themselves at a shutdown, in milliseconds. */
 const drainTime = 1_000;
 
-/** A connection outlives the deadline of a stream that began with it by so much: its client hears why it ends. In milliseconds. */
-const hearing = 250;
-
 /**
  * Starts an xDS server: aggregated streams and those of one type, delta and SotW (X1), and other methods beside them. Rejects with the
  * error of the socket (`EADDRINUSE` …) when the address cannot be had, and with a TypeError for an option that there is not, or a certificate
@@ -78,7 +75,7 @@ export async function createXdsServer<Principal = undefined>(
   const settings: ConnectionSettings = withDefaults(defaultConnection, options.connection);
   const queue = createTurnQueue();
   const connections = createConnections({
-    deadline: settings.firstRequest + hearing,
+    deadline: settings.firstRequest,
     unconfirmedPerAddress: settings.unauthenticatedPerAddress,
     clock,
     queue,
@@ -111,6 +108,7 @@ export async function createXdsServer<Principal = undefined>(
     limits,
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
     queue,
+    begins: connections.called,
     waits: (peer) => connections.postpone(peer, admissionSettings.longestWait),
     streams: createLiveStreams(settings.perNode),
     names: createNameAccounts(limits.subscribedBytes),

@@ -22,6 +22,8 @@ export interface StreamHost<Principal> {
   readonly admission: Admission;
   readonly quarantine: Quarantine;
   readonly queue: TurnQueue;
+  /** A stream of this peer has begun. */
+  readonly begins: (peer: string) => void;
   /** A stream of this peer waits for its admission: it is not its fault that nothing comes of it. */
   readonly waits: (peer: string) => void;
   readonly streams: LiveStreams<Principal>;

@@ -275,6 +275,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   });
   let disarm = clock.after(settings.firstRequest, overdue);
   cleanups.push(() => disarm());
+  host.begins(peer);
   guard(async () => {
     const verdict = await host.authenticate(call);
     if (hasEnded()) return;

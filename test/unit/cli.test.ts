@@ -141,6 +141,7 @@ test('help has a real example and ends with 0', async () => {
   const { code, stdout } = await weft(['token', 'create', '--help']);
   expect(code).toBe(0);
   expect(stdout).toContain('$ weft token create --service payments');
+  expect((await weft(['proxies', '--help'])).stdout).toContain('WITHHELD, with a name, counts');
   expect((await weft(['--help'])).stdout).toContain('bootstrap');
   expect(await weft(['--version'])).toMatchObject({ code: 0, stdout: 'weft 0.1.0\n' });
 });

@@ -91,6 +91,20 @@ describe('connections', () => {
     return { clock, connections, accepted, dial, peer };
   }
 
+  test('T9 a connection with a call is given a moment more: its client hears of the deadline of the call; another is not', async () => {
+    const { clock, connections, accepted, dial, peer } = await open();
+    await Promise.all([dial(), dial()]);
+    await eventually('both are accepted', () => accepted.length === 2);
+    connections.called(peer(0));
+    clock.advance(10_000);
+    expect(accepted.map(({ destroyed }) => destroyed)).toEqual([false, true]);
+    connections.called(peer(0));
+    clock.advance(249);
+    expect(accepted[0]?.destroyed).toBe(false);
+    clock.advance(1);
+    expect(accepted[0]?.destroyed).toBe(true);
+  });
+
   test('T9 a connection has its time until it is confirmed', async () => {
     const { clock, connections, accepted, dial, peer } = await open();
     const sockets = [await dial(), await dial()];
