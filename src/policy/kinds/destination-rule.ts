@@ -60,11 +60,12 @@ export const destinationRule = supportedKind<typeof shape, DestinationRuleObject
 
 function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, context: LowerContext): TrafficPolicy {
   const ports = written.portLevelSettings ?? [];
-  refuseRepeats(
-    context,
-    ports.map(({ port }, index) => [`${path}.portLevelSettings[${index}].port.number`, port.number]),
-    'port',
-  );
+  ports.forEach(({ port }, index) => {
+    const first = ports.findIndex((other) => other.port.number === port.number);
+    if (first === index) return;
+    const message = `has no effect: portLevelSettings[${first}] is for port ${port.number}, too, and the first one counts`;
+    context.report('WEFT0132', `${path}.portLevelSettings[${index}]`, message, 'remove it');
+  });
   return {
     ...lowerBlocks(written, path, context),
     ...(written.retryBudget && { retryBudget: lowerRetryBudget(written.retryBudget) }),

@@ -1,6 +1,6 @@
 import type { TrafficPolicyBlocks } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { type Infer, list, names, object, port, refused, row } from '../shape.ts';
+import { choice, type Infer, list, object, port, refused, row, text } from '../shape.ts';
 import { clientTls } from './client-tls.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerConnectionPool } from './connection-pool.ts';
@@ -10,17 +10,27 @@ import { retryBudget } from './retry-budget.ts';
 
 const blocks = { loadBalancer, connectionPool, outlierDetection, tls: clientTls };
 
-export const trafficPolicy = object({
-  ...blocks,
-  portLevelSettings: row(
-    list(object({ port: object({ number: port }, { required: ['number'] }), ...blocks }, { required: ['port'] })),
-    'T0',
-    'policy of one service port',
-  ),
-  retryBudget: row(retryBudget, 'T1', 'retry_budget of the circuit breakers', 'D11'),
-  tunnel: row(refused('T2', names('protocol', 'targetHost', 'targetPort')), 'T2', 'tunneling_config of tcp_proxy'),
-  proxyProtocol: row(refused('T2', names('version')), 'T2', 'PROXY protocol socket'),
-});
+const portLevel = object(
+  { port: object({ number: port }, { required: ['number'] }), ...blocks },
+  { required: ['port'], atLeastOne: [['loadBalancer', 'connectionPool', 'outlierDetection', 'tls']] },
+);
+
+const tunnel = object(
+  // Istio reads an empty protocol as CONNECT.
+  { protocol: choice(['CONNECT', 'POST', '']), targetHost: text('host'), targetPort: port },
+  { required: ['targetHost', 'targetPort'] },
+);
+
+export const trafficPolicy = object(
+  {
+    ...blocks,
+    portLevelSettings: row(list(portLevel, { max: 4096 }), 'T0', 'policy of one service port'),
+    retryBudget: row(retryBudget, 'T1', 'retry_budget of the circuit breakers', 'D11'),
+    tunnel: row(refused('T2', tunnel), 'T2', 'tunneling_config of tcp_proxy'),
+    proxyProtocol: row(refused('T2', object({ version: choice(['V1', 'V2']) })), 'T2', 'PROXY protocol socket'),
+  },
+  { nonEmpty: true },
+);
 
 interface WrittenBlocks {
   readonly loadBalancer?: Infer<typeof loadBalancer> | undefined;

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { patternRule, type RuleDefinition } from './rule-definition.ts';
+import type { RuleDefinition } from './rule-definition.ts';
 
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const domain = new RegExp(`^${label}(?:\\.${label})*\\.?$`);
@@ -15,17 +15,6 @@ function hostProblem(value: string): string | undefined {
   if (!(value.startsWith('*') ? wildcard : domain).test(value)) return 'a host name';
   // What ends in a number is read as an address.
   return /(?:^|\.)\d+\.?$/.test(value) ? 'a host name whose last part is no number' : undefined;
-}
-
-/** A host with or without a port. */
-function authorityProblem(value: string): string | undefined {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(value) ?? [];
-  if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return 'a port from 1 to 65535';
-  if (bracketed !== undefined) return isIP(bracketed) === 6 ? undefined : 'an IPv6 address in brackets';
-  if (isIP(value) === 6) return undefined;
-  return plain === undefined || plain.includes('*') || hostProblem(plain) !== undefined
-    ? 'a host name, with or without a port'
-    : undefined;
 }
 
 /** P8: `ns/host`, where ns is a namespace, `*`, `.` or `~`, and host a full name, `*.name` or `*`. */
@@ -72,13 +61,6 @@ export const hostRules = {
       `${'a.'.repeat(127)}bb`,
     ],
   },
-  authority: {
-    expected: 'a host name or an IP address, with or without a port',
-    problem: authorityProblem,
-    pattern: '^[^/\\s_*]+$',
-    good: ['reviews', 'a.b:8080', '10.0.0.1:80', '[fd00::1]:80', 'fd00::1'],
-    bad: ['*', 'a:0', 'a:70000', 'a/b', 'a_b', '[a]:1', 'a:b'],
-  },
   'import-host': {
     expected: 'namespace/host, such as "./*" or "*/*.example"',
     problem: importProblem,
@@ -97,10 +79,4 @@ export const hostRules = {
       'shop/10.0.0.1',
     ],
   },
-  'trust-domain': patternRule(
-    'a trust domain: DNS labels with dots between them',
-    new RegExp(`^${label}(?:\\.${label})*\\.?$`),
-    ['cluster.local', 'demo.mesh', 'a'],
-    ['a_b', '*', 'spiffe://a', 'a/b', '.a', 'a..b'],
-  ),
 } as const satisfies Readonly<Record<string, RuleDefinition>>;

@@ -1,6 +1,5 @@
 import { patternRule, type RuleDefinition } from './rule-definition.ts';
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const headerName = /^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** One header, perhaps another one in its place where it is missing, perhaps a length. */
@@ -76,5 +75,4 @@ export const httpRules = {
     good: ['https://a.example/keys', 'http://a:8080'],
     bad: ['a.example/keys', 'ftp://a', 'https://', 'https:///keys', '//a'],
   },
-  method: patternRule('an HTTP method', token, ['GET', 'M-SEARCH'], ['G ET', 'a/b', '(']),
 } as const satisfies Readonly<Record<string, RuleDefinition>>;
