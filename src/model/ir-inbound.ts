@@ -18,6 +18,8 @@ export interface Inbound {
   readonly maxConnectionDuration: Decided<Millis>;
   /** How many requests a connection to the application serves; absent: any number (R13). */
   readonly requestsPerConnection?: Decided<number>;
+  /** The HTTP version that the application hears, whatever the callers speak; absent: theirs (R2). */
+  readonly httpVersion?: Decided<'http1'>;
   /** Of requests that the application cannot have begun (D2). Undefined value: none. */
   readonly retries: Decided<RetryDecision | undefined>;
   readonly authorization: Authorization;

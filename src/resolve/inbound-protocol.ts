@@ -28,7 +28,7 @@ export function inboundProtocol(
 }
 
 /** The workload port of a service port (section 2): the one of its name, else `targetPort`, else its number. */
-function servedBy(servicePort: ServicePortSpec, ports: readonly NodePort[]): NodePort | undefined {
+export function servedBy(servicePort: ServicePortSpec, ports: readonly NodePort[]): NodePort | undefined {
   const named = (name: string) => ports.find((port) => port.name === name);
   const byName = servicePort.name === undefined ? undefined : named(servicePort.name);
   if (byName) return byName;

@@ -5,6 +5,7 @@ import type { ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
+import { applicationVersion } from './application-version.ts';
 import { authorizationPolicies, resolveAuthorization } from './authorization.ts';
 import { resolveCounters } from './counters.ts';
 import { inboundProtocol } from './inbound-protocol.ts';
@@ -37,6 +38,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
     settings,
     workload.labels,
     services,
+    index.upgradingRules,
     ...[index.peerAuthentications, index.authorizationPolicies].flatMap((lists) => [
       lists.get(workload.namespace),
       lists.get(settings.rootNamespace),
@@ -50,6 +52,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const ports = proxy.ports.map((port): Inbound => {
     const protocol = inboundProtocol(services, workload.labels, proxy.ports, port);
     const requests = requestsPerConnection(protocol);
+    const httpVersion = applicationVersion(index, settings, services, proxy, workload, port, protocol);
     return {
       port: port.port,
       listen: { address: proxy.inboundBind, port: port.inbound },
@@ -58,6 +61,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       mtls: mutualTlsMode(peers, port.port),
       maxConnectionDuration: byDefault(900_000, 'R17'),
       ...(requests && { requestsPerConnection: requests }),
+      ...(httpVersion && { httpVersion }),
       retries: inboundRetries(protocol),
       authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
       terms: settings.terms,

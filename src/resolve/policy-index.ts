@@ -13,7 +13,8 @@ import type {
   VirtualServiceObject,
 } from '../model/policy.ts';
 import { resolveHost } from '../policy/hosts.ts';
-import { type LabelReader, labelReaders, labelsLookedAt } from './looked-at.ts';
+import { type LabelReader, labelReaders, labelsLookedAt, selectorReader } from './looked-at.ts';
+import { upgrades } from './upgrades.ts';
 
 /** Objects by the canonical host they name (P1 to P3), exact names and wildcards alike. */
 export type HostIndex<T> = ReadonlyMap<string, readonly T[]>;
@@ -25,6 +26,8 @@ export interface PolicyIndex {
   readonly destinationRules: ReadonlyMap<string, HostIndex<DestinationRuleObject>>;
   /** By namespace of the check. */
   readonly healthChecks: ReadonlyMap<string, HostIndex<HealthCheckObject>>;
+  /** Rules that make some of their clients speak HTTP/2. */
+  readonly upgradingRules: readonly DestinationRuleObject[];
   readonly peerAuthentications: ReadonlyMap<string, readonly PeerAuthenticationObject[]>;
   readonly authorizationPolicies: ReadonlyMap<string, readonly AuthorizationPolicyObject[]>;
   /** Objects whose selector may name a workload, and with it the protocol of its ports (P28). */
@@ -64,6 +67,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
   const hostOf = (object: Policy, host: string) => resolveHost(host, object.namespace, settings.dnsSuffix);
   const virtualServices = new Groups<VirtualServiceObject>();
   const destinationRules = new Map<string, Groups<DestinationRuleObject>>();
+  const upgradingRules: DestinationRuleObject[] = [];
   const healthChecks = new Map<string, Groups<HealthCheckObject>>();
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
@@ -78,9 +82,11 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         readers.push(...labelReaders(object));
         break;
       case 'DestinationRule': {
+        readers.push(...selectorReader(object));
         const groups = destinationRules.get(object.namespace) ?? new Groups();
         destinationRules.set(object.namespace, groups);
         groups.add(hostOf(object, object.spec.host), object);
+        if (upgrades(object)) upgradingRules.push(object);
         break;
       }
       case 'HealthCheck': {
@@ -114,6 +120,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         groups.keep(previous?.destinationRules.get(namespace)),
       ]),
     ),
+    upgradingRules: keepItems(previous?.upgradingRules, upgradingRules),
     healthChecks: new Map(
       [...healthChecks].map(([namespace, groups]) => [namespace, groups.keep(previous?.healthChecks.get(namespace))]),
     ),

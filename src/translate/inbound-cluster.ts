@@ -10,7 +10,7 @@ import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-op
 
 /** The application behind the proxy, on loopback, without limits of its own (R12). */
 export function inboundCluster(inbound: Inbound): Cluster {
-  const { port, protocol, applicationAddress, requestsPerConnection: requests } = inbound;
+  const { port, protocol, applicationAddress, requestsPerConnection: requests, httpVersion } = inbound;
   const name = inboundName(port);
   const limits = requests === undefined ? {} : { maxRequestsPerConnection: requests.value };
   return message(ClusterSchema, {
@@ -20,7 +20,11 @@ export function inboundCluster(inbound: Inbound): Cluster {
     loadAssignment: fixedAssignment(name, [{ address: applicationAddress, port, weight: 1 }]),
     circuitBreakers: unlimitedBreakers,
     ...(isHttp(protocol)
-      ? { typedExtensionProtocolOptions: { [upstreamHttpOptionsName]: upstreamHttpOptions(limits) } }
+      ? {
+          typedExtensionProtocolOptions: {
+            [upstreamHttpOptionsName]: upstreamHttpOptions(limits, httpVersion ? { version: httpVersion.value } : {}),
+          },
+        }
       : {}),
   });
 }

@@ -262,6 +262,24 @@ test('so does the gRPC health service', async () => {
   await mesh().apply({ 'check.yaml': undefined });
 });
 
+test('h2UpgradePolicy: HTTP/2 between the sidecars, as many requests a connection as the rule says, HTTP/1 at the program', async () => {
+  const upgrade =
+    'loadBalancer: { simple: ROUND_ROBIN }, connectionPool: { http: { h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 5 } }';
+  await mesh().apply({ 'pair.yaml': rule(`{ ${upgrade} }`) });
+  // What was opened before the sidecars heard of it is HTTP/1 still.
+  await eventually('the new cluster serves', async () => {
+    const answers = await Promise.all(Array.from({ length: 4 }, () => fetchOnce(to())));
+    return (await stat('upstream_cx_active')) === 2 && answers.every(({ status }) => status === 200);
+  });
+  hold();
+  const answers = Array.from({ length: 20 }, () => fetchOnce(to('/hold')));
+  await eventually('all are held', () => held === 20);
+  expect(await stat('upstream_cx_active')).toBe(4);
+  release();
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+  await mesh().apply({ 'pair.yaml': undefined });
+});
+
 test('1,500 requests held at once all reach the program, through both sidecars (R12)', async () => {
   hold();
   const answers = Array.from({ length: 1_500 }, () => fetchOnce(to('/hold')));

@@ -167,6 +167,16 @@ const examples: readonly Example[] = [
     hint: 'write one of tcp, http, or remove it',
   },
   {
+    name: 'two ways to choose the version of HTTP',
+    code: 'WEFT0137',
+    yaml: dr(
+      '  trafficPolicy: { connectionPool: { http: { h2UpgradePolicy: UPGRADE, useClientProtocol: ‹true› } } }\n',
+    ),
+    message: 'h2UpgradePolicy: UPGRADE and useClientProtocol: true exclude each other',
+    hint: 'keep one',
+    field: 'spec.trafficPolicy.connectionPool.http.useClientProtocol',
+  },
+  {
     name: 'HTTP/2 keepalive without a timeout',
     code: 'WEFT0002',
     yaml: dr('  trafficPolicy: { connectionPool: { http: { ‹http2KeepAlive›: { interval: 5s } } } }\n'),

@@ -254,6 +254,7 @@ describe('HTTP of a pool', () => {
   test('the version is the caller’s unless the rule says otherwise, and says who decided', () => {
     expect(poolOf(undefined).httpVersion).toBeUndefined();
     expect(poolOf({ http: { h2Upgrade: false } }).httpVersion?.value).toBe('caller');
+    expect(poolOf({ http: { h2Upgrade: true } }).httpVersion?.value).toBe('http2');
     expect(poolOf({ http: { useClientProtocol: true } }).httpVersion).toMatchObject({
       value: 'caller',
       by: { field: 'spec.trafficPolicy.connectionPool.http.useClientProtocol' },

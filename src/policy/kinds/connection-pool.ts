@@ -30,7 +30,7 @@ export const connectionPool = object(
       maxRetries: row(int32, 'T0', 'max_retries of the circuit breakers', 'D6'),
       idleTimeout: row(millisecond, 'T0', 'idle timeout of connections to endpoints', 'D4'),
       h2UpgradePolicy: row(
-        choice(['DEFAULT', 'DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
+        choice(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']),
         'T1',
         "HTTP protocol of connections to endpoints; the caller's",
       ),
@@ -64,19 +64,26 @@ export function lowerConnectionPool(
         maxConnections: tcp.maxConnections || undefined,
         tcpKeepalive: tcp.tcpKeepalive && lowerKeepalive(tcp.tcpKeepalive, `${path}.tcp.tcpKeepalive`, context),
       }),
-    http: http && lowerHttp(http),
+    http: http && lowerHttp(http, `${path}.http`, context),
   });
 }
 
-function lowerHttp(http: NonNullable<Infer<typeof connectionPool>['http']>): Http {
+const upgrades = { DEFAULT: undefined, DO_NOT_UPGRADE: false, UPGRADE: true } as const;
+
+function lowerHttp(http: NonNullable<Infer<typeof connectionPool>['http']>, path: string, context: LowerContext): Http {
+  const { h2UpgradePolicy = 'DEFAULT', useClientProtocol } = http;
+  if (h2UpgradePolicy === 'UPGRADE' && useClientProtocol === true) {
+    const message = 'h2UpgradePolicy: UPGRADE and useClientProtocol: true exclude each other';
+    context.report('WEFT0137', `${path}.useClientProtocol`, message, 'keep one');
+  }
   return present<Http>({
     http1MaxPendingRequests: http.http1MaxPendingRequests || undefined,
     http2MaxRequests: http.http2MaxRequests || undefined,
     maxRequestsPerConnection: http.maxRequestsPerConnection || undefined,
     maxRetries: http.maxRetries || undefined,
     idleTimeout: http.idleTimeout,
-    h2Upgrade: http.h2UpgradePolicy === 'DO_NOT_UPGRADE' ? false : undefined,
-    useClientProtocol: http.useClientProtocol || undefined,
+    h2Upgrade: upgrades[h2UpgradePolicy],
+    useClientProtocol: useClientProtocol || undefined,
     maxConcurrentStreams: http.maxConcurrentStreams || undefined,
     http2KeepAlive: http.http2KeepAlive,
   });
