@@ -1,4 +1,7 @@
-/** What docs/codes/CODE.md says, in the one form that such a page has. */
+/**
+ * What docs/codes/CODE.md says, in the one form that such a page has: title line; severity and stage; the cause in one paragraph, with a
+ * second one for notes; a `bad` block; what is printed (a block `text`, written by `npm run reference`); a `good` block; `Fix: …`.
+ */
 export interface CodePageFile {
   readonly code: string;
   readonly title: string;

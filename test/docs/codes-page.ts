@@ -4,7 +4,7 @@ import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
 
 /** docs/reference/codes.md, from the two tables of codes: the index of docs/codes/, and the failures that have no page of their own. */
 export function codesPage(): string {
-  const rows = Object.entries<CodePage>(diagnosticCodes);
+  const rows = Object.entries<CodePage>(diagnosticCodes).sort(([a], [b]) => (a < b ? -1 : 1));
   return [
     '# Codes',
     '',
@@ -14,8 +14,12 @@ export function codesPage(): string {
     '## Findings in policies',
     '',
     'An error anywhere holds the whole commit back, and the last good one stays served. A warning is served and shown; it can be',
-    'silenced with a reason: `# weft-ignore WEFT0127: joins on Monday`. Each page has the cause, an example that has the finding, one',
-    'that has not, and what to do; the tests run every example.',
+    'silenced with a reason: `# weft-ignore WEFT0127: joins on Monday`.',
+    '',
+    'Each page has the cause, an example with the finding and what `weft validate` prints about it, one without, and what to do; the',
+    'tests run every example. There `# <- here` marks the line of the finding, `# <- other` a place that it names besides, and',
+    '`# <- also CODE` a finding that comes with it. An example that begins with `# weft validate --live` needs to know which workloads',
+    'there are, and so a control plane.',
     '',
     'The findings of stage `text` stand in one file or object; those of stage `references` stand between objects and are looked for',
     'once all texts are free of errors.',
