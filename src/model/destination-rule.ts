@@ -2,6 +2,8 @@ import type { Labels, Millis } from './policy.ts';
 
 export interface DestinationRuleSpec {
   readonly host: string;
+  /** Set: only for clients of its own namespace that have these labels (P21). */
+  readonly workloadSelector?: Labels;
   readonly exportTo: readonly string[];
   readonly trafficPolicy?: TrafficPolicy;
   readonly subsets: readonly Subset[];

@@ -76,7 +76,7 @@ function defaultConnection(service: Service, whole: Destination): ConnectionRout
 
 function ruleOf({ policies, settings, services, scope }: ConnectionContext, { service }: DestinationRef): MergedRule {
   const known = services.byKey.get(service);
-  return known ? chooseDestinationRule(policies, settings, known, scope.namespace) : noRule;
+  return known ? chooseDestinationRule(policies, settings, known, scope) : noRule;
 }
 
 /** The terms of connections to a destination, which is perhaps another service's. */

@@ -1,10 +1,12 @@
 import { compareText } from '../model/compare-text.ts';
 import type { RetryBudget, Subset, TrafficPolicy, TrafficPolicyBlocks } from '../model/destination-rule.ts';
+import type { Scope } from '../model/ir.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { DestinationRuleObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Provenance } from '../model/provenance.ts';
+import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
 import { isVisible, plainHost } from '../policy/hosts.ts';
 import type { PolicyIndex } from './policy-index.ts';
@@ -30,24 +32,38 @@ export const noRule: MergedRule = { subsets: [] };
 
 /**
  * P20: the client's namespace, the service's, the root namespace; in each the most specific host; the first namespace that has one
- * ends the search. Outside of the client's own namespace only rules exported to it take part.
+ * ends the search. Outside of the client's own namespace only rules exported to it take part. P21: a rule with a selector takes part for
+ * clients of its own namespace that have its labels, and goes before those without.
  */
 export function chooseDestinationRule(
   index: PolicyIndex,
   settings: MeshSettings,
   service: Service,
-  clientNamespace: string,
+  client: Scope,
 ): MergedRule {
   const host = plainHost(service.host);
-  for (const namespace of new Set([clientNamespace, service.namespace, settings.rootNamespace])) {
+  for (const namespace of new Set([client.namespace, service.namespace, settings.rootNamespace])) {
     for (const rules of coveringHosts(index.destinationRules.get(namespace), host)) {
-      const acting = rules.filter(
-        (rule) => namespace === clientNamespace || isVisible(rule.spec.exportTo, namespace, clientNamespace),
-      );
-      if (acting.length > 0) return merge(mostPrivate(acting));
+      const acting = rules.filter((rule) => actsFor(rule, client));
+      if (acting.length > 0) return merge(mostPrivate(selecting(acting)));
     }
   }
   return noRule;
+}
+
+function actsFor({ namespace, spec }: DestinationRuleObject, client: Scope): boolean {
+  if (spec.workloadSelector !== undefined)
+    return namespace === client.namespace && selects(spec.workloadSelector, client.labels);
+  return namespace === client.namespace || isVisible(spec.exportTo, namespace, client.namespace);
+}
+
+/** P21: those with a selector, if there are any. Of several selectors, which the check tells, the one of the first rule holds (P22). */
+function selecting(rules: readonly DestinationRuleObject[]): readonly DestinationRuleObject[] {
+  const keyOf = ({ spec }: DestinationRuleObject) =>
+    spec.workloadSelector &&
+    JSON.stringify(Object.entries(spec.workloadSelector).sort(([a], [b]) => compareText(a, b)));
+  const key = rules.map(keyOf).find((each) => each !== undefined);
+  return rules.filter((rule) => keyOf(rule) === key);
 }
 
 /** Rules merge only with equal exportTo (P22); where the check could not refuse others, the least exported ones hold. */

@@ -1,5 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
-import type { VirtualServiceObject } from '../model/policy.ts';
+import type { DestinationRuleObject, VirtualServiceObject } from '../model/policy.ts';
 import { isVisible } from '../policy/hosts.ts';
 
 /** Whose labels some policy looks at. */
@@ -21,6 +21,12 @@ export function labelReaders({ namespace, spec }: VirtualServiceObject): readonl
     const reader = { owner: namespace, exportTo: spec.exportTo, labels };
     return [sourceNamespace === undefined ? reader : { ...reader, sourceNamespace }];
   });
+}
+
+/** By which labels a DestinationRule chooses its clients (P21). */
+export function selectorReader({ namespace, spec }: DestinationRuleObject): readonly LabelReader[] {
+  const labels = Object.keys(spec.workloadSelector ?? {});
+  return labels.length === 0 ? [] : [{ owner: namespace, exportTo: ['.'], labels }];
 }
 
 /** The labels of clients of one namespace that some policy looks at, sorted: two clients that are equal in them are treated equally. */

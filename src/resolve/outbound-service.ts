@@ -44,7 +44,7 @@ export function resolveService(
 ): OutboundService {
   const { mesh, policies, scope, settings } = context;
   const virtualService = chooseVirtualService(policies, service, scope.namespace);
-  const rule = chooseDestinationRule(policies, settings, service, scope.namespace);
+  const rule = chooseDestinationRule(policies, settings, service, scope);
   const checks = chooseHealthChecks(policies, settings, service, scope.namespace);
   const ports = service.ports.map((port) => ({
     port,

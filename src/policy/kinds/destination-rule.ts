@@ -1,7 +1,7 @@
 import type { DestinationRuleSpec, Subset, TrafficPolicy } from '../../model/destination-rule.ts';
 import type { DestinationRuleObject } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { type Infer, labels, list, object, refused, row, text } from '../shape.ts';
+import { type Infer, labels, list, object, row, text } from '../shape.ts';
 import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
 import { lowerRetryBudget } from './retry-budget.ts';
 import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
@@ -16,7 +16,7 @@ const shape = object(
       'T0',
       'a cluster of its own, endpoints by labels',
     ),
-    workloadSelector: row(refused('T1', matchLabels), 'T1', 'only clients with these labels'),
+    workloadSelector: row(matchLabels, 'T1', 'only clients with these labels'),
   },
   { required: ['host'] },
 );
@@ -41,9 +41,11 @@ export const destinationRule = supportedKind<typeof shape, DestinationRuleObject
       subsets.map(({ name }, index) => [`spec.subsets[${index}].name`, name]),
       'subset',
     );
+    if (spec.workloadSelector) checkPrivate(context, spec.exportTo ?? []);
     return present<DestinationRuleSpec>({
       host: spec.host,
       exportTo: checkExportTo(context, spec.exportTo, false),
+      workloadSelector: spec.workloadSelector && (spec.workloadSelector.matchLabels ?? {}),
       trafficPolicy: spec.trafficPolicy && lowerTrafficPolicy(spec.trafficPolicy, 'spec.trafficPolicy', context),
       subsets: subsets.map((subset, index) =>
         present<Subset>({
@@ -57,6 +59,19 @@ export const destinationRule = supportedKind<typeof shape, DestinationRuleObject
     });
   },
 });
+
+/** P21: a rule with a selector is for clients of its own namespace, so it is exported to nobody else. */
+function checkPrivate(context: LowerContext, exported: readonly string[]): void {
+  const index = exported.findIndex((entry) => entry !== '.' && entry !== context.namespace);
+  if (index === -1) return;
+  const message = `expected "." beside workloadSelector, got ${JSON.stringify(exported[index])}`;
+  context.report(
+    'WEFT0002',
+    `spec.exportTo[${index}]`,
+    message,
+    'a selector means clients of this namespace: write "."',
+  );
+}
 
 function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, context: LowerContext): TrafficPolicy {
   const ports = written.portLevelSettings ?? [];

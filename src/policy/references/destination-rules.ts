@@ -47,7 +47,7 @@ function checkOverlaps(scope: ReferenceScope, rules: readonly DestinationRuleObj
     const key = `${rule.namespace}/${resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix)}`;
     const others = byHost.get(key) ?? [];
     for (const other of others) {
-      const overlap = overlapOf(other, rule);
+      const overlap = overlapOf(scope, other, rule);
       if (!overlap) continue;
       const { what, field } = overlap;
       const message = `DestinationRules for ${rule.spec.host} overlap in ${what}`;
@@ -58,7 +58,12 @@ function checkOverlaps(scope: ReferenceScope, rules: readonly DestinationRuleObj
   }
 }
 
-function overlapOf(a: DestinationRuleObject, b: DestinationRuleObject): { what: string; field: string } | undefined {
+function overlapOf(
+  scope: ReferenceScope,
+  a: DestinationRuleObject,
+  b: DestinationRuleObject,
+): { what: string; field: string } | undefined {
+  if (selectorText(a) !== selectorText(b)) return bothSelect(scope, a, b);
   const exported = (rule: DestinationRuleObject) =>
     [...new Set(rule.spec.exportTo.length === 0 ? ['*'] : rule.spec.exportTo)].sort().join();
   if (exported(a) !== exported(b)) return { what: 'exportTo, which differs', field: 'spec.exportTo' };
@@ -66,4 +71,22 @@ function overlapOf(a: DestinationRuleObject, b: DestinationRuleObject): { what: 
   const index = b.spec.subsets.findIndex(({ name }) => a.spec.subsets.some((subset) => subset.name === name));
   const twin = b.spec.subsets[index];
   return twin && { what: `subset ${JSON.stringify(twin.name)}`, field: `spec.subsets[${index}].name` };
+}
+
+function selectorText({ spec }: DestinationRuleObject): string {
+  return JSON.stringify(spec.workloadSelector && Object.entries(spec.workloadSelector).sort());
+}
+
+/** P21: a rule with a selector goes before one without; of two selectors that meet on a client, nobody could say which. */
+function bothSelect(
+  scope: ReferenceScope,
+  a: DestinationRuleObject,
+  b: DestinationRuleObject,
+): { what: string; field: string } | undefined {
+  const [one, other] = [a.spec.workloadSelector, b.spec.workloadSelector];
+  if (one === undefined || other === undefined) return undefined;
+  const client = (scope.workloads ?? []).find(
+    ({ namespace, labels }) => namespace === a.namespace && selects(one, labels) && selects(other, labels),
+  );
+  return client && { what: `workloadSelector: both select ${client.id}`, field: 'spec.workloadSelector' };
 }

@@ -159,7 +159,10 @@ export function rulesFor(scope: ReferenceScope, service: Service, client: string
   for (const namespace of new Set([client, service.namespace, rootNamespace])) {
     const matching = (scope.rules.get(namespace) ?? [])
       .filter(({ host }) => hostCovers(host, service.host))
-      .filter(({ rule }) => namespace === client || isVisible(rule.spec.exportTo, namespace, client))
+      .filter(
+        ({ rule }) =>
+          namespace === client || (!rule.spec.workloadSelector && isVisible(rule.spec.exportTo, namespace, client)),
+      )
       .sort((a, b) => bySpecificity(a.host, b.host));
     const best = matching[0]?.host;
     if (best !== undefined) return matching.filter(({ host }) => host === best).map(({ rule }) => rule);
