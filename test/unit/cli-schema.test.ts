@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+
+async function weft(...words: readonly string[]) {
+  let stdout = '';
+  const code = await runCli(verbs, {
+    words,
+    version: '0.1.0',
+    env: { LANG: 'C.UTF-8' },
+    cwd: '/',
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: () => undefined,
+    readInput: async () => '',
+    makeOutputPrivate: () => undefined,
+    onInterrupt: () => undefined,
+  });
+  return { code, stdout };
+}
+
+test('weft schema prints the schema of every kind, or of one', async () => {
+  const all = await weft('schema');
+  expect(all.code).toBe(0);
+  expect(Object.keys(JSON.parse(all.stdout).definitions)).toContain('VirtualService');
+  const one = await weft('schema', '--kind', 'MeshConfig');
+  expect(JSON.parse(one.stdout)).toMatchObject({ title: 'MeshConfig (meshconfig.yaml)', additionalProperties: false });
+});
+
+test('weft schema knows which kind was meant', async () => {
+  const { code, stdout } = await weft('schema', '--kind', 'VirtualServices');
+  expect(code).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: 'WEFT0912',
+    message: 'there is no kind "VirtualServices"',
+    hint: 'did you mean VirtualService?',
+  });
+});
