@@ -2,6 +2,7 @@ import type { Layer } from './layer.ts';
 import { clusterType } from './resource-types.ts';
 import type { StreamState } from './stream-state.ts';
 import type { Subscription } from './subscription.ts';
+import { stands } from './suspects.ts';
 
 /** What a look depended on, and when it is worth another although nothing happened. */
 interface Look {
@@ -34,7 +35,7 @@ export function lookedAt(
 
 /** Notes that a look came to nothing; `wake`: see Answer. */
 export function noteLook(subscription: Subscription, state: StreamState, refusals: number, wake: number): void {
-  if (subscription.waiting.size === 0) return;
+  if (subscription.waiting.size === 0 && !stands(subscription)) return;
   looks.set(subscription, {
     seen: state.seen,
     others: othersOf(subscription, state),

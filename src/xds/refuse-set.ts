@@ -17,12 +17,21 @@ import {
   type Held,
   isResource,
   isSubscribed,
+  mayHoldMore,
   nothingHeld,
   removal,
   type Subscription,
   withAll,
 } from './subscription.ts';
-import { newsOf, type Suspect, type Suspects, suspectsAfter, suspectsAmong, suspectsBeside } from './suspects.ts';
+import {
+  newsOf,
+  type Suspect,
+  type Suspects,
+  standingNames,
+  suspectsAfter,
+  suspectsAmong,
+  suspectsBeside,
+} from './suspects.ts';
 
 /**
  * M3: a whole set cannot be taken apart, so what is refused stands in the next one as it was before. Where nobody is named, and more
@@ -44,7 +53,7 @@ export function refuseSet(landed: Subscription, flight: Flight, message: string,
     differs: asBefore(landed, flight, [...culprits, ...again].filter(still)),
     heartbeats: heartbeatsBefore(landed, flight, culprits),
     pending: withAll(landed.pending, again, 'changed'),
-    rejection: rejection(flight, [...culprits], message, now),
+    rejection: rejection(flight, namesWith([...culprits], suspects, landed.suspects), message, now),
   };
 }
 
@@ -62,17 +71,28 @@ function suspectSet(
     const held = flight.before.get(name);
     return held !== undefined && isResource(held) ? held : nothingHeld;
   };
+  const suspects = suspectsAmong(news, landed.suspects, mayHoldMore(landed));
   return {
     ...landed,
-    suspects: suspectsAmong(news, landed.suspects),
+    suspects,
     differs: withChanges(
       landed.differs,
       again.map((name) => [name, formOf(name)]),
     ),
     heartbeats: heartbeatsBefore(landed, flight, new Set(names)),
     pending: withAll(landed.pending, again, 'changed'),
-    rejection: rejection(flight, names, message, now),
+    rejection: rejection(flight, namesWith(names, suspects, landed.suspects), message, now),
   };
+}
+
+/** These names, and those that stand from now on, since a search was given up. */
+function namesWith(
+  names: readonly string[],
+  suspects: Suspects | undefined,
+  before: Suspects | undefined,
+): readonly string[] {
+  const standing = standingNames(suspects);
+  return standing.size === standingNames(before).size ? names : [...new Set([...names, ...standing])];
 }
 
 /** X108: of what was refused, only what the client held before with a TTL is to be heard of. */
@@ -95,6 +115,10 @@ export function afterTrial(landed: Draft<Subscription>, flight: Flight, before: 
   const last = suspects?.guilty.length === 1 ? suspects.guilty[0] : undefined;
   if (last === undefined || landed.rejection?.version !== versionWith(flight, last)) {
     landed.suspects = suspects;
+    if (landed.rejection !== undefined) {
+      const names = namesWith(landed.rejection.names, suspects, before);
+      if (names !== landed.rejection.names) landed.rejection = { ...landed.rejection, names };
+    }
     return;
   }
   const { name, version } = last;

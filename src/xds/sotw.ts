@@ -18,6 +18,7 @@ import {
   isResource,
   isSubscribed,
   lookAgain,
+  mayHoldMore,
   nobodyWaits,
   noNames,
   nothingHeld,
@@ -27,7 +28,7 @@ import {
   wasRefused,
   withAll,
 } from './subscription.ts';
-import { heldBack, type Suspects, suspectsStill } from './suspects.ts';
+import { type Suspects, standingNames, stands, standsBack, suspectsStill } from './suspects.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -87,7 +88,7 @@ export function respondSotw(subscription: Subscription, context: ResponseContext
   if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: Number.POSITIVE_INFINITY };
   const heartbeat = nextHeartbeat(subscription);
   if (heartbeat <= context.now) return respondWithSet({ ...subscription, setOwed: true }, context);
-  if (subscription.agreed && subscription.pending.size === 0 && !subscription.setOwed)
+  if (subscription.agreed && subscription.pending.size === 0 && !subscription.setOwed && !stands(subscription))
     return { subscription, plan: undefined, wake: heartbeat };
   return respondWithSet(subscription, context);
 }
@@ -107,7 +108,7 @@ interface WholeSet {
   readonly earlier: ReadonlySet<string>;
   /** News, by name: the versions that are told, or would be if they did not stand back; `removal` where it is gone. */
   readonly news: ReadonlyMap<string, string>;
-  /** Whether something is left out because its only content was refused. */
+  /** Whether something is left out: its only content was refused, or it waits. */
   readonly lacking: boolean;
   readonly wake: number;
 }
@@ -115,7 +116,7 @@ interface WholeSet {
 /** LDS and CDS: the full subscribed set in one message (X51). */
 function respondWithSet(subscription: Subscription, context: ResponseContext): Answer {
   const suspects = suspectsNow(subscription, context);
-  const set = wholeSet(subscription, context, heldBack(suspects));
+  const set = wholeSet(subscription, context, standsBack(suspects), standingNames(suspects));
   const { wake, waiting, differs } = set;
   const left = new Set([...set.earlier, ...waiting.keys()]);
   const looked: Subscription = {
@@ -138,14 +139,19 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
   const interested = subscription.wildcard || subscription.everNamed;
   // A client that took no set yet may hold more than it was sent here. It is told by a set, but not by one that lacks a
   // refused resource of which it may have a good form: that would withdraw it.
+  const withdraws = set.lacking && mayHoldMore(subscription);
   const untaken = !subscription.first && subscription.ackedVersion === '' && !set.lacking;
   const owed = subscription.setOwed || (untaken && version !== subscription.sentVersion);
-  if (!interested || (!owed && set.changed.length + set.gone.length === 0)) {
+  if (!interested || withdraws || (!owed && set.changed.length + set.gone.length === 0)) {
     // Nothing is sent, so what the client holds stays as it was.
     const kept = new Map(differs);
     for (const name of [...set.changed.map((resource) => resource.name), ...set.gone])
       kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
-    const unsent: Subscription = { ...looked, differs: mapOver(kept) };
+    const unsent: Subscription = {
+      ...looked,
+      differs: mapOver(kept),
+      suspects: withdraws ? subscription.suspects : suspects,
+    };
     return { subscription: withCurrentRejection(unsent, context.layers), plan: undefined, wake };
   }
   const said = { version, resources: [...set.members.values()], removed: [] };
@@ -154,14 +160,23 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
 
 /** The suspects that would be told now in the form that was refused. So the next set has one of them that does not stand back. */
 function suspectsNow(subscription: Subscription, context: ResponseContext): Suspects | undefined {
-  const { suspects } = subscription;
+  const { suspects, type } = subscription;
   if (suspects === undefined) return undefined;
-  const { news } = wholeSet(subscription, context, noNames);
-  return suspectsStill(suspects, ({ name, version }) => news.get(name) === version);
+  const { news } = wholeSet(subscription, context, () => false, noNames);
+  return suspectsStill(suspects, {
+    isTold: ({ name, version }) => news.get(name) === version,
+    isNewest: ({ name, version }) => (lookup(context.layers, type.typeUrl, name)?.version ?? removal) === version,
+    blind: mayHoldMore(subscription),
+  });
 }
 
 /** What waits, was refused, or stands back stands in the set as it was (M3, section 5 point 2). */
-function wholeSet(subscription: Subscription, context: ResponseContext, standsBack: ReadonlySet<string>): WholeSet {
+function wholeSet(
+  subscription: Subscription,
+  context: ResponseContext,
+  isBack: (name: string) => boolean,
+  standing: ReadonlySet<string>,
+): WholeSet {
   const { layers } = context;
   const members = new Map<string, Resource>();
   const changed: Resource[] = [];
@@ -197,9 +212,9 @@ function wholeSet(subscription: Subscription, context: ResponseContext, standsBa
     }
     if (member?.version !== held?.version) {
       news.set(name, member?.version ?? removal);
-      if (standsBack.has(name)) {
+      if (isBack(name)) {
         member = held !== undefined && isResource(held) ? held : undefined;
-        earlier.add(name);
+        if (!standing.has(name)) earlier.add(name);
       }
     }
     if (member !== next) differs.set(name, member ?? nothingHeld);

@@ -20,6 +20,7 @@ import {
   type Variant,
   wasRefused,
 } from './subscription.ts';
+import { stands } from './suspects.ts';
 import { withPlaceholders } from './virtual-hosts.ts';
 
 /** What a client can do beyond the first version of the protocol. */
@@ -185,8 +186,9 @@ function standing(
 }
 
 /** Nothing is owed to it, whatever the clock says. */
-function isAtRest({ agreed, pending, setOwed, heartbeats }: Subscription): boolean {
-  return agreed && pending.size === 0 && !setOwed && heartbeats.size === 0;
+function isAtRest(subscription: Subscription): boolean {
+  const { agreed, pending, setOwed, heartbeats } = subscription;
+  return agreed && pending.size === 0 && !setOwed && heartbeats.size === 0 && !stands(subscription);
 }
 
 /** Tells every subscription what changed since the view that the stream has seen last. */

@@ -176,6 +176,14 @@ export function isResource(held: Held): held is Resource {
   return 'value' in held;
 }
 
+/**
+ * SotW LDS and CDS: the client came back and took no set on this stream yet. What it holds from before is not known, and each set deletes
+ * what it lacks (X51), so none may lack anything.
+ */
+export function mayHoldMore({ claimedVersion, ackedVersion }: Subscription): boolean {
+  return claimedVersion !== '' && ackedVersion === '';
+}
+
 /** Whether the client wants to hear of a name. */
 export function isSubscribed(subscription: Subscription, name: string): boolean {
   return subscription.wildcard || valueOf(subscription.names, name) !== undefined;

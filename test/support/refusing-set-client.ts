@@ -36,17 +36,32 @@ export class RefusingSetClient {
 
   /** The mesh is this from now on, until nothing more comes; `meanwhile` is asked before the answer to each set, and may change it. */
   set(words: readonly string[], meanwhile: (count: number) => readonly string[] | undefined = () => undefined): void {
-    let told = this.script.set({ [this.type]: words.join(' ') });
-    if (this.sets.length === 0) told = this.script.ask(this.type, []);
-    for (let count = 1; told.length > 0; count += 1) {
+    const told = this.tell(words);
+    this.answer(this.sets.length === 0 ? this.script.ask(this.type, []) : told, meanwhile);
+  }
+
+  /** The mesh is this from now on; what comes of it is not answered yet. */
+  tell(words: readonly string[]): readonly string[] {
+    return this.script.set({ [this.type]: words.join(' ') });
+  }
+
+  /** Answers what came until nothing more comes; `most`: or so many sets. */
+  answer(
+    first: readonly string[],
+    meanwhile: (count: number) => readonly string[] | undefined = () => undefined,
+    most = Number.POSITIVE_INFINITY,
+  ): readonly string[] {
+    let told = first;
+    for (let count = 1; told.length > 0 && count <= most; count += 1) {
       if (count > 200) throw new Error(`no end of sets, the last: ${told}`);
       const set = told.flatMap((line) => line.split(' ').slice(1));
       const taken = this.#takes(set);
       this.sets.push({ words: set, taken });
       const next = meanwhile(count);
       // While a response is in flight nothing is told.
-      if (next !== undefined) this.script.set({ [this.type]: next.join(' ') });
+      if (next !== undefined) this.tell(next);
       told = taken ? this.script.ack(this.type) : this.script.nack(this.type, nobodyNamed);
     }
+    return told;
   }
 }
