@@ -28,8 +28,8 @@ export interface View {
   readonly services: readonly OutboundService[];
   /** Traffic to hosts that the registry does not know (D18). */
   readonly unknownHosts: Decided<'pass' | 'refuse'>;
-  /** How they are connected to, if they may pass (D4). */
-  readonly passing: Pick<ConnectionPoolDecision, 'connectTimeout' | 'tcpKeepalive'>;
+  /** How they are called, if they may pass (D4, D6). */
+  readonly passing: ConnectionPoolDecision;
   readonly terms: ListenerTerms;
 }
 

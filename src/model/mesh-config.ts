@@ -1,3 +1,4 @@
+import type { TrafficPolicyBlocks } from './destination-rule.ts';
 import type { MeshConfigObject, Millis, Policy, PolicySet } from './policy.ts';
 import type { Retries } from './virtual-service.ts';
 
@@ -16,6 +17,8 @@ export interface MeshConfigSpec {
   readonly pathNormalization?: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   readonly accessLog?: AccessLogSpec;
   readonly dnsRefreshRate?: Millis;
+  /** Blocks that act where a DestinationRule has none of the kind (P24). */
+  readonly defaultTrafficPolicy?: Pick<TrafficPolicyBlocks, 'connectionPool' | 'outlierDetection'>;
 }
 
 export interface TcpKeepalive {

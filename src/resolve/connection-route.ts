@@ -83,7 +83,9 @@ function ruleOf({ policies, settings, services, scope }: ConnectionContext, { se
 function termsOf(context: ConnectionContext, destination: DestinationRef): ConnectionTerms {
   const rule = ruleOf(context, destination);
   const subset = rule.subsets.find(({ value }) => value.name === destination.subset);
-  return termsOfPool(poolDecision(effectiveBlocks(rule, subset, destination.port).connectionPool, context.settings));
+  const { settings } = context;
+  const { connectionPool } = effectiveBlocks(rule, subset, destination.port, settings.trafficPolicy);
+  return termsOfPool(poolDecision(connectionPool, settings));
 }
 
 /** The part of a pool that bounds connections. */

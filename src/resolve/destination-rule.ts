@@ -3,7 +3,7 @@ import type { RetryBudget, Subset, TrafficPolicy, TrafficPolicyBlocks } from '..
 import type { Scope } from '../model/ir.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { DestinationRuleObject } from '../model/policy.ts';
+import type { DestinationRuleObject, MeshConfigObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Provenance } from '../model/provenance.ts';
 import { selects } from '../model/selector.ts';
@@ -22,7 +22,7 @@ export interface MergedRule {
 /** A part of an object and where it stands. */
 export interface Written<T> {
   readonly value: T;
-  readonly object: DestinationRuleObject;
+  readonly object: DestinationRuleObject | MeshConfigObject;
   /** `spec.subsets[1]` */
   readonly path: string;
 }
@@ -112,7 +112,7 @@ export type EffectiveBlocks = {
 
 export interface Effective<T> {
   readonly value: T;
-  readonly object: DestinationRuleObject;
+  readonly object: DestinationRuleObject | MeshConfigObject;
   readonly path: string;
   readonly lost: readonly Provenance[];
 }
@@ -120,9 +120,15 @@ export interface Effective<T> {
 /**
  * P24: (1) the rule's own blocks; (2) its entry for the port replaces them all; (3) a subset's blocks each replace one of that
  * result; (4) a subset's entry for the port replaces them all. The retry budget is no block: the rule's entry for the port drops the
- * rule's, a subset's replaces what stands, and the subset's entry for the port leaves it.
+ * rule's, a subset's replaces what stands, and the subset's entry for the port leaves it. `mesh` holds where a block is left out.
  */
-export function effectiveBlocks(rule: MergedRule, subset: Written<Subset> | undefined, port: number): EffectiveBlocks {
+export function effectiveBlocks(
+  rule: MergedRule,
+  subset: Written<Subset> | undefined,
+  port: number,
+  mesh: Written<TrafficPolicyBlocks> | undefined,
+): EffectiveBlocks {
+  const ofMesh: readonly Level[] = mesh === undefined ? [] : [{ ...mesh, replaces: false }];
   const ofRule = levelsOf(rule.trafficPolicy, port);
   const subsetPolicy: Written<TrafficPolicy> | undefined = subset?.value.trafficPolicy && {
     value: subset.value.trafficPolicy,
@@ -130,10 +136,10 @@ export function effectiveBlocks(rule: MergedRule, subset: Written<Subset> | unde
     path: `${subset.path}.trafficPolicy`,
   };
   const ofSubset = levelsOf(subsetPolicy, port);
-  const levels = [...ofRule, ...ofSubset];
+  const levels = [...ofMesh, ...ofRule, ...ofSubset];
   // An entry for a port leaves nothing of the wider levels, not even the blocks that it does not have.
   const start = levels.findLastIndex((level) => level.replaces);
-  const acting = start === -1 ? levels : levels.slice(start);
+  const acting = start === -1 ? levels : [...ofMesh, ...levels.slice(start)];
   const loadBalancer = pick(levels, acting, 'loadBalancer');
   const connectionPool = pick(levels, acting, 'connectionPool');
   const outlierDetection = pick(levels, acting, 'outlierDetection');

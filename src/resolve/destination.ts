@@ -67,7 +67,7 @@ function destination(
   subset: Written<Subset> | undefined,
   facts: EndpointFacts,
 ): Destination {
-  const blocks = effectiveBlocks(rule, subset, port.number);
+  const blocks = effectiveBlocks(rule, subset, port.number, settings.trafficPolicy);
   const ref = refTo(service, port.number, subset?.value.name);
   const outlierDetection = blocks.outlierDetection && outlierDecision(blocks.outlierDetection);
   const retryBudget = blocks.retryBudget && retryBudgetDecision(blocks.retryBudget);

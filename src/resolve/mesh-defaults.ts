@@ -1,3 +1,4 @@
+import type { TrafficPolicyBlocks } from '../model/destination-rule.ts';
 import type { View } from '../model/ir.ts';
 import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
 import type { RetryDecision } from '../model/ir-route.ts';
@@ -13,6 +14,8 @@ import type { MeshConfigObject, Millis, PolicySet } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import { poolDecision } from './connection-pool.ts';
+import { effectiveBlocks, noRule, type Written } from './destination-rule.ts';
 import { remembered } from './keep.ts';
 import { defaultRetries, resolveRetries } from './retries.ts';
 
@@ -30,7 +33,9 @@ export interface MeshDefaults extends MeshSettings {
   /** D4 */
   readonly connectTimeout: Decided<Millis>;
   readonly tcpKeepalive?: Decided<TcpKeepalive>;
-  /** The same two, for hosts that the registry does not know. */
+  /** Blocks of traffic policies where no rule has one of the kind (P24). */
+  readonly trafficPolicy?: Written<TrafficPolicyBlocks>;
+  /** How hosts that the registry does not know are called. */
   readonly passing: View['passing'];
   /** D1. Undefined value: off. */
   readonly retries: Decided<RetryDecision | undefined>;
@@ -60,6 +65,10 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
     ...(tcpKeepalive && { tcpKeepalive }),
   };
+  const trafficPolicy =
+    object && spec.defaultTrafficPolicy
+      ? { value: spec.defaultTrafficPolicy, object, path: 'defaultTrafficPolicy' }
+      : undefined;
   const unknownHosts = spec.outboundTrafficPolicy && unknown[spec.outboundTrafficPolicy];
   const normalization = spec.pathNormalization && normalizations[spec.pathNormalization];
   const log = spec.accessLog;
@@ -75,7 +84,11 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     automaticTls: written(spec.enableAutoMtls, 'enableAutoMtls') ?? byDefault(true, 'D15'),
     unknownHosts: written(unknownHosts, 'outboundTrafficPolicy.mode') ?? byDefault('pass', 'D18'),
     ...connections,
-    passing: connections,
+    ...(trafficPolicy && { trafficPolicy }),
+    passing: poolDecision(
+      trafficPolicy && effectiveBlocks(noRule, undefined, 0, trafficPolicy).connectionPool,
+      connections,
+    ),
     retries:
       object === undefined
         ? defaultRetries

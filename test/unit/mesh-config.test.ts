@@ -79,6 +79,11 @@ describe('MeshConfig, the plain body of meshconfig.yaml (section 3.5)', () => {
       'defaultHttpRetryPolicy: { attempts: 1, retryOn: "503,reset" }',
       { defaultHttpRetryPolicy: { attempts: 1, retryOn: ['503', 'reset'] } },
     ],
+    [
+      'defaultTrafficPolicy',
+      'defaultTrafficPolicy: { connectionPool: { tcp: { maxConnections: 5 } } }',
+      { defaultTrafficPolicy: { connectionPool: { tcp: { maxConnections: 5 } } } },
+    ],
     ['enableAutoMtls', 'enableAutoMtls: false', { enableAutoMtls: false }],
     ['dnsRefreshRate', 'dnsRefreshRate: 5s', { dnsRefreshRate: 5000 }],
     ['trustDomainAliases', 'trustDomainAliases: [old.mesh]', { trustDomainAliases: ['old.mesh'] }],

@@ -69,6 +69,39 @@ describe('what MeshConfig decides, and by which line', () => {
     });
   });
 
+  test('P24: blocks of defaultTrafficPolicy act where no level has one of the kind, entries for ports included', () => {
+    const block = (maxConnections: number) => ({ connectionPool: { tcp: { maxConnections } } });
+    const config = meshConfig({
+      connectTimeout: 3000,
+      defaultTrafficPolicy: {
+        ...block(1),
+        outlierDetection: { splitExternalLocalOriginErrors: false, consecutive5xxErrors: 2 },
+      },
+    });
+    const rule = destinationRule('shop/ratings', {
+      host: 'ratings',
+      trafficPolicy: { ...block(2), portLevelSettings: [{ port: 9080, loadBalancer: { simple: 'RANDOM' } }] },
+      subsets: [{ name: 'v1', labels: {}, trafficPolicy: { ...block(3), portLevelSettings: [] } }],
+    });
+    const view = viewOf(parts(config, rule));
+    const reviewsOf = destinationOf(view, 'shop/reviews');
+    expect(reviewsOf.pool.maxConnections).toMatchObject({
+      value: 1,
+      by: { field: 'defaultTrafficPolicy.connectionPool.tcp.maxConnections', object: { kind: 'MeshConfig' } },
+    });
+    expect(reviewsOf.outlierDetection?.value.consecutive5xx).toBe(2);
+    expect(reviewsOf.pool.connectTimeout.value).toBe(3000);
+    // The entry for the port leaves nothing of the rule; what it has none of is the mesh's again.
+    const { pool, loadBalancer } = destinationOf(view, 'shop/ratings');
+    expect(pool.maxConnections).toMatchObject({ value: 1, by: { object: { kind: 'MeshConfig' } } });
+    expect(pool.maxConnections.also).toMatchObject([{ object: { kind: 'DestinationRule' } }]);
+    expect(loadBalancer.value).toBe('random');
+    const subset = destinationOf(view, 'shop/ratings', 'v1');
+    expect(subset.pool.maxConnections).toMatchObject({ value: 3, by: { object: { kind: 'DestinationRule' } } });
+    expect(subset.outlierDetection?.value.consecutive5xx).toBe(2);
+    expect(view.passing.maxConnections.value).toBe(1);
+  });
+
   test('D1, P16: retries where nobody wrote any, on the default route as well; 0 attempts are off', () => {
     const rules = [
       { name: 'own', match: [httpMatch({ uri: { kind: 'prefix', value: '/own' } })], retries: { attempts: 7 } },

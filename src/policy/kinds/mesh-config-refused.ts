@@ -50,7 +50,6 @@ const proxyDefaults = names(
 export const refusedMeshConfig = {
   tlsDefaults: refused('T1', tls),
   localityLbSetting: refused('T1', names('distribute', 'failover', 'failoverPriority', 'enabled')),
-  defaultTrafficPolicy: refused('T1', names('connectionPool', 'outlierDetection')),
   defaultProviders: refused('T1', names('tracing', 'metrics', 'accessLogging')),
   defaultConfig: refused('T1', proxyDefaults),
   ...refusedFields('T1', ['caCertificates', 'extensionProviders']),

@@ -21,6 +21,8 @@ import { lowerRetries } from './http-resilience.ts';
 import { retries } from './http-shape.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
 import { refusedMeshConfig } from './mesh-config-refused.ts';
+import { outlierDetection } from './outlier-detection.ts';
+import { lowerBlocks } from './traffic-policy.ts';
 
 const hour = 3_600_000;
 const exportTo = list(text('export-to'));
@@ -70,6 +72,11 @@ export const meshConfig = object({
     'T1',
     "HTTP protocol of connections to endpoints; the caller's",
   ),
+  defaultTrafficPolicy: row(
+    object({ connectionPool, outlierDetection }),
+    'T1',
+    'blocks where a DestinationRule has none of the kind',
+  ),
   ...refusedMeshConfig,
 });
 
@@ -106,6 +113,8 @@ export function lowerMeshConfig(
     pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
     accessLog: lowerAccessLog(written, context),
     dnsRefreshRate: written.dnsRefreshRate,
+    defaultTrafficPolicy:
+      written.defaultTrafficPolicy && lowerBlocks(written.defaultTrafficPolicy, 'defaultTrafficPolicy', context),
   });
 }
 
