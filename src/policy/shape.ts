@@ -28,6 +28,7 @@ export type TextRule =
   | 'export-to'
   | 'api-group'
   | 'api-kind'
+  | 'sha256'
   | 'ip-or-cidr'
   | 'region'
   | 'locality-pattern'

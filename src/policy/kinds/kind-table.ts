@@ -3,27 +3,18 @@ import { authorizationPolicy } from './authorization-policy.ts';
 import { destinationRule } from './destination-rule.ts';
 import { envoyFilter } from './envoy-filter.ts';
 import { gateway } from './gateway.ts';
+import { grpcRoute, httpRoute, tcpRoute, tlsRoute } from './gateway-routes.ts';
 import { healthCheck } from './health-check.ts';
 import { peerAuthentication } from './peer-authentication.ts';
 import { proxyConfig } from './proxy-config.ts';
-import {
-  grpcRoute,
-  httpRoute,
-  namespace,
-  policyTest,
-  rateLimit,
-  rollout,
-  tcpRoute,
-  tlsRoute,
-  trafficExtension,
-  wasmPlugin,
-} from './refused-others.ts';
+import { namespace, policyTest, rateLimit, rollout } from './refused-others.ts';
 import { requestAuthentication } from './request-authentication.ts';
 import { service } from './service.ts';
 import { serviceEntry } from './service-entry.ts';
 import { sidecar } from './sidecar.ts';
 import { telemetry } from './telemetry.ts';
 import { virtualService } from './virtual-service.ts';
+import { trafficExtension, wasmPlugin } from './wasm-plugin.ts';
 import { workloadEntry } from './workload-entry.ts';
 import { workloadGroup } from './workload-group.ts';
 

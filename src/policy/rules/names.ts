@@ -46,6 +46,12 @@ export const nameRules = {
     ['Gateway', 'Service'],
     ['1a', 'a_b', 'a-', 'a/b'],
   ),
+  sha256: patternRule(
+    '64 hexadecimal digits in lower case',
+    /^[0-9a-f]{64}$/,
+    ['0123456789abcdef'.repeat(4)],
+    ['0123', 'ABCDEF0123456789'.repeat(4), 'g'.repeat(64)],
+  ),
   // For values whose stars would mean nothing.
   'no-star': patternRule('no stars', /^[^*]*$/, ['a', 'shop/a'], ['*', 'a*', '*a']),
 } as const;
