@@ -177,6 +177,21 @@ const examples: readonly Example[] = [
     field: 'spec.trafficPolicy.connectionPool.http.useClientProtocol',
   },
   {
+    name: 'two bounds of retries',
+    code: 'WEFT0132',
+    yaml: dr('  trafficPolicy: { retryBudget: {}, connectionPool: { http: { maxRetries: ‹3› } } }\n'),
+    message: 'has no effect beside retryBudget',
+    hint: 'keep one',
+    field: 'spec.trafficPolicy.connectionPool.http.maxRetries',
+  },
+  {
+    name: 'a deprecated count beside its successor',
+    code: 'WEFT0132',
+    yaml: dr('  trafficPolicy: { outlierDetection: { consecutiveErrors: ‹3›, consecutiveGatewayErrors: 4 } }\n'),
+    message: 'has no effect beside consecutiveGatewayErrors',
+    hint: 'remove it',
+  },
+  {
     name: 'HTTP/2 keepalive without a timeout',
     code: 'WEFT0002',
     yaml: dr('  trafficPolicy: { connectionPool: { http: { ‹http2KeepAlive›: { interval: 5s } } } }\n'),

@@ -74,6 +74,10 @@ function checkPrivate(context: LowerContext, exported: readonly string[]): void 
 }
 
 function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, context: LowerContext): TrafficPolicy {
+  if (written.retryBudget && written.connectionPool?.http?.maxRetries) {
+    const message = 'has no effect beside retryBudget, which bounds the retries alone';
+    context.report('WEFT0132', `${path}.connectionPool.http.maxRetries`, message, 'keep one');
+  }
   const ports = written.portLevelSettings ?? [];
   ports.forEach(({ port }, index) => {
     const first = ports.findIndex((other) => other.port.number === port.number);

@@ -29,6 +29,10 @@ export function lowerOutlierDetection(
 ): OutlierDetection {
   const { consecutiveGatewayErrors: successor, consecutiveLocalOriginFailures: local = 0 } = written;
   const old = successor === undefined ? written.consecutiveErrors : undefined;
+  if (successor !== undefined && written.consecutiveErrors !== undefined) {
+    const message = 'has no effect beside consecutiveGatewayErrors';
+    context.report('WEFT0132', `${path}.consecutiveErrors`, message, 'remove it');
+  }
   if (old !== undefined) context.place(`${path}.consecutiveGatewayErrors`, `${path}.consecutiveErrors`);
   const split = written.splitExternalLocalOriginErrors ?? false;
   if (local > 0 && !split) {
