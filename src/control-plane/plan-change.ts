@@ -1,19 +1,12 @@
-import { compareText } from '../model/compare-text.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type XdsType, xdsTypes } from '../model/status.ts';
-import { allocateLocalPorts, localPortKeys } from '../registry/local-ports.ts';
-import { buildServices } from '../registry/services.ts';
-import { workloadsOfEntries } from '../registry/workload-entries.ts';
-import { resolveEndpoints } from '../resolve/endpoints.ts';
-import { resolveProxy } from '../resolve/proxy.ts';
-import { translateCapture } from '../translate/translate-capture.ts';
-import { translateInbound } from '../translate/translate-inbound.ts';
-import { translateView } from '../translate/translate-view.ts';
 import type { Resource } from '../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
+import { offlineMesh } from './offline-mesh.ts';
+import { resourcesOf } from './proxy-resources.ts';
 
 /** What a change would do to one proxy: resources of a type added, changed, removed. Types without a difference are absent. */
 export interface ProxyPlan {
@@ -43,16 +36,14 @@ export function planChange(
   proxies: readonly Proxy[],
   snapshotOf: (proxyId: string) => Snapshot | undefined,
 ): readonly ProxyPlan[] {
-  const wanted = meshOf(mesh, policies);
+  const { settings, localPorts, generation } = mesh;
+  const joined = [...mesh.workloads].filter(([, { source }]) => source === 'proxy');
+  // Which port an added service gets is not known before it is served, and makes no difference to what is counted.
+  const wanted = offlineMesh({ policies, settings, joined, localPorts, generation });
   return proxies.flatMap((proxy) => {
     const snapshot = snapshotOf(proxy.id);
     if (!snapshot) return [];
-    const { view, inbound } = resolveProxy(wanted, proxy);
-    const resources = asked([
-      ...translateView(view, (destination) => resolveEndpoints(wanted, destination)),
-      ...translateCapture(view, proxy.capture),
-      ...translateInbound(inbound, proxy),
-    ]);
+    const resources = asked(resourcesOf(wanted, proxy).resources);
     const held = asked(
       planned.flatMap(([, typeUrl]) =>
         [...namesOf(snapshot.layers, typeUrl)].flatMap((name) => lookup(snapshot.layers, typeUrl, name) ?? []),
@@ -62,24 +53,6 @@ export function planChange(
     return types.length > 0 ? [{ id: proxy.id, types }] : [];
   });
 }
-
-/** The mesh that `policies` would make of the present one: its own WorkloadEntries, and local ports for the services that it adds. */
-function meshOf(mesh: Mesh, policies: PolicySet): Mesh {
-  const joined = [...mesh.workloads].filter(([, { source }]) => source === 'proxy');
-  const all = new Map([...joined, ...workloadsOfEntries(policies, mesh.settings)]);
-  const workloads = new Map([...all].sort(([a], [b]) => compareText(a, b)));
-  const { services, endpoints } = buildServices(policies, workloads, mesh.settings);
-  // Which port an added service gets is not known before it is served, and makes no difference to what is counted.
-  const { ports } = allocateLocalPorts(
-    { ports: mesh.localPorts, released: new Map() },
-    localPortKeys(services),
-    anyPort,
-    0,
-  );
-  return { ...mesh, policies, workloads, services, endpoints, localPorts: ports };
-}
-
-const anyPort = { first: 1, last: 65_535 };
 
 /** Of all that a proxy may see, what it asks for: every listener and cluster, and the route configurations that its listeners name. */
 function asked(resources: readonly Resource[]): readonly Resource[] {

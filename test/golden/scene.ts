@@ -1,13 +1,11 @@
 import { parse, stringify } from 'yaml';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { spiffeId } from '../../src/model/identity.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
-import { localPortKey } from '../../src/model/mesh.ts';
 import type { Protocol } from '../../src/model/policy.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
-import { buildServices } from '../../src/registry/services.ts';
-import { workloadsOfEntries } from '../../src/registry/workload-entries.ts';
 
 /** The first document of a mesh.yaml: who runs where, and what the case is about. */
 interface SceneText {
@@ -60,16 +58,12 @@ export function readScene(text: string): Scene {
   if (policies === undefined) {
     throw new Error(diagnostics.map(({ code, message, at }) => `${code} ${at.file}:${at.line} ${message}`).join('\n'));
   }
-  const joined = Object.entries(scene.proxies).map(([id, proxy]) => workloadOf(id, proxy));
-  const workloads = new Map(
-    [...joined, ...workloadsOfEntries(policies, settings).values()]
-      .sort((left, right) => (left.id < right.id ? -1 : 1))
-      .map((workload) => [workload.id, workload]),
-  );
-  const { services, endpoints } = buildServices(policies, workloads, settings);
-  const ports = services.flatMap((service) => service.ports.map((port) => localPortKey(service.key, port.number)));
-  const localPorts = new Map(ports.map((key, index) => [key, (scene.localPorts ?? 21_000) + index]));
-  const mesh = { generation: 1, settings, policies, services, endpoints, workloads, localPorts };
+  const mesh = offlineMesh({
+    policies,
+    settings,
+    joined: Object.entries(scene.proxies).map(([id, proxy]) => [id, workloadOf(id, proxy)]),
+    range: { first: scene.localPorts ?? 21_000, last: 65_535 },
+  });
   const shown = scene.proxies[scene.show.proxy];
   if (shown === undefined) throw new Error(`no proxy ${scene.show.proxy}`);
   return { show: scene.show, proxy: proxyOf(scene.show.proxy, shown), mesh };
