@@ -93,12 +93,19 @@ const corpus: readonly Record<string, unknown>[] = [
         loadBalancer: { simple: 'RANDOM' },
         connectionPool: {
           tcp: { maxConnections: 4, connectTimeout: '1s' },
-          http: { maxRetries: 1, http2MaxRequests: 0 },
+          http: { http2MaxRequests: 0, http2KeepAlive: { interval: '5s', timeout: '1s' }, h2UpgradePolicy: 'UPGRADE' },
         },
-        outlierDetection: { interval: '5s', consecutive5xxErrors: 0 },
+        outlierDetection: { interval: '5s', consecutive5xxErrors: 0, outlierDetectionHttpErrorCodes: [503, 429] },
+        retryBudget: { percent: 10, budgetInterval: '1s' },
         portLevelSettings: [{ port: { number: 80 }, loadBalancer: { simple: 'ROUND_ROBIN' } }],
       },
     },
+  },
+  {
+    apiVersion: 'weft.dev/v1alpha1',
+    kind: 'HealthCheck',
+    metadata: { name: 'ready' },
+    spec: { host: 'reviews', port: 9080, interval: '5s', http: { path: '/healthz', expect: ['200-299', '404'] } },
   },
   {
     apiVersion: security,

@@ -10,6 +10,7 @@ import {
   destinationRule,
   endpoint,
   entry,
+  healthCheck,
   httpMatch,
   identityOf,
   mesh,
@@ -47,9 +48,19 @@ const policies: fc.Arbitrary<readonly Policy[]> = fc
             destinationRule(`${ns}/${id}`, {
               host: name,
               exportTo: to_,
-              ...(top && { trafficPolicy: { connectionPool: { tcp: { maxConnections } }, portLevelSettings: [] } }),
+              ...(top && {
+                trafficPolicy: {
+                  connectionPool: { tcp: { maxConnections }, http: { h2Upgrade: maxConnections > 5 } },
+                  portLevelSettings: [],
+                },
+              }),
               subsets: [{ name: `v${maxConnections}`, labels: { version: id } }],
             }),
+      ),
+      fc.tuple(namespace, host).map(
+        ([ns, name]) =>
+          (id: string): Policy =>
+            healthCheck(`${ns}/${id}`, { host: name }),
       ),
       fc.tuple(namespace, labels, mode).map(
         ([ns, selector, value]) =>

@@ -1,4 +1,5 @@
 import type { DestinationRuleSpec } from '../../src/model/destination-rule.ts';
+import type { HealthCheckSpec } from '../../src/model/health-check.ts';
 import type { SpiffeId } from '../../src/model/identity.ts';
 import type { OutboundPort, OutboundService, View } from '../../src/model/ir.ts';
 import type { Destination } from '../../src/model/ir-destination.ts';
@@ -8,6 +9,7 @@ import type { MeshConfigSpec } from '../../src/model/mesh-config.ts';
 import type {
   AuthorizationPolicyObject,
   DestinationRuleObject,
+  HealthCheckObject,
   Labels,
   MeshConfigObject,
   PeerAuthenticationObject,
@@ -92,6 +94,12 @@ export function destinationRule(
   lines?: Readonly<Record<string, number>>,
 ): DestinationRuleObject {
   return policy('DestinationRule', id, { exportTo: ['*'], subsets: [], ...spec }, lines);
+}
+
+/** Checks connections to `reviews` unless told otherwise. */
+export function healthCheck(id: string, spec: Partial<HealthCheckSpec>): HealthCheckObject {
+  const times = { interval: 10_000, timeout: 1_000, unhealthyAfter: 3, healthyAfter: 2 };
+  return policy('HealthCheck', id, { host: 'reviews', ...times, probe: { kind: 'tcp' }, ...spec });
 }
 
 export function peerAuthentication(

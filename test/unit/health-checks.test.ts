@@ -1,36 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import type { HealthCheckSpec } from '../../src/model/health-check.ts';
 import type { HealthCheckObject } from '../../src/model/policy.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import { checkReferences } from '../../src/policy/references.ts';
 import { buildServices } from '../../src/registry/services.ts';
 import { resolveView } from '../../src/resolve/view.ts';
-import { destinationRule, mesh, outboundPort, place, service, settings, viewOf } from '../support/resolve-values.ts';
+import {
+  destinationRule,
+  healthCheck,
+  mesh,
+  outboundPort,
+  service,
+  settings,
+  viewOf,
+} from '../support/resolve-values.ts';
 
 const services = [service('shop/reviews', { 9080: 'http', 9090: 'tcp' }), service('bank/reviews', { 9080: 'http' })];
-
-function healthCheck(id: string, spec: Partial<HealthCheckSpec>): HealthCheckObject {
-  const [namespace = '', name = ''] = id.split('/');
-  return {
-    kind: 'HealthCheck',
-    namespace,
-    name,
-    labels: {},
-    annotations: {},
-    spec: {
-      host: 'reviews',
-      interval: 10_000,
-      timeout: 1_000,
-      unhealthyAfter: 3,
-      healthyAfter: 2,
-      probe: { kind: 'tcp' },
-      ...spec,
-    },
-    at: place(`${id}.yaml`, 1),
-    commit: '4f1c2ab',
-    positions: new Map(),
-  };
-}
 
 /** The names of the checks that clients of a namespace make of port `port` of shop/reviews. */
 function chosen(checks: readonly HealthCheckObject[], client = 'shop', port = 9080): readonly string[] {
