@@ -151,11 +151,17 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
       ...looked,
       differs: mapOver(kept),
       suspects: withdraws ? subscription.suspects : suspects,
+      // What cannot be told anew now is not due every moment either.
+      heartbeats: withdraws ? heartbeatsLater(looked, context.now) : looked.heartbeats,
     };
     return { subscription: withCurrentRejection(unsent, context.layers), plan: undefined, wake };
   }
   const said = { version, resources: [...set.members.values()], removed: [] };
   return { ...send(looked, context, said, set.before, { sent: set.changed, removed: set.gone }), wake };
+}
+
+function heartbeatsLater({ heartbeats }: Subscription, now: number): Subscription['heartbeats'] {
+  return heartbeats.size === 0 ? heartbeats : new Map([...heartbeats].filter(([, at]) => at > now));
 }
 
 /** The suspects that would be told now in the form that was refused. So the next set has one of them that does not stand back. */
