@@ -51,6 +51,7 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
     'WEFT0002',
     'Istio leaves the condition out; the hint names the field for it',
   ],
+  ['`mirror` beside `mirrors`', 'WEFT0137', 'Istio adds both; write the one into the other'],
   ['UDP ports', 'WEFT0119', 'Envoy sidecars carry TCP'],
   ['a principal that is no `domain/ns/namespace/sa/account`, such as `bar`', 'WEFT0158', 'it would never match'],
   [

@@ -21,7 +21,7 @@ const environment = list(
     },
     { required: ['name'] },
   ),
-  { max: 256 },
+  { max: 256, unique: 'name' },
 );
 
 /** A program of WebAssembly and how it is fetched. */
