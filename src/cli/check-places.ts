@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createTreeCheck } from '../control-plane/check-tree.ts';
+import type { CheckedTree } from '../control-plane/policy-source.ts';
+import { meshSettings, readSettings, type SettingValues } from '../control-plane/settings.ts';
+import { Failure } from '../model/failure.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Workload } from '../model/workload.ts';
+import { type PolicyTree, readCommit } from '../policy/git-tree.ts';
+import { readWorkingTree } from '../policy/working-tree.ts';
+import type { PolicyPlace } from './policy-place.ts';
+
+/** A tree that was read and checked, with the settings that it was checked by. */
+export interface CheckedPlaces extends CheckedTree {
+  readonly tree: PolicyTree;
+  readonly settings: MeshSettings;
+  readonly values: SettingValues;
+}
+
+/**
+ * Reads the one tree that all `places` share and checks it whole, as the server would; `joined`: the workloads that are connected now,
+ * undefined where that is not known. Throws Failure WEFT0912 for a place without a policy file.
+ */
+export async function checkPlaces(
+  places: readonly PolicyPlace[],
+  revision?: string,
+  joined?: ReadonlyMap<string, Workload>,
+): Promise<CheckedPlaces> {
+  const [{ repository = '', root, settings } = {}] = places;
+  const tree = await readTree(repository, root, places, revision);
+  const known = settings ?? readSettings(undefined);
+  const mesh = meshSettings(known);
+  const checked = createTreeCheck({
+    settings: mesh,
+    ...(settings && { trustDomain: settings.values.trustDomain }),
+    folders: root === undefined ? 'free' : (settings?.values['policy.folders'] ?? 'namespace'),
+    root: root ?? '.',
+    joined: () => joined,
+  })(tree);
+  requirePolicies(places, tree);
+  return { ...checked, tree, settings: mesh, values: known.values };
+}
+
+/** True for a file that a place names, itself or by a folder. */
+export function covers({ part, root }: PolicyPlace, file: string): boolean {
+  return part === '' || part === root || file === part || file.startsWith(`${part}/`);
+}
+
+/** Nothing to check is no good news: each asked path holds a policy file, or one that was refused. Throws Failure WEFT0912. */
+function requirePolicies(places: readonly PolicyPlace[], tree: PolicyTree): void {
+  const present = [...tree.files.map(({ path }) => path), ...tree.diagnostics.map(({ at }) => at.file)];
+  for (const place of places) {
+    if (present.some((file) => covers(place, file))) continue;
+    const { repository, root = '', part } = place;
+    const where = join(repository, part === '' ? root : part);
+    throw new Failure(
+      'WEFT0912',
+      `there is no policy file in "${where}"`,
+      'name a repository, its folder of policies, or a .yaml file in it',
+      where,
+    );
+  }
+}
+
+async function readTree(
+  repository: string,
+  root: string | undefined,
+  places: readonly PolicyPlace[],
+  revision: string | undefined,
+): Promise<PolicyTree> {
+  if (root !== undefined) {
+    return revision === undefined ? readWorkingTree(repository, root) : readCommit(repository, revision, root);
+  }
+  if (revision !== undefined) {
+    throw new Failure(
+      'WEFT0912',
+      `"${places[0]?.part}" is in no folder of policies`,
+      'leave --rev out, or name the repository',
+    );
+  }
+  const files = places.map(({ part }) => ({ path: part, text: readFileSync(join(repository, part), 'utf8') }));
+  return { commit: 'uncommitted+edits', files, diagnostics: [], author: '', subject: '', time: 0 };
+}
