@@ -1,5 +1,4 @@
 import type { Inbound } from '../model/ir-inbound.ts';
-import type { MeshSettings } from '../model/mesh.ts';
 import type { Protocol, ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { NodePort, Proxy } from '../model/proxy.ts';
@@ -7,26 +6,30 @@ import { selects } from '../model/selector.ts';
 import { isHttp } from '../model/service.ts';
 import { hostCovers, plainHost, resolveHost, serviceHost } from '../policy/hosts.ts';
 import { servedBy } from './inbound-protocol.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { hasSelector, selectorOf } from './policy-index.ts';
 import { upgrades } from './upgrades.ts';
 
 /**
- * Where a DestinationRule makes clients speak HTTP/2 (`h2UpgradePolicy: UPGRADE`) to a port that is not declared so, its program still
+ * Where a DestinationRule (or the default of MeshConfig) makes clients speak HTTP/2 (`h2UpgradePolicy: UPGRADE`) to a port that is not declared so, its program still
  * hears HTTP/1: what the clients' proxies speak among themselves is no business of its own. Else it hears what each caller speaks (R2).
  */
 export function applicationVersion(
   index: PolicyIndex,
-  settings: Pick<MeshSettings, 'dnsSuffix'>,
+  settings: Pick<MeshDefaults, 'dnsSuffix' | 'trafficPolicy'>,
   services: readonly (ServiceObject | ServiceEntryObject)[],
   proxy: Proxy,
   workload: Selected,
   port: NodePort,
   protocol: Protocol,
 ): Inbound['httpVersion'] {
-  if (index.upgradingRules.length === 0 || !isHttp(protocol) || protocol === 'http2' || protocol === 'grpc')
-    return undefined;
+  if (!isHttp(protocol) || protocol === 'http2' || protocol === 'grpc') return undefined;
+  const { trafficPolicy } = settings;
+  if (trafficPolicy?.value.connectionPool?.http?.h2Upgrade === true)
+    return { value: 'http1', by: provenance(trafficPolicy.object, `${trafficPolicy.path}.connectionPool`) };
+  if (index.upgradingRules.length === 0) return undefined;
   const called = calledAs(settings, services, proxy, workload, port);
   const rule = index.upgradingRules.find((object) => {
     const host = resolveHost(object.spec.host, object.namespace, settings.dnsSuffix);
@@ -42,7 +45,7 @@ interface Called {
 
 /** The hosts and service ports that lead to a workload port: those of the services that select the workload, and of its implied one. */
 function calledAs(
-  { dnsSuffix }: Pick<MeshSettings, 'dnsSuffix'>,
+  { dnsSuffix }: Pick<MeshDefaults, 'dnsSuffix'>,
   services: readonly (ServiceObject | ServiceEntryObject)[],
   proxy: Proxy,
   workload: Selected,

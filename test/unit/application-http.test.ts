@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TrafficPolicyBlocks } from '../../src/model/destination-rule.ts';
 import type { Policy, Protocol } from '../../src/model/policy.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import { resolveInbound } from '../../src/resolve/inbound.ts';
 import { destinationRule, mesh, proxy, serviceObject } from '../support/resolve-values.ts';
 
@@ -38,6 +39,19 @@ describe('h2UpgradePolicy: whoever calls, a program of HTTP/1 hears HTTP/1', () 
     expect(application('http', [rule('*.shop.svc.cluster.local', upgrade)])?.httpVersion?.value).toBe('http1');
     expect(application('http', [rule('reviews', upgrade)])?.httpVersion).toBeUndefined();
     expect(application('http', [rule(host, kept)])?.httpVersion).toBeUndefined();
+  });
+
+  test('and where the default of MeshConfig does', () => {
+    const text = 'defaultTrafficPolicy: { connectionPool: { http: { h2UpgradePolicy: UPGRADE } } }\n';
+    const { policies } = parsePolicies([{ path: 'policies/meshconfig.yaml', text }], {
+      commit: '4f1c2ab',
+      rootNamespace: 'istio-system',
+      folders: 'namespace',
+    });
+    expect(application('http', policies?.objects)?.httpVersion).toMatchObject({
+      value: 'http1',
+      by: { field: 'defaultTrafficPolicy.connectionPool', at: { line: 1 } },
+    });
   });
 
   test.each(['http2', 'grpc', 'tcp'] as const)('but not where it declared %s', (protocol) => {
