@@ -2,7 +2,7 @@ import { nearestName } from '../model/nearest-name.ts';
 import type { Tier } from './shape.ts';
 
 /** Commands of Envoy's access logs that may stand alone, `%NAME%`; all of them were tried on the pinned Envoy. */
-const alone = new Set(
+export const plainCommands: ReadonlySet<string> = new Set(
   `
   ACCESS_LOG_TYPE BYTES_RECEIVED BYTES_RETRANSMITTED BYTES_SENT CONNECTION_ID CONNECTION_TERMINATION_DETAILS
   DOWNSTREAM_DETECTED_CLOSE_TYPE DOWNSTREAM_DIRECT_LOCAL_ADDRESS DOWNSTREAM_DIRECT_REMOTE_ADDRESS
@@ -90,7 +90,7 @@ export function logFormatProblem(text: string): LogFormatProblem | undefined {
     const [whole = '', name = '', behind = ''] = found ?? [];
     const started = /^%([A-Z_]+)\(/.exec(rest)?.[1] ?? name;
     if (unsupported.includes(started)) return { kind: 'refused', what: `%${started}%`, tier: 'T2' };
-    const fits = behind === '' ? alone.has(name) : withWords[name]?.test(behind);
+    const fits = behind === '' ? plainCommands.has(name) : withWords[name]?.test(behind);
     if (found === null || fits !== true) return wrong(rest, started);
     at += whole.length;
   }
@@ -98,7 +98,7 @@ export function logFormatProblem(text: string): LogFormatProblem | undefined {
 }
 
 function wrong(rest: string, name: string): LogFormatProblem {
-  const known = [...new Set([...alone, ...Object.keys(withWords)])];
+  const known = [...new Set([...plainCommands, ...Object.keys(withWords)])];
   const near = known.includes(name) ? undefined : nearestName(name, known);
   const hint = near
     ? `did you mean ${JSON.stringify(near)}?`
