@@ -483,6 +483,53 @@ describe('findings in a text', () => {
     expect(finding?.message).not.toMatch(/\.$/);
   });
 
+  it.each([
+    ['fields of a shape', vs(`  - ${to}\n    redirect: { uri: /x }\n`), 'route', 7],
+    [
+      'match and gateways',
+      vs(`  - ${to}\n    match:\n    - gateways: [mesh]\n      sourceNamespace: a\n`),
+      'gateways',
+      9,
+    ],
+    [
+      'two rewrites',
+      vs(`  - ${to}\n    rewrite:\n      uri: /b\n      uriRegexRewrite: { match: a, rewrite: b }\n`),
+      'uri',
+      9,
+    ],
+    ['two redirects', vs('  - redirect:\n      uri: /b\n      prefixRewrite: /c\n'), 'uri', 8],
+    ['no attempts', vs(`  - ${to}\n    retries:\n      attempts: 0\n      perTryTimeout: 1s\n`), 'attempts', 9],
+    [
+      'accounts and principals',
+      authz('  rules:\n  - from:\n    - source:\n        namespaces: [a]\n        serviceAccounts: [b]\n'),
+      'namespaces',
+      8,
+    ],
+    [
+      'a socket with ports',
+      `${head('WorkloadEntry')}spec:\n  address: unix:///tmp/a\n  ports: { http: 80 }\n`,
+      'address',
+      5,
+    ],
+    [
+      'endpoints of no resolution',
+      `${head('ServiceEntry')}spec:\n  hosts: [a.test]\n  resolution: NONE\n  ports: [{ number: 80, name: http }]\n  endpoints: [{ address: 10.0.0.1 }]\n`,
+      'resolution',
+      6,
+    ],
+    [
+      'two protocols',
+      dr(
+        '  trafficPolicy:\n    connectionPool:\n      http:\n        h2UpgradePolicy: UPGRADE\n        useClientProtocol: true\n',
+      ),
+      'h2UpgradePolicy',
+      9,
+    ],
+  ])('WEFT0137 names the other field, too: %s', (_, text, message, line) => {
+    const found = parse(text).filter(({ code }) => code === 'WEFT0137');
+    expect(found.map(({ related }) => related)).toEqual([[{ file: 'policies/shop/a.yaml', line, message }]]);
+  });
+
   it('reports all findings at once, by file and position', () => {
     const found = parsePolicies(
       [

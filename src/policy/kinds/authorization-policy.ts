@@ -3,7 +3,7 @@ import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
 import { anyText, choice, type Infer, list, object, refused, row, someOf, type TextRule, text } from '../shape.ts';
 import { checkCondition, checkPaths, checkPrincipals, checkServiceAccounts } from './authorization-values.ts';
-import { matchLabels, present } from './common.ts';
+import { beside, matchLabels, present } from './common.ts';
 import { oneTarget, targets } from './target-ref.ts';
 
 const some = (rule?: TextRule) => someOf(text(rule));
@@ -127,8 +127,10 @@ function lowerSource(
   const others = (['principals', 'notPrincipals', 'namespaces', 'notNamespaces'] as const).find(
     (name) => written[name],
   );
-  if (accounts && others)
-    context.report('WEFT0137', `${field}.${accounts}`, `${others} and ${accounts} exclude each other`, 'keep one');
+  if (accounts && others) {
+    const message = `${others} and ${accounts} exclude each other`;
+    context.report('WEFT0137', `${field}.${accounts}`, message, 'keep one', beside(context, field, others));
+  }
   return {
     principals: written.principals ?? [],
     notPrincipals: written.notPrincipals ?? [],

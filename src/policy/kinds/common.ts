@@ -1,3 +1,4 @@
+import type { RelatedPlace } from '../../model/diagnostic.ts';
 import type { StringMatch } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { anyText, type Infer, labels, list, object, row, text } from '../shape.ts';
@@ -18,6 +19,15 @@ export function lowerStringMatch(match: Infer<typeof stringMatch>): StringMatch 
   if (match.prefix !== undefined) return { kind: 'prefix', value: match.prefix };
   if (match.regex === undefined || match.regex === '*') return { kind: 'present' };
   return { kind: 'regex', value: match.regex };
+}
+
+/** The field that a finding names besides its own, as its related place. */
+export function beside(
+  context: LowerContext,
+  path: string,
+  name: string,
+): { readonly related: readonly RelatedPlace[] } {
+  return { related: [{ file: context.file, line: context.lineOf(`${path}.${name}`), message: name }] };
 }
 
 /** The map with every value changed. */

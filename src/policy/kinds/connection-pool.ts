@@ -1,7 +1,7 @@
 import type { ConnectionPool } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { bool, choice, count, duration, type Infer, integer, object, row } from '../shape.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 
 const millisecond = duration(1);
 const int32 = integer(0, 2 ** 31 - 1);
@@ -74,7 +74,13 @@ function lowerHttp(http: NonNullable<Infer<typeof connectionPool>['http']>, path
   const { h2UpgradePolicy = 'DEFAULT', useClientProtocol } = http;
   if (h2UpgradePolicy === 'UPGRADE' && useClientProtocol === true) {
     const message = 'h2UpgradePolicy: UPGRADE and useClientProtocol: true exclude each other';
-    context.report('WEFT0137', `${path}.useClientProtocol`, message, 'keep one');
+    context.report(
+      'WEFT0137',
+      `${path}.useClientProtocol`,
+      message,
+      'keep one',
+      beside(context, path, 'h2UpgradePolicy'),
+    );
   }
   return present<Http>({
     http1MaxPendingRequests: http.http1MaxPendingRequests || undefined,

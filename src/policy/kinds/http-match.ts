@@ -2,7 +2,7 @@ import type { HttpMatch } from '../../model/virtual-service.ts';
 import { fieldPath } from '../field-path.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { lowerStringMatch, mapValues, present } from './common.ts';
+import { beside, lowerStringMatch, mapValues, present } from './common.ts';
 import type { httpMatch } from './http-shape.ts';
 
 type Written = Infer<typeof httpMatch>;
@@ -45,11 +45,9 @@ function checkGateways(match: Written, path: string, context: LowerContext): voi
     ['sourceNamespace', sourceNamespace !== ''],
   ] as const) {
     if (!written) continue;
-    const related = [{ file: context.file, line: context.lineOf(`${path}.gateways`), message: 'gateways' }];
     const message = `gateways and ${name} exclude each other`;
-    context.report('WEFT0137', `${path}.${name}`, message, 'keep one; without gateways the match holds for the mesh', {
-      related,
-    });
+    const hint = 'keep one; without gateways the match holds for the mesh';
+    context.report('WEFT0137', `${path}.${name}`, message, hint, beside(context, path, 'gateways'));
   }
 }
 

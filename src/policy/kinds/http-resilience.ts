@@ -3,7 +3,7 @@ import { nearestName } from '../../model/nearest-name.ts';
 import type { Fault, Retries } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 import type { fault, retries } from './http-shape.ts';
 
 const retryConditions = [
@@ -35,9 +35,10 @@ export function lowerRetries(written: Infer<typeof retries>, path: string, conte
   const retryOn = written.retryOn || undefined;
   for (const [name, value] of Object.entries({ perTryTimeout, retryOn, retryRemoteLocalities })) {
     if (value === undefined || (attempts ?? 0) > 0) continue;
-    if (attempts === 0)
-      context.report('WEFT0137', `${path}.${name}`, `attempts 0 and ${name} exclude each other`, 'keep one');
-    else context.report('WEFT0002', path, `expected "attempts" beside ${name}, which is required`, 'add attempts');
+    if (attempts === 0) {
+      const message = `attempts 0 and ${name} exclude each other`;
+      context.report('WEFT0137', `${path}.${name}`, message, 'keep one', beside(context, path, 'attempts'));
+    } else context.report('WEFT0002', path, `expected "attempts" beside ${name}, which is required`, 'add attempts');
   }
   for (const [name, value] of Object.entries({ backoff, retryIgnorePreviousHosts })) {
     if (value === undefined || (attempts ?? 0) > 0) continue;

@@ -2,7 +2,7 @@ import type { Redirect, Rewrite } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { rewriteProblem } from '../re2.ts';
 import type { Infer } from '../shape.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 import type { httpRule, redirect } from './http-shape.ts';
 
 type Rule = Infer<typeof httpRule>;
@@ -20,7 +20,8 @@ export function lowerRedirect(
   const { uri, prefixRewrite, authority, port, derivePort, scheme, redirectCode = 301 } = written;
   if (!redirectCodes.includes(redirectCode)) context.refuse(`${path}.redirectCode`, 'never', `${redirectCode}`);
   if (uri && prefixRewrite) {
-    context.report('WEFT0137', `${path}.prefixRewrite`, 'uri and prefixRewrite exclude each other', 'keep one');
+    const message = 'uri and prefixRewrite exclude each other';
+    context.report('WEFT0137', `${path}.prefixRewrite`, message, 'keep one', beside(context, path, 'uri'));
   }
   if (!uri && !prefixRewrite && !authority && !scheme && port === undefined && derivePort === undefined) {
     const message = 'expected "uri", "prefixRewrite", "authority", "scheme" or a port, one of which is required';
@@ -52,7 +53,8 @@ export function lowerRewrite(rule: Rule, path: string, context: LowerContext): R
     context.report('WEFT0002', `${path}.uriRegexRewrite.rewrite`, `expected ${problem}`, 'name groups by number');
   }
   if (uri && uriRegexRewrite) {
-    context.report('WEFT0137', `${path}.uriRegexRewrite`, 'uri and uriRegexRewrite exclude each other', 'keep one');
+    const message = 'uri and uriRegexRewrite exclude each other';
+    context.report('WEFT0137', `${path}.uriRegexRewrite`, message, 'keep one', beside(context, path, 'uri'));
   }
   if (!uri && !uriRegexRewrite && !authority) {
     const message = 'expected "uri", "uriRegexRewrite" or "authority", one of which is required';

@@ -6,7 +6,7 @@ import { fieldPath } from '../field-path.ts';
 import { plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { choice, type Infer, integer, labels, list, object, port, row, someOf, text } from '../shape.ts';
-import { checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
+import { beside, checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
 import { lowerPort } from './service-ports.ts';
 import { lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
 
@@ -143,6 +143,7 @@ function checkResolution(spec: Written, context: LowerContext): void {
       'spec.endpoints',
       'resolution NONE and endpoints exclude each other',
       'set resolution: STATIC',
+      spec.resolution === undefined ? {} : beside(context, 'spec', 'resolution'),
     );
   }
   if (dns && spec.workloadSelector)

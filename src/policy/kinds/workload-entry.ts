@@ -5,7 +5,7 @@ import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.t
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { count, type Infer, labels, map, object, port, refused, row, text } from '../shape.ts';
 import { textRules } from '../text-rules.ts';
-import { checkLabelName, present } from './common.ts';
+import { beside, checkLabelName, present } from './common.ts';
 
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
 const fields = {
@@ -36,7 +36,8 @@ function checkSocket(address: string, hasPorts: boolean, path: string, context: 
     const message = `expected unix:// and an absolute path or "@name", got ${JSON.stringify(address)}`;
     context.report('WEFT0002', `${path}.address`, message, 'write unix:///path/to/socket');
   } else if (hasPorts) {
-    context.report('WEFT0137', `${path}.ports`, 'a unix socket and ports exclude each other', 'remove ports');
+    const message = 'a unix socket and ports exclude each other';
+    context.report('WEFT0137', `${path}.ports`, message, 'remove ports', beside(context, path, 'address'));
   } else context.refuse(`${path}.address`, 'T1', address);
 }
 
