@@ -12,6 +12,7 @@ import { schemaVerb } from './verbs/schema.ts';
 import { serverVerb } from './verbs/server.ts';
 import { statusVerb } from './verbs/status.ts';
 import { tokenCreateVerb, tokenListVerb, tokenRevokeVerb } from './verbs/token.ts';
+import { translateVerb } from './verbs/translate.ts';
 import { upVerb } from './verbs/up.ts';
 import { validateVerb } from './verbs/validate.ts';
 
@@ -23,6 +24,7 @@ export const verbs: readonly Verb[] = [
   runVerb,
   bootstrapVerb,
   validateVerb,
+  translateVerb,
   schemaVerb,
   statusVerb,
   proxiesVerb,

@@ -4,7 +4,7 @@ import type { PolicySet } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import { createJoinedProxies, type JoinedProxies } from '../registry/joined-proxies.ts';
-import { createLocalPorts, type LocalPorts } from '../registry/local-ports.ts';
+import { createLocalPorts, type LocalPorts, localPortRange } from '../registry/local-ports.ts';
 import { createRegistry, type RegistryState } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
 import { createDebounce } from '../xds/debounce.ts';
@@ -27,7 +27,6 @@ export interface FactParts {
 const noPolicies: PolicySet = { commit: '', objects: [] };
 /** How long findings may lag behind the registry: nothing waits for them. */
 const recheckQuiet = 1_000;
-const portsInRange = 10_000;
 
 /** Loads what was known before a restart (F2), then follows the policy repository. Throws Failure WEFT0904. */
 export async function startFacts(options: {
@@ -44,8 +43,7 @@ export async function startFacts(options: {
   const joined = createJoinedProxies({ settings: mesh, clock, store, ...grace });
   parts.add(() => joined.close());
   await joined.restore();
-  const first = values['localPorts.base'];
-  const localPorts = createLocalPorts(store, clock, { first, last: Math.min(first + portsInRange - 1, 65_535) });
+  const localPorts = createLocalPorts(store, clock, localPortRange(values['localPorts.base']));
   parts.add(() => localPorts.flush());
   await localPorts.restore();
 

@@ -18,6 +18,11 @@ export interface LocalPortRange {
   readonly last: number;
 }
 
+/** The ports of a mesh whose first is `first` (the setting `localPorts.base`): ten thousand, as far as there are ports. */
+export function localPortRange(first: number): LocalPortRange {
+  return { first, last: Math.min(first + 9_999, 65_535) };
+}
+
 /** A released port is not given to another service within this time (section 7 of experience.md). */
 export const localPortRest = 24 * 60 * 60 * 1000;
 

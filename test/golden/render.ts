@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
+import { readable } from '../../src/cli/render/readable-ir.ts';
 import type { ProxyIR } from '../../src/model/ir.ts';
-import { decidedByText, refText } from '../../src/model/provenance.ts';
 import { toCanonicalJson } from '../../src/proto/canonical-json.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
@@ -39,16 +39,4 @@ export function renderResources(resources: readonly Resource[], show: Scene['sho
 
 function listed(resources: readonly Resource[]): string {
   return resources.map(({ typeUrl, name }) => `${words.get(typeUrl) ?? 'secret'} ${name}`).join('\n');
-}
-
-function readable(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(readable);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [key, key === 'by' ? whoDecided(part) : readable(part)]),
-  );
-}
-
-function whoDecided(by: Parameters<typeof decidedByText>[0]): string {
-  return 'default' in by ? decidedByText(by) : `${refText(by.object)} ${by.field} ${decidedByText(by)}`;
 }

@@ -1,0 +1,93 @@
+import { offlineMesh } from '../../control-plane/offline-mesh.ts';
+import { bareCaller, offlineProxy } from '../../control-plane/offline-proxy.ts';
+import { resourcesOf } from '../../control-plane/proxy-resources.ts';
+import type { Diagnostic } from '../../model/diagnostic.ts';
+import { Failure } from '../../model/failure.ts';
+import { isLabel } from '../../model/identity.ts';
+import type { Mesh } from '../../model/mesh.ts';
+import type { Proxy } from '../../model/proxy.ts';
+import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
+import { toEnvoyJson } from '../../proto/canonical-json.ts';
+import { decode } from '../../proto/codec.ts';
+import { schemaOf } from '../../proto/registry.ts';
+import { localPortRange } from '../../registry/local-ports.ts';
+import type { Resource } from '../../xds/resource.ts';
+import { clusterType, endpointType, listenerType, routeType } from '../../xds/resource-types.ts';
+import { type CheckedPlaces, checkPlaces } from '../check-places.ts';
+import { policyPlace } from '../policy-place.ts';
+import { readableIr } from '../render/readable-ir.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { translateFlags } from '../verbs/translate.ts';
+
+type TranslateContext = VerbContext<typeof translateFlags>;
+
+/** `weft translate --to ir|xds`: exit 1 when the policies have an error, as then nothing would be served. */
+export async function translate(context: TranslateContext): Promise<ExitCode> {
+  const { flags, output, cwd } = context;
+  const started = performance.now();
+  const checked = await checkPlaces([policyPlace(cwd, flags.file)]);
+  const { policies, settings, values } = checked;
+  if (policies === undefined) {
+    tellErrors(context, checked, performance.now() - started);
+    return 1;
+  }
+  if (checked.diagnostics.length > 0) for (const line of framesOf(checked)) output.say(line);
+  // As a server without a history would give them (section 7 of experience.md).
+  const mesh = offlineMesh({ policies, settings, range: localPortRange(values['localPorts.base']) });
+  const proxy = proxyOf(mesh, context);
+  const { ir, resources } = resourcesOf(mesh, proxy);
+  const about = { proxy: proxy.id, commit: policies.commit };
+  if (flags.to === 'ir') output.object('ProxyIR', { ...about, ...readableIr(ir) }, []);
+  else output.object('ProxyResources', { ...about, ...byType(resources) }, []);
+  return 0;
+}
+
+function proxyOf(mesh: Mesh, { flags, namespace }: TranslateContext): Proxy {
+  if (!isLabel(namespace)) {
+    throw new Failure(
+      'WEFT0912',
+      `--namespace "${namespace}" is not a name`,
+      'lower-case letters, digits and "-", at most 63',
+    );
+  }
+  return flags.proxy === undefined ? bareCaller(mesh, namespace) : offlineProxy(mesh, flags.proxy, namespace);
+}
+
+/** Envoy's own messages with its field names, by what `weft proxy-config` calls them. */
+function byType(resources: readonly Resource[]): Readonly<Record<string, readonly unknown[]>> {
+  const of = (typeUrl: string) =>
+    resources
+      .filter((resource) => resource.typeUrl === typeUrl)
+      .map(({ value }) => toEnvoyJson(decode(schemaOf(typeUrl), value)));
+  return {
+    listeners: of(listenerType),
+    routes: of(routeType),
+    clusters: of(clusterType),
+    endpoints: of(endpointType),
+  };
+}
+
+/** Data goes to stdout: a format that was asked for is kept, else the findings are for people and go where these read. */
+function tellErrors({ globals, output }: TranslateContext, checked: CheckedPlaces, milliseconds: number): void {
+  const { diagnostics, tree } = checked;
+  const count = (severity: Diagnostic['severity']) =>
+    diagnostics.filter((finding) => finding.severity === severity).length;
+  if (globals.output !== undefined || globals.quiet) {
+    const summary = {
+      errors: count('error'),
+      warnings: count('warning'),
+      infos: count('info'),
+      files: tree.files.length,
+    };
+    output.object('DiagnosticList', { summary, items: diagnostics.map(diagnosticRecord) }, []);
+    return;
+  }
+  for (const line of framesOf(checked)) output.say(line);
+  output.say(renderSummary(diagnostics, tree.files.length, milliseconds));
+}
+
+/** As `weft validate` shows them. */
+function framesOf({ diagnostics, tree }: CheckedPlaces): readonly string[] {
+  const texts = new Map(tree.files.map(({ path, text }) => [path, text]));
+  return renderDiagnostics(diagnostics, (file) => texts.get(file), 20).split('\n');
+}
