@@ -171,6 +171,20 @@ describe('outlier detection takes an endpoint out (D7)', () => {
     await expectEjection(429);
   });
 
+  test('unless fewer would be left than minHealthPercent says: then health counts for nothing (D8)', async () => {
+    await applyRule(`{ ${inTurn}, outlierDetection: { ${out}, minHealthPercent: 60 } }`);
+    second.status = 500;
+    await eventually('the second endpoint is out', async () => {
+      await sendRequests(to(), 20, 4);
+      return (await ejected()) === 1;
+    });
+    second.status = 200;
+    // Meanwhile Envoy's worker has heard of it.
+    await sendRequests(to(), 100);
+    await expectBoth();
+    expect(await ejected()).toBe(1);
+  });
+
   test('and lets it back after its time', async () => {
     await applyRule(
       `{ ${inTurn}, outlierDetection: { interval: 100ms, baseEjectionTime: 2s, maxEjectionPercent: 100 } }`,
@@ -280,7 +294,21 @@ test('h2UpgradePolicy: HTTP/2 between the sidecars, as many requests a connectio
   await mesh().apply({ 'pair.yaml': undefined });
 });
 
-test('1,500 requests held at once all reach the program, through both sidecars (R12)', async () => {
+test('1,500 requests held at once all reach one program, through both sidecars (R12)', async () => {
+  const one = `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: pair, namespace: shop }
+spec: { hosts: [pair], http: [{ retries: { attempts: 0 }, route: [{ destination: { host: pair, subset: v1 } }] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: pair, namespace: shop }
+spec: { host: pair, subsets: [{ name: v1, labels: { version: v1 } }] }
+`;
+  await mesh().apply({ 'pair.yaml': one });
+  // An acknowledged route reaches Envoy's worker a moment later (X46).
+  await eventually('all go to the first', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
   hold();
   const answers = Array.from({ length: 1_500 }, () => fetchOnce(to('/hold')));
   await eventually('all are held', () => held === 1_500, 20_000);
