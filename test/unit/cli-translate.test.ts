@@ -48,6 +48,7 @@ function write(path: string, text: string): void {
 beforeAll(() => {
   write('good/policies/shop/reviews.yaml', shop);
   write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
+  write('noted/policies/shop/reviews.yaml', shop.replace('grpc-admin', 'admin'));
   write('plain.yaml', shop.replaceAll('metadata: {', 'metadata: {namespace: bank, '));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -132,6 +133,14 @@ it('translates nothing that has an error, and frames it as weft validate does', 
     JSON.parse((await weft('validate wrong -o json')).stdout),
   ]);
   expect((await weft('translate -f wrong --to xds -q')).stdout).toContain('WEFT0002');
+});
+
+it('translates what has findings but no error, and tells them beside the data', async () => {
+  const { code, stdout, stderr } = await weft('translate -f noted --to ir -n shop -o json');
+  expect([code, JSON.parse(stdout).kind]).toEqual([0, 'ProxyIR']);
+  const validated = (await weft('validate noted')).stdout.split('\n');
+  expect(stderr).toContain('policies/shop/reviews.yaml:6:53: info WEFT0118');
+  expect(stderr).toBe(`${validated.slice(0, -2).join('\n')}\n`);
 });
 
 it('writes what a real Envoy takes, in JSON and YAML alike', async () => {
