@@ -1,12 +1,12 @@
-import { createServer, type Http2Server } from 'node:http2';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
+import { type HealthService, startHealthService } from '../support/grpc-health-service.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
-/** How the second instance answers; the first is always well. */
+// How the second instance answers; the first is always well.
 const second = { status: 200, healthy: true };
 /** What each instance was asked for health, and by whom. */
 const checked: { instance: string; caller: string }[] = [];
@@ -14,7 +14,6 @@ const checked: { instance: string; caller: string }[] = [];
 let release: () => void = () => undefined;
 let released: Promise<void> = Promise.resolve();
 let held = 0;
-
 function hold(): void {
   held = 0;
   released = new Promise((resolve) => {
@@ -43,8 +42,7 @@ spec: { host: ${host}, interval: 200ms, timeout: 2s, unhealthyAfter: 2, healthyA
 
 const applications: Record<string, Application> = {};
 let client: Member;
-/** What the gRPC health service says: 1 is serving, 2 is not. */
-const grpc: { status: number; asked: number; server?: Http2Server } = { status: 1, asked: 0 };
+let grpc: HealthService;
 
 const mesh = useTestMesh(
   () => ({
@@ -79,7 +77,7 @@ const mesh = useTestMesh(
     };
     const startSpeller = async () => {
       const address = started.nextAddress();
-      grpc.server = await startHealthService(address);
+      grpc = await startHealthService({ address, port: 9080 });
       await started.join({ service: 'speller', address, ports: [{ port: 9080, protocol: 'grpc' }] });
     };
     await Promise.all([start('v1'), start('v2'), startSpeller()]);
@@ -90,23 +88,8 @@ const mesh = useTestMesh(
 );
 afterAll(async () => {
   await Promise.all(Object.values(applications).map((application) => application.close()));
-  grpc.server?.close();
+  grpc.close();
 });
-
-/** `grpc.health.v1.Health/Check`, by hand: one message with the field `status`. */
-function startHealthService(address: string): Promise<Http2Server> {
-  const server = createServer();
-  server.on('stream', (stream) => {
-    grpc.asked += 1;
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-    stream.end(Buffer.from([0, 0, 0, 0, 2, 8, grpc.status]));
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(9080, address, () => resolve(server));
-  });
-}
 
 const stat = (name: string, service = 'pair') => client.stat(`cluster.out_shop_${service}_80.${name}`);
 const to = (path = '/') => ({ host: client.address, port: mesh().localPort('pair', 80), path });
@@ -249,30 +232,28 @@ test('a retry budget bounds the retries under way (D11)', async () => {
 
 test('a health check takes an endpoint out and brings it back, over mesh TLS, as the caller itself', async () => {
   await mesh().apply({ 'check.yaml': check('pair', 'http: { path: /healthz, expect: ["204"] }') });
-  const both = () => stat('membership_healthy');
-  await eventually('both pass', async () => (await both()) === 2 && checked.length > 4);
+  await eventually('both pass', async () => (await stat('membership_healthy')) === 2 && checked.length > 4);
   expect(new Set(checked.map(({ instance }) => instance))).toEqual(new Set(['v1', 'v2']));
   // Whoever may call a service checks it: the other members do, too.
   expect(checked.map(({ caller }) => caller.split('URI=')[1])).toContain('spiffe://demo.mesh/ns/shop/sa/frontend');
   await expectBoth();
   second.healthy = false;
-  await eventually('the second is out', async () => (await both()) === 1);
+  await eventually('the second is out', async () => (await stat('membership_healthy')) === 1);
   await eventually('nobody calls it', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
   expect(await sendRequests(to(), 100)).toMatchObject({ succeeded: 100, answers: { v1: 100 } });
   second.healthy = true;
-  await eventually('the second is back', async () => (await both()) === 2);
+  await eventually('the second is back', async () => (await stat('membership_healthy')) === 2);
   await expectBoth();
   await mesh().apply({ 'check.yaml': undefined });
 });
 
 test('so does the gRPC health service', async () => {
   await mesh().apply({ 'check.yaml': check('speller', 'grpc: {}') });
-  const healthy = () => stat('membership_healthy', 'speller');
-  await eventually('it serves', async () => grpc.asked > 4 && (await healthy()) === 1);
+  await eventually('it serves', async () => grpc.asked > 4 && (await stat('membership_healthy', 'speller')) === 1);
   grpc.status = 2;
-  await eventually('it is out', async () => (await healthy()) === 0);
+  await eventually('it is out', async () => (await stat('membership_healthy', 'speller')) === 0);
   grpc.status = 1;
-  await eventually('it is back', async () => (await healthy()) === 1);
+  await eventually('it is back', async () => (await stat('membership_healthy', 'speller')) === 1);
   await mesh().apply({ 'check.yaml': undefined });
 });
 
