@@ -1,7 +1,8 @@
 import { kindTable } from './kinds/kind-table.ts';
 import { meshConfig } from './kinds/mesh-config.ts';
 import { metadataShape, serverWritten } from './read-metadata.ts';
-import { anything, choice, type Fields, list, type ObjectShape, object, type Shape, type Tier } from './shape.ts';
+import type { Fields, ObjectShape, Shape, Tier } from './shape.ts';
+import { anything, choice, list, object } from './shape-builders.ts';
 
 /** All that one kind of document may hold: what the parser reads, as one value for the editor schema, the support page and the tests. */
 export interface DocumentShape {

@@ -6,7 +6,7 @@ import { isMeshConfigFile, type MeshConfigOptions, readMeshConfig } from './read
 import { readObject } from './read-object.ts';
 import { readYaml } from './read-yaml.ts';
 import { reportInto } from './report.ts';
-import { anything, list, object } from './shape.ts';
+import { anything, list, object } from './shape-builders.ts';
 import { findSilencers, type Silencer } from './silencers.ts';
 import { entryOf, indexLines, type LineIndex, type SourceNode, textOf } from './source-node.ts';
 

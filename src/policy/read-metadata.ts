@@ -4,7 +4,7 @@ import type { Labels } from '../model/policy.ts';
 import type { SourceRange } from '../model/provenance.ts';
 import { type CheckContext, checkShape } from './check-shape.ts';
 import { fieldPath } from './field-path.ts';
-import { labels, map, object, refusedFields, text } from './shape.ts';
+import { labels, map, object, refusedFields, text } from './shape-builders.ts';
 import { reportRefused } from './shape-findings.ts';
 import { describeNode, entryOf, type MapNode, rangeAt, textOf } from './source-node.ts';
 

@@ -8,7 +8,8 @@ import type { KindDefinition, LowerContext } from './kind-definition.ts';
 import { kindTable } from './kinds/kind-table.ts';
 import { allowUnsupported, type Metadata, readMetadata } from './read-metadata.ts';
 import { reportInto } from './report.ts';
-import { anything, object, type Shape } from './shape.ts';
+import type { Shape } from './shape.ts';
+import { anything, object } from './shape-builders.ts';
 import { reportRefused } from './shape-findings.ts';
 import {
   describeNode,

@@ -6,9 +6,6 @@
 
 import type { DefaultId } from './default-texts.ts';
 
-// The kinds import both from here.
-export * from './shape-builders.ts';
-
 /** When a field is due (policy-surface.md); `never`: it stays refused. */
 export type Tier = 'T0' | 'T1' | 'T2' | 'never';
 

@@ -5,21 +5,20 @@ import { fieldPath } from '../../src/policy/field-path.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import { readYaml } from '../../src/policy/read-yaml.ts';
 import { reportInto } from '../../src/policy/report.ts';
+import type { ListShape, Shape } from '../../src/policy/shape.ts';
 import {
   anyText,
   bytes,
   duration,
   integer,
-  type ListShape,
   list,
   map,
   number,
   object,
   refused,
   row,
-  type Shape,
   text,
-} from '../../src/policy/shape.ts';
+} from '../../src/policy/shape-builders.ts';
 import { indexLines } from '../../src/policy/source-node.ts';
 import { ruleDefinitions } from '../../src/policy/text-rules.ts';
 

@@ -1,7 +1,8 @@
 import type { AuthorizationPolicyObject } from '../../model/policy.ts';
 import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
-import { anyText, choice, type Infer, list, object, refused, row, someOf, type TextRule, text } from '../shape.ts';
+import type { Infer, TextRule } from '../shape.ts';
+import { anyText, choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
 import { checkCondition, checkPaths, checkPrincipals, checkServiceAccounts } from './authorization-values.ts';
 import { beside, matchLabels, present } from './common.ts';
 import { oneTarget, targets } from './target-ref.ts';

@@ -1,4 +1,4 @@
-import { anyText, bool, choice, list, object, refused, row, text } from '../shape.ts';
+import { anyText, bool, choice, list, object, refused, row, text } from '../shape-builders.ts';
 
 export const clientTls = refused(
   'T1',

@@ -1,7 +1,8 @@
 import type { RelatedPlace } from '../../model/diagnostic.ts';
 import type { StringMatch } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { anyText, type Infer, labels, list, object, row, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { anyText, labels, list, object, row, text } from '../shape-builders.ts';
 import { textRules } from '../text-rules.ts';
 
 /** `selector.matchLabels` (section 1.5 of policy-surface.md). */

@@ -1,6 +1,7 @@
 import type { ConnectionPool } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { bool, choice, count, duration, type Infer, integer, object, row } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { bool, choice, count, duration, integer, object, row } from '../shape-builders.ts';
 import { beside, present } from './common.ts';
 
 const millisecond = duration(1);

@@ -1,7 +1,8 @@
 import type { DestinationRuleSpec, Subset, TrafficPolicy } from '../../model/destination-rule.ts';
 import type { DestinationRuleObject } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { type Infer, labels, list, object, row, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { labels, list, object, row, text } from '../shape-builders.ts';
 import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
 import { lowerRetryBudget } from './retry-budget.ts';
 import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';

@@ -1,5 +1,5 @@
 import { refusedKind } from '../kind-definition.ts';
-import { anyText, anything, choice, count, integer, labels, list, map, object } from '../shape.ts';
+import { anyText, anything, choice, count, integer, labels, list, map, object } from '../shape-builders.ts';
 import { targetRef } from './target-ref.ts';
 
 const filter = object({ name: anyText, subFilter: object({ name: anyText }) });

@@ -1,5 +1,17 @@
 import { refusedKind } from '../kind-definition.ts';
-import { anyText, anything, bool, choice, duration, integer, list, object, port, someOf, text } from '../shape.ts';
+import {
+  anyText,
+  anything,
+  bool,
+  choice,
+  duration,
+  integer,
+  list,
+  object,
+  port,
+  someOf,
+  text,
+} from '../shape-builders.ts';
 
 /** Routes of the Gateway API with Service parents (section 6), refused as a whole for now. Limits are the standard's. */
 

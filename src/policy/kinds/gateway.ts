@@ -1,5 +1,5 @@
 import { networking, refusedKind } from '../kind-definition.ts';
-import { anyText, labels, list, object, port, row, someOf, text } from '../shape.ts';
+import { anyText, labels, list, object, port, row, someOf, text } from '../shape-builders.ts';
 import { serverTls } from './server-tls.ts';
 
 const server = object(

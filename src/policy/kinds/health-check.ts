@@ -1,7 +1,8 @@
 import type { HealthCheckSpec, HealthProbe, StatusRange } from '../../model/health-check.ts';
 import type { HealthCheckObject } from '../../model/policy.ts';
 import { type LowerContext, supportedKind } from '../kind-definition.ts';
-import { duration, type Infer, integer, list, object, port, row, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { duration, integer, list, object, port, row, text } from '../shape-builders.ts';
 import { present } from './common.ts';
 
 const times = integer(1, 1000);

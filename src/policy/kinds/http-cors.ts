@@ -1,6 +1,7 @@
 import type { CorsPolicy } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { bool, choice, deprecated, duration, type Infer, list, object, row, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { bool, choice, deprecated, duration, list, object, row, text } from '../shape-builders.ts';
 import { lowerStringMatch, present } from './common.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', '*'] as const;

@@ -1,6 +1,7 @@
 import type { DirectResponse } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { bytes, type Infer, integer, object, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { bytes, integer, object, text } from '../shape-builders.ts';
 import { present } from './common.ts';
 
 /** In bytes. Istio's limits: above the first it refuses, above the second it warns. */

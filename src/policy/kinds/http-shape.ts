@@ -16,7 +16,7 @@ import {
   refusedFields,
   row,
   text,
-} from '../shape.ts';
+} from '../shape-builders.ts';
 import { corsPolicy } from './http-cors.ts';
 import { directResponse } from './http-direct-response.ts';
 

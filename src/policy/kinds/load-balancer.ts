@@ -1,4 +1,5 @@
 import type { LoadBalancer } from '../../model/destination-rule.ts';
+import type { Infer } from '../shape.ts';
 import {
   anyText,
   anything,
@@ -6,7 +7,6 @@ import {
   choice,
   deprecated,
   duration,
-  type Infer,
   integer,
   list,
   map,
@@ -15,7 +15,7 @@ import {
   refused,
   row,
   text,
-} from '../shape.ts';
+} from '../shape-builders.ts';
 
 /** 64 bits in Istio; larger numbers than these cannot be told apart here, and no ring is that large. */
 const size = integer(0, Number.MAX_SAFE_INTEGER);

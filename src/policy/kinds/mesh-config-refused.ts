@@ -1,4 +1,4 @@
-import { names, refused, refusedFields, row } from '../shape.ts';
+import { names, refused, refusedFields, row } from '../shape-builders.ts';
 
 const tls = names('minProtocolVersion', 'cipherSuites', 'ecdhCurves');
 

@@ -1,20 +1,8 @@
 import { isTrustDomain } from '../../model/identity.ts';
 import type { ExportDefaults, MeshConfigSpec } from '../../model/mesh-config.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import {
-  anyText,
-  bool,
-  choice,
-  duration,
-  type Infer,
-  list,
-  names,
-  object,
-  port,
-  refused,
-  row,
-  text,
-} from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { anyText, bool, choice, duration, list, names, object, port, refused, row, text } from '../shape-builders.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerKeepalive } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';

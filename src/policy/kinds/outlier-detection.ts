@@ -1,6 +1,7 @@
 import type { OutlierDetection } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { bool, count, deprecated, duration, type Infer, integer, list, object, row } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { bool, count, deprecated, duration, integer, list, object, row } from '../shape-builders.ts';
 import { present } from './common.ts';
 
 const millisecond = duration(1);

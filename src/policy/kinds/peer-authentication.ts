@@ -1,7 +1,7 @@
 import type { PeerAuthenticationObject } from '../../model/policy.ts';
 import type { MutualTlsMode, PeerAuthenticationSpec } from '../../model/security-policy.ts';
 import { securityVersions, supportedKind } from '../kind-definition.ts';
-import { choice, map, object, row } from '../shape.ts';
+import { choice, map, object, row } from '../shape-builders.ts';
 import { matchLabels, present } from './common.ts';
 
 const mutualTls = object({ mode: choice(['UNSET', 'STRICT', 'PERMISSIVE', 'DISABLE']) });

@@ -1,5 +1,5 @@
 import { refusedKind } from '../kind-definition.ts';
-import { anyText, integer, map, object, text } from '../shape.ts';
+import { anyText, integer, map, object, text } from '../shape-builders.ts';
 import { matchLabels } from './common.ts';
 
 /** ProxyConfig (section 3.5), refused as a whole for now. */

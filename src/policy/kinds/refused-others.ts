@@ -1,5 +1,5 @@
 import { refusedKind } from '../kind-definition.ts';
-import { anything, list, names, object } from '../shape.ts';
+import { anything, list, names, object } from '../shape-builders.ts';
 import { matchLabels } from './common.ts';
 
 /** Kinds of the other groups that are refused as a whole for now (sections 1.1, 3.4, 3.5, 6 and 7 of policy-surface.md). */

@@ -1,5 +1,6 @@
 import type { RetryBudget } from '../../model/destination-rule.ts';
-import { count, duration, type Infer, object, percent } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { count, duration, object, percent } from '../shape-builders.ts';
 import { present } from './common.ts';
 
 export const retryBudget = object({ percent, minRetryConcurrency: count, budgetInterval: duration(0) });

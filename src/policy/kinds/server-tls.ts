@@ -1,4 +1,4 @@
-import { anyText, bool, choice, list, object, row, text } from '../shape.ts';
+import { anyText, bool, choice, list, object, row, text } from '../shape-builders.ts';
 
 const version = choice(['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']);
 const certificate = { serverCertificate: anyText, privateKey: anyText, caCertificates: anyText };

@@ -1,6 +1,6 @@
 import type { ServiceObject } from '../../model/policy.ts';
 import { supportedKind } from '../kind-definition.ts';
-import { choice, labels, object, port, portOrName, refusedFields, row, someOf, text } from '../shape.ts';
+import { choice, labels, object, port, portOrName, refusedFields, row, someOf, text } from '../shape-builders.ts';
 import { checkLabelName, refuseRepeats } from './common.ts';
 import { annotatedExportTo } from './service-export.ts';
 import { lowerPort } from './service-ports.ts';

@@ -1,5 +1,5 @@
 import { networking, refusedKind } from '../kind-definition.ts';
-import { anyText, choice, integer, labels, list, object, row, someOf, text } from '../shape.ts';
+import { anyText, choice, integer, labels, list, object, row, someOf, text } from '../shape-builders.ts';
 import { connectionPool } from './connection-pool.ts';
 import { serverTls } from './server-tls.ts';
 

@@ -1,4 +1,4 @@
-import { list, object, row, text } from '../shape.ts';
+import { list, object, row, text } from '../shape-builders.ts';
 
 /** What a policy of the Gateway API is attached to, by group, kind and name; another namespace is refused in Istio, too. */
 export const targetRef = object(

@@ -1,6 +1,7 @@
 import type { TrafficPolicyBlocks } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
-import { choice, type Infer, list, object, port, refused, row, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { choice, list, object, port, refused, row, text } from '../shape-builders.ts';
 import { clientTls } from './client-tls.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerConnectionPool } from './connection-pool.ts';

@@ -1,5 +1,5 @@
 import { refusedKind } from '../kind-definition.ts';
-import { anyText, anything, choice, integer, list, object, port, text } from '../shape.ts';
+import { anyText, anything, choice, integer, list, object, port, text } from '../shape-builders.ts';
 import { matchLabels } from './common.ts';
 import { oneTarget, targets } from './target-ref.ts';
 

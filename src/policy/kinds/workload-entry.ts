@@ -3,7 +3,8 @@ import { isLabel } from '../../model/identity.ts';
 import type { WorkloadEntryObject } from '../../model/policy.ts';
 import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
-import { count, type Infer, labels, map, object, port, refused, row, text } from '../shape.ts';
+import type { Infer } from '../shape.ts';
+import { count, labels, map, object, port, refused, row, text } from '../shape-builders.ts';
 import { textRules } from '../text-rules.ts';
 import { beside, checkLabelName, present } from './common.ts';
 

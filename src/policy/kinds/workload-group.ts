@@ -1,5 +1,5 @@
 import { networking, refusedKind } from '../kind-definition.ts';
-import { anyText, choice, integer, labels, list, map, object, port, row, someOf, text } from '../shape.ts';
+import { anyText, choice, integer, labels, list, map, object, port, row, someOf, text } from '../shape-builders.ts';
 import { workloadTemplate } from './workload-entry.ts';
 
 const times = integer(0, 2 ** 31 - 1);
