@@ -18,7 +18,7 @@ export const textCodes = {
   WEFT0119: page('error', 'text', 'Protocol not supported'),
   WEFT0130: page('warning', 'text', 'Rule is never reached'),
   WEFT0131: page('info', 'text', 'Match repeats another'),
-  WEFT0132: page('warning', 'text', 'Field has no effect here'),
+  WEFT0132: page('warning', 'text', 'Field acts on nothing'),
   WEFT0133: page('warning', 'text', 'Large body of an answer'),
   WEFT0134: page('warning', 'text', 'Weight is missing'),
   WEFT0137: page('error', 'text', 'Fields exclude each other'),

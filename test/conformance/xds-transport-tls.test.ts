@@ -163,7 +163,8 @@ describe.each(transports)('TLS on %s', (transport) => {
     const expected = [
       'wrong version number (the client does not speak TLS)',
       'http request (the client does not speak TLS)',
-      'it was not over in time',
+      // Two deadlines of one length: whichever is first.
+      /it was not over in time|the connection ended before it was over/,
       'unsupported protocol (TLS 1.3 is needed)',
       'no application protocol (HTTP/2 is needed: "h2" in ALPN)',
       'no application protocol (HTTP/2 is needed: "h2" in ALPN)',
@@ -179,7 +180,7 @@ describe.each(transports)('TLS on %s', (transport) => {
         peer: known[index],
         node: undefined,
         code: status.UNAUTHENTICATED,
-        message: `TLS handshake: ${words}`,
+        message: typeof words === 'string' ? `TLS handshake: ${words}` : expect.stringMatching(words),
       })),
     );
     expect(fixture.events).toHaveLength(expected.length);
