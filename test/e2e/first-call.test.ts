@@ -29,10 +29,14 @@ test('a call goes from one sidecar to another by name and by local port', async 
   });
   expect(edge).toMatchObject({ from: 'frontend', success: 1, mtls: true });
   expect(edge.p99).toBeGreaterThan(0);
-  const line = await eventually('the receiving side reported too', async () =>
+  // It may have reported between the two calls.
+  const line = await eventually('the receiving side reported both, too', async () =>
     (await ask('/metrics/mesh'))
       .split('\n')
-      .find((text) => text.startsWith('istio_requests_total{') && text.includes('reporter="destination"')),
+      .find(
+        (text) =>
+          text.startsWith('istio_requests_total{') && text.includes('reporter="destination"') && text.endsWith(' 2'),
+      ),
   );
   expect(line).toMatch(/source_principal="spiffe:\/\/demo\.mesh\/ns\/shop\/sa\/frontend".* 2$/);
   expect(line).toContain('connection_security_policy="mutual_tls"');
