@@ -7,6 +7,7 @@ import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
 import { type Held, heldOf, isSubscribed, nothingHeld, type Subscription, wasRefused } from './subscription.ts';
+import { standingNames } from './suspects.ts';
 
 /** Milliseconds (section 8: hold and grace). */
 export interface Timing {
@@ -110,7 +111,9 @@ function unconfirmedClusters(view: StreamView, clusters: Subscription, resource:
   return names;
 }
 
+/** Refused, or of a set that was refused and in which nobody looks for the culprit any more: it will not come as it is. */
 function isRefused(view: StreamView, clusters: Subscription, name: string): boolean {
+  if (standingNames(clusters.suspects).has(name)) return true;
   const cluster = lookup(view.layers, clusterType, name);
   if (cluster === undefined) return false;
   return wasRefused(clusters, name, cluster.version) || view.refused(cluster);

@@ -274,9 +274,8 @@ export function forget(subscription: Subscription, gone: ReadonlySet<string>): S
  */
 export function lookAgain(subscription: Subscription, seen: readonly Layer[]): Subscription {
   const differs = new Map<string, Held | typeof nothingHeld>(everythingHeld(subscription, seen));
-  // What is on its way will be there, or was given up and is there no more: nobody can tell, so it is told anew.
-  for (const { name } of subscription.inFlight?.sent ?? []) if (!differs.has(name)) differs.set(name, onItsWay);
+  // What is on its way will be there, or was given up and is there no more: nobody can tell, so it is told anew. What it refers to stays.
+  for (const { name, references } of subscription.inFlight?.sent ?? [])
+    if (!differs.has(name)) differs.set(name, { version: '', references });
   return { ...subscription, agreed: false, differs: mapOver(differs) };
 }
-
-const onItsWay: Held = { version: '' };

@@ -105,9 +105,17 @@ export function stands({ suspects }: { readonly suspects: Suspects | undefined }
   return suspects !== undefined && suspects.standing.length > 0;
 }
 
-/** Those of which nobody looks for the culprit. */
+const standingByList = new WeakMap<readonly Suspect[], ReadonlySet<string>>();
+
+/** Those of which nobody looks for the culprit. Made once for a list: every route to a cluster asks. */
 export function standingNames(suspects: Suspects | undefined): ReadonlySet<string> {
-  return suspects === undefined || suspects.standing.length === 0 ? noNames : namesOf(suspects.standing);
+  if (suspects === undefined || suspects.standing.length === 0) return noNames;
+  let names = standingByList.get(suspects.standing);
+  if (names === undefined) {
+    names = namesOf(suspects.standing);
+    standingByList.set(suspects.standing, names);
+  }
+  return names;
 }
 
 function isSearched({ guilty, others }: Suspects): boolean {

@@ -21,6 +21,8 @@ export class Ledger {
   handledNonce = '';
   answered = false;
   opened = false;
+  /** SotW: the client came with the version of a set, and took none on this stream yet. */
+  isOfUnknownHoldings = false;
   /** What is surely refused, as `name version`. */
   readonly refused = new Set<string>();
   /** Name → version that the client acknowledged, or told when it came; `gone` after a removal. */

@@ -97,6 +97,7 @@ export class Model {
     const ledger = this.ledger(typeUrl);
     const names = interest.list(plain);
     ledger.opened = true;
+    ledger.isOfUnknownHoldings = this.variant === 'sotw' && interest.ackedVersion !== '';
     interest.everNamed = false;
     const told =
       this.variant === 'delta'
@@ -211,8 +212,10 @@ export class Model {
     if (plan.ttl !== 'heartbeat' || error !== undefined) ledger.landed(plan, taken, culprits);
     ledger.outstanding = undefined;
     ledger.handledNonce = plan.nonce;
-    if (error === undefined) interest.ackedVersion = plan.version;
-    else if (typeUrl === clusterType) this.order.refused(plan, culprits ?? []);
+    if (error === undefined) {
+      interest.ackedVersion = plan.version;
+      ledger.isOfUnknownHoldings = false;
+    } else if (typeUrl === clusterType) this.order.refused(plan, culprits ?? []);
     if (this.aggregated) this.order.checkReferences();
     this.#say(typeUrl, plan.nonce, error, change ?? { subscribe: [], unsubscribe: [] });
   }

@@ -73,6 +73,10 @@ export class Order {
   follow({ typeUrl, resources, removed }: Plan): void {
     const names = resources.map(({ name }) => name);
     if (typeUrl === endpointType) for (const name of [...names, ...removed]) this.endpointsOwed.delete(name);
+    if (typeUrl === listenerType || typeUrl === routeType)
+      // What is let through past a refused cluster (X44) is noted now, whatever the cluster is when this is accepted.
+      for (const { references } of resources)
+        for (const to of references) if (to.typeUrl === clusterType) this.#isExempt(to.name);
     if (typeUrl !== clusterType) return;
     const { variant, world } = this.#client;
     this.atClusters = world.items;
@@ -95,11 +99,10 @@ export class Order {
     if (!this.#client.ledger(clusterType).opened) return;
     for (const typeUrl of [listenerType, routeType])
       for (const [holder, { references, version }] of this.#client.interest(typeUrl).cache) {
-        // What was let through past a refused cluster is noted when it is sent, whatever the cluster is when it is accepted.
+        if (!this.#client.isAccepted(typeUrl, holder, version)) continue;
         const missing = references.filter(
           (to) => to.typeUrl === clusterType && !this.#clusters.has(to.name) && !this.#isExempt(to.name),
         );
-        if (!this.#client.isAccepted(typeUrl, holder, version)) continue;
         for (const to of missing)
           throw new Error(`INV8 ${keyOf(typeUrl, holder)} refers to ${to.name}, which the client does not have`);
       }

@@ -58,7 +58,25 @@ export function isBarred(model: Model, typeUrl: string, name: string): boolean {
 
 /** What may differ from the newest view at rest. */
 function isUnsettled(model: Model, typeUrl: string, name: string): boolean {
-  return isBarred(model, typeUrl, name);
+  return isKeptBack(model, typeUrl, name) || isKeptAsItIs(model, typeUrl);
+}
+
+function isKeptBack(model: Model, typeUrl: string, name: string): boolean {
+  if (isBarred(model, typeUrl, name)) return true;
+  if (typeUrl === clusterType || !isKeptAsItIs(model, clusterType)) return false;
+  // A listener or route waits for its clusters, and these do not come.
+  const references = model.world.items.get(keyOf(typeUrl, name))?.references ?? [];
+  return references.some((to) => to.typeUrl === clusterType);
+}
+
+/**
+ * Decision 20: a SotW client that came back and took no set yet holds who knows what, so it is sent no set that lacks anything: it stays at
+ * what it holds until nothing is kept back.
+ */
+function isKeptAsItIs(model: Model, typeUrl: string): boolean {
+  if (model.variant !== 'sotw' || !isWhole(typeUrl) || model.ledgers.get(typeUrl)?.isOfUnknownHoldings !== true)
+    return false;
+  return namesOfType(typeUrl).some((name) => isKeptBack(model, typeUrl, name));
 }
 
 /** INV1: the cache is the view, but for what is refused and for what is in use. */
