@@ -6,6 +6,7 @@ import { stillValid } from './tls-source.ts';
 import { ageText, shutDownText, type TransportHost } from './transport.ts';
 import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
+import { keepNativeSession } from './transport-native-session.ts';
 import { Allowance, RateGuard } from './transport-rate.ts';
 import { httpViolation, percentEncode, readHead } from './transport-request.ts';
 import { WriteTurn } from './transport-write-turn.ts';
@@ -71,11 +72,10 @@ export class Http2ServerSession implements CallHost {
     session.on('stream', (stream: ServerHttp2Stream, headers: Headers, _flags: number, raw: readonly string[]) =>
       this.#accept(stream, headers, raw),
     );
-    const handle = handleOf(session);
+    keepNativeSession(session);
     session.on('close', () => {
       this.#cancelKeepalive();
       this.#cancelAge();
-      outlive(handle);
     });
     session.setLocalWindowSize(connectionWindow);
     this.#keepAlive();
@@ -213,23 +213,6 @@ export class Http2ServerSession implements CallHost {
     this.#calls.add(call);
     call.serve(handler, this.#host.clock);
   }
-}
-
-/** The native half of a session. Undefined: this Node keeps it elsewhere. */
-export function handleOf(session: object): unknown {
-  const key = Object.getOwnPropertySymbols(session).find(({ description }) => description === 'kHandle');
-  return key === undefined ? undefined : Reflect.get(session, key);
-}
-
-const outliving = new Set<unknown>();
-
-/**
- * A session that is collected before its last streams aborts Node 20 (`current_nghttp2_memory_`): streams whose headers were refused in the
- * read that ended it are freed in the next turn only. So it is kept until then; without that, one client ends the process within a second.
- */
-function outlive(handle: unknown): void {
-  outliving.add(handle);
-  setImmediate(() => outliving.delete(handle));
 }
 
 function refuse(stream: ServerHttp2Stream, code: status, message: string): void {

@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:http2';
 import { expect, test } from 'vitest';
 import { assignment } from '../../bench/support/mesh.ts';
-import { handleOf } from '../../src/xds/transport-http2-session.ts';
+import { handleOf } from '../../src/xds/transport-native-session.ts';
 import { proveFlood } from '../support/hostile-flood-proof.ts';
 import { anywhere, attack, floods } from '../support/hostile-floods.ts';
 import { minimumNode, satisfies } from '../support/hostile-node.ts';
