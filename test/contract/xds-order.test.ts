@@ -61,6 +61,23 @@ describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) =
     says(client.wait(1), { delta: ['CDS -x'], sotw: ['CDS y=1'] });
   });
 
+  test('X92 a cluster stays while a form that is on its way refers to it, though the wildcard was given up meanwhile', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1', LDS: 'l=1>x' });
+    client.ask('CDS', ['*']);
+    client.ack('CDS');
+    says(client.ask('LDS', ['*']), ['LDS l=1']);
+    client.ask('LDS', []);
+    says(client.set({ CDS: '', LDS: 'l=2' }), []);
+    says(client.ask('LDS', ['*']), []);
+    says(client.wait(60_000), []);
+    // It takes the first form, and hears of the newest; only then may the cluster go.
+    says(client.ack('LDS'), ['LDS l=2']);
+    says(client.wait(60_000), []);
+    says(client.ack('LDS'), []);
+    says(client.wait(5_000), { delta: ['CDS -x'], sotw: ['CDS'] });
+  });
+
   test('X92 a refused route keeps the cluster of the one before', () => {
     const client = settled({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
     client.set({ CDS: 'y=1', RDS: 'r=2>y' });
