@@ -3,14 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import type { CodePage } from '../../src/policy/code-page.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
 import { renderDiagnostic } from '../../src/policy/render.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { announced, type ExampleFile, exampleFiles, parseCodePage, withPrinted } from './code-page-file.ts';
 
 const folder = join(import.meta.dirname, '../../docs/codes');
@@ -53,21 +52,7 @@ async function runLines(block: string): Promise<readonly { line: number; code: n
         execFileSync('/bin/sh', ['-ec', command], { cwd, env: { ...process.env, ...author } });
         continue;
       }
-      let said = '';
-      const write = (text: string) => {
-        said += text;
-      };
-      const code = await runCli(verbs, {
-        words: command.split(/\s+/).slice(1),
-        version: '0.0.0',
-        env: { LANG: 'C.UTF-8' },
-        cwd,
-        stdout: write,
-        stderr: write,
-        readInput: async () => '',
-        makeOutputPrivate: () => undefined,
-        onInterrupt: () => undefined,
-      });
+      const { code, said } = await runVerb(command.split(/\s+/).slice(1), { cwd });
       ran.push({ line: index + 1, code, said });
     }
   } finally {

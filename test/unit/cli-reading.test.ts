@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAdminServer } from '../../src/admin/admin-server.ts';
 import type { AdminSource } from '../../src/admin/admin-source.ts';
 import { locateAdminApi, locateXds } from '../../src/cli/locate-control-plane.ts';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
+import type { PolicyStatus } from '../../src/model/status.ts';
 import type { EdgeRow } from '../../src/model/traffic.ts';
 import {
   fakeDump,
@@ -20,6 +19,7 @@ import {
   revision,
   withheldProxy,
 } from '../support/fake-admin-source.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 /* The reading verbs against the real admin API over a real port; only the values behind it are made up. */
@@ -50,6 +50,7 @@ const values: {
   edges: readonly EdgeRow[];
   proxies: AdminSource['proxies'];
   diagnostics: readonly Diagnostic[];
+  pending?: PolicyStatus['pending'];
   refused?: AdminSource['refused'];
   release?: AdminSource['release'];
 } = {
@@ -72,7 +73,13 @@ beforeAll(async () => {
     proxies: () => values.proxies(),
     mesh: () => mesh,
     policies: () => ({
-      status: { repository: '/repo', serving: revision, objects: 9, files: 6 },
+      status: {
+        repository: '/repo',
+        serving: revision,
+        objects: 9,
+        files: 6,
+        ...(values.pending && { pending: values.pending }),
+      },
       history: [revision],
       diagnostics: values.diagnostics,
     }),
@@ -84,26 +91,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function weft(line: string, env: NodeJS.ProcessEnv = {}, cwd = folder) {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCli(verbs, {
-    words: line.split(' '),
-    version: '0.1.0',
-    env: { WEFT_CP: server.url, LANG: 'C.UTF-8', ...env },
-    cwd,
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    readInput: async () => JSON.stringify(fakeDump()),
-    makeOutputPrivate: () => undefined,
-    onInterrupt: () => undefined,
-  });
-  return { code, stdout, stderr };
-}
+const weft = (line: string, env: NodeJS.ProcessEnv = {}, cwd = folder) =>
+  runVerb(line.split(' '), { cwd, env: { WEFT_CP: server.url, ...env }, input: JSON.stringify(fakeDump()) });
 
 describe('weft proxies', () => {
   it('is the table of section 2.3, and never only a mark', async () => {
@@ -239,6 +228,30 @@ it('weft status exits 1 when something is rejected, 0 when all is well', async (
     policies: { serving: revision },
   });
   expect((await weft('status --wait --timeout 300ms')).code).toBe(1);
+});
+
+it('weft status --commit asks whether every proxy has what a commit says, and waits for it, healthy or not', async () => {
+  const before = values.proxies;
+  const full = `${revision.commit}${'0'.repeat(33)}`;
+  const older = { status: 'PENDING', revision: { serving: '9ad03e1', wanted: revision.commit } } as const;
+  let last: Parameters<typeof proxyStatus>[2] = older;
+  values.proxies = () => [proxyStatus('frontend-1', 'frontend'), proxyStatus('reviews-1', 'reviews', last)];
+  expect((await weft(`status --commit ${full}`)).code).toBe(1);
+  const waiting = weft(`status --wait --commit ${full}`);
+  setTimeout(() => {
+    last = {};
+  }, 300);
+  const { code, stdout } = await waiting;
+  expect([code, stdout.split('\n')[0]?.split(/ +/)[1]]).toEqual([0, revision.commit]);
+  expect((await weft(`status --commit ${revision.commit}`)).code).toBe(0);
+  expect((await weft(`status --commit ${'1'.repeat(40)}`)).code).toBe(1);
+  values.pending = { ...revision, commit: '1111111', state: 'Rejected' };
+  // Nobody waits for what was rejected.
+  expect((await weft(`status --wait --timeout 60s --commit ${'1'.repeat(40)}`)).code).toBe(1);
+  delete values.pending;
+  values.proxies = before;
+  const { code: usage, stderr } = await weft('status --commit HEAD');
+  expect([usage, stderr]).toEqual([2, expect.stringContaining('git rev-parse HEAD prints it')]);
 });
 
 it('weft status counts the findings of the head as they are now; weft validate --live shows them', async () => {

@@ -1,24 +1,7 @@
 import { expect, test } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
+import { runVerb } from '../support/run-verb.ts';
 
-async function weft(...words: readonly string[]) {
-  let stdout = '';
-  const code = await runCli(verbs, {
-    words,
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8' },
-    cwd: '/',
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: () => undefined,
-    readInput: async () => '',
-    makeOutputPrivate: () => undefined,
-    onInterrupt: () => undefined,
-  });
-  return { code, stdout };
-}
+const weft = (...words: readonly string[]) => runVerb(words, { cwd: '/' });
 
 test('weft schema prints the schema of every kind, or of one', async () => {
   const all = await weft('schema');

@@ -3,8 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
 import { fromCanonicalJson } from '../../src/proto/canonical-json.ts';
 import { encode } from '../../src/proto/codec.ts';
 import { schemaOf } from '../../src/proto/registry.ts';
@@ -13,6 +11,7 @@ import { createResource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import { staticBootstrap } from '../golden/static-bootstrap.ts';
 import { envoyPath } from '../support/envoy-path.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-translate-'));
@@ -53,26 +52,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function weft(line: string) {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCli(verbs, {
-    words: line.split(' '),
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8' },
-    cwd: folder,
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => undefined,
-    onInterrupt: () => undefined,
-  });
-  return { code, stdout, stderr };
-}
+const weft = (line: string) => runVerb(line.split(' '), { cwd: folder });
 
 it('shows the decisions for a workload of a Service, each with the line that made it', async () => {
   const { code, stdout } = await weft('translate -f good --to ir --proxy reviews.shop -o json');

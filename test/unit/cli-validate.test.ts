@@ -3,8 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
+import { runVerb } from '../support/run-verb.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-validate-'));
 const good = `apiVersion: networking.istio.io/v1
@@ -59,26 +58,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function weft(line: string) {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCli(verbs, {
-    words: line.split(' '),
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8' },
-    cwd: folder,
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => undefined,
-    onInterrupt: () => undefined,
-  });
-  return { code, stdout, stderr };
-}
+const weft = (line: string) => runVerb(line.split(' '), { cwd: folder });
 
 it('frames an error with its line and its fix, and exits 1', async () => {
   const { code, stdout } = await weft('validate');

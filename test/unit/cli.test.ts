@@ -9,11 +9,11 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { onOff, text } from '../../src/cli/flag.ts';
 import { marks } from '../../src/cli/marks.ts';
-import { runCli } from '../../src/cli/run-cli.ts';
 import { printable, printTable } from '../../src/cli/table.ts';
 import { defineVerb, type Verb } from '../../src/cli/verb.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 import { yamlText } from '../../src/cli/yaml-text.ts';
+import { runVerb } from '../support/run-verb.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const operatorText = `${'a'.repeat(12)}.${'b'.repeat(43)}.${'c'.repeat(43)}`;
@@ -29,29 +29,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function weft(words: readonly string[], env: NodeJS.ProcessEnv = {}, list: readonly Verb[] = verbs) {
-  let stdout = '';
-  let stderr = '';
-  let isPrivate = false;
-  const code = await runCli(list, {
-    words,
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8', ...env },
+const weft = (words: readonly string[], env: NodeJS.ProcessEnv = {}, list: readonly Verb[] = verbs) =>
+  runVerb(words, {
     cwd: folder,
-    stdout: (chunk) => {
-      stdout += chunk;
-    },
-    stderr: (chunk) => {
-      stderr += chunk;
-    },
-    readInput: async () => `${operatorText}\n`,
-    makeOutputPrivate: () => {
-      isPrivate = true;
-    },
-    onInterrupt: () => undefined,
+    env,
+    verbs: list,
+    input: `${operatorText}
+`,
   });
-  return { code, stdout, stderr, isPrivate };
-}
 
 /** An admin API that answers every call with `answer` and remembers what it was asked. */
 async function api(status: number, answer: unknown) {
