@@ -77,6 +77,12 @@ export function oneOf<const Word extends string>(words: readonly Word[]): (text:
   };
 }
 
+/** The id of a commit, as git prints it in full or in short, for `value`. */
+export function commitId(given: string): string {
+  if (/^[0-9a-f]{7,64}$/.test(given)) return given;
+  throw new UsageError(`"${given}" is not the id of a commit; git rev-parse ${given || 'HEAD'} prints it`);
+}
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90s`, `5m`, `1h`, `7d` → milliseconds, for `value`. */

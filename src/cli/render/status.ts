@@ -1,5 +1,5 @@
 import type { StatusValue } from '../../admin/status-value.ts';
-import type { RevisionStatus } from '../../model/status.ts';
+import type { ProxyStatus, RevisionStatus } from '../../model/status.ts';
 import { ago, spanInWords } from './span.ts';
 
 /** The lines of `weft status` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
@@ -71,5 +71,19 @@ export function isWell(status: StatusValue): boolean {
     status.policies.failure === undefined &&
     status.pending?.state !== 'Rejected' &&
     (status.proxies.byStatus.REJECTED ?? 0) === 0
+  );
+}
+
+/**
+ * Whether a commit is served, and every connected proxy has acknowledged what it says; health is another question. `commit` is an id in
+ * full or in short. 'never': it is the newest one and was rejected.
+ */
+export function isServed(status: StatusValue, proxies: readonly ProxyStatus[], commit: string): boolean | 'never' {
+  const means = (known: string | undefined) =>
+    known !== undefined && known !== '' && (commit.startsWith(known) || known.startsWith(commit));
+  if (status.pending?.state === 'Rejected' && means(status.pending.commit)) return 'never';
+  return (
+    means(status.policies.serving?.commit) &&
+    proxies.every((proxy) => proxy.status === 'SYNCED' && means(proxy.revision.serving))
   );
 }

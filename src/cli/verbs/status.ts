@@ -1,17 +1,21 @@
-import { onOff } from '../flag.ts';
+import { commitId, onOff, value } from '../flag.ts';
 import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
 
 /** The flags of `weft status`. */
 export const statusFlags = {
   ...readFlags,
-  wait: onOff({ help: 'ask again until all is well, at most for --timeout; else exit 1' }),
+  wait: onOff({ help: 'ask again until the answer is yes, at most for --timeout; else exit 1' }),
+  commit: value(
+    { placeholder: 'ID', help: 'ask instead whether this commit is served and every proxy has acknowledged it' },
+    commitId,
+  ),
 } as const;
 
 export const statusVerb = defineVerb({
   name: 'status',
   summary: 'Say whether all is well: policies, proxies, health, certificates; exit 1 when it is not',
-  example: 'weft status --wait --timeout 30s',
+  example: 'weft status --wait --timeout 30s --commit 9ad03e1',
   arguments: [],
   flags: statusFlags,
   formats: ['table', 'json', 'yaml'],
