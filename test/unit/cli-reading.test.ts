@@ -451,7 +451,7 @@ it('weft nacks lists what is refused, and offers it again for an operator', asyn
     mode: 0o600,
   });
   const released = await weft('nacks --release in_9080 --token-file nacks.token');
-  expect(released).toEqual({
+  expect(released).toMatchObject({
     code: 0,
     stdout: 'in_9080: 1 refusal is forgotten, and reviews-2.shop is told to come again\n',
     stderr: '',
