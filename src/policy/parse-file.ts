@@ -1,14 +1,13 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ExportDefaults } from '../model/mesh-config.ts';
 import type { Policy } from '../model/policy.ts';
-import { readShape } from './check-shape.ts';
-import { isMeshConfigFile, type MeshConfigOptions, readMeshConfig } from './read-mesh-config.ts';
-import { readObject } from './read-object.ts';
-import { readYaml } from './read-yaml.ts';
-import { reportInto } from './report.ts';
-import { anything, list, object } from './shape-builders.ts';
-import { findSilencers, type Silencer } from './silencers.ts';
-import { entryOf, indexLines, type LineIndex, type SourceNode, textOf } from './source-node.ts';
+import type { Steps } from '../model/steps.ts';
+import { hashOf, type ParsedDocument, parseDocument, rememberedDocument, restamp } from './parse-document.ts';
+import type { MeshConfigOptions } from './read-mesh-config.ts';
+import { limits, unspent } from './read-yaml.ts';
+import type { Silencer } from './silencers.ts';
+import { splitDocuments } from './split-documents.ts';
+import { refuseFile } from './tree-rules.ts';
 
 /** A file of the policy tree; `path` as users see it: `policies/shop/reviews.yaml`. */
 export interface PolicyFile {
@@ -31,6 +30,8 @@ export interface ParsedFile {
   /** Not yet silenced. */
   readonly diagnostics: readonly Diagnostic[];
   readonly silencers: readonly Silencer[];
+  /** By the hash of their text. */
+  readonly documents: ReadonlyMap<string, ParsedDocument>;
 }
 
 /** The path of a file from the root of the tree. */
@@ -38,36 +39,45 @@ export function pathInTree(path: string, root: string): string {
   return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path;
 }
 
-/** Parses one file: its documents, objects and findings. */
-export function parseFile(file: PolicyFile, options: FileOptions): ParsedFile {
-  const lines = indexLines(file.path, file.text);
-  const found: Diagnostic[] = [];
-  const documents = readYaml(lines, reportInto(found)) ?? [];
-  const inside = pathInTree(file.path, options.root);
+/**
+ * Parses one file: its documents, objects and findings. Documents that stand in `previous`, what the same path said before under the same
+ * options, are not read again.
+ */
+export function* parseFile(file: PolicyFile, options: FileOptions, previous?: ParsedFile): Steps<ParsedFile> {
+  const { path, text } = file;
+  if (previous?.text === text) return restamp(previous, options.commit);
+  if (Buffer.byteLength(text) > limits.bytes) return refusedFile(file);
+  const inside = pathInTree(path, options.root);
   const folder = options.folders === 'namespace' ? folderOf(inside) : undefined;
-  const objects = documents.flatMap(({ root }) =>
-    isMeshConfigFile(inside)
-      ? (readMeshConfig(root, lines, options, found) ?? [])
-      : expand(root, lines, found).flatMap((node) => readObject(node, lines, { ...options, folder }, found) ?? []),
-  );
-  const spans = documents.map(({ root, start, end }) => ({ start, content: root.start, end }));
-  return { text: file.text, objects, diagnostics: found, silencers: findSilencers(lines, spans) };
+  const spent = unspent();
+  const documents: ParsedDocument[] = [];
+  for (const part of splitDocuments(text)) {
+    const hash = hashOf(part.text);
+    const known = rememberedDocument(previous?.documents.get(hash), part.firstLine, options.commit, spent, limits);
+    documents.push(known ?? (yield* parseDocument(path, part, hash, { ...options, folder, inside }, spent)));
+    if (spent.over) break;
+    yield;
+  }
+  // What cannot be read leaves nothing of its file; where all can be read, every document counts.
+  const unreadable = documents.filter(({ isReadable }) => !isReadable);
+  const telling = unreadable.length > 0 ? unreadable : documents;
+  return {
+    text,
+    objects: unreadable.length > 0 ? [] : documents.flatMap(({ objects }) => objects),
+    diagnostics: telling.flatMap(({ diagnostics }) => diagnostics),
+    silencers: documents.flatMap(({ silencers }) => silencers),
+    documents: new Map(documents.map((document) => [document.hash, document])),
+  };
+}
+
+function refusedFile({ path, text }: PolicyFile): ParsedFile {
+  const found: Diagnostic[] = [];
+  refuseFile(found, path, 'its size in bytes', limits.bytes);
+  return { text, objects: [], diagnostics: found, silencers: [], documents: new Map() };
 }
 
 /** Rules 2 and 3 of section 1.4: the first-level folder is the namespace, `tests/` and the root of the tree excepted. */
-function folderOf(inside: string): string | undefined {
+export function folderOf(inside: string): string | undefined {
   const [first, ...rest] = inside.split('/');
   return rest.length > 0 && first !== 'tests' ? first : undefined;
-}
-
-/** The items of a `v1/List`, or the node itself. */
-function expand(root: SourceNode, lines: LineIndex, found: Diagnostic[]): readonly SourceNode[] {
-  if (textOf(root, 'kind') !== 'List' || textOf(root, 'apiVersion') !== 'v1') return [root];
-  const shape = object(
-    { apiVersion: anything, kind: anything, metadata: anything, items: list(anything) },
-    { required: ['items'] },
-  );
-  readShape(shape, root, '', { lines, report: reportInto(found), whole: anything, positions: new Map() });
-  const items = entryOf(root, 'items')?.value;
-  return items?.is === 'list' ? items.items.flatMap((item) => expand(item, lines, found)) : [];
 }

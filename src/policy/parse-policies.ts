@@ -3,6 +3,7 @@ import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import { meshConfigOf } from '../model/mesh-config.ts';
 import type { Policy, PolicySet } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import { type FileOptions, type ParsedFile, type PolicyFile, parseFile, pathInTree } from './parse-file.ts';
 import { isMeshConfigFile } from './read-mesh-config.ts';
 import { reportInto } from './report.ts';
@@ -35,12 +36,14 @@ export interface ParseCache {
 export interface ParsedPolicies {
   /** Undefined if there is any error: one error holds back the whole commit (section 1.4). */
   readonly policies: PolicySet | undefined;
-  /** The objects without errors of their own. */
+  /** The objects without errors of their own, sorted by kind, namespace and name. */
   readonly objects: readonly Policy[];
   /** By file and position, silenced ones left out. */
   readonly diagnostics: readonly Diagnostic[];
   /** For `silence(checkReferences(...), silencers, 'references')`. */
   readonly silencers: readonly Silencer[];
+  /** As MeshConfig or the settings say. */
+  readonly rootNamespace: string;
   readonly cache: ParseCache;
 }
 
@@ -49,11 +52,15 @@ export interface ParsedPolicies {
  * documents or keys (P51). An object that did not change since `previous` keeps the commit at which it was first read.
  */
 export function parsePolicies(files: readonly PolicyFile[], options: ParseOptions): ParsedPolicies {
+  return finish(parseSteps(files, options));
+}
+
+/** parsePolicies in steps of about a millisecond. */
+export function* parseSteps(files: readonly PolicyFile[], options: ParseOptions): Steps<ParsedPolicies> {
   const { commit, rootNamespace, rootNamespaceFrom, trustDomain, folders, root = 'policies', previous } = options;
   const parsed = new Map<string, ParsedFile>();
-  const parse = (file: PolicyFile, fresh: boolean, stated: FileOptions): void => {
-    const before = fresh ? undefined : previous?.files.get(file.path);
-    parsed.set(file.path, before?.text === file.text ? restamp(before, commit) : parseFile(file, stated));
+  const parse = function* (file: PolicyFile, fresh: boolean, stated: FileOptions): Steps<void> {
+    parsed.set(file.path, yield* parseFile(file, stated, fresh ? undefined : previous?.files.get(file.path)));
   };
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const [meshFiles, others] = [true, false].map((wanted) =>
@@ -71,7 +78,7 @@ export function parsePolicies(files: readonly PolicyFile[], options: ParseOption
   };
   const forMeshConfig = JSON.stringify({ ...base, commit: '' });
   const staleMesh = previous?.settings.meshConfig !== forMeshConfig;
-  for (const file of meshFiles ?? []) parse(file, staleMesh, base);
+  for (const file of meshFiles ?? []) yield* parse(file, staleMesh, base);
   const spec = meshConfigOf({ objects: [...parsed.values()].flatMap(({ objects }) => objects) })?.spec;
   const whole = {
     ...base,
@@ -85,11 +92,12 @@ export function parsePolicies(files: readonly PolicyFile[], options: ParseOption
     exportTo: whole.exportTo ?? {},
   });
   const stale = previous?.settings.others !== forOthers;
-  for (const file of others ?? []) parse(file, stale, whole);
+  for (const file of others ?? []) yield* parse(file, stale, whole);
   const results = [...parsed.values()];
   const found = results.flatMap(({ diagnostics }) => diagnostics);
-  const objects = results.flatMap((result) => result.objects).sort(byName);
-  refuseTwins(objects, found);
+  const all = results.flatMap((result) => result.objects).sort(byName);
+  const twins = refuseTwins(all, found);
+  const objects = twins.size === 0 ? all : all.filter((object) => !twins.has(object));
   const silencers = results.flatMap((result) => result.silencers);
   const diagnostics = [...silence(found, silencers, 'text')].sort(byPosition);
   const failed = diagnostics.some(({ severity }) => severity === 'error');
@@ -98,14 +106,9 @@ export function parsePolicies(files: readonly PolicyFile[], options: ParseOption
     objects,
     diagnostics,
     silencers,
+    rootNamespace: whole.rootNamespace,
     cache: { settings: { meshConfig: forMeshConfig, others: forOthers }, files: parsed },
   };
-}
-
-/** Text that was read with uncommitted edits around it gets the new commit; committed text keeps the one it came with. */
-function restamp(file: ParsedFile, commit: string): ParsedFile {
-  if (file.objects.every((object) => object.commit === commit || !object.commit.endsWith('+edits'))) return file;
-  return { ...file, objects: file.objects.map((object) => ({ ...object, commit })) };
 }
 
 /** Kind, namespace, name; twins by place (P51). */
@@ -119,14 +122,16 @@ function byName(a: Policy, b: Policy): number {
   );
 }
 
-/** WEFT0011, for objects sorted by name. */
-function refuseTwins(objects: readonly Policy[], found: Diagnostic[]): void {
+/** WEFT0011, for objects sorted by name; returns those that are refused. */
+function refuseTwins(objects: readonly Policy[], found: Diagnostic[]): ReadonlySet<Policy> {
+  const twins = new Set<Policy>();
   objects.forEach((object, index) => {
     const first = objects[index - 1];
     const text = refText(object);
     // There is one MeshConfig, whatever root namespace it states.
     const both = first?.kind === 'MeshConfig' && object.kind === 'MeshConfig';
     if (!first || (!both && refText(first) !== text)) return;
+    twins.add(object);
     const place = `${first.at.file}:${first.at.line}`;
     const related = [{ file: first.at.file, line: first.at.line, message: 'first here' }];
     const at = object.positions.get('metadata.name') ?? object.at;
@@ -135,4 +140,5 @@ function refuseTwins(objects: readonly Policy[], found: Diagnostic[]): void {
       object: { kind: object.kind, namespace: object.namespace, name: object.name },
     });
   });
+  return twins;
 }

@@ -1,4 +1,6 @@
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser, type YAMLError } from 'yaml';
+import type { SourceRange } from '../model/provenance.ts';
+import type { Steps } from '../model/steps.ts';
 import type { Report } from './report.ts';
 import { type LineIndex, type MapEntry, rangeAt, type SourceNode } from './source-node.ts';
 
@@ -12,6 +14,20 @@ export interface SourceDocument {
   readonly end: number;
 }
 
+/** How much of the limits of one file is used up. */
+export interface Spent {
+  nodes: number;
+  aliases: number;
+  lexemes: number;
+  /** A limit is passed: the whole file is refused. */
+  over: boolean;
+}
+
+/** Nothing yet. */
+export function unspent(): Spent {
+  return { nodes: 0, aliases: 0, lexemes: 0, over: false };
+}
+
 class LimitExceeded extends Error {
   readonly what: string;
   readonly limit: number;
@@ -23,32 +39,41 @@ class LimitExceeded extends Error {
 }
 
 /**
- * The documents of a YAML or JSON file (core schema, no merge keys, no tags of one's own), empty ones left out. A syntax error
+ * The documents of a text of YAML or JSON (core schema, no merge keys, no tags of one's own), empty ones left out. A syntax error
  * refuses the whole file (WEFT0001), as do a key that appears twice (WEFT0006) and a limit that is passed (WEFT0007, T12): then the
- * result is undefined. Limits are watched while the text is read, so a bomb costs no more than a file of the greatest size.
+ * result is undefined. Limits are watched while the text is read, so a bomb costs no more than a file of the greatest size. They hold for
+ * all texts of a file, which share `spent`.
  */
-export function readYaml(lines: LineIndex, report: Report): readonly SourceDocument[] | undefined {
+export function* readYaml(
+  lines: LineIndex,
+  report: Report,
+  spent: Spent = unspent(),
+): Steps<readonly SourceDocument[] | undefined> {
   try {
     if (Buffer.byteLength(lines.text) > limits.bytes) throw new LimitExceeded('its size in bytes', limits.bytes);
-    return compose(lines, report);
+    return yield* compose(lines, report, spent);
   } catch (error) {
-    const at = rangeAt(lines, 0, 1);
-    if (error instanceof LimitExceeded) {
-      const message = `${lines.file} was refused: ${error.what} is over ${error.limit}`;
-      report('WEFT0007', at, message, 'split the file');
-      return undefined;
-    }
-    if (error instanceof RangeError) {
-      report('WEFT0007', at, `${lines.file} was refused: its nesting is over ${limits.depth}`, 'nest less deeply');
-      return undefined;
-    }
-    throw error;
+    const depth = error instanceof RangeError ? new LimitExceeded('its nesting', limits.depth) : error;
+    if (!(depth instanceof LimitExceeded)) throw error;
+    const hint = depth.what === 'its nesting' ? 'nest less deeply' : 'split the file';
+    const message = `${lines.file} was refused: ${depth.what} is over ${depth.limit}`;
+    report('WEFT0007', firstLineOf(lines.file), message, hint);
+    spent.over = true;
+    return undefined;
   }
 }
 
-function compose(lines: LineIndex, report: Report): readonly SourceDocument[] | undefined {
+/** Where a finding about a file as a whole is shown. */
+export function firstLineOf(file: string): SourceRange {
+  return { file, line: 1, column: 1, endLine: 1, endColumn: 2 };
+}
+
+/** So many lexemes are read in one step: about a millisecond. */
+const lexemesAStep = 1_000;
+
+function* compose(lines: LineIndex, report: Report, spent: Spent): Steps<readonly SourceDocument[] | undefined> {
   const documents: SourceDocument[] = [];
-  const reader = new NodeReader(lines, report);
+  const reader = new NodeReader(lines, report, spent);
   const composer = new Composer({ schema: 'core', merge: false, uniqueKeys: false, strict: true, stringKeys: false });
   let ok = true;
   let start = 0;
@@ -67,11 +92,11 @@ function compose(lines: LineIndex, report: Report): readonly SourceDocument[] | 
     }
   };
   const parser = new Parser();
-  let lexemes = 0;
   // Each collection that is open stands on the parser's stack, so both limits are known before a tree is built.
   for (const lexeme of new Lexer().lex(lines.text)) {
-    lexemes += 1;
-    if (lexemes > limits.nodes * 12) throw new LimitExceeded('its number of nodes', limits.nodes);
+    spent.lexemes += 1;
+    if (spent.lexemes > limits.nodes * 12) throw new LimitExceeded('its number of nodes', limits.nodes);
+    if (spent.lexemes % lexemesAStep === 0) yield;
     if (parser.stack.length > limits.depth + 8) throw new LimitExceeded('its nesting', limits.depth);
     for (const token of parser.next(lexeme)) take(composer.next(token));
   }
@@ -92,28 +117,28 @@ function syntaxHint(code: string): string {
   return 'the whole file is refused until it can be read';
 }
 
-/** Turns the nodes of one file into SourceNodes, counting them over the whole file. */
+/** Turns the nodes of one text into SourceNodes, counting them over the whole file. */
 class NodeReader {
   ok = true;
   readonly #lines: LineIndex;
   readonly #report: Report;
   readonly #anchors = new Map<string, Node>();
-  #nodes = 0;
-  #aliases = 0;
+  readonly #spent: Spent;
 
-  constructor(lines: LineIndex, report: Report) {
+  constructor(lines: LineIndex, report: Report, spent: Spent) {
     this.#lines = lines;
     this.#report = report;
+    this.#spent = spent;
   }
 
   read(node: Node, depth: number): SourceNode | undefined {
-    this.#nodes += 1;
-    if (this.#nodes > limits.nodes) throw new LimitExceeded('its number of nodes', limits.nodes);
+    this.#spent.nodes += 1;
+    if (this.#spent.nodes > limits.nodes) throw new LimitExceeded('its number of nodes', limits.nodes);
     if (depth > limits.depth) throw new LimitExceeded('its nesting', limits.depth);
     const [start, end] = node.range ?? [0, 0];
     if (isAlias(node)) {
-      this.#aliases += 1;
-      if (this.#aliases > limits.aliases) throw new LimitExceeded('its number of aliases', limits.aliases);
+      this.#spent.aliases += 1;
+      if (this.#spent.aliases > limits.aliases) throw new LimitExceeded('its number of aliases', limits.aliases);
       const target = this.#anchors.get(node.source);
       if (target) return this.read(target, depth);
       return this.#fail(start, end, `alias "${node.source}" has no anchor before it`);

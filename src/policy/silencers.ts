@@ -22,7 +22,7 @@ export interface DocumentSpan {
 }
 
 /**
- * The silencers of a file. One at the end of a line covers that line; one on lines of its own covers the next line with content; one
+ * The silencers of a text. One at the end of a line covers that line; one on lines of its own covers the next line with content; one
  * before the content of a document covers the whole document.
  */
 export function findSilencers(lines: LineIndex, documents: readonly DocumentSpan[]): readonly Silencer[] {
@@ -49,15 +49,16 @@ function coveredLines(
   offset: number,
   column: number,
 ): { from: number; to: number } {
-  if (rows[index]?.slice(0, column).trim() !== '') return { from: index + 1, to: index + 1 };
+  const line = lines.firstLine + index + 1;
+  if (rows[index]?.slice(0, column).trim() !== '') return { from: line, to: line };
   const document = documents.find(({ start, content }) => start <= offset && offset < content);
   if (document) {
     const last = rangeAt(lines, Math.max(document.content, document.end - 1), document.end).line;
-    return { from: index + 1, to: last };
+    return { from: line, to: last };
   }
   let next = index + 1;
   while (next < rows.length && /^\s*(?:#.*)?$/.test(rows[next] ?? '')) next += 1;
-  return { from: next + 1, to: next + 1 };
+  return { from: lines.firstLine + next + 1, to: lines.firstLine + next + 1 };
 }
 
 /**

@@ -51,17 +51,19 @@ export function describeNode(node: SourceNode): string {
   return typeof node.value === 'string' ? JSON.stringify(cut) : cut;
 }
 
-/** Offsets of a file as lines and columns. */
+/** Offsets of a file, or of a part of it, as lines and columns. */
 export interface LineIndex {
   readonly file: string;
   readonly text: string;
+  /** How many lines of the file stand before `text`. */
+  readonly firstLine: number;
   readonly starts: readonly number[];
 }
 
-export function indexLines(file: string, text: string): LineIndex {
+export function indexLines(file: string, text: string, firstLine = 0): LineIndex {
   const starts = [0];
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
-  return { file, text, starts };
+  return { file, text, firstLine, starts };
 }
 
 /** The span from `start` to `end` (exclusive), cut at the end of its first line: a caret line can show only that. */
@@ -72,7 +74,8 @@ export function rangeAt(lines: LineIndex, start: number, end: number): SourceRan
   const lineEnd = newline === -1 ? lines.text.length : newline;
   const last = Math.max(start + 1, Math.min(end, lineEnd));
   const column = start - lineStart + 1;
-  return { file: lines.file, line: line + 1, column, endLine: line + 1, endColumn: column + last - start };
+  const number = lines.firstLine + line + 1;
+  return { file: lines.file, line: number, column, endLine: number, endColumn: column + last - start };
 }
 
 /** The 0-based line of an offset. */

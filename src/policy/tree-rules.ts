@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
-import type { SourceRange } from '../model/provenance.ts';
+import { firstLineOf } from './read-yaml.ts';
 import { reportInto } from './report.ts';
 
 /** More files than any tree needs. */
@@ -21,7 +21,7 @@ export function acceptName(
     const what = kind === 'special' ? 'no regular file' : `a ${kind}`;
     reportInto(found)(
       'WEFT0007',
-      firstLine(path),
+      firstLineOf(path),
       `${path} was refused: it is ${what}`,
       'put the file itself into the tree',
     );
@@ -29,13 +29,13 @@ export function acceptName(
   }
   if (!/\.(?:ya?ml|json)$/.test(path)) return false;
   if (!path.includes('\uFFFD') && ![...path].some((char) => char < ' ')) return true;
-  reportInto(found)('WEFT0007', firstLine(path), `${path} was refused: its name is not plain text`, 'rename it');
+  reportInto(found)('WEFT0007', firstLineOf(path), `${path} was refused: its name is not plain text`, 'rename it');
   return false;
 }
 
 /** WEFT0007 for a limit. */
 export function refuseFile(found: Diagnostic[], path: string, what: string, limit: number): void {
-  reportInto(found)('WEFT0007', firstLine(path), `${path} was refused: ${what} is over ${limit}`, 'split the file');
+  reportInto(found)('WEFT0007', firstLineOf(path), `${path} was refused: ${what} is over ${limit}`, 'split the file');
 }
 
 /** The bytes of a file as text; undefined, with a finding, if they are no UTF-8 or are missing. */
@@ -43,18 +43,14 @@ export function decodeText(path: string, bytes: Uint8Array | undefined, found: D
   try {
     if (bytes) return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    reportInto(found)('WEFT0001', firstLine(path), 'YAML syntax: the file is not UTF-8', 'save it as UTF-8');
+    reportInto(found)('WEFT0001', firstLineOf(path), 'YAML syntax: the file is not UTF-8', 'save it as UTF-8');
     return undefined;
   }
   reportInto(found)(
     'WEFT0007',
-    firstLine(path),
+    firstLineOf(path),
     `${path} was refused: its content cannot be read`,
     'check the file, or run git fsck',
   );
   return undefined;
-}
-
-function firstLine(file: string): SourceRange {
-  return { file, line: 1, column: 1, endLine: 1, endColumn: 2 };
 }

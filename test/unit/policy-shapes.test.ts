@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { finish } from '../../src/model/steps.ts';
 import { readShape } from '../../src/policy/check-shape.ts';
 import { documentShapes } from '../../src/policy/document-shapes.ts';
 import { fieldPath } from '../../src/policy/field-path.ts';
@@ -27,7 +28,7 @@ function check(shape: Shape, yaml: string) {
   const found: Parameters<typeof reportInto>[0] = [];
   const lines = indexLines('a.yaml', yaml);
   const report = reportInto(found);
-  const root = readYaml(lines, report)?.[0]?.root;
+  const root = finish(readYaml(lines, report))?.[0]?.root;
   if (root === undefined) throw new Error('no document');
   const value = readShape(shape, root, 'a', { lines, report, whole: shape, positions: new Map() });
   return { value, found: found.map(({ at, code, message, hint }) => `${at.column} ${code} ${message}; ${hint}`) };
