@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Failure } from '../model/failure.ts';
-import { type Flag, type Flags, UsageError } from './flag.ts';
+import { type Flag, type Flags, type FlagValues, UsageError } from './flag.ts';
 import { type Globals, globalFlags } from './globals.ts';
 import type { Verb } from './verb.ts';
 
@@ -70,7 +70,7 @@ function createProgram(
     if (verb.notes !== undefined) command.addHelpText('after', `\n${verb.notes}`);
     command.addHelpText('after', `\nExample:\n  $ ${verb.example}`);
     command.action(() => {
-      const globals = flagValues(program, globalFlags) as unknown as Globals;
+      const globals = flagValues(program, globalFlags);
       const flags = flagValues(command, verb.flags);
       requireFlags(verb.flags, flags);
       onInvocation({ verb, arguments: command.args, flags, globals });
@@ -122,7 +122,7 @@ function parsedBy(flag: Flag<unknown>, word: string): unknown {
   }
 }
 
-function flagValues(command: Command, flags: Flags): Readonly<Record<string, unknown>> {
+function flagValues<F extends Flags>(command: Command, flags: F): FlagValues<F> {
   const entries = Object.entries(flags).map(([name, flag]) => {
     const option = command.options.find(({ long }) => long === `--${name}`);
     const given: unknown = option === undefined ? undefined : command.getOptionValue(option.attributeName());
@@ -131,7 +131,7 @@ function flagValues(command: Command, flags: Flags): Readonly<Record<string, unk
     if (flag.kind === 'switch') return [name, name.startsWith('no-') ? given === false : given === true];
     return [name, given];
   });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(entries) as FlagValues<F>;
 }
 
 /** commander's words in ours: what happened, then the name that was meant. */

@@ -3,9 +3,9 @@ import { isMessage } from '@bufbuild/protobuf';
 
 /** The messages that stand in a field: itself, or the items of a list or map. */
 export function messagesOf(field: DescField, message: Message): readonly Message[] {
-  const fields = message as unknown as Record<string, unknown>;
-  const chosen = field.oneof === undefined ? undefined : (fields[field.oneof.localName] as OneofValue);
-  const value = field.oneof === undefined ? fields[field.localName] : chosen?.case === field.localName && chosen.value;
+  const { localName, oneof } = field;
+  const chosen: OneofValue | undefined = oneof && Reflect.get(message, oneof.localName);
+  const value = oneof === undefined ? Reflect.get(message, localName) : chosen?.case === localName && chosen.value;
   if (isMessage(value)) return [value];
   if (typeof value !== 'object' || value === null || field.fieldKind === 'message') return [];
   return Object.values(value).filter((item): item is Message => isMessage(item));

@@ -76,7 +76,7 @@ function copyWith<Shape extends Message>(message: Shape, changes: ReadonlyMap<st
   return Object.create(Object.getPrototypeOf(message), properties) as Shape;
 }
 
-const property = (message: Message, name: string): unknown => (message as unknown as Record<string, unknown>)[name];
+const property = (message: Message, name: string): unknown => Reflect.get(message, name);
 
 const reaching = new Map<string, boolean>();
 
