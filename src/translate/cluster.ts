@@ -15,7 +15,7 @@ import { durationOf } from './duration.ts';
 import { healthChecks } from './health-checks.ts';
 import { clusterName } from './names.ts';
 import { outlierDetection } from './outlier-detection.ts';
-import { provenanceMetadata } from './provenance-metadata.ts';
+import { decidedFields, provenanceMetadata } from './provenance-metadata.ts';
 import { transportSocketMatches } from './transport-socket-matches.ts';
 import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-options.ts';
 
@@ -64,16 +64,4 @@ function protocolOptions({ protocol, pool, outlierDetection: outlier }: Destinat
       ...(errorCodes && { errorCodes }),
     }),
   };
-}
-
-function decidedFields(destination: Destination) {
-  const {
-    pool,
-    loadBalancer,
-    outlierDetection: outlier,
-    panicThreshold,
-    retryBudget,
-    healthChecks: checks,
-  } = destination;
-  return { loadBalancer, outlierDetection: outlier, panicThreshold, retryBudget, healthCheck: checks?.[0], ...pool };
 }

@@ -68,7 +68,7 @@ export function connectionClusters(port: OutboundPort): readonly string[] {
 
 function chain(route: ConnectionRoute, listener: ListenerTerms): FilterChain {
   const { name, by, serverNames, destinations, terms } = route;
-  const weights = destinations[0]?.weight;
+  const weights = destinations.map(({ weight }) => weight);
   const bounds = { idleTimeout: terms.tcpIdleTimeout, maxConnectionDuration: terms.maxConnectionDuration };
   const metadata = provenanceMetadata({ route: { value: name, by }, weights, ...bounds }, name);
   return message(FilterChainSchema, {

@@ -5,6 +5,7 @@ import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 import { fixedAssignment } from './load-assignment.ts';
 import { inboundName } from './names.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
 import { unlimitedBreakers } from './unlimited-breakers.ts';
 import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-options.ts';
 
@@ -12,6 +13,7 @@ import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-op
 export function inboundCluster(inbound: Inbound): Cluster {
   const { port, protocol, applicationAddress, requestsPerConnection: requests, httpVersion } = inbound;
   const name = inboundName(port);
+  const metadata = provenanceMetadata({ requestsPerConnection: requests, httpVersion });
   const limits = requests === undefined ? {} : { maxRequestsPerConnection: requests.value };
   return message(ClusterSchema, {
     name,
@@ -26,5 +28,6 @@ export function inboundCluster(inbound: Inbound): Cluster {
           },
         }
       : {}),
+    ...(metadata === undefined ? {} : { metadata }),
   });
 }

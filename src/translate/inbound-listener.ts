@@ -35,7 +35,9 @@ import { meshProtocol } from './tls-parameters.ts';
  */
 export function inboundListener(inbound: Inbound, ownHost: string): Listener {
   const { port, listen } = inbound;
-  const metadata = provenanceMetadata({ ...inbound.terms });
+  // What a route configuration can say instead closes no connection when another object comes to say the same.
+  const fixed = isHttp(inbound.protocol) ? {} : { mtls: inbound.mtls };
+  const metadata = provenanceMetadata({ ...inbound.terms, ...fixed });
   return message(ListenerSchema, {
     name: inboundName(port),
     address: socketAddress(listen.address, listen.port),

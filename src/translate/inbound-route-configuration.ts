@@ -19,7 +19,7 @@ import { retryPolicy } from './retry-policy.ts';
 export function inboundRouteConfiguration(inbound: Inbound): RouteConfiguration {
   const { port, mtls, retries } = inbound;
   const name = inboundName(port);
-  const metadata = provenanceMetadata({ mtls });
+  const metadata = provenanceMetadata({ mtls, retries });
   return message(RouteConfigurationSchema, {
     name,
     virtualHosts: [

@@ -12,7 +12,7 @@ export function proxyRouteConfiguration(view: View): RouteConfiguration {
   const hosts = view.services.flatMap((service) => service.ports.map((port) => namedHost(service, port, taken)));
   return message(RouteConfigurationSchema, {
     name: proxyName,
-    virtualHosts: [...hosts.filter((host) => host !== undefined), unknownVirtualHost(view.unknownHosts.value)],
+    virtualHosts: [...hosts.filter((host) => host !== undefined), unknownVirtualHost(view.unknownHosts)],
     validateClusters: false,
     maxDirectResponseBodySizeBytes: longestBody,
   });

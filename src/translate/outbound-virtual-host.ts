@@ -4,6 +4,7 @@ import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/r
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 import { servicePortName, unknownHostsName } from './names.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
 import { remember } from './remember.ts';
 import { outboundRoute } from './route.ts';
 import { tunnelRoute, tunnelTo } from './tunnel-route.ts';
@@ -38,11 +39,13 @@ export function proxyDomains(service: OutboundService, port: OutboundPort): read
 }
 
 /** Everybody else (D18): passed on to where the request itself says, or refused with 502, tunnels with 403 (E23). */
-export function unknownVirtualHost(unknownHosts: View['unknownHosts']['value']): VirtualHost {
+export function unknownVirtualHost(unknownHosts: View['unknownHosts']): VirtualHost {
   const refuse = (status: number) => ({ case: 'directResponse' as const, value: { status } });
   const everything = { pathSpecifier: { case: 'prefix' as const, value: '/' } };
   const name = 'default/unknown';
-  if (unknownHosts === 'pass') {
+  const metadata = provenanceMetadata({ unknownHosts });
+  const provenance = metadata === undefined ? {} : { metadata };
+  if (unknownHosts.value === 'pass') {
     const forward = { clusterSpecifier: { case: 'cluster' as const, value: unknownHostsName }, timeout: durationOf(0) };
     return message(VirtualHostSchema, {
       name: unknownHostsName,
@@ -51,6 +54,7 @@ export function unknownVirtualHost(unknownHosts: View['unknownHosts']['value']):
         tunnelTo(unknownHostsName, name),
         { name, match: everything, action: { case: 'route', value: forward } },
       ],
+      ...provenance,
     });
   }
   return message(VirtualHostSchema, {
@@ -60,5 +64,6 @@ export function unknownVirtualHost(unknownHosts: View['unknownHosts']['value']):
       { name, match: { pathSpecifier: { case: 'connectMatcher', value: {} } }, action: refuse(403) },
       { name, match: everything, action: refuse(502) },
     ],
+    ...provenance,
   });
 }

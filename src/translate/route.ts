@@ -3,7 +3,7 @@ import type { Metadata } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { headerOperations } from './header-operations.ts';
-import { provenanceMetadata } from './provenance-metadata.ts';
+import { decidedFields, provenanceMetadata } from './provenance-metadata.ts';
 import { redirectAction } from './redirect-action.ts';
 import { respondAction } from './respond-action.ts';
 import { headersPerDestination, routeAction } from './route-action.ts';
@@ -44,8 +44,9 @@ function routeMetadata(route: RouteDecision): Metadata | undefined {
   const rule = { route: { value: name, by }, headers, fault, cors, statName };
   if (action.kind === 'redirect') return provenanceMetadata({ ...rule, redirect: action.redirect }, name);
   if (action.kind === 'respond') return provenanceMetadata({ ...rule, respond: action.respond }, name);
-  const [mirror] = action.mirrors;
-  const { timeout, retries, rewrite } = action;
-  const weights = action.destinations.map(({ weight }) => weight).find(({ by }) => !('default' in by));
-  return provenanceMetadata({ ...rule, timeout, retries, rewrite, mirrors: mirror, weights }, name);
+  const { timeout, retries, rewrite, mirrors, destinations } = action;
+  const { weight: weights, authority, headers: ofDestinations = [] } = decidedFields(destinations);
+  const forward = { timeout, retries, rewrite, mirrors, weights, authority };
+  const changes = [...(headers === undefined ? [] : [headers]), ...ofDestinations];
+  return provenanceMetadata({ ...rule, ...forward, headers: changes }, name);
 }

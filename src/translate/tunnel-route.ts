@@ -13,8 +13,7 @@ import { provenanceMetadata } from './provenance-metadata.ts';
  */
 export function tunnelRoute(port: OutboundPort): Route {
   const { name, by, destinations } = restConnections(port);
-  const [first] = destinations;
-  const weights = first?.weight;
+  const weights = destinations.map(({ weight }) => weight);
   const metadata = provenanceMetadata({ route: { value: name, by }, weights }, name);
   return { ...tunnel(name, clusterChoice(destinations)), ...(metadata === undefined ? {} : { metadata }) };
 }
