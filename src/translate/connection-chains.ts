@@ -1,7 +1,7 @@
 import type { OutboundPort } from '../model/ir.ts';
 import type { ConnectionRoute } from '../model/ir-connection.ts';
 import type { ListenerTerms } from '../model/ir-mesh.ts';
-import { byDefault } from '../model/provenance.ts';
+import { restConnections } from '../model/rest-connections.ts';
 import { pack } from '../proto/codec.ts';
 import {
   type FilterChain,
@@ -44,20 +44,6 @@ export function connectionChains(port: OutboundPort, listener: ListenerTerms): C
     listenerFiltersTimeout: durationOf(3_000),
     continueOnListenerFiltersTimeout: true,
   };
-}
-
-/** Where connections go that no server name leads elsewhere: what a rule says, else to the whole service. */
-export function restConnections({ connections = [], destination }: OutboundPort): ConnectionRoute {
-  const { ref, pool } = destination;
-  return (
-    connections.find(({ serverNames }) => serverNames.length === 0) ?? {
-      name: `default/${ref.namespace}/${ref.name}`,
-      by: { default: 'P10' },
-      serverNames: [],
-      destinations: [{ destination: ref, weight: byDefault(1, 'P15') }],
-      terms: pool,
-    }
-  );
 }
 
 /** The clusters that connections to a port go to. */

@@ -1,9 +1,10 @@
 import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
+import { proxyDomains } from '../model/proxy-domains.ts';
 import type { VirtualHost } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import { message } from '../proto/message.ts';
 import { proxyName, servicePortName } from './names.ts';
-import { portVirtualHost, proxyDomains, unknownVirtualHost } from './outbound-virtual-host.ts';
+import { portVirtualHost, unknownVirtualHost } from './outbound-virtual-host.ts';
 import { longestBody } from './respond-action.ts';
 
 /** Behind HTTP_PROXY: every port of every service by its names, then the hosts that nobody knows (E22, E23, R11, D18). */

@@ -1,5 +1,4 @@
-import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
-import { isHttp } from '../model/service.ts';
+import type { OutboundPort, View } from '../model/ir.ts';
 import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
@@ -25,17 +24,6 @@ export function portVirtualHost(port: OutboundPort, domains: readonly string[]):
     domains: [...domains],
     routes: portRoutes(port),
   });
-}
-
-/**
- * The domains of a service port behind HTTP_PROXY (E22): each name with the port and, on the port that a URL without one means, the
- * bare names. That is 80, else the service's only HTTP port.
- */
-export function proxyDomains(service: OutboundService, port: OutboundPort): readonly string[] {
-  const http = service.ports.filter((candidate) => isHttp(candidate.protocol));
-  const meant = http.find((candidate) => candidate.port === 80) ?? (http.length === 1 ? http[0] : undefined);
-  const full = service.names.map((name) => `${name}:${port.port}`);
-  return port === meant ? [...full, ...service.names] : full;
 }
 
 /** Everybody else (D18): passed on to where the request itself says, or refused with 502, tunnels with 403 (E23). */

@@ -1,8 +1,8 @@
 import type { OutboundPort } from '../model/ir.ts';
+import { restConnections } from '../model/rest-connections.ts';
 import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { clusterChoice } from './cluster-choice.ts';
-import { restConnections } from './connection-chains.ts';
 import { durationOf } from './duration.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 
