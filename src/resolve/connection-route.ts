@@ -1,19 +1,17 @@
 import type { ConnectionMatch, ConnectionRule, TlsMatch } from '../model/connection-rules.ts';
-import type { Scope } from '../model/ir.ts';
 import type { ConnectionRoute, ConnectionTerms } from '../model/ir-connection.ts';
 import type { Destination, DestinationRef } from '../model/ir-destination.ts';
 import type { WeightedDestination } from '../model/ir-route.ts';
 import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import { byDefault } from '../model/provenance.ts';
-import { selects } from '../model/selector.ts';
 import { layerOf, type Service, type ServicePort } from '../model/service.ts';
-import { holdsAddress } from '../policy/address-range.ts';
 import { poolDecision } from './connection-pool.ts';
 import { refTo } from './destination.ts';
 import { chooseDestinationRule, effectiveBlocks, type MergedRule, noRule } from './destination-rule.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { routeTarget, type TargetContext } from './route-target.ts';
+import { staticMismatch } from './static-match.ts';
 
 /** What the names in connection rules mean for one scope, and which DestinationRules hold for them. */
 export interface ConnectionContext extends TargetContext {
@@ -51,7 +49,7 @@ export function resolveConnections(
       terms: first === undefined ? termsOfPool(whole.pool) : termsOf(context, first.destination),
     };
   };
-  const mayMeet = (match: ConnectionMatch) => meets(match, context.scope, service, port.number);
+  const mayMeet = (match: ConnectionMatch) => staticMismatch(match, context.scope, port.number, service) === undefined;
   if (layer === 'tcp') {
     const index = virtualService.spec.tcp.findIndex(({ match }) => match.length === 0 || match.some(mayMeet));
     const rule = virtualService.spec.tcp[index];
@@ -102,21 +100,6 @@ function byServerName(rules: readonly ConnectionRule<TlsMatch>[], mayMeet: (matc
     for (const name of serverNames) taken.add(name);
     return serverNames.length === 0 ? [] : [{ rule, index, serverNames }];
   });
-}
-
-/**
- * P10: what is known of a client and a port. A local port has no called address: a range holds where one of the addresses that the
- * service declares lies within it.
- */
-function meets(match: ConnectionMatch, scope: Scope, service: Service, port: number): boolean {
-  const { destinationSubnets } = match;
-  return (
-    (match.port === undefined || match.port === port) &&
-    (match.sourceNamespace === undefined || match.sourceNamespace === scope.namespace) &&
-    selects(match.sourceLabels, scope.labels) &&
-    (destinationSubnets.length === 0 ||
-      service.addresses.some((address) => destinationSubnets.some((range) => holdsAddress(range, address))))
-  );
 }
 
 /** P15: one destination needs no weight; of several, those of weight 0 get nothing. */

@@ -1,11 +1,11 @@
 import type { Scope } from '../model/ir.ts';
 import type { VirtualServiceObject } from '../model/policy.ts';
-import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
 import type { HttpMatch, HttpRule } from '../model/virtual-service.ts';
 import { isVisible, plainHost } from '../policy/hosts.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { coveringHosts } from './policy-index.ts';
+import { staticMismatch } from './static-match.ts';
 
 /**
  * P9: the VirtualService that routes a service for a client namespace. The most specific host first, then private before exported by
@@ -53,15 +53,7 @@ export function survivingMatches(
   return virtualService.spec.http.flatMap((rule, ruleIndex): readonly SurvivingMatch[] => {
     if (rule.match.length === 0) return [{ rule, ruleIndex }];
     return rule.match.flatMap((match, matchIndex) =>
-      mayMeet(match, scope, port) ? [{ rule, ruleIndex, match, matchIndex }] : [],
+      staticMismatch(match, scope, port) === undefined ? [{ rule, ruleIndex, match, matchIndex }] : [],
     );
   });
-}
-
-function mayMeet(match: HttpMatch, scope: Scope, port: number): boolean {
-  return (
-    (match.port === undefined || match.port === port) &&
-    (match.sourceNamespace === undefined || match.sourceNamespace === scope.namespace) &&
-    selects(match.sourceLabels, scope.labels)
-  );
 }
