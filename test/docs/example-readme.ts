@@ -7,9 +7,10 @@ import { commandsOf, freePortBase, isAsShown, loopbackAddress, type Ran, runComm
 
 /**
  * Tests that the README of an example runs as it stands, with a real Envoy, and prints what it shows. Ports, address and folder are
- * varied through the variables that the README itself reads, so that suites run side by side; `envoy` is the one that names Envoy.
+ * varied through the variables that the README itself reads, so that suites run side by side; `envoy` is the one that names Envoy,
+ * `place` the one with an address for its one machine (HOST), or the first three numbers of addresses for several (NET).
  */
-export function describeExample(name: string, envoy: 'ENVOY' | 'ENVOY_PATH'): void {
+export function describeExample(name: string, envoy: 'ENVOY' | 'ENVOY_PATH', place: 'HOST' | 'NET' = 'HOST'): void {
   const folder = join(import.meta.dirname, '../../examples', name);
   const commands = commandsOf(join(folder, 'README.md'));
   const shown = commands.map((block, index) => ({ ...block, index })).filter(({ shows }) => shows !== undefined);
@@ -17,8 +18,14 @@ export function describeExample(name: string, envoy: 'ENVOY' | 'ENVOY_PATH'): vo
   let ran: Ran;
 
   beforeAll(async () => {
-    const base = await freePortBase([1, 12, 14, 6_000, 6_001, 6_002, 6_003]);
-    const env = { WORK: work, PORT_BASE: String(base), HOST: loopbackAddress(), [envoy]: await envoyPath() };
+    const base = await freePortBase([1, 12, 14, ...Array.from({ length: 8 }, (_, index) => 6_000 + index)]);
+    const address = loopbackAddress();
+    const env = {
+      WORK: work,
+      PORT_BASE: String(base),
+      [place]: place === 'HOST' ? address : address.replace(/\.\d+$/, ''),
+      [envoy]: await envoyPath(),
+    };
     ran = await runCommands(commands, { cwd: folder, env, deadline: 100_000 });
   }, 120_000);
 
@@ -38,7 +45,7 @@ export function describeExample(name: string, envoy: 'ENVOY' | 'ENVOY_PATH'): vo
 
     test('reads every variable that the test sets', () => {
       const text = commands.map((block) => block.text).join('\n');
-      for (const variable of ['WORK', 'PORT_BASE', 'HOST', envoy])
+      for (const variable of ['WORK', 'PORT_BASE', place, envoy])
         expect(text).toContain(`${variable}="\${${variable}:-`);
     });
   });

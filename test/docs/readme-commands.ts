@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 /** One fenced block of commands, and the output that the README shows right after it. */
 export interface Commands {
   readonly text: string;
-  /** Lines; `…` stands for anything. Undefined: nothing is promised. */
+  /** Lines; `…` stands for anything, `100±50` for a whole number from 50 to 150. Undefined: nothing is promised. */
   readonly shows?: readonly string[];
 }
 
@@ -71,9 +71,18 @@ export function isAsShown(shows: readonly string[], printed: string): boolean {
   const lines = printed.split('\n');
   if (lines.length !== shows.length) return false;
   return shows.every((shown, index) => {
-    const pattern = shown.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    const parts = shown.split(/(…|\d+±\d+)/).map((part) => {
+      if (part === '…') return '.*';
+      return part.includes('±') ? '(?<!\\d)(\\d+)' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    });
     // Columns are as wide as their widest cell, which is nobody's promise.
-    return new RegExp(`^${pattern.join('.*').replace(/ +/g, ' +')}$`).test((lines[index] ?? '').trimEnd());
+    const pattern = new RegExp(`^${parts.join('').replace(/ +/g, ' +')}$`);
+    const [whole, ...figures] = pattern.exec((lines[index] ?? '').trimEnd()) ?? [];
+    const bounds = [...shown.matchAll(/(\d+)±(\d+)/g)];
+    const isWithin = bounds.every(
+      ([, middle, off], at) => Math.abs(Number(figures[at]) - Number(middle)) <= Number(off),
+    );
+    return whole !== undefined && isWithin;
   });
 }
 

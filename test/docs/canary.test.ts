@@ -1,0 +1,3 @@
+import { describeExample } from './example-readme.ts';
+
+describeExample('canary', 'ENVOY_PATH', 'NET');
