@@ -77,6 +77,8 @@ function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]
       case 'ServiceEntry':
       case 'WorkloadEntry':
       case 'MeshConfig':
+      // A Sidecar is about who calls, not about what is called.
+      case 'Sidecar':
         return false;
       default:
         return policy satisfies never;

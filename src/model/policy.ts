@@ -4,6 +4,7 @@ import type { MeshConfigSpec } from './mesh-config.ts';
 import type { SourceRange } from './provenance.ts';
 import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from './registry-objects.ts';
 import type { AuthorizationPolicySpec, PeerAuthenticationSpec } from './security-policy.ts';
+import type { SidecarSpec } from './sidecar-policy.ts';
 import type { VirtualServiceSpec } from './virtual-service.ts';
 
 /** Milliseconds; a whole number. */
@@ -36,6 +37,7 @@ export type Policy =
   | PeerAuthenticationObject
   | AuthorizationPolicyObject
   | HealthCheckObject
+  | SidecarObject
   | MeshConfigObject;
 
 export type ServiceObject = PolicyObject<'Service', ServiceSpec>;
@@ -44,6 +46,7 @@ export type WorkloadEntryObject = PolicyObject<'WorkloadEntry', WorkloadEntrySpe
 export type VirtualServiceObject = PolicyObject<'VirtualService', VirtualServiceSpec>;
 export type DestinationRuleObject = PolicyObject<'DestinationRule', DestinationRuleSpec>;
 export type HealthCheckObject = PolicyObject<'HealthCheck', HealthCheckSpec>;
+export type SidecarObject = PolicyObject<'Sidecar', SidecarSpec>;
 export type PeerAuthenticationObject = PolicyObject<'PeerAuthentication', PeerAuthenticationSpec>;
 export type AuthorizationPolicyObject = PolicyObject<'AuthorizationPolicy', AuthorizationPolicySpec>;
 /** The one of `meshconfig.yaml`: `MeshConfig/<root namespace>/mesh`; its field paths begin at the top of the file. */

@@ -1,6 +1,7 @@
 import type { TrafficPolicy } from './destination-rule.ts';
 import type { Policy } from './policy.ts';
 import type { SourceRange } from './provenance.ts';
+import { sidecarPaths } from './sidecar-fields.ts';
 
 /*
  * Envoy carries who decided a field, the control plane keeps where that stands (section 4.2 of experience.md). This is the map between
@@ -109,6 +110,8 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
       return field === 'mtls' ? [`spec.portLevelMtls.${context.port}`, 'spec.mtls.mode'] : undefined;
     case 'AuthorizationPolicy':
       return [context.rule === undefined ? 'spec' : `spec.rules[${context.rule}]`];
+    case 'Sidecar':
+      return 'ingress' in object.spec ? sidecarPaths(object.spec, field, context.port) : undefined;
     case 'HealthCheck':
     case 'Service':
     case 'ServiceEntry':

@@ -1,5 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
-import type { DestinationRuleObject, VirtualServiceObject } from '../model/policy.ts';
+import type { DestinationRuleObject, SidecarObject, VirtualServiceObject } from '../model/policy.ts';
 import { isVisible } from '../policy/hosts.ts';
 
 /** Whose labels some policy looks at. */
@@ -23,8 +23,8 @@ export function labelReaders({ namespace, spec }: VirtualServiceObject): readonl
   });
 }
 
-/** By which labels a DestinationRule chooses its clients (P21). */
-export function selectorReader({ namespace, spec }: DestinationRuleObject): readonly LabelReader[] {
+/** By which labels a DestinationRule or a Sidecar chooses its clients (P7, P21). */
+export function selectorReader({ namespace, spec }: DestinationRuleObject | SidecarObject): readonly LabelReader[] {
   const labels = Object.keys(spec.workloadSelector ?? {});
   return labels.length === 0 ? [] : [{ owner: namespace, exportTo: ['.'], labels }];
 }

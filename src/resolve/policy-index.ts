@@ -10,6 +10,7 @@ import type {
   PolicySet,
   ServiceEntryObject,
   ServiceObject,
+  SidecarObject,
   VirtualServiceObject,
 } from '../model/policy.ts';
 import { resolveHost } from '../policy/hosts.ts';
@@ -28,6 +29,7 @@ export interface PolicyIndex {
   readonly healthChecks: ReadonlyMap<string, HostIndex<HealthCheckObject>>;
   /** Rules that make some of their clients speak HTTP/2. */
   readonly upgradingRules: readonly DestinationRuleObject[];
+  readonly sidecars: ReadonlyMap<string, readonly SidecarObject[]>;
   readonly peerAuthentications: ReadonlyMap<string, readonly PeerAuthenticationObject[]>;
   readonly authorizationPolicies: ReadonlyMap<string, readonly AuthorizationPolicyObject[]>;
   /** Objects whose selector may name a workload, and with it the protocol of its ports (P28). */
@@ -69,6 +71,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
   const destinationRules = new Map<string, Groups<DestinationRuleObject>>();
   const upgradingRules: DestinationRuleObject[] = [];
   const healthChecks = new Map<string, Groups<HealthCheckObject>>();
+  const sidecars = new Groups<SidecarObject>();
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
   const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
@@ -95,6 +98,10 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         groups.add(hostOf(object, object.spec.host), object);
         break;
       }
+      case 'Sidecar':
+        readers.push(...selectorReader(object));
+        sidecars.add(object.namespace, object);
+        break;
       case 'PeerAuthentication':
         peerAuthentications.add(object.namespace, object);
         break;
@@ -124,6 +131,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
     healthChecks: new Map(
       [...healthChecks].map(([namespace, groups]) => [namespace, groups.keep(previous?.healthChecks.get(namespace))]),
     ),
+    sidecars: sidecars.keep(previous?.sidecars),
     peerAuthentications: peerAuthentications.keep(previous?.peerAuthentications),
     authorizationPolicies: authorizationPolicies.keep(previous?.authorizationPolicies),
     selectingServices: selectingServices.keep(previous?.selectingServices),
