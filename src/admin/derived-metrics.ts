@@ -8,7 +8,7 @@ export function derivedMetrics(source: AdminSource, now: number): readonly Metri
   const mesh = source.mesh();
   const seconds = (iso: string) => (Date.parse(iso) - now) / 1000;
   const states = ['SYNCED', 'PENDING', 'STALE', 'REJECTED'] as const;
-  const revisions = ['Applied', 'Rolling', 'Rejected', 'Suspended'] as const;
+  const revisions = ['Applied', 'Partial', 'Rolling', 'Rejected', 'Suspended'] as const;
   const newest = status.pending ?? status.serving;
   return [
     family('pilot_xds', 'gauge', 'Open xDS streams.', [
@@ -27,6 +27,9 @@ export function derivedMetrics(source: AdminSource, now: number): readonly Metri
       'State of the newest policy revision: 1 for the one that holds.',
       revisions.map((state) => ({ labels: { state }, value: newest?.state === state ? 1 : 0 })),
     ),
+    family('weft_namespaces_held', 'gauge', 'Namespaces that are served as of an earlier commit (policy.isolate).', [
+      { value: status.serving?.held?.length ?? 0 },
+    ]),
     family(
       'weft_diagnostics',
       'gauge',

@@ -1,34 +1,59 @@
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { Policy } from '../model/policy.ts';
+import type { Policy, PolicySet } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
+import type { HeldNamespace } from '../model/status.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
+import { withoutConsequences } from '../policy/consequences.ts';
 import type { PolicyTree } from '../policy/git-tree.ts';
-import { type ParseCache, parsePolicies } from '../policy/parse-policies.ts';
-import { checkReferences } from '../policy/references.ts';
+import { resolveHost } from '../policy/hosts.ts';
+import { folderOf, pathInTree } from '../policy/parse-file.ts';
+import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../policy/parse-policies.ts';
+import { referenceSteps } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
-import { buildServices } from '../registry/services.ts';
+import { type BuiltServices, buildServices } from '../registry/services.ts';
 import { workloadsOfEntries } from '../registry/workload-entries.ts';
-import type { CheckedTree } from './policy-source.ts';
+import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
+import type { CheckedTree, HeldTrees } from './policy-source.ts';
 
-/**
- * Text of a policy tree → checked objects and all findings, the references between objects included. `joined`: the workloads that are
- * connected now, undefined where that is not known. Files that did not change since the last call are not parsed again. An object that was accepted
- * once and has not changed is not held back because a service that nobody wrote is away with its workloads: that is then a warning.
- */
-export function createTreeCheck(options: {
+export interface TreeCheckOptions {
   readonly settings: MeshSettings;
   readonly folders: 'namespace' | 'free';
   readonly root: string;
   readonly joined: () => ReadonlyMap<string, Workload> | undefined;
   /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
   readonly trustDomain?: string;
-}): (tree: PolicyTree, registry?: 'unknown') => CheckedTree {
-  const { settings, folders, root, joined } = options;
+  /** What an error holds back: the commit, which is what is meant without it, or the namespace that it is in. */
+  readonly isolate?: 'commit' | 'namespace';
+}
+
+/** treeCheckSteps, at once. */
+export function createTreeCheck(options: TreeCheckOptions): (tree: PolicyTree, registry?: 'unknown') => CheckedTree {
+  const steps = treeCheckSteps(options);
+  return (tree, registry) => finish(steps(tree, registry));
+}
+
+/**
+ * Text of a policy tree → checked objects and all findings, the references between objects included. `joined`: the workloads that are
+ * connected now, undefined where that is not known. Documents that did not change since the last call are not parsed again. An object that
+ * was accepted once and has not changed is not held back because a service that nobody wrote is away with its workloads: that is then a
+ * warning. With `heldTrees` the objects of these namespaces come from these trees, as they were served together before.
+ */
+export function treeCheckSteps(
+  options: TreeCheckOptions,
+): (tree: PolicyTree, registry?: 'unknown', heldTrees?: HeldTrees) => Steps<CheckedTree> {
+  const { settings, folders, root, joined, isolate = 'commit' } = options;
   let cache: ParseCache | undefined;
   let accepted: ReadonlySet<Policy> = new Set();
-  return (tree, registry) => {
-    const parsed = parsePolicies(tree.files, {
+  /** Undefined until something was good as a whole: then there is nothing that could be held back to. */
+  let good: GoodNamespaces | undefined;
+  let served: string | undefined;
+  let built: BuiltServices | undefined;
+  let entries: ReadonlyMap<string, Workload> | undefined;
+
+  const parse = function* (tree: PolicyTree): Steps<ParsedPolicies> {
+    const parsed = yield* parseSteps(tree.files, {
       commit: tree.commit,
       rootNamespace: settings.rootNamespace,
       ...(settings.rootNamespaceFrom === undefined ? {} : { rootNamespaceFrom: settings.rootNamespaceFrom }),
@@ -38,27 +63,116 @@ export function createTreeCheck(options: {
       ...(cache ? { previous: cache } : {}),
     });
     cache = parsed.cache;
-    const found = [...tree.diagnostics, ...parsed.diagnostics];
-    if (parsed.policies) {
-      const members = registry === 'unknown' ? undefined : joined();
-      const workloads = new Map([...workloadsOfEntries(parsed.policies, settings), ...(members ?? [])]);
-      const { services } = buildServices(parsed.policies, workloads, settings);
-      const known = members === undefined ? undefined : workloads.values();
-      const references = checkReferences(parsed.policies.objects, services, known, settings);
-      const unchanged = new Set(parsed.policies.objects.filter((object) => accepted.has(object)).map(refText));
-      found.push(...silence(softened(references, unchanged), parsed.silencers, 'references'));
+    return parsed;
+  };
+  /** The findings between objects. */
+  const between = function* (policies: PolicySet, registry: 'unknown' | undefined): Steps<readonly Diagnostic[]> {
+    const members = registry === 'unknown' ? undefined : joined();
+    entries = workloadsOfEntries(policies, settings, entries);
+    const workloads = new Map([...entries, ...(members ?? [])]);
+    built = buildServices(policies, workloads, settings, built);
+    yield;
+    const known = members === undefined ? undefined : workloads.values();
+    const references = yield* referenceSteps(policies.objects, built.services, known, settings);
+    return softened(references, policies.objects, accepted, settings);
+  };
+  const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');
+  const namespaceOf = ({ at, object }: Diagnostic): string | undefined => {
+    const folder = folders === 'namespace' ? folderOf(pathInTree(at.file, root)) : undefined;
+    return folder ?? object?.namespace;
+  };
+  const serve = (commit: string, objects: readonly Policy[], held: readonly HeldNamespace[]): PolicySet => {
+    accepted = new Set(objects);
+    served = commit;
+    const keeps = new Map(held.map(({ namespace, commit: of = commit }) => [namespace, of]));
+    good = new Map(
+      [...byNamespace(objects)].map(([name, list]) => [name, { commit: keeps.get(name) ?? commit, objects: list }]),
+    );
+    return { commit, objects };
+  };
+
+  /** The commit with namespaces of others in it, as it was served before. */
+  const restore = function* (tree: PolicyTree, heldTrees: HeldTrees): Steps<CheckedTree> {
+    const held: HeldNamespace[] = [];
+    const kept: Policy[] = [];
+    for (const [namespace, old] of heldTrees) {
+      held.push(old === undefined ? { namespace } : { namespace, commit: old.commit });
+      if (old) kept.push(...(yield* parse(old)).objects.filter((object) => object.namespace === namespace));
     }
-    const failed = found.some(({ severity }) => severity === 'error');
-    if (!failed) accepted = new Set(parsed.objects);
-    return { policies: failed ? undefined : parsed.policies, diagnostics: found.sort(byPosition) };
+    const { objects, diagnostics } = yield* parse(tree);
+    const whole = [...objects.filter(({ namespace }) => !heldTrees.has(namespace)), ...kept].sort(byName);
+    const ofOthers = (finding: Diagnostic) => !heldTrees.has(namespaceOf(finding) ?? '');
+    const found = [...tree.diagnostics, ...diagnostics].filter(ofOthers);
+    found.push(...(yield* between({ commit: tree.commit, objects: whole }, 'unknown')));
+    const failed = errorsOf(found).length > 0;
+    return {
+      policies: failed ? undefined : serve(tree.commit, whole, held),
+      held,
+      diagnostics: found.sort(byPosition),
+    };
+  };
+
+  return function* (tree, registry, heldTrees) {
+    if (heldTrees !== undefined) return yield* restore(tree, heldTrees);
+    const parsed = yield* parse(tree);
+    const { commit } = tree;
+    const text = [...tree.diagnostics, ...parsed.diagnostics];
+    const isPart = errorsOf(text).length > 0;
+    // Each stage on all that passed the one before (section 8); what only follows from the rest is left out.
+    const meaning = withoutConsequences(
+      yield* between({ commit, objects: parsed.objects }, registry),
+      text,
+      namespaceOf,
+    );
+    const found = [...text, ...silence(meaning, parsed.silencers, 'references', isPart)];
+    const errors = errorsOf(found);
+    if (errors.length === 0) {
+      return { policies: serve(commit, parsed.objects, []), diagnostics: found.sort(byPosition) };
+    }
+    const part =
+      isolate === 'namespace' && good !== undefined
+        ? yield* holdBack({
+            objects: parsed.objects,
+            wrong: errors.map(namespaceOf),
+            good,
+            rootNamespace: parsed.rootNamespace,
+            isServed: served === commit,
+            judge: function* (objects) {
+              return errorsOf(yield* between({ commit, objects }, registry));
+            },
+          })
+        : undefined;
+    if (part === undefined) return { policies: undefined, diagnostics: found.sort(byPosition) };
+    const diagnostics = [...found, ...part.findings].sort(byPosition);
+    return { policies: serve(commit, part.objects, part.held), held: part.held, diagnostics };
   };
 }
 
-/** What a workload that went away makes of a good object. */
-function softened(findings: readonly Diagnostic[], unchanged: ReadonlySet<string>): readonly Diagnostic[] {
-  return findings.map((finding) =>
-    finding.code === 'WEFT0101' && finding.object !== undefined && unchanged.has(refText(finding.object))
-      ? { ...finding, severity: 'warning' }
-      : finding,
-  );
+/**
+ * What a workload that went away makes of a good object: it is still good while the service that it names was never written, and so
+ * comes and goes with its workloads. One that was written, and is removed by this commit, is missed.
+ */
+function softened(
+  findings: readonly Diagnostic[],
+  objects: readonly Policy[],
+  accepted: ReadonlySet<Policy>,
+  { dnsSuffix }: MeshSettings,
+): readonly Diagnostic[] {
+  if (accepted.size === 0 || !findings.some(({ code }) => code === 'WEFT0101')) return findings;
+  const unchanged = new Set(objects.filter((object) => accepted.has(object)).map(refText));
+  const hosts = (all: Iterable<Policy>) => new Set([...all].flatMap((object) => hostsOf(object, dnsSuffix)));
+  const [before, now] = [hosts(accepted), hosts(objects)];
+  return findings.map((finding) => {
+    const { code, object, message } = finding;
+    if (code !== 'WEFT0101' || object === undefined || !unchanged.has(refText(object))) return finding;
+    const named = /"([^"]*)"/.exec(message)?.[1] ?? '';
+    const host = resolveHost(named, object.namespace, dnsSuffix);
+    return before.has(host) && !now.has(host) ? finding : { ...finding, severity: 'warning' };
+  });
+}
+
+/** The hosts that an object defines. */
+function hostsOf(object: Policy, dnsSuffix: string): readonly string[] {
+  if (object.kind === 'Service') return [resolveHost(object.name, object.namespace, dnsSuffix)];
+  return object.kind === 'ServiceEntry' ? object.spec.hosts : [];
 }

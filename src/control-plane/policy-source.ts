@@ -4,17 +4,30 @@ import { Failure } from '../model/failure.ts';
 import type { PolicySet } from '../model/policy.ts';
 import { type Cell, createCell, type Readable } from '../model/readable.ts';
 import type { StateStore } from '../model/state-store.ts';
-import type { RevisionStatus } from '../model/status.ts';
+import type { HeldNamespace, RevisionStatus } from '../model/status.ts';
 import type { PolicyTree } from '../policy/git-tree.ts';
 import type { PolicyRepository } from './git-repository.ts';
+import { createLastGood, type Served } from './last-good.ts';
 
 export interface CheckedTree {
   readonly policies: PolicySet | undefined;
+  /** Namespaces whose objects are those of an earlier commit; absent: none. */
+  readonly held?: readonly HeldNamespace[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Text to checked objects; with the registry `unknown`, what depends on workloads is not held against them. */
-export type CheckTree = (tree: PolicyTree, registry?: 'unknown') => CheckedTree;
+/** By namespace, the tree that its objects come from; undefined: it has none. */
+export type HeldTrees = ReadonlyMap<string, PolicyTree | undefined>;
+
+/**
+ * Text to checked objects; with the registry `unknown`, what depends on workloads is not held against them. With `heldTrees` the objects of
+ * these namespaces are taken from there.
+ */
+export type CheckTree = (
+  tree: PolicyTree,
+  registry?: 'unknown',
+  heldTrees?: HeldTrees,
+) => CheckedTree | Promise<CheckedTree>;
 
 /** What is served and what the head is. */
 export interface PolicyState {
@@ -40,25 +53,26 @@ export interface PolicySource {
   refresh(): Promise<void>;
   /**
    * Workloads came or went: finds anew what is to be said about the head. A rejected head that is good by now is served; what is
-   * served stays, whatever is found.
+   * served stays, whatever is found. Resolves when that is done.
    */
-  recheck(): void;
+  recheck(): Promise<void>;
   /** Resolves when a look that was under way has ended: nothing is read or written afterwards. */
   stop(): Promise<void>;
 }
 
-const lastGoodKey = 'policy/last-good';
 const historyLength = 100;
 
 /**
- * Follows the head of a policy repository. A revision with an error is rejected whole and the last good one stays, also over a
- * restart (F13): its commit is remembered in the store. Never throws for what a repository holds.
+ * Follows the head of a policy repository. A revision with an error is rejected whole, or as far as `check` says, and the last good one
+ * stays, also over a restart (F13): which commits are served is remembered in the store. Never throws for what a repository holds.
  */
 export async function startPolicySource(options: {
   readonly repository: PolicyRepository;
   readonly check: CheckTree;
   readonly store: StateStore;
   readonly pollMilliseconds: number;
+  /** A head with an error is served in part: what was served before must be known first. */
+  readonly isolates?: boolean;
 }): Promise<PolicySource> {
   const state: Cell<PolicyState> = createCell<PolicyState>({
     diagnostics: [],
@@ -66,12 +80,13 @@ export async function startPolicySource(options: {
     checks: { passed: 0, failed: 0 },
     checkMilliseconds: 0,
   });
+  const lastGood = createLastGood(options.store);
   let seen: string | undefined;
-  /** A good commit that the store did not take yet. */
-  let unsaved: string | undefined;
+  /** What is served and the store did not take yet. */
+  let unsaved: Served | undefined;
   let headTree: PolicyTree | undefined;
   let work = Promise.resolve();
-  let stopped = false;
+  let [started, stopped, rechecking] = [false, false, false];
 
   const fail = (error: unknown): void => {
     const failure =
@@ -88,7 +103,10 @@ export async function startPolicySource(options: {
         if (unsaved !== undefined) await remember(unsaved);
         return;
       }
-      await take(await options.repository.readHead());
+      const head = await options.repository.readHead();
+      if (!started && options.isolates === true) await serveLastGood();
+      started = true;
+      await take(head);
       seen = signature;
     } catch (error) {
       fail(error);
@@ -99,62 +117,63 @@ export async function startPolicySource(options: {
 
   const take = async (tree: PolicyTree): Promise<void> => {
     headTree = tree;
-    const started = performance.now();
+    const began = performance.now();
     // A commit that was accepted before a restart stays good, whoever is away today (F13).
-    const accepted = tree.commit === (await lastGood());
-    const { policies, diagnostics } = options.check(tree, accepted ? 'unknown' : undefined);
-    const checkMilliseconds = performance.now() - started;
-    const revision = describe(tree, policies !== undefined, diagnostics);
+    const isAccepted = tree.commit === (await lastGood.read())?.commit;
+    const { policies, held = [], diagnostics } = await options.check(tree, isAccepted ? 'unknown' : undefined);
+    const checkMilliseconds = performance.now() - began;
+    const revision = describe(tree, policies !== undefined, diagnostics, held);
     const { served: before, history: older, checks } = state.get();
     const history = [revision, ...older.filter(({ commit }) => commit !== revision.commit)].slice(0, historyLength);
     const served = policies ? { policies, revision, files: tree.files.length } : before;
     const { passed, failed } = checks;
+    const isGood = revision.state === 'Applied';
     state.set({
       ...(served ? { served } : {}),
       head: revision,
       diagnostics,
       history,
-      checks: policies ? { passed: passed + 1, failed } : { passed, failed: failed + 1 },
+      checks: isGood ? { passed: passed + 1, failed } : { passed, failed: failed + 1 },
       checkMilliseconds,
     });
-    if (policies) await remember(tree.commit.replace(/\+edits$/, ''));
+    if (policies) await remember({ commit: tree.commit, held });
   };
 
   /** A store that does not take it (a full disk) does not keep a good commit from being served (F21). */
-  const remember = async (commit: string): Promise<void> => {
+  const remember = async (served: Served): Promise<void> => {
     try {
-      await options.store.write(lastGoodKey, new TextEncoder().encode(commit));
+      await lastGood.write(served);
       unsaved = undefined;
       const { failure, ...rest } = state.get();
       if (failure) state.set(rest);
     } catch (error) {
-      unsaved = commit;
+      unsaved = served;
       fail(error);
     }
   };
 
-  const lastGood = async (): Promise<string | undefined> => {
-    const remembered = await options.store.read(lastGoodKey);
-    return remembered && new TextDecoder().decode(remembered);
-  };
-
   const serveLastGood = async (): Promise<void> => {
     try {
-      const remembered = await lastGood();
+      const remembered = await lastGood.read();
       if (remembered === undefined) return;
-      const tree = await options.repository.readCommit(remembered);
+      const { commit, held } = remembered;
+      const tree = await options.repository.readCommit(commit);
+      const trees = new Map<string, PolicyTree | undefined>();
+      for (const { namespace, commit: of } of held)
+        trees.set(namespace, of === undefined ? undefined : await options.repository.readCommit(of));
       // It was good when it was accepted; that a workload is away today does not make it wrong (F13).
-      const { policies, diagnostics } = options.check(tree, 'unknown');
+      const checked = await options.check(tree, 'unknown', held.length === 0 ? undefined : trees);
+      const { policies, diagnostics } = checked;
       if (!policies) return;
-      const revision = describe(tree, true, diagnostics);
+      const revision = describe(tree, true, diagnostics, checked.held ?? []);
       const now = state.get();
       state.set({
         ...now,
         served: { policies, revision, files: tree.files.length },
-        history: [...now.history.filter(({ commit }) => commit !== revision.commit), revision],
+        history: [...now.history.filter((one) => one.commit !== revision.commit), revision],
       });
     } catch {
-      // The remembered commit is gone (force-push, another repository): the head's own findings already say what is wrong.
+      // What is remembered is gone (force-push, another repository): the head's own findings already say what is wrong.
     }
   };
 
@@ -165,17 +184,26 @@ export async function startPolicySource(options: {
 
   await refresh();
 
-  const recheck = (): void => {
-    if (!headTree) return;
+  const checkAgain = async (): Promise<void> => {
+    rechecking = false;
+    if (stopped || !headTree) return;
     const tree = headTree;
-    const { policies, diagnostics } = options.check(tree);
+    const { policies, held = [], diagnostics } = await options.check(tree);
     const now = state.get();
-    if (policies && now.head?.state === 'Rejected') {
+    const isBetter = now.head?.state === 'Rejected' || held.length < (now.head?.held?.length ?? 0);
+    if (policies && isBetter) {
       // It waited for a workload, which has come.
-      work = work.then(() => (stopped || headTree !== tree ? undefined : take(tree))).catch(fail);
+      await take(tree);
       return;
     }
     if (JSON.stringify(diagnostics) !== JSON.stringify(now.diagnostics)) state.set({ ...now, diagnostics });
+  };
+
+  const recheck = (): Promise<void> => {
+    // Once is enough for all who ask before it begins.
+    if (!rechecking) work = work.then(checkAgain).catch(fail);
+    rechecking = true;
+    return work;
   };
 
   const timer = setInterval(() => void refresh(), options.pollMilliseconds);
@@ -188,7 +216,12 @@ export async function startPolicySource(options: {
   return { location: options.repository.location, state, refresh, recheck, stop };
 }
 
-function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnostic[]): RevisionStatus {
+function describe(
+  tree: PolicyTree,
+  good: boolean,
+  diagnostics: readonly Diagnostic[],
+  held: readonly HeldNamespace[],
+): RevisionStatus {
   const count = (severity: Diagnostic['severity']) =>
     diagnostics.filter((finding) => finding.severity === severity).length;
   return {
@@ -196,8 +229,9 @@ function describe(tree: PolicyTree, good: boolean, diagnostics: readonly Diagnos
     author: tree.author,
     subject: tree.subject,
     time: new Date(tree.time).toISOString(),
-    state: good ? 'Applied' : 'Rejected',
+    state: !good ? 'Rejected' : held.length > 0 ? 'Partial' : 'Applied',
     errors: count('error'),
     warnings: count('warning'),
+    ...(good && held.length > 0 ? { held } : {}),
   };
 }

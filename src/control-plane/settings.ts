@@ -65,6 +65,10 @@ const definitions = {
   'policy.folders': define<'namespace' | 'free'>('namespace', '"namespace" or "free"', (value) =>
     value === 'namespace' || value === 'free' ? value : undefined,
   ),
+  /** What an error holds back: the whole commit, or the namespace that it is in (section 1.4). */
+  'policy.isolate': define<'commit' | 'namespace'>('commit', '"commit" or "namespace"', (value) =>
+    value === 'commit' || value === 'namespace' ? value : undefined,
+  ),
   'policy.workingTree': define(false, 'true or false', flag),
   'policy.poll': define(500, 'a duration such as "1s"', interval),
   'xds.address': define('0.0.0.0', 'an IP address', address),

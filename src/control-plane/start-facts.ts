@@ -8,8 +8,9 @@ import { createLocalPorts, type LocalPorts, localPortRange } from '../registry/l
 import { createRegistry, type RegistryState } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
 import { createDebounce } from '../xds/debounce.ts';
-import { createTreeCheck } from './check-tree.ts';
+import { treeCheckSteps } from './check-tree.ts';
 import { createGitRepository } from './git-repository.ts';
+import { inSlices } from './in-slices.ts';
 import { type PolicySource, startPolicySource } from './policy-source.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { Settings } from './settings.ts';
@@ -47,22 +48,25 @@ export async function startFacts(options: {
   parts.add(() => localPorts.flush());
   await localPorts.restore();
 
+  const steps = treeCheckSteps({
+    settings: mesh,
+    trustDomain: mesh.trustDomain,
+    folders: values['policy.folders'],
+    root: values['policy.path'],
+    isolate: values['policy.isolate'],
+    // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
+    joined: () => (joined.workloads.get().size > 0 ? joined.workloads.get() : undefined),
+  });
   const policies = await startPolicySource({
     repository: createGitRepository({
       location: resolve(folder, values['policy.repository']),
       path: values['policy.path'],
       workingTree: values['policy.workingTree'],
     }),
-    check: createTreeCheck({
-      settings: mesh,
-      trustDomain: mesh.trustDomain,
-      folders: values['policy.folders'],
-      root: values['policy.path'],
-      // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
-      joined: () => (joined.workloads.get().size > 0 ? joined.workloads.get() : undefined),
-    }),
+    check: (...tree) => inSlices(steps(...tree)),
     store,
     pollMilliseconds: values['policy.poll'],
+    isolates: values['policy.isolate'] === 'namespace',
   });
   parts.add(() => policies.stop());
   const served = createCell<PolicySet | undefined>(policies.state.get().served?.policies);
@@ -80,8 +84,12 @@ export async function startFacts(options: {
     { name: 'proxies', workloads: joined.workloads },
   ]);
   parts.add(() => registry.close());
-  const recheck = createDebounce(clock, recheckQuiet, 10 * recheckQuiet, policies.recheck, (error) =>
-    onFailure(error, 'findings after a change of the registry'),
+  const recheck = createDebounce(
+    clock,
+    recheckQuiet,
+    10 * recheckQuiet,
+    () => void policies.recheck(),
+    (error) => onFailure(error, 'findings after a change of the registry'),
   );
   const unwatch = registry.watch(() => recheck.signal());
   parts.add(() => recheck.stop(), unwatch);

@@ -108,7 +108,15 @@ export interface ProxyStatus {
   readonly types: Readonly<Record<XdsType, TypeStatus>>;
 }
 
-export type RevisionState = 'Applied' | 'Rolling' | 'Rejected' | 'Suspended';
+/** `Partial`: served but for the namespaces that are held back (policy.isolate). */
+export type RevisionState = 'Applied' | 'Partial' | 'Rolling' | 'Rejected' | 'Suspended';
+
+/** A namespace whose newest objects are not served, as something in them is wrong, and the commit that its served ones are of. */
+export interface HeldNamespace {
+  readonly namespace: string;
+  /** Absent: nothing of the namespace was ever good, and nothing is served. */
+  readonly commit?: string;
+}
 
 /** A commit of the policy repository and what became of it. */
 export interface RevisionStatus {
@@ -120,6 +128,8 @@ export interface RevisionStatus {
   readonly state: RevisionState;
   readonly errors: number;
   readonly warnings: number;
+  /** Sorted by namespace; absent: nothing is held back, or all. */
+  readonly held?: readonly HeldNamespace[];
 }
 
 export interface PolicyStatus {

@@ -112,7 +112,7 @@ export function* parseSteps(files: readonly PolicyFile[], options: ParseOptions)
 }
 
 /** Kind, namespace, name; twins by place (P51). */
-function byName(a: Policy, b: Policy): number {
+export function byName(a: Policy, b: Policy): number {
   return (
     compareText(a.kind, b.kind) ||
     compareText(a.namespace, b.namespace) ||

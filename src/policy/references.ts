@@ -2,11 +2,13 @@ import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
+import { checkClientTls } from './references/client-tls.ts';
 import { checkServiceEntryPorts } from './references/connection-rules.ts';
 import { checkDestinationRules } from './references/destination-rules.ts';
 import { checkHealthChecks } from './references/health-checks.ts';
-import { createScope } from './references/reference-scope.ts';
+import { createScope, type ReferenceScope, type SecretNames } from './references/reference-scope.ts';
 import { checkSecurity } from './references/security.ts';
 import { checkVirtualServices } from './references/virtual-services.ts';
 import { checkSelections } from './references/workload-selection.ts';
@@ -22,13 +24,34 @@ export function checkReferences(
   services: readonly Service[] | undefined,
   workloads: Iterable<Workload> | undefined,
   settings: MeshSettings,
+  secrets?: SecretNames,
 ): readonly Diagnostic[] {
-  const scope = createScope(policies, services, workloads && [...workloads], settings);
-  checkVirtualServices(scope);
-  checkServiceEntryPorts(scope);
-  checkDestinationRules(scope);
-  checkHealthChecks(scope);
-  checkSelections(scope);
-  checkSecurity(scope);
+  return finish(referenceSteps(policies, services, workloads, settings, secrets));
+}
+
+/** Each looks at everything of its kind. */
+const checks: readonly ((scope: ReferenceScope) => void)[] = [
+  checkVirtualServices,
+  checkServiceEntryPorts,
+  checkDestinationRules,
+  checkClientTls,
+  checkHealthChecks,
+  checkSelections,
+  checkSecurity,
+];
+
+/** checkReferences in steps. */
+export function* referenceSteps(
+  policies: readonly Policy[],
+  services: readonly Service[] | undefined,
+  workloads: Iterable<Workload> | undefined,
+  settings: MeshSettings,
+  secrets?: SecretNames,
+): Steps<readonly Diagnostic[]> {
+  const scope = createScope(policies, services, workloads && [...workloads], settings, secrets);
+  for (const check of checks) {
+    yield;
+    check(scope);
+  }
   return scope.found.sort(byPosition);
 }

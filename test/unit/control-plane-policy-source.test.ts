@@ -296,15 +296,15 @@ describe('recheck', () => {
     let found: Diagnostic[] = [];
     const { source, told } = await start(repository, memoryStore(), () => found);
     const before = source.state.get();
-    source.recheck();
+    await source.recheck();
     expect(told).toEqual([]);
     found = [finding('warning', 'no workload has this label')];
-    source.recheck();
-    source.recheck();
+    await source.recheck();
+    await source.recheck();
     expect(told).toHaveLength(1);
     expect(source.state.get()).toEqual({ ...before, diagnostics: found });
     found = [finding('error', 'worse')];
-    source.recheck();
+    await source.recheck();
     expect(source.state.get().served).toBe(before.served);
     expect(repository.heads).toBe(1);
   });
@@ -313,7 +313,7 @@ describe('recheck', () => {
     const repository = fakeRepository();
     repository.broken = new Failure('WEFT0960', 'no repository', 'git init');
     const { source, told } = await start(repository);
-    source.recheck();
+    await source.recheck();
     expect(told).toEqual([]);
   });
 });

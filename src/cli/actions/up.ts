@@ -11,6 +11,7 @@ import type { ProxyStatus } from '../../model/status.ts';
 import { diagnosticRecord, renderDiagnostic } from '../../policy/render.ts';
 import { marks } from '../marks.ts';
 import { failureLines } from '../output.ts';
+import { heldNote } from '../render/status.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { upFlags } from '../verbs/up.ts';
 import { policyText } from './policy-text.ts';
@@ -109,7 +110,7 @@ function follow(controlPlane: ControlPlane, context: VerbContext<typeof upFlags>
     output.event(
       'ServerEvent',
       { event: 'revision', ...head, diagnostics: diagnostics.map(diagnosticRecord) },
-      `${head.state === 'Rejected' ? bad : good} policies  ${head.commit} "${head.subject}" ${head.author}  ${head.state}  ${counts}`,
+      `${head.state === 'Applied' ? good : bad} policies  ${head.commit} "${head.subject}" ${head.author}  ${head.state}  ${counts}${heldNote(head)}`,
     );
     if (output.format !== 'table') return;
     for (const finding of diagnostics.filter(({ severity }) => severity !== 'info'))

@@ -31,6 +31,7 @@ export function statusLines(status: StatusValue, now: number): readonly string[]
   const line = (word: string, cell: string, rest: string) => `${word}${cell.padEnd(rest === '' ? 0 : column)}${rest}`;
   return [
     policies.serving ? revisionLine('policies ', policies.serving) : 'policies   none served yet',
+    ...(policies.serving?.held === undefined ? [] : [`          ${heldNote(policies.serving)}`]),
     ...(pending ? [revisionLine('pending  ', pending)] : []),
     ...(policies.failure
       ? [`           ${policies.failure.code} ${policies.failure.message}: ${policies.failure.hint}`]
@@ -45,11 +46,20 @@ export function statusLines(status: StatusValue, now: number): readonly string[]
   ];
 }
 
+/** `  held back: shop at 4f1c2ab`; empty where nothing is. */
+export function heldNote({ held = [] }: Pick<RevisionStatus, 'held'>): string {
+  if (held.length === 0) return '';
+  const names = held.map(({ namespace, commit }) =>
+    commit === undefined ? `${namespace} (nothing of it served)` : `${namespace} at ${commit}`,
+  );
+  return `  held back: ${names.join(', ')}`;
+}
+
 /** How much there is to say about the newest commit, and the command that says it. */
 function findingsNote({ findings }: StatusValue, { state, commit }: RevisionStatus): string {
   const { errors, warnings } = findings;
   const counts = [counted(errors, 'error'), counted(warnings, 'warning')].filter((part) => part !== '').join(', ');
-  const isCommit = state === 'Rejected' && !commit.endsWith('+edits');
+  const isCommit = (state === 'Rejected' || state === 'Partial') && !commit.endsWith('+edits');
   if (counts === '' && state !== 'Rejected') return '';
   return `${counts === '' ? '' : `  ${counts}`}  weft validate ${isCommit ? `--rev ${commit}` : '--live'}`;
 }
@@ -68,6 +78,7 @@ export function isWell(status: StatusValue): boolean {
   return (
     status.health.state === 'Healthy' &&
     status.policies.serving !== undefined &&
+    status.policies.serving.held === undefined &&
     status.policies.failure === undefined &&
     status.pending?.state !== 'Rejected' &&
     (status.proxies.byStatus.REJECTED ?? 0) === 0
