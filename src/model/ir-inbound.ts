@@ -1,3 +1,4 @@
+import type { ConnectionPoolDecision } from './ir-destination.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
 import type { RetryDecision, TextMatch } from './ir-route.ts';
 import type { Millis, Protocol } from './policy.ts';
@@ -12,10 +13,16 @@ export interface Inbound {
   readonly listen: { readonly address: string; readonly port: number };
   /** The loopback address of the application. */
   readonly applicationAddress: string;
+  /** Where the program is, where that is not this address and port. */
+  readonly program?: Decided<ProgramAddress>;
+  /** What made the port stand as it does, besides its own proxy. */
+  readonly ingress?: Decided<Protocol>;
   readonly protocol: Protocol;
   readonly mtls: Decided<MutualTlsMode>;
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
+  /** Bounds of the connections to the application; absent: none (R12). */
+  readonly pool?: ConnectionPoolDecision;
   /** How many requests a connection to the application serves; absent: any number (R13). */
   readonly requestsPerConnection?: Decided<number>;
   /** The HTTP version that the application hears, whatever the callers speak; absent: theirs (R2). */
@@ -25,6 +32,11 @@ export interface Inbound {
   readonly authorization: Authorization;
   readonly terms: ListenerTerms;
 }
+
+export type ProgramAddress =
+  | { readonly kind: 'address'; readonly address: string; readonly port: number }
+  /** A path, or `@name` for one that is no file. */
+  | { readonly kind: 'socket'; readonly path: string };
 
 /** P39: refused if a deny rule matches; else allowed if `allow` is undefined (no ALLOW policy) or one of its rules matches. */
 export interface Authorization {

@@ -52,3 +52,8 @@ export function decidedByText(by: DecidedBy): string {
 export function byDefault<T>(value: T, id: string): Decided<T> {
   return { value, by: { default: id } };
 }
+
+/** Whether a policy decided it. */
+export function isWritten({ by }: Pick<Decided<unknown>, 'by'>): boolean {
+  return !('default' in by);
+}

@@ -10,7 +10,7 @@ const poolFields: Readonly<Record<string, readonly string[]>> = {
   idleTimeout: ['http.idleTimeout', 'tcp.idleTimeout'],
   tcpIdleTimeout: ['tcp.idleTimeout'],
   requestsPerConnection: ['http.maxRequestsPerConnection'],
-  maxConnectionAge: ['tcp.maxConnectionDuration'],
+  maxConnectionDuration: ['tcp.maxConnectionDuration'],
   tcpKeepalive: ['tcp.tcpKeepalive'],
   maxConcurrentStreams: ['http.maxConcurrentStreams'],
   http2Keepalive: ['http.http2KeepAlive'],

@@ -2,8 +2,7 @@ import type { ConnectionPool } from '../model/destination-rule.ts';
 import type { ConnectionPoolDecision } from '../model/ir-destination.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
-import type { Effective } from './destination-rule.ts';
-import { decidedBy } from './effective.ts';
+import { type ActingBlock, decidedBy } from './effective.ts';
 import type { MeshDefaults } from './mesh-defaults.ts';
 
 const second = 1000;
@@ -12,7 +11,7 @@ const unlimited = 2 ** 32 - 1;
 
 /** D4, D6 and the age of R17 where nothing is written; a count of 0 is not written either (P26). */
 export function poolDecision(
-  block: Effective<ConnectionPool> | undefined,
+  block: ActingBlock<ConnectionPool> | undefined,
   settings: Pick<MeshDefaults, 'connectTimeout' | 'tcpKeepalive'>,
 ): ConnectionPoolDecision {
   const { tcp = {}, http = {} } = block?.value ?? {};

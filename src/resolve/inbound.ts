@@ -8,6 +8,8 @@ import { isHttp } from '../model/service.ts';
 import { applicationVersion } from './application-version.ts';
 import { authorizationPolicies, resolveAuthorization } from './authorization.ts';
 import { resolveCounters } from './counters.ts';
+import { inboundPool } from './inbound-pool.ts';
+import { inboundPorts, programAddress } from './inbound-ports.ts';
 import { inboundProtocol } from './inbound-protocol.ts';
 import { keepEqualItems } from './keep.ts';
 import { meshDefaults } from './mesh-defaults.ts';
@@ -16,6 +18,7 @@ import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import { indexPolicies } from './policy-index.ts';
 import { requestsPerConnection } from './requests-per-connection.ts';
 import { inboundRetries } from './retries.ts';
+import { sidecarOf } from './sidecar-choice.ts';
 
 interface Known {
   readonly decidedBy: readonly unknown[];
@@ -32,13 +35,17 @@ const noServices: readonly (ServiceObject | ServiceEntryObject)[] = [];
 export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const settings = meshDefaults(mesh);
   const index = indexPolicies(mesh.policies, settings);
-  const workload: Selected = mesh.workloads.get(proxy.id) ?? proxy;
+  const registered = mesh.workloads.get(proxy.id);
+  const workload: Selected = registered ?? proxy;
+  const sidecar = sidecarOf(index, settings, workload);
   const services = index.selectingServices.get(workload.namespace) ?? noServices;
   const decidedBy = [
     settings,
     workload.labels,
     services,
     index.upgradingRules,
+    sidecar,
+    sidecar && registered?.address,
     ...[index.peerAuthentications, index.authorizationPolicies].flatMap((lists) => [
       lists.get(workload.namespace),
       lists.get(settings.rootNamespace),
@@ -49,17 +56,22 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   resolveCounters.inbound += 1;
   const peers = peerPolicies(index, settings, workload);
   const authorization = authorizationPolicies(index, settings, workload);
-  const ports = proxy.ports.map((port): Inbound => {
-    const protocol = inboundProtocol(services, workload.labels, proxy.ports, port);
-    const requests = requestsPerConnection(protocol);
+  const ports = inboundPorts(proxy, sidecar).map(({ port, listen, entry }): Inbound => {
+    const protocol = entry?.ingress.protocol ?? inboundProtocol(services, workload.labels, proxy.ports, port);
+    const pool = sidecar && inboundPool(sidecar, entry?.position);
+    const requests = requestsPerConnection(protocol, pool);
+    const program = entry && programAddress(entry, proxy, registered?.address);
     const httpVersion = applicationVersion(index, settings, services, proxy, workload, port, protocol);
     return {
       port: port.port,
-      listen: { address: proxy.inboundBind, port: port.inbound },
+      listen,
       applicationAddress: proxy.applicationAddress,
+      ...(program && { program }),
+      ...(entry && { ingress: { value: protocol, by: entry.by } }),
       protocol,
       mtls: mutualTlsMode(peers, port.port),
       maxConnectionDuration: byDefault(900_000, 'R17'),
+      ...(pool && { pool }),
       ...(requests && { requestsPerConnection: requests }),
       ...(httpVersion && { httpVersion }),
       retries: inboundRetries(protocol),

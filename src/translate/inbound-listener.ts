@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Inbound } from '../model/ir-inbound.ts';
 import type { TextMatch } from '../model/ir-route.ts';
+import { isWritten } from '../model/provenance.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
@@ -36,7 +37,9 @@ import { meshProtocol } from './tls-parameters.ts';
 export function inboundListener(inbound: Inbound, ownHost: string): Listener {
   const { port, listen } = inbound;
   // What a route configuration can say instead closes no connection when another object comes to say the same.
-  const fixed = isHttp(inbound.protocol) ? {} : { mtls: inbound.mtls };
+  const fixed = isHttp(inbound.protocol)
+    ? {}
+    : { mtls: inbound.mtls, ingress: inbound.ingress, ...connectionBounds(inbound) };
   const metadata = provenanceMetadata({ ...inbound.terms, ...fixed });
   return message(ListenerSchema, {
     name: inboundName(port),
@@ -113,7 +116,16 @@ function chainFilters(inbound: Inbound, ownHost: string): Filter[] {
   const name = inboundName(inbound.port);
   if (isHttp(inbound.protocol))
     return [httpFilter(inboundConnectionManager(name, ownHost, inbound.maxConnectionDuration.value, inbound.terms))];
-  return [...connectionAuthorization(inbound, name), tcpFilter(inboundTcpProxy(name, inbound.terms))];
+  return [
+    ...connectionAuthorization(inbound, name),
+    tcpFilter(inboundTcpProxy(name, inbound.terms, connectionBounds(inbound))),
+  ];
+}
+
+/** What a Sidecar says of the age and silence of connections whose bytes nobody reads. */
+function connectionBounds({ pool }: Inbound) {
+  const { tcpIdleTimeout, maxConnectionDuration: age } = pool ?? {};
+  return { ...(tcpIdleTimeout && { tcpIdleTimeout }), ...(age && isWritten(age) && { maxConnectionDuration: age }) };
 }
 
 /** Rules about connections cannot travel with routes: they stand here (P39). */

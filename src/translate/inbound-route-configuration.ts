@@ -17,9 +17,9 @@ import { retryPolicy } from './retry-policy.ts';
  * P39). All requests go to the application, without timeout (R3), again if they cannot have reached it (D2).
  */
 export function inboundRouteConfiguration(inbound: Inbound): RouteConfiguration {
-  const { port, mtls, retries } = inbound;
+  const { port, ingress, mtls, retries } = inbound;
   const name = inboundName(port);
-  const metadata = provenanceMetadata({ mtls, retries });
+  const metadata = provenanceMetadata({ ingress, mtls, retries });
   return message(RouteConfigurationSchema, {
     name,
     virtualHosts: [

@@ -1,4 +1,4 @@
-import type { ConnectionRoute } from '../model/ir-connection.ts';
+import type { ConnectionRoute, ConnectionTerms } from '../model/ir-connection.ts';
 import type { ListenerTerms } from '../model/ir-mesh.ts';
 import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import {
@@ -9,29 +9,37 @@ import { message } from '../proto/message.ts';
 import { accessLogs } from './access-log.ts';
 import { clusterChoice } from './cluster-choice.ts';
 import { durationOf } from './duration.ts';
+import { connectionHashPolicy } from './hash-policy.ts';
 import { networkFilter } from './network-filter.ts';
 
 /**
  * Bytes to a destination, or to one of several for each connection. Only a policy bounds the age of a connection: a default would cut
  * sessions in use (R1).
  */
-export function outboundTcpProxy({ destinations, terms }: ConnectionRoute, listener: ListenerTerms): TcpProxy {
+export function outboundTcpProxy({ destinations, terms, hash }: ConnectionRoute, listener: ListenerTerms): TcpProxy {
   const { tcpIdleTimeout: idle, maxConnectionDuration: age } = terms;
   return message(TcpProxySchema, {
     statPrefix: 'out',
     clusterSpecifier: clusterChoice(destinations),
     accessLog: accessLogs('tcp', 'source', listener),
+    ...(hash === undefined ? {} : { hashPolicy: [connectionHashPolicy] }),
     ...(idle === undefined ? {} : { idleTimeout: durationOf(idle.value) }),
     ...('default' in age.by ? {} : { maxDownstreamConnectionDuration: durationOf(age.value) }),
   });
 }
 
-/** Bytes to the application. */
-export function inboundTcpProxy(name: string, listener: ListenerTerms): TcpProxy {
+/** Bytes to the application, for as long as `bounds` allow. */
+export function inboundTcpProxy(
+  name: string,
+  listener: ListenerTerms,
+  { tcpIdleTimeout: idle, maxConnectionDuration: age }: Partial<ConnectionTerms> = {},
+): TcpProxy {
   return message(TcpProxySchema, {
     statPrefix: name,
     clusterSpecifier: { case: 'cluster', value: name },
     accessLog: accessLogs('tcp', 'destination', listener),
+    ...(idle && { idleTimeout: durationOf(idle.value) }),
+    ...(age && { maxDownstreamConnectionDuration: durationOf(age.value) }),
   });
 }
 

@@ -1,5 +1,5 @@
 import type { View } from '../model/ir.ts';
-import type { Decided } from '../model/provenance.ts';
+import { isWritten } from '../model/provenance.ts';
 import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
 import { circuitBreakers } from './circuit-breakers.ts';
@@ -30,8 +30,4 @@ export function unknownHostsCluster(passing: View['passing']): Cluster {
     },
     ...(metadata === undefined ? {} : { metadata }),
   });
-}
-
-function isWritten({ by }: Decided<unknown>): boolean {
-  return !('default' in by);
 }
