@@ -1,3 +1,5 @@
+import type { ClientTls } from './client-tls.ts';
+import type { LoadBalancer } from './load-balancer.ts';
 import type { Labels, Millis } from './policy.ts';
 
 export interface DestinationRuleSpec {
@@ -19,6 +21,7 @@ export interface TrafficPolicyBlocks {
   readonly loadBalancer?: LoadBalancer;
   readonly connectionPool?: ConnectionPool;
   readonly outlierDetection?: OutlierDetection;
+  readonly tls?: ClientTls;
 }
 
 export interface TrafficPolicy extends TrafficPolicyBlocks {

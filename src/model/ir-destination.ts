@@ -40,6 +40,8 @@ export interface Destination {
   readonly labels?: Labels;
 }
 
+  /** Who chose `security`, where it is not automatic (P23). */
+  readonly tls?: Decided<PeerSecurity['kind']>;
 export interface ConnectionPoolDecision {
   readonly connectTimeout: Decided<Millis>;
   readonly maxConnections: Decided<number>;
@@ -94,9 +96,46 @@ export interface HealthCheckDecision {
 /** `mesh`: endpoints marked `meshTls` are called with mutual TLS and must present one of `accepted`, the others in plaintext (P35, P36). */
 export type PeerSecurity =
   | { readonly kind: 'plain' }
-  | { readonly kind: 'mesh'; readonly accepted: readonly string[]; readonly serverName: string };
+  | {
+      readonly kind: 'mesh';
+      readonly accepted: readonly string[];
+      readonly serverName: string;
+      /** Every endpoint is called so, whatever its mark (P23). */
+      readonly always?: true;
+    }
+  | TlsOrigination;
 
-export interface EndpointAddress {
+/** TLS that the proxy speaks for the program, towards every endpoint (P23, P48). */
+export interface TlsOrigination {
+  readonly kind: 'tls';
+  /** What the connection asks for; absent: the host of the request. */
+  readonly serverName?: string;
+  /** Who may answer; absent: whoever does, unverified. */
+  readonly server?: {
+    readonly roots: 'system' | RootsRef;
+    /** One of these names; `request`: the host of the request. */
+    readonly names: readonly string[] | 'request';
+  };
+  /** What the proxy proves itself with; absent: nothing. */
+  readonly client?: KeysRef;
+  readonly parameters?: TlsParameters;
+}
+
+/** A secret of the client's namespace by its name, or files on the machine of the proxy. */
+export type KeysRef =
+  | { readonly kind: 'named'; readonly name: string }
+  | { readonly kind: 'files'; readonly certificate: string; readonly key: string };
+export type RootsRef =
+  | { readonly kind: 'named'; readonly name: string }
+  | { readonly kind: 'files'; readonly roots: string; readonly crl?: string };
+
+/** What both sides may agree on; absent: as Envoy does. */
+export interface TlsParameters {
+  readonly cipherSuites?: readonly string[];
+  readonly curves?: readonly string[];
+}
+
+export interface EndpointAddress extends EndpointPlace {
   readonly address: string;
   readonly port: number;
   readonly weight: number;

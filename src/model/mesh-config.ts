@@ -1,4 +1,6 @@
 import type { TrafficPolicyBlocks } from './destination-rule.ts';
+import type { TlsParameters } from './ir-destination.ts';
+import type { LocalityLbSetting } from './load-balancer.ts';
 import type { MeshConfigObject, Millis, Policy, PolicySet } from './policy.ts';
 import type { Retries } from './virtual-service.ts';
 
@@ -17,6 +19,9 @@ export interface MeshConfigSpec {
   readonly pathNormalization?: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   readonly accessLog?: AccessLogSpec;
   readonly dnsRefreshRate?: Millis;
+  readonly localityLbSetting?: LocalityLbSetting;
+  /** Of TLS that is no mesh TLS. */
+  readonly tlsDefaults?: TlsParameters;
   /** Blocks that act where a DestinationRule has none of the kind (P24). */
   readonly defaultTrafficPolicy?: Pick<TrafficPolicyBlocks, 'connectionPool' | 'outlierDetection'>;
 }

@@ -22,7 +22,7 @@ export interface ServiceEntrySpec {
   readonly addresses: readonly string[];
   readonly ports: readonly ServicePortSpec[];
   readonly location: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
-  readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN';
+  readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS';
   readonly endpoints: readonly WorkloadEntrySpec[];
   readonly workloadSelector?: Labels;
   readonly exportTo: readonly string[];

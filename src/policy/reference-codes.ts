@@ -2,7 +2,7 @@ import { type CodePage, page } from './code-page.ts';
 
 /** Codes of the checks between objects, and of reading the tree. */
 export const referenceCodes = {
-  WEFT0101: page('error', 'references', 'Host refers to nothing'),
+  WEFT0101: page('error', 'references', 'Refers to nothing'),
   WEFT0102: page('error', 'references', 'Name with a dot is not completed'),
   WEFT0109: page('error', 'references', 'Two VirtualServices for one host'),
   WEFT0112: page('error', 'references', 'Destination port is not clear'),
@@ -21,6 +21,7 @@ export const referenceCodes = {
   WEFT0182: page('error', 'references', 'Two PeerAuthentications for one scope'),
   WEFT0184: page('error', 'references', 'One workload port, two protocols'),
   WEFT0205: page('warning', 'references', 'Service without workload'),
+  WEFT0301: page('error', 'references', 'Client and server contradict each other in TLS'),
   WEFT0960: page('error', 'operation', 'Not a git repository'),
   WEFT0961: page('error', 'operation', 'Unknown revision'),
   WEFT0962: page('error', 'operation', 'No policy folder'),

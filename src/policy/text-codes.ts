@@ -28,4 +28,5 @@ export const textCodes = {
   WEFT0156: page('error', 'text', 'Field has no effect here'),
   WEFT0157: page('error', 'text', 'Policy without rules never matches'),
   WEFT0158: page('error', 'text', 'Not a principal'),
+  WEFT0163: page('warning', 'text', 'Server is not verified'),
 } as const satisfies Readonly<Record<string, CodePage>>;

@@ -74,6 +74,7 @@ const resolutions = {
   STATIC: 'registry',
   DNS: 'dns',
   DNS_ROUND_ROBIN: 'dns-round-robin',
+  DYNAMIC_DNS: 'request',
 } as const;
 
 function defineEntryHost(object: ServiceEntryObject, host: string): ServiceDefinition {
@@ -100,7 +101,7 @@ function defineEntryHost(object: ServiceEntryObject, host: string): ServiceDefin
 
 function entryEndpoints(object: ServiceEntryObject, host: string): EndpointSource {
   const { spec } = object;
-  if (spec.resolution === 'NONE') return { kind: 'none' };
+  if (resolutions[spec.resolution] === 'request') return { kind: 'none' };
   if (spec.workloadSelector !== undefined) return { kind: 'selector', selector: spec.workloadSelector };
   if (spec.endpoints.length > 0) {
     return { kind: 'inline', entries: spec.endpoints, owner: `ServiceEntry/${object.namespace}/${object.name}` };

@@ -3,6 +3,7 @@ import { compareText } from '../model/compare-text.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Endpoint, Service, ServiceEndpoints, ServicePort } from '../model/service.ts';
+import { isSocket } from '../model/socket-path.ts';
 import type { Workload } from '../model/workload.ts';
 import { keepIdentity, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
@@ -86,9 +87,9 @@ function placesOf(
   }
 }
 
-/** EDS carries IP addresses only: a name there would make Envoy refuse the whole resource. WEFT0205 tells of them. */
+/** EDS carries IP addresses and sockets only: a name there would make Envoy refuse the whole resource. WEFT0205 tells of them. */
 function usable(service: Service, address: string): boolean {
-  return service.resolution !== 'registry' || isIP(address) !== 0;
+  return service.resolution !== 'registry' || isIP(address) !== 0 || isSocket(address);
 }
 
 function endpointAt(definition: ServiceDefinition, place: Place, port: ServicePort): Endpoint | undefined {
@@ -117,6 +118,8 @@ function applicationPortAt({ ports }: Place, reachedAt: number, servicePort: num
 
 /** The workload's port: the one with the service port's name, else `targetPort`, else the service port (section 2). */
 function endpointPort(definition: ServiceDefinition, place: Place, port: ServicePort): number | undefined {
+  // A socket has none, and serves whatever port is asked for.
+  if (isSocket(place.address)) return 0;
   const named = (name: string) => place.ports.find((candidate) => candidate.name === name)?.endpointPort;
   const numbered = (number: number) =>
     place.ports.find((candidate) => candidate.port === number)?.endpointPort ??

@@ -161,12 +161,14 @@ function levelsOf(policy: Written<TrafficPolicy> | undefined, port: number): rea
   if (policy === undefined) return [];
   const position = policy.value.portLevelSettings.findIndex((entry) => entry.port === port);
   const entry = policy.value.portLevelSettings[position];
+  const tls = pick(levels, acting, 'tls');
   const own: Level = { ...policy, replaces: false };
   if (entry === undefined) return [own];
   const path = `${policy.path}.portLevelSettings[${position}]`;
   return [own, { value: entry, object: policy.object, path, replaces: true }];
 }
 
+    ...(tls && { tls }),
 /** The narrowest level that has the block; every other one lost. */
 function pick<Block extends keyof LevelBlocks>(
   levels: readonly Level[],

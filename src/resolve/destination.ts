@@ -81,7 +81,7 @@ function destination(
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks),
-    security: peerSecurity(settings, service, ref, facts),
+    ...peerSecurity(settings, service, port, ref, facts, blocks.tls),
     ...(settings.dnsRefreshRate && { dnsRefreshRate: settings.dnsRefreshRate }),
     ...(subset && { labels: subset.value.labels }),
   };

@@ -1,5 +1,6 @@
 import type { TrafficPolicyBlocks } from '../model/destination-rule.ts';
 import type { View } from '../model/ir.ts';
+import type { TlsParameters } from '../model/ir-destination.ts';
 import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
 import type { RetryDecision } from '../model/ir-route.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
@@ -35,6 +36,8 @@ export interface MeshDefaults extends MeshSettings {
   readonly tcpKeepalive?: Decided<TcpKeepalive>;
   /** Blocks of traffic policies where no rule has one of the kind (P24). */
   readonly trafficPolicy?: Written<TrafficPolicyBlocks>;
+  /** Of TLS that is no mesh TLS; absent: as Envoy does. */
+  readonly tlsParameters?: Decided<TlsParameters>;
   /** How hosts that the registry does not know are called. */
   readonly passing: View['passing'];
   /** D1. Undefined value: off. */
@@ -67,6 +70,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
   };
   const trafficPolicy =
     object && spec.defaultTrafficPolicy
+  const tlsParameters = written(spec.tlsDefaults, 'tlsDefaults');
       ? { value: spec.defaultTrafficPolicy, object, path: 'defaultTrafficPolicy' }
       : undefined;
   const unknownHosts = spec.outboundTrafficPolicy && unknown[spec.outboundTrafficPolicy];
@@ -94,6 +98,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
         ? defaultRetries
         : resolveRetries(object, 'defaultHttpRetryPolicy', spec.defaultHttpRetryPolicy, defaultRetries),
     ...(dnsRefreshRate && { dnsRefreshRate }),
+    ...(tlsParameters && { tlsParameters }),
     terms: {
       pathNormalization: written(normalization, 'pathNormalization.normalization') ?? byDefault('dots', 'D22'),
       accessLog: written(accessLog, 'accessLogFile') ?? byDefault(undefined, 'D28'),

@@ -16,7 +16,7 @@ import { healthChecks } from './health-checks.ts';
 import { clusterName } from './names.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { decidedFields, provenanceMetadata } from './provenance-metadata.ts';
-import { transportSocketMatches } from './transport-socket-matches.ts';
+import { transportSockets } from './transport-socket-matches.ts';
 import { upstreamHttpOptions, upstreamHttpOptionsName } from './upstream-http-options.ts';
 
 /** One destination: its endpoints, how to choose among them, how to talk to them, and the limits of it all (P24, P25, R2, R12). */
@@ -42,12 +42,12 @@ export function outboundCluster(destination: Destination): Cluster {
     ...healthChecks(destination),
     ...connectionOptions(pool),
     typedExtensionProtocolOptions: protocolOptions(destination),
-    transportSocketMatches: transportSocketMatches(security),
+    ...transportSockets(security),
     ...(metadata === undefined ? {} : { metadata }),
   });
 }
 
-function protocolOptions({ protocol, pool, outlierDetection: outlier }: Destination): Record<string, Any> {
+function protocolOptions({ protocol, pool, security, outlierDetection: outlier }: Destination): Record<string, Any> {
   if (!isHttp(protocol)) return {};
   const { maxRequestsPerConnection: requests, httpVersion, maxConcurrentStreams, http2Keepalive } = pool;
   const { errorCodes } = outlier?.value ?? {};
@@ -63,5 +63,9 @@ function protocolOptions({ protocol, pool, outlierDetection: outlier }: Destinat
       ...(http2Keepalive && { keepalive: http2Keepalive.value }),
       ...(errorCodes && { errorCodes }),
     }),
+      ...(security.kind === 'tls' && {
+        serverNameOfRequest: security.serverName === undefined,
+        serverOfRequest: security.server?.names === 'request',
+      }),
   };
 }

@@ -16,14 +16,13 @@ export const adsSource: ConfigSource = message(ConfigSourceSchema, {
   resourceApiVersion: ApiVersion.V3,
 });
 
+/** A secret by SDS. */
+export function secretConfig(name: string): SdsSecretConfig {
+  return message(SdsSecretConfigSchema, { name, sdsConfig: adsSource });
+}
+
 /** The proxy's own certificate and key, by SDS. */
-export const identitySecret: SdsSecretConfig = message(SdsSecretConfigSchema, {
-  name: identitySecretName,
-  sdsConfig: adsSource,
-});
+export const identitySecret: SdsSecretConfig = secretConfig(identitySecretName);
 
 /** The roots that peers must chain to, by SDS. */
-export const bundleSecret: SdsSecretConfig = message(SdsSecretConfigSchema, {
-  name: bundleSecretName,
-  sdsConfig: adsSource,
-});
+export const bundleSecret: SdsSecretConfig = secretConfig(bundleSecretName);

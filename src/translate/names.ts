@@ -1,4 +1,4 @@
-import type { DestinationRef } from '../model/ir-destination.ts';
+import type { DestinationRef, KeysRef, RootsRef } from '../model/ir-destination.ts';
 
 /*
  * The one owner of Envoy names (P25, section 4.2 of experience.md). A resource's name is also its name in statistics, so names hold
@@ -9,6 +9,9 @@ import type { DestinationRef } from '../model/ir-destination.ts';
  *   out_unknown                                   cluster for hosts that the registry does not know
  *   check_<namespace>_<name>                      health check of a cluster
  *   in_<port>                                     listener, cluster and route configuration before an application's port
+ *   keys_<name>, roots_<name>                     secret: a named one of the proxy's namespace
+ *   system_roots                                  secret: the roots of the system that the proxy runs on
+ *   keyfile_<path>_<path>, rootfile_<path>_<path> secret: files beside the proxy; a certificate and its key, roots and revocations
  *
  * <service> is the short name of a `v1/Service`, else the whole host: `api.example.com` is `api~example~com`.
  */
@@ -24,6 +27,22 @@ export const identitySecretName = 'identity';
 
 /** The SDS secret with the roots of the trust domain. */
 export const bundleSecretName = 'bundle';
+
+/** The SDS secret that a client proves itself with. Of a named one each proxy is given its own namespace's. */
+export function keysSecretName(ref: KeysRef): string {
+  if (ref.kind === 'named') return `keys_${escapePart(ref.name)}`;
+  return `keyfile_${escapePart(ref.certificate)}_${escapePart(ref.key)}`;
+}
+
+/** The SDS secret with the roots of a server. */
+export function rootsSecretName(ref: 'system' | RootsRef): string {
+  if (ref === 'system') return systemRootsName;
+  if (ref.kind === 'named') return `roots_${escapePart(ref.name)}`;
+  return `rootfile_${escapePart(ref.roots)}_${escapePart(ref.crl ?? '')}`;
+}
+
+/** The SDS secret with the roots of the system that a proxy runs on. */
+export const systemRootsName = 'system_roots';
 
 /** What a cluster name says; `service` is the short name or the host, `text` is for people: `reviews.shop:9080 v1`. */
 export interface NamedDestination {

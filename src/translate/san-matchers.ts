@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type SubjectAltNameMatcher,
   SubjectAltNameMatcher_SanType,
@@ -15,4 +16,21 @@ export function sanMatchers(accepted: readonly StringMatcher[]): SubjectAltNameM
   return (accepted.length === 0 ? [nobody] : accepted).map((matcher) =>
     message(SubjectAltNameMatcherSchema, { sanType: SubjectAltNameMatcher_SanType.URI, matcher }),
   );
+}
+
+/** The names that a server's certificate may hold, each of the kind that it looks like: one of them, or none at all (P48). */
+export function serverMatchers(names: readonly string[]): SubjectAltNameMatcher[] {
+  if (names.length === 0) return sanMatchers([]);
+  return names.map((name) =>
+    message(SubjectAltNameMatcherSchema, {
+      sanType: sanTypeOf(name),
+      matcher: stringMatcher({ kind: 'exact', value: name }),
+    }),
+  );
+}
+
+function sanTypeOf(name: string): SubjectAltNameMatcher_SanType {
+  if (name.includes('://')) return SubjectAltNameMatcher_SanType.URI;
+  if (isIP(name) !== 0) return SubjectAltNameMatcher_SanType.IP_ADDRESS;
+  return name.includes('@') ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS;
 }

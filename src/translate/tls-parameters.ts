@@ -1,3 +1,4 @@
+import type { TlsParameters as WrittenParameters } from '../model/ir-destination.ts';
 import {
   type TlsParameters,
   TlsParameters_TlsProtocol,
@@ -10,6 +11,16 @@ export const tlsParameters: TlsParameters = message(TlsParametersSchema, {
   tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 });
+
+/** TLS 1.2 or 1.3 towards servers outside of the mesh, as in Istio; `parameters` are those of MeshConfig. */
+export function originationParameters({ cipherSuites, curves }: WrittenParameters = {}): TlsParameters {
+  return message(TlsParametersSchema, {
+    tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+    tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    ...(cipherSuites === undefined ? {} : { cipherSuites: [...cipherSuites] }),
+    ...(curves === undefined ? {} : { ecdhCurves: [...curves] }),
+  });
+}
 
 /** The ALPN word by which an inbound listener knows a mesh peer from a program's own TLS (E14). */
 export const meshProtocol = 'weft';

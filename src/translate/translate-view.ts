@@ -10,16 +10,10 @@ import { outboundCluster } from './cluster.ts';
 import { connectionClusters } from './connection-chains.ts';
 import { envoyResource, toCluster, toEndpoints, toSecret } from './envoy-resource.ts';
 import { loadAssignment } from './load-assignment.ts';
-import {
-  bundleSecretName,
-  clusterName,
-  identitySecretName,
-  proxyName,
-  servicePortName,
-  unknownHostsName,
-} from './names.ts';
+import { clusterName, proxyName, servicePortName, unknownHostsName } from './names.ts';
 import { portRouteConfiguration, proxyRouteConfiguration } from './outbound-route-configuration.ts';
 import { remember } from './remember.ts';
+import { fileSecrets, secretNamesOf } from './translate-secrets.ts';
 import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
 
 /**
@@ -46,10 +40,21 @@ const viewResources = remember((view: View) => {
   const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(view.passing)] : [];
   const local = ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
   return {
-    fixed: [...destinations.map(clusterResource), ...unknown, proxyRoutes(view), ...local.map(portRoutes)],
+    fixed: [
+      ...destinations.map(clusterResource),
+      ...unknown,
+      proxyRoutes(view),
+      ...local.map(portRoutes),
+      ...distinct(destinations.flatMap(fileSecrets)),
+    ],
     registered: destinations.filter((destination) => destination.discovery === 'registry'),
   };
 });
+
+/** Several destinations may have the same files. */
+function distinct(resources: readonly Resource[]): readonly Resource[] {
+  return [...new Map(resources.map((resource) => [resource.name, resource])).values()];
+}
 
 const noDestinations: readonly Destination[] = [];
 const destinationsByService = remember((view: View) => {
@@ -69,10 +74,10 @@ export function registeredDestinations(view: View, service: ServiceKey): readonl
 
 const clusterResource = remember((destination: Destination): Resource => {
   const name = clusterName(destination.ref);
-  const mesh = destination.security.kind === 'mesh' ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
+  const secrets = secretNamesOf(destination).map(toSecret);
   const endpoints = destination.discovery === 'registry' ? [toEndpoints(name)] : [];
   const edsName = destination.discovery === 'registry' ? name : undefined;
-  return envoyResource(ClusterSchema, name, outboundCluster(destination), [...endpoints, ...mesh], edsName);
+  return envoyResource(ClusterSchema, name, outboundCluster(destination), [...endpoints, ...secrets], edsName);
 });
 
 const unknownHosts = remember((passing: View['passing']) =>

@@ -22,6 +22,9 @@ export interface UpstreamHttp {
   readonly keepalive?: { readonly interval: Millis; readonly timeout: Millis };
   /** The status codes that count as errors of an endpoint; absent: 5xx. */
   readonly errorCodes?: readonly number[];
+  /** The host of each request is asked for in its connection's TLS, and is the one whom the server must be. */
+  readonly serverNameOfRequest?: boolean;
+  readonly serverOfRequest?: boolean;
 }
 
 /** Whatever version the caller speaks goes on as it came (R2), with room for headers (R7); `common` adds limits and ages. */
@@ -29,6 +32,12 @@ export function upstreamHttpOptions(common: MessageInitShape<typeof CommonSchema
   return pack(HttpProtocolOptionsSchema, {
     commonHttpProtocolOptions: { ...common, maxHeadersCount, maxResponseHeadersKb: maxHeadersKb },
     upstreamProtocolOptions: versionOptions(http),
+    ...((http.serverNameOfRequest || http.serverOfRequest) && {
+      upstreamHttpProtocolOptions: {
+        ...(http.serverNameOfRequest && { autoSni: true }),
+        ...(http.serverOfRequest && { autoSanValidation: true }),
+      },
+    }),
     ...(http.errorCodes && { outlierDetection: { errorMatcher: errorMatcher(http.errorCodes) } }),
   });
 }

@@ -23,7 +23,14 @@ const results = ['ir.yaml', 'xds.yaml'] as const;
 const cases = (await readdir(folder)).sort();
 
 const { certificate, key } = selfSigned('golden');
-const secrets = { certificateChain: certificate, privateKey: key, bundle: [certificate] };
+const secrets = {
+  certificateChain: certificate,
+  privateKey: key,
+  bundle: [certificate],
+  named: [
+    { name: 'partner', keys: { certificateChain: certificate, privateKey: key }, roots: { certificates: certificate } },
+  ],
+};
 
 let envoy = '';
 let scratch = '';
@@ -41,7 +48,7 @@ const expected = [
 /** Fails with Envoy's words if it refuses the resources or warns about one. */
 async function validate(name: string, resources: readonly Resource[]): Promise<void> {
   const file = join(scratch, `${name}.json`);
-  await writeFile(file, JSON.stringify(staticBootstrap(resources)));
+  await writeFile(file, JSON.stringify(staticBootstrap(resources, { certificate, key })));
   const run = promisify(execFile)(envoy, ['--mode', 'validate', '--disable-hot-restart', '-l', 'warn', '-c', file]);
   const { stdout, stderr } = await run;
   expect(stdout).toContain('OK');

@@ -3,7 +3,7 @@ import { readable } from '../../src/cli/render/readable-ir.ts';
 import type { ProxyIR } from '../../src/model/ir.ts';
 import { toCanonicalJson } from '../../src/proto/canonical-json.ts';
 import type { Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
 import type { Scene } from './scene.ts';
 import { messageOf } from './static-bootstrap.ts';
 
@@ -12,6 +12,7 @@ const words: ReadonlyMap<string, string> = new Map([
   [endpointType, 'endpoints'],
   [listenerType, 'listener'],
   [routeType, 'routes'],
+  [secretType, 'secret'],
 ]);
 
 const style = { lineWidth: 120, aliasDuplicateObjects: false } as const;
@@ -31,12 +32,12 @@ export function renderResources(resources: readonly Resource[], show: Scene['sho
   const named = show.resources.map((wanted) => {
     const found = resources.find(({ typeUrl, name }) => `${words.get(typeUrl)} ${name}` === wanted);
     if (found === undefined) throw new Error(`there is no ${wanted}, only\n${listed(resources)}`);
-    const references = found.references.map(({ typeUrl, name }) => `${words.get(typeUrl) ?? 'secret'} ${name}`);
+    const references = found.references.map(({ typeUrl, name }) => `${words.get(typeUrl)} ${name}`);
     return { [wanted]: { references, resource: toCanonicalJson(messageOf(found)) } };
   });
   return stringify(Object.assign({}, ...named), style);
 }
 
 function listed(resources: readonly Resource[]): string {
-  return resources.map(({ typeUrl, name }) => `${words.get(typeUrl) ?? 'secret'} ${name}`).join('\n');
+  return resources.map(({ typeUrl, name }) => `${words.get(typeUrl)} ${name}`).join('\n');
 }

@@ -16,9 +16,10 @@ export function messageOf(resource: Resource): Message {
 /**
  * A bootstrap that holds everything and asks nobody: `envoy --mode validate` looks only at what is static, so routes move into their
  * listeners, endpoints into their clusters, and secrets are named where they were asked for. Nothing else changes. Throws if a
- * resource refers to a route configuration, endpoints or a secret that is not among them.
+ * resource refers to a route configuration, endpoints or a secret that is not among them. Files that secrets name do not exist here:
+ * `pem` stands for what is in them, and revocations are left out.
  */
-export function staticBootstrap(resources: readonly Resource[]): JsonObject {
+export function staticBootstrap(resources: readonly Resource[], pem = { certificate: '', key: '' }): JsonObject {
   const find = (typeUrl: string, name: string): JsonObject => {
     const found = resources.find((resource) => resource.typeUrl === typeUrl && resource.name === name);
     if (found === undefined) throw new Error(`nothing is called ${name} among ${typeUrl}`);
@@ -43,8 +44,20 @@ export function staticBootstrap(resources: readonly Resource[]): JsonObject {
   });
   return {
     node: { id: 'golden', cluster: 'golden' },
-    static_resources: { clusters, listeners: all(listenerType).map(inline), secrets: all(secretType) },
+    static_resources: {
+      clusters,
+      listeners: all(listenerType).map(inline),
+      secrets: all(secretType).map((secret) => withoutFiles(secret, pem)),
+    },
   };
+}
+
+function withoutFiles(json: Json, pem: { readonly certificate: string; readonly key: string }, name = ''): Json {
+  if (typeof json !== 'object' || json === null) return json;
+  if (isList(json)) return json.map((item) => withoutFiles(item, pem));
+  if ('filename' in json) return { inline_string: name === 'private_key' ? pem.key : pem.certificate };
+  const kept = Object.entries(json).filter(([key]) => key !== 'watched_directory' && key !== 'crl');
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutFiles(value, pem, key)]));
 }
 
 function jsonOf(resource: Resource): JsonObject {

@@ -1,7 +1,5 @@
 import { names, refused, refusedFields, row } from '../shape-builders.ts';
 
-const tls = names('minProtocolVersion', 'cipherSuites', 'ecdhCurves');
-
 /** `defaultConfig`: what Istio's agent beside each proxy starts with. */
 const proxyDefaults = names(
   'gatewayTopology',
@@ -48,8 +46,6 @@ const proxyDefaults = names(
 
 /** Fields of MeshConfig that Istio knows and Weft refuses by name, with their tier (section 3.5). */
 export const refusedMeshConfig = {
-  tlsDefaults: refused('T1', tls),
-  localityLbSetting: refused('T1', names('distribute', 'failover', 'failoverPriority', 'enabled')),
   defaultProviders: refused('T1', names('tracing', 'metrics', 'accessLogging')),
   defaultConfig: refused('T1', proxyDefaults),
   ...refusedFields('T1', ['caCertificates', 'extensionProviders']),

@@ -10,6 +10,7 @@ import { retries } from './http-shape.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
 import { refusedMeshConfig } from './mesh-config-refused.ts';
 import { outlierDetection } from './outlier-detection.ts';
+import { lowerTlsDefaults, tlsDefaults } from './mesh-config-tls.ts';
 import { lowerBlocks } from './traffic-policy.ts';
 
 const hour = 3_600_000;
@@ -56,6 +57,7 @@ export const meshConfig = object({
     'TLS parameters of mesh TLS',
   ),
   h2UpgradePolicy: row(
+  tlsDefaults: row(tlsDefaults, 'T1', 'TLS parameters of TLS origination'),
     choice(['DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
     'T1',
     "HTTP protocol of connections to endpoints; the caller's",
@@ -108,6 +110,9 @@ export function lowerMeshConfig(
 
 function checkTrustDomains(
   { trustDomain, trustDomainAliases = [] }: Infer<typeof meshConfig>,
+    tlsDefaults: written.tlsDefaults && lowerTlsDefaults(written.tlsDefaults, context),
+    localityLbSetting:
+      written.localityLbSetting && lowerLocalityLbSetting(written.localityLbSetting, 'localityLbSetting', context),
   context: LowerContext,
   signed: string | undefined,
 ): void {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { ServiceEntryObject } from '../../model/policy.ts';
 import type { ServiceEntrySpec } from '../../model/registry-objects.ts';
+import { isSocket } from '../../model/socket-path.ts';
 import { fieldPath } from '../field-path.ts';
 import { plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
@@ -37,7 +38,7 @@ const shape = object(
     ),
     location: row(choice(['MESH_EXTERNAL', 'MESH_INTERNAL']), 'T0', 'with mesh TLS or without', 'D21'),
     resolution: row(
-      choice(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN'], { refused: { DYNAMIC_DNS: 'T1' } }),
+      choice(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']),
       'T0',
       'type of the cluster',
       'D21',
@@ -58,6 +59,8 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
   lower(spec, context) {
     checkHosts(spec, context);
     checkResolution(spec, context);
+    checkSockets(spec, context);
+    if (spec.resolution === 'DYNAMIC_DNS') checkDynamic(spec, context);
     checkEndpointPorts(spec, context);
     const written = spec.ports ?? [];
     const ports = written.map(({ name, number, protocol, targetPort }, index) => {
@@ -138,6 +141,10 @@ function checkEndpointPorts(spec: Written, context: LowerContext): void {
 function checkResolution(spec: Written, context: LowerContext): void {
   const { resolution = 'NONE', endpoints = [] } = spec;
   const dns = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN';
+  if (spec.workloadSelector && (resolution === 'NONE' || resolution === 'DYNAMIC_DNS')) {
+    const message = `has no effect with resolution ${resolution}`;
+    context.report('WEFT0132', 'spec.workloadSelector', message, 'set resolution: STATIC, or remove it');
+  }
   if (resolution === 'NONE' && endpoints.length > 0) {
     context.report(
       'WEFT0137',
@@ -174,8 +181,49 @@ function checkResolution(spec: Written, context: LowerContext): void {
   if (resolution !== 'STATIC') return;
   endpoints.forEach((entry, index) => {
     const { address } = entry;
-    if (address === undefined || isIP(address) !== 0 || address.startsWith('unix://')) return;
+    if (address === undefined || isIP(address) !== 0 || isSocket(address)) return;
     const message = `expected an IP address with STATIC, got ${JSON.stringify(address)}`;
     context.report('WEFT0002', `spec.endpoints[${index}].address`, message, 'set resolution: DNS');
+  });
+}
+
+/** A socket has no ports: it serves the one that the entry has, and is called where its proxy stands. */
+function checkSockets(spec: Written, context: LowerContext): void {
+  const { endpoints = [], ports = [], resolution = 'NONE' } = spec;
+  endpoints.forEach(({ address }, index) => {
+    if (address === undefined || !isSocket(address)) return;
+    const field = `spec.endpoints[${index}].address`;
+    if (resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN') {
+      const message = `expected an IP address or a host name with ${resolution}, got ${JSON.stringify(address)}`;
+      context.report('WEFT0002', field, message, 'set resolution: STATIC');
+    } else if (ports.length !== 1) {
+      const message = `expected one port in an entry with a unix socket, got ${ports.length}`;
+      context.report('WEFT0002', field, message, 'write an entry for each port');
+    }
+  });
+}
+
+/** What a proxy resolves from the host of a request or the server name of a connection (Istio's rules). */
+function checkDynamic(spec: Written, context: LowerContext): void {
+  const { hosts, addresses = [], endpoints = [], ports = [] } = spec;
+  hosts.forEach((host, index) => {
+    if (host.startsWith('*')) return;
+    const message = `expected "*.name" with DYNAMIC_DNS, got ${JSON.stringify(host)}`;
+    context.report('WEFT0002', `spec.hosts[${index}]`, message, 'set resolution: DNS for a host with a name');
+  });
+  for (const [field, written] of [
+    ['addresses', addresses],
+    ['endpoints', endpoints],
+  ] as const) {
+    if (written.length === 0) continue;
+    const message = `resolution DYNAMIC_DNS and ${field} exclude each other`;
+    context.report('WEFT0137', `spec.${field}`, message, `remove ${field}`, beside(context, 'spec', 'resolution'));
+  }
+  ports.forEach(({ protocol = '' }, index) => {
+    if (/^(?:http|tls|grpc|http2)$/i.test(protocol)) return;
+    const got = protocol === '' ? 'none' : JSON.stringify(protocol);
+    const message = `expected protocol HTTP, HTTP2, GRPC or TLS with DYNAMIC_DNS, got ${got}`;
+    const field = protocol === '' ? `spec.ports[${index}]` : `spec.ports[${index}].protocol`;
+    context.report('WEFT0002', field, message, 'a host is known from requests and from TLS alone');
   });
 }

@@ -2,7 +2,7 @@ import type { TrafficPolicyBlocks } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { choice, list, object, port, refused, row, text } from '../shape-builders.ts';
-import { clientTls } from './client-tls.ts';
+import { clientTls, lowerClientTls } from './client-tls.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerConnectionPool } from './connection-pool.ts';
 import { loadBalancer, lowerLoadBalancer } from './load-balancer.ts';
@@ -37,6 +37,7 @@ interface WrittenBlocks {
   readonly loadBalancer?: Infer<typeof loadBalancer> | undefined;
   readonly connectionPool?: Infer<typeof connectionPool> | undefined;
   readonly outlierDetection?: Infer<typeof outlierDetection> | undefined;
+  readonly tls?: Infer<typeof clientTls> | undefined;
 }
 
 /** The blocks of one level; an empty block stays, because it replaces a wider one (P24). */
@@ -47,5 +48,6 @@ export function lowerBlocks(written: WrittenBlocks, path: string, context: Lower
       written.connectionPool && lowerConnectionPool(written.connectionPool, `${path}.connectionPool`, context),
     outlierDetection:
       written.outlierDetection && lowerOutlierDetection(written.outlierDetection, `${path}.outlierDetection`, context),
+    tls: written.tls && lowerClientTls(written.tls, `${path}.tls`, context),
   });
 }

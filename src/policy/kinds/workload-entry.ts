@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { isLabel } from '../../model/identity.ts';
 import type { WorkloadEntryObject } from '../../model/policy.ts';
 import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.ts';
+import { isSocket } from '../../model/socket-path.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { count, labels, map, object, port, refused, row, text } from '../shape-builders.ts';
@@ -10,7 +11,7 @@ import { beside, checkLabelName, present } from './common.ts';
 
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
 const fields = {
-  address: row(text(undefined, { maxLength: 256 }), 'T0', 'where it listens: IP address or DNS name'),
+  address: row(text(undefined, { maxLength: 256 }), 'T0', 'where it listens: IP address, DNS name or unix:///path'),
   ports: row(map('label', port, { max: 128 }), 'T0', 'its port for a port name of a service'),
   labels: row(labels, 'T0', 'what selectors see'),
   network: row(refused('T2', text(undefined, { maxLength: 2048, allowEmpty: true })), 'T2', 'network gateway'),
@@ -30,7 +31,7 @@ function lowerLocality(written: string): Locality {
   return { region, zone, subzone: more.join('/') };
 }
 
-/** A socket's path, or its name after "@"; neither has ports, nor leads anywhere yet. */
+/** A socket's path, or its name after "@"; neither has ports. */
 function checkSocket(address: string, hasPorts: boolean, path: string, context: LowerContext): void {
   const socket = address.slice('unix://'.length);
   if (!/^(?:\/|@)/.test(socket) || (socket.startsWith('/') && socket.endsWith('/'))) {
@@ -39,7 +40,7 @@ function checkSocket(address: string, hasPorts: boolean, path: string, context: 
   } else if (hasPorts) {
     const message = 'a unix socket and ports exclude each other';
     context.report('WEFT0137', `${path}.ports`, message, 'remove ports', beside(context, path, 'address'));
-  } else context.refuse(`${path}.address`, 'T1', address);
+  }
 }
 
 /** The body at `path`; `labels` are those that win over its own. */
@@ -52,7 +53,7 @@ export function lowerWorkloadEntry(
   const { address = '', serviceAccount, locality } = written;
   if (written.address === undefined) {
     context.report('WEFT0002', path, 'expected "address", which is required', 'add address');
-  } else if (address.startsWith('unix://')) checkSocket(address, written.ports !== undefined, path, context);
+  } else if (isSocket(address)) checkSocket(address, written.ports !== undefined, path, context);
   else if (isIP(address) === 0 && (textRules.host(address) || address.includes('*'))) {
     const message = `expected an IP address or a host name, got ${JSON.stringify(address)}`;
     context.report(
@@ -65,7 +66,7 @@ export function lowerWorkloadEntry(
   // It becomes a part of a SPIFFE ID, whose parts are labels here.
   if (serviceAccount && !isLabel(serviceAccount)) context.refuse(`${path}.serviceAccount`, 'T2', serviceAccount);
   return present<WorkloadEntrySpec>({
-    address: isIP(address) === 0 ? address.toLowerCase().replace(/\.$/, '') : address,
+    address: isIP(address) !== 0 || isSocket(address) ? address : address.toLowerCase().replace(/\.$/, ''),
     ports: written.ports ?? {},
     labels: { ...written.labels, ...outer },
     serviceAccount: serviceAccount || undefined,
@@ -74,7 +75,7 @@ export function lowerWorkloadEntry(
   });
 }
 
-/** WorkloadEntry: a workload that is written down. `network` and unix sockets are refused by name. */
+/** WorkloadEntry: a workload that is written down. `network` is refused by name. */
 export const workloadEntry = supportedKind<typeof workloadEntryShape, WorkloadEntryObject>({
   kind: 'WorkloadEntry',
   apiVersions: networking,

@@ -10,6 +10,9 @@ import type { DiagnosticCode } from '../diagnostic-codes.ts';
 import { bySpecificity, hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
 import { reportInto } from '../report.ts';
 
+/** Named secrets by `<namespace>/<name>`, and what each holds. */
+export type SecretNames = ReadonlyMap<string, { readonly keys: boolean; readonly roots: boolean }>;
+
 /** What the checks between objects look at. Without a registry `services` or `workloads` are undefined. */
 export interface ReferenceScope {
   readonly policies: readonly Policy[];
@@ -17,6 +20,8 @@ export interface ReferenceScope {
   readonly workloads: readonly Workload[] | undefined;
   /** With the root namespace that MeshConfig states. */
   readonly settings: MeshSettings;
+  /** Undefined where they are not known. */
+  readonly secrets: SecretNames | undefined;
   /** The mesh's own, then its aliases (P43). */
   readonly trustDomains: readonly string[];
   readonly found: Diagnostic[];
@@ -33,6 +38,7 @@ export function createScope(
   services: readonly Service[] | undefined,
   workloads: readonly Workload[] | undefined,
   settings: MeshSettings,
+  secrets?: SecretNames,
 ): ReferenceScope {
   const rules = policies
     .filter((object) => object.kind === 'DestinationRule')
@@ -42,6 +48,7 @@ export function createScope(
     services,
     workloads,
     settings: { ...settings, rootNamespace: rootNamespaceOf({ objects: policies }, settings) },
+    secrets,
     trustDomains: trustDomainsOf({ objects: policies }, settings),
     found: [],
     byHost: groupBy(services ?? [], ({ host }) => host),

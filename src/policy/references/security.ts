@@ -1,8 +1,9 @@
 import { nearestName } from '../../model/nearest-name.ts';
 import type { AuthorizationPolicyObject, PeerAuthenticationObject } from '../../model/policy.ts';
-import type { AuthorizationRule, MutualTlsMode } from '../../model/security-policy.ts';
+import type { AuthorizationRule } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
+import { peerMode } from './peer-mode.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { checkTcpRules } from './tcp-authorization.ts';
 import { workloadsInReach } from './workload-selection.ts';
@@ -127,22 +128,6 @@ function identityField(rule: AuthorizationRule): string | undefined {
 
 /** P31: whether some port of the workload is not STRICT. */
 function acceptsPlaintext(scope: ReferenceScope, workload: Workload): boolean {
-  const policies = ofKind(scope, 'PeerAuthentication');
-  const own = policies.filter(
-    ({ namespace, spec }) =>
-      namespace === workload.namespace && spec.selector && selects(spec.selector, workload.labels),
-  );
-  const wider = [workload.namespace, scope.settings.rootNamespace].map((namespace) =>
-    policies.find((policy) => policy.namespace === namespace && !policy.spec.selector),
-  );
-  const strictest = (modes: readonly (MutualTlsMode | undefined)[]) =>
-    (['STRICT', 'PERMISSIVE', 'DISABLE'] as const).find((mode) => modes.includes(mode));
-  const base =
-    strictest(own.map(({ spec }) => spec.mode)) ??
-    wider.map((policy) => policy?.spec.mode).find((mode) => mode !== undefined);
   const ports = workload.ports.length === 0 ? [undefined] : workload.ports.map(({ port }) => port);
-  return ports.some((port) => {
-    const written = port === undefined ? undefined : strictest(own.map(({ spec }) => spec.portLevelMtls[port]));
-    return (written ?? base ?? 'PERMISSIVE') !== 'STRICT';
-  });
+  return ports.some((port) => peerMode(scope, workload, port) !== 'STRICT');
 }

@@ -1,5 +1,5 @@
 import type { Protocol, ServiceObject } from '../../model/policy.ts';
-import type { Service } from '../../model/service.ts';
+import type { Service, ServicePort } from '../../model/service.ts';
 import { isEndpointFor, type Workload } from '../../model/workload.ts';
 import { ofKind, type ReferenceScope } from './reference-scope.ts';
 
@@ -35,6 +35,26 @@ export interface PortUse {
   readonly protocol: Protocol;
   /** Absent: the workload's own declaration, of a service that nobody wrote. */
   readonly by?: { readonly service: ServiceObject; readonly field: string };
+}
+
+/** The workload's own port behind a port of a service (section 2); undefined where nothing says. */
+export function portUsed(
+  scope: ReferenceScope,
+  { namespace, origin, by }: Service,
+  workload: Workload,
+  port: ServicePort,
+): number | undefined {
+  const { name: written } = by?.object ?? {};
+  const specs = [...ofKind(scope, 'Service'), ...ofKind(scope, 'ServiceEntry')].find(
+    (object) =>
+      object.kind === (origin === 'entry' ? 'ServiceEntry' : 'Service') &&
+      object.name === written &&
+      object.namespace === namespace,
+  )?.spec.ports;
+  const target = specs?.find((spec) => spec.port === port.number)?.targetPort;
+  const numberOf = (name: string) => workload.ports.find((own) => own.name === name)?.port;
+  const named = port.name === undefined ? undefined : numberOf(port.name);
+  return named ?? (typeof target === 'string' ? numberOf(target) : (target ?? port.number));
 }
 
 /** Which workload ports the Services use, and with which protocol (P28, P29); else what the workload itself declares. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Labels, Policy } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
+import { isSocket } from '../../model/socket-path.ts';
 import { onlyClaims, type Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
@@ -82,7 +83,7 @@ function checkNamedAddresses(scope: ReferenceScope): void {
   ].filter(({ selector }) => Object.keys(selector).length > 0);
   for (const entry of ofKind(scope, 'WorkloadEntry')) {
     const { address } = entry.spec;
-    if (isIP(address) !== 0) continue;
+    if (isIP(address) !== 0 || isSocket(address)) continue;
     // Both kinds of labels count; those of the metadata win (section 2).
     const labels = { ...entry.spec.labels, ...entry.labels };
     const choosing = services.find(

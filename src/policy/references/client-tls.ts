@@ -1,0 +1,137 @@
+import type { ClientTls } from '../../model/client-tls.ts';
+import type { Subset, TrafficPolicy } from '../../model/destination-rule.ts';
+import { nearestName } from '../../model/nearest-name.ts';
+import type { DestinationRuleObject } from '../../model/policy.ts';
+import { selects } from '../../model/selector.ts';
+import type { Service, ServicePort } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import { hostCovers, resolveHost } from '../hosts.ts';
+import { peerMode } from './peer-mode.ts';
+import { ofKind, type ReferenceScope, reportAt, type SecretNames } from './reference-scope.ts';
+import { portUsed, workloadsOf } from './service-workloads.ts';
+
+/** WEFT0301 (P37), and WEFT0101 for a named secret that there is not, where these are known. */
+export function checkClientTls(scope: ReferenceScope): void {
+  const { secrets } = scope;
+  for (const rule of ofKind(scope, 'DestinationRule')) {
+    if (secrets) for (const place of blocksOf(rule)) checkSecret(scope, rule, place, secrets);
+    checkContradictions(scope, rule);
+  }
+}
+
+interface Place {
+  readonly tls: ClientTls;
+  /** `spec.trafficPolicy.tls` */
+  readonly field: string;
+}
+
+/** Every `tls` block of a rule. */
+function blocksOf({ spec }: DestinationRuleObject): readonly Place[] {
+  const ofPolicy = (policy: TrafficPolicy | undefined, path: string) => [
+    ...placeOf(policy, path),
+    ...(policy?.portLevelSettings ?? []).flatMap((entry, index) =>
+      placeOf(entry, `${path}.portLevelSettings[${index}]`),
+    ),
+  ];
+  return [
+    ...ofPolicy(spec.trafficPolicy, 'spec.trafficPolicy'),
+    ...spec.subsets.flatMap((subset, index) => ofPolicy(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`)),
+  ];
+}
+
+function placeOf(holder: { readonly tls?: ClientTls } | undefined, path: string): readonly Place[] {
+  return holder?.tls === undefined ? [] : [{ tls: holder.tls, field: `${path}.tls` }];
+}
+
+/**
+ * A proxy is given the secrets of its own namespace. The rule's own namespace has the secret; for a rule that is for other namespaces, one
+ * of them may have it instead.
+ */
+function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, field }: Place, secrets: SecretNames) {
+  const name = tls.credentialName;
+  if (name === undefined) return;
+  const at = `${field}.credentialName`;
+  const { exportTo, workloadSelector } = rule.spec;
+  const own = workloadSelector !== undefined || (exportTo.length > 0 && exportTo.every((entry) => entry === '.'));
+  const known = [...secrets].map(([key, holds]) => {
+    const slash = key.indexOf('/');
+    return { namespace: key.slice(0, slash), name: key.slice(slash + 1), holds };
+  });
+  const found = known.filter((each) => each.name === name && (!own || each.namespace === rule.namespace));
+  const secret = found.find(({ namespace }) => namespace === rule.namespace) ?? found[0];
+  if (secret === undefined) {
+    const names = known.filter(({ namespace }) => namespace === rule.namespace).map((each) => each.name);
+    const near = nearestName(name, names);
+    const hint = near
+      ? `did you mean ${JSON.stringify(near)}?`
+      : `make the folder ${rule.namespace}/${name} below secrets.directory of weft.yaml`;
+    reportAt(scope, 'WEFT0101', rule, at, `no secret ${JSON.stringify(name)} in namespace ${rule.namespace}`, hint);
+    return;
+  }
+  const missing = [
+    ...(tls.mode === 'MUTUAL' && !secret.holds.keys ? ['certificate and key'] : []),
+    ...(!tls.insecureSkipVerify && !secret.holds.roots ? ['roots'] : []),
+  ];
+  if (missing.length === 0) return;
+  const message = `secret ${JSON.stringify(name)} of namespace ${secret.namespace} holds no ${missing.join(', no ')}`;
+  const files = missing.map((what) => (what === 'roots' ? 'ca.crt' : 'tls.crt and tls.key'));
+  reportAt(scope, 'WEFT0101', rule, at, message, `add ${files.join(', ')} to its folder`);
+}
+
+/** P37, once for each block: the first workload that does not speak as it says. */
+function checkContradictions(scope: ReferenceScope, rule: DestinationRuleObject): void {
+  const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
+  const told = new Set<string>();
+  for (const service of (scope.services ?? []).filter((each) => hostCovers(host, each.host))) {
+    if (service.external || blocksOf(rule).length === 0) continue;
+    for (const workload of workloadsOf(scope, service) ?? []) {
+      if (workload.identity === undefined) continue;
+      for (const port of service.ports) {
+        for (const place of actingOn(rule, port, workload)) {
+          const problem = told.has(place.field) ? undefined : contradiction(scope, service, workload, port, place.tls);
+          if (problem === undefined) continue;
+          told.add(place.field);
+          reportAt(scope, 'WEFT0301', rule, place.field, problem.message, problem.hint);
+        }
+      }
+    }
+  }
+}
+
+/** P24: the blocks by which a workload's port is called: as the whole service, and as each subset that it belongs to. */
+function actingOn({ spec }: DestinationRuleObject, { number }: ServicePort, { labels }: Workload): readonly Place[] {
+  const entryOf = (policy: TrafficPolicy | undefined, path: string) => {
+    const index = policy?.portLevelSettings.findIndex(({ port }) => port === number) ?? -1;
+    const entry = policy?.portLevelSettings[index];
+    return entry && { entry, path: `${path}.portLevelSettings[${index}]` };
+  };
+  const ofRule = entryOf(spec.trafficPolicy, 'spec.trafficPolicy');
+  const whole = ofRule ? placeOf(ofRule.entry, ofRule.path) : placeOf(spec.trafficPolicy, 'spec.trafficPolicy');
+  const ofSubset = ({ trafficPolicy }: Subset, index: number) => {
+    const path = `spec.subsets[${index}].trafficPolicy`;
+    const own = entryOf(trafficPolicy, path);
+    return own ? placeOf(own.entry, own.path) : placeOf(trafficPolicy, path);
+  };
+  return [
+    ...whole,
+    ...spec.subsets.flatMap((subset, index) => (selects(subset.labels, labels) ? ofSubset(subset, index) : [])),
+  ];
+}
+
+function contradiction(
+  scope: ReferenceScope,
+  service: Service,
+  workload: Workload,
+  port: ServicePort,
+  { mode }: ClientTls,
+): { readonly message: string; readonly hint: string } | undefined {
+  const server = peerMode(scope, workload, portUsed(scope, service, workload, port));
+  const refused = mode === 'ISTIO_MUTUAL' ? 'DISABLE' : 'STRICT';
+  if (server !== refused) return undefined;
+  const hint =
+    server === 'STRICT'
+      ? 'write ISTIO_MUTUAL or remove tls, or let the PeerAuthentication of the server be PERMISSIVE'
+      : 'remove tls, or let the PeerAuthentication of the server be PERMISSIVE';
+  const message = `server ${service.host} is ${server} at ${workload.id}, client policy says ${mode}`;
+  return { message, hint };
+}
