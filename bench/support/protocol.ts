@@ -53,6 +53,45 @@ export interface ServerCommands {
   watchLoop(details: object): object;
 }
 
+/** Work since the start, or between two readings. */
+export interface Counted {
+  readonly views: number;
+  readonly services: number;
+  readonly inbound: number;
+  readonly endpoints: number;
+  /** Messages encoded. */
+  readonly encodes: number;
+  /** Wire forms made. */
+  readonly wire: number;
+  /** Responses. */
+  readonly sent: number;
+  /** Of resources in them. */
+  readonly bytes: number;
+  readonly acked: number;
+}
+
+/** What the control plane of `policy` understands. */
+export interface PolicyCommands {
+  /** Reads the repository; answers once proxies could be served. */
+  start(details: {
+    readonly folder: string;
+    readonly namespaces: number;
+    readonly services: number;
+  }): Promise<{ readonly port: number; readonly took: number; readonly cpu: number }>;
+  /** What a connected proxy is shown. */
+  names(details: object): { readonly endpoints: readonly string[]; readonly routes: readonly string[] };
+  /** Looks at the repository, and waits until as many proxies have acknowledged what is new. */
+  change(details: { readonly proxies: number }): Promise<{
+    readonly took: number;
+    /** Of that, until the commit was checked. */
+    readonly checked: number;
+    readonly cpu: number;
+    readonly counted: Counted;
+  }>;
+  usage(details: object): Usage;
+  watchLoop(details: object): object;
+}
+
 /** What a proxy asks for: some names; all that a sidecar asks for; or the same, with what it holds already. */
 export type Role = 'endpoints' | 'everything' | 'returning';
 
