@@ -34,14 +34,14 @@ export interface Destination {
   /** Percent of healthy endpoints below which health is ignored (D8). */
   readonly panicThreshold: Decided<number>;
   readonly security: PeerSecurity;
+  /** Who chose `security`, where it is not automatic (P23). */
+  readonly tls?: Decided<PeerSecurity['kind']>;
   /** How often a name is resolved again whose answer does not say; absent: as Envoy does. */
   readonly dnsRefreshRate?: Decided<Millis>;
   /** Of a subset: only endpoints with these labels belong to it. */
   readonly labels?: Labels;
 }
 
-  /** Who chose `security`, where it is not automatic (P23). */
-  readonly tls?: Decided<PeerSecurity['kind']>;
 export interface ConnectionPoolDecision {
   readonly connectTimeout: Decided<Millis>;
   readonly maxConnections: Decided<number>;

@@ -143,12 +143,14 @@ export function effectiveBlocks(
   const loadBalancer = pick(levels, acting, 'loadBalancer');
   const connectionPool = pick(levels, acting, 'connectionPool');
   const outlierDetection = pick(levels, acting, 'outlierDetection');
+  const tls = pick(levels, acting, 'tls');
   const budgets = ofRule.some((level) => level.replaces) ? ofSubset : levels;
   const retryBudget = pick(levels, budgets, 'retryBudget');
   return {
     ...(loadBalancer && { loadBalancer }),
     ...(connectionPool && { connectionPool }),
     ...(outlierDetection && { outlierDetection }),
+    ...(tls && { tls }),
     ...(retryBudget && { retryBudget }),
   };
 }
@@ -161,14 +163,12 @@ function levelsOf(policy: Written<TrafficPolicy> | undefined, port: number): rea
   if (policy === undefined) return [];
   const position = policy.value.portLevelSettings.findIndex((entry) => entry.port === port);
   const entry = policy.value.portLevelSettings[position];
-  const tls = pick(levels, acting, 'tls');
   const own: Level = { ...policy, replaces: false };
   if (entry === undefined) return [own];
   const path = `${policy.path}.portLevelSettings[${position}]`;
   return [own, { value: entry, object: policy.object, path, replaces: true }];
 }
 
-    ...(tls && { tls }),
 /** The narrowest level that has the block; every other one lost. */
 function pick<Block extends keyof LevelBlocks>(
   levels: readonly Level[],

@@ -34,10 +34,10 @@ export interface MeshDefaults extends MeshSettings {
   /** D4 */
   readonly connectTimeout: Decided<Millis>;
   readonly tcpKeepalive?: Decided<TcpKeepalive>;
-  /** Blocks of traffic policies where no rule has one of the kind (P24). */
-  readonly trafficPolicy?: Written<TrafficPolicyBlocks>;
   /** Of TLS that is no mesh TLS; absent: as Envoy does. */
   readonly tlsParameters?: Decided<TlsParameters>;
+  /** Blocks of traffic policies where no rule has one of the kind (P24). */
+  readonly trafficPolicy?: Written<TrafficPolicyBlocks>;
   /** How hosts that the registry does not know are called. */
   readonly passing: View['passing'];
   /** D1. Undefined value: off. */
@@ -64,13 +64,13 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     object === undefined || value === undefined ? undefined : { value, by: provenance(object, field) };
   const tcpKeepalive = written(spec.tcpKeepalive, 'tcpKeepalive');
   const dnsRefreshRate = written(spec.dnsRefreshRate, 'dnsRefreshRate');
+  const tlsParameters = written(spec.tlsDefaults, 'tlsDefaults');
   const connections = {
     connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
     ...(tcpKeepalive && { tcpKeepalive }),
   };
   const trafficPolicy =
     object && spec.defaultTrafficPolicy
-  const tlsParameters = written(spec.tlsDefaults, 'tlsDefaults');
       ? { value: spec.defaultTrafficPolicy, object, path: 'defaultTrafficPolicy' }
       : undefined;
   const unknownHosts = spec.outboundTrafficPolicy && unknown[spec.outboundTrafficPolicy];
@@ -88,6 +88,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     automaticTls: written(spec.enableAutoMtls, 'enableAutoMtls') ?? byDefault(true, 'D15'),
     unknownHosts: written(unknownHosts, 'outboundTrafficPolicy.mode') ?? byDefault('pass', 'D18'),
     ...connections,
+    ...(tlsParameters && { tlsParameters }),
     ...(trafficPolicy && { trafficPolicy }),
     passing: poolDecision(
       trafficPolicy && effectiveBlocks(noRule, undefined, 0, trafficPolicy).connectionPool,
@@ -98,7 +99,6 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
         ? defaultRetries
         : resolveRetries(object, 'defaultHttpRetryPolicy', spec.defaultHttpRetryPolicy, defaultRetries),
     ...(dnsRefreshRate && { dnsRefreshRate }),
-    ...(tlsParameters && { tlsParameters }),
     terms: {
       pathNormalization: written(normalization, 'pathNormalization.normalization') ?? byDefault('dots', 'D22'),
       accessLog: written(accessLog, 'accessLogFile') ?? byDefault(undefined, 'D28'),

@@ -62,10 +62,10 @@ function protocolOptions({ protocol, pool, security, outlierDetection: outlier }
       ...(maxConcurrentStreams && { maxConcurrentStreams: maxConcurrentStreams.value }),
       ...(http2Keepalive && { keepalive: http2Keepalive.value }),
       ...(errorCodes && { errorCodes }),
-    }),
       ...(security.kind === 'tls' && {
         serverNameOfRequest: security.serverName === undefined,
         serverOfRequest: security.server?.names === 'request',
       }),
+    }),
   };
 }

@@ -9,8 +9,8 @@ import { lowerRetries } from './http-resilience.ts';
 import { retries } from './http-shape.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
 import { refusedMeshConfig } from './mesh-config-refused.ts';
-import { outlierDetection } from './outlier-detection.ts';
 import { lowerTlsDefaults, tlsDefaults } from './mesh-config-tls.ts';
+import { outlierDetection } from './outlier-detection.ts';
 import { lowerBlocks } from './traffic-policy.ts';
 
 const hour = 3_600_000;
@@ -56,8 +56,8 @@ export const meshConfig = object({
     'T1',
     'TLS parameters of mesh TLS',
   ),
-  h2UpgradePolicy: row(
   tlsDefaults: row(tlsDefaults, 'T1', 'TLS parameters of TLS origination'),
+  h2UpgradePolicy: row(
     choice(['DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
     'T1',
     "HTTP protocol of connections to endpoints; the caller's",
@@ -103,6 +103,9 @@ export function lowerMeshConfig(
     pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
     accessLog: lowerAccessLog(written, context),
     dnsRefreshRate: written.dnsRefreshRate,
+    tlsDefaults: written.tlsDefaults && lowerTlsDefaults(written.tlsDefaults, context),
+    localityLbSetting:
+      written.localityLbSetting && lowerLocalityLbSetting(written.localityLbSetting, 'localityLbSetting', context),
     defaultTrafficPolicy:
       written.defaultTrafficPolicy && lowerBlocks(written.defaultTrafficPolicy, 'defaultTrafficPolicy', context),
   });
@@ -110,9 +113,6 @@ export function lowerMeshConfig(
 
 function checkTrustDomains(
   { trustDomain, trustDomainAliases = [] }: Infer<typeof meshConfig>,
-    tlsDefaults: written.tlsDefaults && lowerTlsDefaults(written.tlsDefaults, context),
-    localityLbSetting:
-      written.localityLbSetting && lowerLocalityLbSetting(written.localityLbSetting, 'localityLbSetting', context),
   context: LowerContext,
   signed: string | undefined,
 ): void {
