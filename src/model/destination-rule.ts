@@ -34,10 +34,6 @@ export interface PortTrafficPolicy extends TrafficPolicyBlocks {
   readonly port: number;
 }
 
-export interface LoadBalancer {
-  readonly simple: 'LEAST_REQUEST' | 'ROUND_ROBIN' | 'RANDOM';
-}
-
 /** Absent fields are not set (0 counts as unset, P26). */
 export interface ConnectionPool {
   readonly tcp?: {

@@ -1,6 +1,7 @@
 import type { ConnectionPoolDecision } from './ir-destination.ts';
 import type { WeightedDestination } from './ir-route.ts';
-import type { DecidedBy } from './provenance.ts';
+import type { HashKey } from './load-balancer.ts';
+import type { Decided, DecidedBy } from './provenance.ts';
 
 /**
  * Where connections to a port go whose bytes are not read: chosen when they are opened, for as long as they live. A rule decides, or
@@ -15,6 +16,8 @@ export interface ConnectionRoute {
   /** At least one; weights are positive, 1 for a single destination. */
   readonly destinations: readonly WeightedDestination[];
   readonly terms: ConnectionTerms;
+  /** Connections from one address go to one endpoint (P27). */
+  readonly hash?: Decided<HashKey>;
 }
 
 /** What bounds a connection: the pool of its first destination says so. */

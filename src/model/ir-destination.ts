@@ -1,7 +1,8 @@
 import type { HealthProbe } from './health-check.ts';
+import type { EndpointPlace, LoadBalancerDecision, LocalityDecision, WarmupDecision } from './ir-load-balancing.ts';
+import type { HashKey } from './load-balancer.ts';
 import type { Labels, Millis, Protocol } from './policy.ts';
 import type { Decided } from './provenance.ts';
-import type { Locality } from './registry-objects.ts';
 import type { ServiceKey } from './service.ts';
 
 /** Names one destination everywhere: a service, a port of it, perhaps a subset. */
@@ -24,7 +25,12 @@ export interface Destination {
    */
   readonly discovery: 'registry' | 'dns' | 'dns-round-robin' | 'request';
   readonly addresses: readonly EndpointAddress[];
-  readonly loadBalancer: Decided<'least-request' | 'round-robin' | 'random'>;
+  readonly loadBalancer: Decided<LoadBalancerDecision>;
+  /** By what requests are told apart, where they are (P27). */
+  readonly hash?: Decided<HashKey>;
+  readonly warmup?: Decided<WarmupDecision>;
+  /** Of this client; absent: its place means nothing. */
+  readonly locality?: Decided<LocalityDecision>;
   readonly pool: ConnectionPoolDecision;
   /** How many retries may be on their way at once; absent: as the pool says. */
   readonly retryBudget?: Decided<RetryBudgetDecision>;
@@ -151,7 +157,6 @@ export interface EndpointSet {
 
 export interface EndpointDecision extends EndpointAddress {
   readonly workload: string;
-  readonly locality?: Locality;
   /** The label `version`: statistics tell it. */
   readonly version?: string;
   readonly healthy: boolean;

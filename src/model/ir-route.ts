@@ -1,4 +1,5 @@
 import type { DestinationRef } from './ir-destination.ts';
+import type { HashKey } from './load-balancer.ts';
 import type { Millis } from './policy.ts';
 import type { Decided } from './provenance.ts';
 
@@ -44,6 +45,10 @@ export interface ForwardAction {
   readonly retries: Decided<RetryDecision | undefined>;
   readonly mirrors: readonly Decided<{ readonly destination: DestinationRef; readonly percentage: number }>[];
   readonly rewrite?: Decided<RewriteDecision>;
+  /** By what requests are told apart, where a destination does so: those that are alike reach one endpoint (P27). */
+  readonly hash?: readonly Decided<HashKey>[];
+  /** Of several destinations the key chooses one, too. */
+  readonly hashChooses?: true;
 }
 
 export interface WeightedDestination {

@@ -1,11 +1,13 @@
 import type { ConnectionRoute } from './ir-connection.ts';
 import type { ConnectionPoolDecision, Destination } from './ir-destination.ts';
+import type { EgressListener } from './ir-egress.ts';
 import type { Inbound } from './ir-inbound.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
 import type { Route } from './ir-route.ts';
 import type { Labels, Protocol } from './policy.ts';
 import type { Decided } from './provenance.ts';
 import type { Proxy } from './proxy.ts';
+import type { Locality } from './registry-objects.ts';
 import type { ServiceKey } from './service.ts';
 
 /*
@@ -18,6 +20,8 @@ export interface Scope {
   readonly namespace: string;
   /** Only the labels that some policy looks at for this namespace, so that other labels do not split views. */
   readonly labels: Labels;
+  /** Only where some policy makes places count for this namespace (D12), and the client says where it is. */
+  readonly locality?: Locality;
 }
 
 /** The outbound half, shared by every proxy of one scope. */
@@ -26,6 +30,10 @@ export interface View {
   readonly key: string;
   /** Sorted by service key. */
   readonly services: readonly OutboundService[];
+  /** What a Sidecar limits the services to, as it is written; absent: all that are visible (D20). */
+  readonly imports?: Decided<readonly string[]>;
+  /** Listeners that the Sidecar asks for, in the order written. */
+  readonly listeners?: readonly EgressListener[];
   /** Traffic to hosts that the registry does not know (D18). */
   readonly unknownHosts: Decided<'pass' | 'refuse'>;
   /** How they are called, if they may pass (D4, D6). */

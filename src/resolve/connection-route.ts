@@ -2,34 +2,24 @@ import type { ConnectionMatch, ConnectionRule, TlsMatch } from '../model/connect
 import type { ConnectionRoute, ConnectionTerms } from '../model/ir-connection.ts';
 import type { Destination, DestinationRef } from '../model/ir-destination.ts';
 import type { WeightedDestination } from '../model/ir-route.ts';
+import type { HashKey } from '../model/load-balancer.ts';
 import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
+import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import { layerOf, type Service, type ServicePort } from '../model/service.ts';
 import { poolDecision } from './connection-pool.ts';
 import { refTo } from './destination.ts';
-import { chooseDestinationRule, effectiveBlocks, type MergedRule, noRule } from './destination-rule.ts';
-import type { PolicyIndex } from './policy-index.ts';
 import { routeTarget, type TargetContext } from './route-target.ts';
 import { staticMismatch } from './static-match.ts';
-
-/** What the names in connection rules mean for one scope, and which DestinationRules hold for them. */
-export interface ConnectionContext extends TargetContext {
-  readonly policies: PolicyIndex;
-}
-
-/** The DestinationRules of all services that connection rules name: with the object they decide on which terms connections stand. */
-export function connectionRules(context: ConnectionContext, object: VirtualServiceObject): readonly MergedRule[] {
-  const named = [...object.spec.tls, ...object.spec.tcp].flatMap(({ route }) => route);
-  return named.map(({ destination }) => ruleOf(context, routeTarget(context, object, destination, 0)));
-}
+import { blocksOf, hashOf, type RuleContext } from './target-rule.ts';
 
 /**
  * Where connections to a port go, the bytes of which nobody reads: the rules of its layer (P19) that P10 leaves, then the whole service
  * for all the rest. Undefined where no rule is left, and on HTTP ports.
  */
 export function resolveConnections(
-  context: ConnectionContext,
+  context: RuleContext,
   service: Service,
   port: ServicePort,
   whole: Destination,
@@ -41,12 +31,14 @@ export function resolveConnections(
     const field = `spec.${layer}[${index}]`;
     const destinations = weighted(context, virtualService, field, rule, refTo(service, port.number));
     const [first] = destinations;
+    const hash = destinations.map(({ destination }) => hashOf(context, destination)).find(isAddress);
     return {
       name: `VirtualService/${virtualService.namespace}/${virtualService.name}[${layer}.${index}]`,
       by: provenance(virtualService, field),
       serverNames,
       destinations,
       terms: first === undefined ? termsOfPool(whole.pool) : termsOf(context, first.destination),
+      ...(hash && { hash }),
     };
   };
   const mayMeet = (match: ConnectionMatch) => staticMismatch(match, context.scope, port.number, service) === undefined;
@@ -61,6 +53,11 @@ export function resolveConnections(
   return led.length === 0 ? undefined : [...led, defaultConnection(service, whole)];
 }
 
+/** P27: of a connection nothing is known but where it comes from. */
+function isAddress(hash: Decided<HashKey> | undefined): boolean {
+  return hash?.value.on === 'source-address';
+}
+
 /** P10: all of the service, for whatever no rule takes. */
 function defaultConnection(service: Service, whole: Destination): ConnectionRoute {
   return {
@@ -69,21 +66,13 @@ function defaultConnection(service: Service, whole: Destination): ConnectionRout
     serverNames: [],
     destinations: [{ destination: whole.ref, weight: byDefault(1, 'P15') }],
     terms: termsOfPool(whole.pool),
+    ...(isAddress(whole.hash) && whole.hash && { hash: whole.hash }),
   };
 }
 
-function ruleOf({ policies, settings, services, scope }: ConnectionContext, { service }: DestinationRef): MergedRule {
-  const known = services.byKey.get(service);
-  return known ? chooseDestinationRule(policies, settings, known, scope) : noRule;
-}
-
 /** The terms of connections to a destination, which is perhaps another service's. */
-function termsOf(context: ConnectionContext, destination: DestinationRef): ConnectionTerms {
-  const rule = ruleOf(context, destination);
-  const subset = rule.subsets.find(({ value }) => value.name === destination.subset);
-  const { settings } = context;
-  const { connectionPool } = effectiveBlocks(rule, subset, destination.port, settings.trafficPolicy);
-  return termsOfPool(poolDecision(connectionPool, settings));
+function termsOf(context: RuleContext, destination: DestinationRef): ConnectionTerms {
+  return termsOfPool(poolDecision(blocksOf(context, destination).connectionPool, context.settings));
 }
 
 /** The part of a pool that bounds connections. */

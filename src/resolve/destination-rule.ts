@@ -57,21 +57,39 @@ function actsFor({ namespace, spec }: DestinationRuleObject, client: Scope): boo
   return namespace === client.namespace || isVisible(spec.exportTo, namespace, client.namespace);
 }
 
+/** The rules of one host, each with those that it merges with: all that `chooseDestinationRule` may find there, for any client. */
+export function mergedRules(
+  rules: readonly DestinationRuleObject[],
+): readonly { readonly first: DestinationRuleObject; readonly rule: MergedRule }[] {
+  const groups = new Map<string, DestinationRuleObject[]>();
+  for (const rule of rules) {
+    const key = JSON.stringify([selectorKey(rule), exportKey(rule)]);
+    groups.set(key, [...(groups.get(key) ?? []), rule]);
+  }
+  return [...groups.values()].flatMap((group) => group.slice(0, 1).map((first) => ({ first, rule: merge(group) })));
+}
+
+function selectorKey({ spec }: DestinationRuleObject): string | undefined {
+  return (
+    spec.workloadSelector && JSON.stringify(Object.entries(spec.workloadSelector).sort(([a], [b]) => compareText(a, b)))
+  );
+}
+
+function exportKey({ spec }: DestinationRuleObject): string {
+  return [...new Set(spec.exportTo)].sort(compareText).join(' ');
+}
+
 /** P21: those with a selector, if there are any. Of several selectors, which the check tells, the one of the first rule holds (P22). */
 function selecting(rules: readonly DestinationRuleObject[]): readonly DestinationRuleObject[] {
-  const keyOf = ({ spec }: DestinationRuleObject) =>
-    spec.workloadSelector &&
-    JSON.stringify(Object.entries(spec.workloadSelector).sort(([a], [b]) => compareText(a, b)));
-  const key = rules.map(keyOf).find((each) => each !== undefined);
-  return rules.filter((rule) => keyOf(rule) === key);
+  const key = rules.map(selectorKey).find((each) => each !== undefined);
+  return rules.filter((rule) => selectorKey(rule) === key);
 }
 
 /** Rules merge only with equal exportTo (P22); where the check could not refuse others, the least exported ones hold. */
 function mostPrivate(rules: readonly DestinationRuleObject[]): readonly DestinationRuleObject[] {
-  const keyOf = (rule: DestinationRuleObject) => [...new Set(rule.spec.exportTo)].sort(compareText).join(' ');
   const reach = (key: string) => (key === '' || key.split(' ').includes('*') ? 1 : 0);
-  const keys = rules.map(keyOf).sort((a, b) => reach(a) - reach(b) || a.length - b.length || compareText(a, b));
-  return rules.filter((rule) => keyOf(rule) === keys[0]);
+  const keys = rules.map(exportKey).sort((a, b) => reach(a) - reach(b) || a.length - b.length || compareText(a, b));
+  return rules.filter((rule) => exportKey(rule) === keys[0]);
 }
 
 const merged = new WeakMap<

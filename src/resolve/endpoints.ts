@@ -1,5 +1,6 @@
 import { compareText } from '../model/compare-text.ts';
 import type { Destination, EndpointDecision, EndpointSet } from '../model/ir-destination.ts';
+import type { EndpointPlace } from '../model/ir-load-balancing.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
@@ -7,6 +8,7 @@ import { selects } from '../model/selector.ts';
 import type { Endpoint, Service } from '../model/service.ts';
 import { resolveCounters } from './counters.ts';
 import { keepEqualItems, remembered } from './keep.ts';
+import { placeEndpoints } from './locality.ts';
 import { meshDefaults } from './mesh-defaults.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
@@ -19,7 +21,7 @@ interface Known {
   readonly set: EndpointSet;
 }
 
-/** By service, then port and labels: destinations of several scopes share a set. */
+/** By service, then port, labels and what places mean: destinations of several scopes share a set. */
 const memory = new WeakMap<Service, Map<string, Known>>();
 
 /** What a destination's last answer was made of, for the many calls that nothing changed for. */
@@ -36,7 +38,7 @@ const latest = new WeakMap<
 
 /**
  * The endpoints of one destination, sorted by workload: those of the port that carry the subset's labels (P25), and for each whether
- * it is called with mesh TLS (P35). Draining ones are left out, for callers still try them otherwise (E35). Remembered on the
+ * it is called with mesh TLS (P35), and before or after which others, for clients whose place counts (D12). Draining ones are left out, for callers still try them otherwise (E35). Remembered on the
  * endpoint list, which says all that is asked of a workload: an endpoint change computes the sets of its own service and port, and gives
  * the same set where nothing in it changed.
  */
@@ -55,12 +57,13 @@ export function resolveEndpoints(mesh: Mesh, destination: Destination): Endpoint
 
 function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[]): EndpointSet {
   const { ref, labels } = destination;
+  const locality = destination.locality?.value;
   const settings = meshDefaults(mesh);
   const service = indexServices(mesh.services).byKey.get(ref.service);
   if (service === undefined) return { ref, endpoints: [] };
   const policies = indexPolicies(mesh.policies, settings);
   const byDestination = remembered(memory, service, () => new Map<string, Known>());
-  const key = JSON.stringify([ref.port, ref.subset, Object.entries(labels ?? {}).sort(byName)]);
+  const key = JSON.stringify([ref.port, ref.subset, Object.entries(labels ?? {}).sort(byName), locality]);
   const known = byDestination.get(key);
   // The lists of policies that can decide a mode keep their identity while nothing in them changes.
   const peers = [settings.rootNamespace, service.namespace].map((name) => policies.peerAuthentications.get(name));
@@ -68,8 +71,8 @@ function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[])
   if (known !== undefined && known.list === list && sameItems(known.decidedBy, decidedBy)) return known.set;
   resolveCounters.endpoints += 1;
   const chosen = list.filter((endpoint) => endpoint.health !== 'draining' && selects(labels, endpoint.labels));
-  const decided = chosen
-    .map((endpoint) => decide(settings, policies, service, endpoint))
+  const decided = placeEndpoints(locality, chosen)
+    .map(({ endpoint, place }) => decide(settings, policies, service, endpoint, place))
     .sort((a, b) => compareText(a.workload, b.workload) || compareText(a.address, b.address) || a.port - b.port);
   const endpoints = keepEqualItems(known?.set.endpoints, decided, placeOf);
   const set = known?.set.endpoints === endpoints ? known.set : { ref, endpoints };
@@ -79,15 +82,21 @@ function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[])
 
 const noEndpoints: readonly Endpoint[] = [];
 
-function decide(settings: MeshSettings, policies: PolicyIndex, service: Service, endpoint: Endpoint): EndpointDecision {
-  const { workload, address, port, weight, locality, health } = endpoint;
+function decide(
+  settings: MeshSettings,
+  policies: PolicyIndex,
+  service: Service,
+  endpoint: Endpoint,
+  place: EndpointPlace,
+): EndpointDecision {
+  const { workload, address, port, weight, health } = endpoint;
   const { version } = endpoint.labels;
   return {
     workload,
     address,
     port,
     weight: Math.max(1, weight),
-    ...(locality && { locality }),
+    ...place,
     ...(version && { version }),
     healthy: health === 'healthy',
     meshTls: endpoint.identity !== undefined && !service.external && acceptsTls(settings, policies, service, endpoint),

@@ -5,14 +5,15 @@ import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { HttpRule } from '../model/virtual-service.ts';
+import { hashKeys } from './hash-keys.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { resolveRetries } from './retries.ts';
-import type { TargetContext } from './route-target.ts';
 import { routeTarget } from './route-target.ts';
+import type { RuleContext } from './target-rule.ts';
 
-/** Where a rule sends requests, and how (P13 to P18). `field` is `spec.http[0]`; `called` is what the request named. */
+/** Where a rule sends requests, and how (P13 to P18, P27). `field` is `spec.http[0]`; `called` is what the request named. */
 export function resolveForward(
-  context: TargetContext,
+  context: RuleContext,
   object: VirtualServiceObject,
   field: string,
   rule: HttpRule,
@@ -23,6 +24,9 @@ export function resolveForward(
   const [only, another] = destinations;
   // A single destination's authority is the route's own: it is written after the rule's headers, so it holds (P18).
   const single = only && another === undefined ? only : undefined;
+  const { settings } = context;
+  const keys = hashKeys(context, destinations);
+  const hashed = single !== undefined && keys.hash !== undefined;
   const rewrite = rewriteDecision(object, field, rule, match, single?.authority);
   return {
     kind: 'forward',
@@ -31,7 +35,13 @@ export function resolveForward(
       rule.timeout === undefined
         ? byDefault(undefined, 'D3')
         : { value: rule.timeout, by: provenance(object, `${field}.timeout`) },
-    retries: resolveRetries(object, `${field}.retries`, rule.retries, context.settings.retries),
+    retries: resolveRetries(
+      object,
+      `${field}.retries`,
+      rule.retries,
+      hashed ? settings.hashedRetries : settings.retries,
+      hashed,
+    ),
     mirrors: rule.mirrors.flatMap((mirror, position) => {
       // P17: an explicit 0 is none.
       if (mirror.percentage <= 0) return [];
@@ -40,12 +50,13 @@ export function resolveForward(
       return [{ value: { destination, percentage: mirror.percentage }, by }];
     }),
     ...(rewrite && { rewrite }),
+    ...keys,
   };
 }
 
 /** P15: one destination needs no weight; of several, those of weight 0 get nothing. */
 function weighted(
-  context: TargetContext,
+  context: RuleContext,
   object: VirtualServiceObject,
   field: string,
   rule: HttpRule,

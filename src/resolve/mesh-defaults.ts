@@ -3,6 +3,7 @@ import type { View } from '../model/ir.ts';
 import type { TlsParameters } from '../model/ir-destination.ts';
 import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
 import type { RetryDecision } from '../model/ir-route.ts';
+import type { LocalityLbSetting } from '../model/load-balancer.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import {
   type MeshConfigSpec,
@@ -18,7 +19,8 @@ import { byDefault } from '../model/provenance.ts';
 import { poolDecision } from './connection-pool.ts';
 import { effectiveBlocks, noRule, type Written } from './destination-rule.ts';
 import { remembered } from './keep.ts';
-import { defaultRetries, resolveRetries } from './retries.ts';
+import { localityByDefault } from './locality.ts';
+import { defaultRetries, hashedDefaultRetries, resolveRetries } from './retries.ts';
 
 /**
  * What holds for the whole mesh where no narrower policy speaks: the settings and section 4 of policy-surface.md, as MeshConfig changes
@@ -42,6 +44,10 @@ export interface MeshDefaults extends MeshSettings {
   readonly passing: View['passing'];
   /** D1. Undefined value: off. */
   readonly retries: Decided<RetryDecision | undefined>;
+  /** The same to a destination that hashes: where a key leads, its retries go, too (P27). */
+  readonly hashedRetries: Decided<RetryDecision | undefined>;
+  /** D12 */
+  readonly locality: Decided<LocalityLbSetting>;
   /** Absent: as long as the answers say. */
   readonly dnsRefreshRate?: Decided<Millis>;
   readonly terms: ListenerTerms;
@@ -69,6 +75,10 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
     ...(tcpKeepalive && { tcpKeepalive }),
   };
+  const retries = (absent: Decided<RetryDecision | undefined>, hashed: boolean) =>
+    object === undefined
+      ? absent
+      : resolveRetries(object, 'defaultHttpRetryPolicy', spec.defaultHttpRetryPolicy, absent, hashed);
   const trafficPolicy =
     object && spec.defaultTrafficPolicy
       ? { value: spec.defaultTrafficPolicy, object, path: 'defaultTrafficPolicy' }
@@ -94,10 +104,9 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
       trafficPolicy && effectiveBlocks(noRule, undefined, 0, trafficPolicy).connectionPool,
       connections,
     ),
-    retries:
-      object === undefined
-        ? defaultRetries
-        : resolveRetries(object, 'defaultHttpRetryPolicy', spec.defaultHttpRetryPolicy, defaultRetries),
+    retries: retries(defaultRetries, false),
+    hashedRetries: retries(hashedDefaultRetries, true),
+    locality: written(spec.localityLbSetting, 'localityLbSetting') ?? localityByDefault,
     ...(dnsRefreshRate && { dnsRefreshRate }),
     terms: {
       pathNormalization: written(normalization, 'pathNormalization.normalization') ?? byDefault('dots', 'D22'),

@@ -5,7 +5,7 @@ import { localPortKey } from '../model/mesh.ts';
 import type { Service } from '../model/service.ts';
 import { isHttp } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
-import { connectionRules, resolveConnections } from './connection-route.ts';
+import { resolveConnections } from './connection-route.ts';
 import { resolveCounters } from './counters.ts';
 import { destinationsOf } from './destination.ts';
 import { chooseDestinationRule } from './destination-rule.ts';
@@ -17,6 +17,7 @@ import { resolveRoutes } from './route.ts';
 import type { TargetContext } from './route-target.ts';
 import { targetsOf } from './route-target.ts';
 import { scopeKey } from './scope.ts';
+import { targetRules } from './target-rule.ts';
 import { chooseVirtualService } from './virtual-service.ts';
 
 /** Everything besides the service that decides how one scope calls it. */
@@ -49,13 +50,13 @@ export function resolveService(
   const ports = service.ports.map((port) => ({
     port,
     localPort: mesh.localPorts.get(localPortKey(service.key, port.number)),
-    destinations: destinationsOf(settings, service, port, rule, facts, checks),
+    destinations: destinationsOf(settings, service, port, rule, facts, checks, scope),
   }));
   const decidedBy = [
     settings,
     virtualService,
     ...(virtualService ? targetsOf(context, virtualService) : []),
-    ...(virtualService ? connectionRules(context, virtualService) : []),
+    ...(virtualService ? targetRules(context, virtualService) : []),
     ...ports.flatMap(({ localPort, destinations }) => [localPort, destinations]),
     ...names,
   ];

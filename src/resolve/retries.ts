@@ -15,6 +15,12 @@ export const defaultRetries: Decided<RetryDecision> = byDefault(
   'D1',
 );
 
+/** P27: to a destination that hashes, no retry looks for another endpoint than the one its key leads to. */
+export const hashedDefaultRetries: Decided<RetryDecision> = byDefault(
+  { attempts: 2, conditions, statusCodes: [], avoidPreviousHosts: false },
+  'D1',
+);
+
 const inboundDefault: Decided<RetryDecision> = byDefault(
   {
     attempts: 2,
@@ -36,13 +42,14 @@ export function inboundRetries(protocol: Protocol): Decided<RetryDecision | unde
 
 /**
  * P16: `attempts` counts retries after the first try, 0 is off; whole numbers among `retryOn` are status codes. `field` is
- * `spec.http[0].retries`; `absent` holds where nothing is written.
+ * `spec.http[0].retries`; `absent` holds where nothing is written. `hashed`: to one destination, which hashes (P27).
  */
 export function resolveRetries(
   object: VirtualServiceObject | MeshConfigObject,
   field: string,
   retries: Retries | undefined,
   absent: Decided<RetryDecision | undefined>,
+  hashed: boolean,
 ): Decided<RetryDecision | undefined> {
   if (retries === undefined) return absent;
   const by = provenance(object, field);
@@ -57,7 +64,7 @@ export function resolveRetries(
       ...(retries.perTryTimeout === undefined ? {} : { perTryTimeout: retries.perTryTimeout }),
       conditions: [...new Set(names)],
       statusCodes: [...new Set(statusCodes)].sort((a, b) => a - b),
-      avoidPreviousHosts: retries.ignorePreviousHosts ?? true,
+      avoidPreviousHosts: retries.ignorePreviousHosts ?? !hashed,
       ...(retries.remoteLocalities === true ? { otherPriorities: true } : {}),
       ...(retries.backoff === undefined ? {} : { backoff: retries.backoff }),
     },

@@ -8,10 +8,11 @@ import type { Fault, HttpRule, Redirect } from '../model/virtual-service.ts';
 import { resolveCors } from './cors.ts';
 import { refTo } from './destination.ts';
 import { resolveForward } from './forward.ts';
+import { hashKeys } from './hash-keys.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { respondAction } from './respond.ts';
 import { alternatives, matchesEverything, routeMatch } from './route-match.ts';
-import type { TargetContext } from './route-target.ts';
+import type { RuleContext } from './target-rule.ts';
 import type { SurvivingMatch } from './virtual-service.ts';
 import { survivingMatches } from './virtual-service.ts';
 
@@ -20,7 +21,7 @@ import { survivingMatches } from './virtual-service.ts';
  * everything. Where no VirtualService acts or none of its rules survives, the default route; never empty otherwise (P10).
  */
 export function resolveRoutes(
-  context: TargetContext,
+  context: RuleContext,
   service: Service,
   port: ServicePort,
   virtualService: VirtualServiceObject | undefined,
@@ -38,23 +39,27 @@ export function resolveRoutes(
   return routes;
 }
 
-function defaultRoute({ settings }: TargetContext, service: Service, destination: DestinationRef): Route {
+function defaultRoute(context: RuleContext, service: Service, destination: DestinationRef): Route {
+  const { settings } = context;
+  const destinations = [{ destination, weight: byDefault(1, 'P15') }];
+  const keys = hashKeys(context, destinations);
   return {
     name: `default/${service.namespace}/${service.name}`,
     by: { default: 'P10' },
     match: { headers: [], query: [] },
     action: {
       kind: 'forward',
-      destinations: [{ destination, weight: byDefault(1, 'P15') }],
+      destinations,
       timeout: byDefault(undefined, 'D3'),
-      retries: settings.retries,
+      retries: keys.hash ? settings.hashedRetries : settings.retries,
       mirrors: [],
+      ...keys,
     },
   };
 }
 
 function writtenRoute(
-  context: TargetContext,
+  context: RuleContext,
   object: VirtualServiceObject,
   { rule, ruleIndex, match: written, matchIndex }: SurvivingMatch,
   match: RouteMatch,
@@ -84,7 +89,7 @@ function writtenRoute(
 
 /** A redirect goes before an answer, and both before destinations, with which timeout, retries and mirrors have no part then. */
 function actionOf(
-  context: TargetContext,
+  context: RuleContext,
   object: VirtualServiceObject,
   field: string,
   rule: HttpRule,

@@ -1,25 +1,41 @@
 import { compareText } from '../model/compare-text.ts';
 import type { Scope } from '../model/ir.ts';
+import { localityText } from '../model/locality.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
+import type { Locality } from '../model/registry-objects.ts';
 import { meshDefaults } from './mesh-defaults.ts';
+import { askedOfPlace } from './places.ts';
 import { indexPolicies } from './policy-index.ts';
 
 /**
- * The scope of a proxy or workload: its namespace, and of its labels only those that a policy which acts for its namespace looks at
- * (sourceLabels, P10), sorted by name. Proxies with equal scopes share one View.
+ * The scope of a proxy or workload: its namespace, of its labels only those that a policy which acts for its namespace looks at
+ * (sourceLabels, P10; failoverPriority), sorted by name, and its locality only where some policy makes places count (D12). Proxies with
+ * equal scopes share one View.
  */
-export function scopeOf(mesh: Mesh, client: { readonly namespace: string; readonly labels: Labels }): Scope {
-  const { lookedAt } = indexPolicies(mesh.policies, meshDefaults(mesh));
-  const labels = lookedAt(client.namespace).flatMap((name) => {
+export function scopeOf(
+  mesh: Mesh,
+  client: { readonly namespace: string; readonly labels: Labels; readonly locality?: Locality },
+): Scope {
+  const { namespace, locality } = client;
+  const defaults = meshDefaults(mesh);
+  const index = indexPolicies(mesh.policies, defaults);
+  const asked = askedOfPlace(index, defaults, namespace);
+  const names = [...new Set([...index.lookedAt(namespace), ...asked.labels])].sort(compareText);
+  const labels = names.flatMap((name) => {
     const value = client.labels[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { namespace: client.namespace, labels: Object.fromEntries(labels) };
+  const scope = { namespace, labels: Object.fromEntries(labels) };
+  return asked.locality && locality !== undefined ? { ...scope, locality } : scope;
 }
 
-/** `shop`, or `shop {"version":"v1"}`: equal scopes have equal keys, whatever the order of their labels, and no others. */
-export function scopeKey(scope: Scope): string {
-  const labels = Object.entries(scope.labels).sort(([a], [b]) => compareText(a, b));
-  return labels.length === 0 ? scope.namespace : `${scope.namespace} ${JSON.stringify(Object.fromEntries(labels))}`;
+/** `shop`, `shop {"version":"v1"}`, `shop @eu/north`: equal scopes have equal keys, whatever the order of their labels, and no others. */
+export function scopeKey({ namespace, labels, locality }: Scope): string {
+  const entries = Object.entries(labels).sort(([a], [b]) => compareText(a, b));
+  const parts = [
+    ...(entries.length === 0 ? [] : [JSON.stringify(Object.fromEntries(entries))]),
+    ...(locality === undefined ? [] : [`@${localityText(locality)}`]),
+  ];
+  return [namespace, ...parts].join(' ');
 }

@@ -9,7 +9,7 @@ import {
 import { message } from '../proto/message.ts';
 import { circuitBreakers } from './circuit-breakers.ts';
 import { discovery } from './cluster-discovery.ts';
-import { loadBalancing } from './cluster-load-balancing.ts';
+import { loadBalancing, localityChoice } from './cluster-load-balancing.ts';
 import { connectionOptions } from './connection-options.ts';
 import { durationOf } from './duration.ts';
 import { healthChecks } from './health-checks.ts';
@@ -35,6 +35,7 @@ export function outboundCluster(destination: Destination): Cluster {
     circuitBreakers: circuitBreakers(destination),
     commonLbConfig: message(Cluster_CommonLbConfigSchema, {
       healthyPanicThreshold: { value: destination.panicThreshold.value },
+      ...localityChoice(destination),
     }),
     ...(destination.outlierDetection === undefined
       ? {}

@@ -17,7 +17,7 @@ import { provenanceMetadata } from './provenance-metadata.ts';
 import { outboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
 
 /** The parts of a listener that say where its connections go. */
-type ConnectionChains = Pick<Listener, 'filterChains'> &
+export type ConnectionChains = Pick<Listener, 'filterChains'> &
   Partial<
     Pick<
       Listener,
@@ -33,13 +33,17 @@ export function connectionChains(port: OutboundPort, listener: ListenerTerms): C
   const led = (port.connections ?? []).filter(({ serverNames }) => serverNames.length > 0);
   const rest = chain(restConnections(port), listener);
   if (led.length === 0) return { filterChains: [rest] };
+  return { ...byServerName(led, listener), defaultFilterChain: rest };
+}
+
+/** One chain for each of these routes; connections by other names, or none, are closed unless there is a chain for the rest. */
+export function byServerName(routes: readonly ConnectionRoute[], listener: ListenerTerms): ConnectionChains {
   const inspector = message(ListenerFilterSchema, {
     name: 'envoy.filters.listener.tls_inspector',
     configType: { case: 'typedConfig', value: pack(TlsInspectorSchema) },
   });
   return {
-    filterChains: led.map((route) => chain(route, listener)),
-    defaultFilterChain: rest,
+    filterChains: routes.map((route) => chain(route, listener)),
     listenerFilters: [inspector],
     listenerFiltersTimeout: durationOf(3_000),
     continueOnListenerFiltersTimeout: true,
@@ -53,10 +57,10 @@ export function connectionClusters(port: OutboundPort): readonly string[] {
 }
 
 function chain(route: ConnectionRoute, listener: ListenerTerms): FilterChain {
-  const { name, by, serverNames, destinations, terms } = route;
+  const { name, by, serverNames, destinations, terms, hash } = route;
   const weights = destinations.map(({ weight }) => weight);
   const bounds = { idleTimeout: terms.tcpIdleTimeout, maxConnectionDuration: terms.maxConnectionDuration };
-  const metadata = provenanceMetadata({ route: { value: name, by }, weights, ...bounds }, name);
+  const metadata = provenanceMetadata({ route: { value: name, by }, weights, ...bounds, hash }, name);
   return message(FilterChainSchema, {
     ...('default' in by ? {} : { name }),
     ...(serverNames.length === 0 ? {} : { filterChainMatch: { serverNames: [...serverNames] } }),

@@ -1,5 +1,4 @@
 import type { EndpointAddress, EndpointDecision, EndpointSet } from '../model/ir-destination.ts';
-import type { Locality } from '../model/registry-objects.ts';
 import { type Metadata, MetadataSchema } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { HealthStatus } from '../proto/gen/envoy/config/core/v3/health_check_pb.ts';
 import { type LbEndpoint, LbEndpointSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_components_pb.ts';
@@ -12,33 +11,41 @@ import { versionMetadataKey, weftMetadataKey } from './provenance-metadata.ts';
 import { socketAddress } from './socket-address.ts';
 import { meshEndpoint, socketMatchKey } from './transport-socket-matches.ts';
 
-/** The endpoints of a cluster as the registry knows them, by locality; an empty set is an answer too (X90). */
+/** The endpoints of a cluster as the registry knows them, by priority and locality; an empty set is an answer too (X90). */
 export function loadAssignment(name: string, set: EndpointSet): ClusterLoadAssignment {
-  const groups = new Map<string, { locality?: Locality; endpoints: LbEndpoint[] }>();
-  for (const endpoint of set.endpoints) {
-    const { locality } = endpoint;
-    const key = locality === undefined ? '' : [locality.region, locality.zone, locality.subzone].join('/');
-    const group = groups.get(key) ?? { ...(locality === undefined ? {} : { locality }), endpoints: [] };
-    group.endpoints.push(registeredEndpoint(endpoint));
-    groups.set(key, group);
-  }
-  const sorted = [...groups].sort(([left], [right]) => (left < right ? -1 : 1));
   return message(ClusterLoadAssignmentSchema, {
     clusterName: name,
-    endpoints: sorted.map(([, { locality, endpoints }]) => ({
-      ...(locality === undefined
-        ? {}
-        : { locality: { region: locality.region, zone: locality.zone, subZone: locality.subzone } }),
-      lbEndpoints: endpoints,
-    })),
+    endpoints: localityGroups(set.endpoints, registeredEndpoint),
   });
 }
 
 /** Fixed addresses or names, for clusters that Envoy resolves itself. */
 export function fixedAssignment(name: string, addresses: readonly EndpointAddress[]): ClusterLoadAssignment {
-  return message(ClusterLoadAssignmentSchema, {
-    clusterName: name,
-    endpoints: addresses.length === 0 ? [] : [{ lbEndpoints: addresses.map(lbEndpoint) }],
+  return message(ClusterLoadAssignmentSchema, { clusterName: name, endpoints: localityGroups(addresses, lbEndpoint) });
+}
+
+/** A group for each locality of each priority, in this order. */
+function localityGroups<T extends EndpointAddress>(endpoints: readonly T[], translate: (endpoint: T) => LbEndpoint) {
+  const groups = new Map<string, { first: T; lbEndpoints: LbEndpoint[] }>();
+  for (const endpoint of endpoints) {
+    const { locality, priority = 0 } = endpoint;
+    const place = locality === undefined ? '' : [locality.region, locality.zone, locality.subzone].join('/');
+    const key = `${String(priority).padStart(10, '0')} ${place}`;
+    const group = groups.get(key) ?? { first: endpoint, lbEndpoints: [] };
+    group.lbEndpoints.push(translate(endpoint));
+    groups.set(key, group);
+  }
+  const sorted = [...groups].sort(([left], [right]) => (left < right ? -1 : 1));
+  return sorted.map(([, { first, lbEndpoints }]) => {
+    const { locality, priority = 0, localityWeight } = first;
+    return {
+      ...(locality === undefined
+        ? {}
+        : { locality: { region: locality.region, zone: locality.zone, subZone: locality.subzone } }),
+      lbEndpoints,
+      priority,
+      ...(localityWeight === undefined ? {} : { loadBalancingWeight: localityWeight }),
+    };
   });
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../proto/gen/envoy/type/matcher/v3/regex_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
+import { routeHashPolicy } from './hash-policy.ts';
 import { headerOperations } from './header-operations.ts';
 import { clusterName } from './names.ts';
 import { fractionalPercent } from './percentage.ts';
@@ -28,7 +29,7 @@ export function headersPerDestination({ destinations }: ForwardAction): boolean 
 
 /** Where a request goes and under which terms. No timeout unless one was decided (R3, D3); `headers` are those of the route. */
 export function routeAction(action: ForwardAction, headers: HeaderChanges | undefined): RouteAction {
-  const { timeout, retries, mirrors, rewrite } = action;
+  const { timeout, retries, mirrors, rewrite, hash = [] } = action;
   return message(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action, headers),
     timeout: durationOf(timeout.value ?? 0),
@@ -41,6 +42,7 @@ export function routeAction(action: ForwardAction, headers: HeaderChanges | unde
         traceSampled: false,
       }),
     ),
+    hashPolicy: hash.map(({ value }) => routeHashPolicy(value)),
     ...pathRewrite(rewrite?.value),
     ...hostRewrite(headersPerDestination(action) ? undefined : rewrite?.value.authority),
   });
@@ -53,7 +55,8 @@ function clusterSpecifier(action: ForwardAction, headers: HeaderChanges | undefi
   if (others.length === 0 && !moved) return { case: 'cluster', value: clusterName(first.destination) };
   const ofRoute = moved ? { headers, authority: action.rewrite?.value.authority } : {};
   const clusters = action.destinations.map((one) => clusterWeight(one, ofRoute));
-  return { case: 'weightedClusters', value: message(WeightedClusterSchema, { clusters }) };
+  const chooses = action.hashChooses === true ? { useHashPolicy: true } : {};
+  return { case: 'weightedClusters', value: message(WeightedClusterSchema, { clusters, ...chooses }) };
 }
 
 function clusterWeight(

@@ -44,9 +44,9 @@ function routeMetadata(route: RouteDecision): Metadata | undefined {
   const rule = { route: { value: name, by }, headers, fault, cors, statName };
   if (action.kind === 'redirect') return provenanceMetadata({ ...rule, redirect: action.redirect }, name);
   if (action.kind === 'respond') return provenanceMetadata({ ...rule, respond: action.respond }, name);
-  const { timeout, retries, rewrite, mirrors, destinations } = action;
+  const { timeout, retries, rewrite, mirrors, destinations, hash } = action;
   const { weight: weights, authority, headers: ofDestinations = [] } = decidedFields(destinations);
-  const forward = { timeout, retries, rewrite, mirrors, weights, authority };
+  const forward = { timeout, retries, rewrite, mirrors, weights, authority, hash };
   const changes = [...(headers === undefined ? [] : [headers]), ...ofDestinations];
   return provenanceMetadata({ ...rule, ...forward, headers: changes }, name);
 }

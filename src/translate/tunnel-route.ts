@@ -1,9 +1,14 @@
 import type { OutboundPort } from '../model/ir.ts';
 import { restConnections } from '../model/rest-connections.ts';
-import { type Route, RouteSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
+import {
+  type Route,
+  type RouteAction_HashPolicy,
+  RouteSchema,
+} from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { clusterChoice } from './cluster-choice.ts';
 import { durationOf } from './duration.ts';
+import { routeHashPolicy } from './hash-policy.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 
 /**
@@ -12,10 +17,11 @@ import { provenanceMetadata } from './provenance-metadata.ts';
  * no server name leads elsewhere.
  */
 export function tunnelRoute(port: OutboundPort): Route {
-  const { name, by, destinations } = restConnections(port);
+  const { name, by, destinations, hash } = restConnections(port);
   const weights = destinations.map(({ weight }) => weight);
-  const metadata = provenanceMetadata({ route: { value: name, by }, weights }, name);
-  return { ...tunnel(name, clusterChoice(destinations)), ...(metadata === undefined ? {} : { metadata }) };
+  const metadata = provenanceMetadata({ route: { value: name, by }, weights, hash }, name);
+  const policies = hash === undefined ? [] : [routeHashPolicy(hash.value)];
+  return { ...tunnel(name, clusterChoice(destinations), policies), ...(metadata === undefined ? {} : { metadata }) };
 }
 
 /** The tunnel to one cluster. */
@@ -23,7 +29,11 @@ export function tunnelTo(cluster: string, name: string): Route {
   return tunnel(name, { case: 'cluster', value: cluster });
 }
 
-function tunnel(name: string, clusterSpecifier: ReturnType<typeof clusterChoice>): Route {
+function tunnel(
+  name: string,
+  clusterSpecifier: ReturnType<typeof clusterChoice>,
+  hashPolicy: RouteAction_HashPolicy[] = [],
+): Route {
   return message(RouteSchema, {
     name,
     match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
@@ -31,6 +41,7 @@ function tunnel(name: string, clusterSpecifier: ReturnType<typeof clusterChoice>
       case: 'route',
       value: {
         clusterSpecifier,
+        hashPolicy,
         timeout: durationOf(0),
         upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
       },

@@ -344,8 +344,8 @@ const examples: readonly Example[] = [
   {
     name: 'a refused value',
     code: 'WEFT0004',
-    yaml: dr('  trafficPolicy: { loadBalancer: { simple: ‹PASSTHROUGH› } }\n'),
-    message: '"PASSTHROUGH" is valid',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [reviews]\n  gateways: [‹edge›]\n  http: [{ ${to} }]\n`,
+    message: '"edge" is valid',
     hint: 'remove it',
   },
   {

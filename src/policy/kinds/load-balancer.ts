@@ -1,78 +1,16 @@
-import type { LoadBalancer } from '../../model/destination-rule.ts';
+import type { LoadBalancer, Warmup } from '../../model/load-balancer.ts';
+import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import {
-  anyText,
-  anything,
-  bool,
-  choice,
-  deprecated,
-  duration,
-  integer,
-  list,
-  map,
-  number,
-  object,
-  refused,
-  row,
-  text,
-} from '../shape-builders.ts';
-
-/** 64 bits in Istio; larger numbers than these cannot be told apart here, and no ring is that large. */
-const size = integer(0, Number.MAX_SAFE_INTEGER);
-
-const cookie = object(
-  {
-    name: text(),
-    path: anyText,
-    ttl: duration(0),
-    attributes: list(object({ name: text(), value: anyText }, { required: ['name'] }), { unique: 'name' }),
-  },
-  { required: ['name'] },
-);
-
-const consistentHash = object(
-  {
-    httpHeaderName: anyText,
-    httpCookie: cookie,
-    useSourceIp: bool,
-    httpQueryParameterName: anyText,
-    ringHash: object({ minimumRingSize: size }),
-    maglev: object({ tableSize: integer(1, 5_000_010) }, { required: ['tableSize'] }),
-    minimumRingSize: deprecated(size, 'ringHash.minimumRingSize'),
-  },
-  {
-    exclusive: [
-      ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'],
-      ['ringHash', 'maglev', 'minimumRingSize'],
-    ],
-  },
-);
-
-const region = text('region');
-const failover = list(object({ from: region, to: region }));
-const failoverPriority = list(text());
-
-const localityLbSetting = object(
-  {
-    enabled: bool,
-    distribute: list(object({ from: text('locality-pattern'), to: map('locality-pattern', integer(1, 100)) })),
-    failover,
-    failoverPriority,
-  },
-  { exclusive: [['distribute', 'failover']] },
-);
-const zoneAwareLbSetting = object({
-  enabled: bool,
-  failover,
-  failoverPriority,
-  minClusterSize: integer(1, 2 ** 32 - 1),
-});
+import { anything, choice, deprecated, duration, number, object, refused, row } from '../shape-builders.ts';
+import { present } from './common.ts';
+import { consistentHash, lowerConsistentHash } from './consistent-hash.ts';
+import { localityLbSetting, lowerLocalityLbSetting, zoneAwareLbSetting } from './locality-lb.ts';
 
 const warmup = object(
   {
-    duration: duration(1),
-    minimumPercent: number(0, 100),
-    aggression: number(0, Number.POSITIVE_INFINITY, { above: true }),
+    duration: row(duration(1), 'T1', 'slow_start_window'),
+    minimumPercent: row(number(0, 100), 'T1', 'min_weight_percent', 'D10'),
+    aggression: row(number(0, Number.POSITIVE_INFINITY, { above: true }), 'T1', 'aggression', 'D10'),
   },
   { required: ['duration'] },
 );
@@ -80,19 +18,18 @@ const warmup = object(
 export const loadBalancer = object(
   {
     simple: row(
-      choice(['LEAST_REQUEST', 'ROUND_ROBIN', 'RANDOM', 'UNSPECIFIED'], {
-        refused: { PASSTHROUGH: 'T1' },
+      choice(['LEAST_REQUEST', 'ROUND_ROBIN', 'RANDOM', 'PASSTHROUGH', 'UNSPECIFIED'], {
         deprecated: { LEAST_CONN: 'LEAST_REQUEST' },
       }),
       'T0',
       'load balancing policy',
       'D5',
     ),
-    consistentHash: row(refused('T1', consistentHash), 'T1', 'hash policy of the routes; ring hash or maglev', 'D9'),
-    localityLbSetting: row(refused('T1', localityLbSetting), 'T1', 'locality weights, endpoint priorities', 'D12'),
+    consistentHash: row(consistentHash, 'T1', 'hash policy of the routes; ring hash or maglev', 'D9'),
+    localityLbSetting: row(localityLbSetting, 'T1', 'locality weights, endpoint priorities', 'D12'),
     zoneAwareLbSetting: row(refused('T1', zoneAwareLbSetting), 'T1', 'zone_aware_lb_config'),
-    warmup: row(refused('T1', warmup), 'T1', 'slow_start_config', 'D10'),
-    warmupDurationSecs: row(refused('T1', duration(1)), 'T1', 'window of slow_start_config (deprecated)'),
+    warmup: row(warmup, 'T1', 'slow_start_config', 'D10'),
+    warmupDurationSecs: deprecated(duration(1), 'warmup.duration'),
     backendUtilization: row(refused('T2', anything), 'T2', 'weights by reported load'),
   },
   {
@@ -103,7 +40,36 @@ export const loadBalancer = object(
   },
 );
 
+type Written = Infer<typeof loadBalancer>;
+
 /** D5: what is not specified is the default, as in Istio. */
-export function lowerLoadBalancer({ simple = 'UNSPECIFIED' }: Infer<typeof loadBalancer>): LoadBalancer {
-  return { simple: simple === 'UNSPECIFIED' ? 'LEAST_REQUEST' : simple };
+export function lowerLoadBalancer(written: Written, path: string, context: LowerContext): LoadBalancer {
+  const { simple = 'UNSPECIFIED', consistentHash: hash, localityLbSetting: locality } = written;
+  return present<LoadBalancer>({
+    simple: simple === 'UNSPECIFIED' ? undefined : simple,
+    consistentHash: hash && lowerConsistentHash(hash, `${path}.consistentHash`, context),
+    localityLbSetting: locality && lowerLocalityLbSetting(locality, `${path}.localityLbSetting`, context),
+    warmup: lowerWarmup(written, path, context),
+  });
+}
+
+/** D10. The older field says the duration alone, and nothing beside its successor; only two ways of choosing know warm-up. */
+function lowerWarmup(written: Written, path: string, context: LowerContext): Warmup | undefined {
+  const { warmup: successor, warmupDurationSecs: old, simple, consistentHash: hash } = written;
+  const field = successor === undefined ? 'warmupDurationSecs' : 'warmup';
+  if (successor !== undefined && old !== undefined)
+    context.report('WEFT0132', `${path}.warmupDurationSecs`, 'has no effect beside warmup', 'remove it');
+  if (successor === undefined && old === undefined) return undefined;
+  const other = hash !== undefined ? 'consistentHash' : simple === 'RANDOM' || simple === 'PASSTHROUGH' ? simple : '';
+  if (other !== '') {
+    const message = `has no effect with ${other}: only LEAST_REQUEST and ROUND_ROBIN warm up`;
+    context.report('WEFT0132', `${path}.${field}`, message, 'remove it, or choose another load balancer');
+    return undefined;
+  }
+  if (successor === undefined) {
+    context.place(`${path}.warmup`, `${path}.warmupDurationSecs`);
+    return { duration: old ?? 0 };
+  }
+  const { duration: window, minimumPercent, aggression } = successor;
+  return present<Warmup>({ duration: window, minimumPercent, aggression });
 }

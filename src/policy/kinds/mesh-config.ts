@@ -7,6 +7,7 @@ import { present } from './common.ts';
 import { connectionPool, lowerKeepalive } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';
 import { retries } from './http-shape.ts';
+import { localityLbSetting, lowerLocalityLbSetting } from './locality-lb.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
 import { refusedMeshConfig } from './mesh-config-refused.ts';
 import { lowerTlsDefaults, tlsDefaults } from './mesh-config-tls.ts';
@@ -66,6 +67,12 @@ export const meshConfig = object({
     object({ connectionPool, outlierDetection }),
     'T1',
     'blocks where a DestinationRule has none of the kind',
+  ),
+  localityLbSetting: row(
+    localityLbSetting,
+    'T1',
+    'locality weights, endpoint priorities where no rule has its own',
+    'D12',
   ),
   ...refusedMeshConfig,
 });

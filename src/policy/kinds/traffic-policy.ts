@@ -43,7 +43,7 @@ interface WrittenBlocks {
 /** The blocks of one level; an empty block stays, because it replaces a wider one (P24). */
 export function lowerBlocks(written: WrittenBlocks, path: string, context: LowerContext): TrafficPolicyBlocks {
   return present<TrafficPolicyBlocks>({
-    loadBalancer: written.loadBalancer && lowerLoadBalancer(written.loadBalancer),
+    loadBalancer: written.loadBalancer && lowerLoadBalancer(written.loadBalancer, `${path}.loadBalancer`, context),
     connectionPool:
       written.connectionPool && lowerConnectionPool(written.connectionPool, `${path}.connectionPool`, context),
     outlierDetection:

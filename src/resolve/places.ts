@@ -1,0 +1,66 @@
+import type { DestinationRuleObject } from '../model/policy.ts';
+import { isVisible } from '../policy/hosts.ts';
+import { type MergedRule, mergedRules } from './destination-rule.ts';
+import { remembered } from './keep.ts';
+import { labelsOfSetting } from './locality.ts';
+import type { MeshDefaults } from './mesh-defaults.ts';
+import { localitySettings } from './placed-destinations.ts';
+import type { PolicyIndex } from './policy-index.ts';
+
+/** What of a client's place decides how it is treated. */
+interface Asked {
+  readonly locality: boolean;
+  readonly labels: readonly string[];
+}
+
+/** DestinationRules that make places count, and whose clients they are for. */
+interface Asking extends Asked {
+  readonly owner: string;
+  readonly exportTo: readonly string[];
+}
+
+const byNamespace = new WeakMap<PolicyIndex, WeakMap<MeshDefaults, Map<string, Asked>>>();
+const byRules = new WeakMap<readonly DestinationRuleObject[], WeakMap<MeshDefaults, readonly Asking[]>>();
+
+/**
+ * What policies ask about where clients of a namespace are (D12): its locality only where some rule that may act for them, or MeshConfig,
+ * makes places count, so that views are not split for nothing. Remembered; a changed rule is looked at anew, no other.
+ */
+export function askedOfPlace(index: PolicyIndex, defaults: MeshDefaults, namespace: string): Asked {
+  const byDefaults = remembered(byNamespace, index, () => new WeakMap<MeshDefaults, Map<string, Asked>>());
+  const known = remembered(byDefaults, defaults, () => new Map<string, Asked>());
+  const before = known.get(namespace);
+  if (before !== undefined) return before;
+  const rules = [...index.destinationRules.values()].flatMap((hosts) => [...hosts.values()]);
+  const acting = [
+    ...askingOf({ subsets: [] }, [], defaults).map((asked) => ({ ...asked, owner: namespace, exportTo: ['*'] })),
+    ...rules.flatMap((list) => rulesAsking(list, defaults)),
+  ].filter(({ owner, exportTo }) => owner === namespace || isVisible(exportTo, owner, namespace));
+  const asked = { locality: acting.length > 0, labels: acting.flatMap(({ labels }) => labels) };
+  known.set(namespace, asked);
+  return asked;
+}
+
+/** Of the rules of one host: those that merge are asked together (P22). */
+function rulesAsking(rules: readonly DestinationRuleObject[], defaults: MeshDefaults): readonly Asking[] {
+  const byDefaults = remembered(byRules, rules, () => new WeakMap<MeshDefaults, readonly Asking[]>());
+  return remembered(byDefaults, defaults, () =>
+    mergedRules(rules).flatMap(({ first, rule }) => {
+      const { namespace: owner, spec } = first;
+      // P21: a rule with a selector is for clients of its own namespace.
+      const exportTo = spec.workloadSelector === undefined ? spec.exportTo : ['.'];
+      return askingOf(rule, portsOf(rule), defaults).map((asked) => ({ ...asked, owner, exportTo }));
+    }),
+  );
+}
+
+/** On any port: those that entries are for, and all others. */
+function askingOf(rule: MergedRule, ports: readonly number[], defaults: MeshDefaults): readonly Asked[] {
+  const settings = [0, ...ports].flatMap((port) => localitySettings(rule, port, defaults) ?? []);
+  return settings.flatMap((setting) => (setting ? [{ locality: true, labels: labelsOfSetting(setting) }] : []));
+}
+
+function portsOf({ trafficPolicy, subsets }: MergedRule): readonly number[] {
+  const policies = [trafficPolicy?.value, ...subsets.map(({ value }) => value.trafficPolicy)];
+  return policies.flatMap((policy) => policy?.portLevelSettings.map(({ port }) => port) ?? []);
+}
