@@ -1,0 +1,3 @@
+import { describeExample } from './example-readme.ts';
+
+describeExample('resilience', 'ENVOY_PATH', 'NET');
