@@ -3,7 +3,7 @@
 /** A title: the first argument of a test, a suite or one of the wrappers around them; a function or options follow. */
 const title =
   /(?<!\b(?:eventually|promise|expect|Error))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\(|\{|async\b|function\b|\w+ =>|[a-z]\w*\)?,?\s)/g;
-const number = /\b(?:X|INV|M|T|F)\d+\b|section 5 point \d/g;
+const number = /\b(?:X|INV|M|T|F|P)\d+\b|section 5 point \d/g;
 
 /** A test that is left out, or that leaves out the others; one that must fail proves nothing either. */
 const idle =

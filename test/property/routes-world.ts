@@ -1,0 +1,349 @@
+import fc from 'fast-check';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import type { SentRequest } from '../../src/resolve/seen-request.ts';
+
+/*
+ * Random VirtualServices, and requests that nearly fit them: what is written and what is sent come from the same few words, so that
+ * every condition is met, just missed, and met by another rule as well.
+ */
+
+export interface WrittenMatch {
+  readonly uri?: Condition;
+  readonly ignoreUriCase?: boolean;
+  readonly method?: Condition;
+  readonly authority?: Condition;
+  readonly scheme?: Condition;
+  readonly headers?: Readonly<Record<string, Condition>>;
+  readonly withoutHeaders?: Readonly<Record<string, Condition>>;
+  readonly queryParams?: Readonly<Record<string, Condition>>;
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+}
+export interface WrittenRule {
+  readonly match?: readonly WrittenMatch[];
+}
+type Condition = {
+  readonly exact?: string;
+  readonly prefix?: string;
+  readonly regex?: string;
+};
+
+/** There in so many of ten cases. */
+function sometimes<T>(ofTen: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: 10 - ofTen, arbitrary: fc.constant(undefined) }, { weight: ofTen, arbitrary });
+}
+
+const segment = fc.constantFrom(
+  'a',
+  'A',
+  'api',
+  'apis',
+  'b',
+  '',
+  '..',
+  '.',
+  '%2e',
+  '%2E.',
+  '%41',
+  'x%2fy',
+  'a;v=1',
+  '..;x',
+  '~',
+  '%7e',
+  'a"b',
+  'a%20b',
+  '1',
+  '23',
+  'a\\b',
+  '%zz',
+  'a+b',
+  '%2520',
+);
+const path = fc.array(segment, { maxLength: 4 }).map((segments) => `/${segments.join('/')}`);
+const pathRegex = fc.constantFrom(
+  '/a.*',
+  '/api/[0-9]+',
+  '/(a|b)(/.*)?',
+  '(?i)/API.*',
+  '/[^/]+',
+  '/[^/]+/?',
+  '.*',
+  '/\\w+',
+  '^/a$',
+  '/a{1,3}/*',
+  '/(?:api|apis)\\b.*',
+  '/.',
+  '/[[:alpha:]]+/\\d*',
+  '(/[a-z]*)*',
+  '/a%20b',
+  '//+.*',
+  '/A|/b',
+  '/\\pL+',
+  '/[\\w;=]+',
+  '/.{2,}',
+  '/a\\+b',
+  '/x%2[Ff]y.*',
+);
+const uri: fc.Arbitrary<Condition> = fc.oneof(
+  path.map((exact) => ({ exact })),
+  path.map((prefix) => ({ prefix })),
+  fc.constant({ prefix: '' }),
+  pathRegex.map((regex) => ({ regex })),
+);
+
+const method = fc.constantFrom('GET', 'POST', 'get', 'DELETE', 'PURGE');
+const value = fc.constantFrom(
+  '',
+  'a',
+  'A',
+  'aa',
+  'ab',
+  'b',
+  'yes',
+  'YES',
+  '1',
+  '12',
+  'a,a',
+  'a, b',
+  'é',
+  'a;b',
+  'http',
+  'https',
+  'a b',
+);
+const valueRegex = fc.constantFrom(
+  'a+',
+  '(?i)yes',
+  '.*',
+  '.+',
+  '[a-c]{2,3}',
+  '\\d+',
+  'a|b',
+  'a?',
+  '(a|b),? ?(a|b)',
+  '.',
+  '..',
+  '[^a]',
+  '\\W',
+  '\\w*',
+  'https?',
+  '(?i:A)B',
+  '\\x61',
+  '\\C\\C',
+  '[[:upper:]]+',
+  'a*?',
+  '\\PL',
+  '[é]',
+  '(?-s).',
+  '[\\d,]*',
+);
+const condition: fc.Arbitrary<Condition> = fc.oneof(
+  fc.constant({}),
+  value.map((exact) => ({ exact })),
+  value.filter((text) => text !== '').map((prefix) => ({ prefix })),
+  valueRegex.map((regex) => ({ regex })),
+);
+const headerName = fc.constantFrom(
+  'x-a',
+  'X-B',
+  'cookie',
+  'accept',
+  'x-request-id',
+  'x-forwarded-proto',
+  'user-agent',
+  'host',
+  'x-empty',
+);
+const parameter = fc.constantFrom('q', 'Q', 'r', 'a%20b', '%71');
+const methodCondition: fc.Arbitrary<Condition> = fc.oneof(
+  method.map((exact) => ({ exact })),
+  fc.constantFrom('P', 'G', 'g').map((prefix) => ({ prefix })),
+  fc.constantFrom('GET|POST', '(?i)get', 'P.*').map((regex) => ({ regex })),
+);
+const schemeCondition = fc.constantFrom<Condition>(
+  { exact: 'http' },
+  { exact: 'https' },
+  { prefix: 'http' },
+  { regex: 'https?' },
+);
+
+function authorityCondition(name: string): fc.Arbitrary<Condition> {
+  return fc.constantFrom<Condition>(
+    { exact: name },
+    { exact: `${name}:9080` },
+    { prefix: `${name}.` },
+    { prefix: name.toUpperCase() },
+    { regex: `${name}(:\\d+)?` },
+    { regex: `.*:80` },
+    {},
+  );
+}
+
+function match(name: string): fc.Arbitrary<WrittenMatch> {
+  return fc
+    .record({
+      uri: sometimes(6, uri),
+      ignoreUriCase: sometimes(3, fc.boolean()),
+      method: sometimes(2, methodCondition),
+      authority: sometimes(1, authorityCondition(name)),
+      scheme: sometimes(1, schemeCondition),
+      headers: sometimes(3, fc.dictionary(headerName, condition, { minKeys: 1, maxKeys: 2 })),
+      withoutHeaders: sometimes(3, fc.dictionary(headerName, condition, { minKeys: 1, maxKeys: 2 })),
+      queryParams: sometimes(2, fc.dictionary(parameter, condition, { minKeys: 1, maxKeys: 2 })),
+      port: sometimes(1, fc.constantFrom(80, 9080)),
+      sourceLabels: sometimes(1, fc.constantFrom({ version: 'v1' }, { version: 'v2' })),
+      sourceNamespace: sometimes(1, fc.constantFrom('shop', 'bank')),
+    })
+    .map((made) => JSON.parse(JSON.stringify(made)) as WrittenMatch);
+}
+
+/** The rules of the VirtualService for a service called `name`. */
+export function rules(name: string): fc.Arbitrary<readonly WrittenRule[]> {
+  const rule = fc.oneof(
+    { weight: 12, arbitrary: fc.array(match(name), { minLength: 1, maxLength: 3 }).map((all) => ({ match: all })) },
+    { weight: 1, arbitrary: fc.constant({}) },
+  );
+  return fc.array(rule, { minLength: 1, maxLength: 6 });
+}
+
+const query = fc.constantFrom(
+  '',
+  '?',
+  '?q=1',
+  '?q',
+  '?q=',
+  '?q=a&q=b',
+  '?r=a&q=1',
+  '?&q=1',
+  '?Q=1',
+  '?q=a=b',
+  '?q=%61',
+  '?a%20b=1',
+  '?%71=a',
+  '?x?q=1',
+  '?q=1;r=2',
+  '?r=é'.replace('é', '%C3%A9'),
+  '?/../b//c',
+);
+
+/** A text that may meet a condition; undefined: the condition has none to offer. */
+function textFor({ exact, prefix }: Condition, more: string): string | undefined {
+  return exact ?? (prefix === undefined ? undefined : `${prefix}${more}`);
+}
+
+/** How a program may write the host of a service, with a port or without. */
+export function authorities(name: string): fc.Arbitrary<string> {
+  return fc
+    .tuple(
+      fc.constantFrom(
+        '',
+        '',
+        '.shop',
+        '.shop',
+        '.shop.svc',
+        '.shop.svc.cluster.local',
+        '.shop.svc.cluster.local.',
+        '.shop.mesh',
+        '.bank',
+        '.SHOP',
+      ),
+      fc.constantFrom('', ':80', ':80', ':9080', ':9080', ':81'),
+      fc.boolean(),
+    )
+    .map(([rest, port, upper]) => `${upper ? name.toUpperCase() : name}${rest}${port}`);
+}
+
+export interface AskedRequest extends SentRequest {
+  /** The request line names the whole URL, as behind HTTP_PROXY. */
+  readonly absolute: boolean;
+}
+
+/** A request to a service, made from one of its matches and then changed a little. */
+export function request(name: string, written: readonly WrittenRule[]): fc.Arbitrary<AskedRequest> {
+  const matches = written.flatMap((rule) => rule.match ?? []);
+  const aimed = matches.length === 0 ? fc.constant<WrittenMatch>({}) : fc.constantFrom(...matches);
+  return fc
+    .record({
+      aim: aimed,
+      obeys: fc.constantFrom(true, true, true, false),
+      own: path,
+      tail: fc.constantFrom('', '', '', 's', '/', '/a', '/1', 'a'),
+      case: fc.constantFrom('as is', 'as is', 'upper'),
+      query,
+      method,
+      authority: authorities(name),
+      scheme: fc.constantFrom('http', 'http', 'https'),
+      absolute: fc.boolean(),
+      more: value,
+      id: fc.constantFrom('1', 'a', 'yes', 'e0'),
+      headers: fc.array(
+        fc.tuple(
+          headerName.filter((header) => header !== 'host'),
+          value,
+        ),
+        { maxLength: 3 },
+      ),
+    })
+    .map((made) => {
+      const { aim, obeys } = made;
+      const asked = <T>(wanted: T | undefined, otherwise: T): T => (obeys && wanted !== undefined ? wanted : otherwise);
+      const target = asked(aim.uri && textFor(aim.uri, made.tail), made.own);
+      const wanted = Object.entries(aim.headers ?? {}).flatMap(([header, each]) => {
+        const text = textFor(each, made.more) ?? made.more;
+        return header === 'host' ? [] : [[header, text] as const];
+      });
+      const parameters = Object.entries(aim.queryParams ?? {}).map(
+        ([key, each]) => `${key}=${textFor(each, '1') ?? '1'}`,
+      );
+      const queryText =
+        obeys && parameters.length > 0 ? `?${parameters.join('&').replaceAll(/[^\x21-\x7e]/g, '')}` : made.query;
+      const whole = target.startsWith('/') ? target : `/${target}`;
+      const scheme = made.absolute ? { scheme: made.scheme } : {};
+      return {
+        method: asked(aim.method && textFor(aim.method, 'ET'), made.method),
+        authority: asked(aim.authority?.exact, made.authority),
+        path: `${made.case === 'upper' ? whole.toUpperCase() : whole}${queryText}`.replaceAll(' ', '%20'),
+        // Else the sidecar makes one up, and nobody knows how it begins.
+        headers: [...(obeys ? wanted : []), ...made.headers, ['x-request-id', made.id] as const],
+        absolute: made.absolute,
+        ...scheme,
+      };
+    });
+}
+
+const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
+
+/** A mesh of services with two HTTP ports in the namespace shop, each with a VirtualService; and the text of each of these. */
+export function meshOf(
+  all: readonly (readonly [name: string, rules: readonly WrittenRule[]])[],
+  meshConfig?: object,
+): Mesh {
+  const files = all.map(([name, written]) => {
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace: 'shop' },
+      spec: { selector: { app: name }, ports: [80, 9080].map((port) => ({ name: `http-${port}`, port })) },
+    };
+    const route = [{ destination: { host: name, port: { number: 80 } } }];
+    const http = written.map((rule, index) => ({ name: `r${index}`, ...rule, route }));
+    const virtual = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name, namespace: 'shop' },
+      spec: { hosts: [name], http },
+    };
+    return { path: `${name}.yaml`, text: `${JSON.stringify(service)}\n---\n${JSON.stringify(virtual)}\n` };
+  });
+  const config = meshConfig === undefined ? [] : [{ path: 'meshconfig.yaml', text: JSON.stringify(meshConfig) }];
+  const options = { commit: '4f1c2ab', rootNamespace: settings.rootNamespace, folders: 'free' } as const;
+  const { policies, diagnostics } = parsePolicies([...config, ...files], options);
+  if (policies === undefined) {
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    throw new Error(errors.map(({ code, message, field, at }) => `${code} ${at.file} ${field} ${message}`).join('\n'));
+  }
+  return offlineMesh({ policies, settings, range: { first: 21_000, last: 65_535 } });
+}
