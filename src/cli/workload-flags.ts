@@ -1,3 +1,4 @@
+import { isLocality, localityForm } from '../model/locality.ts';
 import { protocols } from '../model/protocol.ts';
 import { type FlagValues, list, oneOf, port, text, UsageError, value } from './flag.ts';
 
@@ -30,6 +31,10 @@ export const workloadFlags = {
     help: 'the loopback address on which the application listens',
   }),
   address: text({ placeholder: 'ADDRESS', help: 'what callers connect to (the address the control plane sees)' }),
+  locality: value(
+    { placeholder: 'REGION/ZONE', help: 'where it runs, perhaps with a /SUBZONE: policies prefer what is near' },
+    locality,
+  ),
   capture: value(
     { placeholder: 'WAYS', default: 'proxy,ports', help: 'how the application reaches the mesh: proxy, ports, none' },
     captureWays,
@@ -63,6 +68,11 @@ function captureWays(given: string): CaptureWays {
     if (way !== 'proxy' && way !== 'ports') throw new UsageError(`"${way}" is none of proxy, ports, none`);
   }
   return { proxy: ways.includes('proxy'), ports: ways.includes('ports') };
+}
+
+function locality(given: string): string {
+  if (isLocality(given)) return given;
+  throw new UsageError(`"${given}" is not ${localityForm}`);
 }
 
 /** Seconds on the line, milliseconds inside. */

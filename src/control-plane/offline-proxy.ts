@@ -9,7 +9,9 @@ import type { ServicePortSpec } from '../model/registry-objects.ts';
 import { selects } from '../model/selector.ts';
 
 /** Who a proxy is, as far as files alone tell it. */
-type Described = Pick<Proxy, 'name' | 'namespace' | 'service' | 'labels' | 'ports'> & { readonly account: string };
+type Described = Pick<Proxy, 'name' | 'namespace' | 'service' | 'labels' | 'ports' | 'locality'> & {
+  readonly account: string;
+};
 
 /** The names under which `offlineProxy` knows a proxy, `<name>.<namespace>`, sorted. */
 export function offlineProxyNames({ policies }: Pick<Mesh, 'policies'>): readonly string[] {
@@ -79,6 +81,7 @@ function ofEntry(mesh: Mesh, entry: WorkloadEntryObject): Described {
     service: services[0]?.name ?? name,
     labels,
     ports,
+    ...(spec.locality && { locality: spec.locality }),
     account: spec.serviceAccount ?? 'default',
   };
 }

@@ -6,6 +6,14 @@ export function parseLocality(written: string): Locality {
   return { region, zone, subzone: more.join('/') };
 }
 
+/** The form in which a workload says where it runs. */
+export const localityForm = 'region/zone/subzone of letters, digits, "-", "_" and ".", the last two perhaps left out';
+
+export function isLocality(written: string): boolean {
+  const parts = written.split('/');
+  return parts.length <= 3 && parts.every((part) => /^[A-Za-z0-9._-]{1,63}$/.test(part));
+}
+
 /** `eu/north/rack-1`; parts at the end that are empty are left out. Equal localities have equal texts, and no others. */
 export function localityText({ region, zone, subzone }: Locality): string {
   if (subzone !== '') return `${region}/${zone}/${subzone}`;

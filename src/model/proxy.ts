@@ -1,5 +1,6 @@
 import type { SpiffeId } from './identity.ts';
 import type { Protocol } from './policy.ts';
+import type { Locality } from './registry-objects.ts';
 
 /**
  * What a sidecar's node metadata says under the key `weft` (a JSON object in the bootstrap). The credential bounds every claim (T1).
@@ -17,6 +18,8 @@ export interface NodeMetadata {
   /** The loopback address that the application listens on; absent `127.0.0.1`. Others let several with one port share a machine. */
   readonly applicationAddress?: string;
   readonly capture?: Capture;
+  /** Where it runs, `region/zone/subzone`; later parts may be left out. */
+  readonly locality?: string;
   /** Another random text at each start of Envoy by `weft run`: what has said goodbye does not come back, what starts anew does (E35). */
   readonly run?: string;
 }
@@ -50,6 +53,7 @@ export interface Proxy {
   readonly ports: readonly NodePort[];
   readonly inboundBind: string;
   readonly applicationAddress: string;
+  readonly locality?: Locality;
   readonly capture: { readonly bind: string; readonly proxy?: number; readonly ports: boolean };
   /** `1.40.0`, from the node's user agent; empty if it sent none. */
   readonly envoyVersion: string;

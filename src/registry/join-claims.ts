@@ -1,4 +1,5 @@
 import { isLabel, spiffeId } from '../model/identity.ts';
+import { parseLocality } from '../model/locality.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
 import type { NodeMetadata, NodePort, Proxy } from '../model/proxy.ts';
@@ -57,7 +58,9 @@ export function checkClaims(
   const ports = portsOf(metadata, credential);
   const { namespace, service, serviceAccount } = credential;
   const { capture } = metadata;
-  const who = { id: node.id, name, namespace, labels, service, identity } as const;
+  const { locality: place } = metadata;
+  const locality = place === undefined ? {} : { locality: parseLocality(place) };
+  const who = { id: node.id, name, namespace, labels, service, identity, ...locality } as const;
   return {
     ...(metadata.run === undefined ? {} : { run: metadata.run }),
     proxy: {

@@ -1,5 +1,6 @@
 import { isLabel } from '../model/identity.ts';
 import { isLabelKey, isLabelValue } from '../model/label-syntax.ts';
+import { isLocality, localityForm } from '../model/locality.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Labels, Protocol } from '../model/policy.ts';
 import { isProtocol, protocols } from '../model/protocol.ts';
@@ -22,6 +23,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     'inboundBind',
     'applicationAddress',
     'capture',
+    'locality',
     'run',
   ]);
   return {
@@ -33,6 +35,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     ...optional(fields, 'inboundBind', at, ipAddress),
     ...optional(fields, 'applicationAddress', at, loopbackAddress),
     ...optional(fields, 'capture', at, capture),
+    ...optional(fields, 'locality', at, localityOf),
     ...optional(fields, 'run', at, labelName),
   };
 }
@@ -145,6 +148,11 @@ function nodePort(value: unknown, path: string): NodePort {
 function protocol(value: unknown, path: string): Protocol {
   if (typeof value !== 'string' || !isProtocol(value)) throw wrong(path, `one of ${protocols.join(', ')}`, value);
   return value;
+}
+
+function localityOf(value: unknown, path: string): string {
+  if (typeof value === 'string' && isLocality(value)) return value;
+  throw wrong(path, localityForm, value);
 }
 
 function capture(value: unknown, path: string): Capture {

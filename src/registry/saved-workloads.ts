@@ -3,6 +3,7 @@ import { isLabel, spiffeId } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
 import { isProtocol } from '../model/protocol.ts';
+import type { Locality } from '../model/registry-objects.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
 import { parseAddress } from './address.ts';
 import type { DrainedRun } from './drained-runs.ts';
@@ -68,6 +69,7 @@ function workloadOf(fields: Fields, settings: MeshSettings): Workload {
     serviceAccount,
     address,
     ports,
+    ...(fields.locality === undefined ? {} : { locality: localityOf(fieldsOf(fields.locality)) }),
     weight: 1,
     health: 'healthy',
     source: 'proxy',
@@ -76,6 +78,10 @@ function workloadOf(fields: Fields, settings: MeshSettings): Workload {
 
 function labelsOf(fields: Fields): Labels {
   return Object.fromEntries(Object.keys(fields).map((key) => [key, text(fields, key)]));
+}
+
+function localityOf(fields: Fields): Locality {
+  return { region: text(fields, 'region'), zone: text(fields, 'zone'), subzone: text(fields, 'subzone') };
 }
 
 function portOf(fields: Fields): WorkloadPort {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { parseLocality } from '../model/locality.ts';
 import type { NodeMetadata } from '../model/proxy.ts';
 import type { Secret } from '../model/secret.ts';
 import { toEnvoyJson } from '../proto/canonical-json.ts';
@@ -60,6 +61,7 @@ export function createBootstrap(options: BootstrapOptions): JsonObject {
       id: options.nodeId,
       cluster: options.metadata.service,
       metadata: { weft: metadataStruct(options.metadata) },
+      ...nodeLocality(options.metadata.locality),
     },
     admin: { address: adminAddress(options.admin) },
     dynamicResources: {
@@ -87,6 +89,13 @@ export function createBootstrap(options: BootstrapOptions): JsonObject {
     statsFlushInterval: seconds(options.stats.flushInterval / 1000),
   });
   return toEnvoyJson(bootstrap) as JsonObject;
+}
+
+/** Envoy's own words for where it runs: its statistics and its access log know it by them. */
+function nodeLocality(written: string | undefined) {
+  if (written === undefined) return {};
+  const { region, zone, subzone } = parseLocality(written);
+  return { locality: { region, zone, subZone: subzone } };
 }
 
 /** Metadata travels as JSON: absent fields stay away instead of becoming null. */

@@ -1,6 +1,7 @@
 import { parse, stringify } from 'yaml';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { spiffeId } from '../../src/model/identity.ts';
+import { parseLocality } from '../../src/model/locality.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
 import type { Protocol } from '../../src/model/policy.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
@@ -80,9 +81,12 @@ function portsOf({ ports = {} }: ProxyText) {
   return Object.entries(ports).map(([port, protocol]) => ({ port: Number(port), protocol }));
 }
 
+function localityOf({ locality }: ProxyText) {
+  return locality === undefined ? {} : { locality: parseLocality(locality) };
+}
+
 function workloadOf(id: string, proxy: ProxyText): Workload {
   const { name, namespace, service, identity } = nameOf(id);
-  const [region = '', zone = '', subzone = ''] = (proxy.locality ?? '').split('/');
   return {
     id,
     name,
@@ -94,7 +98,7 @@ function workloadOf(id: string, proxy: ProxyText): Workload {
     granted: { app: service },
     address: proxy.address ?? '10.0.0.1',
     ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, endpointPort: port + 10_000 })),
-    ...(proxy.locality === undefined ? {} : { locality: { region, zone, subzone } }),
+    ...localityOf(proxy),
     weight: 1,
     health: 'healthy',
     source: 'proxy',
@@ -111,6 +115,7 @@ function proxyOf(id: string, proxy: ProxyText): Proxy {
     inboundBind: '0.0.0.0',
     applicationAddress: '127.0.0.1',
     capture: { bind: '127.0.0.1', ports, ...(proxyPort === undefined ? {} : { proxy: proxyPort }) },
+    ...localityOf(proxy),
     envoyVersion: '1.40.0',
   };
 }

@@ -149,7 +149,7 @@ describe('failover by labels', () => {
 });
 
 describe('shares', () => {
-  const distribute = [
+  const distribute: LocalityLbSetting['distribute'] = [
     { from: 'eu/north/*', to: { 'eu/north/*': 80, 'eu/south/*': 20 } },
     { from: 'eu/*', to: { 'us/*': 100 } },
   ];

@@ -45,6 +45,7 @@ export async function workloadOf(
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
       ...(ports.length === 0 ? {} : { ports }),
       ...(flags.address === undefined ? {} : { address: flags.address }),
+      ...(flags.locality === undefined ? {} : { locality: flags.locality }),
       inboundBind: flags['inbound-bind'],
       ...(flags['application-address'] === '127.0.0.1' ? {} : { applicationAddress: flags['application-address'] }),
       capture: { bind: flags.bind, ...(proxy ? { proxy: flags['outbound-port'] } : {}), ports: perService },

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { Secret } from '../../src/model/secret.ts';
+import { checkClaims } from '../../src/registry/join-claims.ts';
+import { loadWorkloads, saveWorkloads } from '../../src/registry/saved-workloads.ts';
+import { createBootstrap } from '../../src/sidecar/bootstrap.ts';
+import { settings } from '../support/registry-values.ts';
+import { selfSigned } from '../support/self-signed.ts';
+
+const credential = { tokenId: '9f2', namespace: 'shop', serviceAccount: 'reviews', service: 'reviews' };
+const join = (locality?: unknown) => {
+  const weft = { service: 'reviews', namespace: 'shop', ...(locality === undefined ? {} : { locality }) };
+  return checkClaims(credential, { id: 'reviews-1.shop', weft }, '127.0.0.1', settings);
+};
+
+describe('where a joined workload runs', () => {
+  test.each([
+    ['eu', { region: 'eu', zone: '', subzone: '' }],
+    ['eu/north-1', { region: 'eu', zone: 'north-1', subzone: '' }],
+    ['eu/north/rack_1.a', { region: 'eu', zone: 'north', subzone: 'rack_1.a' }],
+  ])('%s', (written, locality) => {
+    const { proxy, workload } = join(written);
+    expect(proxy.locality).toEqual(locality);
+    expect(workload.locality).toEqual(locality);
+  });
+
+  test('is not known where it does not say so', () => {
+    expect(join().workload).not.toHaveProperty('locality');
+  });
+
+  test.each(['', 'eu/', '/north', 'eu/*', 'a/b/c/d', 'e u', 7, { region: 'eu' }])('%j is refused', (written) => {
+    expect(() => join(written)).toThrow('node.metadata.weft.locality: expected region/zone/subzone');
+  });
+
+  test('outlives a restart of the control plane', () => {
+    const known = [{ workload: join('eu/north').workload }, { workload: { ...join().workload, name: 'reviews-2' } }];
+    const read = loadWorkloads(saveWorkloads({ known, drained: [] }), settings);
+    expect(read.known.map(({ workload }) => workload.locality)).toEqual([known[0]?.workload.locality, undefined]);
+  });
+});
+
+test('Envoy hears of it, too', () => {
+  const bootstrap = createBootstrap({
+    nodeId: 'reviews-1.shop',
+    metadata: { service: 'reviews', namespace: 'shop', locality: 'eu/north/rack-1' },
+    controlPlane: { host: '127.0.0.1', port: 1, serverName: 'xds.weft', rootPem: selfSigned('xds.weft').certificate },
+    credential: new Secret('a'),
+    admin: { kind: 'pipe', path: '/tmp/admin.sock' },
+    stats: { flushInterval: 5000 },
+  });
+  expect(bootstrap.node).toMatchObject({
+    locality: { region: 'eu', zone: 'north', sub_zone: 'rack-1' },
+    metadata: { weft: { locality: 'eu/north/rack-1' } },
+  });
+});
