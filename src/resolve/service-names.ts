@@ -4,14 +4,13 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
 import { remembered } from './keep.ts';
-import { visibleServices } from './visible-services.ts';
 
 type Names = ReadonlyMap<ServiceKey, readonly string[]>;
 
 const memory = new WeakMap<readonly Service[], WeakMap<MeshSettings, Map<string, Names>>>();
 
 /**
- * P4: the names by which clients of a namespace may call each service that they see. No name stands at two services: one's full name
+ * P4: the names by which clients of a namespace may call each of the services that they see. No name stands at two services: one's full name
  * goes before another's short name or address, the client's own namespace before others, then the first by key. Remembered.
  */
 export function serviceNames(services: readonly Service[], settings: MeshSettings, clientNamespace: string): Names {
@@ -26,7 +25,7 @@ export function serviceNames(services: readonly Service[], settings: MeshSetting
 }
 
 function claimNames(services: readonly Service[], settings: MeshSettings, clientNamespace: string): Names {
-  const seen = [...visibleServices(services, clientNamespace)].sort(
+  const seen = [...services].sort(
     (a, b) =>
       Number(b.namespace === clientNamespace) - Number(a.namespace === clientNamespace) || compareText(a.key, b.key),
   );

@@ -1,19 +1,24 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Scope, View } from '../model/ir.ts';
+import type { EgressListener } from '../model/ir-egress.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
-import type { PolicySet } from '../model/policy.ts';
+import type { PolicySet, SidecarObject } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { resolveCounters } from './counters.ts';
+import { egressListeners } from './egress-listeners.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { endpointFacts } from './endpoint-facts.ts';
-import { remembered } from './keep.ts';
+import { importedServices } from './imports.ts';
+import { keepEqualItems, remembered } from './keep.ts';
 import { type MeshDefaults, meshDefaults } from './mesh-defaults.ts';
 import { resolveService } from './outbound-service.ts';
 import { indexPolicies } from './policy-index.ts';
 import { scopeKey } from './scope.ts';
 import { indexServices } from './service-index.ts';
 import { serviceNames } from './service-names.ts';
-import { visibleServices } from './visible-services.ts';
+import { sidecarOf } from './sidecar-choice.ts';
 
 interface Known {
   readonly policies: PolicySet;
@@ -27,8 +32,9 @@ const memory = new WeakMap<MeshDefaults, Map<string, Known>>();
 const noFacts: EndpointFacts = { accepted: [] };
 
 /**
- * The outbound half for one scope: the services it sees (P6), by which names (P4), and where requests go. An endpoint change gives the
- * same View (===) unless the identities that callers accept changed; any other change leaves untouched services the same objects.
+ * The outbound half for one scope: the services it sees (P6) and its Sidecar imports (P8), by which names (P4), and where requests go. An
+ * endpoint change gives the same View (===) unless the identities that callers accept changed, and so does a change of a service that
+ * is not imported; any other change leaves untouched services the same objects.
  */
 export function resolveView(mesh: Mesh, scope: Scope): View {
   const { policies, services, localPorts } = mesh;
@@ -45,21 +51,33 @@ export function resolveView(mesh: Mesh, scope: Scope): View {
   ) {
     return known.view;
   }
+  const index = indexPolicies(policies, settings);
+  const sidecar = sidecarOf(index, settings, scope);
+  const imported = importedServices(services, settings, scope.namespace, sidecar);
   const context = {
     mesh,
     settings,
     scope,
-    policies: indexPolicies(policies, settings),
-    services: indexServices(services),
+    policies: index,
+    // What is not imported is no service for a route of these clients (WEFT0114).
+    services: indexServices(sidecar?.spec.egress ? imported.services : services),
   };
-  const names = serviceNames(services, settings, scope.namespace);
-  const outbound = visibleServices(services, scope.namespace).map((service) =>
+  const names = serviceNames(imported.services, settings, scope.namespace);
+  const outbound = imported.services.map((service) =>
     resolveService(context, service, names.get(service.key) ?? [], facts.get(service.key) ?? noFacts),
   );
+  const listeners = sidecar ? egressListeners(sidecar, imported, outbound, settings, scope.namespace) : [];
   const view = sameView(known?.view, {
     key,
     services: outbound,
-    unknownHosts: settings.unknownHosts,
+    ...(sidecar?.spec.egress && {
+      imports: {
+        value: sidecar.spec.egress.flatMap(({ hosts }) => hosts.map(({ text }) => text)),
+        by: provenance(sidecar, 'spec.egress'),
+      },
+    }),
+    ...(listeners.length > 0 && { listeners }),
+    unknownHosts: unknownHosts(sidecar) ?? settings.unknownHosts,
     passing: settings.passing,
     terms: settings.terms,
   });
@@ -67,8 +85,25 @@ export function resolveView(mesh: Mesh, scope: Scope): View {
   return view;
 }
 
+/** P7: a Sidecar without a policy for unknown hosts leaves them to MeshConfig. */
+function unknownHosts(sidecar: SidecarObject | undefined): View['unknownHosts'] | undefined {
+  const mode = sidecar?.spec.outboundTrafficPolicy;
+  if (sidecar === undefined || mode === undefined) return undefined;
+  return {
+    value: mode === 'ALLOW_ANY' ? 'pass' : 'refuse',
+    by: provenance(sidecar, 'spec.outboundTrafficPolicy.mode'),
+  };
+}
+
+/** Services and ports keep their identity while they say the same, so comparing what is made of them costs little. */
 function sameView(previous: View | undefined, next: View): View {
-  if (previous && keepItems(previous.services, next.services) === previous.services) return previous;
+  const services = keepItems(previous?.services, next.services);
+  if (previous?.services === services && isDeepStrictEqual(previous, next)) return previous;
   resolveCounters.views += 1;
-  return next;
+  const listeners = next.listeners && keepEqualItems(previous?.listeners, next.listeners, placeOf);
+  return { ...next, services, ...(listeners && { listeners }) };
+}
+
+function placeOf({ at }: EgressListener): string {
+  return JSON.stringify(at.value);
 }

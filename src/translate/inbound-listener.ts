@@ -14,10 +14,10 @@ import {
 } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
-import { ConfigSchema as DirectResponseSchema } from '../proto/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.ts';
 import { RBACSchema } from '../proto/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
 import { allowedCallers } from './allowed-callers.ts';
+import { closeFilter } from './close-filter.ts';
 import { downstreamTlsSocket } from './downstream-tls.ts';
 import { durationOf } from './duration.ts';
 import { inboundConnectionManager } from './http-connection-manager.ts';
@@ -103,9 +103,6 @@ function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
 function plain(name: string, filters: Filter[], filterChainMatch?: MessageInitShape<typeof FilterChainMatchSchema>) {
   return message(FilterChainSchema, { name, filters, ...(filterChainMatch === undefined ? {} : { filterChainMatch }) });
 }
-
-/** Ends a connection before anybody says a word; rules of the other filters would wait for the caller's first byte. */
-const closeFilter = networkFilter('envoy.filters.network.direct_response', DirectResponseSchema, {});
 
 /** Who alone may be allowed to a TCP port, if rules bound that; on HTTP ports rules judge each request. */
 function callersOf({ protocol, authorization }: Inbound): readonly TextMatch[] | undefined {

@@ -1,4 +1,5 @@
 import type { DestinationRef, KeysRef, RootsRef } from '../model/ir-destination.ts';
+import type { EgressAddress } from '../model/ir-egress.ts';
 
 /*
  * The one owner of Envoy names (P25, section 4.2 of experience.md). A resource's name is also its name in statistics, so names hold
@@ -7,6 +8,7 @@ import type { DestinationRef, KeysRef, RootsRef } from '../model/ir-destination.
  *   out_<namespace>_<service>_<port>[_<subset>]   cluster, endpoints; without subset also listener and route configuration
  *   out_proxy                                     listener and route configuration behind HTTP_PROXY
  *   out_unknown                                   cluster for hosts that the registry does not know
+ *   egress_<port>, egress_socket_<path>           listener and route configuration that a Sidecar asks for
  *   check_<namespace>_<name>                      health check of a cluster
  *   in_<port>                                     listener, cluster and route configuration before an application's port
  *   keys_<name>, roots_<name>                     secret: a named one of the proxy's namespace
@@ -69,6 +71,11 @@ export function servicePortName(ref: Omit<DestinationRef, 'subset'>): string {
 /** Listener, cluster and route configuration before an application's port. */
 export function inboundName(port: number): string {
   return `in_${port}`;
+}
+
+/** Listener and route configuration that a Sidecar asks for: it has no two at one port, or at one socket. */
+export function egressName(at: EgressAddress): string {
+  return at.kind === 'port' ? `egress_${at.port}` : `egress_socket_${escapePart(at.path)}`;
 }
 
 /** One of the health checks of a cluster. */

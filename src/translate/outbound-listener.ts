@@ -1,11 +1,12 @@
 import type { OutboundPort } from '../model/ir.ts';
 import type { ListenerTerms } from '../model/ir-mesh.ts';
 import { isHttp } from '../model/service.ts';
+import type { Address } from '../proto/gen/envoy/config/core/v3/address_pb.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Filter, FilterChainSchema } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { message } from '../proto/message.ts';
-import { connectionChains } from './connection-chains.ts';
+import { type ConnectionChains, connectionChains } from './connection-chains.ts';
 import { outboundConnectionManager } from './http-connection-manager.ts';
 import { proxyName, servicePortName } from './names.ts';
 import { httpFilter } from './network-filter.ts';
@@ -15,7 +16,7 @@ import { socketAddress } from './socket-address.ts';
 /** Where programs with HTTP_PROXY set send everything: absolute URLs and tunnels (E22, E23). */
 export function proxyListener(bind: string, port: number, terms: ListenerTerms): Listener {
   const manager = outboundConnectionManager(proxyName, 'localhost', terms);
-  return outbound(proxyName, bind, port, chainOf(httpFilter(manager)), terms);
+  return outboundListener(proxyName, socketAddress(bind, port), chainOf(httpFilter(manager)), { ...terms });
 }
 
 /** The local port of one service port. Of what policies say only where plain connections go, and on which terms, stands here. */
@@ -25,24 +26,25 @@ export function portListener(port: OutboundPort, bind: string, localPort: number
   const chains = isHttp(port.protocol)
     ? chainOf(httpFilter(outboundConnectionManager(name, ref.host, terms)))
     : connectionChains(port, terms);
-  return outbound(name, bind, localPort, chains, terms);
+  return outboundListener(name, socketAddress(bind, localPort), chains, { ...terms });
 }
 
-function chainOf(filter: Filter): ReturnType<typeof connectionChains> {
+/** The one chain of a listener. */
+export function chainOf(filter: Filter): ConnectionChains {
   return { filterChains: [message(FilterChainSchema, { filters: [filter] })] };
 }
 
-function outbound(
+/** A listener for calls of the application; `decided` is what policies say of it. */
+export function outboundListener(
   name: string,
-  bind: string,
-  port: number,
-  chains: ReturnType<typeof connectionChains>,
-  terms: ListenerTerms,
+  address: Address,
+  chains: ConnectionChains,
+  decided: Parameters<typeof provenanceMetadata>[0],
 ): Listener {
-  const metadata = provenanceMetadata({ ...terms });
+  const metadata = provenanceMetadata(decided);
   return message(ListenerSchema, {
     name,
-    address: socketAddress(bind, port),
+    address,
     trafficDirection: TrafficDirection.OUTBOUND,
     ...chains,
     ...(metadata === undefined ? {} : { metadata }),

@@ -5,17 +5,20 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/
 import { message } from '../proto/message.ts';
 import { proxyName, servicePortName } from './names.ts';
 import { portVirtualHost, unknownVirtualHost } from './outbound-virtual-host.ts';
+import { provenanceMetadata } from './provenance-metadata.ts';
 import { longestBody } from './respond-action.ts';
 
 /** Behind HTTP_PROXY: every port of every service by its names, then the hosts that nobody knows (E22, E23, R11, D18). */
 export function proxyRouteConfiguration(view: View): RouteConfiguration {
   const taken = new Set<string>();
   const hosts = view.services.flatMap((service) => service.ports.map((port) => namedHost(service, port, taken)));
+  const metadata = provenanceMetadata({ imports: view.imports });
   return message(RouteConfigurationSchema, {
     name: proxyName,
     virtualHosts: [...hosts.filter((host) => host !== undefined), unknownVirtualHost(view.unknownHosts)],
     validateClusters: false,
     maxDirectResponseBodySizeBytes: longestBody,
+    ...(metadata === undefined ? {} : { metadata }),
   });
 }
 

@@ -1,23 +1,35 @@
 import type { OutboundPort, View } from '../model/ir.ts';
+import type { EgressListener } from '../model/ir-egress.ts';
 import type { ListenerTerms } from '../model/ir-mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
+import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource } from '../xds/resource.ts';
 import { connectionClusters } from './connection-chains.ts';
+import { egressListener, egressRouteConfiguration } from './egress-listener.ts';
 import { envoyResource, toCluster, toRoutes } from './envoy-resource.ts';
-import { clusterName, proxyName, servicePortName } from './names.ts';
+import { clusterName, egressName, proxyName, servicePortName } from './names.ts';
 import { portListener, proxyListener } from './outbound-listener.ts';
 import { remember, rememberWith } from './remember.ts';
+import { portReferences } from './translate-view.ts';
 
-/** The listeners by which an application reaches its sidecar: `proxy`, `ports`, or both (section 7 of experience.md). */
+/**
+ * The listeners by which an application reaches its sidecar: `proxy`, `ports`, or both (section 7 of experience.md), and those that a
+ * Sidecar asks for. Envoy takes one listener for an address: the Sidecar's own goes before one of the capture.
+ */
 export function translateCapture(view: View, capture: Proxy['capture']): readonly Resource[] {
-  const { bind, ports } = capture;
-  const local = ports ? localPorts(view) : [];
-  const { proxyResource, portResource } = resourcesOf(view.terms);
+  const { bind, proxy, ports } = capture;
+  const asked = view.listeners ?? [];
+  const taken = new Set(
+    asked.flatMap(({ at: { value: at } }) => (at.kind === 'port' && (at.address ?? bind) === bind ? [at.port] : [])),
+  );
+  const local = (ports ? localPorts(view) : []).filter(({ localPort = 0 }) => !taken.has(localPort));
+  const { proxyResource, portResource, egressResources } = resourcesOf(view.terms);
   return [
-    ...(capture.proxy === undefined ? [] : [proxyResource(capture)]),
+    ...(proxy === undefined || taken.has(proxy) ? [] : [proxyResource(capture)]),
     ...local.map((port) => portResource(port, bind)),
+    ...asked.flatMap((listener) => egressResources(listener, bind)),
   ];
 }
 
@@ -37,5 +49,18 @@ const resourcesOf = remember((terms: ListenerTerms) => ({
     const name = servicePortName(destination.ref);
     const leadsTo = isHttp(port.protocol) ? [toRoutes(name)] : connectionClusters(port).map(toCluster);
     return envoyResource(ListenerSchema, name, portListener(port, bind, localPort, terms), leadsTo);
+  }),
+  egressResources: rememberWith((asked: EgressListener, bind: string): readonly Resource[] => {
+    const name = egressName(asked.at.value);
+    const listener = egressListener(asked, bind, terms);
+    const clusters = asked.targets.flatMap(({ port }) => portReferences(port));
+    if (!isHttp(asked.protocol)) {
+      const leadsTo = asked.targets.flatMap(({ port }) => connectionClusters(port)).map(toCluster);
+      return [envoyResource(ListenerSchema, name, listener, leadsTo)];
+    }
+    return [
+      envoyResource(ListenerSchema, name, listener, [toRoutes(name)]),
+      envoyResource(RouteConfigurationSchema, name, egressRouteConfiguration(asked), clusters),
+    ];
   }),
 }));

@@ -96,7 +96,7 @@ const portRoutes = remember((port: OutboundPort): Resource => {
 });
 
 /** Every cluster that the routes of a port name (X91). */
-const portReferences = remember((port: OutboundPort): readonly ResourceReference[] => {
+export const portReferences = remember((port: OutboundPort): readonly ResourceReference[] => {
   const forwards = port.routes.map(({ action }) => action).filter((action) => action.kind === 'forward');
   return [...connectionClusters(port), ...forwards.flatMap(namedBy).map(clusterName)].map(toCluster);
 });

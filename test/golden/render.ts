@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { readable } from '../../src/cli/render/readable-ir.ts';
-import type { ProxyIR } from '../../src/model/ir.ts';
+import type { ProxyIR, View } from '../../src/model/ir.ts';
 import { toCanonicalJson } from '../../src/proto/canonical-json.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
@@ -21,10 +21,21 @@ const style = { lineWidth: 120, aliasDuplicateObjects: false } as const;
 export function renderIr({ inbound, view }: ProxyIR, show: Scene['show']): string {
   const services = view.services.filter(({ namespace, name }) => show.services?.includes(`${namespace}/${name}`));
   const shown = {
-    ...(show.services === undefined ? {} : { view: view.key, unknownHosts: view.unknownHosts, services }),
+    ...(show.services === undefined
+      ? {}
+      : { view: view.key, ...sidecarOf(view), unknownHosts: view.unknownHosts, services }),
     ...(show.inbound === true ? { inbound } : {}),
   };
   return stringify(readable(shown), style);
+}
+
+/** What a Sidecar limits a view to, and the listeners that it asks for. */
+function sidecarOf({ imports, listeners }: View) {
+  const listened = listeners?.map(({ targets, ...listener }) => ({
+    ...listener,
+    targets: targets.map(({ names, port }) => ({ names, to: port.destination.ref })),
+  }));
+  return { ...(imports && { imports }), ...(listened && { listeners: listened }) };
 }
 
 /** The resources that a case names, in that order, and what each refers to. Throws if one does not exist. */
