@@ -1,0 +1,3 @@
+import { describeExample } from './example-readme.ts';
+
+describeExample('tcp-services', 'ENVOY_PATH', 'NET');
