@@ -16,6 +16,7 @@ import type {
   XdsType,
 } from '../model/status.ts';
 import type { EdgeRow } from '../model/traffic.ts';
+import type { PolicyWindows } from './policy-windows.ts';
 
 /** What a person may do; each role includes the one before. */
 export type Role = 'viewer' | 'operator' | 'admin';
@@ -55,6 +56,8 @@ export interface AdminSource {
   release(resource: string): ReleaseReport;
   /** What a proxy should hold, in the shape of Envoy's own config dump; undefined if no such proxy (`<name>.<namespace>`) is known. */
   configDump(proxyId: string): ConfigDump | undefined;
+  /** What policies make of proxies, services and workloads. */
+  readonly windows: PolicyWindows;
   /** Calls of the last `windowMilliseconds`, one row for each caller and callee. */
   edges(windowMilliseconds: number): readonly EdgeRow[];
   /** Istio's metric family in Prometheus text (section 6 of experience.md). */

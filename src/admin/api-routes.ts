@@ -1,14 +1,26 @@
 import type { FastifyInstance } from 'fastify';
+import type { DescribedKind } from '../model/description.ts';
 import type { ProxyStatus } from '../model/status.ts';
 import type { AdminSource } from './admin-source.ts';
 import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
 import { policyItems, portItems, serviceItems, workloadItems } from './mesh-values.ts';
-import { dumpOf, meshOf, proxiesOf } from './own-view.ts';
+import { dumpOf, meshOf, ofProxy, proxiesOf } from './own-view.ts';
 import { statusValue } from './status-value.ts';
 
 const pretty = { pretty: { type: 'string' } } as const;
 const noQuery = { type: 'object', additionalProperties: false, properties: pretty } as const;
 const longestWindow = 3600;
+const describeQuery = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['kind', 'name'],
+  properties: {
+    ...pretty,
+    kind: { type: 'string', enum: ['service', 'workload', 'policy'] },
+    name: { type: 'string', minLength: 1, maxLength: 512 },
+    namespace: { type: 'string', minLength: 1, maxLength: 63 },
+  },
+} as const;
 
 /** The stable JSON API under `/api/v1`, in the envelopes of the CLI (section 5 of experience.md). */
 export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
@@ -24,6 +36,17 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
   );
   app.get<{ Params: { id: string } }>('/api/v1/proxies/:id/config', { schema: { querystring: noQuery } }, (request) =>
     dumpOf(source, request.asker, request.params.id),
+  );
+  app.get<{ Params: { id: string } }>(
+    '/api/v1/proxies/:id/provenance',
+    { schema: { querystring: noQuery } },
+    ({ asker, params }) => listEnvelope('Provenance', ofProxy(source, asker, params.id, source.windows.provenance)),
+  );
+  app.get<{ Querystring: { kind: DescribedKind; name: string; namespace?: string } }>(
+    '/api/v1/describe',
+    { schema: { querystring: describeQuery } },
+    ({ query: { kind, name: asked, namespace } }) =>
+      envelope('Description', { ...source.windows.describe(kind, asked, namespace) }),
   );
   list('/api/v1/services', 'Service', () => serviceItems(meshOf(source), source.proxies()));
   list('/api/v1/workloads', 'Workload', () => workloadItems(meshOf(source)));

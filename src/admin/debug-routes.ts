@@ -4,7 +4,7 @@ import { debugIndex } from './debug-index.ts';
 import { notFound } from './envelope.ts';
 import { endpointShards, instances, policyItems } from './mesh-values.ts';
 import { nearest } from './nearest.ts';
-import { dumpOf, idOf, meshOf, proxiesOf, streamsOf } from './own-view.ts';
+import { dumpOf, idOf, meshOf, ofProxy, proxiesOf, requirePerson, streamsOf } from './own-view.ts';
 import { endpoints } from './role-table.ts';
 
 const noQuery = { type: 'object', additionalProperties: false, properties: { pretty: { type: 'string' } } } as const;
@@ -13,6 +13,11 @@ const proxyQuery = {
   additionalProperties: false,
   required: ['proxyID'],
   properties: { pretty: { type: 'string' }, proxyID: { type: 'string', minLength: 1, maxLength: 200 } },
+} as const;
+const irQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { ...proxyQuery.properties, scope: { type: 'string', minLength: 1, maxLength: 4096 } },
 } as const;
 const resourceBody = {
   type: 'object',
@@ -84,6 +89,23 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
       (part) => part['@type'] === endpointsDump,
     ),
   }));
+  app.get<{ Querystring: { proxyID?: string; scope?: string } }>(
+    '/debug/ir',
+    { schema: { querystring: irQuery } },
+    ({ asker, query: { proxyID, scope } }) => {
+      const { windows } = source;
+      if (proxyID !== undefined) return ofProxy(source, asker, proxyID, windows.proxyIr);
+      requirePerson(asker);
+      if (scope === undefined) return { scopes: windows.scopes() };
+      const found = windows.scopeIr(scope);
+      if (found !== undefined) return found;
+      throw notFound(`no proxy is of the scope "${scope}"`, `there are: ${windows.scopes().join(', ') || 'none'}`);
+    },
+  );
+  app.get('/debug/sidecarz', { schema: { querystring: noQuery } }, ({ asker }) => {
+    const visible = new Set(proxiesOf(source, asker).map(idOf));
+    return source.windows.visibility().filter(({ proxy }) => visible.has(proxy));
+  });
   get('/debug/registryz', () =>
     meshOf(source).services.map(({ by, ...service }) => ({
       ...service,

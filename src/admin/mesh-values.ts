@@ -56,35 +56,42 @@ export function serviceItems(mesh: Mesh, proxies: readonly ProxyStatus[]): reado
 
 function policiesOf(mesh: Mesh, service: Service, workloadIds: readonly string[]): readonly string[] {
   const workloads = workloadIds.flatMap((id) => mesh.workloads.get(id) ?? []);
-  const covers = (policy: Policy, selector: Labels | undefined) =>
+  return mesh.policies.objects.filter((policy) => actsOn(mesh, policy, service, workloads)).map(refText);
+}
+
+/** Whether a policy acts on a service, or on one of the workloads behind it. */
+export function actsOn(
+  mesh: Mesh,
+  policy: Policy,
+  service: Service,
+  workloads: readonly Pick<Workload, 'labels'>[],
+): boolean {
+  const covers = (selector: Labels | undefined) =>
     (policy.namespace === service.namespace || policy.namespace === rootNamespaceOf(mesh.policies, mesh.settings)) &&
     (selector === undefined || workloads.some((workload) => selects(selector, workload.labels)));
-  const names = (policy: Policy, host: string) =>
+  const names = (host: string) =>
     host === service.host ||
     (!host.includes('.') && policy.namespace === service.namespace && host === service.name) ||
     (host.startsWith('*.') && service.host.endsWith(host.slice(1)));
-  const acts = (policy: Policy): boolean => {
-    switch (policy.kind) {
-      case 'VirtualService':
-        return policy.spec.hosts.some((host) => names(policy, host));
-      case 'DestinationRule':
-      case 'HealthCheck':
-        return names(policy, policy.spec.host);
-      case 'PeerAuthentication':
-      case 'AuthorizationPolicy':
-        return !service.external && covers(policy, policy.spec.selector);
-      case 'Service':
-      case 'ServiceEntry':
-      case 'WorkloadEntry':
-      case 'MeshConfig':
-      // A Sidecar is about who calls, not about what is called.
-      case 'Sidecar':
-        return false;
-      default:
-        return policy satisfies never;
-    }
-  };
-  return mesh.policies.objects.filter(acts).map(refText);
+  switch (policy.kind) {
+    case 'VirtualService':
+      return policy.spec.hosts.some((host) => names(host));
+    case 'DestinationRule':
+    case 'HealthCheck':
+      return names(policy.spec.host);
+    case 'PeerAuthentication':
+    case 'AuthorizationPolicy':
+      return !service.external && covers(policy.spec.selector);
+    case 'Service':
+    case 'ServiceEntry':
+    case 'WorkloadEntry':
+    case 'MeshConfig':
+    // A Sidecar is about who calls, not about what is called.
+    case 'Sidecar':
+      return false;
+    default:
+      return policy satisfies never;
+  }
 }
 
 export type WorkloadItem = Omit<Workload, 'by'> & { readonly from?: string };

@@ -1,6 +1,7 @@
 import type { Verb } from './verb.ts';
 import { bootstrapVerb } from './verbs/bootstrap.ts';
 import { demoVerb } from './verbs/demo.ts';
+import { describeVerb } from './verbs/describe.ts';
 import { edgesVerb } from './verbs/edges.ts';
 import { envVerb } from './verbs/env.ts';
 import { getVerb } from './verbs/get.ts';
@@ -32,6 +33,7 @@ export const verbs: readonly Verb[] = [
   proxyConfigVerb,
   edgesVerb,
   getVerb,
+  describeVerb,
   envVerb,
   tokenCreateVerb,
   tokenListVerb,

@@ -22,10 +22,12 @@ import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics } from './control-plane-metrics.ts';
 import { policyPlace } from './policy-place.ts';
 import type { PolicySource } from './policy-source.ts';
+import { createPolicyWindows } from './policy-windows.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
 import type { ProxySnapshots } from './proxy-snapshots.ts';
 import { isRolling, proxyStatus, type StatusContext, streamReport } from './proxy-status.ts';
 import { heldInstead, type Refusals, refusedResources } from './refused-resources.ts';
+import type { RevisionTable } from './revision-table.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
@@ -33,6 +35,7 @@ export function createAdminValues(parts: {
   readonly version: VersionInfo;
   readonly settings: Settings;
   readonly policies: PolicySource;
+  readonly revisions: RevisionTable;
   readonly mesh: Readable<Mesh | undefined>;
   readonly registry: Readable<RegistryState>;
   readonly joined: JoinedProxies;
@@ -52,6 +55,7 @@ export function createAdminValues(parts: {
     version,
     settings,
     policies,
+    revisions,
     mesh,
     registry,
     sessions,
@@ -75,7 +79,7 @@ export function createAdminValues(parts: {
     const find = (resource: Resource): PolicyPlace | undefined => {
       const { typeUrl, name, version: content } = resource;
       const good = entries.find((each) => each.typeUrl === typeUrl && each.name === name && each.version === content);
-      const place = current && policyPlace(resource, current, commits, good?.goodForm);
+      const place = current && policyPlace(resource, current, commits, good?.goodForm, revisions.before);
       const committedAt = history.find(({ commit }) => commit === place?.commit)?.time;
       return place && committedAt !== undefined ? { ...place, committedAt } : place;
     };
@@ -104,8 +108,30 @@ export function createAdminValues(parts: {
       .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
   };
 
+  const dumpOf: AdminSource['configDump'] = (proxyId) => {
+    const snapshot = snapshots.of(proxyId);
+    const stream = streams().findLast(({ node }) => node.id === proxyId);
+    const known = refusals();
+    return snapshot && configDump(snapshot, (resource) => stream && heldInstead(stream, resource, known));
+  };
+  const revisionOf = (proxyId: string): string => {
+    const session = sessions.sessions().get(proxyId);
+    const stream = streams().findLast(({ node }) => node.id === proxyId);
+    return session === undefined ? '' : proxyStatus(session, stream, statusContext()).revision.serving;
+  };
+  const edges = (windowMilliseconds: number) => edgesOf(traffic.recent(windowMilliseconds, clock.now()));
+
   return {
     version,
+    windows: createPolicyWindows({
+      mesh: mesh.get,
+      proxies: () => new Map([...sessions.sessions()].map(([id, { proxy }]) => [id, proxy])),
+      diagnostics: () => policies.state.get().diagnostics,
+      edges: () => edges(60_000),
+      configDump: dumpOf,
+      revisionOf,
+      revisions,
+    }),
     readiness: () => readiness(policies, mesh),
     authenticate(bearer) {
       const checked = tokens.check(bearer);
@@ -150,13 +176,8 @@ export function createAdminValues(parts: {
       return known.entries.length === 0 && sessions.nacks().size === 0 ? [] : refusedResources(streams(), known);
     },
     release: parts.release,
-    configDump(proxyId) {
-      const snapshot = snapshots.of(proxyId);
-      const stream = streams().findLast(({ node }) => node.id === proxyId);
-      const known = refusals();
-      return snapshot && configDump(snapshot, (resource) => stream && heldInstead(stream, resource, known));
-    },
-    edges: (windowMilliseconds) => edgesOf(traffic.recent(windowMilliseconds, clock.now())),
+    configDump: dumpOf,
+    edges,
     meshMetrics: () => meshMetrics(traffic.totals(), version.server),
     metrics: () =>
       controlPlaneMetrics({

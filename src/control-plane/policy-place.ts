@@ -2,6 +2,7 @@ import type { JsonValue } from '@bufbuild/protobuf';
 import type { Mesh } from '../model/mesh.ts';
 import type { Policy } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
+import { placeOfPath, rulePath } from '../model/provenance-fields.ts';
 import type { PolicyPlace } from '../model/status.ts';
 import { toEnvoyJson } from '../proto/canonical-json.ts';
 import { decode } from '../proto/codec.ts';
@@ -9,30 +10,31 @@ import { schemaOf } from '../proto/registry.ts';
 import { destinationOfCluster } from '../translate/names.ts';
 import type { Resource } from '../xds/resource.ts';
 import { secretType } from '../xds/resource-types.ts';
+import { referenceOf } from './provenance-report.ts';
 
-/** `VirtualService/shop/reviews`, perhaps with the rule: `[canary]`, `[0]` (section 4.2 of experience.md). */
-const objectRule = /^([A-Z][A-Za-z]+\/[^/[\]]+\/[^/[\]]+)(?:\[(.*)\])?$/;
 /** The id of an RBAC rule. */
 const authorizationRule = /^ns\[([^\]]+)\]-policy\[([^\]]+)\]-rule\[(\d+)\]$/;
 
 /**
  * The line that most likely led to what a resource says now: of the objects that the resource names, and of the service that it is named
  * after, the one that changed last. `commits`: newest first; `good`: what was accepted of the resource before, so that a rule which is in
- * it as it was accuses nobody. Undefined where several changed together, or none is named.
+ * it as it was accuses nobody; `before`: what an object said before, so that of an object that is not new the very field is named that
+ * changed. Undefined where several objects changed together, or none is named.
  */
 export function policyPlace(
   resource: Resource,
   mesh: Mesh,
   commits: readonly string[],
   good?: Resource,
+  before: (object: Policy) => Policy | undefined = () => undefined,
 ): PolicyPlace | undefined {
   if (resource.typeUrl === secretType) return undefined;
   const places = new Map<string, PolicyPlace>();
   const byRef = new Map(mesh.policies.objects.map((object) => [refText(object), object]));
   const rules = new Map<string, Set<string>>();
   const json = jsonOf(resource);
-  const before = good && jsonOf(good);
-  const changed = before === undefined ? [] : differing(json, before);
+  const accepted = good && jsonOf(good);
+  const changed = accepted === undefined ? [] : differing(json, accepted);
   for (const text of textsOf(changed.length > 0 ? changed : [json])) {
     const [ref, rule] = named(text);
     if (ref === undefined || !byRef.has(ref)) continue;
@@ -43,7 +45,7 @@ export function policyPlace(
     const object = byRef.get(ref);
     // Of several rules nobody knows which one: then the object is named.
     const [rule, ...others] = ofObject;
-    if (object !== undefined) places.set(ref, placeOf(object, ref, others.length > 0 ? undefined : rule));
+    if (object !== undefined) places.set(ref, placeOf(object, ref, others.length > 0 ? undefined : rule, before));
   }
   const destination = destinationOfCluster(resource.name);
   const service = mesh.services.find(
@@ -63,25 +65,59 @@ export function policyPlace(
 }
 
 function named(text: string): readonly [ref: string | undefined, rule: string | undefined] {
-  const [, ref, rule] = objectRule.exec(text) ?? [];
-  if (ref !== undefined) return [ref, rule];
+  const reference = referenceOf(text);
+  if (reference !== undefined) return [reference.ref, reference.rule];
   const [, namespace, name, index] = authorizationRule.exec(text) ?? [];
   return namespace === undefined ? [undefined, undefined] : [`AuthorizationPolicy/${namespace}/${name}`, index];
 }
 
-function placeOf(object: Policy, ref: string, rule: string | undefined): PolicyPlace {
-  const { file, line, column } = (rule === undefined ? undefined : rulePlace(object, rule)) ?? object.at;
-  return { ref, file, line, column, commit: object.commit };
+function placeOf(
+  object: Policy,
+  ref: string,
+  rule: string | undefined,
+  before: (object: Policy) => Policy | undefined,
+): PolicyPlace {
+  const path = rulePath(object, rule);
+  const older = before(object);
+  const field = (older && changedField(object, path, older, rulePath(older, rule))) ?? path;
+  const { at } = placeOfPath(object, field ?? '');
+  const { file, line, column } = at;
+  return { ref, file, line, column, commit: object.commit, ...(field === undefined ? {} : { field }) };
 }
 
-function rulePlace(object: Policy, rule: string): { file: string; line: number; column: number } | undefined {
-  if (object.kind === 'AuthorizationPolicy') return object.positions.get(`spec.rules[${rule}]`);
-  if (object.kind !== 'VirtualService') return undefined;
-  const byName = object.spec.http.findIndex(({ name }) => name === rule);
-  // `tcp.0`: rules about connections have no names of their own.
-  const [, layer, index] = /^(tls|tcp)\.(\d+)$/.exec(rule) ?? [];
-  if (byName < 0 && layer !== undefined) return object.positions.get(`spec.${layer}[${index}]`);
-  return object.positions.get(`spec.http[${byName >= 0 ? byName : rule}]`);
+/** The smallest part that holds all that an object, or a rule of it, says otherwise than before; undefined: nothing is known of that. */
+function changedField(
+  object: Policy,
+  path: string | undefined,
+  older: Policy,
+  olderPath: string | undefined,
+): string | undefined {
+  if (path === undefined) return differs(object.spec, older.spec, 'spec');
+  const before = olderPath === undefined ? undefined : valueAt(older, olderPath);
+  return before === undefined ? undefined : differs(valueAt(object, path), before, path);
+}
+
+function valueAt(object: Policy, path: string): unknown {
+  const keys = path.split(/[.[\]]+/).filter((key) => key !== '');
+  return keys.reduce<unknown>((value, key) => memberOf(value, key), object);
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? new Map<string, unknown>(Object.entries(value)).get(key)
+    : undefined;
+}
+
+function differs(now: unknown, before: unknown, path: string): string | undefined {
+  if (JSON.stringify(now) === JSON.stringify(before)) return undefined;
+  if (typeof now !== 'object' || now === null || typeof before !== 'object' || before === null) return path;
+  const keys = new Set([...Object.keys(now), ...Object.keys(before)]);
+  const parts = [...keys].flatMap((key) => {
+    const inner = Array.isArray(now) ? `${path}[${key}]` : `${path}.${key}`;
+    return differs(memberOf(now, key), memberOf(before, key), inner) ?? [];
+  });
+  const [only, ...more] = parts;
+  return only === undefined || more.length > 0 ? path : only;
 }
 
 /** What a resource says; nothing where its type is unknown. */

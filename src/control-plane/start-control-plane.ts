@@ -32,6 +32,7 @@ import { portFailure } from './port-failure.ts';
 import { createProxySecrets } from './proxy-secrets.ts';
 import { createProxySessions } from './proxy-sessions.ts';
 import { createProxySnapshots, type ProxySnapshots } from './proxy-snapshots.ts';
+import { createRevisionTable } from './revision-table.ts';
 import { createRunningParts } from './running-parts.ts';
 import { meshSettings, type Settings } from './settings.ts';
 import { startFacts } from './start-facts.ts';
@@ -171,10 +172,19 @@ export async function startControlPlane(options: {
       }),
     );
 
+    const revisions = createRevisionTable(policies.state, () =>
+      [...sessions.sessions()].flatMap(([id, { acknowledgedCommit }]) => [
+        acknowledgedCommit,
+        snapshots.of(id)?.commit ?? acknowledgedCommit,
+      ]),
+    );
+    parts.add(revisions.stop);
+
     const values = createAdminValues({
       version: { server: options.version, envoy: options.envoyVersion, replica },
       settings: options.settings,
       policies,
+      revisions,
       mesh,
       registry,
       sessions,

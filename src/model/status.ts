@@ -15,6 +15,8 @@ export interface PolicyPlace {
   readonly line: number;
   readonly column: number;
   readonly commit: string;
+  /** The field that changed, or the rule, where one is known: `spec.http[0].timeout`. */
+  readonly field?: string;
   /** ISO time of the commit; absent where it is too old to be known. */
   readonly committedAt?: string;
 }

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { readable } from '../../src/cli/render/readable-ir.ts';
 import type { ProxyIR, View } from '../../src/model/ir.ts';
+import { readable } from '../../src/model/readable-ir.ts';
 import { toCanonicalJson } from '../../src/proto/canonical-json.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';

@@ -323,6 +323,24 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
         ],
       },
     ],
+    windows: {
+      provenance: (id) => (proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id) ? [] : undefined),
+      proxyIr: (id) =>
+        proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id) ? { proxy: id, inbound: [] } : undefined,
+      scopeIr: (scope) => (scope === 'shop' ? { scope, view: {} } : undefined),
+      scopes: () => ['shop'],
+      visibility: () =>
+        proxies.map(({ name, namespace }) => ({
+          proxy: `${name}.${namespace}`,
+          scope: namespace,
+          unknownHosts: { value: 'pass', by: 'default:D18' },
+          services: [],
+        })),
+      describe: (kind, name) => ({
+        subject: `${kind} ${name}`,
+        sections: [{ name: 'rows', rows: [{ text: 'a row' }] }],
+      }),
+    },
     configDump: (id) => (proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id) ? fakeDump() : undefined),
     edges: () => [],
     meshMetrics: () => '# TYPE istio_requests_total counter\n',

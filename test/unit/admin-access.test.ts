@@ -22,6 +22,8 @@ GET /debug/nackz                     401 ok  401 403 403 ok  ok  ok
 POST /debug/nackz                    401 401 401 403 403 403 ok  ok
 GET /debug/config_dump               401 ok  401 ok  403 ok  ok  ok
 GET /debug/edsz                      401 ok  401 ok  403 ok  ok  ok
+GET /debug/ir                        401 ok  401 ok  403 ok  ok  ok
+GET /debug/sidecarz                  401 ok  401 ok  ok  ok  ok  ok
 GET /debug/registryz                 401 ok  401 403 403 ok  ok  ok
 GET /debug/endpointShardz            401 ok  401 403 403 ok  ok  ok
 GET /debug/instancesz                401 ok  401 403 403 ok  ok  ok
@@ -31,6 +33,8 @@ GET /api/v1/version                  401 ok  401 ok  ok  ok  ok  ok
 GET /api/v1/status                   401 ok  401 403 403 ok  ok  ok
 GET /api/v1/proxies                  401 ok  401 ok  ok  ok  ok  ok
 GET /api/v1/proxies/:id/config       401 ok  401 ok  403 ok  ok  ok
+GET /api/v1/proxies/:id/provenance   401 ok  401 ok  403 ok  ok  ok
+GET /api/v1/describe                 401 ok  401 403 403 ok  ok  ok
 GET /api/v1/services                 401 ok  401 403 403 ok  ok  ok
 GET /api/v1/workloads                401 ok  401 403 403 ok  ok  ok
 GET /api/v1/policies                 401 ok  401 403 403 ok  ok  ok
@@ -82,11 +86,12 @@ describe('who may ask what (T5)', () => {
   it('is the golden table, for every route', async () => {
     const lines: string[] = [];
     for (const { method, path } of endpoints) {
-      const needsProxy = path === '/debug/config_dump' || path === '/debug/edsz';
+      const needsProxy = ['/debug/config_dump', '/debug/edsz', '/debug/ir'].includes(path);
       const url = path
         .replace('/tokens/:id', '/tokens/9f2')
         .replace(':id', 'frontend-1.shop')
-        .concat(needsProxy ? '?proxyID=frontend-1.shop' : '');
+        .concat(needsProxy ? '?proxyID=frontend-1.shop' : '')
+        .concat(path === '/api/v1/describe' ? '?kind=service&name=reviews' : '');
       const body =
         url === '/api/v1/tokens' && method === 'POST'
           ? { kind: 'credential', service: 'payments', namespace: 'shop' }
@@ -124,6 +129,11 @@ describe('who may ask what (T5)', () => {
     expect((await ask(open, 'GET', '/debug/syncz', bearer)).body).not.toContain('reviews-2');
     const stranger = await ask(open, 'GET', '/debug/adsz', { authorization: 'Bearer workload-payments' });
     expect(stranger.json()).toEqual({ totalClients: 0, clients: [] });
+    const seen = (await ask(open, 'GET', '/debug/sidecarz', bearer)).json();
+    expect(seen.map(({ proxy }: { proxy: string }) => proxy)).toEqual(['frontend-1.shop']);
+    // Scopes are shared: they tell of others.
+    for (const url of ['/debug/ir', '/debug/ir?scope=shop'])
+      expect((await ask(open, 'GET', url, bearer)).statusCode).toBe(403);
     const unknown = await ask(open, 'GET', '/api/v1/proxies/nobody.shop/config', bearer);
     const foreign = await ask(open, 'GET', '/api/v1/proxies/reviews-1.shop/config', bearer);
     expect(unknown.statusCode).toBe(403);

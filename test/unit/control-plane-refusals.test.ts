@@ -5,6 +5,7 @@ import { policyPlace } from '../../src/control-plane/policy-place.ts';
 import type { ProxySession } from '../../src/control-plane/proxy-sessions.ts';
 import { isRolling, proxyStatus } from '../../src/control-plane/proxy-status.ts';
 import { type Refusals, refusedResources, withheldFrom } from '../../src/control-plane/refused-resources.ts';
+import type { Policy } from '../../src/model/policy.ts';
 import { NodeSchema } from '../../src/proto/gen/envoy/config/core/v3/base_pb.ts';
 import type { JoinCredential } from '../../src/registry/join-claims.ts';
 import type { QuarantineEntry } from '../../src/xds/quarantine.ts';
@@ -117,6 +118,7 @@ const place = {
   line: 7,
   column: 7,
   commit: 'c2',
+  field: 'spec.http[0]',
 };
 
 test('X38 a proxy that is kept from what an equal one refused is not SYNCED, though it refused nothing', () => {
@@ -315,6 +317,19 @@ test('of two rules the one that is not as it was when the resource was accepted 
   // Both, or neither of them: then it is the object.
   expect(place('8s', '9s')).toBe(1);
   expect(place('8s', '9s', route())).toBe(1);
+});
+
+test('of an object that is not new the field is named that says something else', () => {
+  const { spine, wanted } = scene();
+  const mesh = spine.mesh.get();
+  if (mesh === undefined) throw new Error('no mesh');
+  const before = spine.parse({ ...texts, 'shop/routes.yaml': routeText('3s') }).objects;
+  const older = (object: Policy) => before.find(({ kind, name }) => kind === object.kind && name === object.name);
+  expect(policyPlace(wanted(routeType, 'out_shop_reviews_80'), mesh, ['c2', 'c1'], undefined, older)).toEqual({
+    ...place,
+    field: 'spec.http[0].timeout',
+    column: 30,
+  });
 });
 
 test('a rule about connections is found by the chain of its listener', () => {

@@ -23,15 +23,38 @@ function list<Item extends object>(
 ): Show {
   return async (api, context) => {
     const namespace = askedNamespace(context);
-    const all = await readItems<Item>(api, path);
-    const shown =
-      namespace === undefined
-        ? all
-        : all.filter((item) => !('namespace' in item) || item.namespace === undefined || item.namespace === namespace);
+    const [, name] = context.arguments;
+    const near = (await readItems<Item>(api, path)).filter(
+      (item) =>
+        namespace === undefined ||
+        !('namespace' in item) ||
+        item.namespace === undefined ||
+        item.namespace === namespace,
+    );
+    const shown = name === undefined ? near : named(near, name, of(context)[0]);
     context.output.list(kind, shown, of(context));
     if (shown.length === 0)
       context.output.say(namespace === undefined ? 'there are none' : `there are none in ${namespace}`);
   };
+}
+
+/** Those that are called so, whole, without their namespace, or by their host. Throws Failure WEFT0920 with the nearest name. */
+function named<Item extends object>(
+  items: readonly Item[],
+  asked: string,
+  first: Column<Item> | undefined,
+): readonly Item[] {
+  const namesOf = (item: Item): readonly string[] =>
+    [
+      first?.of(item),
+      ...['name', 'id', 'host', 'identity'].map((key) => new Map(Object.entries(item)).get(key)),
+    ].filter((name) => typeof name === 'string');
+  const name = asked.replace(/^[a-z]+\//, '');
+  const found = items.filter((item) => namesOf(item).includes(name));
+  if (found.length > 0) return found;
+  const meant = nearestName(name, items.flatMap(namesOf));
+  const hint = meant === undefined ? 'without a name all are listed' : `did you mean "${meant}"?`;
+  throw new Failure('WEFT0920', `there is none called "${name}"`, hint);
 }
 
 const kinds: Readonly<Record<string, Show>> = {

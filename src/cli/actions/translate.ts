@@ -6,6 +6,7 @@ import { Failure } from '../../model/failure.ts';
 import { isLabel } from '../../model/identity.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { Proxy } from '../../model/proxy.ts';
+import { readableIr } from '../../model/readable-ir.ts';
 import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
 import { toEnvoyJson } from '../../proto/canonical-json.ts';
 import { decode } from '../../proto/codec.ts';
@@ -15,7 +16,6 @@ import type { Resource } from '../../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../xds/resource-types.ts';
 import { type CheckedPlaces, checkPlaces } from '../check-places.ts';
 import { policyPlace } from '../policy-place.ts';
-import { readableIr } from '../render/readable-ir.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { translateFlags } from '../verbs/translate.ts';
 

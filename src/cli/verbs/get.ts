@@ -14,6 +14,7 @@ export const getVerb = defineVerb({
       help: 'services, workloads, policies, certs, tokens, proxies, ports, sources or mesh',
       required: true,
     },
+    { name: 'name', help: 'only this one: reviews, reviews.shop, VirtualService/shop/reviews' },
   ],
   flags: getFlags,
   formats: ['table', 'wide', 'json', 'yaml', 'name'],

@@ -1,5 +1,5 @@
-import type { ProxyIR } from '../../model/ir.ts';
-import { decidedByText, refText } from '../../model/provenance.ts';
+import type { ProxyIR } from './ir.ts';
+import { decidedByText, refText } from './provenance.ts';
 
 /** The decisions for a proxy as plain values; who decided reads `Kind/namespace/name field file:line`, or `default:D5`. */
 export function readableIr({ inbound, view }: ProxyIR): { readonly inbound: unknown; readonly view: unknown } {

@@ -1,0 +1,132 @@
+import type { DescriptionRow } from '../model/description.ts';
+import type { OutboundPort } from '../model/ir.ts';
+import type { Destination, EndpointSet } from '../model/ir-destination.ts';
+import type { Route } from '../model/ir-route.ts';
+import type { Decided } from '../model/provenance.ts';
+import { decidedFields } from '../translate/provenance-metadata.ts';
+import { matchText, rowOf, valueText } from './describe-words.ts';
+
+/** What is decided about calls to one destination: a line for each value, those that a default decided last. */
+export function destinationRows(destination: Destination): readonly DescriptionRow[] {
+  return sorted(valuesOf(destination)).map(({ field, one }) =>
+    rowOf(`${field} ${valueText(one.value, field)}`, one.by),
+  );
+}
+
+/** Of a subset, only what is not as for the whole service. */
+export function subsetRows(subset: Destination, whole: Destination): readonly DescriptionRow[] {
+  const known = new Set(valuesOf(whole).map(textOf));
+  return sorted(valuesOf(subset).filter((value) => !known.has(textOf(value)))).map(({ field, one }) =>
+    rowOf(`${field} ${valueText(one.value, field)}`, one.by),
+  );
+}
+
+interface FieldValue {
+  readonly field: string;
+  readonly one: Decided<unknown>;
+}
+
+function valuesOf(destination: Destination): readonly FieldValue[] {
+  return Object.entries(decidedFields(destination)).flatMap(([field, all]) => all.map((one) => ({ field, one })));
+}
+
+function textOf({ field, one }: FieldValue): string {
+  const { text, by } = rowOf(`${field} ${valueText(one.value, field)}`, one.by);
+  return `${text} ${by}`;
+}
+
+function sorted(values: readonly FieldValue[]): readonly FieldValue[] {
+  const rank = ({ one }: FieldValue) => ('default' in one.by ? 1 : 0);
+  return [...values].sort((a, b) => rank(a) - rank(b));
+}
+
+/** The rules of a port in the order in which they are tried, each with all that it does. */
+export function routeRows({ routes, connections = [] }: OutboundPort): readonly DescriptionRow[] {
+  const requests = routes.flatMap((route, index) => [
+    rowOf(`${index + 1}. ${matchText(route.match)} -> ${targetText(route)}`, route.by),
+    ...detailRows(route).map(({ text, ...who }) => ({ text: `   ${text}`, ...who })),
+  ]);
+  const opened = connections.map(({ serverNames, destinations, by }, index) =>
+    rowOf(
+      `${index + 1}. ${serverNames.length === 0 ? 'any' : `server name ${serverNames.join(', ')}`} -> ${destinationsText(destinations)}`,
+      by,
+    ),
+  );
+  return [...requests, ...opened];
+}
+
+function detailRows(route: Route): readonly DescriptionRow[] {
+  const { by: _by, match: _match, name: _name, action, ...own } = route;
+  const { destinations, ...ofAction } = { destinations: [], ...action };
+  const weights = decidedFields({ destinations: destinations.length < 2 ? [] : destinations });
+  return Object.entries({ ...decidedFields({ ...own, ofAction }), ...weights })
+    .filter(([field]) => field !== 'redirect' && field !== 'respond')
+    .flatMap(([field, all]) =>
+      all
+        .filter(
+          ({ by, value }) => !('default' in by) || field === 'timeout' || field === 'retries' || value === undefined,
+        )
+        .map(({ value, by }) => rowOf(`${field} ${detailText(field, value)}`, by)),
+    );
+}
+
+function detailText(field: string, value: unknown): string {
+  if (field === 'mirrors' && typeof value === 'object' && value !== null && 'percentage' in value)
+    return `${value.percentage}%`;
+  return valueText(value, field);
+}
+
+function targetText({ action, name }: Route): string {
+  switch (action.kind) {
+    case 'forward':
+      return destinationsText(action.destinations);
+    case 'redirect':
+      return `redirect (${valueText(action.redirect.value)})`;
+    case 'respond':
+      return `answer ${action.respond.value.status}, given by the caller's sidecar`;
+    default:
+      throw new TypeError(`no action of ${name satisfies string}`);
+  }
+}
+
+function destinationsText(destinations: readonly WeightedTarget[]): string {
+  const all = destinations.reduce((sum, { weight }) => sum + weight.value, 0);
+  return destinations
+    .map(({ destination: { name, namespace, host, port, subset }, weight }) => {
+      const target = `${name === host ? host : `${name}.${namespace}`}:${port}${subset === undefined ? '' : ` ${subset}`}`;
+      return destinations.length === 1 ? target : `${target} ${Math.round((weight.value / all) * 10_000) / 100}%`;
+    })
+    .join(', ');
+}
+
+type WeightedTarget = {
+  readonly destination: Destination['ref'];
+  readonly weight: Decided<number>;
+};
+
+/** Who answers, how well, and how they are called. */
+export function endpointRows(
+  destination: Destination,
+  { endpoints }: EndpointSet,
+  live: boolean,
+): readonly DescriptionRow[] {
+  if (destination.discovery === 'request') return [rowOf('whatever host the request names, resolved by the caller')];
+  if (destination.discovery !== 'registry')
+    return destination.addresses.map(({ address, port, weight }) =>
+      rowOf(`${address}:${port}, resolved by the caller (${destination.discovery}), weight ${weight}`),
+    );
+  if (endpoints.length === 0)
+    return [rowOf(live ? 'none: requests are answered with 503 (UH)' : 'none in these files; workloads may join')];
+  return endpoints.map((endpoint) => {
+    const { workload, address, port, healthy, weight, version, locality, meshTls } = endpoint;
+    const place = locality && [locality.region, locality.zone, locality.subzone].filter(Boolean).join('/');
+    const more = [
+      healthy ? 'healthy' : 'unhealthy',
+      meshTls ? 'mesh TLS' : 'plaintext',
+      ...(weight === 1 ? [] : [`weight ${weight}`]),
+      ...(version === undefined ? [] : [`version ${version}`]),
+      ...(place === undefined || place === '' ? [] : [`in ${place}`]),
+    ];
+    return rowOf(`${workload} at ${address}:${port}, ${more.join(', ')}`);
+  });
+}

@@ -1,0 +1,137 @@
+import { actsOn } from '../admin/mesh-values.ts';
+import type { Description, DescriptionRow } from '../model/description.ts';
+import type { OutboundService } from '../model/ir.ts';
+import type { Policy } from '../model/policy.ts';
+import { type Decided, type DecidedBy, refText } from '../model/provenance.ts';
+import { resolveInbound } from '../resolve/inbound.ts';
+import { scopeKey } from '../resolve/scope.ts';
+import { resolveView } from '../resolve/view.ts';
+import { type Describable, findingsOf, section } from './describable.ts';
+import { rowOf, valueText } from './describe-words.ts';
+
+/** So many services or workloads are listed of those that an object acts on. */
+const most = 50;
+
+/** An object: what it acts on, and every value that some proxy has because of it. */
+export function describePolicy(known: Describable, policy: Policy): Description {
+  const { mesh, diagnostics } = known;
+  const { kind, namespace, name, at, commit } = policy;
+  const services = mesh.services.filter((service) => {
+    const ids = [...(mesh.endpoints.get(service.key)?.values() ?? [])].flat().map(({ workload }) => workload);
+    return actsOn(
+      mesh,
+      policy,
+      service,
+      [...new Set(ids)].flatMap((id) => mesh.workloads.get(id) ?? []),
+    );
+  });
+  const decided = [
+    ...outboundRows(known, policy, new Set(services.map(({ key }) => key))),
+    ...inboundRows(known, policy),
+  ];
+  const listed = services.slice(0, most).map(({ host, by }) => rowOf(host, by));
+  const rest = services.length > most ? [rowOf(`and ${services.length - most} more services`)] : [];
+  return {
+    subject: `${kind} ${namespace}/${name}`,
+    sections: [
+      ...section('object', [{ text: `commit ${commit}`, by: `${at.file}:${at.line}` }]),
+      ...section('acts on', [...listed, ...rest]),
+      ...section(
+        'decides',
+        decided.length === 0 ? [rowOf('nothing: no connected proxy has a value because of it')] : once(decided),
+      ),
+      ...findingsOf(diagnostics, new Set([refText(policy)])),
+    ],
+  };
+}
+
+/** Of the views that proxies share, what this object decided there; of MeshConfig what no service asks of it again and again. */
+function outboundRows(
+  { mesh, scopes }: Describable,
+  policy: Policy,
+  keys: ReadonlySet<string>,
+): readonly DescriptionRow[] {
+  return scopes.flatMap((scope) => {
+    const view = resolveView(mesh, scope);
+    const services = view.services.filter(({ service }) => keys.has(service));
+    const ofServices = services.flatMap((service) => serviceRows(service, policy));
+    const { unknownHosts, passing, terms } = view;
+    const ofAll = decisions({ unknownHosts, passing, terms }, policy).map(({ field, one }) =>
+      rowText('calls', field, one),
+    );
+    return [...ofServices, ...ofAll].map((row) => ({ ...row, text: `${scopeKey(scope)} -> ${row.text}` }));
+  });
+}
+
+function serviceRows({ host, ports }: OutboundService, policy: Policy): readonly DescriptionRow[] {
+  return ports.flatMap(({ port, routes, connections = [], destinations }) => [
+    ...routes.flatMap((route) => [
+      ...(isOf(route.by, policy) ? [rowOf(`${host}:${port} rule ${route.name.replace(/^[^[]*/, '')}`, route.by)] : []),
+      ...decisions(route, policy).map(({ field, one }) => rowText(`${host}:${port}`, field, one)),
+    ]),
+    ...connections.flatMap((route) =>
+      decisions(route, policy).map(({ field, one }) => rowText(`${host}:${port}`, field, one)),
+    ),
+    ...destinations.flatMap((destination) => {
+      const { subset } = destination.ref;
+      const where = `${host}:${port}${subset === undefined ? '' : ` ${subset}`}`;
+      return decisions(destination, policy).map(({ field, one }) => rowText(where, field, one));
+    }),
+  ]);
+}
+
+function inboundRows({ mesh, proxyOf }: Describable, policy: Policy): readonly DescriptionRow[] {
+  if (policy.kind !== 'PeerAuthentication' && policy.kind !== 'AuthorizationPolicy' && policy.kind !== 'MeshConfig')
+    return [];
+  return [...mesh.workloads.keys()].flatMap((id) => {
+    const proxy = proxyOf(id);
+    const ports = proxy === undefined ? [] : resolveInbound(mesh, proxy);
+    return ports.flatMap((inbound) => {
+      const { deny, allow = [] } = inbound.authorization;
+      const rules = [
+        ...deny.map((rule) => ({ rule, word: 'refuses' })),
+        ...allow.map((rule) => ({ rule, word: 'allows' })),
+      ].filter(({ rule }) => isOf(rule.by, policy));
+      return [
+        ...decisions(inbound, policy).map(({ field, one }) => rowText(`${id} port ${inbound.port}`, field, one)),
+        ...rules.map(({ rule, word }) => rowOf(`${id} port ${inbound.port} ${word} by ${rule.id}`, rule.by)),
+      ];
+    });
+  });
+}
+
+interface Decision {
+  readonly field: string;
+  readonly one: Decided<unknown>;
+}
+
+/** The decided values in a part of the IR that this object decided. */
+function decisions(part: object, policy: Policy): readonly Decision[] {
+  const found: Decision[] = [];
+  const walk = (value: unknown, field: string): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if ('by' in value && 'value' in value) {
+      const one = value as Decided<unknown>;
+      if (isOf(one.by, policy)) found.push({ field, one });
+      return;
+    }
+    for (const [key, inner] of Object.entries(value)) walk(inner, Array.isArray(value) ? field : key);
+  };
+  walk(part, '');
+  return found;
+}
+
+function isOf(by: DecidedBy, policy: Policy): boolean {
+  if ('default' in by) return false;
+  const { kind, namespace, name } = by.object;
+  return kind === policy.kind && namespace === policy.namespace && name === policy.name;
+}
+
+function rowText(where: string, field: string, { value, by }: Decided<unknown>): DescriptionRow {
+  return rowOf(`${where} ${field} ${valueText(value, field)}`, by);
+}
+
+function once(rows: readonly DescriptionRow[]): readonly DescriptionRow[] {
+  const known = new Map(rows.map((row) => [`${row.text} ${row.by}`, row]));
+  return [...known.values()];
+}

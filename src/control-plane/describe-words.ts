@@ -1,0 +1,118 @@
+import type { DescriptionRow } from '../model/description.ts';
+import type { Condition } from '../model/ir-inbound.ts';
+import type { RouteMatch, TextMatch } from '../model/ir-route.ts';
+import { type DecidedBy, decidedByText, refText } from '../model/provenance.ts';
+
+/** A line of a description, with who says so. */
+export function rowOf(text: string, by?: DecidedBy): DescriptionRow {
+  if (by === undefined) return { text };
+  if ('default' in by) return { text, by: decidedByText(by) };
+  return { text, by: decidedByText(by), decidedBy: `${refText(by.object)} ${by.field}` };
+}
+
+/** The most that a count can say: no limit (D6). */
+const unlimited = 2 ** 32 - 1;
+/** Numbers under these names are milliseconds. */
+const spans = /timeout|interval|duration|backoff|time$|window|rate$|^age$/i;
+
+/** A decided value in words; `field` tells the unit. */
+export function valueText(value: unknown, field = ''): string {
+  if (value === undefined) return 'none';
+  if (value === unlimited) return 'unlimited';
+  if (typeof value === 'number') return spans.test(field) ? spanText(value) : String(value);
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((item) => valueText(item, field)).join(', ');
+  return Object.entries(value)
+    .filter(([, inner]) => inner !== undefined && !(Array.isArray(inner) && inner.length === 0))
+    .map(([key, inner]) => {
+      const text = valueText(inner, key);
+      return typeof inner === 'object' && !Array.isArray(inner) ? `${key} (${text})` : `${key} ${text}`;
+    })
+    .join(', ');
+}
+
+/** `1.5 s`, `15 min`, `20 ms`. */
+export function spanText(milliseconds: number): string {
+  const units = [
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ] as const;
+  const [name, size] = units.find(([, each]) => milliseconds >= each && milliseconds % (each / 10) === 0) ?? ['ms', 1];
+  return `${milliseconds / size} ${name}`;
+}
+
+/** What a request must be like. */
+export function matchText({ path, method, authority, scheme, headers, query }: RouteMatch): string {
+  const named = (name: string, match: TextMatch) => `${name}${textMatch(match)}`;
+  const parts = [
+    ...(path === undefined ? [] : [`${pathText(path)}${path.ignoreCase ? ' in any case' : ''}`]),
+    ...(method === undefined ? [] : [named('method', method)]),
+    ...(authority === undefined ? [] : [named('host', authority)]),
+    ...(scheme === undefined ? [] : [named('scheme', scheme)]),
+    ...headers.map(({ name, match, absent }) => (absent ? `not ${named(name, match)}` : named(name, match))),
+    ...query.map(({ name, match }) => `?${named(name, match)}`),
+  ];
+  return parts.length === 0 ? 'any' : parts.join(' ');
+}
+
+function pathText({ kind, value }: NonNullable<RouteMatch['path']>): string {
+  if (kind === 'regex') return `~${value}`;
+  return kind === 'prefix' ? `${value}*` : value;
+}
+
+function textMatch(match: TextMatch): string {
+  switch (match.kind) {
+    case 'exact':
+      return `=${match.value}`;
+    case 'prefix':
+      return `=${match.value}*`;
+    case 'suffix':
+      return `=*${match.value}`;
+    case 'regex':
+      return `~${match.value}`;
+    case 'present':
+      return ' is there';
+    default:
+      return match satisfies never;
+  }
+}
+
+/** Who or what a rule of authorization means; empty for whoever and whatever. */
+export function conditionText(condition: Condition): string {
+  switch (condition.kind) {
+    case 'always':
+      return '';
+    case 'never':
+      return 'nobody';
+    case 'all':
+      return joined(condition.of, ' and ');
+    case 'any':
+      return joined(condition.of, ' or ');
+    case 'not':
+      return `not (${conditionText(condition.of)})`;
+    case 'principal':
+      return `caller${textMatch(condition.match)}`;
+    case 'source-address':
+    case 'remote-address':
+    case 'destination-address':
+      return `${condition.kind.replace('-', ' ')} in ${condition.cidr}`;
+    case 'server-name':
+      return `server name${textMatch(condition.match)}`;
+    case 'header':
+      return `${condition.name}${textMatch(condition.match)}`;
+    case 'host':
+    case 'method':
+    case 'path':
+      return `${condition.kind}${textMatch(condition.match)}`;
+    default:
+      return condition satisfies never;
+  }
+}
+
+function joined(conditions: readonly Condition[], word: string): string {
+  const texts = conditions.map((each) => ({ each, text: conditionText(each) })).filter(({ text }) => text !== '');
+  if (texts.length === 1) return texts[0]?.text ?? '';
+  return texts.map(({ each, text }) => (each.kind === 'any' || each.kind === 'all' ? `(${text})` : text)).join(word);
+}

@@ -1,0 +1,73 @@
+import type { Description, DescriptionRow } from '../model/description.ts';
+import { refText } from '../model/provenance.ts';
+import type { Proxy } from '../model/proxy.ts';
+import type { Workload } from '../model/workload.ts';
+import { resolveInbound } from '../resolve/inbound.ts';
+import { scopeKey, scopeOf } from '../resolve/scope.ts';
+import { resolveView } from '../resolve/view.ts';
+import { type Describable, findingsOf, section } from './describable.ts';
+import { inboundRows } from './describe-inbound.ts';
+import { rowOf } from './describe-words.ts';
+
+/** A workload: who it is, what it serves, who may call it on which terms, and what it may call. */
+export function describeWorkload(
+  known: Describable,
+  workload: Workload | undefined,
+  proxy: Proxy | undefined,
+): Description {
+  const { mesh, diagnostics } = known;
+  const { name, namespace, labels } = workload ?? proxy ?? { name: '', namespace: '', labels: {} };
+  const scope = scopeOf(mesh, { namespace, labels });
+  const view = resolveView(mesh, scope);
+  const inbound = proxy === undefined ? [] : resolveInbound(mesh, proxy);
+  const backed = workload === undefined ? [] : servicesOf(known, workload.id);
+  const refs = new Set([
+    ...(workload?.by === undefined ? [] : [refText(workload.by.object)]),
+    ...inbound.flatMap(({ mtls, authorization: { deny, allow = [] } }) => [
+      ...('default' in mtls.by ? [] : [refText(mtls.by.object)]),
+      ...[...deny, ...allow].map(({ by }) => refText(by.object)),
+    ]),
+  ]);
+  return {
+    subject: `Workload ${namespace}/${name}`,
+    sections: [
+      ...section('workload', aboutRows(workload, proxy)),
+      ...section('serves', backed),
+      ...inbound.flatMap((each) => section(`application port ${each.port}`, inboundRows(each))),
+      ...(proxy === undefined
+        ? section('application ports', [rowOf('no sidecar stands before it: no policy acts on calls to it')])
+        : []),
+      ...section('calls', [
+        rowOf(`as a client it is of the scope ${scopeKey(scope)} and sees ${view.services.length} services`),
+        rowOf(`hosts that no service has: ${view.unknownHosts.value}`, view.unknownHosts.by),
+        rowOf(`path normalization ${view.terms.pathNormalization.value}`, view.terms.pathNormalization.by),
+      ]),
+      ...findingsOf(diagnostics, refs),
+    ],
+  };
+}
+
+function aboutRows(workload: Workload | undefined, proxy: Proxy | undefined): readonly DescriptionRow[] {
+  const labels = Object.entries(workload?.labels ?? proxy?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const identity = workload?.identity ?? proxy?.identity;
+  return [
+    ...(workload === undefined
+      ? [rowOf('it did not join and no file places it: as its Service describes it')]
+      : [rowOf(`${workload.address}, ${workload.health}, weight ${workload.weight}`, workload.by)]),
+    rowOf(identity === undefined ? 'no identity: it is called in plaintext' : `identity ${identity}`),
+    rowOf(`labels ${labels.join(', ') || 'none'}`),
+    ...(workload?.locality === undefined
+      ? []
+      : [rowOf(`in ${Object.values(workload.locality).filter(Boolean).join('/')}`, workload.by)]),
+  ];
+}
+
+function servicesOf({ mesh }: Describable, id: string): readonly DescriptionRow[] {
+  return mesh.services.flatMap((service) =>
+    [...(mesh.endpoints.get(service.key) ?? [])].flatMap(([port, endpoints]) =>
+      endpoints
+        .filter(({ workload }) => workload === id)
+        .map((endpoint) => rowOf(`${service.host}:${port} at ${endpoint.address}:${endpoint.port}`, service.by)),
+    ),
+  );
+}

@@ -1,0 +1,175 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Description } from '../../src/model/description.ts';
+import { runVerb } from '../support/run-verb.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-describe-'));
+const shop = `apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: 9080}, {name: tcp, port: 90, targetPort: 9090}]}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: reviews-7, labels: {app: reviews, version: v1}}
+spec: {address: 10.0.0.7, serviceAccount: reader}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+    - name: slow
+      match: [{uri: {prefix: /slow}, headers: {x-test: {exact: "yes"}}}]
+      timeout: 3s
+      route: [{destination: {host: reviews, subset: v1}}]
+    - route: [{destination: {host: reviews}}]
+      corsPolicy: {allowOrigins: [{exact: https://shop.example}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  trafficPolicy: {connectionPool: {tcp: {maxConnections: 7}}}
+  subsets:
+    - name: v1
+      labels: {version: v1}
+      trafficPolicy: {loadBalancer: {simple: RANDOM}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: readers}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  rules:
+    - from: [{source: {principals: [cluster.local/ns/shop/sa/frontend]}}]
+      to: [{operation: {methods: [GET]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: shop}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: 9080}]}
+`;
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+const file = 'policies/shop/reviews.yaml';
+const documents = shop.split('---\n');
+beforeAll(() => {
+  write('good/policies/shop/reviews.yaml', documents.slice(0, -1).join('---\n'));
+  write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
+  write('two/policies/shop/reviews.yaml', documents[0] ?? '');
+  write('two/policies/bank/reviews.yaml', documents[0] ?? '');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const weft = (line: string) => runVerb(line.split(' '), { cwd: folder });
+async function described(line: string) {
+  const { code, stdout, stderr } = await weft(`describe ${line} -f good -o json`);
+  if (code !== 0) throw new Error(stderr + stdout);
+  const { sections, subject }: Description = JSON.parse(stdout);
+  const rows = (name: string) =>
+    sections
+      .find((each) => each.name === name)
+      ?.rows.map(({ text, by }) => (by === undefined ? text : `${text} | ${by}`));
+  return { subject, rows, names: sections.map(({ name }) => name) };
+}
+/** The line of `good` on which a text stands. */
+const lineOf = (text: string) => `${file}:${shop.slice(0, shop.indexOf(text)).split('\n').length}`;
+
+it('a service: rules, values, subsets, endpoints, callers, each with the line that says so', async () => {
+  const { subject, rows } = await described('service reviews');
+  expect(subject).toBe('Service shop/reviews');
+  expect(rows('port 80 http')).toEqual([
+    expect.stringMatching(/^at each caller's local port \d+$/),
+    `1. /slow* x-test=yes -> reviews.shop:80 v1 | ${lineOf('match:').replace(/:\d+$/, '')}:${lineOf('match:').split(':')[1]}`,
+    `   timeout 3 s | ${lineOf('timeout: 3s')}`,
+    expect.stringMatching(/^ {3}retries attempts 2, .* \| default:D1$/),
+    `2. any -> reviews.shop:80 | ${lineOf('- route: [{destination: {host: reviews}}]')}`,
+    `   cors origins kind exact, value https://shop.example, forwardUnmatched yes | ${lineOf('corsPolicy')}`,
+    '   timeout none | default:D3',
+    expect.stringMatching(/^ {3}retries attempts 2, .* \| default:D1$/),
+  ]);
+  expect(rows('port 80 http: values')?.slice(0, 2)).toEqual([
+    `maxConnections 7 | ${lineOf('maxConnections')}`,
+    'loadBalancer least-request | default:D5',
+  ]);
+  expect(rows('port 80 http, subset v1: what differs')).toEqual([`loadBalancer random | ${lineOf('RANDOM')}`]);
+  expect(rows('port 80 http: endpoints')).toEqual(['reviews-7.shop at 10.0.0.7:9080, healthy, mesh TLS, version v1']);
+  expect(rows('mTLS and callers')).toContain(
+    `application port 9080: allowed: caller=cluster.local/ns/shop/sa/frontend, method=GET | ${lineOf('- from:')}`,
+  );
+  expect(rows('policies')).toEqual(
+    ['AuthorizationPolicy', 'DestinationRule', 'VirtualService'].map((kind) =>
+      expect.stringContaining(`${kind}/shop/re`),
+    ),
+  );
+});
+
+it('R11 R15: what no setting helps with is told where someone looks for it, and the way out', async () => {
+  const { rows } = await described('service reviews.shop');
+  const limits = rows('port 80 http: what a sidecar changes') ?? [];
+  expect(limits.filter((row) => row.endsWith('transparency:R15'))).toHaveLength(6);
+  expect(limits.filter((row) => row.endsWith('transparency:R11'))).toEqual([
+    expect.stringContaining('do not see inside a CONNECT tunnel'),
+  ]);
+  expect(limits.at(-1)).toContain('declare the port as tcp');
+  expect(rows('port 90 tcp: what a sidecar changes')).toBeUndefined();
+});
+
+it('a workload: who it is, what it serves, what stands before its ports', async () => {
+  const { subject, rows, names } = await described('workload reviews-7');
+  expect(subject).toBe('Workload shop/reviews-7');
+  expect(rows('workload')?.[0]).toBe(`10.0.0.7, healthy, weight 1 | ${lineOf('address: 10')}`);
+  expect(rows('serves')?.[0]).toBe(
+    `reviews.shop.svc.cluster.local:80 at 10.0.0.7:9080 | ${lineOf('metadata: {name: reviews}')}`,
+  );
+  expect(names).toContain('application port 9080');
+  expect(rows('application port 9080')).toContain('mtls PERMISSIVE | default:D14');
+  expect(rows('application port 9080')).toContain('requestsPerConnection 1 | default:R13');
+});
+
+it('a policy: what it acts on, and every value that proxies have because of it', async () => {
+  const { rows } = await described('policy DestinationRule/shop/reviews');
+  expect(rows('acts on')).toEqual([expect.stringContaining('reviews.shop.svc.cluster.local')]);
+  const decides = rows('decides') ?? [];
+  expect(decides).toContainEqual(
+    expect.stringMatching(new RegExp(`:80 v1 loadBalancer random \\| ${lineOf('RANDOM')}$`)),
+  );
+  expect(decides).toContainEqual(expect.stringMatching(/:80 maxConnections 7 \|/));
+  const rules = await described('policy AuthorizationPolicy/readers');
+  expect(rules.rows('decides')).toContainEqual(
+    expect.stringContaining('port 9080 allows by ns[shop]-policy[readers]-rule[0]'),
+  );
+});
+
+it('says what is meant where a name or a kind is not known, or is several', async () => {
+  expect((await weft('describe service revews -f good')).stderr).toContain('did you mean "reviews"?');
+  expect((await weft('describe servce reviews -f good')).stderr).toContain('did you mean "service"?');
+  expect((await weft('describe policy reviews -f good')).stderr).toContain('write DestinationRule/shop/reviews');
+  expect((await weft('describe service reviews -f two')).stderr).toMatch(
+    /may be reviews\.(bank|shop) or reviews\.(bank|shop)/,
+  );
+  expect((await weft('describe service reviews -f two -n bank')).code).toBe(0);
+  expect((await weft('describe service reviews.bank -f two')).stdout).toContain('Service bank/reviews');
+});
+
+it('shows the findings instead where policies have an error', async () => {
+  const { code, stderr } = await weft('describe service reviews -f wrong');
+  expect(code).toBe(1);
+  expect(stderr).toContain('did you mean "timeout"?');
+});
+
+it('is a table for people: the places stand in one column', async () => {
+  const { stdout } = await weft('describe policy DestinationRule/shop/reviews -f good');
+  const places = stdout.split('\n').filter((line) => line.startsWith('  ') && line.includes(file));
+  expect(places.length).toBeGreaterThan(2);
+  expect(new Set(places.map((line) => line.indexOf(file))).size).toBe(1);
+});
