@@ -53,7 +53,7 @@ const trafficFields: Readonly<Record<string, readonly string[]>> = {
   outlierDetection: ['outlierDetection'],
   panicThreshold: ['outlierDetection.minHealthPercent'],
   retryBudget: ['retryBudget'],
-  security: ['tls'],
+  tls: ['tls'],
 };
 
 /** Below an HTTP rule. */

@@ -40,13 +40,7 @@ function actionOf({ action, headers }: RouteDecision, port: number): Route['acti
 }
 
 function routeMetadata(route: RouteDecision): Metadata | undefined {
-  const { name, by, action, headers, fault, cors, statName } = route;
-  const rule = { route: { value: name, by }, headers, fault, cors, statName };
-  if (action.kind === 'redirect') return provenanceMetadata({ ...rule, redirect: action.redirect }, name);
-  if (action.kind === 'respond') return provenanceMetadata({ ...rule, respond: action.respond }, name);
-  const { timeout, retries, rewrite, mirrors, destinations, hash } = action;
-  const { weight: weights, authority, headers: ofDestinations = [] } = decidedFields(destinations);
-  const forward = { timeout, retries, rewrite, mirrors, weights, authority, hash };
-  const changes = [...(headers === undefined ? [] : [headers]), ...ofDestinations];
-  return provenanceMetadata({ ...rule, ...forward, headers: changes }, name);
+  const { name, by, match: _match, ...decided } = route;
+  const { weight: weights, ...fields } = decidedFields(decided);
+  return provenanceMetadata({ route: { value: name, by }, ...fields, weights }, name);
 }
