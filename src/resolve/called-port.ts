@@ -27,6 +27,15 @@ export function calledPort(view: View, authority: string): CalledPort | undefine
   return undefined;
 }
 
+/** The service that a name without a port means, whatever ports it has. */
+export function namedService(view: View, name: string): OutboundService | undefined {
+  const asked = name.toLowerCase();
+  return (
+    view.services.find(({ names }) => names.includes(asked)) ??
+    view.services.find(({ names }) => names.some((each) => each.startsWith('*') && asked.endsWith(each.slice(1))))
+  );
+}
+
 /** Should two services claim a name, the first by service key has it. */
 function byDomain(view: View): ReadonlyMap<string, CalledPort> {
   const domains = new Map<string, CalledPort>();

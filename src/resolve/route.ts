@@ -69,7 +69,7 @@ function writtenRoute(
   const { changes } = resolveHeaders(rule.headers);
   const fault = rule.fault && faultDecision(rule.fault);
   return {
-    name: `VirtualService/${object.namespace}/${object.name}[${ruleName(rule, ruleIndex, written?.name)}]`,
+    name: routeName(object, rule, ruleIndex, written?.name),
     by: provenance(object, matchIndex === undefined ? field : `${field}.match[${matchIndex}]`),
     match,
     action: actionOf(context, object, field, rule, match, called),
@@ -101,10 +101,10 @@ function actionOf(
   return resolveForward(context, object, field, rule, match, called);
 }
 
-/** The stable part of a route's name (section 1.3): what the rule and the match are called, else the rule's index. */
-function ruleName(rule: HttpRule, ruleIndex: number, matchName: string | undefined): string {
+/** The name of a rule's routes; its stable part (section 1.3) is what the rule and the match are called, else the rule's index. */
+export function routeName(object: VirtualServiceObject, rule: HttpRule, ruleIndex: number, matchName?: string): string {
   const name = rule.name ?? `${ruleIndex}`;
-  return matchName === undefined ? name : `${name}.${matchName}`;
+  return `VirtualService/${object.namespace}/${object.name}[${matchName === undefined ? name : `${name}.${matchName}`}]`;
 }
 
 /** P17: what was written without a percentage came here as 0 and never fires. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import type { View } from '../../src/model/ir.ts';
+import type { Scope } from '../../src/model/ir.ts';
+import type { Mesh } from '../../src/model/mesh.ts';
 import { byDefault } from '../../src/model/provenance.ts';
 import { RouteConfigurationSchema } from '../../src/proto/gen/envoy/config/route/v3/route_pb.ts';
 import { message } from '../../src/proto/message.ts';
-import { calledPort } from '../../src/resolve/called-port.ts';
-import { requestMismatch } from '../../src/resolve/request-match.ts';
+import { decideCall } from '../../src/resolve/route-decision.ts';
 import { scopeOf } from '../../src/resolve/scope.ts';
 import { droppedHeaders, joinedHeaders, seenRequest } from '../../src/resolve/seen-request.ts';
 import { resolveView } from '../../src/resolve/view.ts';
@@ -33,16 +33,37 @@ afterAll(async () => {
   for (const stop of cleanup.splice(0)) await stop();
 });
 
+interface Caller {
+  readonly mesh: Mesh;
+  readonly scope: Scope;
+}
+
 /** What the evaluator says of a request: the name that `tellingRoutes` gives to the route, or the status of Envoy's own answer. */
-function decided(view: View, asked: AskedRequest): string {
-  const seen = seenRequest(asked, view.terms.pathNormalization.value);
-  if ('refused' in seen) return `${seen.refused}`;
-  const called = calledPort(view, seen.authority);
-  // Behind the tunnel, the first route, there is one for everything.
-  if (called === undefined) return 'out_unknown#1';
-  const { port } = called;
-  const index = port.routes.findIndex(({ match }) => requestMismatch(match, seen) === undefined);
-  return index < 0 ? '404' : `${servicePortName(port.destination.ref)}#${index + 1}`;
+function decided({ mesh, scope }: Caller, { authority, ...asked }: AskedRequest): string {
+  const [host = '', port] = authority.split(':');
+  // What is written is taken, though a program would leave port 80 out.
+  const headers = [['host', authority] as const, ...asked.headers];
+  const called = { host, ...(port === undefined ? {} : { port: Number(port) }) };
+  const decision = decideCall(mesh, scope, { ...asked, ...called, headers });
+  switch (decision.kind) {
+    case 'refused':
+      return `${decision.refused}`;
+    // Behind the tunnel, the first route, there is one for everything.
+    case 'unknown':
+      return 'out_unknown#1';
+    case 'connection':
+      return 'a tunnel';
+    case 'request': {
+      const { called, route, candidates } = decision;
+      const chosen = candidates.filter(({ verdict }) => verdict === 'chosen').map(({ name }) => name);
+      // One candidate is chosen, and it is the route.
+      if (chosen.join() !== (route?.name ?? '')) return `${route?.name} is not ${chosen.join()}`;
+      const { routes, destination } = called.port;
+      return route === undefined ? '404' : `${servicePortName(destination.ref)}#${routes.indexOf(route) + 1}`;
+    }
+    default:
+      return decision satisfies never;
+  }
 }
 
 async function answered(client: RawHttp, { method, authority, path, scheme, headers, absolute }: AskedRequest) {
@@ -71,11 +92,11 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
     const own = worlds.filter(({ mesh }) => mesh === index).map(({ name, written }) => [name, written] as const);
     return meshOf(own, { pathNormalization: { normalization } });
   });
-  const views = meshes.flatMap((mesh) => callers.map((caller) => resolveView(mesh, scopeOf(mesh, caller))));
-  const listeners = views.map((view) => ({
-    terms: view.terms,
-    routes: tellingRoutes(proxyRouteConfiguration(view)),
-  }));
+  const callersOf = meshes.flatMap((mesh) => callers.map((caller) => ({ mesh, scope: scopeOf(mesh, caller) })));
+  const listeners = callersOf.map(({ mesh, scope }) => {
+    const view = resolveView(mesh, scope);
+    return { terms: view.terms, routes: tellingRoutes(proxyRouteConfiguration(view)) };
+  });
   const envoy = await startRouteEnvoy(listeners);
   cleanup.push(envoy.stop);
   const clients = envoy.ports.map(rawHttp);
@@ -90,13 +111,13 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
     });
     for (const [position, asked] of requests.entries()) {
       const which = world.mesh * callers.length + (position % callers.length);
-      const [view, client] = [views[which], clients[which]];
-      if (view === undefined || client === undefined) throw new RangeError('no caller');
-      const expected = decided(view, asked);
+      const [caller, client] = [callersOf[which], clients[which]];
+      if (caller === undefined || client === undefined) throw new RangeError('no caller');
+      const expected = decided(caller, asked);
       const got = await answered(client, asked);
       const kind = /^\d+$/.test(got) ? got : got.startsWith('out_unknown') ? 'unknown' : 'a rule';
       outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
-      if (got !== expected) wrong.push(JSON.stringify({ ...world, scope: view.key, asked, expected, got }));
+      if (got !== expected) wrong.push(JSON.stringify({ ...world, scope: caller.scope, asked, expected, got }));
     }
   };
   for (const world of worlds) await ask(world);
