@@ -85,6 +85,7 @@ export function actsOn(
     case 'Service':
     case 'ServiceEntry':
     case 'WorkloadEntry':
+    case 'WorkloadGroup':
     case 'MeshConfig':
     // A Sidecar is about who calls, not about what is called.
     case 'Sidecar':

@@ -6,6 +6,7 @@ import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from './registr
 import type { AuthorizationPolicySpec, PeerAuthenticationSpec } from './security-policy.ts';
 import type { SidecarSpec } from './sidecar-policy.ts';
 import type { VirtualServiceSpec } from './virtual-service.ts';
+import type { WorkloadGroupSpec } from './workload-group.ts';
 
 /** Milliseconds; a whole number. */
 export type Millis = number;
@@ -32,6 +33,7 @@ export type Policy =
   | ServiceObject
   | ServiceEntryObject
   | WorkloadEntryObject
+  | WorkloadGroupObject
   | VirtualServiceObject
   | DestinationRuleObject
   | PeerAuthenticationObject
@@ -43,6 +45,7 @@ export type Policy =
 export type ServiceObject = PolicyObject<'Service', ServiceSpec>;
 export type ServiceEntryObject = PolicyObject<'ServiceEntry', ServiceEntrySpec>;
 export type WorkloadEntryObject = PolicyObject<'WorkloadEntry', WorkloadEntrySpec>;
+export type WorkloadGroupObject = PolicyObject<'WorkloadGroup', WorkloadGroupSpec>;
 export type VirtualServiceObject = PolicyObject<'VirtualService', VirtualServiceSpec>;
 export type DestinationRuleObject = PolicyObject<'DestinationRule', DestinationRuleSpec>;
 export type HealthCheckObject = PolicyObject<'HealthCheck', HealthCheckSpec>;

@@ -113,6 +113,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         if (hasSelector(selectorOf(object))) selectingServices.add(object.namespace, object);
         break;
       case 'WorkloadEntry':
+      case 'WorkloadGroup':
       case 'MeshConfig':
         break;
       default:

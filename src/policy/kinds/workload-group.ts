@@ -1,42 +1,55 @@
-import { networking, refusedKind } from '../kind-definition.ts';
-import { anyText, choice, integer, labels, list, map, object, port, row, someOf, text } from '../shape-builders.ts';
-import { workloadTemplate } from './workload-entry.ts';
+import { isLabel } from '../../model/identity.ts';
+import type { WorkloadGroupObject } from '../../model/policy.ts';
+import type { WorkloadGroupSpec, WorkloadTemplate } from '../../model/workload-group.ts';
+import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
+import type { Infer } from '../shape.ts';
+import { labels, map, object, row, text } from '../shape-builders.ts';
+import { present } from './common.ts';
+import { lowerLocality, workloadTemplate } from './workload-entry.ts';
+import { lowerProbe, probe } from './workload-probe.ts';
 
-const times = integer(0, 2 ** 31 - 1);
-const header = object({ name: text('plain-header-name'), value: anyText });
-/** Istio reads an empty scheme as HTTP. */
-const scheme = choice(['HTTP', 'HTTPS', '']);
-
-const probe = object(
+const shape = object(
   {
-    initialDelaySeconds: times,
-    timeoutSeconds: times,
-    periodSeconds: times,
-    successThreshold: times,
-    failureThreshold: times,
-    httpGet: object({ path: anyText, port, host: anyText, scheme, httpHeaders: list(header) }, { required: ['port'] }),
-    tcpSocket: object({ host: anyText, port }, { required: ['port'] }),
-    exec: row(object({ command: someOf(text()) }, { required: ['command'] }), 'T1', 'a command beside the workload'),
-    grpc: object({ port, service: anyText }),
+    metadata: row(
+      object({ labels, annotations: map('any', text('free', { allowEmpty: true })) }),
+      'T0',
+      'labels of the joining workloads',
+    ),
+    template: row(workloadTemplate, 'T0', 'what a joining proxy becomes'),
+    probe: row(probe, 'T0', 'readiness: health of the endpoint'),
   },
-  { oneOf: [['httpGet', 'tcpSocket', 'exec', 'grpc']] },
+  { required: ['template'] },
 );
 
-/** WorkloadGroup (section 2), refused as a whole for now. */
-export const workloadGroup = refusedKind(
-  'WorkloadGroup',
-  networking,
-  'T1',
-  object(
-    {
-      metadata: row(
-        object({ labels, annotations: map('any', text('free', { allowEmpty: true })) }),
-        'T0',
-        'labels of the joining workloads',
-      ),
-      template: row(workloadTemplate, 'T0', 'what a joining proxy becomes'),
-      probe: row(probe, 'T0', 'readiness: health of the endpoint'),
-    },
-    { required: ['template'] },
-  ),
-);
+/** WorkloadGroup (section 2): what its joining workloads become, and how their health is found. */
+export const workloadGroup = supportedKind<typeof shape, WorkloadGroupObject>({
+  kind: 'WorkloadGroup',
+  apiVersions: networking,
+  spec: shape,
+  lower(spec, context) {
+    return present<WorkloadGroupSpec>({
+      template: lowerTemplate(spec, context),
+      annotations: spec.metadata?.annotations ?? {},
+      probe: spec.probe && lowerProbe(spec.probe),
+    });
+  },
+});
+
+function lowerTemplate({ template, metadata }: Infer<typeof shape>, context: LowerContext): WorkloadTemplate {
+  const { address, serviceAccount, locality, weight, ports = {} } = template;
+  if (address !== undefined) {
+    const message = 'the address of a template acts on nothing: each workload has the one at which it joins';
+    context.report('WEFT0132', 'spec.template.address', message, 'remove it');
+  }
+  // It becomes a part of a SPIFFE ID, whose parts are labels here.
+  if (serviceAccount && !isLabel(serviceAccount)) {
+    context.refuse('spec.template.serviceAccount', 'T2', serviceAccount);
+  }
+  return present<WorkloadTemplate>({
+    labels: { ...template.labels, ...metadata?.labels },
+    ports,
+    serviceAccount: serviceAccount || undefined,
+    locality: locality ? lowerLocality(locality) : undefined,
+    weight,
+  });
+}
