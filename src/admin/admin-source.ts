@@ -173,6 +173,8 @@ export interface TokenReport {
   readonly ports?: readonly number[];
   /** Labels that Services may select a holder by, besides `app: <service>`. */
   readonly labels?: Labels;
+  /** The WorkloadGroup that a holder joins. */
+  readonly group?: string;
   /** Who made it, in words. */
   readonly createdBy: string;
   readonly revoked: boolean;
@@ -192,6 +194,8 @@ export interface TokenRequest {
   readonly ports?: readonly number[];
   /** Labels that Services may select a holder by, besides `app: <service>`. */
   readonly labels?: Labels;
+  /** The WorkloadGroup that a holder joins; absent: the one of the service's name, if it asks for it. */
+  readonly group?: string;
 }
 
 export interface TokenDesk {

@@ -105,6 +105,7 @@ const tokenBody = {
     cidrs: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 64 } },
     ports: { type: 'array', maxItems: 64, items: { type: 'integer', minimum: 1, maximum: 65535 } },
     labels: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', maxLength: 63 } },
+    group: name,
   },
 } as const;
 

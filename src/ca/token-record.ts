@@ -19,6 +19,8 @@ export interface WorkloadGrant {
   readonly ports: readonly number[];
   /** Labels that Services may select a holder by, besides `app: <service>`; absent: none. */
   readonly labels?: Labels;
+  /** The WorkloadGroup that a holder joins; absent: the one of the service's name, if it asks for it. */
+  readonly group?: string;
 }
 
 /** A credential as it is listed and stored; the secret is no part of it. Times in milliseconds since 1970. */
@@ -54,7 +56,12 @@ export function parseCidr(text: string): BlockList | undefined {
 /** Throws Failure WEFT0921 for a grant that names no possible identity, block or port. */
 export function requireGrant(grant: TokenGrant): void {
   if (grant.role === 'operator') return;
-  const names = { namespace: grant.namespace, 'service account': grant.serviceAccount, service: grant.service };
+  const names = {
+    namespace: grant.namespace,
+    'service account': grant.serviceAccount,
+    service: grant.service,
+    ...(grant.group === undefined ? {} : { group: grant.group }),
+  };
   for (const [what, name] of Object.entries(names)) {
     if (!isLabel(name))
       throw refused(`"${name}" cannot be a ${what}`, 'use 1 to 63 of a-z, 0-9 and -, no - at either end');
@@ -91,7 +98,8 @@ export function createCommand(grant: TokenGrant | undefined): string {
   if (grant.role === 'operator') return 'start the server again: it leaves a new operator credential in the state dir';
   const account = grant.serviceAccount === grant.service ? '' : ` --service-account ${grant.serviceAccount}`;
   const labels = Object.entries(grant.labels ?? {}).map(([key, value]) => ` --label ${key}=${value}`);
-  return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}${labels.join('')}`;
+  const group = grant.group === undefined ? '' : ` --group ${grant.group}`;
+  return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}${group}${labels.join('')}`;
 }
 
 export function encodeStored(token: StoredToken): Uint8Array {
@@ -136,7 +144,8 @@ function isGrant(value: unknown): value is TokenGrant {
     [value.namespace, value.serviceAccount, value.service].every((name) => typeof name === 'string' && isLabel(name)) &&
     isListOf(value.addresses, (block) => typeof block === 'string' && parseCidr(block) !== undefined) &&
     isListOf(value.ports, (port) => typeof port === 'number') &&
-    (value.labels === undefined || areLabels(value.labels))
+    (value.labels === undefined || areLabels(value.labels)) &&
+    (value.group === undefined || (typeof value.group === 'string' && isLabel(value.group)))
   );
 }
 

@@ -190,7 +190,16 @@ export function createAdminValues(parts: {
       }),
     tokens: {
       list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
-      async create({ service, namespace, serviceAccount = service, ttlMilliseconds, cidrs = [], ports = [], labels }) {
+      async create({
+        service,
+        namespace,
+        serviceAccount = service,
+        ttlMilliseconds,
+        cidrs = [],
+        ports = [],
+        labels,
+        group,
+      }) {
         const { record, text } = await tokens.create({
           grant: {
             role: 'workload',
@@ -200,6 +209,7 @@ export function createAdminValues(parts: {
             addresses: cidrs,
             ports,
             ...(labels === undefined ? {} : { labels }),
+            ...(group === undefined ? {} : { group }),
           },
           createdBy: 'operator',
           ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
@@ -261,12 +271,13 @@ function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
   const expiry = expiresAt === undefined ? {} : { expires: iso(expiresAt) };
   const shared = { id, createdAt: iso(createdAt), createdBy, revoked: revokedAt !== undefined, ...expiry };
   if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
-  const { service, namespace, addresses, ports, labels } = grant;
+  const { service, namespace, addresses, ports, labels, group } = grant;
   const identity = spiffeId({ trustDomain, namespace, serviceAccount: grant.serviceAccount });
   const limits = {
     ...(addresses.length > 0 ? { cidrs: addresses } : {}),
     ...(ports.length > 0 ? { ports } : {}),
     ...(labels === undefined ? {} : { labels }),
+    ...(group === undefined ? {} : { group }),
   };
   return { ...shared, kind: 'credential', identity, service, namespace, ...limits };
 }

@@ -34,7 +34,7 @@ export function createBearerCheck(tokens: TokenStore): CheckBearer {
         grpcStatus.PERMISSION_DENIED,
       );
     }
-    const { namespace, serviceAccount, service, addresses, ports, labels } = grant;
+    const { namespace, serviceAccount, service, addresses, ports, labels, group } = grant;
     return {
       ok: {
         tokenId: id,
@@ -44,6 +44,7 @@ export function createBearerCheck(tokens: TokenStore): CheckBearer {
         ...(addresses.length > 0 ? { addresses } : {}),
         ...(ports.length > 0 ? { ports } : {}),
         ...(labels === undefined ? {} : { labels }),
+        ...(group === undefined ? {} : { group }),
       },
     };
   };

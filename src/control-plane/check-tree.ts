@@ -21,7 +21,7 @@ export interface TreeCheckOptions {
   readonly settings: MeshSettings;
   readonly folders: 'namespace' | 'free';
   readonly root: string;
-  readonly joined: () => ReadonlyMap<string, Workload> | undefined;
+  readonly joined: (policies: PolicySet) => ReadonlyMap<string, Workload> | undefined;
   /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
   readonly trustDomain?: string;
   /** What an error holds back: the commit, which is what is meant without it, or the namespace that it is in. */
@@ -36,7 +36,7 @@ export function createTreeCheck(options: TreeCheckOptions): (tree: PolicyTree, r
 
 /**
  * Text of a policy tree → checked objects and all findings, the references between objects included. `joined`: the workloads that are
- * connected now, undefined where that is not known. Documents that did not change since the last call are not parsed again. An object that
+ * connected now as these policies make them, undefined where that is not known. Documents that did not change since the last call are not parsed again. An object that
  * was accepted once and has not changed is not held back because a service that nobody wrote is away with its workloads: that is then a
  * warning. With `heldTrees` the objects of these namespaces come from these trees, as they were served together before.
  */
@@ -67,7 +67,7 @@ export function treeCheckSteps(
   };
   /** The findings between objects. */
   const between = function* (policies: PolicySet, registry: 'unknown' | undefined): Steps<readonly Diagnostic[]> {
-    const members = registry === 'unknown' ? undefined : joined();
+    const members = registry === 'unknown' ? undefined : joined(policies);
     entries = workloadsOfEntries(policies, settings, entries);
     const workloads = new Map([...entries, ...(members ?? [])]);
     built = buildServices(policies, workloads, settings, built);

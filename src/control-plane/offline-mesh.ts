@@ -2,6 +2,7 @@ import { compareText } from '../model/compare-text.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Workload } from '../model/workload.ts';
+import { boundBy } from '../registry/grouped-members.ts';
 import { allocateLocalPorts, type LocalPortRange, localPortKeys } from '../registry/local-ports.ts';
 import { buildServices } from '../registry/services.ts';
 import { workloadsOfEntries } from '../registry/workload-entries.ts';
@@ -20,7 +21,8 @@ export function offlineMesh(of: {
   readonly generation?: number;
 }): Mesh {
   const { policies, settings, joined = [], localPorts = new Map(), range = anyPort, generation = 1 } = of;
-  const all = [...joined, ...workloadsOfEntries(policies, settings)];
+  const members = [...joined].map(([id, workload]) => [id, boundBy(policies, workload)] as const);
+  const all = [...members, ...workloadsOfEntries(policies, settings)];
   const workloads = new Map(all.sort(([left], [right]) => compareText(left, right)));
   const { services, endpoints } = buildServices(policies, workloads, settings);
   const state = { ports: localPorts, released: new Map() };

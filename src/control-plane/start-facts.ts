@@ -3,6 +3,10 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
+import type { Workload } from '../model/workload.ts';
+import { type GroupsOf, groupsOf } from '../registry/group-binding.ts';
+import { bindMembers, groupedMembers } from '../registry/grouped-members.ts';
+import { createJoinHealth, type JoinHealth } from '../registry/join-health.ts';
 import { createJoinedProxies, type JoinedProxies } from '../registry/joined-proxies.ts';
 import { createLocalPorts, type LocalPorts, localPortRange } from '../registry/local-ports.ts';
 import { createRegistry, type RegistryState } from '../registry/registry.ts';
@@ -21,7 +25,11 @@ export interface FactParts {
   /** The policies that are served; undefined until a first good commit was found. */
   readonly served: Readable<PolicySet | undefined>;
   readonly registry: Readable<RegistryState>;
+  /** Who has joined, as it claimed and as its credential allows. */
   readonly joined: JoinedProxies;
+  /** The same as their WorkloadGroups and probes make them. */
+  readonly members: Readable<ReadonlyMap<string, Workload>>;
+  readonly health: JoinHealth;
   readonly localPorts: LocalPorts;
 }
 
@@ -41,9 +49,15 @@ export async function startFacts(options: {
   const { store, clock, mesh, parts, onFailure } = options;
   const { values, folder } = options.settings;
   const grace = { grace: values['registry.grace'], restoreGrace: values['registry.restoreGrace'] };
-  const joined = createJoinedProxies({ settings: mesh, clock, store, ...grace });
+  const served = createCell<PolicySet | undefined>(undefined);
+  const health = createJoinHealth(store, clock);
+  parts.add(() => health.close());
+  await health.restore();
+  const groups: GroupsOf = (namespace) => groupsOf(served.get())(namespace);
+  const joined = createJoinedProxies({ settings: mesh, clock, store, ...grace, groups, health });
   parts.add(() => joined.close());
   await joined.restore();
+  parts.add(joined.workloads.watch((now) => health.prune((id) => now.has(id))));
   const localPorts = createLocalPorts(store, clock, localPortRange(values['localPorts.base']));
   parts.add(() => localPorts.flush());
   await localPorts.restore();
@@ -55,7 +69,10 @@ export async function startFacts(options: {
     root: values['policy.path'],
     isolate: values['policy.isolate'],
     // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
-    joined: () => (joined.workloads.get().size > 0 ? joined.workloads.get() : undefined),
+    joined: (served) =>
+      joined.workloads.get().size > 0
+        ? bindMembers(joined.workloads.get(), served, health.records.get())
+        : undefined,
   });
   const policies = await startPolicySource({
     repository: createGitRepository({
@@ -69,7 +86,7 @@ export async function startFacts(options: {
     isolates: values['policy.isolate'] === 'namespace',
   });
   parts.add(() => policies.stop());
-  const served = createCell<PolicySet | undefined>(policies.state.get().served?.policies);
+  served.set(policies.state.get().served?.policies);
   parts.add(policies.state.watch((state) => served.set(state.served?.policies)));
 
   const entries = entryWorkloads(
@@ -79,9 +96,11 @@ export async function startFacts(options: {
     },
     mesh,
   );
+  const members = groupedMembers({ joined: joined.workloads, policies: served, health: health.records });
+  parts.add(() => members.close());
   const registry = createRegistry([
     { name: 'files', workloads: entries },
-    { name: 'proxies', workloads: joined.workloads },
+    { name: 'proxies', workloads: members },
   ]);
   parts.add(() => registry.close());
   const recheck = createDebounce(
@@ -93,5 +112,5 @@ export async function startFacts(options: {
   );
   const unwatch = registry.watch(() => recheck.signal());
   parts.add(() => recheck.stop(), unwatch);
-  return { policies, served, registry, joined, localPorts };
+  return { policies, served, registry, joined, members, health, localPorts };
 }

@@ -20,6 +20,8 @@ export interface NodeMetadata {
   readonly capture?: Capture;
   /** Where it runs, `region/zone/subzone`; later parts may be left out. */
   readonly locality?: string;
+  /** The WorkloadGroup of its namespace that it joins; absent: the one that its credential names, if any. */
+  readonly group?: string;
   /** Another random text at each start of Envoy by `weft run`: what has said goodbye does not come back, what starts anew does (E35). */
   readonly run?: string;
 }
@@ -57,4 +59,6 @@ export interface Proxy {
   readonly capture: { readonly bind: string; readonly proxy?: number; readonly ports: boolean };
   /** `1.40.0`, from the node's user agent; empty if it sent none. */
   readonly envoyVersion: string;
+  /** `weft run` stands beside it, which makes the probes of its group. */
+  readonly helped?: true;
 }

@@ -1,5 +1,5 @@
 import type { SpiffeId } from './identity.ts';
-import type { Labels, Protocol } from './policy.ts';
+import type { Labels, Millis, Protocol } from './policy.ts';
 import type { Provenance } from './provenance.ts';
 import type { Locality } from './registry-objects.ts';
 import { selects } from './selector.ts';
@@ -27,9 +27,28 @@ export interface Workload {
   /** Load-balancing weight, 1 if not stated. */
   readonly weight: number;
   readonly health: Health;
+  /** Why a probe calls it unhealthy, and since when (milliseconds since 1970). */
+  readonly trouble?: HealthTrouble;
+  /** The WorkloadGroup that it joined. */
+  readonly group?: GroupMembership;
   readonly source: 'file' | 'proxy';
   /** The WorkloadEntry; absent for proxies. */
   readonly by?: Provenance;
+}
+
+export interface HealthTrouble {
+  readonly reason: string;
+  readonly since: Millis;
+}
+
+export interface GroupMembership {
+  readonly name: string;
+  /** Of the group's metadata: shown, and nothing acts on them. */
+  readonly annotations?: Labels;
+  /** A probe of the group decides its health. */
+  readonly probed?: true;
+  /** What it says of itself and its group says otherwise, which holds: its next join is refused. */
+  readonly contradiction?: string;
 }
 
 export interface WorkloadPort {

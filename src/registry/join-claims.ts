@@ -1,10 +1,11 @@
 import { isLabel, spiffeId } from '../model/identity.ts';
 import { parseLocality } from '../model/locality.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import type { Labels } from '../model/policy.ts';
+import type { Labels, WorkloadGroupObject } from '../model/policy.ts';
 import type { NodeMetadata, NodePort, Proxy } from '../model/proxy.ts';
 import type { Workload } from '../model/workload.ts';
 import { inRanges, isForbiddenAddress, isLoopback, parseAddress } from './address.ts';
+import { type GroupsOf, groupOf, portsOfGroup, requireAgreement } from './group-binding.ts';
 import { quoted, Refused } from './join-refusal.ts';
 import { parseNodeMetadata } from './node-metadata.ts';
 
@@ -20,6 +21,8 @@ export interface JoinCredential {
   readonly addresses?: readonly string[];
   /** The application ports that may be declared; absent: any. */
   readonly ports?: readonly number[];
+  /** The WorkloadGroup that the holder joins; absent: the one of the service's name, if it asks for it. */
+  readonly group?: string;
 }
 
 /** The node of a stream's first request. `weft` is the JSON under that key of its metadata. */
@@ -35,6 +38,8 @@ export interface Joining {
   readonly workload: Workload;
   /** Which run of its Envoy this is, if it says so. */
   readonly run?: string;
+  /** The group that it joins, as git has it now; what it says of labels, locality and weight is added by `bindToGroup`. */
+  readonly group?: WorkloadGroupObject;
 }
 
 /**
@@ -46,6 +51,7 @@ export function checkClaims(
   node: JoiningNode,
   peerAddress: string,
   settings: MeshSettings,
+  groups: GroupsOf = () => new Map(),
 ): Joining {
   const metadata = parseNodeMetadata(node.weft);
   equal('node.metadata.weft.service', metadata.service, credential.service, credential);
@@ -53,9 +59,11 @@ export function checkClaims(
   const name = nodeName(node.id, credential);
   const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
   const granted = grantedLabels(credential);
-  const labels = labelsOf(metadata, granted, credential);
+  const group = groupOf(credential, metadata.group, groups);
+  if (group !== undefined) requireAgreement(group, metadata, credential);
+  const labels = labelsOf(metadata, granted, { ...granted, ...group?.spec.template.labels }, credential);
   const address = addressOf(metadata, credential, peerAddress);
-  const ports = portsOf(metadata, credential);
+  const ports = portsOf(portsOfGroup(group, metadata.ports ?? []), credential);
   const { namespace, service, serviceAccount } = credential;
   const { capture } = metadata;
   const { locality: place } = metadata;
@@ -63,8 +71,11 @@ export function checkClaims(
   const who = { id: node.id, name, namespace, labels, service, identity, ...locality } as const;
   return {
     ...(metadata.run === undefined ? {} : { run: metadata.run }),
+    ...(group === undefined ? {} : { group }),
     proxy: {
       ...who,
+      ...(group === undefined ? {} : { labels: { ...labels, ...group.spec.template.labels } }),
+      ...(metadata.run === undefined ? {} : { helped: true }),
       ports,
       inboundBind: metadata.inboundBind ?? '0.0.0.0',
       applicationAddress: metadata.applicationAddress ?? '127.0.0.1',
@@ -89,6 +100,7 @@ export function checkClaims(
       weight: 1,
       health: 'healthy',
       source: 'proxy',
+      ...(group === undefined ? {} : { group: { name: group.name } }),
     },
   };
 }
@@ -135,17 +147,16 @@ function grantedLabels(credential: JoinCredential): Labels {
   return { app: credential.service, ...credential.labels };
 }
 
-function labelsOf(metadata: NodeMetadata, granted: Labels, credential: JoinCredential): Labels {
+function labelsOf(metadata: NodeMetadata, granted: Labels, allowed: Labels, credential: JoinCredential): Labels {
   const claimed = metadata.labels ?? {};
-  for (const [key, value] of Object.entries(granted)) {
+  for (const [key, value] of Object.entries(allowed)) {
     const says = claimed[key];
     if (says !== undefined) equal(`node.metadata.weft.labels[${quoted(key)}]`, says, value, credential);
   }
   return { ...claimed, ...granted };
 }
 
-function portsOf(metadata: NodeMetadata, credential: JoinCredential): readonly NodePort[] {
-  const ports = metadata.ports ?? [];
+function portsOf(ports: readonly NodePort[], credential: JoinCredential): readonly NodePort[] {
   const foreign = ports.find((port) => credential.ports !== undefined && !credential.ports.includes(port.port));
   if (foreign === undefined) return ports;
   throw new Refused(

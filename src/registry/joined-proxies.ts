@@ -5,8 +5,10 @@ import { createCell } from '../model/readable.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { Workload } from '../model/workload.ts';
 import { createDebouncedSave } from './debounced-save.ts';
+import type { GroupsOf } from './group-binding.ts';
 import type { JoinCredential, JoiningNode } from './join-claims.ts';
 import { checkClaims } from './join-claims.ts';
+import type { JoinHealth } from './join-health.ts';
 import type { JoinRefusal } from './join-refusal.ts';
 import { Refused } from './join-refusal.ts';
 import type { Expiry } from './joined-members.ts';
@@ -24,6 +26,10 @@ export interface JoinedProxiesOptions {
   readonly restoreGrace?: number;
   /** At most so many removals in any second, not counting goodbyes; 20. */
   readonly removalsPerSecond?: number;
+  /** The groups of the policies that are served; absent: there are none. */
+  readonly groups?: GroupsOf;
+  /** Told who has joined. */
+  readonly health?: Pick<JoinHealth, 'joined'>;
 }
 
 /** One ADS stream: an id that is never used twice, and the other end of its TCP connection. */
@@ -126,10 +132,11 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     },
     join(stream, credential, node) {
       try {
-        const claim = checkClaims(credential, node, stream.peerAddress, settings);
+        const claim = checkClaims(credential, node, stream.peerAddress, settings, options.groups);
         const proxy = keepIdentity(proxies.get(claim.proxy.id), claim.proxy);
         const workload = joined.admit(stream.id, claim, clock.now());
         proxies.set(proxy.id, proxy);
+        options.health?.joined(proxy.id, claim.run, claim.group?.spec.probe !== undefined);
         settle();
         return { kind: 'joined', proxy, workload };
       } catch (error) {

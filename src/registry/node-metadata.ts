@@ -25,6 +25,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     'capture',
     'locality',
     'run',
+    'group',
   ]);
   return {
     service: required(fields, 'service', at, labelName),
@@ -37,6 +38,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     ...optional(fields, 'capture', at, capture),
     ...optional(fields, 'locality', at, localityOf),
     ...optional(fields, 'run', at, labelName),
+    ...optional(fields, 'group', at, labelName),
   };
 }
 

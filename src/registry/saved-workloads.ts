@@ -73,6 +73,7 @@ function workloadOf(fields: Fields, settings: MeshSettings): Workload {
     weight: 1,
     health: 'healthy',
     source: 'proxy',
+    ...(fields.group === undefined ? {} : { group: { name: text(fieldsOf(fields.group), 'name') } }),
   };
 }
 

@@ -103,7 +103,31 @@ describe('WorkloadEntry', () => {
 });
 
 describe('WorkloadGroup', () => {
-  test('has a template without an address; the kind is refused', () => {
-    expect(errorsOf('WorkloadGroup', { template: { serviceAccount: 'a' } })).toEqual(['WEFT0004 kind']);
+  const template = {};
+  const withProbe = (probe: object) => ({ template, probe });
+  test.each<[string, object, readonly string[]]>([
+    ['a template without an address', { template: { serviceAccount: 'a' } }, []],
+    ['no template', {}, ['WEFT0002 spec']],
+    ['a network', { template: { network: 'n' } }, ['WEFT0004 spec.template.network']],
+    ['an account with dots', { template: { serviceAccount: 'a.b' } }, ['WEFT0004 spec.template.serviceAccount']],
+    ['a probe of nothing', withProbe({}), ['WEFT0002 spec.probe']],
+    ['two probes', withProbe({ tcpSocket: { port: 1 }, grpc: { port: 1 } }), ['WEFT0137 spec.probe.grpc']],
+    [
+      'a negative period',
+      withProbe({ tcpSocket: { port: 1 }, periodSeconds: -1 }),
+      ['WEFT0002 spec.probe.periodSeconds'],
+    ],
+    ['a probe without port', withProbe({ httpGet: {} }), ['WEFT0002 spec.probe.httpGet']],
+    ['a gRPC probe without port', withProbe({ grpc: {} }), ['WEFT0002 spec.probe.grpc']],
+    ['a port of 0', withProbe({ tcpSocket: { port: 0 } }), ['WEFT0002 spec.probe.tcpSocket.port']],
+    ['a scheme of none', withProbe({ httpGet: { port: 1, scheme: 'FTP' } }), ['WEFT0002 spec.probe.httpGet.scheme']],
+    [
+      'a header with a blank',
+      withProbe({ httpGet: { port: 1, httpHeaders: [{ name: 'a b', value: '' }] } }),
+      ['WEFT0002 spec.probe.httpGet.httpHeaders[0].name'],
+    ],
+    ['an empty command', withProbe({ exec: { command: [] } }), ['WEFT0002 spec.probe.exec.command']],
+  ])('%s', (_name, spec, errors) => {
+    expect(errorsOf('WorkloadGroup', spec)).toEqual(errors);
   });
 });

@@ -21,6 +21,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
     ...(flags.cidr.length === 0 ? {} : { cidrs: flags.cidr }),
     ...(flags.port.length === 0 ? {} : { ports: flags.port.map((given) => checkedPort(given)) }),
     ...(flags.label.length === 0 ? {} : { labels: readLabels(flags.label) }),
+    ...(flags.group === undefined ? {} : { group: flags.group }),
   });
   const token = field(answer, 'token');
   if (typeof token !== 'string') throw unexpected('token');

@@ -73,6 +73,7 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'ADDRESSES', of: (item) => item.cidrs?.join(',') ?? 'its own', wide: true },
   { title: 'PORTS', of: (item) => item.ports?.join(',') ?? 'any', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels ?? {}) || '-', wide: true },
+  { title: 'GROUP', of: (item) => item.group ?? '-', wide: true },
   { title: 'CREATED', of: (item) => item.createdAt, wide: true },
   { title: 'BY', of: (item) => item.createdBy, wide: true },
 ];

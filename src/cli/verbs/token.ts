@@ -17,6 +17,7 @@ export const tokenCreateFlags = {
     placeholder: 'KEY=VALUE',
     help: "a label that Services may select a holder by (app=the service's name); may be repeated",
   }),
+  group: text({ placeholder: 'NAME', help: "the WorkloadGroup that a holder joins (the service's name)" }),
 } as const;
 
 export const tokenCreateVerb = defineVerb({

@@ -4,7 +4,7 @@ import type { WorkloadGroupSpec, WorkloadTemplate } from '../../model/workload-g
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { labels, map, object, row, text } from '../shape-builders.ts';
-import { present } from './common.ts';
+import { checkLabelName, present } from './common.ts';
 import { lowerLocality, workloadTemplate } from './workload-entry.ts';
 import { lowerProbe, probe } from './workload-probe.ts';
 
@@ -27,6 +27,7 @@ export const workloadGroup = supportedKind<typeof shape, WorkloadGroupObject>({
   apiVersions: networking,
   spec: shape,
   lower(spec, context) {
+    checkLabelName(context);
     return present<WorkloadGroupSpec>({
       template: lowerTemplate(spec, context),
       annotations: spec.metadata?.annotations ?? {},

@@ -1,0 +1,219 @@
+import { nearestName } from '../model/nearest-name.ts';
+import type { Labels, PolicySet, WorkloadGroupObject } from '../model/policy.ts';
+import { provenance } from '../model/policy-provenance.ts';
+import type { NodeMetadata, NodePort } from '../model/proxy.ts';
+import type { Locality } from '../model/registry-objects.ts';
+import type { Workload } from '../model/workload.ts';
+import type { HealthRecord } from './join-health.ts';
+import { quoted, Refused } from './join-refusal.ts';
+
+/** The WorkloadGroups of a namespace by their names. */
+export type GroupsOf = (namespace: string) => ReadonlyMap<string, WorkloadGroupObject>;
+
+const noGroups: ReadonlyMap<string, WorkloadGroupObject> = new Map();
+const memory = new WeakMap<PolicySet, ReadonlyMap<string, ReadonlyMap<string, WorkloadGroupObject>>>();
+
+/** The groups of these policies. */
+export function groupsOf(policies: PolicySet | undefined): GroupsOf {
+  if (policies === undefined) return () => noGroups;
+  const byNamespace = memory.get(policies) ?? indexed(policies);
+  memory.set(policies, byNamespace);
+  return (namespace) => byNamespace.get(namespace) ?? noGroups;
+}
+
+function indexed(policies: PolicySet): ReadonlyMap<string, ReadonlyMap<string, WorkloadGroupObject>> {
+  const groups = new Map<string, Map<string, WorkloadGroupObject>>();
+  for (const object of policies.objects) {
+    if (object.kind !== 'WorkloadGroup') continue;
+    const named = groups.get(object.namespace) ?? new Map<string, WorkloadGroupObject>();
+    groups.set(object.namespace, named.set(object.name, object));
+  }
+  return groups;
+}
+
+/** What a credential says about the group of its holder, and what it grants besides. */
+export interface GroupGrant {
+  readonly tokenId: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly serviceAccount: string;
+  readonly labels?: Labels;
+  readonly group?: string;
+}
+
+/**
+ * The group that a workload joins: the one that its credential names, or one of its service's name that it names itself; undefined
+ * where neither names one. Throws Refused for another one, and for one that there is not.
+ */
+export function groupOf(
+  credential: GroupGrant,
+  claimed: string | undefined,
+  groups: GroupsOf,
+): WorkloadGroupObject | undefined {
+  const { tokenId, namespace, service, group: granted } = credential;
+  const name = granted ?? claimed;
+  if (name === undefined) return undefined;
+  const token = `weft token create --service ${service} -n ${namespace} --group ${claimed ?? name}`;
+  if (granted !== undefined && claimed !== undefined && claimed !== granted) {
+    const message = `token ${tokenId} is for WorkloadGroup ${quoted(granted)}, node.metadata.weft.group says ${quoted(claimed)}`;
+    throw new Refused(message, `correct the bootstrap, or make a token: ${token}`);
+  }
+  if (granted === undefined && name !== service) {
+    throw new Refused(
+      `token ${tokenId} grants no WorkloadGroup, node.metadata.weft.group says ${quoted(name)}`,
+      `make a token that does: ${token}`,
+    );
+  }
+  const known = groups(namespace);
+  const group = known.get(name);
+  if (group !== undefined) return group;
+  const near = nearestName(name, [...known.keys()]);
+  throw new Refused(
+    `there is no WorkloadGroup ${quoted(name)} in namespace "${namespace}"`,
+    near === undefined ? 'write it and commit it, then join' : `did you mean "${near}"?`,
+  );
+}
+
+/** What of a workload's own claims its group has a say in. */
+export interface GroupClaims {
+  readonly labels?: Labels;
+  readonly locality?: Locality;
+  readonly ports?: readonly NodePort[];
+}
+
+/**
+ * What a joining workload says that its group says otherwise (WEFT0203), and who is to give way: `group` says, `claim` says. Undefined:
+ * they agree. What one of both leaves out is no contradiction.
+ */
+export function contradiction(
+  group: WorkloadGroupObject,
+  claims: GroupClaims,
+  credential?: GroupGrant,
+): { readonly group: string; readonly claim: string } | undefined {
+  const { template } = group.spec;
+  const says = (field: string, value: unknown) =>
+    `WorkloadGroup ${group.namespace}/${group.name} says ${field} is ${quoted(value)}`;
+  for (const [key, value] of Object.entries(template.labels)) {
+    const claimed = claims.labels?.[key];
+    if (claimed !== undefined && claimed !== value)
+      return {
+        group: says(`label ${quoted(key)}`, value),
+        claim: `node.metadata.weft.labels[${quoted(key)}] says ${quoted(claimed)}`,
+      };
+    const granted = credential?.labels?.[key];
+    if (granted !== undefined && granted !== value)
+      return {
+        group: says(`label ${quoted(key)}`, value),
+        claim: `token ${credential?.tokenId} grants ${quoted(granted)}`,
+      };
+  }
+  const { serviceAccount } = template;
+  if (credential && serviceAccount !== undefined && serviceAccount !== credential.serviceAccount)
+    return {
+      group: says('serviceAccount', serviceAccount),
+      claim: `token ${credential.tokenId} is for ${quoted(credential.serviceAccount)}`,
+    };
+  if (template.locality && claims.locality && localityText(template.locality) !== localityText(claims.locality))
+    return {
+      group: says('locality', localityText(template.locality)),
+      claim: `the node says ${quoted(localityText(claims.locality))}`,
+    };
+  return portContradiction(template.ports, claims.ports ?? [], says);
+}
+
+function portContradiction(
+  listed: Readonly<Record<string, number>>,
+  ports: readonly NodePort[],
+  says: (field: string, value: unknown) => string,
+): ReturnType<typeof contradiction> {
+  const names = Object.keys(listed);
+  if (names.length === 0) return undefined;
+  for (const { port, name } of ports) {
+    if (!Object.values(listed).includes(port))
+      return {
+        group: `${says('ports', listed)}`,
+        claim: `node.metadata.weft.ports says ${port}`,
+      };
+    if (name !== undefined && listed[name] !== port)
+      return { group: says('ports', listed), claim: `node.metadata.weft.ports says ${port} is ${quoted(name)}` };
+  }
+  return undefined;
+}
+
+/** Throws Refused where the claims of a workload, or its credential, contradict its group. */
+export function requireAgreement(
+  group: WorkloadGroupObject,
+  claims: Pick<NodeMetadata, 'labels' | 'ports'> & GroupClaims,
+  credential: GroupGrant,
+): void {
+  const found = contradiction(group, claims, credential);
+  if (found === undefined) return;
+  const { at } = provenance(group, 'spec.template');
+  throw new Refused(
+    `${found.group} (${at.file}:${at.line}), ${found.claim}`,
+    'change the group, or the claim: what the group says need not be claimed',
+  );
+}
+
+/** The ports of a joining workload under the names of its group; who declares none has those that the group lists. */
+export function portsOfGroup(
+  group: WorkloadGroupObject | undefined,
+  declared: readonly NodePort[],
+): readonly NodePort[] {
+  const listed = Object.entries(group?.spec.template.ports ?? {}).sort(([, a], [, b]) => a - b);
+  if (listed.length === 0) return declared;
+  if (declared.length === 0) {
+    const numbers = [...new Set(listed.map(([, port]) => port))];
+    return numbers.map((port) => named({ port, inbound: inboundOf(port) }, listed));
+  }
+  return declared.map((port) => named(port, listed));
+}
+
+function named(port: NodePort, listed: readonly (readonly [string, number])[]): NodePort {
+  const name = port.name ?? listed.find(([, number]) => number === port.port)?.[0];
+  return name === undefined ? port : { ...port, name };
+}
+
+/** Where `weft run` would listen for callers. */
+function inboundOf(port: number): number {
+  return port + 10_000 < 65_536 ? port + 10_000 : port - 10_000;
+}
+
+/**
+ * A joined workload as its group makes it: what git says of labels, locality and weight holds, and git vouches for these labels. `health` is
+ * what its probes found last; a workload that nothing is known of yet is healthy. Where the group is gone, the workload stays as it joined.
+ */
+export function bindToGroup(
+  workload: Workload,
+  group: WorkloadGroupObject | undefined,
+  health: HealthRecord | undefined,
+): Workload {
+  if (group === undefined) return workload;
+  const { template, annotations, probe } = group.spec;
+  const { labels, granted, health: present } = workload;
+  const isUnhealthy = probe !== undefined && present === 'healthy' && health !== undefined && !health.healthy;
+  const claimed = contradiction(group, { ...workload, labels: ownLabels(workload), ports: [] });
+  return {
+    ...workload,
+    labels: { ...labels, ...template.labels },
+    granted: { ...granted, ...template.labels },
+    ...(template.locality === undefined ? {} : { locality: template.locality }),
+    weight: template.weight ?? workload.weight,
+    ...(isUnhealthy ? { health: 'unhealthy', trouble: { reason: health.reason, since: health.since } } : {}),
+    group: {
+      name: group.name,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(probe === undefined ? {} : { probed: true }),
+      ...(claimed === undefined ? {} : { contradiction: `${claimed.group}, ${claimed.claim}` }),
+    },
+  };
+}
+
+/** Without `app`, which the registry adds for all that claim none. */
+function ownLabels({ labels, service }: Workload): Labels {
+  return Object.fromEntries(Object.entries(labels).filter(([key, value]) => key !== 'app' || value !== service));
+}
+
+function localityText({ region, zone, subzone }: Locality): string {
+  return [region, zone, subzone].filter((part) => part !== '').join('/');
+}
