@@ -10,6 +10,7 @@ import type { CallHandler } from '../xds/call.ts';
 import { type Authenticate, unaryHandler } from '../xds/handlers.ts';
 import type { Refused } from '../xds/server-options.ts';
 import type { CheckBearer } from './bearer.ts';
+import type { HealthDesk } from './health-desk.ts';
 import { proxyRefusals } from './proxy-refusals.ts';
 
 /** How long a goodbye waits for the callers, in milliseconds (F16). */
@@ -18,7 +19,7 @@ const lookEvery = 20;
 
 /**
  * `weft.v1.Membership`: a sidecar leaves the registry before it drains, and is answered when its callers have acknowledged that
- * (E35, E37); and it hears what was refused of its configuration. The credential must be one that the workload could have joined with.
+ * (E35, E37); it hears what was refused of its configuration, and what is to be probed. The credential must be one that the workload could have joined with.
  */
 export function createMembershipService(options: {
   readonly check: CheckBearer;
@@ -27,9 +28,10 @@ export function createMembershipService(options: {
   readonly callersPending: (leaving: string) => number;
   readonly publish: () => void;
   readonly status: (nodeId: string) => ProxyStatus | undefined;
+  readonly healthDesk: HealthDesk;
   readonly clock: Clock;
 }): readonly (readonly [path: string, handler: CallHandler])[] {
-  const { check, joined, callersPending, publish, status, clock } = options;
+  const { check, joined, callersPending, publish, status, healthDesk, clock } = options;
 
   /** Whether there is such a workload. Throws Failure WEFT0203 where this credential is not its own. */
   function isOwn(nodeId: string, credential: JoinCredential): boolean {
@@ -67,6 +69,14 @@ export function createMembershipService(options: {
       authenticate,
       answer: ({ nodeId }, credential) =>
         answered(async () => ({ refusals: isOwn(nodeId, credential) ? [...proxyRefusals(status(nodeId))] : [] })),
+    }),
+    unaryHandler(Membership.method.health, {
+      authenticate,
+      async answer(request, credential) {
+        const own = await answered(async () => isOwn(request.nodeId, credential));
+        if ('refused' in own) return own;
+        return healthDesk.answer(request, own.ok ? joined.workloads.get().get(request.nodeId) : undefined);
+      },
     }),
   ];
 }

@@ -22,6 +22,7 @@ import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createBearerCheck } from './bearer.ts';
 import { callersPending } from './callers-pending.ts';
+import { createHealthDesk } from './health-desk.ts';
 import { createStreamLog } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
@@ -123,6 +124,7 @@ export async function startControlPlane(options: {
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
     const replica = `cp-${randomUUID().slice(0, 8)}`;
+    const healthDesk = createHealthDesk({ groups: facts.groups, health: facts.health, clock });
     const logStream = createStreamLog(logger, clock);
     const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({
       address: set['xds.address'],
@@ -140,6 +142,7 @@ export async function startControlPlane(options: {
       clock,
       handlers: new Map([
         ...createMembershipService({
+          healthDesk,
           check,
           joined,
           publish: mesh.publish,

@@ -30,6 +30,8 @@ export interface FactParts {
   /** The same as their WorkloadGroups and probes make them. */
   readonly members: Readable<ReadonlyMap<string, Workload>>;
   readonly health: JoinHealth;
+  /** The WorkloadGroups that are served. */
+  readonly groups: GroupsOf;
   readonly localPorts: LocalPorts;
 }
 
@@ -112,5 +114,5 @@ export async function startFacts(options: {
   );
   const unwatch = registry.watch(() => recheck.signal());
   parts.add(() => recheck.stop(), unwatch);
-  return { policies, served, registry, joined, members, health, localPorts };
+  return { policies, served, registry, joined, members, health, groups, localPorts };
 }

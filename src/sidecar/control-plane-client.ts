@@ -7,6 +7,8 @@ import { Membership, type Refusal } from '../proto/gen/weft/v1/membership_pb.ts'
 import { type Method, serviceDefinition } from '../proto/services.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
 import { notPinned } from './diagnose-connection.ts';
+import { probeOf } from './probe-message.ts';
+import type { HealthAnswer, HealthReport } from './probe-watch.ts';
 import { parseRefusal } from './refusal.ts';
 
 /** What a sidecar's helper asks of the control plane besides xDS, over TLS 1.3 with the pinned root and the proxy's own credential. */
@@ -18,6 +20,8 @@ export interface ControlPlaneClient {
   leave(nodeId: string, deadline: number): Promise<number>;
   /** What this proxy does not get of its newest configuration since it was refused. Rejects as `leave` does. */
   refusals(nodeId: string, deadline: number): Promise<readonly Refusal[]>;
+  /** What is to be probed at this workload; `report` tells what was found. Rejects as `leave` does. */
+  health(nodeId: string, report: HealthReport | undefined, deadline: number): Promise<HealthAnswer>;
   close(): void;
 }
 
@@ -60,6 +64,11 @@ export function createControlPlaneClient(
   return {
     leave: async (nodeId, deadline) => (await ask(methods.leave, { nodeId }, deadline)).callersPending,
     refusals: async (nodeId, deadline) => (await ask(methods.refusals, { nodeId }, deadline)).refusals,
+    async health(nodeId, report, deadline) {
+      const { joined, group, version, probe } = await ask(methods.health, { nodeId, ...report }, deadline);
+      const wanted = probe && probeOf(probe);
+      return { joined, group, version: wanted === undefined ? '' : version, ...(wanted && { probe: wanted }) };
+    },
     close: () => client.close(),
   };
 }

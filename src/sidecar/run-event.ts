@@ -41,6 +41,10 @@ export type RunEvent =
     }
   /** That refusal is over: other content was accepted, or it is not wanted any more. */
   | { readonly event: 'accepted'; readonly state: SidecarState; readonly type: string; readonly resource: string }
+  /** What the workload's group wants probed, every `period` milliseconds; without `probe` nothing any more. */
+  | { readonly event: 'probing'; readonly state: SidecarState; readonly probe?: string; readonly period?: number }
+  /** Probes made known that the application is well, or not and why: callers hear of it. */
+  | { readonly event: 'health'; readonly state: SidecarState; readonly healthy: boolean; readonly reason?: string }
   /** Envoy ended by itself; the next one starts after `retryIn` milliseconds. */
   | { readonly event: 'crashed'; readonly state: SidecarState; readonly how: string; readonly retryIn: number }
   | { readonly event: 'leaving'; readonly state: SidecarState }

@@ -8,6 +8,7 @@ import { type ConnectionWatch, createConnectionWatch } from './connection-watch.
 import { type ControlPlaneClient, createControlPlaneClient } from './control-plane-client.ts';
 import { deferred } from './deferred.ts';
 import { createEnvoyAdmin, EnvoyAdminError } from './envoy-admin.ts';
+import { createProbeWatch } from './probe-watch.ts';
 import { createRefusalWatch } from './refusal-watch.ts';
 import type { RunEvent, SidecarState } from './run-event.ts';
 import { type Exit, spawnLeashed } from './spawn-leashed.ts';
@@ -29,6 +30,8 @@ export interface SidecarOptions {
   readonly onEvent: (event: RunEvent) => void;
   /** Every line that Envoy writes. */
   readonly onLog?: (line: string) => void;
+  /** Commands that a policy writes may be run here, as probes. */
+  readonly allowsCommands?: boolean;
   /** For the stop sequence before Envoy's end, in milliseconds; 30 s if absent. */
   readonly stopLimit?: number;
 }
@@ -49,6 +52,7 @@ export interface Sidecar {
 const FAST_LOOK_MS = 50;
 const CALM_LOOK_MS = 1_000;
 const REFUSALS_DEADLINE_MS = 3_000;
+const HEALTH_DEADLINE_MS = 3_000;
 
 /**
  * Runs Envoy beside one workload: writes its bootstrap (0600), starts it on a leash, tells why it cannot connect (E4) and when it is ready,
@@ -60,6 +64,7 @@ export function startSidecar(options: SidecarOptions): Sidecar {
   const onEvent = (event: RunEvent): void => {
     state = event.state;
     options.onEvent(event);
+    if (event.event === 'connected') probes.connected();
   };
   const admin = createEnvoyAdmin(bootstrap.admin);
   const ready = deferred<void>();
@@ -75,6 +80,19 @@ export function startSidecar(options: SidecarOptions): Sidecar {
   };
   const refusals = createRefusalWatch({
     ask: () => asking((client) => client.refusals(bootstrap.nodeId, REFUSALS_DEADLINE_MS)),
+    onEvent: (event) => onEvent({ ...event, state }),
+  });
+
+  let healthClient: ControlPlaneClient | undefined;
+  const probes = createProbeWatch({
+    ask(report) {
+      healthClient ??= createControlPlaneClient(bootstrap.controlPlane, bootstrap.credential);
+      return healthClient.health(bootstrap.nodeId, report, HEALTH_DEADLINE_MS);
+    },
+    ground: {
+      applicationAddress: bootstrap.metadata.applicationAddress ?? '127.0.0.1',
+      allowsCommands: options.allowsCommands ?? false,
+    },
     onEvent: (event) => onEvent({ ...event, state }),
   });
 
@@ -113,6 +131,8 @@ export function startSidecar(options: SidecarOptions): Sidecar {
   });
   const ended = envoy.ended.finally(() => {
     refusals.stop();
+    probes.stop();
+    healthClient?.close();
     return rm(join(folder, BOOTSTRAP_FILE), { force: true });
   });
   ended.catch((error: unknown) => ready.reject(error));
@@ -121,6 +141,7 @@ export function startSidecar(options: SidecarOptions): Sidecar {
     stopping.abort();
     envoy.retire();
     refusals.stop();
+    probes.stop();
     await stopGracefully({
       leave: (deadline) => asking((client) => client.leave(bootstrap.nodeId, deadline)),
       admin,

@@ -24,6 +24,16 @@ export function runLines(event: RunEvent, metadata: NodeMetadata, version: strin
       return [
         `${good} refused        ${event.type} ${event.resource}: no more, the newest form is in force or is gone`,
       ];
+    case 'probing': {
+      const { probe, period = 0 } = event;
+      return [
+        `${good} probe          ${probe === undefined ? 'none any more' : `${probe}, every ${period / 1_000} s`}`,
+      ];
+    }
+    case 'health':
+      return event.healthy
+        ? [`${good} health         healthy: callers are sent here`]
+        : [`${bad} health         unhealthy: callers are sent elsewhere; ${event.reason ?? ''}`];
     case 'crashed':
       return [`${warning} envoy          ended by itself (${event.how}), starts again in ${event.retryIn / 1_000} s`];
     case 'leaving':
