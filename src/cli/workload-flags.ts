@@ -9,8 +9,11 @@ export const protocol = oneOf(protocols);
 export const workloadFlags = {
   service: text({
     placeholder: 'NAME',
-    required: true,
-    help: 'the service that this workload serves; the token must allow it',
+    help: "the service that this workload serves; the token must allow it (the group's name)",
+  }),
+  group: text({
+    placeholder: 'NAMESPACE/NAME',
+    help: 'the WorkloadGroup that it joins: its labels, ports, locality and weight, and what is probed',
   }),
   name: text({ placeholder: 'NAME', help: 'this workload among those of the service (SERVICE-1)' }),
   version: text({ placeholder: 'NAME', help: 'its label "version"' }),

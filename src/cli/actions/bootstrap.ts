@@ -5,12 +5,12 @@ import { createBootstrap } from '../../sidecar/bootstrap.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { bootstrapFlags } from '../verbs/bootstrap.ts';
 import { joinControlPlane } from './join.ts';
-import { adminOf, workloadOf } from './workload.ts';
+import { adminOf, namespaceOf, workloadOf } from './workload.ts';
 
 /** `weft bootstrap`: a file for plain `envoy -c`, with the credential in it (0600), or the same on stdout. */
 export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Promise<ExitCode> {
   const { flags, namespace, output, cwd } = context;
-  const workload = await workloadOf(flags, namespace);
+  const workload = await workloadOf(flags, namespaceOf(flags.group, namespace, context.globals.namespace));
   const { controlPlane, credential, fingerprint } = await joinControlPlane(context, flags['token-file']);
   const json = createBootstrap({
     ...workload,

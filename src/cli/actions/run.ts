@@ -14,7 +14,7 @@ import { findEnvoyOrFail } from './find-envoy.ts';
 import { joinControlPlane } from './join.ts';
 import { eventValue, runLines } from './run-lines.ts';
 import { dropRuntimeFolder, emptyRuntimeFolder, runtimeFolder } from './runtime-folder.ts';
-import { adminOf, type Workload, workloadOf } from './workload.ts';
+import { adminOf, namespaceOf, type Workload, workloadOf } from './workload.ts';
 
 /**
  * `weft run` (section 1.3 of experience.md): preflight, then a sidecar until somebody stops it. Ends with 0 after SIGTERM, 130 after ctrl-c,
@@ -23,7 +23,8 @@ import { adminOf, type Workload, workloadOf } from './workload.ts';
 export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCode> {
   const { flags, namespace, env, output } = context;
   const { warning } = marks(env);
-  const workload = await workloadOf(flags, namespace, (words) => output.say(`${warning} inbound        ${words}`));
+  const where = namespaceOf(flags.group, namespace, context.globals.namespace);
+  const workload = await workloadOf(flags, where, (words) => output.say(`${warning} inbound        ${words}`));
   const folder = runtimeFolder(env, workload.nodeId);
   try {
     return await runIn(folder, workload, context);
@@ -62,6 +63,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       envoy: envoy.path,
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
       logLevel: flags['envoy-log-level'],
+      allowsCommands: flags['exec-probes'],
       envoyFlags: context.arguments,
       onLog: (line) => output.detail(line),
       onEvent(event) {

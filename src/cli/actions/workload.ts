@@ -23,8 +23,18 @@ export async function workloadOf(
   namespace: string,
   onOtherPort?: (words: string) => void,
 ): Promise<Workload> {
-  const name = flags.name ?? `${flags.service}-1`;
-  for (const [flag, given] of Object.entries({ '--service': flags.service, '--name': name, '--namespace': namespace }))
+  const group = flags.group?.split('/').at(-1);
+  const service = flags.service ?? group;
+  if (service === undefined)
+    throw new Failure('WEFT0912', 'neither --service nor --group was given', 'name the service that the token allows');
+  const name = flags.name ?? `${service}-1`;
+  const names = {
+    '--service': service,
+    '--name': name,
+    '--namespace': namespace,
+    ...(group === undefined ? {} : { '--group': group }),
+  };
+  for (const [flag, given] of Object.entries(names))
     if (!isLabel(given)) throw wrong(flag, given, 'is not a name', 'lower-case letters, digits and "-", at most 63');
   const binds: Readonly<Record<string, string | undefined>> = {
     '--bind': flags.bind,
@@ -40,9 +50,10 @@ export async function workloadOf(
   return {
     nodeId: `${name}.${namespace}`,
     metadata: {
-      service: flags.service,
+      service,
       namespace,
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
+      ...(group === undefined ? {} : { group }),
       ...(ports.length === 0 ? {} : { ports }),
       ...(flags.address === undefined ? {} : { address: flags.address }),
       ...(flags.locality === undefined ? {} : { locality: flags.locality }),
@@ -51,6 +62,20 @@ export async function workloadOf(
       capture: { bind: flags.bind, ...(proxy ? { proxy: flags['outbound-port'] } : {}), ports: perService },
     },
   };
+}
+
+/** The namespace that `--group NAMESPACE/NAME` states, else the one of short names. Throws Failure WEFT0912 if `-n` names another one. */
+export function namespaceOf(group: string | undefined, namespace: string, asked: string | undefined): string {
+  const [own = '', ...rest] = group?.split('/') ?? [];
+  if (rest.length === 0) return namespace;
+  if (rest.length > 1) throw wrong('--group', group ?? '', 'is neither NAME nor NAMESPACE/NAME', 'as shop/reviews');
+  if (asked === undefined || asked === own) return own;
+  throw wrong(
+    '--group',
+    group ?? '',
+    `is not in namespace "${asked}"`,
+    'leave -n out, or name a group of that namespace',
+  );
 }
 
 /** `--admin`, or the socket in the proxy's own folder. */

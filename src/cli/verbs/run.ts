@@ -1,4 +1,4 @@
-import { oneOf, text, value, wholeNumber } from '../flag.ts';
+import { oneOf, onOff, text, value, wholeNumber } from '../flag.ts';
 import { defineVerb } from '../verb.ts';
 import { workloadFlags } from '../workload-flags.ts';
 
@@ -9,6 +9,7 @@ export const runFlags = {
     placeholder: 'PATH',
     help: 'the Envoy to run (ENVOY_PATH, weft.yaml, PATH, the project cache, .venv)',
   }),
+  'exec-probes': onOff({ help: 'run the commands that the probe of its group names, as this user' }),
   concurrency: value({ placeholder: 'N', help: "Envoy's worker threads (one for each core)" }, wholeNumber(1, 1_024)),
   'envoy-log-level': value(
     { placeholder: 'LEVEL', default: 'info', help: 'info, debug or trace; shown with -v' },
