@@ -71,10 +71,8 @@ export async function startFacts(options: {
     root: values['policy.path'],
     isolate: values['policy.isolate'],
     // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
-    joined: (served) =>
-      joined.workloads.get().size > 0
-        ? bindMembers(joined.workloads.get(), served, health.records.get())
-        : undefined,
+    joined: (checked) =>
+      joined.workloads.get().size > 0 ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,
   });
   const policies = await startPolicySource({
     repository: createGitRepository({

@@ -116,6 +116,7 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
     case 'Service':
     case 'ServiceEntry':
     case 'WorkloadEntry':
+    case 'WorkloadGroup':
       return ['spec'];
     default:
       return object.kind satisfies never;

@@ -56,6 +56,8 @@ export interface Endpoint {
   readonly locality?: Locality;
   readonly weight: number;
   readonly health: Health;
+  /** A probe of its workload's group decides its health: whoever fails it is not to be called. */
+  readonly probed?: true;
   /** Set: mesh TLS with exactly this peer; absent: plaintext (P35). */
   readonly identity?: SpiffeId;
 }

@@ -7,7 +7,7 @@ export const defaultTexts = {
   D5: 'LEAST_REQUEST',
   D6: 'no limit',
   D7: 'no ejection; with the block: 5 errors in a row, looked at every 10s, for 30s, at most 10 %',
-  D8: '50 %; 0 % beside outlierDetection',
+  D8: '50 %; 0 % beside outlierDetection, and where probes of a WorkloadGroup say who is well',
   D9: 'a ring of 1024; a table of 65537',
   D10: 'aggression 1, from 10 %',
   D11: '20 %, at least 3, at once',

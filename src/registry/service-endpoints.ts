@@ -104,6 +104,7 @@ function endpointAt(definition: ServiceDefinition, place: Place, port: ServicePo
     labels: place.labels,
     weight: place.weight,
     health: place.health,
+    ...(place.group?.probed ? { probed: place.group.probed } : {}),
     ...(place.locality === undefined ? {} : { locality: place.locality }),
     // MESH_EXTERNAL never has automatic mesh TLS (P35).
     ...(place.identity === undefined || definition.service.external ? {} : { identity: place.identity }),

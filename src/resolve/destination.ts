@@ -103,7 +103,7 @@ function destination(
     pool: poolDecision(blocks.connectionPool, settings),
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
-    panicThreshold: panicThreshold(blocks),
+    panicThreshold: panicThreshold(blocks, facts.probed),
     ...peerSecurity(settings, service, port, ref, facts, blocks.tls),
     ...(settings.dnsRefreshRate && { dnsRefreshRate: settings.dnsRefreshRate }),
     ...(subset && { labels: subset.value.labels }),

@@ -22,9 +22,9 @@ export function outlierDecision(block: Effective<OutlierDetection>): Decided<Out
   });
 }
 
-/** D8 */
-export function panicThreshold({ outlierDetection }: EffectiveBlocks): Decided<number> {
-  if (outlierDetection === undefined) return byDefault(50, 'D8');
+/** D8; whoever fails a probe of its own is not called at all, unless a rule says how many must be well. */
+export function panicThreshold({ outlierDetection }: EffectiveBlocks, probed = false): Decided<number> {
+  if (outlierDetection === undefined) return byDefault(probed ? 0 : 50, 'D8');
   const { minHealthPercent } = outlierDetection.value;
   if (minHealthPercent === undefined) return byDefault(0, 'D8');
   return decidedBy(outlierDetection, minHealthPercent, 'minHealthPercent');

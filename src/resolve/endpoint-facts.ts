@@ -9,6 +9,8 @@ export interface EndpointFacts {
   readonly accepted: readonly string[];
   /** Set where the proxy itself resolves addresses: then the addresses are part of the destination. */
   readonly endpoints?: ServiceEndpoints;
+  /** Probes say who of its workloads is well (D8). */
+  readonly probed?: true;
 }
 
 const latestOfService = new WeakMap<Service, EndpointFacts>();
@@ -44,8 +46,14 @@ function factsOf(service: Service, endpoints: ServiceEndpoints | undefined): End
   const before = latestOfService.get(service);
   const accepted = keepItems(before?.accepted, acceptedIdentities(service, endpoints));
   const resolved = service.resolution === 'registry' ? undefined : endpoints;
-  if (before !== undefined && before.accepted === accepted && before.endpoints === resolved) return before;
-  const facts: EndpointFacts = resolved === undefined ? { accepted } : { accepted, endpoints: resolved };
+  const probed = [...(endpoints?.values() ?? [])].some((list) => list.some((endpoint) => endpoint.probed));
+  const same = before?.accepted === accepted && before.endpoints === resolved && (before.probed ?? false) === probed;
+  if (same) return before;
+  const facts: EndpointFacts = {
+    accepted,
+    ...(resolved === undefined ? {} : { endpoints: resolved }),
+    ...(probed ? { probed } : {}),
+  };
   latestOfService.set(service, facts);
   return facts;
 }

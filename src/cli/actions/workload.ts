@@ -25,8 +25,7 @@ export async function workloadOf(
 ): Promise<Workload> {
   const group = flags.group?.split('/').at(-1);
   const service = flags.service ?? group;
-  if (service === undefined)
-    throw new Failure('WEFT0912', 'neither --service nor --group was given', 'name the service that the token allows');
+  if (service === undefined) throw new Failure('WEFT0912', '"--service NAME" is missing', 'weft run --help');
   const name = flags.name ?? `${service}-1`;
   const names = {
     '--service': service,
