@@ -1,3 +1,4 @@
+import { localityText, parseLocality } from '../model/locality.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Labels, PolicySet, WorkloadGroupObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
@@ -143,10 +144,11 @@ function portContradiction(
 /** Throws Refused where the claims of a workload, or its credential, contradict its group. */
 export function requireAgreement(
   group: WorkloadGroupObject,
-  claims: Pick<NodeMetadata, 'labels' | 'ports'> & GroupClaims,
+  { labels = {}, ports = [], locality }: Pick<NodeMetadata, 'labels' | 'ports' | 'locality'>,
   credential: GroupGrant,
 ): void {
-  const found = contradiction(group, claims, credential);
+  const place = locality === undefined ? {} : { locality: parseLocality(locality) };
+  const found = contradiction(group, { labels, ports, ...place }, credential);
   if (found === undefined) return;
   const { at } = provenance(group, 'spec.template');
   throw new Refused(
@@ -212,8 +214,4 @@ export function bindToGroup(
 /** Without `app`, which the registry adds for all that claim none. */
 function ownLabels({ labels, service }: Workload): Labels {
   return Object.fromEntries(Object.entries(labels).filter(([key, value]) => key !== 'app' || value !== service));
-}
-
-function localityText({ region, zone, subzone }: Locality): string {
-  return [region, zone, subzone].filter((part) => part !== '').join('/');
 }

@@ -74,7 +74,7 @@ export function checkClaims(
     ...(group === undefined ? {} : { group }),
     proxy: {
       ...who,
-      ...(group === undefined ? {} : { labels: { ...labels, ...group.spec.template.labels } }),
+      ...(group === undefined ? {} : proxyOfGroup(group, labels)),
       ...(metadata.run === undefined ? {} : { helped: true }),
       ports,
       inboundBind: metadata.inboundBind ?? '0.0.0.0',
@@ -140,6 +140,12 @@ function nodeName(id: string, credential: JoinCredential): string {
   }
   equal('the namespace in node.id', id.slice(dot + 1), credential.namespace, credential);
   return name;
+}
+
+/** What a proxy is by its group at this moment; what its policies look at follows the group by its workload. */
+function proxyOfGroup({ spec: { template } }: WorkloadGroupObject, labels: Labels): Partial<Proxy> {
+  const { locality } = template;
+  return { labels: { ...labels, ...template.labels }, ...(locality === undefined ? {} : { locality }) };
 }
 
 /** `app` says which service this is and Services select by it: unless the credential grants another, it is the service's name. */

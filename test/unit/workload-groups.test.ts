@@ -133,6 +133,7 @@ describe('a joining workload (WEFT0203)', () => {
     ['a label', { labels: { tier: 'front' } }, credential, 'says label "tier" is "back" (policies/shop/groups.yaml:1)'],
     ['a label of the metadata', { labels: { version: 'v1' } }, credential, 'says label "version" is "v2"'],
     ['a granted label', {}, { ...credential, labels: { tier: 'front' } }, 'token 9f2 grants "front"'],
+    ['a locality', { locality: 'eu/south' }, credential, 'says locality is "eu/north"'],
     ['a port', { ports: [{ port: 80, inbound: 81 }] }, credential, 'ports says 80'],
     ['the name of a port', { ports: [{ name: 'x', port: 9080, inbound: 81 }] }, credential, 'says 9080 is "x"'],
     ['another group', { group: 'ratings' }, credential, 'is for WorkloadGroup "reviews-vm"'],

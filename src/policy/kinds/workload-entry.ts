@@ -26,7 +26,7 @@ export const workloadEntryShape = object(fields, { atLeastOne: [['address', 'net
 export const workloadTemplate = object(fields);
 
 /** `region/zone/subzone`; missing parts are empty, and further ones belong to the third. */
-export function lowerLocality(written: string): Locality {
+function lowerLocality(written: string): Locality {
   const [region = '', zone = '', ...more] = written.split('/');
   return { region, zone, subzone: more.join('/') };
 }

@@ -1,11 +1,12 @@
 import { isLabel } from '../../model/identity.ts';
+import { parseLocality } from '../../model/locality.ts';
 import type { WorkloadGroupObject } from '../../model/policy.ts';
 import type { WorkloadGroupSpec, WorkloadTemplate } from '../../model/workload-group.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { labels, map, object, row, text } from '../shape-builders.ts';
 import { checkLabelName, present } from './common.ts';
-import { lowerLocality, workloadTemplate } from './workload-entry.ts';
+import { workloadTemplate } from './workload-entry.ts';
 import { lowerProbe, probe } from './workload-probe.ts';
 
 const shape = object(
@@ -50,7 +51,7 @@ function lowerTemplate({ template, metadata }: Infer<typeof shape>, context: Low
     labels: { ...template.labels, ...metadata?.labels },
     ports,
     serviceAccount: serviceAccount || undefined,
-    locality: locality ? lowerLocality(locality) : undefined,
+    locality: locality ? parseLocality(locality) : undefined,
     weight,
   });
 }
