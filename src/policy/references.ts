@@ -10,6 +10,7 @@ import { checkDestinationRules } from './references/destination-rules.ts';
 import { checkHealthChecks } from './references/health-checks.ts';
 import { createScope, type ReferenceScope, type SecretNames } from './references/reference-scope.ts';
 import { checkSecurity } from './references/security.ts';
+import { checkSidecars } from './references/sidecars.ts';
 import { checkVirtualServices } from './references/virtual-services.ts';
 import { checkSelections } from './references/workload-selection.ts';
 
@@ -36,6 +37,7 @@ const checks: readonly ((scope: ReferenceScope) => void)[] = [
   checkDestinationRules,
   checkClientTls,
   checkHealthChecks,
+  checkSidecars,
   checkSelections,
   checkSecurity,
 ];

@@ -41,7 +41,8 @@ function selectorOf(object: Policy): Selection | undefined {
     const { selector } = object.spec;
     return selector && { labels: selector, field: 'spec.selector' };
   }
-  if (object.kind !== 'ServiceEntry' && object.kind !== 'DestinationRule') return undefined;
+  if (object.kind !== 'ServiceEntry' && object.kind !== 'DestinationRule' && object.kind !== 'Sidecar')
+    return undefined;
   const { workloadSelector } = object.spec;
   return workloadSelector && { labels: workloadSelector, field: 'spec.workloadSelector' };
 }

@@ -1,0 +1,119 @@
+import type { SidecarObject, VirtualServiceObject } from '../../model/policy.ts';
+import type { Service, ServiceKey } from '../../model/service.ts';
+import type { Destination } from '../../model/virtual-service.ts';
+import { bySpecificity, hostCovers, isVisible, isWildcardHost, plainHost, resolveHost } from '../hosts.ts';
+import { importsOf } from '../imports.ts';
+import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, serviceOf } from './reference-scope.ts';
+import { clientsText, type SidecarClients, visibleTo } from './sidecar-clients.ts';
+
+/** Rules of a VirtualService by the hosts that they are about. */
+interface RuleIndex {
+  readonly exact: ReadonlyMap<string, readonly VirtualServiceObject[]>;
+  /** The most specific first. */
+  readonly wildcards: readonly (readonly [string, VirtualServiceObject])[];
+}
+
+/** WEFT0114: a route of a service that is imported leads to one that is not. */
+export function checkSidecarRoutes(scope: ReferenceScope, all: readonly SidecarClients[]): void {
+  const rules = indexRules(scope);
+  const visible = visibleTo(scope);
+  for (const clients of all) {
+    const { sidecar, namespaces } = clients;
+    const { egress } = sidecar.spec;
+    // Whoever imports everything can miss nothing.
+    if (egress === undefined || egress.some(({ hosts }) => hosts.every(({ text }) => text === '*/*'))) continue;
+    const told = new Set<string>();
+    for (const client of namespaces) {
+      const seen = visible(client);
+      const imports = egress.flatMap(({ hosts }) => importsOf(hosts, seen, client, scope.settings.dnsSuffix));
+      const imported = new Set(imports.map(({ service }) => service.key));
+      const acting = new Set(imports.flatMap(({ service }) => ruleOf(rules, service, client) ?? []));
+      for (const object of acting) checkRoutes(scope, object, client, imported, clients, told);
+    }
+  }
+}
+
+function indexRules(scope: ReferenceScope): RuleIndex {
+  const exact = new Map<string, VirtualServiceObject[]>();
+  const wildcards: (readonly [string, VirtualServiceObject])[] = [];
+  for (const object of ofKind(scope, 'VirtualService')) {
+    for (const written of new Set(object.spec.hosts)) {
+      const host = resolveHost(written, object.namespace, scope.settings.dnsSuffix);
+      if (isWildcardHost(host)) wildcards.push([host, object]);
+      else exact.set(host, [...(exact.get(host) ?? []), object]);
+    }
+  }
+  return { exact, wildcards: wildcards.sort(([a], [b]) => bySpecificity(a, b)) };
+}
+
+/** P9: the one that acts for clients of a namespace. */
+function ruleOf({ exact, wildcards }: RuleIndex, service: Service, client: string): VirtualServiceObject | undefined {
+  const host = plainHost(service.host);
+  const seen = ({ spec, namespace }: VirtualServiceObject) => isVisible(spec.exportTo, namespace, client);
+  const closest = (objects: readonly VirtualServiceObject[]) =>
+    [...objects].filter(seen).sort((a, b) => closeness(b, client) - closeness(a, client))[0];
+  const named = closest(exact.get(host) ?? []);
+  if (named) return named;
+  const [first] = wildcards.filter(([pattern, object]) => hostCovers(pattern, host) && seen(object));
+  return first && closest(wildcards.filter(([pattern]) => pattern === first[0]).map(([, object]) => object));
+}
+
+/** 2 private to the client's namespace, 1 exported to it by name, 0 public. */
+function closeness({ namespace, spec }: VirtualServiceObject, client: string): number {
+  if (spec.exportTo.length === 0 || spec.exportTo.includes('*')) return 0;
+  return namespace === client ? 2 : 1;
+}
+
+function checkRoutes(
+  scope: ReferenceScope,
+  object: VirtualServiceObject,
+  client: string,
+  imported: ReadonlySet<ServiceKey>,
+  clients: SidecarClients,
+  told: Set<string>,
+): void {
+  const check = (destination: Destination, field: string) => {
+    const service = serviceOf(scope, object, destination.host);
+    const key = `${object.namespace}/${object.name} ${field}`;
+    if (service === undefined || told.has(key)) return;
+    // Of several services with one host any that is imported is meant.
+    const same = scope.byHost.get(service.host) ?? [service];
+    if (same.some((each) => imported.has(each.key))) return;
+    told.add(key);
+    reportRoute(scope, object, field, destination.host, service, clients);
+  };
+  const forClient = (match: readonly { readonly sourceNamespace?: string }[]) =>
+    match.length === 0 || match.some(({ sourceNamespace = client }) => sourceNamespace === client);
+  for (const layer of ['http', 'tls', 'tcp'] as const) {
+    object.spec[layer].forEach((rule, index) => {
+      if (!forClient(rule.match)) return;
+      const path = `spec.${layer}[${index}]`;
+      for (const [at, { destination }] of rule.route.entries())
+        check(destination, `${path}.route[${at}].destination.host`);
+      const mirrors = 'mirrors' in rule ? rule.mirrors : [];
+      for (const [at, { destination }] of mirrors.entries())
+        check(destination, `${path}.mirrors[${at}].destination.host`);
+    });
+  }
+}
+
+function reportRoute(
+  scope: ReferenceScope,
+  object: VirtualServiceObject,
+  field: string,
+  host: string,
+  service: Service,
+  clients: SidecarClients,
+): void {
+  const { sidecar } = clients;
+  const at = lastHosts(sidecar);
+  const space = service.namespace === sidecar.namespace ? '.' : service.namespace;
+  const message = `${host} is not imported by the Sidecar of ${clientsText(clients)}`;
+  const hint = `add "${space}/${plainHost(service.host)}" at ${placeOf(sidecar, at)}`;
+  reportAt(scope, 'WEFT0114', object, field, message, hint, { related: relatedTo(sidecar, at, 'imported hosts') });
+}
+
+/** Where hosts stand that any call may take: the entry without a port, if there is one, is the last. */
+function lastHosts({ spec }: SidecarObject): string {
+  return `spec.egress[${(spec.egress ?? []).length - 1}].hosts`;
+}
