@@ -33,8 +33,10 @@ export interface FieldPlace {
 
 /** Below a traffic policy, the first that was written. */
 const trafficFields: Readonly<Record<string, readonly string[]>> = {
-  loadBalancer: ['loadBalancer.simple', 'loadBalancer'],
-  hash: ['loadBalancer.consistentHash'],
+  loadBalancer: ['loadBalancer.simple', 'loadBalancer.consistentHash', 'loadBalancer'],
+  hash: ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'].map(
+    (key) => `loadBalancer.consistentHash.${key}`,
+  ),
   warmup: ['loadBalancer.warmup', 'loadBalancer.warmupDurationSecs'],
   locality: ['loadBalancer.localityLbSetting', 'loadBalancer.zoneAwareLbSetting'],
   connectTimeout: ['connectionPool.tcp.connectTimeout'],
