@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { createTreeCheck } from '../control-plane/check-tree.ts';
+import { createSecretReader, secretNames } from '../control-plane/named-secrets.ts';
 import type { CheckedTree } from '../control-plane/policy-source.ts';
-import { meshSettings, readSettings, type SettingValues } from '../control-plane/settings.ts';
+import { meshSettings, readSettings, type Settings, type SettingValues } from '../control-plane/settings.ts';
 import { Failure } from '../model/failure.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { type PolicyTree, readCommit } from '../policy/git-tree.ts';
+import type { SecretNames } from '../policy/references/reference-scope.ts';
 import { readWorkingTree } from '../policy/working-tree.ts';
 import type { PolicyPlace } from './policy-place.ts';
 
@@ -36,9 +38,17 @@ export async function checkPlaces(
     folders: root === undefined ? 'free' : (settings?.values['policy.folders'] ?? 'namespace'),
     root: root ?? '.',
     joined: () => joined,
+    secrets: () => knownSecrets(known),
   })(tree);
   requirePolicies(places, tree);
   return { ...checked, tree, settings: mesh, values: known.values };
+}
+
+/** Where the folder of secrets is on this machine. */
+function knownSecrets({ values, folder }: Settings): SecretNames | undefined {
+  const directory = resolve(folder, values['secrets.directory']);
+  if (values['secrets.directory'] === '' || !existsSync(directory)) return undefined;
+  return secretNames(createSecretReader(directory, Date.now)().secrets);
 }
 
 /** True for a file that a place names, itself or by a folder. */

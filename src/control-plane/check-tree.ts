@@ -10,6 +10,7 @@ import type { PolicyTree } from '../policy/git-tree.ts';
 import { resolveHost } from '../policy/hosts.ts';
 import { folderOf, pathInTree } from '../policy/parse-file.ts';
 import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../policy/parse-policies.ts';
+import type { SecretNames } from '../policy/references/reference-scope.ts';
 import { referenceSteps } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
 import { type BuiltServices, buildServices } from '../registry/services.ts';
@@ -22,6 +23,8 @@ export interface TreeCheckOptions {
   readonly folders: 'namespace' | 'free';
   readonly root: string;
   readonly joined: (policies: PolicySet) => ReadonlyMap<string, Workload> | undefined;
+  /** The named secrets, where they are known. */
+  readonly secrets?: () => SecretNames | undefined;
   /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
   readonly trustDomain?: string;
   /** What an error holds back: the commit, which is what is meant without it, or the namespace that it is in. */
@@ -73,7 +76,9 @@ export function treeCheckSteps(
     built = buildServices(policies, workloads, settings, built);
     yield;
     const known = members === undefined ? undefined : workloads.values();
-    const references = yield* referenceSteps(policies.objects, built.services, known, settings);
+    // A server that comes back serves what it served, whatever has become of its secrets meanwhile.
+    const secrets = registry === 'unknown' ? undefined : options.secrets?.();
+    const references = yield* referenceSteps(policies.objects, built.services, known, settings, secrets);
     return softened(references, policies.objects, accepted, settings);
   };
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');

@@ -6,6 +6,7 @@ import { Failure } from '../model/failure.ts';
 import { isLabel, isTrustDomain } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { nearestName } from '../model/nearest-name.ts';
+import { debianRoots } from '../translate/translate-secrets.ts';
 
 type Check<T> = (value: unknown) => T | undefined;
 
@@ -71,6 +72,11 @@ const definitions = {
   ),
   'policy.workingTree': define(false, 'true or false', flag),
   'policy.poll': define(500, 'a duration such as "1s"', interval),
+  /** Named secrets of policies (`credentialName`): `<namespace>/<name>/{tls.crt,tls.key,ca.crt,ca.crl}` below it. */
+  'secrets.directory': define('', 'a folder', text),
+  'secrets.poll': define(1_000, 'a duration such as "1s"', interval),
+  /** Where the machines of proxies have the roots of their system: TLS origination believes them unless a policy names others. */
+  'secrets.systemRoots': define(debianRoots, 'the path of a file', text),
   'xds.address': define('0.0.0.0', 'an IP address', address),
   'xds.port': define(15_012, 'a port', port),
   /** Further names or addresses under which proxies reach this server; its certificate carries them. */

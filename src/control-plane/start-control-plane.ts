@@ -86,7 +86,19 @@ export async function startControlPlane(options: {
     keepOutOfGit(stateDir);
 
     const { authority, svids, tokens, credentials } = await startIdentity({ store, clock, settings: set, parts });
-    const facts = await startFacts({ store, clock, settings: options.settings, mesh: settings, parts, onFailure });
+    const facts = await startFacts({
+      store,
+      clock,
+      settings: options.settings,
+      mesh: settings,
+      parts,
+      onFailure,
+      onSecretProblem: (problem) =>
+        logger.warn(
+          { component: 'control-plane', ...problem },
+          'a named secret cannot be used; what it held before stays in force',
+        ),
+    });
     const { policies, registry, joined } = facts;
     const check = createBearerCheck(tokens);
 
@@ -104,7 +116,10 @@ export async function startControlPlane(options: {
     parts.add(() => mesh.stop());
     const snapshots = createProxySnapshots({
       mesh,
-      secrets: createProxySecrets(authority, svids, onFailure),
+      secrets: createProxySecrets(authority, svids, onFailure, {
+        named: facts.secrets,
+        systemRootsFile: set['secrets.systemRoots'],
+      }),
       onFailure,
     });
     parts.add(() => snapshots.stop());

@@ -15,6 +15,7 @@ import { createDebounce } from '../xds/debounce.ts';
 import { treeCheckSteps } from './check-tree.ts';
 import { createGitRepository } from './git-repository.ts';
 import { inSlices } from './in-slices.ts';
+import { type NamedSecrets, type SecretProblem, secretNames, startNamedSecrets } from './named-secrets.ts';
 import { type PolicySource, startPolicySource } from './policy-source.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { Settings } from './settings.ts';
@@ -33,6 +34,7 @@ export interface FactParts {
   /** The WorkloadGroups that are served. */
   readonly groups: GroupsOf;
   readonly localPorts: LocalPorts;
+  readonly secrets: NamedSecrets;
 }
 
 const noPolicies: PolicySet = { commit: '', objects: [] };
@@ -47,6 +49,7 @@ export async function startFacts(options: {
   readonly mesh: MeshSettings;
   readonly parts: RunningParts;
   readonly onFailure: (error: unknown, what: string) => void;
+  readonly onSecretProblem: (problem: SecretProblem) => void;
 }): Promise<FactParts> {
   const { store, clock, mesh, parts, onFailure } = options;
   const { values, folder } = options.settings;
@@ -64,15 +67,26 @@ export async function startFacts(options: {
   parts.add(() => localPorts.flush());
   await localPorts.restore();
 
+  const secrets = startNamedSecrets({
+    directory: values['secrets.directory'] === '' ? undefined : resolve(folder, values['secrets.directory']),
+    clock,
+    poll: values['secrets.poll'],
+    onProblem: options.onSecretProblem,
+  });
+  parts.add(() => secrets.stop());
+
   const steps = treeCheckSteps({
     settings: mesh,
     trustDomain: mesh.trustDomain,
     folders: values['policy.folders'],
     root: values['policy.path'],
     isolate: values['policy.isolate'],
+    secrets: () => secretNames(secrets.get()),
     // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
     joined: (checked) =>
-      joined.workloads.get().size > 0 ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,
+      joined.workloads.get().size > 0
+        ? bindMembers(joined.workloads.get(), checked, health.records.get())
+        : undefined,
   });
   const policies = await startPolicySource({
     repository: createGitRepository({
@@ -110,7 +124,7 @@ export async function startFacts(options: {
     () => void policies.recheck(),
     (error) => onFailure(error, 'findings after a change of the registry'),
   );
-  const unwatch = registry.watch(() => recheck.signal());
-  parts.add(() => recheck.stop(), unwatch);
-  return { policies, served, registry, joined, members, health, groups, localPorts };
+  const unwatch = [registry.watch(() => recheck.signal()), secrets.watch(() => recheck.signal())];
+  parts.add(() => recheck.stop(), ...unwatch);
+  return { policies, served, registry, joined, members, health, groups, localPorts, secrets };
 }

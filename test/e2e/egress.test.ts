@@ -1,0 +1,165 @@
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { fetchOnce, sendRequests, startLoad } from '../support/load.ts';
+import type { Member } from '../support/member.ts';
+import { createTestAuthority } from '../support/test-certificates.ts';
+import { mutualTlsYaml, nextAddress, useTestMesh } from '../support/test-mesh.ts';
+import { startTlsApplication, type TlsApplication } from '../support/tls-application.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-egress-'));
+const system = createTestAuthority('system');
+const partner = createTestAuthority('partner');
+const oldClients = createTestAuthority('old clients');
+const newClients = createTestAuthority('new clients');
+const address = nextAddress();
+const applications: Record<string, TlsApplication> = {};
+
+function write(path: string, text: string, mode = 0o600): string {
+  const whole = join(folder, path);
+  mkdirSync(join(whole, '..'), { recursive: true });
+  writeFileSync(`${whole}.new`, text, { mode });
+  renameSync(`${whole}.new`, whole);
+  return whole;
+}
+
+const systemRoots = write('system.pem', system.certificate);
+const partnerRoots = write('partner/ca.crt', partner.certificate);
+const first = oldClients.issue({ commonName: 'old' });
+write('client/tls.crt', first.certificate);
+write('client/tls.key', first.key);
+write('secrets/shop/partner/tls.crt', first.certificate);
+write('secrets/shop/partner/tls.key', first.key);
+write('secrets/shop/partner/ca.crt', partner.certificate);
+
+/** A host outside of the mesh at a port of the one address, and how it is called. */
+const entry = (name: string, tls: string, host = `${name}.example.com`) => `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop }
+spec:
+  hosts: [${host}]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  endpoints: [{ address: ${address}, ports: { http: ${applications[name]?.port} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: shop }
+spec: { host: ${host}, trafficPolicy: { tls: ${tls}, connectionPool: { http: { maxRequestsPerConnection: 10 } } } }
+`;
+
+let client: Member;
+useTestMesh(
+  () => ({
+    policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'meshconfig.yaml': `accessLogFile: ${folder}/access.log\n` },
+    settings: {
+      'secrets.directory': join(folder, 'secrets'),
+      'secrets.poll': 50,
+      'secrets.systemRoots': systemRoots,
+    },
+  }),
+  async (started) => {
+    const serve = async (
+      name: string,
+      authority: typeof system,
+      names: readonly string[],
+      clients?: readonly string[],
+    ) => {
+      applications[name] = await startTlsApplication({ address, port: 0 }, name, authority.issue({ names }), clients);
+    };
+    await serve('public', system, ['public.example.com']);
+    await serve('files', partner, ['files.example.com']);
+    await serve('stranger', partner, ['stranger.example.com']);
+    await serve('other', partner, ['somebody.example.com']);
+    await serve('renamed', partner, ['somebody.example.com']);
+    const clients = [oldClients.certificate, newClients.certificate];
+    await serve('mutual', partner, ['mutual.example.com'], clients);
+    await serve('named', partner, ['named.example.com'], clients);
+    await started.apply({
+      'shop/egress.yaml': [
+        entry('public', '{ mode: SIMPLE }'),
+        entry('files', `{ mode: SIMPLE, caCertificates: ${partnerRoots} }`),
+        entry('stranger', '{ mode: SIMPLE }'),
+        entry('other', `{ mode: SIMPLE, caCertificates: ${partnerRoots} }`),
+        entry('renamed', `{ mode: SIMPLE, caCertificates: ${partnerRoots}, subjectAltNames: [somebody.example.com] }`),
+        entry(
+          'mutual',
+          `{ mode: MUTUAL, caCertificates: ${partnerRoots}, clientCertificate: ${folder}/client/tls.crt, privateKey: ${folder}/client/tls.key }`,
+        ),
+        entry('named', '{ mode: MUTUAL, credentialName: partner }'),
+      ].join(''),
+    });
+    client = await started.join({ service: 'frontend' });
+    await started.synced();
+  },
+);
+afterAll(async () => {
+  await Promise.all(Object.values(applications).map((application) => application.close()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const through = (url: string) => ({ host: client.address, port: client.proxyPort, path: url });
+/** The lines of the caller's access log about a host; Envoy writes them now and then. */
+const logged = (name: string) =>
+  readFileSync(join(folder, 'access.log'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(`${name}.example.com`))
+    .join('\n');
+const ask = (name: string) => fetchOnce(through(`http://${name}.example.com/`));
+
+test('plain requests leave as TLS that asks for the host, and believes the roots of the system', async () => {
+  const report = await sendRequests(through('http://public.example.com/'), 100);
+  expect(report).toMatchObject({ succeeded: 100, failures: {}, answers: { public: 100 } });
+  expect(applications.public?.last().serverName).toBe('public.example.com');
+  expect(applications.public?.requests()).toBe(100);
+});
+
+test('roots in a file beside the proxy', async () => {
+  const report = await sendRequests(through('http://files.example.com/'), 50);
+  expect(report).toMatchObject({ succeeded: 50, failures: {} });
+});
+
+test('whoever chains to other roots, or has another name, is refused with a reason to read', async () => {
+  for (const name of ['stranger', 'other']) {
+    const answer = await ask(name);
+    expect(answer.status).toBe(503);
+    expect(applications[name]?.requests()).toBe(0);
+    await eventually('the reason stands in the access log', () => logged(name).includes('CERTIFICATE_VERIFY_FAILED'));
+  }
+  expect(logged('other')).toContain('certificate_SANs_are_[somebody.example.com]');
+  const answer = await ask('renamed');
+  expect(answer).toMatchObject({ status: 200 });
+  expect(applications.renamed?.last().serverName).toBe('renamed.example.com');
+});
+
+test('the proxy proves itself with files, or with a named secret of its namespace', async () => {
+  expect(await ask('mutual')).toMatchObject({ status: 200 });
+  expect(applications.mutual?.last()).toEqual({ serverName: 'mutual.example.com', client: 'old' });
+  expect(await ask('named')).toMatchObject({ status: 200 });
+  expect(applications.named?.last()).toEqual({ serverName: 'named.example.com', client: 'old' });
+});
+
+test.each(['mutual', 'named'])(
+  '%s: a new certificate takes the place of the old one, and no request fails',
+  async (name) => {
+    const second = newClients.issue({ commonName: 'new' });
+    const load = startLoad(through(`http://${name}.example.com/`), 100);
+    await load.more(50);
+    const [certificate, key] =
+      name === 'mutual'
+        ? ['client/tls.crt', 'client/tls.key']
+        : ['secrets/shop/partner/tls.crt', 'secrets/shop/partner/tls.key'];
+    write(key, second.key);
+    write(certificate, second.certificate);
+    await eventually('a connection of its own shows the new certificate', async () => {
+      await ask(name);
+      return (applications[name]?.clients().new ?? 0) > 0;
+    });
+    await load.more(50);
+    const report = await load.stop();
+    expect(report.failures).toEqual({});
+  },
+);
