@@ -5,9 +5,10 @@ import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import { hostCovers, resolveHost } from '../hosts.ts';
+import { resolveHost } from '../hosts.ts';
 import { peerMode } from './peer-mode.ts';
 import { ofKind, type ReferenceScope, reportAt, type SecretNames } from './reference-scope.ts';
+import { servicesCovered } from './scope-index.ts';
 import { portUsed, workloadsOf } from './service-workloads.ts';
 
 /** WEFT0301 (P37), and WEFT0101 for a named secret that there is not, where these are known. */
@@ -82,8 +83,9 @@ function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, 
 function checkContradictions(scope: ReferenceScope, rule: DestinationRuleObject): void {
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
   const told = new Set<string>();
-  for (const service of (scope.services ?? []).filter((each) => hostCovers(host, each.host))) {
-    if (service.external || blocksOf(rule).length === 0) continue;
+  if (blocksOf(rule).length === 0) return;
+  for (const service of servicesCovered(scope, host)) {
+    if (service.external) continue;
     for (const workload of workloadsOf(scope, service) ?? []) {
       if (workload.identity === undefined) continue;
       for (const port of service.ports) {

@@ -1,7 +1,7 @@
 import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
-import { hostCovers, resolveHost } from '../hosts.ts';
+import { resolveHost } from '../hosts.ts';
 import {
   labelHint,
   ofKind,
@@ -11,6 +11,7 @@ import {
   reportAt,
   reportNoService,
 } from './reference-scope.ts';
+import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
 /** WEFT0174, WEFT0175 and WEFT0181. */
@@ -20,9 +21,7 @@ export function checkDestinationRules(scope: ReferenceScope): void {
   if (!scope.services) return;
   for (const rule of rules) {
     const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
-    const services = scope.services.filter(
-      (service) => hostCovers(host, service.host) || hostCovers(service.host, host),
-    );
+    const services = servicesCovered(scope, host, true);
     if (services.length === 0) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
     else checkSubsets(scope, rule, services);
   }

@@ -1,6 +1,7 @@
 import type { HealthCheckObject } from '../../model/policy.ts';
-import { hostCovers, resolveHost } from '../hosts.ts';
+import { resolveHost } from '../hosts.ts';
 import { ofKind, type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
+import { servicesCovered } from './scope-index.ts';
 
 /** What HealthChecks name: their host (WEFT0174) and its port (WEFT0113). */
 export function checkHealthChecks(scope: ReferenceScope): void {
@@ -11,7 +12,7 @@ function checkHost(scope: ReferenceScope, check: HealthCheckObject): void {
   if (!scope.services) return;
   const { host: written, port } = check.spec;
   const host = resolveHost(written, check.namespace, scope.settings.dnsSuffix);
-  const services = scope.services.filter((service) => hostCovers(host, service.host) || hostCovers(service.host, host));
+  const services = servicesCovered(scope, host, true);
   if (services.length === 0) {
     reportNoService(scope, 'WEFT0174', check, 'spec.host', written, 'warning');
     return;

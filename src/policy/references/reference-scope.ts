@@ -9,6 +9,7 @@ import type { Workload } from '../../model/workload.ts';
 import type { DiagnosticCode } from '../diagnostic-codes.ts';
 import { bySpecificity, hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
 import { reportInto } from '../report.ts';
+import { groupBy, objectsOf } from './scope-index.ts';
 
 /** Named secrets by `<namespace>/<name>`, and what each holds. */
 export type SecretNames = ReadonlyMap<string, { readonly keys: boolean; readonly roots: boolean }>;
@@ -28,8 +29,8 @@ export interface ReferenceScope {
   /** Services by their host. */
   readonly byHost: ReadonlyMap<string, readonly Service[]>;
   readonly wildcards: readonly Service[];
-  /** DestinationRules by namespace, each with its full host. */
-  readonly rules: ReadonlyMap<string, readonly { readonly rule: DestinationRuleObject; readonly host: string }[]>;
+  /** DestinationRules by namespace, and in it by their full host. */
+  readonly rules: ReadonlyMap<string, ReadonlyMap<string, readonly DestinationRuleObject[]>>;
 }
 
 /** A scope with its indexes, and no findings yet. */
@@ -53,18 +54,13 @@ export function createScope(
     found: [],
     byHost: groupBy(services ?? [], ({ host }) => host),
     wildcards: (services ?? []).filter(({ host }) => isWildcardHost(host)),
-    rules: groupBy(rules, ({ rule }) => rule.namespace),
+    rules: new Map(
+      [...groupBy(rules, ({ rule }) => rule.namespace)].map(([namespace, list]) => {
+        const hosts = [...groupBy(list, ({ host }) => host)];
+        return [namespace, new Map(hosts.map(([host, all]) => [host, all.map(({ rule }) => rule)]))];
+      }),
+    ),
   };
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
 }
 
 /** Notes a finding at a field of an object. */
@@ -98,7 +94,7 @@ export function ofKind<K extends Policy['kind']>(
   scope: ReferenceScope,
   kind: K,
 ): readonly Extract<Policy, { kind: K }>[] {
-  return scope.policies.filter((object): object is Extract<Policy, { kind: K }> => object.kind === kind);
+  return objectsOf(scope, kind);
 }
 
 /** The service that a host as written in `object` means: by name, of its own namespace first, else a wildcard that covers it. */
@@ -164,15 +160,17 @@ function whatMakesIt({ settings, workloads }: ReferenceScope, object: Policy, ho
 export function rulesFor(scope: ReferenceScope, service: Service, client: string): readonly DestinationRuleObject[] {
   const { rootNamespace } = scope.settings;
   for (const namespace of new Set([client, service.namespace, rootNamespace])) {
-    const matching = (scope.rules.get(namespace) ?? [])
-      .filter(({ host }) => hostCovers(host, service.host))
-      .filter(
-        ({ rule }) =>
-          namespace === client || (!rule.spec.workloadSelector && isVisible(rule.spec.exportTo, namespace, client)),
-      )
-      .sort((a, b) => bySpecificity(a.host, b.host));
-    const best = matching[0]?.host;
-    if (best !== undefined) return matching.filter(({ host }) => host === best).map(({ rule }) => rule);
+    const byHost = scope.rules.get(namespace) ?? new Map<string, readonly DestinationRuleObject[]>();
+    const holds = (rule: DestinationRuleObject) =>
+      namespace === client || (!rule.spec.workloadSelector && isVisible(rule.spec.exportTo, namespace, client));
+    // The host itself is the most specific one; which wildcards cover it is asked for the rest.
+    const own = (byHost.get(service.host) ?? []).filter(holds);
+    if (own.length > 0) return own;
+    const wider = [...byHost.keys()].filter((host) => isWildcardHost(host) && hostCovers(host, service.host));
+    for (const host of wider.sort(bySpecificity)) {
+      const matching = (byHost.get(host) ?? []).filter(holds);
+      if (matching.length > 0) return matching;
+    }
   }
   return [];
 }

@@ -3,8 +3,10 @@ import type { AuthorizationPolicyObject, PeerAuthenticationObject } from '../../
 import type { AuthorizationRule } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
+import { having } from './having.ts';
 import { peerMode } from './peer-mode.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
+import { accountsOf, workloadsIn } from './scope-index.ts';
 import { checkTcpRules } from './tcp-authorization.ts';
 import { workloadsInReach } from './workload-selection.ts';
 
@@ -14,8 +16,8 @@ export function checkSecurity(scope: ReferenceScope): void {
   if (!scope.workloads) return;
   for (const policy of ofKind(scope, 'AuthorizationPolicy')) {
     // Rules act in the mesh proxy, so only workloads that have one are looked at.
-    const workloads = workloadsInReach(scope, policy).filter(
-      (workload) => workload.identity !== undefined && selects(policy.spec.selector ?? {}, workload.labels),
+    const workloads = having(workloadsInReach(scope, policy), policy.spec.selector ?? {}).filter(
+      ({ identity }) => identity !== undefined,
     );
     checkAccounts(scope, policy);
     checkPlaintext(scope, policy, workloads);
@@ -28,18 +30,15 @@ function checkPeerScopes(scope: ReferenceScope): void {
   const policies = ofKind(scope, 'PeerAuthentication');
   const keyOf = ({ namespace, spec }: PeerAuthenticationObject) =>
     JSON.stringify([namespace, Object.entries(spec.selector ?? {}).sort()]);
-  policies.forEach((policy, index) => {
-    for (const other of policies.slice(0, index)) {
-      if (other.namespace !== policy.namespace) continue;
+  const before = new Map<string, PeerAuthenticationObject[]>();
+  for (const policy of policies) {
+    const others = before.get(policy.namespace) ?? [];
+    before.set(policy.namespace, [...others, policy]);
+    for (const other of others) {
       const twin = keyOf(other) === keyOf(policy);
       const both = [other, policy].every(({ spec }) => spec.selector);
-      const workload = (scope.workloads ?? []).find(
-        (one) =>
-          both &&
-          one.namespace === policy.namespace &&
-          selects(other.spec.selector ?? {}, one.labels) &&
-          selects(policy.spec.selector ?? {}, one.labels),
-      );
+      const reached = both ? having(workloadsIn(scope, policy.namespace) ?? [], policy.spec.selector ?? {}) : [];
+      const workload = reached.find(({ labels }) => selects(other.spec.selector, labels));
       if (!twin && !workload) continue;
       const what = twin ? (policy.spec.selector ? 'one selector' : `namespace ${policy.namespace}`) : workload?.id;
       const related = relatedTo(other, 'spec', 'the other');
@@ -49,16 +48,12 @@ function checkPeerScopes(scope: ReferenceScope): void {
         severity: twin ? 'error' : 'warning',
       });
     }
-  });
+  }
 }
 
 /** WEFT0152: exact principals of this trust domain, and service accounts, whose account no workload has. */
 function checkAccounts(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
-  const accounts = new Set(
-    (scope.workloads ?? []).flatMap(({ namespace, serviceAccount }) =>
-      serviceAccount === undefined ? [] : [`${namespace}/${serviceAccount}`],
-    ),
-  );
+  const accounts = accountsOf(scope.workloads ?? []);
   const check = (value: string, account: string, field: string): void => {
     if (accounts.has(account)) return;
     const near = nearestName(account, accounts);

@@ -1,31 +1,29 @@
 import type { Protocol, ServiceObject } from '../../model/policy.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import { isEndpointFor, type Workload } from '../../model/workload.ts';
-import { ofKind, type ReferenceScope } from './reference-scope.ts';
+import { having, pairOf } from './having.ts';
+import type { ReferenceScope } from './reference-scope.ts';
+import { groupBy, objectNamed, workloadsIn } from './scope-index.ts';
 
 /** The workloads behind a service; undefined where they are not known or the endpoints are no workloads. */
 export function workloadsOf(scope: ReferenceScope, service: Service): readonly Workload[] | undefined {
-  const own = scope.workloads?.filter((workload) => workload.namespace === service.namespace);
+  const own = workloadsIn(scope, service.namespace);
   if (!own) return undefined;
   if (service.origin === 'implied') return own.filter((workload) => workload.service === service.name);
   const { object } = service.by ?? {};
   if (service.origin === 'service') {
-    const written = ofKind(scope, 'Service').find(
-      ({ name, namespace }) => name === object?.name && namespace === service.namespace,
-    );
+    const written = objectNamed(scope, 'Service', service.namespace, object?.name);
     return written && selected(written, own);
   }
-  const entry = ofKind(scope, 'ServiceEntry').find(
-    ({ name, namespace }) => name === object?.name && namespace === service.namespace,
-  );
+  const entry = objectNamed(scope, 'ServiceEntry', service.namespace, object?.name);
   const selector = entry?.spec.workloadSelector;
-  return selector && own.filter((workload) => isEndpointFor(selector, workload));
+  return selector && having(own, selector).filter((workload) => isEndpointFor(selector, workload));
 }
 
 /** The workloads of a namespace that are endpoints of a Service; an empty selector selects none (section 2). */
 export function selected(service: ServiceObject, own: readonly Workload[]): readonly Workload[] {
   if (Object.keys(service.spec.selector).length === 0) return [];
-  return own.filter(
+  return having(own, service.spec.selector).filter(
     (workload) => workload.namespace === service.namespace && isEndpointFor(service.spec.selector, workload),
   );
 }
@@ -45,12 +43,8 @@ export function portUsed(
   port: ServicePort,
 ): number | undefined {
   const { name: written } = by?.object ?? {};
-  const specs = [...ofKind(scope, 'Service'), ...ofKind(scope, 'ServiceEntry')].find(
-    (object) =>
-      object.kind === (origin === 'entry' ? 'ServiceEntry' : 'Service') &&
-      object.name === written &&
-      object.namespace === namespace,
-  )?.spec.ports;
+  const kind = origin === 'entry' ? 'ServiceEntry' : 'Service';
+  const specs = objectNamed(scope, kind, namespace, written)?.spec.ports;
   const target = specs?.find((spec) => spec.port === port.number)?.targetPort;
   const numberOf = (name: string) => workload.ports.find((own) => own.name === name)?.port;
   const named = port.name === undefined ? undefined : numberOf(port.name);
@@ -59,7 +53,41 @@ export function portUsed(
 
 /** Which workload ports the Services use, and with which protocol (P28, P29); else what the workload itself declares. */
 export function portsUsed(services: readonly ServiceObject[], workload: Workload): readonly PortUse[] {
-  const written = services
+  let known = uses.get(services);
+  if (known === undefined) {
+    known = new WeakMap();
+    uses.set(services, known);
+  }
+  const before = known.get(workload);
+  if (before !== undefined) return before;
+  const used = usedBy(services, workload);
+  known.set(workload, used);
+  return used;
+}
+
+const uses = new WeakMap<readonly ServiceObject[], WeakMap<Workload, readonly PortUse[]>>();
+
+/** Services by namespace and the first label that they select, with their places in the list. */
+const bySelector = new WeakMap<readonly ServiceObject[], ReadonlyMap<string, readonly number[]>>();
+
+function placesOf(services: readonly ServiceObject[], { namespace, labels }: Workload): readonly number[] {
+  let index = bySelector.get(services);
+  if (index === undefined) {
+    const places = services.map((service, place) => ({ service, place }));
+    const keyOf = ({ service }: { readonly service: ServiceObject }) => {
+      const [first] = Object.entries(service.spec.selector);
+      return first === undefined ? '' : `${service.namespace}/${pairOf(...first)}`;
+    };
+    index = new Map([...groupBy(places, keyOf)].map(([key, list]) => [key, list.map(({ place }) => place)]));
+    bySelector.set(services, index);
+  }
+  const found = Object.entries(labels).flatMap((label) => index.get(`${namespace}/${pairOf(...label)}`) ?? []);
+  return found.sort((a, b) => a - b);
+}
+
+function usedBy(services: readonly ServiceObject[], workload: Workload): readonly PortUse[] {
+  const written = placesOf(services, workload)
+    .flatMap((place) => services[place] ?? [])
     .filter((service) => selected(service, [workload]).length > 0)
     .flatMap((service) =>
       service.spec.ports.flatMap(({ name, port, targetPort, protocol }, index): PortUse[] => {

@@ -4,7 +4,9 @@ import { selects } from '../../model/selector.ts';
 import { isSocket } from '../../model/socket-path.ts';
 import { onlyClaims, type Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
+import { having } from './having.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
+import { groupBy, workloadsIn } from './scope-index.ts';
 import { portsUsed, selected } from './service-workloads.ts';
 
 /** WEFT0127, WEFT0184 and WEFT0205, and hosts that two objects of a namespace define (WEFT0011). */
@@ -18,7 +20,7 @@ export function checkSelections(scope: ReferenceScope): void {
     const reached = workloadsInReach(scope, object);
     // Whoever claims a label may bind itself by it; to become an endpoint takes more.
     if (object.kind === 'ServiceEntry' && reportClaims(scope, 'WEFT0127', object, selection, reached)) continue;
-    if (reached.some((workload) => selects(selection.labels, workload.labels))) continue;
+    if (having(reached, selection.labels).length > 0) continue;
     reportAt(
       scope,
       'WEFT0127',
@@ -50,12 +52,12 @@ function selectorOf(object: Policy): Selection | undefined {
 /** P38: an AuthorizationPolicy of the root namespace acts on every namespace, other objects on their own. */
 export function workloadsInReach(scope: ReferenceScope, object: Policy): readonly Workload[] {
   const everywhere = object.kind === 'AuthorizationPolicy' && object.namespace === scope.settings.rootNamespace;
-  return (scope.workloads ?? []).filter((workload) => everywhere || workload.namespace === object.namespace);
+  return (everywhere ? scope.workloads : workloadsIn(scope, object.namespace)) ?? [];
 }
 
 function checkServices(scope: ReferenceScope): void {
   for (const service of ofKind(scope, 'Service')) {
-    const own = scope.workloads?.filter((workload) => workload.namespace === service.namespace);
+    const own = workloadsIn(scope, service.namespace);
     if (Object.keys(service.spec.selector).length === 0) {
       reportAt(
         scope,
@@ -82,14 +84,13 @@ function checkNamedAddresses(scope: ReferenceScope): void {
       object.spec.resolution === 'STATIC' ? [{ object, selector: object.spec.workloadSelector ?? {} }] : [],
     ),
   ].filter(({ selector }) => Object.keys(selector).length > 0);
+  const byNamespace = groupBy(services, ({ object }) => object.namespace);
   for (const entry of ofKind(scope, 'WorkloadEntry')) {
     const { address } = entry.spec;
     if (isIP(address) !== 0 || isSocket(address)) continue;
     // Both kinds of labels count; those of the metadata win (section 2).
     const labels = { ...entry.spec.labels, ...entry.labels };
-    const choosing = services.find(
-      ({ object, selector }) => object.namespace === entry.namespace && selects(selector, labels),
-    );
+    const choosing = (byNamespace.get(entry.namespace) ?? []).find(({ selector }) => selects(selector, labels));
     if (!choosing) continue;
     const message = `service ${choosing.object.name} cannot use this workload: its address ${JSON.stringify(address)} is a name`;
     const hint = 'write its IP address, or list the name in endpoints of a ServiceEntry with resolution: DNS';
@@ -105,7 +106,7 @@ function reportClaims(
   { labels, field }: Selection,
   reached: readonly Workload[],
 ): boolean {
-  const claiming = reached.filter((workload) => onlyClaims(labels, workload));
+  const claiming = having(reached, labels).filter((workload) => onlyClaims(labels, workload));
   const [first] = claiming;
   if (first === undefined) return false;
   const claimed = Object.entries(labels).map(([key, value]) => `${key}=${value}`);

@@ -1,0 +1,97 @@
+import { compareText } from '../../model/compare-text.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { Service } from '../../model/service.ts';
+import type { Workload } from '../../model/workload.ts';
+import { hostCovers, isWildcardHost } from '../hosts.ts';
+import type { ReferenceScope } from './reference-scope.ts';
+
+type OfKind<K extends Policy['kind']> = Extract<Policy, { kind: K }>;
+
+/** The same function, computed once for each list. */
+function onList<Item, Output>(compute: (list: readonly Item[]) => Output): (list: readonly Item[]) => Output {
+  const known = new WeakMap<readonly Item[], { readonly output: Output }>();
+  return (list) => {
+    const before = known.get(list);
+    if (before !== undefined) return before.output;
+    const output = compute(list);
+    known.set(list, { output });
+    return output;
+  };
+}
+
+const byKind = onList((policies: readonly Policy[]) => groupBy(policies, ({ kind }) => kind));
+const byName = onList(
+  (policies: readonly Policy[]) => new Map(policies.map((one) => [keyOf(one.kind, one.namespace, one.name), one])),
+);
+const workloadsByNamespace = onList((workloads: readonly Workload[]) =>
+  groupBy(workloads, ({ namespace }) => namespace),
+);
+const objectsByNamespace = onList((objects: readonly Policy[]) => groupBy(objects, ({ namespace }) => namespace));
+
+/** The objects of one kind, always the same list. */
+export function objectsOf<K extends Policy['kind']>({ policies }: ReferenceScope, kind: K): readonly OfKind<K>[] {
+  return (byKind(policies).get(kind) ?? none) as readonly OfKind<K>[];
+}
+
+/** Those of one namespace among them. */
+export function objectsIn<K extends Policy['kind']>(
+  scope: ReferenceScope,
+  kind: K,
+  namespace: string,
+): readonly OfKind<K>[] {
+  return (objectsByNamespace(objectsOf(scope, kind)).get(namespace) ?? none) as readonly OfKind<K>[];
+}
+
+/** The object of that name. */
+export function objectNamed<K extends Policy['kind']>(
+  { policies }: ReferenceScope,
+  kind: K,
+  namespace: string,
+  name: string | undefined,
+): OfKind<K> | undefined {
+  return name === undefined ? undefined : (byName(policies).get(keyOf(kind, namespace, name)) as OfKind<K> | undefined);
+}
+
+/** The workloads of a namespace, always the same list; undefined where none are known. */
+export function workloadsIn({ workloads }: ReferenceScope, namespace: string): readonly Workload[] | undefined {
+  return workloads && (workloadsByNamespace(workloads).get(namespace) ?? noWorkloads);
+}
+
+/** `<namespace>/<account>` of every workload. */
+export const accountsOf = onList(
+  (workloads: readonly Workload[]): ReadonlySet<string> =>
+    new Set(
+      workloads.flatMap(({ namespace, serviceAccount }) =>
+        serviceAccount === undefined ? [] : [`${namespace}/${serviceAccount}`],
+      ),
+    ),
+);
+
+/** The services that a canonical host covers, in the order of their keys; with `both`, also those wildcards that cover it. */
+export function servicesCovered(scope: ReferenceScope, host: string, both = false): readonly Service[] {
+  const { byHost, wildcards, services = [] } = scope;
+  if (isWildcardHost(host)) {
+    return services.filter((service) => hostCovers(host, service.host) || (both && hostCovers(service.host, host)));
+  }
+  const exact = byHost.get(host) ?? [];
+  const wider = both ? wildcards.filter((service) => service.host !== host && hostCovers(service.host, host)) : [];
+  return wider.length === 0 ? exact : [...exact, ...wider].sort((a, b) => compareText(a.key, b.key));
+}
+
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
+
+const none: readonly Policy[] = [];
+const noWorkloads: readonly Workload[] = [];
+
+function keyOf(kind: string, namespace: string, name: string): string {
+  return `${kind}/${namespace}/${name}`;
+}
