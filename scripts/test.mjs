@@ -1,6 +1,6 @@
-// `npm test`: everything that proves Weft, real Envoys included. Makes what it needs (build, pinned Envoy), runs all of vitest,
+// `npm test`: everything that proves Weft, real Envoys included. Makes what it needs (build, pinned Envoy, PostgreSQL), runs all of vitest,
 // and closes with a line of its own, `N passed, N failed`, that continuous integration reads.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,9 +27,20 @@ async function must(command, args) {
 await must(process.execPath, ['scripts/build.mjs']);
 await must(process.execPath, ['scripts/envoy.mjs']);
 
+const selection = process.argv.slice(2);
+const words = selection.filter((word) => !word.startsWith('-'));
+if (words.length === 0 || words.some((word) => 'test/docs/tcp-services.test.ts'.includes(word))) {
+  // Where it cannot be had, the test that needs it fails, and says what to do.
+  const { stdout } = spawnSync(process.execPath, ['scripts/postgresql.mjs'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (stdout !== '') process.env.POSTGRESQL_BIN = stdout.trim();
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'weft-test-'));
 const report = join(folder, 'report.json');
-const selection = process.argv.slice(2);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const code = await run(process.execPath, [
   vitest,
