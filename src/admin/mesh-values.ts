@@ -4,6 +4,7 @@ import type { Labels, Policy, Protocol } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
 import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
+import { endpointText } from '../model/socket-path.ts';
 import type { ProxyStatus } from '../model/status.ts';
 import type { Health, Workload } from '../model/workload.ts';
 
@@ -179,7 +180,7 @@ export function endpointShards(mesh: Mesh): readonly EndpointShard[] {
       endpoints: endpoints.map(({ workload, address, port: target, health, weight, identity }) => ({
         workload,
         source: mesh.workloads.get(workload)?.source ?? ('entry' as const),
-        address: address.includes(':') ? `[${address}]:${target}` : `${address}:${target}`,
+        address: endpointText(address, target),
         health,
         weight,
         ...(identity === undefined ? {} : { identity }),

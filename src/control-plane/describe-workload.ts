@@ -1,6 +1,7 @@
 import type { Description, DescriptionRow } from '../model/description.ts';
 import { refText } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { endpointText } from '../model/socket-path.ts';
 import type { Workload } from '../model/workload.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { scopeKey, scopeOf } from '../resolve/scope.ts';
@@ -67,7 +68,9 @@ function servicesOf({ mesh }: Describable, id: string): readonly DescriptionRow[
     [...(mesh.endpoints.get(service.key) ?? [])].flatMap(([port, endpoints]) =>
       endpoints
         .filter(({ workload }) => workload === id)
-        .map((endpoint) => rowOf(`${service.host}:${port} at ${endpoint.address}:${endpoint.port}`, service.by)),
+        .map((endpoint) =>
+          rowOf(`${service.host}:${port} at ${endpointText(endpoint.address, endpoint.port)}`, service.by),
+        ),
     ),
   );
 }

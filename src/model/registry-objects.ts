@@ -3,6 +3,8 @@ import type { Labels, Protocol } from './policy.ts';
 export interface ServiceSpec {
   readonly selector: Labels;
   readonly ports: readonly ServicePortSpec[];
+  /** Its cluster addresses; empty where it is headless. */
+  readonly addresses: readonly string[];
   /** Of the annotation `networking.istio.io/exportTo`; empty: `*` (D19). */
   readonly exportTo: readonly string[];
 }

@@ -47,7 +47,7 @@ export function serviceHost(name: string, namespace: string, settings: MeshSetti
 
 function defineService(object: ServiceObject, settings: MeshSettings): ServiceDefinition {
   const host = serviceHost(object.name, object.namespace, settings);
-  const { selector, ports, exportTo } = object.spec;
+  const { selector, ports, addresses, exportTo } = object.spec;
   return {
     service: {
       key: serviceKeyOf(object.namespace, host),
@@ -57,7 +57,7 @@ function defineService(object: ServiceObject, settings: MeshSettings): ServiceDe
       origin: 'service',
       external: false,
       resolution: 'registry',
-      addresses: [],
+      addresses,
       ports: ports.map(portOf),
       exportTo: exportTo.length === 0 ? ['*'] : exportTo,
       subjectAltNames: [],

@@ -1,6 +1,6 @@
 import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import { proxyDomains } from '../model/proxy-domains.ts';
-import type { VirtualHost } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
+import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import { message } from '../proto/message.ts';
 import { proxyName, servicePortName } from './names.ts';
@@ -26,10 +26,28 @@ export function proxyRouteConfiguration(view: View): RouteConfiguration {
 export function portRouteConfiguration(port: OutboundPort): RouteConfiguration {
   return message(RouteConfigurationSchema, {
     name: servicePortName(port.destination.ref),
-    virtualHosts: [portVirtualHost(port, ['*'])],
+    virtualHosts: [...ownAddress(port), portVirtualHost(port, ['*'])],
     validateClusters: false,
     maxDirectResponseBodySizeBytes: longestBody,
   });
+}
+
+/**
+ * Where the request's host is called, one that names this local port itself would come back here, again and again: it is told so (421).
+ */
+function ownAddress({ destination, localPort }: OutboundPort): VirtualHost[] {
+  if (destination.discovery !== 'request' || localPort === undefined) return [];
+  const text = `this port leads to whom requests name: the header host says ${destination.ref.host}, not the port itself\n`;
+  const route = {
+    name: 'default/own-address',
+    match: { pathSpecifier: { case: 'prefix' as const, value: '/' } },
+    action: { case: 'directResponse' as const, value: { status: 421, body: inline(text) } },
+  };
+  return [message(VirtualHostSchema, { name: 'own-address', domains: [`*:${localPort}`], routes: [route] })];
+}
+
+function inline(text: string) {
+  return { specifier: { case: 'inlineString' as const, value: text } };
 }
 
 /**

@@ -21,7 +21,13 @@ function object<Kind extends string, Spec>(kind: Kind, name: string, spec: Spec,
 
 export function service(name: string, spec: Partial<ServiceSpec> = {}, namespace = 'shop', commit = 'c0') {
   const ports = [{ name: 'http', port: 80, protocol: 'http', declared: true } as const];
-  return object('Service', name, { selector: { app: name }, ports, exportTo: [], ...spec }, namespace, commit);
+  return object(
+    'Service',
+    name,
+    { selector: { app: name }, ports, addresses: [], exportTo: [], ...spec },
+    namespace,
+    commit,
+  );
 }
 
 export function serviceEntry(name: string, spec: Partial<ServiceEntrySpec>, namespace = 'shop', commit = 'c0') {

@@ -154,7 +154,7 @@ export function authorizationPolicy(
 }
 
 export function serviceObject(id: string, selector: Labels, ports: readonly ServicePortSpec[]): ServiceObject {
-  return policy('Service', id, { selector, ports, exportTo: [] });
+  return policy('Service', id, { selector, ports, addresses: [], exportTo: [] });
 }
 
 /** The MeshConfig: what is not said stays with the defaults. */

@@ -24,7 +24,7 @@ export const meshConfig = object({
   rootNamespace: row(text('label'), 'T0', 'where mesh-wide objects live', 'D16'),
   enableAutoMtls: row(bool, 'T0', 'mesh TLS to every endpoint that has it', 'D15'),
   outboundTrafficPolicy: row(
-    object({ mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY']), tls: refused('T2') }),
+    object({ mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY', 'ALLOW_ANY_DYNAMIC_DNS']), tls: refused('T2') }),
     'T0',
     'what becomes of unknown hosts',
     'D18',
@@ -98,7 +98,7 @@ export function lowerMeshConfig(
     trustDomainAliases: written.trustDomainAliases ?? [],
     rootNamespace: written.rootNamespace,
     enableAutoMtls: written.enableAutoMtls,
-    outboundTrafficPolicy: written.outboundTrafficPolicy?.mode,
+    outboundTrafficPolicy: passing(written.outboundTrafficPolicy?.mode),
     connectTimeout: written.connectTimeout,
     tcpKeepalive: keepalive && lowerKeepalive(keepalive, 'tcpKeepalive', context),
     defaultHttpRetryPolicy: policy && lowerRetries(policy, 'defaultHttpRetryPolicy', context),
@@ -116,6 +116,11 @@ export function lowerMeshConfig(
     defaultTrafficPolicy:
       written.defaultTrafficPolicy && lowerBlocks(written.defaultTrafficPolicy, 'defaultTrafficPolicy', context),
   });
+}
+
+/** Unknown hosts are resolved from requests anyway (D18), which is what ALLOW_ANY_DYNAMIC_DNS asks for. */
+function passing(mode: 'ALLOW_ANY' | 'REGISTRY_ONLY' | 'ALLOW_ANY_DYNAMIC_DNS' | undefined) {
+  return mode === 'ALLOW_ANY_DYNAMIC_DNS' ? 'ALLOW_ANY' : mode;
 }
 
 function checkTrustDomains(

@@ -1,6 +1,20 @@
+import { isIP } from 'node:net';
 import type { ServiceObject } from '../../model/policy.ts';
-import { supportedKind } from '../kind-definition.ts';
-import { choice, labels, object, port, portOrName, refusedFields, row, someOf, text } from '../shape-builders.ts';
+import { type LowerContext, supportedKind } from '../kind-definition.ts';
+import type { Infer } from '../shape.ts';
+import {
+  anyText,
+  choice,
+  labels,
+  list,
+  object,
+  port,
+  portOrName,
+  refusedFields,
+  row,
+  someOf,
+  text,
+} from '../shape-builders.ts';
 import { checkLabelName, refuseRepeats } from './common.ts';
 import { annotatedExportTo } from './service-export.ts';
 import { lowerPort } from './service-ports.ts';
@@ -22,7 +36,8 @@ const shape = object(
     selector: row(labels, 'T0', 'endpoints: workloads with these labels'),
     ports: row(someOf(servicePort), 'T0', 'a cluster each, protocol by P28'),
     type: choice(['ClusterIP'], { refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' } }),
-    ...refusedFields('T1', ['clusterIP', 'clusterIPs']),
+    clusterIP: row(anyText, 'T1', 'address in the domains; None: headless, without one'),
+    clusterIPs: row(list(text(), { max: 2 }), 'T1', 'the same, of both families'),
     ...refusedFields('T2', ['externalName', 'publishNotReadyAddresses', 'trafficDistribution']),
     ...refusedFields('never', [
       'externalIPs',
@@ -86,6 +101,30 @@ export const service = supportedKind<typeof shape, ServiceObject>({
       ports.flatMap(({ name }, index) => (name === undefined ? [] : [[`spec.ports[${index}].name`, name] as const])),
       'port name',
     );
-    return { selector: spec.selector ?? {}, ports, exportTo: annotatedExportTo(context) };
+    const addresses = clusterAddresses(spec, context);
+    return { selector: spec.selector ?? {}, ports, addresses, exportTo: annotatedExportTo(context) };
   },
 });
+
+/** The addresses that Kubernetes gave it; none where it is headless (`None`), or where nobody gave one yet. */
+function clusterAddresses({ clusterIP = '', clusterIPs = [] }: Infer<typeof shape>, context: LowerContext): string[] {
+  const written: (readonly [field: string, value: string])[] = clusterIPs.map((value, index) => [
+    `spec.clusterIPs[${index}]`,
+    value,
+  ]);
+  const [first] = clusterIPs;
+  if (clusterIP !== '') {
+    if (first === undefined) written.push(['spec.clusterIP', clusterIP]);
+    else if (first !== clusterIP) {
+      const message = `expected ${JSON.stringify(clusterIP)}, which clusterIP says, got ${JSON.stringify(first)}`;
+      context.report('WEFT0002', 'spec.clusterIPs[0]', message, 'the first of clusterIPs is clusterIP');
+    }
+  }
+  for (const [field, value] of written) {
+    const alone = value === 'None' && written.length > 1;
+    if ((isIP(value) !== 0 && !value.includes('%')) || (value === 'None' && !alone)) continue;
+    const message = `expected an IP address${alone ? '' : ' or "None"'}, got ${JSON.stringify(value)}`;
+    context.report('WEFT0002', field, message, alone ? 'None stands alone' : 'correct it, or remove it');
+  }
+  return written.map(([, value]) => value).filter((value) => value !== 'None');
+}
