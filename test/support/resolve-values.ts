@@ -16,6 +16,7 @@ import type {
   Policy,
   Protocol,
   ServiceObject,
+  SidecarObject,
   VirtualServiceObject,
 } from '../../src/model/policy.ts';
 import type { SourceRange } from '../../src/model/provenance.ts';
@@ -28,6 +29,7 @@ import type {
 } from '../../src/model/security-policy.ts';
 import type { Endpoint, Service, ServiceKey } from '../../src/model/service.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
+import type { ImportedHosts, SidecarSpec } from '../../src/model/sidecar-policy.ts';
 import type { HttpMatch, HttpRule } from '../../src/model/virtual-service.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { resolveView } from '../../src/resolve/view.ts';
@@ -100,6 +102,24 @@ export function destinationRule(
 export function healthCheck(id: string, spec: Partial<HealthCheckSpec>): HealthCheckObject {
   const times = { interval: 10_000, timeout: 1_000, unhealthyAfter: 3, healthyAfter: 2 };
   return policy('HealthCheck', id, { host: 'reviews', ...times, probe: { kind: 'tcp' }, ...spec });
+}
+
+/** Without ingress unless told otherwise. */
+export function sidecar(
+  id: string,
+  spec: Partial<SidecarSpec>,
+  lines?: Readonly<Record<string, number>>,
+): SidecarObject {
+  return policy('Sidecar', id, { ingress: [], ...spec }, lines);
+}
+
+/** `./*`, `~bank/a.b`: an entry of egress.hosts as it is read. */
+export function importedHosts(...texts: readonly string[]): readonly ImportedHosts[] {
+  return texts.map((text) => {
+    const [space = '', host = ''] = text.split('/');
+    const excluded = space.startsWith('~');
+    return { text, namespace: excluded ? space.slice(1) || '*' : space, host, excluded };
+  });
 }
 
 export function peerAuthentication(
