@@ -11,7 +11,7 @@ import { resolveHost } from '../policy/hosts.ts';
 import { folderOf, pathInTree } from '../policy/parse-file.ts';
 import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../policy/parse-policies.ts';
 import type { SecretNames } from '../policy/references/reference-scope.ts';
-import { referenceSteps } from '../policy/references.ts';
+import { createReferenceCheck } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
 import { type BuiltServices, buildServices } from '../registry/services.ts';
 import { workloadsOfEntries } from '../registry/workload-entries.ts';
@@ -52,6 +52,7 @@ export function treeCheckSteps(
   /** Undefined until something was good as a whole: then there is nothing that could be held back to. */
   let good: GoodNamespaces | undefined;
   let served: string | undefined;
+  const references = createReferenceCheck();
   let built: BuiltServices | undefined;
   let entries: ReadonlyMap<string, Workload> | undefined;
 
@@ -78,8 +79,8 @@ export function treeCheckSteps(
     const known = members === undefined ? undefined : workloads.values();
     // A server that comes back serves what it served, whatever has become of its secrets meanwhile.
     const secrets = registry === 'unknown' ? undefined : options.secrets?.();
-    const references = yield* referenceSteps(policies.objects, built.services, known, settings, secrets);
-    return softened(references, policies.objects, accepted, settings);
+    const found = yield* references(policies.objects, built.services, known, settings, secrets);
+    return softened(found, policies.objects, accepted, settings);
   };
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');
   const namespaceOf = ({ at, object }: Diagnostic): string | undefined => {

@@ -1,18 +1,28 @@
+import { isDeepStrictEqual } from 'node:util';
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
+import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
+import { type CheckRow, each, type ReferenceFacts, type RowMemory, together } from './references/check-rows.ts';
 import { checkClientTls } from './references/client-tls.ts';
 import { checkServiceEntryPorts } from './references/connection-rules.ts';
-import { checkDestinationRules } from './references/destination-rules.ts';
-import { checkHealthChecks } from './references/health-checks.ts';
-import { createScope, type ReferenceScope, type SecretNames } from './references/reference-scope.ts';
-import { checkSecurity } from './references/security.ts';
+import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
+import { checkHealthCheck } from './references/health-checks.ts';
+import { type ScopeTerms, type SecretNames, scopeTerms } from './references/reference-scope.ts';
+import { groupBy } from './references/scope-index.ts';
+import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSidecars } from './references/sidecars.ts';
-import { checkVirtualServices } from './references/virtual-services.ts';
-import { checkSelections } from './references/workload-selection.ts';
+import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
+import {
+  checkHostTwins,
+  checkNamedAddresses,
+  checkSelector,
+  checkService,
+  checkSharedPorts,
+} from './references/workload-selection.ts';
 
 /**
  * The checks between objects, and of objects against the registry (stages "references" and "conflicts" of section 8): by file and
@@ -27,33 +37,66 @@ export function checkReferences(
   settings: MeshSettings,
   secrets?: SecretNames,
 ): readonly Diagnostic[] {
-  return finish(referenceSteps(policies, services, workloads, settings, secrets));
+  return finish(createReferenceCheck()(policies, services, workloads, settings, secrets));
 }
 
-/** Each looks at everything of its kind. */
-const checks: readonly ((scope: ReferenceScope) => void)[] = [
-  checkVirtualServices,
-  checkServiceEntryPorts,
-  checkDestinationRules,
-  checkClientTls,
-  checkHealthChecks,
-  checkSidecars,
-  checkSelections,
-  checkSecurity,
+/** All checks, each with the kinds that it may look at. */
+const rows: readonly CheckRow[] = [
+  together(checkRivals, 'VirtualService'),
+  each('VirtualService', checkVirtualService, 'DestinationRule'),
+  together(checkServiceEntryPorts, 'ServiceEntry'),
+  together(checkOverlaps, 'DestinationRule'),
+  each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),
+  each('DestinationRule', checkClientTls, 'PeerAuthentication', 'Service', 'ServiceEntry'),
+  each('HealthCheck', checkHealthCheck),
+  together(checkSidecars),
+  together(checkHostTwins, 'Service', 'ServiceEntry'),
+  each('Service', checkService),
+  together(checkNamedAddresses, 'Service', 'ServiceEntry', 'WorkloadEntry'),
+  each('PeerAuthentication', checkSelector),
+  each('AuthorizationPolicy', checkSelector),
+  each('ServiceEntry', checkSelector),
+  each('DestinationRule', checkSelector),
+  each('Sidecar', checkSelector),
+  together(checkSharedPorts, 'Service'),
+  together(checkPeerScopes, 'PeerAuthentication'),
+  each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service'),
 ];
 
-/** checkReferences in steps. */
-export function* referenceSteps(
+/** checkReferences in steps; a second call of one check costs what has changed since the first. */
+export type ReferenceCheck = (
   policies: readonly Policy[],
   services: readonly Service[] | undefined,
   workloads: Iterable<Workload> | undefined,
   settings: MeshSettings,
   secrets?: SecretNames,
-): Steps<readonly Diagnostic[]> {
-  const scope = createScope(policies, services, workloads && [...workloads], settings, secrets);
-  for (const check of checks) {
-    yield;
-    check(scope);
-  }
-  return scope.found.sort(byPosition);
+) => Steps<readonly Diagnostic[]>;
+
+/** A check between objects that remembers what it has found. */
+export function createReferenceCheck(): ReferenceCheck {
+  let before: ReferenceFacts | undefined;
+  let memories: readonly RowMemory[] = [];
+  return function* (policies, services, workloads, settings, secrets) {
+    const facts = factsOf(policies, services, workloads, scopeTerms(policies, settings, secrets), before);
+    const made: RowMemory[] = [];
+    for (const [index, row] of rows.entries()) made.push(yield* row(facts, memories[index]));
+    [before, memories] = [facts, made];
+    return made.flatMap(({ found }) => [...found.values()].flat()).sort(byPosition);
+  };
+}
+
+function factsOf(
+  policies: readonly Policy[],
+  services: readonly Service[] | undefined,
+  workloads: Iterable<Workload> | undefined,
+  terms: ScopeTerms,
+  before: ReferenceFacts | undefined,
+): ReferenceFacts {
+  const byKind = [...groupBy(policies, ({ kind }) => kind)];
+  return {
+    byKind: new Map(byKind.map(([kind, list]) => [kind, keepItems(before?.byKind.get(kind), list)])),
+    services,
+    workloads: workloads && keepItems(before?.workloads, [...workloads]),
+    terms: before !== undefined && isDeepStrictEqual(before.terms, terms) ? before.terms : terms,
+  };
 }

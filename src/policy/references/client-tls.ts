@@ -7,17 +7,15 @@ import type { Service, ServicePort } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
 import { peerMode } from './peer-mode.ts';
-import { ofKind, type ReferenceScope, reportAt, type SecretNames } from './reference-scope.ts';
+import { type ReferenceScope, reportAt, type SecretNames } from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 import { portUsed, workloadsOf } from './service-workloads.ts';
 
 /** WEFT0301 (P37), and WEFT0101 for a named secret that there is not, where these are known. */
-export function checkClientTls(scope: ReferenceScope): void {
+export function checkClientTls(scope: ReferenceScope, rule: DestinationRuleObject): void {
   const { secrets } = scope;
-  for (const rule of ofKind(scope, 'DestinationRule')) {
-    if (secrets) for (const place of blocksOf(rule)) checkSecret(scope, rule, place, secrets);
-    checkContradictions(scope, rule);
-  }
+  if (secrets) for (const place of blocksOf(rule)) checkSecret(scope, rule, place, secrets);
+  checkContradictions(scope, rule);
 }
 
 interface Place {

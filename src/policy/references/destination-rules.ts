@@ -14,17 +14,13 @@ import {
 import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
-/** WEFT0174, WEFT0175 and WEFT0181. */
-export function checkDestinationRules(scope: ReferenceScope): void {
-  const rules = ofKind(scope, 'DestinationRule');
-  checkOverlaps(scope, rules);
+/** WEFT0174 and WEFT0175. */
+export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
   if (!scope.services) return;
-  for (const rule of rules) {
-    const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
-    const services = servicesCovered(scope, host, true);
-    if (services.length === 0) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
-    else checkSubsets(scope, rule, services);
-  }
+  const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
+  const services = servicesCovered(scope, host, true);
+  if (services.length === 0) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
+  else checkSubsets(scope, rule, services);
 }
 
 function checkSubsets(scope: ReferenceScope, rule: DestinationRuleObject, services: readonly Service[]): void {
@@ -39,10 +35,10 @@ function checkSubsets(scope: ReferenceScope, rule: DestinationRuleObject, servic
   });
 }
 
-/** P22: rules of one namespace and host merge only where order cannot matter. */
-function checkOverlaps(scope: ReferenceScope, rules: readonly DestinationRuleObject[]): void {
+/** WEFT0181 (P22): rules of one namespace and host merge only where order cannot matter. */
+export function checkOverlaps(scope: ReferenceScope): void {
   const byHost = new Map<string, DestinationRuleObject[]>();
-  for (const rule of rules) {
+  for (const rule of ofKind(scope, 'DestinationRule')) {
     const key = `${rule.namespace}/${resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix)}`;
     const others = byHost.get(key) ?? [];
     for (const other of others) {

@@ -1,14 +1,10 @@
 import type { HealthCheckObject } from '../../model/policy.ts';
 import { resolveHost } from '../hosts.ts';
-import { ofKind, type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
+import { type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 
-/** What HealthChecks name: their host (WEFT0174) and its port (WEFT0113). */
-export function checkHealthChecks(scope: ReferenceScope): void {
-  for (const check of ofKind(scope, 'HealthCheck')) checkHost(scope, check);
-}
-
-function checkHost(scope: ReferenceScope, check: HealthCheckObject): void {
+/** What a HealthCheck names: its host (WEFT0174) and its port (WEFT0113). */
+export function checkHealthCheck(scope: ReferenceScope, check: HealthCheckObject): void {
   if (!scope.services) return;
   const { host: written, port } = check.spec;
   const host = resolveHost(written, check.namespace, scope.settings.dnsSuffix);

@@ -9,22 +9,26 @@ import type { Workload } from '../../model/workload.ts';
 import type { DiagnosticCode } from '../diagnostic-codes.ts';
 import { bySpecificity, hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
 import { reportInto } from '../report.ts';
-import { groupBy, objectsOf } from './scope-index.ts';
+import { objectsOf, rulesByHost, servicesByHost } from './scope-index.ts';
 
 /** Named secrets by `<namespace>/<name>`, and what each holds. */
 export type SecretNames = ReadonlyMap<string, { readonly keys: boolean; readonly roots: boolean }>;
 
-/** What the checks between objects look at. Without a registry `services` or `workloads` are undefined. */
-export interface ReferenceScope {
-  readonly policies: readonly Policy[];
-  readonly services: readonly Service[] | undefined;
-  readonly workloads: readonly Workload[] | undefined;
+/** What holds for all checks. */
+export interface ScopeTerms {
   /** With the root namespace that MeshConfig states. */
   readonly settings: MeshSettings;
   /** Undefined where they are not known. */
   readonly secrets: SecretNames | undefined;
   /** The mesh's own, then its aliases (P43). */
   readonly trustDomains: readonly string[];
+}
+
+/** What the checks between objects look at. Without a registry `services` or `workloads` are undefined. */
+export interface ReferenceScope extends ScopeTerms {
+  readonly policies: readonly Policy[];
+  readonly services: readonly Service[] | undefined;
+  readonly workloads: readonly Workload[] | undefined;
   readonly found: Diagnostic[];
   /** Services by their host. */
   readonly byHost: ReadonlyMap<string, readonly Service[]>;
@@ -33,35 +37,32 @@ export interface ReferenceScope {
   readonly rules: ReadonlyMap<string, ReadonlyMap<string, readonly DestinationRuleObject[]>>;
 }
 
+/** What MeshConfig and the settings say to all checks. */
+export function scopeTerms(
+  policies: readonly Policy[],
+  settings: MeshSettings,
+  secrets: SecretNames | undefined,
+): ScopeTerms {
+  return {
+    settings: { ...settings, rootNamespace: rootNamespaceOf({ objects: policies }, settings) },
+    secrets,
+    trustDomains: trustDomainsOf({ objects: policies }, settings),
+  };
+}
+
 /** A scope with its indexes, and no findings yet. */
 export function createScope(
   policies: readonly Policy[],
   services: readonly Service[] | undefined,
   workloads: readonly Workload[] | undefined,
-  settings: MeshSettings,
-  secrets?: SecretNames,
+  terms: ScopeTerms,
 ): ReferenceScope {
-  const rules = policies
-    .filter((object) => object.kind === 'DestinationRule')
-    .map((rule) => ({ rule, host: resolveHost(rule.spec.host, rule.namespace, settings.dnsSuffix) }));
-  return {
-    policies,
-    services,
-    workloads,
-    settings: { ...settings, rootNamespace: rootNamespaceOf({ objects: policies }, settings) },
-    secrets,
-    trustDomains: trustDomainsOf({ objects: policies }, settings),
-    found: [],
-    byHost: groupBy(services ?? [], ({ host }) => host),
-    wildcards: (services ?? []).filter(({ host }) => isWildcardHost(host)),
-    rules: new Map(
-      [...groupBy(rules, ({ rule }) => rule.namespace)].map(([namespace, list]) => {
-        const hosts = [...groupBy(list, ({ host }) => host)];
-        return [namespace, new Map(hosts.map(([host, all]) => [host, all.map(({ rule }) => rule)]))];
-      }),
-    ),
-  };
+  const { byHost, wildcards } = servicesByHost(services ?? noServices);
+  const rules = rulesByHost(policies, terms.settings.dnsSuffix);
+  return { ...terms, policies, services, workloads, found: [], byHost, wildcards, rules };
 }
+
+const noServices: readonly Service[] = [];
 
 /** Notes a finding at a field of an object. */
 export function reportAt(

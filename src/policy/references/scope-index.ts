@@ -2,7 +2,7 @@ import { compareText } from '../../model/compare-text.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import { hostCovers, isWildcardHost } from '../hosts.ts';
+import { hostCovers, isWildcardHost, resolveHost } from '../hosts.ts';
 import type { ReferenceScope } from './reference-scope.ts';
 
 type OfKind<K extends Policy['kind']> = Extract<Policy, { kind: K }>;
@@ -67,6 +67,31 @@ export const accountsOf = onList(
     ),
 );
 
+/** Services by their host, and those that are wildcards. */
+export const servicesByHost = onList((services: readonly Service[]) => ({
+  byHost: groupBy(services, ({ host }) => host),
+  wildcards: services.filter(({ host }) => isWildcardHost(host)),
+}));
+
+const rulesBySuffix = onList((policies: readonly Policy[]) => ({ policies, bySuffix: new Map<string, RulesByHost>() }));
+
+type RulesByHost = ReadonlyMap<string, ReadonlyMap<string, readonly OfKind<'DestinationRule'>[]>>;
+
+/** DestinationRules by namespace, and in it by their full host. */
+export function rulesByHost(policies: readonly Policy[], dnsSuffix: string): RulesByHost {
+  const { bySuffix } = rulesBySuffix(policies);
+  let rules = bySuffix.get(dnsSuffix);
+  if (rules === undefined) {
+    const all = policies.filter((object) => object.kind === 'DestinationRule');
+    const hostOf = ({ namespace, spec }: OfKind<'DestinationRule'>) => resolveHost(spec.host, namespace, dnsSuffix);
+    rules = new Map(
+      [...groupBy(all, ({ namespace }) => namespace)].map(([name, list]) => [name, groupBy(list, hostOf)]),
+    );
+    bySuffix.set(dnsSuffix, rules);
+  }
+  return rules;
+}
+
 /** The services that a canonical host covers, in the order of their keys; with `both`, also those wildcards that cover it. */
 export function servicesCovered(scope: ReferenceScope, host: string, both = false): readonly Service[] {
   const { byHost, wildcards, services = [] } = scope;
@@ -78,8 +103,8 @@ export function servicesCovered(scope: ReferenceScope, host: string, both = fals
   return wider.length === 0 ? exact : [...exact, ...wider].sort((a, b) => compareText(a.key, b.key));
 }
 
-export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
+export function groupBy<T, K extends string>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
   for (const item of items) {
     const key = keyOf(item);
     const group = groups.get(key);

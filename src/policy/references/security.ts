@@ -10,23 +10,20 @@ import { accountsOf, workloadsIn } from './scope-index.ts';
 import { checkTcpRules } from './tcp-authorization.ts';
 import { workloadsInReach } from './workload-selection.ts';
 
-/** WEFT0152, WEFT0153, WEFT0154, WEFT0164 and WEFT0182. */
-export function checkSecurity(scope: ReferenceScope): void {
-  checkPeerScopes(scope);
+/** WEFT0152, WEFT0153, WEFT0154 and WEFT0164. */
+export function checkAuthorization(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
   if (!scope.workloads) return;
-  for (const policy of ofKind(scope, 'AuthorizationPolicy')) {
-    // Rules act in the mesh proxy, so only workloads that have one are looked at.
-    const workloads = having(workloadsInReach(scope, policy), policy.spec.selector ?? {}).filter(
-      ({ identity }) => identity !== undefined,
-    );
-    checkAccounts(scope, policy);
-    checkPlaintext(scope, policy, workloads);
-    checkTcpRules(scope, policy, workloads);
-  }
+  // Rules act in the mesh proxy, so only workloads that have one are looked at.
+  const workloads = having(workloadsInReach(scope, policy), policy.spec.selector ?? {}).filter(
+    ({ identity }) => identity !== undefined,
+  );
+  checkAccounts(scope, policy);
+  checkPlaintext(scope, policy, workloads);
+  checkTcpRules(scope, policy, workloads);
 }
 
-/** P33: the same namespace and the same selector twice; different selectors that meet on a workload are a warning. */
-function checkPeerScopes(scope: ReferenceScope): void {
+/** WEFT0182 (P33): the same namespace and the same selector twice; different selectors that meet on a workload are a warning. */
+export function checkPeerScopes(scope: ReferenceScope): void {
   const policies = ofKind(scope, 'PeerAuthentication');
   const keyOf = ({ namespace, spec }: PeerAuthenticationObject) =>
     JSON.stringify([namespace, Object.entries(spec.selector ?? {}).sort()]);

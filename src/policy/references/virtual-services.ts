@@ -7,32 +7,28 @@ import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './ref
 import { checkDestination } from './rule-destination.ts';
 import { calledPorts, checkHost, checkLayers } from './rule-ports.ts';
 
-/** What VirtualServices name: their hosts, ports, destinations and subsets, and whether two of them meet. */
-export function checkVirtualServices(scope: ReferenceScope): void {
-  const objects = ofKind(scope, 'VirtualService');
-  checkRivals(scope, objects);
+/** What a VirtualService names: its hosts, ports, destinations and subsets. */
+export function checkVirtualService(scope: ReferenceScope, object: VirtualServiceObject): void {
   if (!scope.services) return;
-  for (const object of objects) {
-    const called = object.spec.hosts.flatMap((host, index) => checkHost(scope, object, host, index));
-    checkLayers(scope, object, called);
-    checkConnectionRules(scope, object, called);
-    object.spec.http.forEach((rule, index) => {
-      const field = `spec.http[${index}]`;
-      const ports = calledPorts(scope, object, 'http', rule.match, field, called);
-      for (const [at, route] of rule.route.entries()) {
-        checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports);
-      }
-      for (const [at, mirror] of rule.mirrors.entries()) {
-        checkDestination(scope, object, `${field}.mirrors[${at}].destination`, mirror.destination, ports);
-      }
-    });
-  }
+  const called = object.spec.hosts.flatMap((host, index) => checkHost(scope, object, host, index));
+  checkLayers(scope, object, called);
+  checkConnectionRules(scope, object, called);
+  object.spec.http.forEach((rule, index) => {
+    const field = `spec.http[${index}]`;
+    const ports = calledPorts(scope, object, 'http', rule.match, field, called);
+    for (const [at, route] of rule.route.entries()) {
+      checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports);
+    }
+    for (const [at, mirror] of rule.mirrors.entries()) {
+      checkDestination(scope, object, `${field}.mirrors[${at}].destination`, mirror.destination, ports);
+    }
+  });
 }
 
 /** P9: two VirtualServices of one host with the same visibility for some client (WEFT0109). */
-function checkRivals(scope: ReferenceScope, objects: readonly VirtualServiceObject[]): void {
+export function checkRivals(scope: ReferenceScope): void {
   const byHost = new Map<string, VirtualServiceObject[]>();
-  for (const object of objects) {
+  for (const object of ofKind(scope, 'VirtualService')) {
     for (const host of new Set(
       object.spec.hosts.map((one) => resolveHost(one, object.namespace, scope.settings.dnsSuffix)),
     )) {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Labels, Policy } from '../../model/policy.ts';
+import type { Labels, Policy, ServiceObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import { isSocket } from '../../model/socket-path.ts';
 import { onlyClaims, type Workload } from '../../model/workload.ts';
@@ -9,28 +9,16 @@ import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } 
 import { groupBy, workloadsIn } from './scope-index.ts';
 import { portsUsed, selected } from './service-workloads.ts';
 
-/** WEFT0127, WEFT0184 and WEFT0205, and hosts that two objects of a namespace define (WEFT0011). */
-export function checkSelections(scope: ReferenceScope): void {
-  checkHostTwins(scope);
-  checkServices(scope);
-  checkNamedAddresses(scope);
-  for (const object of scope.policies) {
-    const selection = selectorOf(object);
-    if (!selection || !scope.workloads) continue;
-    const reached = workloadsInReach(scope, object);
-    // Whoever claims a label may bind itself by it; to become an endpoint takes more.
-    if (object.kind === 'ServiceEntry' && reportClaims(scope, 'WEFT0127', object, selection, reached)) continue;
-    if (having(reached, selection.labels).length > 0) continue;
-    reportAt(
-      scope,
-      'WEFT0127',
-      object,
-      selection.field,
-      'selector matches no workload',
-      labelHint(selection.labels, reached),
-    );
-  }
-  checkSharedPorts(scope);
+/** WEFT0127: a selector of what acts on workloads. */
+export function checkSelector(scope: ReferenceScope, object: Policy): void {
+  const selection = selectorOf(object);
+  if (!selection || !scope.workloads) return;
+  const reached = workloadsInReach(scope, object);
+  // Whoever claims a label may bind itself by it; to become an endpoint takes more.
+  if (object.kind === 'ServiceEntry' && reportClaims(scope, 'WEFT0127', object, selection, reached)) return;
+  if (having(reached, selection.labels).length > 0) return;
+  const hint = labelHint(selection.labels, reached);
+  reportAt(scope, 'WEFT0127', object, selection.field, 'selector matches no workload', hint);
 }
 
 interface Selection {
@@ -55,29 +43,22 @@ export function workloadsInReach(scope: ReferenceScope, object: Policy): readonl
   return (everywhere ? scope.workloads : workloadsIn(scope, object.namespace)) ?? [];
 }
 
-function checkServices(scope: ReferenceScope): void {
-  for (const service of ofKind(scope, 'Service')) {
-    const own = workloadsIn(scope, service.namespace);
-    if (Object.keys(service.spec.selector).length === 0) {
-      reportAt(
-        scope,
-        'WEFT0205',
-        service,
-        'spec',
-        `service ${service.name} has no workload`,
-        'add spec.selector with the labels of its workloads',
-      );
-    } else if (own) {
-      const selection = { labels: service.spec.selector, field: 'spec.selector' };
-      if (reportClaims(scope, 'WEFT0205', service, selection, own) || selected(service, own).length > 0) continue;
-      const message = `service ${service.name} has no workload`;
-      reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
-    }
+/** WEFT0205: a Service that selects nobody. */
+export function checkService(scope: ReferenceScope, service: ServiceObject): void {
+  const own = workloadsIn(scope, service.namespace);
+  const message = `service ${service.name} has no workload`;
+  if (Object.keys(service.spec.selector).length === 0) {
+    const hint = 'add spec.selector with the labels of its workloads';
+    reportAt(scope, 'WEFT0205', service, 'spec', message, hint);
+  } else if (own) {
+    const selection = { labels: service.spec.selector, field: 'spec.selector' };
+    if (reportClaims(scope, 'WEFT0205', service, selection, own) || selected(service, own).length > 0) return;
+    reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
   }
 }
 
 /** What serves endpoints by IP address leaves out a WorkloadEntry that has a name only; told at the entry. */
-function checkNamedAddresses(scope: ReferenceScope): void {
+export function checkNamedAddresses(scope: ReferenceScope): void {
   const services = [
     ...ofKind(scope, 'Service').map((object) => ({ object, selector: object.spec.selector })),
     ...ofKind(scope, 'ServiceEntry').flatMap((object) =>
@@ -118,7 +99,7 @@ function reportClaims(
 }
 
 /** P30: one workload port, two protocols. Each pair of ports is told once. */
-function checkSharedPorts(scope: ReferenceScope): void {
+export function checkSharedPorts(scope: ReferenceScope): void {
   const services = ofKind(scope, 'Service');
   const told = new Set<string>();
   for (const workload of scope.workloads ?? []) {
@@ -140,7 +121,7 @@ function checkSharedPorts(scope: ReferenceScope): void {
 }
 
 /** One host of one namespace has one definition. */
-function checkHostTwins(scope: ReferenceScope): void {
+export function checkHostTwins(scope: ReferenceScope): void {
   const seen = new Map<string, { object: Policy; field: string }>();
   const hosts = scope.policies.flatMap((object): { object: Policy; field: string; host: string }[] => {
     if (object.kind === 'Service') {
