@@ -15,6 +15,7 @@ import { metricsText } from './metrics-text.ts';
 import { nearest } from './nearest.ts';
 import { isLoopback, requireOwnOrigin } from './request-origin.ts';
 import { type Asker, endpoints, findEndpoint, requireAccess } from './role-table.ts';
+import { addRouteEndpoint } from './route-endpoint.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -112,6 +113,7 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
   addMetricRoutes(app, source, options.now ?? Date.now);
   addDebugRoutes(app, source);
   addApiRoutes(app, source);
+  addRouteEndpoint(app, source);
   return app;
 }
 

@@ -3,6 +3,7 @@ import type { Failure } from '../model/failure.ts';
 import type { SpiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
+import type { RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
 import type { Secret } from '../model/secret.ts';
 import type {
   AuthorityStatus,
@@ -58,6 +59,8 @@ export interface AdminSource {
   configDump(proxyId: string): ConfigDump | undefined;
   /** What policies make of proxies, services and workloads. */
   readonly windows: PolicyWindows;
+  /** Which rule takes a call, and why; throws Failure WEFT0920 for a caller that is not known, WEFT0901 before there is a mesh. */
+  route(question: RouteQuestion): RouteAnswer;
   /** Calls of the last `windowMilliseconds`, one row for each caller and callee. */
   edges(windowMilliseconds: number): readonly EdgeRow[];
   /** Istio's metric family in Prometheus text (section 6 of experience.md). */

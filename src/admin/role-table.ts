@@ -88,6 +88,7 @@ export const endpoints: readonly Endpoint[] = [
   row('GET', '/api/v1/diagnostics', 'viewer', 'none', 'findings of the newest commit'),
   row('GET', '/api/v1/history', 'viewer', 'none', 'commits and what became of them'),
   row('GET', '/api/v1/certificates', 'viewer', 'none', 'certificates by identity, and the authority'),
+  row('GET', '/api/v1/route', 'viewer', 'none', 'which rule takes a call, and why; ?host=, ?from=, ?path=, …'),
   row('GET', '/api/v1/edges', 'viewer', 'none', 'calls by caller and callee; ?windowSeconds='),
   row('GET', '/api/v1/ports', 'viewer', 'none', 'local ports of the services'),
   row('GET', '/api/v1/settings', 'operator', 'none', 'settings with their origins'),

@@ -8,6 +8,7 @@ import { getVerb } from './verbs/get.ts';
 import { nacksVerb } from './verbs/nacks.ts';
 import { proxiesVerb } from './verbs/proxies.ts';
 import { proxyConfigVerb } from './verbs/proxy-config.ts';
+import { routeVerb } from './verbs/route.ts';
 import { runVerb } from './verbs/run.ts';
 import { schemaVerb } from './verbs/schema.ts';
 import { serverVerb } from './verbs/server.ts';
@@ -31,6 +32,7 @@ export const verbs: readonly Verb[] = [
   proxiesVerb,
   nacksVerb,
   proxyConfigVerb,
+  routeVerb,
   edgesVerb,
   getVerb,
   describeVerb,

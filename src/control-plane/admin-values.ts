@@ -3,6 +3,7 @@ import type { Authority } from '../ca/authority.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import type { TokenRecord } from '../ca/token-record.ts';
 import type { TokenStore } from '../ca/token-store.ts';
+import { Failure } from '../model/failure.ts';
 import { parseSpiffeId, spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
@@ -28,6 +29,8 @@ import type { ProxySnapshots } from './proxy-snapshots.ts';
 import { isRolling, proxyStatus, type StatusContext, streamReport } from './proxy-status.ts';
 import { heldInstead, type Refusals, refusedResources } from './refused-resources.ts';
 import type { RevisionTable } from './revision-table.ts';
+import { answerRoute } from './route-answer.ts';
+import { callerOf } from './route-caller.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
@@ -132,6 +135,11 @@ export function createAdminValues(parts: {
       revisionOf,
       revisions,
     }),
+    route(question) {
+      const current = mesh.get();
+      if (current === undefined) throw new Failure('WEFT0901', 'the mesh is not loaded yet', 'ask again in a moment');
+      return answerRoute(current, callerOf(current, question), question);
+    },
     readiness: () => readiness(policies, mesh),
     authenticate(bearer) {
       const checked = tokens.check(bearer);

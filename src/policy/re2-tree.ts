@@ -72,7 +72,7 @@ class Reader {
     const char = this.#next();
     switch (char) {
       case '.':
-        return { kind: 'char', test: this.#flags.dotIsAll ? anyChar : (codePoint) => codePoint !== newLine };
+        return { kind: 'char', test: this.#flags.dotIsAll ? anyChar : (byte) => byte !== newLine };
       case '^':
         return { kind: 'at', place: this.#flags.lines ? 'line-begin' : 'begin' };
       case '$':
@@ -82,8 +82,8 @@ class Reader {
     }
   }
 
-  #char(codePoint: number): Re2Tree {
-    return { kind: 'char', test: this.#cased(within([[codePoint, codePoint]])) };
+  #char(byte: number): Re2Tree {
+    return { kind: 'char', test: this.#cased(within([[byte, byte]])) };
   }
 
   #cased(test: CharTest): CharTest {
@@ -173,8 +173,8 @@ class Reader {
       } else tests.push(this.#cased(within([[low, low]])));
     }
     this.#at = end + 1;
-    const any: CharTest = (codePoint) => tests.some((test) => test(codePoint));
-    return { kind: 'char', test: inverted ? not(any) : any };
+    const one: CharTest = (byte) => tests.some((test) => test(byte));
+    return { kind: 'char', test: inverted ? not(one) : one };
   }
 
   /** One member of a class: a character, or several at once. */

@@ -342,6 +342,15 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
       }),
     },
     configDump: (id) => (proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id) ? fakeDump() : undefined),
+    route: ({ host, method, path }) => ({
+      from: { name: 'caller', namespace: 'shop', labels: {} },
+      to: { host },
+      outcome: 'pass',
+      notes: [`${method} ${path}`],
+      candidates: [],
+      clusters: [],
+      decisions: {},
+    }),
     edges: () => [],
     meshMetrics: () => '# TYPE istio_requests_total counter\n',
     metrics: () => [

@@ -41,6 +41,7 @@ GET /api/v1/policies                 401 ok  401 403 403 ok  ok  ok
 GET /api/v1/diagnostics              401 ok  401 403 403 ok  ok  ok
 GET /api/v1/history                  401 ok  401 403 403 ok  ok  ok
 GET /api/v1/certificates             401 ok  401 403 403 ok  ok  ok
+GET /api/v1/route                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/edges                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/ports                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/settings                 401 401 401 403 403 403 ok  ok
@@ -91,7 +92,8 @@ describe('who may ask what (T5)', () => {
         .replace('/tokens/:id', '/tokens/9f2')
         .replace(':id', 'frontend-1.shop')
         .concat(needsProxy ? '?proxyID=frontend-1.shop' : '')
-        .concat(path === '/api/v1/describe' ? '?kind=service&name=reviews' : '');
+        .concat(path === '/api/v1/describe' ? '?kind=service&name=reviews' : '')
+        .concat(path === '/api/v1/route' ? '?host=reviews' : '');
       const body =
         url === '/api/v1/tokens' && method === 'POST'
           ? { kind: 'credential', service: 'payments', namespace: 'shop' }

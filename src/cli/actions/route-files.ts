@@ -1,0 +1,30 @@
+import { offlineMesh } from '../../control-plane/offline-mesh.ts';
+import { offlineProxy } from '../../control-plane/offline-proxy.ts';
+import { answerRoute } from '../../control-plane/route-answer.ts';
+import { callerOf } from '../../control-plane/route-caller.ts';
+import type { RouteAnswer, RouteQuestion } from '../../model/route-answer.ts';
+import { renderDiagnostics } from '../../policy/render.ts';
+import { localPortRange } from '../../registry/local-ports.ts';
+import { checkPlaces } from '../check-places.ts';
+import { policyPlace } from '../policy-place.ts';
+import type { RouteContext } from './route.ts';
+
+/** The answer for the mesh that files describe; undefined where they have an error, as then nothing would be served. */
+export async function routeOfFiles(
+  { output, cwd }: RouteContext,
+  file: string,
+  question: RouteQuestion,
+): Promise<RouteAnswer | undefined> {
+  const { policies, settings, values, diagnostics, tree } = await checkPlaces([policyPlace(cwd, file)]);
+  if (policies === undefined) {
+    const texts = new Map(tree.files.map(({ path, text }) => [path, text]));
+    for (const line of renderDiagnostics(diagnostics, (path) => texts.get(path), 20).split('\n')) output.say(line);
+    return undefined;
+  }
+  const mesh = offlineMesh({ policies, settings, range: localPortRange(values['localPorts.base']) });
+  const { from, namespace } = question;
+  // A Service of a file has no workload, but one that has its labels can be thought of.
+  const proxy = from === undefined ? undefined : offlineProxy(mesh, from, namespace);
+  const caller = proxy === undefined ? callerOf(mesh, { namespace }) : (mesh.workloads.get(proxy.id) ?? proxy);
+  return answerRoute(mesh, caller, question);
+}

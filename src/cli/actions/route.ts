@@ -1,0 +1,64 @@
+import { Failure } from '../../model/failure.ts';
+import type { RouteAnswer, RouteQuestion } from '../../model/route-answer.ts';
+import { readApi, readValue } from '../read-api.ts';
+import { routeLines } from '../render/route-answer.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { routeFlags } from '../verbs/route.ts';
+
+export type RouteContext = VerbContext<typeof routeFlags>;
+
+/** `weft route`: of the running mesh, or with `-f` of the one that files describe. Exit 1 when nobody takes the call. */
+export async function route(context: RouteContext): Promise<ExitCode> {
+  const { flags, output } = context;
+  const question = questionOf(context);
+  const { file } = flags;
+  const answer =
+    file === undefined
+      ? await askServer(context, question)
+      : await (await import('./route-files.ts')).routeOfFiles(context, file, question);
+  if (answer === undefined) return 1;
+  output.object('RouteDecision', answer, routeLines(answer, question, context.env));
+  return ['no-rule', 'refuse', 'invalid'].includes(answer.outcome) ? 1 : 0;
+}
+
+async function askServer(context: RouteContext, question: RouteQuestion): Promise<RouteAnswer> {
+  const { headers, ...rest } = question;
+  const query = new URLSearchParams();
+  for (const [name, part] of Object.entries(rest)) if (part !== undefined) query.set(name, String(part));
+  for (const [name, text] of headers) query.append('header', `${name}: ${text}`);
+  const api = await readApi(context);
+  const answer = await readValue<RouteAnswer & { apiVersion?: string; kind?: string }>(api, `/api/v1/route?${query}`);
+  const { apiVersion: _version, kind: _kind, ...said } = answer;
+  return said;
+}
+
+function questionOf({ flags, namespace }: RouteContext): RouteQuestion {
+  const { from, to, method, path, scheme, sni, header } = flags;
+  const [, host = '', written] = /^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+)(?::(\d{1,5}))?$/.exec(to) ?? [];
+  const port = written === undefined ? undefined : Number(written);
+  if (host === '' || port === 0 || (port ?? 1) > 65_535) {
+    throw wrong(`--to "${to}" is not HOST or HOST:PORT`, 'write --to reviews:9080');
+  }
+  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method)) throw wrong(`--method "${method}" is no word`, 'write --method GET');
+  return {
+    namespace,
+    host,
+    method,
+    path,
+    headers: header.map(headerOf),
+    ...(from === undefined ? {} : { from }),
+    ...(port === undefined ? {} : { port }),
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(sni === undefined ? {} : { serverName: sni }),
+  };
+}
+
+function headerOf(written: string): readonly [name: string, text: string] {
+  const [, name, text = ''] = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/.exec(written) ?? [];
+  if (name === undefined) throw wrong(`--header "${written}" is no header`, 'write --header "end-user: ana"');
+  return [name, text.trim()];
+}
+
+function wrong(what: string, hint: string): Failure {
+  return new Failure('WEFT0912', what, hint);
+}

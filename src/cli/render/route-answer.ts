@@ -1,0 +1,126 @@
+import { spanText, valueText } from '../../control-plane/describe-words.ts';
+import type { DescriptionRow } from '../../model/description.ts';
+import type {
+  AnswerCandidate,
+  AnswerCluster,
+  AnswerPlace,
+  RouteAnswer,
+  RouteQuestion,
+} from '../../model/route-answer.ts';
+import { type Marks, marks } from '../marks.ts';
+import { descriptionLines } from './description.ts';
+
+/** The lines of `weft route`: the winner, where the call goes, what is decided for it, and who was asked before. */
+export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: NodeJS.ProcessEnv): readonly string[] {
+  const sign = marks(env);
+  const { from, candidates, clusters, decisions, notes } = answer;
+  const sections = [
+    { name: 'result', rows: [outcomeRow(answer, sign), ...notes.map((text) => ({ text: `- ${text}` }))] },
+    { name: 'goes to', rows: clusters.flatMap((cluster) => clusterRows(cluster, sign)) },
+    {
+      name: 'with',
+      rows: Object.entries(decisions).map(([name, { value, by }]) => ({
+        text: `${name} ${decisionText(name, value)}`,
+        by: placeText(by),
+      })),
+    },
+    { name: 'asked, in order', rows: candidates.flatMap((candidate) => candidateRows(candidate, sign)) },
+  ];
+  return descriptionLines({
+    subject: `${callText(answer, question)}   from ${question.from === undefined ? 'a caller in ' : `${from.name}.`}${from.namespace}`,
+    sections: sections.filter(({ rows }) => rows.length > 0),
+  });
+}
+
+function callText({ to, request }: RouteAnswer, { host, port, method, path, serverName }: RouteQuestion): string {
+  if (request !== undefined) return `${request.method} ${request.scheme}://${request.authority}${request.path}`;
+  const at = `${host}${(to.port ?? port) === undefined ? '' : `:${to.port ?? port}`}`;
+  if (method === 'CONNECT') return `${method} ${at}`;
+  if (to.protocol === undefined) return `${method} http://${at}${path}`;
+  return `${to.protocol} ${at}${serverName === undefined ? '' : `, server name ${serverName}`}`;
+}
+
+function outcomeRow({ outcome, status, route, by, to }: RouteAnswer, { good, bad }: Marks): DescriptionRow {
+  const place = by === undefined ? {} : { by: placeText(by) };
+  switch (outcome) {
+    case 'forward':
+      return { text: `${good} ${route}`, ...place };
+    case 'redirect':
+      return { text: `${good} ${route}: redirected with ${status}`, ...place };
+    case 'respond':
+      return { text: `${good} ${route}: answered with ${status} by the sidecar itself`, ...place };
+    case 'no-rule':
+      return { text: `${bad} ${status}: no rule of ${to.service} fits`, ...place };
+    case 'pass':
+      return { text: `${good} unknown host, passed on`, ...place };
+    case 'refuse':
+      return { text: `${bad} ${status}: unknown host, refused`, ...place };
+    case 'invalid':
+      return { text: `${bad} ${status}: the sidecar answers by itself, before any rule`, ...place };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function clusterRows(cluster: AnswerCluster, { good, bad }: Marks): readonly DescriptionRow[] {
+  const { service, port, subset, percent, by, discovery, endpoints, security } = cluster;
+  const share = `${Number(percent.toFixed(2))}%`;
+  const name = `${service}${service.endsWith(`:${port}`) ? '' : `:${port}`}${subset === undefined ? '' : ` ${subset}`}`;
+  const tls = security === 'tls' ? ', TLS begun by the sidecar' : '';
+  return [
+    { text: `${share} ${name} (${cluster.cluster}${tls})`, by: placeText(by) },
+    ...endpoints.map(({ address, workload, healthy, meshTls }) => {
+      const who = workload === undefined ? '' : ` ${workload}`;
+      return {
+        text: `    ${healthy ? good : bad} ${address}${who}${meshTls ? ' mTLS' : ''}${healthy ? '' : ' unhealthy'}`,
+      };
+    }),
+    ...(endpoints.length === 0 ? [{ text: `    ${discoveryText(discovery)}` }] : []),
+  ];
+}
+
+function discoveryText(discovery: AnswerCluster['discovery']): string {
+  switch (discovery) {
+    case undefined:
+      return 'no such destination';
+    case 'registry':
+      return 'no endpoint is known (UH)';
+    case 'dns':
+    case 'dns-round-robin':
+      return 'by DNS';
+    case 'request':
+      return "by the request's own host";
+    default:
+      return discovery satisfies never;
+  }
+}
+
+/** `retries` as attempts, a span of time as such, anything else as its parts. */
+function decisionText(name: string, value: unknown): string {
+  if (value === null) return name === 'retries' ? 'off' : 'none';
+  return typeof value === 'number' && name === 'timeout' ? spanText(value) : valueText(value, name);
+}
+
+function candidateRows(candidate: AnswerCandidate, { good, bad }: Marks): readonly DescriptionRow[] {
+  const { name, by, verdict, condition, other } = candidate;
+  const place = { by: placeText(by) };
+  switch (verdict) {
+    case 'chosen':
+      return [{ text: `${good} ${name}`, ...place }];
+    case 'behind':
+      return [{ text: `- ${name}: not asked, ${other} takes it before`, ...place }];
+    case 'closer':
+      return [{ text: `- ${name}: ${other} names the server more closely`, ...place }];
+    case 'differs': {
+      const { field = '', wanted = '', got } = condition ?? {};
+      const is = got === undefined ? 'there is none' : `it is ${JSON.stringify(got)}`;
+      return [{ text: `${bad} ${name}: ${field} ${wanted}? ${is}`, by: placeText(condition?.by ?? by) }];
+    }
+    default:
+      return verdict satisfies never;
+  }
+}
+
+function placeText(place: AnswerPlace): string {
+  return 'default' in place ? `default:${place.default}` : `${place.file}:${place.line}`;
+}

@@ -1,0 +1,224 @@
+import type { View } from '../model/ir.ts';
+import type { WeightedDestination } from '../model/ir-route.ts';
+import type { Mesh } from '../model/mesh.ts';
+import { nearestName } from '../model/nearest-name.ts';
+import type { Labels } from '../model/policy.ts';
+import type { DecidedBy } from '../model/provenance.ts';
+import { refText } from '../model/provenance.ts';
+import type { Locality } from '../model/registry-objects.ts';
+import type { AnswerCandidate, AnswerCluster, AnswerPlace, RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
+import { fieldPath } from '../policy/field-path.ts';
+import { resolveHost } from '../policy/hosts.ts';
+import type { CallCandidate } from '../resolve/call-candidate.ts';
+import { resolveEndpoints } from '../resolve/endpoints.ts';
+import { type CallDecision, decideCall } from '../resolve/route-decision.ts';
+import { scopeOf } from '../resolve/scope.ts';
+import { indexServices } from '../resolve/service-index.ts';
+import { resolveView } from '../resolve/view.ts';
+import { clusterName, unknownHostsName } from '../translate/names.ts';
+import { callDecisions, destinationOf } from './call-decisions.ts';
+
+/** Who calls, as far as that decides anything. */
+export interface RouteCaller {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Labels;
+  readonly locality?: Locality;
+}
+
+/** What `weft route` tells of a call (P11): the decision itself, with the names that Envoy knows and the endpoints of this moment. */
+export function answerRoute(mesh: Mesh, caller: RouteCaller, question: RouteQuestion): RouteAnswer {
+  const scope = scopeOf(mesh, caller);
+  const view = resolveView(mesh, scope);
+  const decision = decideCall(mesh, scope, question);
+  const { name, namespace, labels } = caller;
+  const { host, port } = question;
+  const limitedBy = view.imports && { limitedBy: placeOf(view.imports.by) };
+  const from = { name, namespace, labels };
+  const to = { host, ...(port === undefined ? {} : { port }), ...limitedBy };
+  switch (decision.kind) {
+    case 'unknown':
+      return { from, to, ...unknownAnswer(mesh, view, decision, question) };
+    case 'refused': {
+      const { refused: status, why } = decision;
+      return { from, to, outcome: 'invalid', status, notes: [why], candidates: [], clusters: [], decisions: {} };
+    }
+    case 'request':
+    case 'connection': {
+      const { service, port: called } = decision.called;
+      const named = { service: `${service.name}.${service.namespace}`, port: called.port, protocol: called.protocol };
+      return { from, to: { ...to, ...named }, ...routedAnswer(mesh, view, decision, question) };
+    }
+    default:
+      return decision satisfies never;
+  }
+}
+
+type Answer = Omit<RouteAnswer, 'from' | 'to'>;
+type Routed = Extract<CallDecision, { kind: 'request' | 'connection' }>;
+
+function routedAnswer(mesh: Mesh, view: View, decision: Routed, question: RouteQuestion): Answer {
+  const { candidates, route } = decision;
+  const decisions = Object.entries(callDecisions(view, decision));
+  const shared = {
+    candidates: candidates.map(candidateOf),
+    decisions: Object.fromEntries(
+      decisions.map(([name, { value, by }]) => [name, { value: value ?? null, by: placeOf(by) }]),
+    ),
+    ...(decision.kind === 'request' ? { request: requestOf(view, decision) } : {}),
+  };
+  if (route === undefined) {
+    const note = 'rules are left for this caller and port, and none of them fits: the sidecar answers 404 (NR)';
+    return { ...shared, outcome: 'no-rule', status: 404, notes: [note], clusters: [] };
+  }
+  const routed = { ...shared, route: route.name, by: placeOf(route.by) };
+  const notes = notesOf(decision, question);
+  const action = 'action' in route ? route.action : { kind: 'forward' as const, destinations: route.destinations };
+  switch (action.kind) {
+    case 'redirect':
+      return { ...routed, outcome: 'redirect', status: action.redirect.value.statusCode, notes, clusters: [] };
+    case 'respond':
+      return { ...routed, outcome: 'respond', status: action.respond.value.status, notes, clusters: [] };
+    case 'forward': {
+      const clusters = clustersOf(mesh, view, action.destinations);
+      const missing = clusters.filter(({ discovery }) => discovery === undefined);
+      const gone = missing.map(({ cluster }) => `there is no destination ${cluster}: calls that go there get 503 (NC)`);
+      return { ...routed, outcome: 'forward', notes: [...notes, ...gone], clusters };
+    }
+    default:
+      return action satisfies never;
+  }
+}
+
+function requestOf(view: View, { seen }: Extract<CallDecision, { kind: 'request' }>): RouteAnswer['request'] {
+  const { method, scheme, authority, path } = seen;
+  return { method, scheme, authority, path, pathNormalization: view.terms.pathNormalization.value };
+}
+
+/** What a rule does not see. */
+function notesOf(decision: Routed, { method, path }: RouteQuestion): readonly string[] {
+  if (decision.kind === 'request') {
+    const { seen } = decision;
+    return seen.path === path
+      ? []
+      : [`the path ${JSON.stringify(path)} is ${JSON.stringify(seen.path)} for every rule`];
+  }
+  if (method === 'CONNECT') return ['what is inside a tunnel is seen by no rule about HTTP or server names (R11)'];
+  return [];
+}
+
+function unknownAnswer(
+  mesh: Mesh,
+  view: View,
+  unknown: Extract<CallDecision, { kind: 'unknown' }>,
+  question: RouteQuestion,
+): Answer {
+  const { value, by } = view.unknownHosts;
+  const { authority } = unknown;
+  const passes = 'it goes to where the name itself leads, without any rule (P48)';
+  const status = question.method === 'CONNECT' ? 403 : 502;
+  const fate = value === 'pass' ? passes : `the sidecar answers ${status} (P48)`;
+  return {
+    outcome: value,
+    ...(value === 'refuse' ? { status } : {}),
+    notes: [...whyUnknown(mesh, view, unknown, question), fate],
+    by: placeOf(by),
+    candidates: [],
+    clusters:
+      value === 'refuse'
+        ? []
+        : [
+            {
+              cluster: unknownHostsName,
+              service: authority,
+              port: Number(/:(\d+)$/.exec(authority)?.[1] ?? 80),
+              percent: 100,
+              by: placeOf(by),
+              discovery: 'request',
+              security: 'plain',
+              endpoints: [],
+            },
+          ],
+    decisions: {},
+  };
+}
+
+/** What is wrong with a name, and what may be meant. */
+function whyUnknown(
+  mesh: Mesh,
+  view: View,
+  { authority, known }: Extract<CallDecision, { kind: 'unknown' }>,
+  { host, namespace }: RouteQuestion,
+): readonly string[] {
+  if (known !== undefined) {
+    const ports = known.ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ');
+    return [`${known.name}.${known.namespace} has no such port: it has ${ports}`];
+  }
+  const named = `this caller knows no service called ${JSON.stringify(authority)}`;
+  const { dnsSuffix } = mesh.settings;
+  const [hidden] = indexServices(mesh.services).byHost.get(resolveHost(host, namespace, dnsSuffix)) ?? [];
+  const who = hidden && `${hidden.name}.${hidden.namespace}`;
+  const limit = view.imports === undefined ? 'exportTo' : 'exportTo or a Sidecar';
+  if (who !== undefined) return [`${named}: ${limit} keeps ${who} from it`];
+  // A bare name is known in its own namespace alone (P4).
+  const elsewhere = view.services.find(({ name }) => name === host.toLowerCase());
+  const all = view.services.flatMap(({ names }) => names);
+  const meant = elsewhere === undefined ? nearestName(host, all) : `${elsewhere.name}.${elsewhere.namespace}`;
+  return [named, ...(meant === undefined ? [] : [`did you mean ${JSON.stringify(meant)}?`])];
+}
+
+function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDestination[]): readonly AnswerCluster[] {
+  const total = destinations.reduce((sum, { weight }) => sum + weight.value, 0);
+  return destinations.map(({ destination: ref, weight }) => {
+    const found = destinationOf(view, ref);
+    const { security } = found ?? {};
+    const always = security?.kind === 'mesh' && security.always === true;
+    return {
+      cluster: clusterName(ref),
+      service: `${ref.name}.${ref.namespace}`,
+      port: ref.port,
+      ...(ref.subset === undefined ? {} : { subset: ref.subset }),
+      percent: (100 * weight.value) / total,
+      by: placeOf(weight.by),
+      ...(found && { discovery: found.discovery, security: found.security.kind }),
+      endpoints: [
+        ...(found?.addresses ?? []).map((each) => ({ address: addressText(each), healthy: true, meshTls: always })),
+        ...(found ? resolveEndpoints(mesh, found).endpoints : []).map((each) => ({
+          workload: each.workload,
+          address: addressText(each),
+          healthy: each.healthy,
+          meshTls: always || (security?.kind === 'mesh' && each.meshTls),
+        })),
+      ],
+    };
+  });
+}
+
+function addressText({ address, port }: { readonly address: string; readonly port: number }): string {
+  if (address.startsWith('unix:')) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function candidateOf({ name, by, verdict, mismatch, other }: CallCandidate): AnswerCandidate {
+  return {
+    name,
+    by: placeOf(by),
+    verdict,
+    ...(mismatch && {
+      condition: {
+        field: mismatch.field.reduce(fieldPath, ''),
+        wanted: mismatch.wanted,
+        ...(mismatch.got === undefined ? {} : { got: mismatch.got }),
+        by: placeOf(mismatch.by),
+      },
+    }),
+    ...(other === undefined ? {} : { other }),
+  };
+}
+
+/** Where a decision stands, as plain values. */
+function placeOf(by: DecidedBy): AnswerPlace {
+  if ('default' in by) return { default: by.default };
+  const { object, field, at, commit } = by;
+  return { ref: refText(object), field, file: at.file, line: at.line, column: at.column, commit };
+}

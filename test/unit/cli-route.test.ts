@@ -1,0 +1,250 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run-cli.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-route-'));
+const shop = `apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {selector: {app: db}, ports: [{name: tcp-sql, port: 5432}, {name: tls-sql, port: 5433}]}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: reviews-1, labels: {app: reviews, version: v1}}
+spec: {address: 10.0.0.1, serviceAccount: reviews}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+    - name: testers
+      match:
+        - headers: {X-User: {exact: ana}}
+          uri: {prefix: /reviews}
+        - sourceLabels: {app: probe}
+      route: [{destination: {host: reviews, subset: v2}}]
+    - name: old
+      match: [{uri: {regex: "/v[0-9]+/.*"}}]
+      redirect: {uri: /reviews, redirectCode: 308}
+    - name: gone
+      match: [{uri: {exact: /gone}}]
+      directResponse: {status: 410}
+    - name: canary
+      match: [{method: {exact: GET}}]
+      timeout: 2s
+      mirror: {host: reviews, subset: v2}
+      route:
+        - {destination: {host: reviews, subset: v1}, weight: 3}
+        - {destination: {host: reviews, subset: v2}, weight: 1}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: db}
+spec:
+  hosts: [db]
+  tcp:
+    - match: [{sourceNamespace: bank}]
+      route: [{destination: {host: db, port: {number: 5432}}}]
+    - match: [{sourceLabels: {app: reviews}}]
+      route: [{destination: {host: db, port: {number: 5432}}}]
+  tls:
+    - match: [{sniHosts: [db]}]
+      route: [{destination: {host: db, port: {number: 5433}}}]
+`;
+const closed = 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n';
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+beforeAll(() => {
+  write('open/policies/shop/reviews.yaml', shop);
+  write('closed/policies/shop/reviews.yaml', shop);
+  write('closed/policies/meshconfig.yaml', closed);
+  write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function weft(...words: readonly string[]) {
+  let stdout = '';
+  let stderr = '';
+  const code = await runCli(verbs, {
+    words: ['route', ...words],
+    version: '0.1.0',
+    env: { LANG: 'C.UTF-8' },
+    cwd: folder,
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+    readInput: async () => '',
+    makeOutputPrivate: () => undefined,
+    onInterrupt: () => undefined,
+  });
+  return { code, stdout, stderr };
+}
+
+const ask = (...words: readonly string[]) => weft('-f', 'open', '-n', 'shop', ...words);
+
+async function json(...words: readonly string[]) {
+  const { code, stdout } = await ask(...words, '-o', 'json');
+  return { code, ...JSON.parse(stdout) };
+}
+
+it('tells the winner, where it leads, what is decided, and which condition of each rule before fails, with lines', async () => {
+  const { code, stdout, stderr } = await ask('--from', 'reviews-1', '--to', 'reviews:9080', '--path', '/reviews/7');
+  expect([code, stderr]).toEqual([0, '']);
+  const lines = stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '));
+  expect(lines).toEqual([
+    'GET http://reviews:9080/reviews/7  from reviews-1.shop',
+    '',
+    'result',
+    '  √ VirtualService/shop/reviews[canary]  policies/shop/reviews.yaml:40',
+    '',
+    'goes to',
+    '  75% reviews.shop:9080 v1 (out_shop_reviews_9080_v1)  policies/shop/reviews.yaml:44',
+    '  √ 10.0.0.1:9080 reviews-1.shop mTLS',
+    '  25% reviews.shop:9080 v2 (out_shop_reviews_9080_v2)  policies/shop/reviews.yaml:45',
+    '  no endpoint is known (UH)',
+    '',
+    'with',
+    '  timeout 2 s  policies/shop/reviews.yaml:41',
+    '  retries attempts 2, conditions connect-failure, refused-stream, unavailable, cancelled, retriable-status-codes, avoidPreviousHosts yes  default:D1',
+    '  mirror cluster out_shop_reviews_9080_v2, percentage 100  policies/shop/reviews.yaml:42',
+    '',
+    'asked, in order',
+    '  × VirtualService/shop/reviews[testers]: headers.X-User is "ana"? there is none  policies/shop/reviews.yaml:29',
+    '  × VirtualService/shop/reviews[testers]: sourceLabels.app is "probe"? it is "reviews"  policies/shop/reviews.yaml:31',
+    '  × VirtualService/shop/reviews[old]: uri matches "/v[0-9]+/.*" as a whole? it is "/reviews/7"  policies/shop/reviews.yaml:34',
+    '  × VirtualService/shop/reviews[gone]: uri is "/gone"? it is "/reviews/7"  policies/shop/reviews.yaml:37',
+    '  √ VirtualService/shop/reviews[canary]  policies/shop/reviews.yaml:40',
+    '',
+  ]);
+});
+
+it('says in JSON what each part is, and who decided it', async () => {
+  const { kind, from, to, outcome, route, by, request, candidates, clusters, decisions } = await json(
+    ...['--from', 'reviews-1', '--to', 'reviews', '--header', 'x-user: ana', '--path', '/reviews?x=1'],
+  );
+  expect({ kind, from, to, outcome, route, request, decisions }).toEqual({
+    kind: 'RouteDecision',
+    from: { name: 'reviews-1', namespace: 'shop', labels: { app: 'reviews', version: 'v1' } },
+    to: { host: 'reviews', service: 'reviews.shop', port: 9080, protocol: 'http' },
+    outcome: 'forward',
+    route: 'VirtualService/shop/reviews[testers]',
+    request: { method: 'GET', scheme: 'http', authority: 'reviews', path: '/reviews?x=1', pathNormalization: 'dots' },
+    decisions: {
+      timeout: { value: null, by: { default: 'D3' } },
+      retries: { value: expect.objectContaining({ attempts: 2 }), by: { default: 'D1' } },
+      loadBalancer: { value: expect.anything(), by: { default: 'D5' } },
+    },
+  });
+  const place = { ref: 'VirtualService/shop/reviews', file: 'policies/shop/reviews.yaml', commit: expect.any(String) };
+  expect(by).toEqual({ ...place, field: 'spec.http[0].match[0]', line: 29, column: 11 });
+  expect(candidates.map(({ verdict }: { verdict: string }) => verdict)).toEqual([
+    'chosen',
+    'differs',
+    'behind',
+    'behind',
+    'behind',
+  ]);
+  expect(candidates[1].condition).toEqual({
+    field: 'sourceLabels.app',
+    wanted: 'is "probe"',
+    got: 'reviews',
+    by: { ...place, field: 'spec.http[0].match[1].sourceLabels.app', line: 31, column: 31 },
+  });
+  expect(candidates[2].other).toBe('VirtualService/shop/reviews[testers]');
+  expect(clusters).toEqual([
+    {
+      cluster: 'out_shop_reviews_9080_v2',
+      service: 'reviews.shop',
+      port: 9080,
+      subset: 'v2',
+      percent: 100,
+      by: { default: 'P15' },
+      discovery: 'registry',
+      security: expect.any(String),
+      endpoints: [],
+    },
+  ]);
+});
+
+it.each([
+  // P47: what dots lead to; a redirect and an answer of the sidecar.
+  [['--to', 'reviews', '--path', '/v1/../v2/x'], 0, 'redirect', 'VirtualService/shop/reviews[old]'],
+  [['--to', 'reviews', '--path', '/gone?now'], 0, 'respond', 'VirtualService/shop/reviews[gone]'],
+  // P10: rules are left, none fits.
+  [['--to', 'reviews', '--method', 'POST'], 1, 'no-rule', undefined],
+  [['--to', 'reviews', '--path', 'x'], 1, 'invalid', undefined],
+  // P48.
+  [['--to', 'revies'], 0, 'pass', undefined],
+  [['--to', 'reviews:1'], 0, 'pass', undefined],
+  // P19: plain connections, by labels of the caller; TLS by the name that it asks for; a tunnel shows nothing.
+  [['--to', 'db:5432', '--from', 'reviews'], 0, 'forward', 'VirtualService/shop/db[tcp.1]'],
+  [['--to', 'db:5432', '--from', 'db'], 0, 'forward', 'default/shop/db'],
+  [['--to', 'db:5433'], 0, 'forward', 'VirtualService/shop/db[tls.0]'],
+  [['--to', 'db:5433', '--sni', 'other'], 0, 'forward', 'default/shop/db'],
+  [['--to', 'db:5433', '--method', 'CONNECT'], 0, 'forward', 'default/shop/db'],
+])('%s: exit %i, %s by %s', async (words, exit, outcome, route) => {
+  const answer = await json(...words);
+  expect([answer.code, answer.outcome, answer.route]).toEqual([exit, outcome, route]);
+});
+
+it('says why a host is not known, and what becomes of it', async () => {
+  expect((await json('--to', 'revies')).notes).toEqual([
+    'this caller knows no service called "revies"',
+    'did you mean "reviews"?',
+    'it goes to where the name itself leads, without any rule (P48)',
+  ]);
+  expect((await json('--to', 'reviews:1')).notes[0]).toBe('reviews.shop has no such port: it has 9080 http');
+  const closedMesh = await weft('-f', 'closed', '-n', 'bank', '--to', 'reviews', '-o', 'json');
+  const { outcome, status, by, notes } = JSON.parse(closedMesh.stdout);
+  expect([closedMesh.code, outcome, status, by.file, by.line]).toEqual([
+    1,
+    'refuse',
+    502,
+    'policies/meshconfig.yaml',
+    1,
+  ]);
+  // The bare name is that of the caller's own namespace.
+  expect(notes[1]).toBe('did you mean "reviews.shop"?');
+});
+
+it('tells only what is wrong with policies that would not be served', async () => {
+  const { code, stdout, stderr } = await weft('-f', 'wrong', '--to', 'reviews.shop');
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toContain('policies/shop/reviews.yaml:41');
+});
+
+it.each([
+  [['--to', 'reviews:x'], 'WEFT0912'],
+  [['--to', 'reviews:70000'], 'WEFT0912'],
+  [['--to', 'reviews', '--header', 'none'], 'WEFT0912'],
+  [['--to', 'reviews', '--method', 'G T'], 'WEFT0912'],
+  [['--to', 'reviews', '--scheme', 'ftp'], 'WEFT0912'],
+  [['--path', '/'], 'WEFT0912'],
+  [['--to', 'reviews', '--from', 'nobody'], 'WEFT0920'],
+])('%s: exit 2, %s', async (words, code) => {
+  const answer = await ask(...words);
+  expect([answer.code, answer.stdout]).toEqual([2, '']);
+  expect(answer.stderr).toContain(code);
+});
