@@ -31,7 +31,7 @@ export const routeVerb = defineVerb({
   notes:
     'Rules are asked in their order; the first that fits has the call. Of each one before, the condition that fails is shown with its line.\n' +
     'Exit code 1: nobody takes the call, since no rule fits or the host is not known and refused. With -f, endpoints are those that files state.',
-  example: 'weft route --from frontend-1 --to reviews:9080 --path /reviews/7 --header "end-user: ana"',
+  example: 'weft route --from frontend-1 --to reviews:9080 --path /reviews/7 --header end-user:ana',
   arguments: [],
   flags: routeFlags,
   formats: ['table', 'json', 'yaml'],
