@@ -1,7 +1,7 @@
 import { nearestName } from '../../model/nearest-name.ts';
 import type { SidecarObject } from '../../model/policy.ts';
 import { isHttp, layerOf, type Service } from '../../model/service.ts';
-import type { ImportedHosts, SidecarEgress, SidecarListener } from '../../model/sidecar-policy.ts';
+import type { SidecarEgress, SidecarListener } from '../../model/sidecar-policy.ts';
 import { canonicalHost, hostCovers, isWildcardHost, plainHost } from '../hosts.ts';
 import { type Import, importsOf, listenerPort } from '../imports.ts';
 import { type ReferenceScope, reportAt } from './reference-scope.ts';
@@ -18,10 +18,10 @@ export function checkSidecarImports(scope: ReferenceScope, all: readonly Sidecar
       sidecar.spec.egress?.forEach((entry, index) => {
         const path = `spec.egress[${index}]`;
         const imports = importsOf(entry.hosts, seen, client, scope.settings.dnsSuffix);
-        checkRivals(scope, sidecar, entry, path, imports, told);
+        checkRivals(scope, sidecar, entry, path, client, imports, told);
         if (client !== sidecar.namespace) return;
         checkHosts(scope, sidecar, entry, path, client);
-        if (entry.listener) checkListener(scope, sidecar, entry, entry.listener, path, imports);
+        if (entry.listener) checkListener(scope, sidecar, entry, entry.listener, path, client, imports);
       });
     }
   }
@@ -33,6 +33,7 @@ function checkRivals(
   sidecar: SidecarObject,
   entry: SidecarEgress,
   path: string,
+  client: string,
   imports: readonly Import[],
   told: Set<string>,
 ): void {
@@ -42,7 +43,7 @@ function checkRivals(
     if (rival === undefined || told.has(host)) continue;
     told.add(host);
     const spaces = [service, ...rivals].map(({ namespace }) => namespace);
-    const index = hostIndex(scope, entry, rival);
+    const index = hostIndex(scope, entry, rival, client);
     const message = `host ${host} comes from several namespaces: ${spaces.join(', ')}`;
     const hint = `name the namespace in egress.hosts, such as "${service.namespace}/${host}"`;
     reportAt(scope, 'WEFT0185', sidecar, `${path}.hosts[${index}]`, message, hint);
@@ -50,10 +51,13 @@ function checkRivals(
 }
 
 /** The entry by which a service is imported. */
-function hostIndex({ settings }: ReferenceScope, { hosts }: SidecarEgress, service: Service): number {
-  const covering = (host: ImportedHosts) =>
-    hostCovers(canonicalHost(host.host, settings.dnsSuffix), plainHost(service.host));
-  const index = hosts.findIndex((host) => !host.excluded && covering(host));
+function hostIndex({ settings }: ReferenceScope, { hosts }: SidecarEgress, service: Service, client: string): number {
+  const index = hosts.findIndex(
+    ({ namespace, host, excluded }) =>
+      !excluded &&
+      (namespace === '*' || (namespace === '.' ? client : namespace) === service.namespace) &&
+      hostCovers(canonicalHost(host, settings.dnsSuffix), plainHost(service.host)),
+  );
   return Math.max(index, 0);
 }
 
@@ -91,6 +95,7 @@ function checkListener(
   entry: SidecarEgress,
   listener: SidecarListener,
   path: string,
+  client: string,
   imports: readonly Import[],
 ): void {
   const where = listener.kind === 'port' ? `port ${listener.port}` : `socket ${listener.path}`;
@@ -98,7 +103,7 @@ function checkListener(
     const port = listenerPort(listener, each);
     if (port === undefined) return [];
     const { host } = each.service;
-    const field = `${path}.hosts[${hostIndex(scope, entry, each.service)}]`;
+    const field = `${path}.hosts[${hostIndex(scope, entry, each.service, client)}]`;
     if (port === 'unclear') {
       const ports = each.service.ports.map(({ number }) => number).join(', ');
       const message = `${host} has several ports; ${listener.kind === 'port' ? 'none is that of the listener' : 'a socket names none'}`;
