@@ -40,7 +40,11 @@ export interface EndpointLine {
   readonly address: string;
   readonly health: string;
   readonly weight: string;
+  /** 0 is called first; the others as those before fail. */
+  readonly priority: string;
   readonly locality: string;
+  /** The weight of the locality, where it counts. */
+  readonly share: string;
 }
 
 export const endpointColumns: readonly Column<EndpointLine>[] = [
@@ -48,7 +52,9 @@ export const endpointColumns: readonly Column<EndpointLine>[] = [
   { title: 'ADDRESS', of: (row) => row.address },
   { title: 'HEALTH', of: (row) => row.health },
   { title: 'WEIGHT', of: (row) => row.weight },
+  { title: 'PRIORITY', of: (row) => row.priority, wide: true },
   { title: 'LOCALITY', of: (row) => row.locality, wide: true },
+  { title: 'SHARE', of: (row) => row.share, wide: true },
 ];
 
 /** The endpoints of each cluster, one line each; a cluster without any has a line that says so. */
@@ -61,10 +67,13 @@ export function endpointLines(assignments: readonly DumpedResource[]): readonly 
         address: addressText(at(endpoint, 'endpoint', 'address')),
         health: textOf(field(endpoint, 'health_status')) || 'UNKNOWN',
         weight: textOf(field(endpoint, 'load_balancing_weight')) || '1',
+        priority: textOf(field(group, 'priority')) || '0',
         locality: locality.filter((part) => part !== '').join('/') || '-',
+        share: textOf(field(group, 'load_balancing_weight')) || '-',
       }));
     });
-    return lines.length > 0 ? lines : [{ cluster, address: '-', health: 'no endpoint', weight: '-', locality: '-' }];
+    const none = { address: '-', health: 'no endpoint', weight: '-', priority: '-', locality: '-', share: '-' };
+    return lines.length > 0 ? lines : [{ cluster, ...none }];
   });
 }
 
