@@ -26,8 +26,8 @@ export function describeExample(name: string, envoy: 'ENVOY' | 'ENVOY_PATH', pla
       [place]: place === 'HOST' ? address : address.replace(/\.\d+$/, ''),
       [envoy]: await envoyPath(),
     };
-    ran = await runCommands(commands, { cwd: folder, env, deadline: 100_000 });
-  }, 120_000);
+    ran = await runCommands(commands, { cwd: folder, env, deadline: 180_000 });
+  }, 200_000);
 
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 
