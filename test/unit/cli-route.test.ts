@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
+import { runVerb } from '../support/run-verb.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-route-'));
 const shop = `apiVersion: v1
@@ -81,27 +80,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function weft(...words: readonly string[]) {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCli(verbs, {
-    words: ['route', ...words],
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8' },
-    cwd: folder,
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => undefined,
-    onInterrupt: () => undefined,
-  });
-  return { code, stdout, stderr };
-}
-
+const weft = (...words: readonly string[]) => runVerb(['route', ...words], { cwd: folder });
 const ask = (...words: readonly string[]) => weft('-f', 'open', '-n', 'shop', ...words);
 
 async function json(...words: readonly string[]) {

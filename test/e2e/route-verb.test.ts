@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import type { RouteAnswer } from '../../src/model/route-answer.ts';
+import { fetchOnce } from '../support/load.ts';
+import { useRuleMesh } from '../support/rule-mesh.ts';
+import { runVerb } from '../support/run-verb.ts';
+
+const rule = (name: string, match: string, subset: string) => `
+    - name: ${name}
+      match: [${match}]
+      headers: { response: { set: { x-rule: ${name} } } }
+      route: [{ destination: { host: echo, subset: ${subset} } }]`;
+
+const policies = `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: echo, namespace: shop }
+spec:
+  hosts: [echo]
+  http:${rule('probes', '{ sourceLabels: { app: probe } }', 'v1')}${rule('ana', '{ headers: { x-user: { exact: ana } }, uri: { prefix: /a } }', 'v2')}${rule('numbers', '{ uri: { regex: "/[0-9]+" } }', 'v1')}${rule('posts', '{ method: { exact: POST }, withoutHeaders: { x-skip: {} } }', 'v2')}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: echo, namespace: shop }
+spec: { host: echo, subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }] }
+`;
+
+const { mesh, at } = useRuleMesh({ policies: { 'echo.yaml': policies }, services: { echo: ['v1', 'v2'] } });
+
+async function answer(words: readonly string[]): Promise<{ readonly code: number; readonly said: RouteAnswer }> {
+  const cp = `http://127.0.0.1:${mesh().controlPlane().adminPort}`;
+  const all = ['route', '--cp', cp, '-n', 'shop', '-o', 'json', '--from', 'frontend-1', ...words];
+  const { code, stdout, stderr } = await runVerb(all, { cwd: mesh().folder });
+  expect(stderr).toBe('');
+  return { code, said: JSON.parse(stdout) };
+}
+
+test.each([
+  ['GET', '/abc', { 'x-user': 'ana' }, 'ana'],
+  ['GET', '/b/../abc', { 'X-User': 'ana' }, 'ana'],
+  ['GET', '/abc', { 'x-user': 'Ana' }, undefined],
+  ['GET', '/17', {}, 'numbers'],
+  ['GET', '/%31%37?x=1', {}, 'numbers'],
+  ['GET', '/17/', {}, undefined],
+  ['POST', '/', {}, 'posts'],
+  ['POST', '/', { 'x-skip': '' }, undefined],
+] as const)('%s %s with %o: weft route and the sidecar say %s', async (method, path, headers, winner) => {
+  const flags = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+  const { code, said } = await answer(['--to', 'echo', '--method', method, '--path', path, ...flags]);
+  const sent = await fetchOnce({ ...at('echo', path, headers), method });
+  expect([sent.status, sent.headers['x-rule']]).toEqual([winner === undefined ? 404 : 200, winner]);
+  expect([code, said.route]).toEqual(
+    winner === undefined ? [1, undefined] : [0, `VirtualService/shop/echo[${winner}]`],
+  );
+  const [first] = said.candidates;
+  expect(first?.condition).toMatchObject({ field: 'sourceLabels.app', got: 'frontend' });
+});
+
+test('the endpoints are those of this moment', async () => {
+  const { said } = await answer(['--to', 'echo:80', '--path', '/17']);
+  expect(said.clusters).toEqual([
+    expect.objectContaining({
+      cluster: 'out_shop_echo_80_v1',
+      percent: 100,
+      endpoints: [{ workload: 'echo-v1.shop', address: expect.any(String), healthy: true, meshTls: true }],
+    }),
+  ]);
+});
+
+test('a caller that nobody knows is told, and who may be meant', async () => {
+  const cp = `http://127.0.0.1:${mesh().controlPlane().adminPort}`;
+  const { code, stderr } = await runVerb(['route', '--cp', cp, '-n', 'shop', '--to', 'echo', '--from', 'frontent-1'], {
+    cwd: mesh().folder,
+  });
+  expect(code).toBe(2);
+  expect(stderr).toContain('WEFT0920 there is no workload "frontent-1"');
+  expect(stderr).toContain('did you mean "frontend-1"?');
+});
