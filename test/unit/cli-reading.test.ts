@@ -419,7 +419,7 @@ it('weft env prints what the proxy listens for, in the words of the shell', asyn
 });
 
 it('weft get lists every kind', async () => {
-  for (const kind of ['services', 'workloads', 'policies', 'certs', 'proxies', 'ports', 'sources', 'mesh']) {
+  for (const kind of ['services', 'workloads', 'policies', 'sidecars', 'certs', 'proxies', 'ports', 'sources', 'mesh']) {
     expect((await weft(`get ${kind}`)).code, kind).toBe(0);
   }
   expect((await weft('get service')).stdout).toMatch(

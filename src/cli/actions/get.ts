@@ -9,27 +9,30 @@ import type { Column } from '../output.ts';
 import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
 import * as columns from '../render/kinds.ts';
 import { proxyColumns } from '../render/proxies.ts';
+import { isSidecar, type SidecarItem, sidecarColumns } from '../render/sidecars.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { getFlags } from '../verbs/get.ts';
 
 type GetContext = VerbContext<typeof getFlags>;
 type Show = (api: ApiClient, context: GetContext) => Promise<void>;
 
-/** Kinds that have no namespace are listed whole. */
+/** Kinds that have no namespace are listed whole; of what the API lists only items of `which` are shown. */
 function list<Item extends object>(
   kind: string,
   path: string,
   of: (context: GetContext) => readonly Column<Item>[],
+  which: (item: Item) => boolean = () => true,
 ): Show {
   return async (api, context) => {
     const namespace = askedNamespace(context);
     const [, name] = context.arguments;
     const near = (await readItems<Item>(api, path)).filter(
       (item) =>
-        namespace === undefined ||
-        !('namespace' in item) ||
-        item.namespace === undefined ||
-        item.namespace === namespace,
+        which(item) &&
+        (namespace === undefined ||
+          !('namespace' in item) ||
+          item.namespace === undefined ||
+          item.namespace === namespace),
     );
     const shown = name === undefined ? near : named(near, name, of(context)[0]);
     context.output.list(kind, shown, of(context));
@@ -61,6 +64,7 @@ const kinds: Readonly<Record<string, Show>> = {
   services: list<ServiceItem>('ServiceList', '/api/v1/services', () => columns.serviceColumns(Date.now())),
   workloads: list<WorkloadItem>('WorkloadList', '/api/v1/workloads', () => columns.workloadColumns),
   policies: list<PolicyItem>('PolicyList', '/api/v1/policies', () => columns.policyColumns),
+  sidecars: list<SidecarItem>('SidecarList', '/api/v1/policies', () => sidecarColumns, isSidecar),
   certs: list<CertificateStatus>('CertificateList', '/api/v1/certificates', () =>
     columns.certificateColumns(Date.now()),
   ),

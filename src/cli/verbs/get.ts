@@ -6,12 +6,12 @@ export const getFlags = readFlags;
 
 export const getVerb = defineVerb({
   name: 'get',
-  summary: 'List services, workloads, policies, certs, tokens, proxies, ports or sources, or show the mesh',
+  summary: 'List services, workloads, policies, sidecars, certs, tokens, proxies, ports or sources, or show the mesh',
   example: 'weft get services -n shop',
   arguments: [
     {
       name: 'kind',
-      help: 'services, workloads, policies, certs, tokens, proxies, ports, sources or mesh',
+      help: 'services, workloads, policies, sidecars, certs, tokens, proxies, ports, sources or mesh',
       required: true,
     },
     { name: 'name', help: 'only this one: reviews, reviews.shop, VirtualService/shop/reviews' },
