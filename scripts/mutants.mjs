@@ -1,5 +1,6 @@
 // `node scripts/mutants.mjs`: breaks src/xds in each way that xds-mutants.json lists, one at a time and in a copy, and runs the
 // fast suites on it. Each must be caught. `--write` puts into docs/xds-mutants.md what caught each; a word selects mutants.
+// `node scripts/mutants.mjs transparency`: the same with the defaults of docs/transparency.md, each against the one test that names it.
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,16 +8,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const page = join(root, 'docs', 'xds-mutants.md');
+const words = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const set = words[0] === 'transparency' ? 'transparency' : 'xds';
+const page = join(root, 'docs', set === 'xds' ? 'xds-mutants.md' : 'transparency.md');
 /** First those that say what is wrong in a word. */
 const suites = [['test/contract/xds-', 'test/unit/xds-'], ['test/property/xds-']];
+/** A mutant with a test of its own is run against that alone. */
+const suitesOf = (mutant) =>
+  mutant.test === undefined ? suites : [[mutant.test, '--testNamePattern', literally(mutant.title)]];
+const literally = (title) => title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** A mutant that hangs is caught, too. */
 const patience = 180_000;
 
-const all = JSON.parse(readFileSync(join(root, 'scripts', 'xds-mutants.json'), 'utf8'));
+const all = JSON.parse(readFileSync(join(root, 'scripts', `${set}-mutants.json`), 'utf8'));
 const writes = process.argv.includes('--write');
-const word = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
-const selected = word === undefined ? all : all.filter(({ name }) => name.includes(word));
+const word = words[set === 'xds' ? 0 : 1];
+const selected = word === undefined ? all : all.filter(({ name, rule }) => name.includes(word) || rule === word);
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-mutants-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -25,8 +32,10 @@ for (const part of ['src', 'test', 'scripts', 'envoy', 'package.json', 'tsconfig
   cpSync(join(root, part), join(folder, part), { recursive: true });
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 
+const calm = { WEFT_SEED: '1', WEFT_SHRINK: '0', WEFT_LONG: '' };
+
 /** The title of the first test that failed; undefined: all passed. */
-async function firstFailure() {
+async function firstFailure(suites) {
   for (const some of suites) {
     const failure = await failureOf(some);
     if (failure !== undefined) return failure;
@@ -39,7 +48,7 @@ async function failureOf(some) {
   rmSync(report, { force: true });
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   // Equal histories in every run, and no search for the smallest: only whether a test fails is of interest.
-  const env = { ...process.env, WEFT_SEED: '1', WEFT_SHRINK: '0', WEFT_LONG: '' };
+  const env = { ENVOY_PATH: join(root, '.venv', 'bin', 'envoy'), ...process.env, ...calm };
   const arguments_ = [vitest, 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`, ...some];
   const child = spawn(process.execPath, arguments_, { cwd: folder, env, stdio: 'ignore', detached: true });
   let isLate = false;
@@ -69,7 +78,18 @@ function named({ fullName, failureMessages }) {
   return rules === undefined ? fullName.trim() : `${fullName.trim()} (${rules.trim()})`;
 }
 
-const unbroken = await firstFailure();
+/** Of mutants with tests of their own, all of these at once. */
+const whole =
+  set === 'xds'
+    ? suites
+    : [
+        [
+          ...new Set(selected.map(({ test }) => test)),
+          '--testNamePattern',
+          selected.map(({ title }) => literally(title)).join('|'),
+        ],
+      ];
+const unbroken = await firstFailure(whole);
 if (unbroken !== undefined) {
   console.log(`without any mutant this fails: ${unbroken}`);
   process.exit(1);
@@ -89,7 +109,7 @@ for (const mutant of selected) {
       text.replace(find, () => replace),
     );
   }
-  const caught = isFound ? await firstFailure() : undefined;
+  const caught = isFound ? await firstFailure(suitesOf(mutant)) : undefined;
   for (const [path, text] of originals) writeFileSync(path, text);
   if (!isFound) console.log(`NOT FOUND ${mutant.name}: the text that it replaces does not stand there exactly once`);
   else console.log(caught === undefined ? `SURVIVED ${mutant.name}` : `mutant "${mutant.name}" caught by ${caught}`);
@@ -98,7 +118,8 @@ for (const mutant of selected) {
 
 const caught = results.filter((result) => result.caught !== undefined).length;
 console.log(`${caught} of ${results.length} mutants caught`);
-if (writes && word === undefined && caught === results.length) writeFileSync(page, text());
+if (writes && word === undefined && caught === results.length)
+  writeFileSync(page, set === 'xds' ? text() : ofTransparency());
 process.exitCode = caught === results.length ? 0 : 1;
 
 function text() {
@@ -116,6 +137,25 @@ them one at a time in a copy and runs the suites \`${suites
 edits stand in \`scripts/xds-mutants.json\`. This page is written by \`node scripts/mutants.mjs --write\`.
 
 | what is broken | rules | in | caught by |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+/** The last section of the page anew; what stands before it is written by hand. */
+function ofTransparency() {
+  const rows = results.map(({ mutant, caught: by }) => {
+    const where = [...new Set(mutant.edits.map(({ file }) => file.replace('src/', '')))].join(', ');
+    return `| ${mutant.rule} | ${mutant.name} | \`${where}\` | ${by} |`;
+  });
+  const title = '## Each default, broken once';
+  const [before] = readFileSync(page, 'utf8').split(title);
+  return `${before}${title}
+
+\`node scripts/mutants.mjs transparency\` applies each of these in a copy, one at a time, and runs the test that names the fact; it fails
+when one survives. The edits stand in \`scripts/transparency-mutants.json\`. This section is written by the same with \`--write\`.
+
+| fact | what is broken | in | caught by |
 |---|---|---|---|
 ${rows.join('\n')}
 `;
