@@ -324,7 +324,20 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
       },
     ],
     windows: {
-      provenance: (id) => (proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id) ? [] : undefined),
+      provenance: (id) =>
+        proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id)
+          ? [
+              {
+                resource: 'reviews.shop_9080',
+                part: 'Service/shop/reviews[canary]',
+                field: 'route',
+                ref: 'Service/shop/reviews[canary]',
+                file: 'policies/reviews.yaml',
+                line: 1,
+                now: 'same',
+              },
+            ]
+          : undefined,
       proxyIr: (id) =>
         proxies.some((proxy) => `${proxy.name}.${proxy.namespace}` === id) ? { proxy: id, inbound: [] } : undefined,
       scopeIr: (scope) => (scope === 'shop' ? { scope, view: {} } : undefined),

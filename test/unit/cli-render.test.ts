@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { PolicyItem, PortItem } from '../../src/admin/mesh-values.ts';
+import type { PortItem } from '../../src/admin/mesh-values.ts';
 import { chooseProxy } from '../../src/cli/find-proxy.ts';
 import { dumpParts, resourcesOf } from '../../src/cli/render/config-dump.ts';
 import { edgeColumns } from '../../src/cli/render/edges.ts';
 import { environment, shellLine } from '../../src/cli/render/environment.ts';
-import { policyPlaces } from '../../src/cli/render/policy-places.ts';
+import { provenancePlaces } from '../../src/cli/render/provenance-places.ts';
 import { routeRows } from '../../src/cli/render/route-rows.ts';
 import { shortSpan, spanInWords } from '../../src/cli/render/span.ts';
 import type { EdgeRow } from '../../src/model/traffic.ts';
@@ -100,38 +100,31 @@ describe('weft env', () => {
   });
 });
 
-it('finds the line of a rule by its name, its number, or else its object', () => {
-  const policy: PolicyItem = {
-    kind: 'VirtualService',
-    namespace: 'shop',
-    name: 'reviews',
-    labels: {},
-    spec: {
-      hosts: ['reviews'],
-      exportTo: [],
-      tls: [],
-      tcp: [],
-      http: [
-        { match: [], route: [], mirrors: [] },
-        { name: 'canary', match: [], route: [], mirrors: [] },
-      ],
+it('finds the lines of what a proxy holds: of routes by their names, of resources file by file', () => {
+  const at = { file: 'policies/reviews.yaml', commit: '4f1c2ab', column: 5, now: 'same' } as const;
+  const route = 'VirtualService/shop/reviews[canary]';
+  const rule = 'DestinationRule/shop/reviews';
+  const places = provenancePlaces([
+    { resource: 'out_proxy', part: route, field: 'route', ref: route, ...at, line: 12 },
+    { resource: 'out_proxy', part: route, field: 'timeout', ref: route, ...at, line: 13 },
+    { resource: 'c', field: 'maxConnections', ref: rule, ...at, line: 30, now: 'changed' },
+    { resource: 'c', field: 'loadBalancer', ref: rule, ...at, line: 28 },
+    {
+      resource: 'c',
+      field: 'connectTimeout',
+      ref: 'MeshConfig/istio-system/mesh',
+      ...at,
+      file: 'meshconfig.yaml',
+      line: 1,
     },
-    file: 'policies/reviews.yaml',
-    line: 1,
-    column: 1,
-    commit: '4f1c2ab',
-    positions: {
-      'spec.http[0]': { line: 7, column: 5 },
-      'spec.http[1]': { line: 12, column: 5 },
-      'spec.tcp[0]': { line: 20, column: 5 },
-    },
-  };
-  const place = policyPlaces([policy]);
-  expect(place('VirtualService/shop/reviews[canary]')).toBe('policies/reviews.yaml:12');
-  expect(place('VirtualService/shop/reviews[0]')).toBe('policies/reviews.yaml:7');
-  expect(place('VirtualService/shop/reviews[tcp.0]')).toBe('policies/reviews.yaml:20');
-  expect(place('VirtualService/shop/reviews[9]')).toBe('policies/reviews.yaml:1');
-  expect(place('default/shop/reviews')).toBeUndefined();
+    { resource: 'gone', field: 'loadBalancer', ref: 'DestinationRule/shop/gone' },
+  ]);
+  expect(places.ofRoute(route)).toBe('policies/reviews.yaml:12');
+  expect(places.ofRoute('default/shop/reviews')).toBeUndefined();
+  expect(places.ofResource('c')).toBe('policies/reviews.yaml:28,30 meshconfig.yaml:1');
+  expect(places.fieldsOf('c')).toContain('maxConnections policies/reviews.yaml:30 (changed since), loadBalancer');
+  expect([places.ofResource('gone'), places.fieldsOf('gone')]).toEqual(['-', 'loadBalancer DestinationRule/shop/gone']);
+  expect(places.ofResource('other')).toBe('-');
 });
 
 it('reads the conditions of routes in either spelling', () => {

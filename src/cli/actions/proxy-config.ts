@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { PolicyItem } from '../../admin/mesh-values.ts';
+import type { ProvenanceItem } from '../../admin/policy-windows.ts';
 import { Failure } from '../../model/failure.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import { findProxy } from '../find-proxy.ts';
@@ -26,7 +26,7 @@ import {
   secretColumns,
 } from '../render/dump-tables.ts';
 import type { Json } from '../render/dump-value.ts';
-import { policyPlaces } from '../render/policy-places.ts';
+import { noPlaces, type ProvenancePlaces, provenancePlaces } from '../render/provenance-places.ts';
 import { routeRows } from '../render/route-rows.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { proxyConfigFlags } from '../verbs/proxy-config.ts';
@@ -37,14 +37,14 @@ type ConfigContext = VerbContext<typeof proxyConfigFlags>;
 interface Loaded {
   readonly dump: Json;
   readonly where: string;
-  readonly placeOf: (routeName: string) => string | undefined;
+  readonly places: ProvenancePlaces;
 }
 
 /** `weft proxy-config TYPE NAME`: as JSON, Envoy's own config dump; as tables, one for each type. */
 export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
   const { output } = context;
   const types = typesOf(context.arguments[0] ?? '');
-  const { dump, where, placeOf } = await load(context);
+  const { dump, where, places } = await load(context);
   const parts = dumpParts(dump, where);
   if (output.format === 'json' || output.format === 'yaml') {
     // No envelope: tools that read Envoy's own dumps read this one.
@@ -55,7 +55,7 @@ export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
   for (const type of types) {
     const shown = resourcesOf(parts, type).filter((resource) => isAsked(resource, context.flags));
     if (types.length > 1 && output.format !== 'name') output.document(`${type === types[0] ? '' : '\n'}${type}\n`);
-    show(type, shown, context.flags.fqdn, placeOf, output);
+    show(type, shown, context.flags.fqdn, places, output);
     if (output.format === 'name') continue;
     const more = context.flags.file === undefined ? `  weft proxies ${where}` : '';
     for (const line of refusedLines(refusedOf(parts, type), more, marks(context.env))) output.line(line);
@@ -83,18 +83,19 @@ function typesOf(asked: string): readonly DumpType[] {
 async function load(context: ConfigContext): Promise<Loaded> {
   const [, name] = context.arguments;
   const { file } = context.flags;
-  if (file !== undefined) return { dump: await readDump(context, file), where: file, placeOf: () => undefined };
+  if (file !== undefined) return { dump: await readDump(context, file), where: file, places: noPlaces };
   if (name === undefined) {
     throw new Failure('WEFT0912', 'which proxy?', 'name one, as "weft proxies" lists them, or say --file DUMP');
   }
   const api = await readApi(context);
   const proxy = await findProxy(api, name, askedNamespace(context));
   const id = `${proxy.name}.${proxy.namespace}`;
-  const [dump, policies] = await Promise.all([
-    readValue<object>(api, `/api/v1/proxies/${encodeURIComponent(id)}/config`),
-    readItems<PolicyItem>(api, '/api/v1/policies'),
+  const path = `/api/v1/proxies/${encodeURIComponent(id)}`;
+  const [dump, items] = await Promise.all([
+    readValue<object>(api, `${path}/config`),
+    readItems<ProvenanceItem>(api, `${path}/provenance`),
   ]);
-  return { dump, where: id, placeOf: policyPlaces(policies) };
+  return { dump, where: id, places: provenancePlaces(items) };
 }
 
 async function readDump(context: ConfigContext, file: string): Promise<Json> {
@@ -119,7 +120,7 @@ function show(
   part: DumpType,
   shown: readonly DumpedResource[],
   fqdn: string | undefined,
-  placeOf: Loaded['placeOf'],
+  places: ProvenancePlaces,
   output: Output,
 ): void {
   switch (part) {
@@ -127,15 +128,15 @@ function show(
       // One route configuration holds every host: the rows are what is asked for.
       output.list(
         'RouteList',
-        routeRows(shown, placeOf).filter(({ host }) => fqdn === undefined || host.includes(fqdn)),
+        routeRows(shown, places.ofRoute).filter(({ host }) => fqdn === undefined || host.includes(fqdn)),
         routeColumns,
       );
       break;
     case 'listeners':
-      output.list('ListenerList', shown, listenerColumns);
+      output.list('ListenerList', shown, listenerColumns(places));
       break;
     case 'clusters':
-      output.list('ClusterList', shown, clusterColumns);
+      output.list('ClusterList', shown, clusterColumns(places));
       break;
     case 'endpoints':
       output.list('EndpointList', endpointLines(shown), endpointColumns);

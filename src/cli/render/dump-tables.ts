@@ -1,6 +1,7 @@
 import type { Column } from '../output.ts';
 import type { DumpedResource } from './config-dump.ts';
 import { addressText, at, everywhere, field, items, type Json, textOf } from './dump-value.ts';
+import type { ProvenancePlaces } from './provenance-places.ts';
 import type { RouteRow } from './route-rows.ts';
 
 export const routeColumns: readonly Column<RouteRow>[] = [
@@ -12,7 +13,7 @@ export const routeColumns: readonly Column<RouteRow>[] = [
   { title: 'CONFIGURATION', of: (row) => row.configuration, wide: true },
 ];
 
-export const listenerColumns: readonly Column<DumpedResource>[] = [
+export const listenerColumns = (places: ProvenancePlaces): readonly Column<DumpedResource>[] => [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'ADDRESS', of: ({ resource }) => addressText(field(resource, 'address')) || '-' },
   { title: 'CHAINS', of: ({ resource }) => String(items(field(resource, 'filter_chains')).length) },
@@ -23,15 +24,19 @@ export const listenerColumns: readonly Column<DumpedResource>[] = [
       return [...new Set(names)].join(',') || '-';
     },
   },
+  { title: 'FROM', of: ({ name }) => places.ofResource(name) },
+  { title: 'FIELDS', of: ({ name }) => places.fieldsOf(name), wide: true },
   { title: 'VERSION', of: ({ version }) => version || '-', wide: true },
 ];
 
-export const clusterColumns: readonly Column<DumpedResource>[] = [
+export const clusterColumns = (places: ProvenancePlaces): readonly Column<DumpedResource>[] => [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'TYPE', of: ({ resource }) => clusterType(resource) },
   { title: 'MTLS', of: ({ resource }) => (sans(resource).length > 0 ? 'yes' : '-') },
   { title: 'CONNECT-TIMEOUT', of: ({ resource }) => textOf(field(resource, 'connect_timeout')) || '-' },
   { title: 'ACCEPTS', of: ({ resource }) => sans(resource).join(',') || '-', wide: true },
+  { title: 'FROM', of: ({ name }) => places.ofResource(name) },
+  { title: 'FIELDS', of: ({ name }) => places.fieldsOf(name), wide: true },
   { title: 'VERSION', of: ({ version }) => version || '-', wide: true },
 ];
 
