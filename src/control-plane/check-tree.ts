@@ -13,6 +13,7 @@ import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../pol
 import type { SecretNames } from '../policy/references/reference-scope.ts';
 import { createReferenceCheck } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
+import { keepMap } from '../registry/keep-identity.ts';
 import { type BuiltServices, buildServices } from '../registry/services.ts';
 import { workloadsOfEntries } from '../registry/workload-entries.ts';
 import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
@@ -55,6 +56,7 @@ export function treeCheckSteps(
   const references = createReferenceCheck();
   let built: BuiltServices | undefined;
   let entries: ReadonlyMap<string, Workload> | undefined;
+  let workloads: ReadonlyMap<string, Workload> | undefined;
 
   const parse = function* (tree: PolicyTree): Steps<ParsedPolicies> {
     const parsed = yield* parseSteps(tree.files, {
@@ -73,7 +75,7 @@ export function treeCheckSteps(
   const between = function* (policies: PolicySet, registry: 'unknown' | undefined): Steps<readonly Diagnostic[]> {
     const members = registry === 'unknown' ? undefined : joined(policies);
     entries = workloadsOfEntries(policies, settings, entries);
-    const workloads = new Map([...entries, ...(members ?? [])]);
+    workloads = keepMap(workloads, new Map([...entries, ...(members ?? [])]));
     built = buildServices(policies, workloads, settings, built);
     yield;
     const known = members === undefined ? undefined : workloads.values();
@@ -90,10 +92,7 @@ export function treeCheckSteps(
   const serve = (commit: string, objects: readonly Policy[], held: readonly HeldNamespace[]): PolicySet => {
     accepted = new Set(objects);
     served = commit;
-    const keeps = new Map(held.map(({ namespace, commit: of = commit }) => [namespace, of]));
-    good = new Map(
-      [...byNamespace(objects)].map(([name, list]) => [name, { commit: keeps.get(name) ?? commit, objects: list }]),
-    );
+    if (isolate === 'namespace') good = goodNamespaces(commit, objects, held);
     return { commit, objects };
   };
 
@@ -152,6 +151,13 @@ export function treeCheckSteps(
     const diagnostics = [...found, ...part.findings].sort(byPosition);
     return { policies: serve(commit, part.objects, part.held), held: part.held, diagnostics };
   };
+}
+
+/** What each namespace says without error, and in which commit. */
+function goodNamespaces(commit: string, objects: readonly Policy[], held: readonly HeldNamespace[]): GoodNamespaces {
+  const keeps = new Map(held.map(({ namespace, commit: of = commit }) => [namespace, of]));
+  const groups = [...byNamespace(objects)];
+  return new Map(groups.map(([name, list]) => [name, { commit: keeps.get(name) ?? commit, objects: list }]));
 }
 
 /**

@@ -31,6 +31,8 @@ export interface ParseCache {
   /** All that a file's result depends on besides its text: of the MeshConfig's file, and of the others. */
   readonly settings: { readonly meshConfig: string; readonly others: string };
   readonly files: ReadonlyMap<string, ParsedFile>;
+  /** The objects of all files, in the order of their names. */
+  readonly sorted: readonly Policy[];
 }
 
 export interface ParsedPolicies {
@@ -95,7 +97,7 @@ export function* parseSteps(files: readonly PolicyFile[], options: ParseOptions)
   for (const file of others ?? []) yield* parse(file, stale, whole);
   const results = [...parsed.values()];
   const found = results.flatMap(({ diagnostics }) => diagnostics);
-  const all = results.flatMap((result) => result.objects).sort(byName);
+  const all = sortedObjects(parsed, previous);
   const twins = refuseTwins(all, found);
   const objects = twins.size === 0 ? all : all.filter((object) => !twins.has(object));
   const silencers = results.flatMap((result) => result.silencers);
@@ -107,8 +109,34 @@ export function* parseSteps(files: readonly PolicyFile[], options: ParseOptions)
     diagnostics,
     silencers,
     rootNamespace: whole.rootNamespace,
-    cache: { settings: { meshConfig: forMeshConfig, others: forOthers }, files: parsed },
+    cache: { settings: { meshConfig: forMeshConfig, others: forOthers }, files: parsed, sorted: all },
   };
+}
+
+/** The objects of all files by name, at a cost that follows what changed since the time before: that, sorted, among the rest. */
+function sortedObjects(files: ReadonlyMap<string, ParsedFile>, previous: ParseCache | undefined): readonly Policy[] {
+  const before = new Set<Policy>();
+  for (const [path, { objects }] of previous?.files ?? []) {
+    if (files.get(path)?.objects !== objects) for (const object of objects) before.add(object);
+  }
+  const changed: Policy[] = [];
+  for (const [path, { objects }] of files) {
+    if (previous?.files.get(path)?.objects !== objects) changed.push(...objects);
+  }
+  const kept = previous?.sorted ?? [];
+  if (changed.length === 0 && before.size === 0) return kept;
+  changed.sort(byName);
+  const all: Policy[] = [];
+  let next = 0;
+  for (const object of kept) {
+    if (before.has(object)) continue;
+    for (let one = changed[next]; one !== undefined && byName(one, object) < 0; one = changed[next]) {
+      all.push(one);
+      next += 1;
+    }
+    all.push(object);
+  }
+  return [...all, ...changed.slice(next)];
 }
 
 /** Kind, namespace, name; twins by place (P51). */
@@ -127,10 +155,11 @@ function refuseTwins(objects: readonly Policy[], found: Diagnostic[]): ReadonlyS
   const twins = new Set<Policy>();
   objects.forEach((object, index) => {
     const first = objects[index - 1];
-    const text = refText(object);
+    if (first === undefined || first.kind !== object.kind) return;
     // There is one MeshConfig, whatever root namespace it states.
-    const both = first?.kind === 'MeshConfig' && object.kind === 'MeshConfig';
-    if (!first || (!both && refText(first) !== text)) return;
+    const same = first.name === object.name && first.namespace === object.namespace;
+    if (!same && object.kind !== 'MeshConfig') return;
+    const text = refText(object);
     twins.add(object);
     const place = `${first.at.file}:${first.at.line}`;
     const related = [{ file: first.at.file, line: first.at.line, message: 'first here' }];

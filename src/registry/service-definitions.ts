@@ -33,11 +33,22 @@ export function defineServices(policies: PolicySet, settings: MeshSettings): rea
   const add = (definition: ServiceDefinition) => {
     if (!byKey.has(definition.service.key)) byKey.set(definition.service.key, definition);
   };
-  for (const object of policies.objects) if (object.kind === 'Service') add(defineService(object, settings));
+  for (const object of policies.objects) if (object.kind === 'Service') add(definedOnce(object, settings));
   for (const object of policies.objects) {
     if (object.kind === 'ServiceEntry') for (const host of object.spec.hosts) add(defineEntryHost(object, host));
   }
   return [...byKey.values()].sort((a, b) => compareText(a.service.key, b.service.key));
+}
+
+const known = new WeakMap<ServiceObject, { readonly settings: MeshSettings; readonly definition: ServiceDefinition }>();
+
+/** Remembered on the object. */
+function definedOnce(object: ServiceObject, settings: MeshSettings): ServiceDefinition {
+  const before = known.get(object);
+  if (before?.settings === settings) return before.definition;
+  const definition = defineService(object, settings);
+  known.set(object, { settings, definition });
+  return definition;
 }
 
 /** `reviews.shop.svc.cluster.local` */

@@ -2,7 +2,7 @@ import { compareText } from '../model/compare-text.ts';
 import { keepItems, sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { meshConfigOf } from '../model/mesh-config.ts';
-import type { PolicySet } from '../model/policy.ts';
+import type { Policy, PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import { isEndpointFor, type Workload } from '../model/workload.ts';
 import type { ImpliedService } from './implied-services.ts';
@@ -25,6 +25,8 @@ export interface BuiltServices {
 
 interface ServicesMemory {
   readonly policies: PolicySet;
+  /** The objects of the policies that define services. */
+  readonly defining: readonly Policy[];
   readonly settings: MeshSettings;
   /** What services that nobody wrote are visible to (D19). */
   readonly impliedExportTo: readonly string[];
@@ -60,11 +62,16 @@ export function buildServices(
   }
   const impliedExportTo = meshConfigOf(policies)?.spec.exportTo.Service ?? everybody;
   const sameExport = before !== undefined && sameItems(before.impliedExportTo, impliedExportTo);
+  const defining = keepItems(before?.defining, policies.objects.filter(definesServices));
+  const sameText = before?.defining === defining && sameExport && before.settings === settings;
+  if (sameText && before.workloads === workloads && previous) {
+    return { ...previous, computed: 0, memory: { ...before, policies } };
+  }
   const known = before?.settings === settings && sameExport ? before : undefined;
   const definedBefore = (namespace: string) => known?.namespaces.get(namespace);
   const grouped = groupByNamespace(workloads);
   const defined =
-    known?.policies === policies ? undefined : groupDefinitions(defineServices(policies, settings), definedBefore);
+    known?.defining === defining ? undefined : groupDefinitions(defineServices(policies, settings), definedBefore);
   const names = new Set([...grouped.keys(), ...(defined?.keys() ?? []), ...(known?.namespaces.keys() ?? [])]);
 
   const namespaces = new Map<string, NamespaceMemory>();
@@ -106,8 +113,12 @@ export function buildServices(
     services: keepItems(previous?.services, services),
     endpoints: keepMap(previous?.endpoints, endpoints),
     computed,
-    memory: { policies, settings, impliedExportTo, workloads, namespaces },
+    memory: { policies, defining, settings, impliedExportTo, workloads, namespaces },
   };
+}
+
+function definesServices({ kind }: Policy): boolean {
+  return kind === 'Service' || kind === 'ServiceEntry';
 }
 
 function namespaceOf(
@@ -169,7 +180,7 @@ function chooses(definition: ServiceDefinition, workload: Workload, namespace: N
 
 function keepDefinition(last: NamespaceMemory | undefined, next: ServiceDefinition): ServiceDefinition {
   const before = last?.byKey.get(next.service.key);
-  if (before === undefined) return next;
+  if (before === undefined || before === next) return next;
   // A service whose own text is the same stays the same, though it is read from a newer commit.
   const { by } = next.service;
   const asBefore =

@@ -2,6 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 
 const options = { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' } as const;
+/** Milliseconds of this process's own work: the machine may have more to do. */
+const processorTime = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
 const repeat = (text: string, count: number) => text.repeat(count);
 const lines = (count: number, line: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => line(index)).join('\n');
@@ -50,9 +55,9 @@ const bombs: readonly (readonly [string, string])[] = [
 
 describe('hostile texts (T12)', () => {
   it.each(bombs)('refuses %s quickly', (_, text) => {
-    const start = performance.now();
+    const start = processorTime();
     const { policies, diagnostics } = parsePolicies([{ path: 'policies/shop/a.yaml', text }], options);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(processorTime() - start).toBeLessThan(2000);
     expect(policies).toBeUndefined();
     expect(diagnostics.some(({ severity }) => severity === 'error')).toBe(true);
     expect(({} as Record<string, unknown>).spec).toBeUndefined();
@@ -95,16 +100,16 @@ spec:
   const files = Array.from({ length: 1000 }, (_, index) => file(index));
 
   it('reads 1,000 files in about a second and unchanged ones again in no time', () => {
-    const start = performance.now();
+    const start = processorTime();
     const first = parsePolicies(files, options);
-    const cold = performance.now() - start;
+    const cold = processorTime() - start;
     expect(first.policies?.objects).toHaveLength(1000);
     // The target is 1.5 s on an idle machine; this one may be shared.
     expect(cold).toBeLessThan(6000);
     const changed = [...files.slice(0, 999), { ...file(999), text: file(999).text.replace('2s', '3s') }];
-    const again = performance.now();
+    const again = processorTime();
     const second = parsePolicies(changed, { ...options, commit: 'y', previous: first.cache });
-    expect(performance.now() - again).toBeLessThan(cold / 5);
+    expect(processorTime() - again).toBeLessThan(cold / 5);
     const kept = second.objects.filter((object, index) => object === first.objects[index]);
     expect(kept).toHaveLength(999);
     expect(new Set(second.objects.map(({ commit }) => commit))).toEqual(new Set(['x', 'y']));

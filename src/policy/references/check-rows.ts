@@ -39,7 +39,7 @@ export function together(check: (scope: ReferenceScope) => void, ...kinds: reado
   return function* (facts, before) {
     yield;
     const { inputs, policies } = inputsOf(facts, kinds.length === 0 ? [...facts.byKind.keys()] : kinds, before);
-    if (before && sameItems(before.inputs, inputs)) return before;
+    if (before?.inputs === inputs) return before;
     const scope = createScope(policies, facts.services, facts.workloads, facts.terms);
     check(scope);
     return { inputs, policies, found: new Map([[undefined, scope.found]]) };
@@ -54,7 +54,7 @@ export function each<K extends Kind>(
 ): CheckRow {
   return function* (facts, before) {
     const { inputs, policies } = inputsOf(facts, beside, before);
-    const known = before && sameItems(before.inputs, inputs) ? before.found : undefined;
+    const known = before?.inputs === inputs ? before.found : undefined;
     const scope = createScope(policies, facts.services, facts.workloads, facts.terms);
     const found = new Map<Policy, readonly Diagnostic[]>();
     let done = 0;
@@ -89,9 +89,11 @@ function inputsOf(
   before: RowMemory | undefined,
 ): Pick<RowMemory, 'inputs' | 'policies'> {
   const lists = kinds.map((kind) => byKind.get(kind));
+  const inputs = [...lists, services, workloads, terms];
+  if (before && sameItems(before.inputs, inputs)) return before;
   const policies = keepItems(
     before?.policies,
     lists.flatMap((list) => list ?? []),
   );
-  return { inputs: [...lists, services, workloads, terms], policies };
+  return { inputs, policies };
 }
