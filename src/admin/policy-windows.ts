@@ -26,6 +26,8 @@ export interface VisibilityReport {
   readonly proxy: string;
   /** Of the view that it shares. */
   readonly scope: string;
+  /** What a Sidecar limits the services to, as it is written; absent: all that are exported to its namespace. */
+  readonly imports?: { readonly value: readonly string[]; readonly by: string; readonly ref: string };
   /** What becomes of hosts that no service has, and who says so. */
   readonly unknownHosts: { readonly value: 'pass' | 'refuse'; readonly by: string };
   readonly services: readonly {

@@ -45,7 +45,7 @@ export function describePolicy(known: Describable, policy: Policy): Description 
   };
 }
 
-/** Of the views that proxies share, what this object decided there; of MeshConfig what no service asks of it again and again. */
+/** Of the views that proxies share, what this object decided there: about services, and about calls as a whole. */
 function outboundRows(
   { mesh, scopes }: Describable,
   policy: Policy,
@@ -55,11 +55,16 @@ function outboundRows(
     const view = resolveView(mesh, scope);
     const services = view.services.filter(({ service }) => keys.has(service));
     const ofServices = services.flatMap((service) => serviceRows(service, policy));
-    const { unknownHosts, passing, terms } = view;
-    const ofAll = decisions({ unknownHosts, passing, terms }, policy).map(({ field, one }) =>
-      rowText('calls', field, one),
-    );
-    return [...ofServices, ...ofAll].map((row) => ({ ...row, text: `${scopeKey(scope)} -> ${row.text}` }));
+    const { services: _services, listeners = [], ...rest } = view;
+    const ofAll = decisions(rest, policy).map(({ field, one }) => rowText('calls', field, one));
+    const listening = decisions(
+      listeners.map(({ at }) => ({ listener: at })),
+      policy,
+    ).map(({ field, one }) => rowText('calls', field, one));
+    return [...ofServices, ...ofAll, ...listening].map((row) => ({
+      ...row,
+      text: `${scopeKey(scope)} -> ${row.text}`,
+    }));
   });
 }
 
@@ -81,8 +86,6 @@ function serviceRows({ host, ports }: OutboundService, policy: Policy): readonly
 }
 
 function inboundRows({ mesh, proxyOf }: Describable, policy: Policy): readonly DescriptionRow[] {
-  if (policy.kind !== 'PeerAuthentication' && policy.kind !== 'AuthorizationPolicy' && policy.kind !== 'MeshConfig')
-    return [];
   return [...mesh.workloads.keys()].flatMap((id) => {
     const proxy = proxyOf(id);
     const ports = proxy === undefined ? [] : resolveInbound(mesh, proxy);

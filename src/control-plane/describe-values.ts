@@ -27,14 +27,15 @@ export function describe(
       return describeService(known, choose(kind, named, asked, namespace));
     }
     case 'workload': {
+      const name = asked.replace(/^(?:workload|proxy)\//, '');
       const named = [...mesh.workloads.values()].map((one) => {
         return { one, names: [one.name, one.id], namespace: one.namespace };
       });
-      const found = named.find(({ names }) => names.includes(asked) || names.includes(`${asked}.${namespace}`))?.one;
+      const found = named.find(({ names }) => names.includes(name))?.one;
       // Files may describe a proxy that nobody runs yet.
-      const proxy = proxyOf(found?.id ?? asked);
+      const proxy = proxyOf(name) ?? proxyOf(`${name}.${namespace}`);
       if (found === undefined && proxy !== undefined) return describeWorkload(known, undefined, proxy);
-      const workload = choose(kind, named, asked, namespace);
+      const workload = choose(kind, named, name, namespace);
       return describeWorkload(known, workload, proxyOf(workload.id));
     }
     case 'policy': {

@@ -8,7 +8,7 @@ import { scopeKey, scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { inboundRows } from './describe-inbound.ts';
-import { rowOf } from './describe-words.ts';
+import { rowOf, valueText } from './describe-words.ts';
 
 /** A workload: who it is, what it serves, who may call it on which terms, and what it may call. */
 export function describeWorkload(
@@ -39,6 +39,8 @@ export function describeWorkload(
         ? section('application ports', [rowOf('no sidecar stands before it: no policy acts on calls to it')])
         : []),
       ...section('calls', [
+        ...(view.imports === undefined ? [] : [rowOf(`imports ${valueText(view.imports.value)}`, view.imports.by)]),
+        ...(view.listeners ?? []).map(({ at }) => rowOf(`listener ${valueText(at.value)}`, at.by)),
         rowOf(`as a client it is of the scope ${scopeKey(scope)} and sees ${view.services.length} services`),
         rowOf(`hosts that no service has: ${view.unknownHosts.value}`, view.unknownHosts.by),
         rowOf(`path normalization ${view.terms.pathNormalization.value}`, view.terms.pathNormalization.by),

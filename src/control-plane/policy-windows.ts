@@ -4,7 +4,7 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import { Failure } from '../model/failure.ts';
 import type { Scope } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
-import { decidedByText } from '../model/provenance.ts';
+import { decidedByText, refText } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { readable, readableIr } from '../model/readable-ir.ts';
 import type { EdgeRow } from '../model/traffic.ts';
@@ -78,9 +78,17 @@ export function createPolicyWindows(of: {
 
 function visibilityOf(mesh: Mesh, proxy: Proxy, froms: ReadonlyMap<string, string | undefined>): VisibilityReport {
   const { view } = resolveProxy(mesh, proxy);
+  const { imports } = view;
   return {
     proxy: proxy.id,
     scope: view.key,
+    ...(imports && {
+      imports: {
+        value: imports.value,
+        by: decidedByText(imports.by),
+        ref: 'default' in imports.by ? imports.by.default : refText(imports.by.object),
+      },
+    }),
     unknownHosts: { value: view.unknownHosts.value, by: decidedByText(view.unknownHosts.by) },
     services: view.services.map(({ service, host, namespace, ports }) => {
       const from = froms.get(service);

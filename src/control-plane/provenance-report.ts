@@ -22,12 +22,12 @@ export function provenanceReport(
   place: (ref: string, field: string, context: FieldContext) => RevisionPlace | undefined,
 ): readonly ProvenanceItem[] {
   const items: ProvenanceItem[] = [];
-  const found = (resource: string, part: string | undefined, fields: Readonly<Record<string, unknown>>): void => {
+  const found = (resource: string, part: string | undefined, of: FieldContext, fields: object): void => {
     for (const [field, value] of Object.entries(fields))
       for (const text of [value].flat()) {
         const named = typeof text === 'string' ? referenceOf(text) : undefined;
         if (named === undefined) continue;
-        const context = { rule: named.rule, ...contextOf(resource) };
+        const context = { ...of, rule: named.rule };
         const at = place(named.ref, field, context);
         items.push({
           resource,
@@ -38,32 +38,36 @@ export function provenanceReport(
         });
       }
   };
-  const walk = (value: unknown, resource: string, part: string | undefined): void => {
+  const walk = (value: unknown, resource: string, part: string | undefined, around: FieldContext): void => {
     if (typeof value !== 'object' || value === null) return;
     if (Array.isArray(value)) {
-      for (const item of value) walk(item, resource, part);
+      for (const item of value) walk(item, resource, part, around);
       return;
     }
     const members = new Map<string, unknown>(Object.entries(value));
     const name = textOf(members.get('name'));
     // The first name from outside is the resource's.
     const [of, within] = resource === '' ? [name ?? '', undefined] : [resource, name ?? part];
+    // A virtual host behind HTTP_PROXY is called as the service's port is.
+    const context = { ...around, ...(name === undefined ? {} : contextOf(name)) };
     const fields = member(member(member(value, 'metadata'), 'filter_metadata'), weftMetadataKey);
-    if (typeof fields === 'object' && fields !== null) found(of, within, Object.fromEntries(Object.entries(fields)));
+    if (typeof fields === 'object' && fields !== null) found(of, within, context, fields);
     // What was refused is not held.
-    for (const [key, inner] of members) if (key !== 'metadata' && key !== 'error_state') walk(inner, of, within);
+    for (const [key, inner] of members)
+      if (key !== 'metadata' && key !== 'error_state') walk(inner, of, within, context);
   };
   for (const config of dump.configs)
     for (const entries of Object.values(config))
-      if (Array.isArray(entries)) for (const one of entries) walk(one, '', undefined);
+      if (Array.isArray(entries)) for (const one of entries) walk(one, '', undefined, {});
   return items;
 }
 
 /** What a resource's name says of the fields in it. */
 export function contextOf(resource: string): FieldContext {
-  const { port, subset } = destinationOfCluster(resource) ?? {};
+  const destination = destinationOfCluster(resource);
+  if (destination !== undefined) return { port: destination.port, subset: destination.subset };
   const [, inbound] = /^in_(\d+)$/.exec(resource) ?? [];
-  return inbound === undefined ? { port, subset } : { port: Number(inbound) };
+  return inbound === undefined ? {} : { port: Number(inbound) };
 }
 
 function shown({ field, at, commit, now }: RevisionPlace) {

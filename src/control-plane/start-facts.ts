@@ -84,9 +84,7 @@ export async function startFacts(options: {
     secrets: () => secretNames(secrets.get()),
     // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
     joined: (checked) =>
-      joined.workloads.get().size > 0
-        ? bindMembers(joined.workloads.get(), checked, health.records.get())
-        : undefined,
+      joined.workloads.get().size > 0 ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,
   });
   const policies = await startPolicySource({
     repository: createGitRepository({

@@ -60,12 +60,21 @@ function write(path: string, text: string): void {
   writeFileSync(join(folder, path), text);
 }
 
+const scoping = `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: own}
+spec:
+  egress:
+    - hosts: [./reviews.shop.svc.cluster.local]
+  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+`;
 const file = 'policies/shop/reviews.yaml';
 const documents = shop.split('---\n');
 beforeAll(() => {
   write('good/policies/shop/reviews.yaml', documents.slice(0, -1).join('---\n'));
   write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
   write('two/policies/shop/reviews.yaml', documents[0] ?? '');
+  write('scoped/policies/shop/reviews.yaml', `${documents[0]}---\n${scoping}`);
   write('two/policies/bank/reviews.yaml', documents[0] ?? '');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -148,6 +157,17 @@ it('a policy: what it acts on, and every value that proxies have because of it',
   expect(rules.rows('decides')).toContainEqual(
     expect.stringContaining('port 9080 allows by ns[shop]-policy[readers]-rule[0]'),
   );
+});
+
+it('a Sidecar: what it imports, and what becomes of other hosts', async () => {
+  const { stdout } = await weft('describe policy Sidecar/own -f scoped');
+  expect(stdout).toMatch(
+    /shop -> calls imports .*reviews\.shop\.svc\.cluster\.local +policies\/shop\/reviews\.yaml:\d+/,
+  );
+  expect(stdout).toMatch(/shop -> calls unknownHosts refuse +policies\/shop\/reviews\.yaml:\d+/);
+  const workload = await weft('describe proxy reviews.shop -f scoped');
+  expect(workload.stdout).toContain('hosts that no service has: refuse');
+  expect(workload.stdout).toContain('imports ');
 });
 
 it('says what is meant where a name or a kind is not known, or is several', async () => {

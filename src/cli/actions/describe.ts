@@ -29,6 +29,8 @@ export async function describe(context: DescribeContext): Promise<ExitCode> {
 
 function kindOf(asked: string): DescribedKind {
   const word = asked.toLowerCase();
+  // A proxy is what stands before a workload.
+  if (word === 'proxy' || word === 'proxies') return 'workload';
   const found = kinds.find((kind) => [kind, `${kind}s`, kind.replace(/y$/, 'ies')].includes(word));
   if (found !== undefined) return found;
   const meant = nearestName(asked, kinds);
