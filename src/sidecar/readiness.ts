@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { bundleSecretName, identitySecretName } from '../translate/names.ts';
 import type { Stats } from './envoy-admin.ts';
 
 /** The statistics that readiness needs, as a filter for the admin endpoint. */
@@ -38,7 +39,7 @@ export function readinessOf(stats: Stats, secrets: SecretDump, needsCertificate:
   const count = (name: string) => stats.get(name) ?? 0;
   if (count('cluster_manager.cds.update_success') === 0) return { ready: false, waitingFor: 'clusters (CDS)' };
   if (count('listener_manager.lds.update_success') === 0) return { ready: false, waitingFor: 'listeners (LDS)' };
-  if (secrets.warming.length > 0) return { ready: false, waitingFor: 'certificates (SDS)' };
+  if (secrets.warming.some(isOwn)) return { ready: false, waitingFor: 'certificates (SDS)' };
   const certificate = secrets.active.map(servedCertificate).find((found) => found !== undefined);
   if (needsCertificate && certificate === undefined) return { ready: false, waitingFor: 'certificates (SDS)' };
   if (count('server.live') === 0) return { ready: false, waitingFor: "Envoy's start" };
@@ -46,6 +47,12 @@ export function readinessOf(stats: Stats, secrets: SecretDump, needsCertificate:
   // The control plane's own cluster is ours, not part of what it sent.
   const clusters = Math.max(0, count('cluster_manager.active_clusters') - 1);
   return { ready: true, listeners, clusters, ...(certificate === undefined ? {} : { certificate }) };
+}
+
+/** A named secret that its namespace does not have keeps its own calls waiting, not the proxy. */
+function isOwn(entry: unknown): boolean {
+  const name = field(entry, 'name');
+  return name === identitySecretName || name === bundleSecretName;
 }
 
 /** The workload certificate in one entry of dynamic_active_secrets; undefined for bundles and what is no SVID. */

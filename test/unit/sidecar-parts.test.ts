@@ -75,7 +75,7 @@ describe('readinessOf (E5)', () => {
   });
   test('a proxy that receives needs its certificate', () => {
     expect(readinessOf(configured, none, true)).toEqual({ ready: false, waitingFor: 'certificates (SDS)' });
-    expect(readinessOf(configured, { active: [], warming: [{}] }, false).ready).toBe(false);
+    expect(readinessOf(configured, { active: [], warming: [{ name: 'bundle' }] }, false).ready).toBe(false);
     expect(readinessOf(configured, none, false)).toEqual({ ready: true, listeners: 5, clusters: 11 });
   });
   test('a bundle is no certificate, nor is a certificate without a SPIFFE ID', () => {
