@@ -2,19 +2,23 @@ import { createHash } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { Failure } from '../model/failure.ts';
+import type { Proxy } from '../model/proxy.ts';
 import type { Clock } from '../model/state-store.ts';
 import type { Workload } from '../model/workload.ts';
 import type { ReadinessProbe } from '../model/workload-group.ts';
+import type { GroupsOf } from '../model/workload-groups.ts';
 import type { HealthRequest, HealthResponseSchema } from '../proto/gen/weft/v1/membership_pb.ts';
-import type { GroupsOf } from '../registry/group-binding.ts';
 import type { JoinHealth } from '../registry/join-health.ts';
 import { probeMessage } from '../sidecar/probe-message.ts';
+import { probeText } from '../sidecar/probe-run.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import type { Refused } from '../xds/server-options.ts';
 
 export interface HealthDesk {
   /** `workload`: the one that asks; undefined before it has joined. */
   answer(request: HealthRequest, workload: Workload | undefined): HealthReply;
+  /** What the Envoy of a proxy finds, which nothing else stands beside. */
+  probed(proxy: Proxy, healthy: boolean): void;
   /** How many reports came too fast to be looked at. */
   refused(): number;
 }
@@ -28,9 +32,10 @@ const mostPerSecond = 10;
 export function createHealthDesk(options: {
   readonly groups: GroupsOf;
   readonly health: Pick<JoinHealth, 'report'>;
+  readonly workloadOf: (id: string) => Workload | undefined;
   readonly clock: Clock;
 }): HealthDesk {
-  const { groups, health, clock } = options;
+  const { groups, health, workloadOf, clock } = options;
   /** Of the present second. */
   let second = 0;
   let asked = new Map<string, number>();
@@ -49,6 +54,12 @@ export function createHealthDesk(options: {
 
   return {
     refused: () => refused,
+    probed({ id, namespace, applicationAddress, helped }, healthy) {
+      const name = helped ? undefined : workloadOf(id)?.group?.name;
+      const probe = name === undefined ? undefined : groups(namespace).get(name)?.spec.probe;
+      if (probe !== undefined)
+        health.report(id, healthy, `${probeText(probe.check, { applicationAddress })}: its Envoy finds it failing`);
+    },
     answer(request, workload) {
       if (workload === undefined) return { ok: { joined: false } };
       const { id, namespace, group: membership } = workload;

@@ -2,6 +2,8 @@ import { status as grpcStatus } from '@grpc/grpc-js';
 import type { Proxy } from '../model/proxy.ts';
 import { MetricsService, type StreamMetricsMessage } from '../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
 import { type MetricsStream, openMetricsStream, type Sample } from '../telemetry/metrics-service.ts';
+import { readClusterHealth } from '../telemetry/probe-gauge.ts';
+import { probeName } from '../translate/names.ts';
 import type { CallHandler } from '../xds/call.ts';
 import { clientStreamHandler } from '../xds/handlers.ts';
 import type { Refused } from '../xds/server-options.ts';
@@ -15,8 +17,10 @@ export function createMetricsEndpoint(options: {
   readonly check: CheckBearer;
   readonly proxy: (nodeId: string) => Proxy | undefined;
   readonly record: (proxy: Proxy, samples: readonly Sample[]) => void;
+  /** What the Envoy of a proxy finds of its application. */
+  readonly probed: (proxy: Proxy, healthy: boolean) => void;
 }): readonly [path: string, handler: CallHandler] {
-  const { check, proxy, record } = options;
+  const { check, proxy, record, probed } = options;
   return clientStreamHandler(MetricsService.method.streamMetrics, {
     authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
     open(caller, { headers }) {
@@ -37,6 +41,8 @@ export function createMetricsEndpoint(options: {
           }
           if (stream?.receive({ ...message, identifier: message.identifier ?? identifier }) === false)
             return refused(grpcStatus.INVALID_ARGUMENT, 'WEFT0203 the stream names another node');
+          const healthy = readClusterHealth(message, probeName);
+          if (known !== undefined && healthy !== undefined) probed(known, healthy);
           return undefined;
         },
         end: () => ({ ok: {} }),

@@ -3,6 +3,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { resolveProxy } from '../resolve/proxy.ts';
+import { translateProbe } from '../translate/probe-cluster.ts';
 import { translateCapture } from '../translate/translate-capture.ts';
 import { translateInbound } from '../translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../translate/translate-secrets.ts';
@@ -25,6 +26,7 @@ export function resourcesOf(mesh: Mesh, proxy: Proxy, secrets?: SecretMaterial):
     ...translateView(ir.view, (destination) => resolveEndpoints(mesh, destination)),
     ...translateCapture(ir.view, proxy.capture),
     ...translateInbound(ir.inbound, proxy),
+    ...translateProbe(ir.probe),
     ...(secrets === undefined ? [] : translateSecrets(secrets)),
   ];
   return { ir, resources };

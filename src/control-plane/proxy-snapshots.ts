@@ -1,11 +1,15 @@
 import type { Scope } from '../model/ir.ts';
 import type { Inbound } from '../model/ir-inbound.ts';
+import type { ProbeDecision } from '../model/ir-probe.ts';
 import type { Mesh } from '../model/mesh.ts';
+import type { Decided } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import type { Workload } from '../model/workload.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
+import { resolveProbe } from '../resolve/probe.ts';
 import { scopeKey, scopeOf } from '../resolve/scope.ts';
+import { translateProbe } from '../translate/probe-cluster.ts';
 import { translateInbound } from '../translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../translate/translate-secrets.ts';
 import { createLayer, type Layer } from '../xds/layer.ts';
@@ -50,7 +54,11 @@ interface Member {
   group?: Group;
   own?: Layer;
   /** What `own` was made of: while both are the same objects there is nothing to make. */
-  madeOf?: { readonly inbound: readonly Inbound[]; readonly held: SecretMaterial };
+  madeOf?: {
+    readonly inbound: readonly Inbound[];
+    readonly probe: Decided<ProbeDecision> | undefined;
+    readonly held: SecretMaterial;
+  };
   /** Of the registry, when it was looked at last. */
   workload?: Workload | undefined;
   /** Its own part could not be made: it is tried again with every mesh. */
@@ -125,13 +133,16 @@ export function createProxySnapshots(options: {
       member.group = group;
     }
     const inbound = resolveInbound(current, proxy);
+    const probe = resolveProbe(current, proxy);
     member.workload = workload;
     member.behind = false;
-    if (member.madeOf?.inbound === inbound && member.madeOf.held === held) return;
+    const { madeOf } = member;
+    if (madeOf?.inbound === inbound && madeOf.probe === probe && madeOf.held === held) return;
     guarded(`proxy ${proxy.id}`, undefined, () => {
       member.behind = true;
-      member.own = createLayer([...translateInbound(inbound, proxy), ...translateSecrets(held)], member.own);
-      member.madeOf = { inbound, held };
+      const own = [...translateInbound(inbound, proxy), ...translateProbe(probe), ...translateSecrets(held)];
+      member.own = createLayer(own, member.own);
+      member.madeOf = { inbound, probe, held };
       member.behind = false;
     });
   };

@@ -139,7 +139,12 @@ export async function startControlPlane(options: {
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
     const replica = `cp-${randomUUID().slice(0, 8)}`;
-    const healthDesk = createHealthDesk({ groups: facts.groups, health: facts.health, clock });
+    const healthDesk = createHealthDesk({
+      groups: facts.groups,
+      health: facts.health,
+      workloadOf: (id) => joined.workloads.get().get(id),
+      clock,
+    });
     const logStream = createStreamLog(logger, clock);
     const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({
       address: set['xds.address'],
@@ -169,6 +174,7 @@ export async function startControlPlane(options: {
           check,
           proxy: (id) => sessions.sessions().get(id)?.proxy,
           record: (proxy, samples) => traffic.record(proxy, samples, clock.now()),
+          probed: healthDesk.probed,
         }),
       ]),
     }).catch(async (error: unknown) => {

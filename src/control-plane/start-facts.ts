@@ -4,7 +4,7 @@ import type { PolicySet } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { Workload } from '../model/workload.ts';
-import { type GroupsOf, groupsOf } from '../registry/group-binding.ts';
+import { type GroupsOf, groupsOf } from '../model/workload-groups.ts';
 import { bindMembers, groupedMembers } from '../registry/grouped-members.ts';
 import { createJoinHealth, type JoinHealth } from '../registry/join-health.ts';
 import { createJoinedProxies, type JoinedProxies } from '../registry/joined-proxies.ts';

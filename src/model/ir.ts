@@ -3,6 +3,7 @@ import type { ConnectionPoolDecision, Destination } from './ir-destination.ts';
 import type { EgressListener } from './ir-egress.ts';
 import type { Inbound } from './ir-inbound.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
+import type { ProbeDecision } from './ir-probe.ts';
 import type { Route } from './ir-route.ts';
 import type { Labels, Protocol } from './policy.ts';
 import type { Decided } from './provenance.ts';
@@ -71,5 +72,7 @@ export interface ProxyIR {
   readonly proxy: Proxy;
   /** Sorted by port. */
   readonly inbound: readonly Inbound[];
+  /** What it tests of its application; absent: nothing, or `weft run` does. */
+  readonly probe?: Decided<ProbeDecision>;
   readonly view: View;
 }

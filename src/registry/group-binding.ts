@@ -1,36 +1,13 @@
 import { localityText, parseLocality } from '../model/locality.ts';
 import { nearestName } from '../model/nearest-name.ts';
-import type { Labels, PolicySet, WorkloadGroupObject } from '../model/policy.ts';
+import type { Labels, WorkloadGroupObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { NodeMetadata, NodePort } from '../model/proxy.ts';
 import type { Locality } from '../model/registry-objects.ts';
 import type { Workload } from '../model/workload.ts';
+import type { GroupsOf } from '../model/workload-groups.ts';
 import type { HealthRecord } from './join-health.ts';
 import { quoted, Refused } from './join-refusal.ts';
-
-/** The WorkloadGroups of a namespace by their names. */
-export type GroupsOf = (namespace: string) => ReadonlyMap<string, WorkloadGroupObject>;
-
-const noGroups: ReadonlyMap<string, WorkloadGroupObject> = new Map();
-const memory = new WeakMap<PolicySet, ReadonlyMap<string, ReadonlyMap<string, WorkloadGroupObject>>>();
-
-/** The groups of these policies. */
-export function groupsOf(policies: PolicySet | undefined): GroupsOf {
-  if (policies === undefined) return () => noGroups;
-  const byNamespace = memory.get(policies) ?? indexed(policies);
-  memory.set(policies, byNamespace);
-  return (namespace) => byNamespace.get(namespace) ?? noGroups;
-}
-
-function indexed(policies: PolicySet): ReadonlyMap<string, ReadonlyMap<string, WorkloadGroupObject>> {
-  const groups = new Map<string, Map<string, WorkloadGroupObject>>();
-  for (const object of policies.objects) {
-    if (object.kind !== 'WorkloadGroup') continue;
-    const named = groups.get(object.namespace) ?? new Map<string, WorkloadGroupObject>();
-    groups.set(object.namespace, named.set(object.name, object));
-  }
-  return groups;
-}
 
 /** What a credential says about the group of its holder, and what it grants besides. */
 export interface GroupGrant {
@@ -154,6 +131,15 @@ export function requireAgreement(
   throw new Refused(
     `${found.group} (${at.file}:${at.line}), ${found.claim}`,
     'change the group, or the claim: what the group says need not be claimed',
+  );
+}
+
+/** Throws Refused where a command is to be probed and there is nobody to run it. */
+export function requireProbes(group: WorkloadGroupObject, isHelped: boolean): void {
+  if (isHelped || group.spec.probe?.check.kind !== 'exec') return;
+  throw new Refused(
+    `the probe of WorkloadGroup ${group.namespace}/${group.name} is a command, which an Envoy alone cannot run`,
+    'start it with "weft run --exec-probes", or write httpGet, tcpSocket or grpc',
   );
 }
 

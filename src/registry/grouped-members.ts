@@ -1,7 +1,8 @@
 import type { PolicySet, WorkloadGroupObject } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import type { Workload } from '../model/workload.ts';
-import { bindToGroup, groupsOf } from './group-binding.ts';
+import { groupsOf } from '../model/workload-groups.ts';
+import { bindToGroup } from './group-binding.ts';
 import type { HealthRecord } from './join-health.ts';
 import { keepIdentity, keepMap } from './keep-identity.ts';
 

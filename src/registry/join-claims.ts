@@ -4,8 +4,9 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels, WorkloadGroupObject } from '../model/policy.ts';
 import type { NodeMetadata, NodePort, Proxy } from '../model/proxy.ts';
 import type { Workload } from '../model/workload.ts';
+import type { GroupsOf } from '../model/workload-groups.ts';
 import { inRanges, isForbiddenAddress, isLoopback, parseAddress } from './address.ts';
-import { type GroupsOf, groupOf, portsOfGroup, requireAgreement } from './group-binding.ts';
+import { groupOf, portsOfGroup, requireAgreement, requireProbes } from './group-binding.ts';
 import { quoted, Refused } from './join-refusal.ts';
 import { parseNodeMetadata } from './node-metadata.ts';
 
@@ -60,7 +61,10 @@ export function checkClaims(
   const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
   const granted = grantedLabels(credential);
   const group = groupOf(credential, metadata.group, groups);
-  if (group !== undefined) requireAgreement(group, metadata, credential);
+  if (group !== undefined) {
+    requireAgreement(group, metadata, credential);
+    requireProbes(group, metadata.run !== undefined);
+  }
   const labels = labelsOf(metadata, granted, { ...granted, ...group?.spec.template.labels }, credential);
   const address = addressOf(metadata, credential, peerAddress);
   const ports = portsOf(portsOfGroup(group, metadata.ports ?? []), credential);

@@ -2,6 +2,7 @@ import type { ProxyIR } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { resolveInbound } from './inbound.ts';
+import { resolveProbe } from './probe.ts';
 import { scopeOf } from './scope.ts';
 import { resolveView } from './view.ts';
 
@@ -12,9 +13,10 @@ export function resolveProxy(mesh: Mesh, proxy: Proxy): ProxyIR {
   const workload = mesh.workloads.get(proxy.id) ?? proxy;
   const view = resolveView(mesh, scopeOf(mesh, workload));
   const inbound = resolveInbound(mesh, proxy);
+  const probe = resolveProbe(mesh, proxy);
   const known = memory.get(proxy);
-  if (known?.view === view && known.inbound === inbound) return known;
-  const resolved: ProxyIR = { proxy, inbound, view };
+  if (known?.view === view && known.inbound === inbound && known.probe === probe) return known;
+  const resolved: ProxyIR = { proxy, inbound, ...(probe && { probe }), view };
   memory.set(proxy, resolved);
   return resolved;
 }

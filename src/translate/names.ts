@@ -10,6 +10,7 @@ import type { EgressAddress } from '../model/ir-egress.ts';
  *   out_unknown                                   cluster for hosts that the registry does not know
  *   egress_<port>, egress_socket_<path>           listener and route configuration that a Sidecar asks for
  *   check_<namespace>_<name>                      health check of a cluster
+ *   probe                                         cluster of what a proxy without `weft run` tests of its application
  *   in_<port>                                     listener, cluster and route configuration before an application's port
  *   keys_<name>, roots_<name>                     secret: a named one of the proxy's namespace
  *   system_roots                                  secret: the roots of the system that the proxy runs on
@@ -67,6 +68,9 @@ export function servicePortName(ref: Omit<DestinationRef, 'subset'>): string {
   const { service, namespace, name, host, port } = ref;
   return clusterName({ service, namespace, name, host, port });
 }
+
+/** The cluster that no request goes to: its health checks are the probe of a WorkloadGroup. */
+export const probeName = 'probe';
 
 /** Listener, cluster and route configuration before an application's port. */
 export function inboundName(port: number): string {
