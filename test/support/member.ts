@@ -29,6 +29,8 @@ export interface JoinOptions {
   readonly token?: string;
   /** What the node says instead of the truth. */
   readonly claims?: Partial<NodeMetadata> & { readonly nodeId?: string };
+  /** Commands of policies may be run beside it. */
+  readonly allowsCommands?: boolean;
   /** False: do not wait until it is a working member. */
   readonly waitReady?: boolean;
 }
@@ -103,6 +105,7 @@ export async function startMember(
     envoy: joining.variant === 'sotw' ? await wholeSets(runtime) : await envoyPath(),
     concurrency: 1,
     envoyFlags: joining.envoyFlags ?? [],
+    allowsCommands: joining.allowsCommands ?? false,
     onEvent: (event) => log.push(`weft ${JSON.stringify(event)}`),
     onLog: (line) => log.push(line),
   });
