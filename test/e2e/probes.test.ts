@@ -1,0 +1,281 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { afterAll, describe, expect, test } from 'vitest';
+import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../src/proto/gen/grpc/health/v1/health_pb.ts';
+import { serviceDefinition } from '../../src/proto/services.ts';
+import { type Application, startApplication } from '../support/application.ts';
+import { type BareMember, startBareMember } from '../support/bare-member.ts';
+import { eventually } from '../support/eventually.ts';
+import { fetchOnce, sendRequests } from '../support/load.ts';
+import { inboundPort, type JoinOptions, type Member } from '../support/member.ts';
+import { mutualTlsYaml, serviceYaml, type TestMesh, useTestMesh } from '../support/test-mesh.ts';
+
+// Nothing is probed more often than once a second: what follows waits for seconds.
+const group = (name: string, probe: string, ports = '{ http: 9080 }') => `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: ${name}, namespace: shop }
+spec:
+  metadata: { labels: { tier: back }, annotations: { owner: team-a } }
+  template: { labels: { app: ${name} }, ports: ${ports}, serviceAccount: ${name}, weight: 5, locality: eu/north }
+  probe: ${probe}
+`;
+const often = 'periodSeconds: 1, timeoutSeconds: 1';
+const files = (folder: string) => join(folder, 'is-ready');
+
+/** What the second instance of `web` answers its probe: each probe takes one, the last one for good. */
+let answers: number[] = [200];
+let probes = 0;
+const closing: (() => unknown)[] = [];
+let client: Member;
+let second: Member;
+let bare: BareMember;
+let bareStatus = 200;
+let rawServer: Server;
+let rawAddress = '';
+let serving: number = Serving.SERVING;
+const asked: string[] = [];
+
+const mesh = useTestMesh(
+  () => ({
+    policies: {
+      'mesh.yaml': mutualTlsYaml('STRICT'),
+      'services.yaml': ['web', 'raw', 'words', 'tool', 'alone'].map((name) => serviceYaml(name)).join(''),
+      'web.yaml': group('web', `{ ${often}, failureThreshold: 3, httpGet: { path: /ready, port: 9080 } }`),
+      'raw.yaml': group('raw', `{ ${often}, tcpSocket: { port: 9081 } }`),
+      'words.yaml': group('words', `{ ${often}, grpc: { port: 9081, service: words } }`),
+      'alone.yaml': group('alone', `{ ${often}, failureThreshold: 2, httpGet: { path: /ready, port: 9080 } }`),
+    },
+  }),
+  async (started) => {
+    await started.commit({
+      'tool.yaml': group('tool', `{ ${often}, exec: { command: [test, -f, ${files(started.folder)}] } }`),
+    });
+    await Promise.all([
+      startWeb(started, 'web-1'),
+      startWeb(started, 'web-2').then((member) => {
+        second = member;
+      }),
+      startOne(started, 'raw').then(async (address) => {
+        rawAddress = address;
+        rawServer = await listen(address);
+      }),
+      startOne(started, 'words').then(startWords),
+      startOne(started, 'tool', { allowsCommands: true }),
+      startAlone(started),
+    ]);
+    client = await started.join({ service: 'frontend' });
+    await started.synced();
+  },
+);
+afterAll(async () => {
+  await bare?.kill();
+  await Promise.all(closing.map((close) => close()));
+});
+
+/** An application that answers with its name. */
+async function application(started: TestMesh, name: string, ready: () => number): Promise<string> {
+  const address = started.nextAddress();
+  const running: Application = await startApplication({ address, port: 9080 }, name, (request, response) => {
+    if (request.url === '/ready') response.statusCode = ready();
+  });
+  closing.push(running.close);
+  return address;
+}
+
+async function join9080(started: TestMesh, name: string, service: string, address: string, more = {}): Promise<Member> {
+  const token = await started.token(service, { group: service });
+  const joining: JoinOptions = { service, name, address, token, ports: [{ port: 9080 }], ...more };
+  return started.join(joining);
+}
+
+async function startWeb(started: TestMesh, name: string): Promise<Member> {
+  const address = await application(started, name, () => {
+    if (name !== 'web-2') return 200;
+    probes += 1;
+    return (answers.length > 1 ? answers.shift() : answers[0]) ?? 200;
+  });
+  return join9080(started, name, 'web', address);
+}
+
+async function startOne(started: TestMesh, service: string, more = {}): Promise<string> {
+  const address = await application(started, `${service}-1`, () => 200);
+  await join9080(started, `${service}-1`, service, address, more);
+  return address;
+}
+
+async function listen(address: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => server.listen(9081, address, resolve));
+  closing.push(() => server.close());
+  return server;
+}
+
+async function startWords(address: string): Promise<void> {
+  const server = new GrpcServer();
+  server.addService(serviceDefinition(Health), {
+    check(call: { request: { service: string } }, answer: (error: null, value: { status: number }) => void) {
+      asked.push(call.request.service);
+      answer(null, { status: serving });
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`${address}:9081`, ServerCredentials.createInsecure(), (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
+  closing.push(() => server.forceShutdown());
+}
+
+async function startAlone(started: TestMesh): Promise<void> {
+  const address = await application(started, 'alone-1', () => bareStatus);
+  const metadata = {
+    service: 'alone',
+    namespace: 'shop',
+    group: 'alone',
+    ports: [{ port: 9080, inbound: inboundPort(9080) }],
+    address,
+    inboundBind: address,
+    applicationAddress: address,
+  };
+  const { rootPem, xdsPort } = started.controlPlane();
+  const token = await started.token('alone');
+  bare = await startBareMember({ folder: started.folder, xdsPort, rootPem }, 'alone-1', metadata, token);
+}
+
+const to = (service: string) => ({ host: client.address, port: mesh().localPort(service, 80) });
+const healthy = (service: string) => client.stat(`cluster.out_shop_${service}_80.membership_healthy`);
+const becomes = (service: string, count: number) =>
+  eventually(`${service} has ${count} healthy`, async () => (await healthy(service)) === count, 20_000);
+const workload = (id: string) => mesh().controlPlane().mesh.get()?.workloads.get(id);
+
+describe('HTTP', () => {
+  test('a workload is what its group says, and is called once its probe has succeeded', async () => {
+    await becomes('web', 2);
+    expect(workload('web-2.shop')).toMatchObject({
+      labels: { app: 'web', tier: 'back' },
+      weight: 5,
+      locality: { region: 'eu', zone: 'north' },
+      health: 'healthy',
+      group: { name: 'web', probed: true, annotations: { owner: 'team-a' } },
+    });
+    const { answers: shares, failures } = await sendRequests(to('web'), 200);
+    expect(failures).toEqual({});
+    expect(shares['web-1']).toBeGreaterThan(50);
+    expect(shares['web-2']).toBeGreaterThan(50);
+  });
+
+  test('fewer failures in a row than the threshold change nothing; so many take it out: no request reaches it', async () => {
+    answers = [500, 503, 200];
+    const before = probes;
+    await eventually('five more probes were made', () => probes >= before + 5, 20_000);
+    expect(await healthy('web')).toBe(2);
+    expect(second.log.filter((line) => line.includes('"healthy":false'))).toEqual([]);
+    answers = [404];
+    await becomes('web', 1);
+    expect(workload('web-2.shop')).toMatchObject({ health: 'unhealthy' });
+    expect(workload('web-2.shop')?.trouble?.reason).toMatch(/^GET http:\/\/\S+:9080\/ready: answered 404$/);
+    await eventually('nobody calls it', async () => (await sendRequests(to('web'), 20)).answers['web-1'] === 20);
+    expect(await sendRequests(to('web'), 200)).toMatchObject({ failures: {}, answers: { 'web-1': 200 } });
+  });
+
+  test('a restart of the control plane keeps what was known', async () => {
+    await mesh().restartControlPlane();
+    await mesh().synced();
+    await eventually(
+      'both are back',
+      () => workload('web-1.shop') !== undefined && workload('web-2.shop') !== undefined,
+    );
+    expect(workload('web-2.shop')).toMatchObject({ health: 'unhealthy', trouble: { reason: expect.stringContaining("answered 404") } });
+    expect(workload('web-1.shop')).toMatchObject({ health: 'healthy' });
+    expect(await healthy('web')).toBe(1);
+  });
+
+  test('is back within one period', async () => {
+    answers = [204];
+    const since = performance.now();
+    await becomes('web', 2);
+    const took = performance.now() - since;
+    console.log(`healthy again after ${Math.round(took)} ms, probed every 1000 ms`);
+    expect(took).toBeLessThan(4_000);
+    await eventually('it is called', async () => ((await sendRequests(to('web'), 20)).answers['web-2'] ?? 0) > 4);
+  });
+});
+
+describe('TCP', () => {
+  test('where nothing listens nobody is called, though it is the only one; then it is again', async () => {
+    await becomes('raw', 1);
+    expect((await fetchOnce(to('raw'))).status).toBe(200);
+    await new Promise((resolve) => rawServer.close(resolve));
+    await becomes('raw', 0);
+    expect(workload('raw-1.shop')?.trouble?.reason).toMatch(/^TCP \S+:9081: connection refused$/);
+    await eventually('all are turned away', async () => (await sendRequests(to('raw'), 20)).failures[503] === 20);
+    rawServer = await listen(rawAddress);
+    await becomes('raw', 1);
+    await eventually('it is called', async () => (await sendRequests(to('raw'), 20)).succeeded === 20);
+  });
+});
+
+describe('gRPC', () => {
+  test('a real health service says who serves', async () => {
+    await becomes('words', 1);
+    expect(new Set(asked)).toEqual(new Set(['words']));
+    serving = Serving.NOT_SERVING;
+    await becomes('words', 0);
+    expect(workload('words-1.shop')?.trouble?.reason).toMatch(/^gRPC health of \S+:9081 words: answered NOT_SERVING$/);
+    serving = Serving.SERVING;
+    await becomes('words', 1);
+  });
+});
+
+describe('a command', () => {
+  test('says by its exit code who is ready', async () => {
+    await eventually('it was probed', () => workload('tool-1.shop')?.trouble?.reason.includes('exit code 1'), 20_000);
+    expect(await healthy('tool')).toBe(0);
+    await writeFile(files(mesh().folder), '');
+    await becomes('tool', 1);
+    await rm(files(mesh().folder));
+    await becomes('tool', 0);
+  });
+
+  test('is not run where nobody allowed it, nor by an Envoy alone', async () => {
+    const address = mesh().nextAddress();
+    const member = await join9080(mesh(), 'tool-2', 'tool', address);
+    await eventually('it says so', () => workload('tool-2.shop')?.trouble?.reason.includes('--exec-probes'), 20_000);
+    expect(workload('tool-2.shop')?.health).toBe('unhealthy');
+    await member.sidecar.stop();
+    const { rootPem, xdsPort } = mesh().controlPlane();
+    const metadata = { service: 'tool', namespace: 'shop', address: mesh().nextAddress() };
+    const token = await mesh().token('tool', { group: 'tool' });
+    const alone = await startBareMember({ folder: mesh().folder, xdsPort, rootPem }, 'tool-3', metadata, token);
+    await eventually('it is refused', () => alone.log.some((line) => line.includes('which an Envoy alone cannot run')));
+    await alone.kill();
+  });
+});
+
+describe('an Envoy alone', () => {
+  test('tests its application itself, and tells by its statistics', async () => {
+    await becomes('alone', 1);
+    expect((await fetchOnce(to('alone'))).status).toBe(200);
+    bareStatus = 500;
+    await becomes('alone', 0);
+    expect(workload('alone-1.shop')?.trouble?.reason).toContain('its Envoy finds it failing');
+    bareStatus = 200;
+    await becomes('alone', 1);
+  });
+});
+
+describe('who says otherwise than its group', () => {
+  test('does not join (WEFT0203)', async () => {
+    const address = mesh().nextAddress();
+    const claims = { labels: { tier: 'front' } };
+    const member = await join9080(mesh(), 'web-3', 'web', address, { claims, waitReady: false });
+    await eventually('it hears why', () =>
+      member.log.some((line) => line.includes('WorkloadGroup shop/web says label')),
+    );
+    expect(workload('web-3.shop')).toBeUndefined();
+    await member.sidecar.kill();
+  });
+});
