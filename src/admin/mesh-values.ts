@@ -5,8 +5,8 @@ import { refText } from '../model/provenance.ts';
 import { selects } from '../model/selector.ts';
 import type { Service } from '../model/service.ts';
 import { endpointText } from '../model/socket-path.ts';
-import type { ProxyStatus } from '../model/status.ts';
-import type { Health, Workload } from '../model/workload.ts';
+import type { ProxyStatus, WorkloadTrouble } from '../model/status.ts';
+import type { Health, HealthTrouble, Workload } from '../model/workload.ts';
 
 export interface ServiceItem {
   readonly name: string;
@@ -96,13 +96,22 @@ export function actsOn(
   }
 }
 
-export type WorkloadItem = Omit<Workload, 'by'> & { readonly from?: string };
+export type WorkloadItem = Omit<Workload, 'by' | 'trouble'> & {
+  readonly from?: string;
+  readonly trouble?: WorkloadTrouble;
+};
 
 export function workloadItems(mesh: Mesh): readonly WorkloadItem[] {
-  return [...mesh.workloads.values()].map(({ by, ...workload }) => ({
+  return [...mesh.workloads.values()].map(({ by, trouble, ...workload }) => ({
     ...workload,
+    ...(trouble === undefined ? {} : { trouble: troubleOf(trouble) }),
     ...(by === undefined ? {} : { from: `${by.at.file}:${by.at.line}` }),
   }));
+}
+
+/** Times are ISO here. */
+export function troubleOf({ reason, since }: HealthTrouble): WorkloadTrouble {
+  return { reason, since: new Date(since).toISOString() };
 }
 
 export interface PolicyItem {

@@ -20,7 +20,7 @@ import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import { configDump } from './config-dump.ts';
-import { controlPlaneMetrics } from './control-plane-metrics.ts';
+import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
 import { policyPlace } from './policy-place.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createPolicyWindows } from './policy-windows.ts';
@@ -42,6 +42,7 @@ export function createAdminValues(parts: {
   readonly mesh: Readable<Mesh | undefined>;
   readonly registry: Readable<RegistryState>;
   readonly joined: JoinedProxies;
+  readonly health: () => HealthFigures;
   readonly localPorts: LocalPorts;
   readonly sessions: ProxySessions;
   readonly streams: () => readonly StreamStatus<JoinCredential>[];
@@ -101,6 +102,7 @@ export function createAdminValues(parts: {
     replica: version.replica,
     now: clock.now(),
     refusals: refusals(),
+    workload: (id) => mesh.get()?.workloads.get(id),
   });
 
   const proxies: AdminSource['proxies'] = () => {
@@ -191,6 +193,7 @@ export function createAdminValues(parts: {
       controlPlaneMetrics({
         policies: policies.state.get(),
         joined: parts.joined.status(),
+        health: { ...parts.health(), unhealthy: unhealthyCount(mesh.get()) },
         overflow: traffic.overflow(),
         withoutLocalPort: parts.localPorts.exhausted(),
         nacks: sessions.nacks(),
@@ -288,6 +291,10 @@ function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
     ...(group === undefined ? {} : { group }),
   };
   return { ...shared, kind: 'credential', identity, service, namespace, ...limits };
+}
+
+function unhealthyCount(mesh: Mesh | undefined): number {
+  return [...(mesh?.workloads.values() ?? [])].filter(({ health }) => health === 'unhealthy').length;
 }
 
 function iso(milliseconds: number): string {

@@ -7,6 +7,15 @@ import type { PolicyState } from './policy-source.ts';
 import { type Refusals, withheldCounts } from './refused-resources.ts';
 import { urlOf } from './xds-types.ts';
 
+/** Of the reports of probes, since the start. */
+export interface HealthFigures {
+  readonly changes: number;
+  /** Reports that came faster than health may change. */
+  readonly held: number;
+  /** Reports that came too fast to be looked at. */
+  readonly refused: number;
+}
+
 /** What only the running parts can count (section 6 of experience.md); gauges that follow from shown values are made by admin. */
 export function controlPlaneMetrics(parts: {
   readonly policies: PolicyState;
@@ -17,8 +26,11 @@ export function controlPlaneMetrics(parts: {
   /** NACKs by type URL since the start. */
   readonly nacks: ReadonlyMap<string, number>;
   readonly refusals: Refusals;
+  /** Absent: nobody is probed. */
+  readonly health?: HealthFigures & { readonly unhealthy: number };
 }): readonly MetricFamily[] {
   const { policies, joined, overflow, withoutLocalPort, nacks, refusals } = parts;
+  const { health = { unhealthy: 0, changes: 0, held: 0, refused: 0 } } = parts;
   const one = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily => ({
     name,
     type,
@@ -61,6 +73,15 @@ export function controlPlaneMetrics(parts: {
     ),
     one('weft_services_resolved_total', 'counter', 'Services whose policies were decided.', resolveCounters.services),
     one('weft_registry_withheld_removals', 'gauge', 'Workloads that self-preservation keeps.', joined.withheldRemovals),
+    one('weft_workloads_unhealthy', 'gauge', 'Workloads that their probes call unhealthy.', health.unhealthy),
+    one('weft_health_changes_total', 'counter', 'Changes of health that probes reported.', health.changes),
+    one(
+      'weft_health_held_total',
+      'counter',
+      'Reports of health that came within a second of a change: the last of them counts, later.',
+      health.held,
+    ),
+    one('weft_health_refused_total', 'counter', 'Questions about health that came too often.', health.refused),
     one(
       'weft_local_ports_missing',
       'gauge',

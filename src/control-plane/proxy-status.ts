@@ -1,4 +1,5 @@
 import type { StreamReport, SubscriptionReport } from '../admin/admin-source.ts';
+import { troubleOf } from '../admin/mesh-values.ts';
 import {
   type ProxyStatus,
   type Rejection,
@@ -8,6 +9,7 @@ import {
   type XdsType,
   xdsTypes,
 } from '../model/status.ts';
+import type { Workload } from '../model/workload.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
@@ -26,6 +28,8 @@ export interface StatusContext {
   readonly replica: string;
   readonly now: number;
   readonly refusals: Refusals;
+  /** Absent: nobody knows. */
+  readonly workload?: (id: string) => Workload | undefined;
 }
 
 /** One proxy as `weft proxies` shows it. */
@@ -47,6 +51,7 @@ export function proxyStatus(
   const status = worst(Object.values(types).map((type) => type.status));
   const settled = status === 'SYNCED' || status === '-';
   const { proxy } = session;
+  const { group, trouble } = context.workload?.(proxy.id) ?? {};
   return {
     name: proxy.name,
     namespace: proxy.namespace,
@@ -59,6 +64,8 @@ export function proxyStatus(
     connectedSince: iso(session.connectedAt),
     status,
     revision: { serving: settled ? context.wanted : session.acknowledgedCommit, wanted: context.wanted },
+    ...(group === undefined ? {} : { group: group.name }),
+    ...(trouble === undefined ? {} : { trouble: troubleOf(trouble) }),
     ...(session.acknowledgedAfter === undefined ? {} : { ackMilliseconds: session.acknowledgedAfter }),
     types,
   };

@@ -221,6 +221,7 @@ export async function startControlPlane(options: {
       authority,
       svids,
       joined,
+      health: () => ({ ...facts.health.counts(), refused: healthDesk.refused() }),
       localPorts: facts.localPorts,
       clock,
     });

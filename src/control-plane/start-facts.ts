@@ -58,6 +58,8 @@ export async function startFacts(options: {
   const health = createJoinHealth(store, clock);
   parts.add(() => health.close());
   await health.restore();
+  const damage = health.problem();
+  if (damage !== undefined) onFailure(new Error(damage), 'what was known of health before the start');
   const groups: GroupsOf = (namespace) => groupsOf(served.get())(namespace);
   const joined = createJoinedProxies({ settings: mesh, clock, store, ...grace, groups, health });
   parts.add(() => joined.close());

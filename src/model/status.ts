@@ -91,6 +91,12 @@ export interface RefusedResource {
   readonly fix: string;
 }
 
+/** Why a probe calls a workload unhealthy, and since when (ISO time). */
+export interface WorkloadTrouble {
+  readonly reason: string;
+  readonly since: string;
+}
+
 export interface ProxyStatus {
   readonly name: string;
   readonly namespace: string;
@@ -107,6 +113,10 @@ export interface ProxyStatus {
   readonly revision: { readonly serving: string; readonly wanted: string };
   /** From the newest configuration to its last acknowledgement. */
   readonly ackMilliseconds?: number;
+  /** The WorkloadGroup that its workload joined. */
+  readonly group?: string;
+  /** Set while probes find its application unhealthy: callers are sent elsewhere. */
+  readonly trouble?: WorkloadTrouble;
   readonly types: Readonly<Record<XdsType, TypeStatus>>;
 }
 

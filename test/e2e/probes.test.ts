@@ -188,7 +188,10 @@ describe('HTTP', () => {
       'both are back',
       () => workload('web-1.shop') !== undefined && workload('web-2.shop') !== undefined,
     );
-    expect(workload('web-2.shop')).toMatchObject({ health: 'unhealthy', trouble: { reason: expect.stringContaining("answered 404") } });
+    expect(workload('web-2.shop')).toMatchObject({
+      health: 'unhealthy',
+      trouble: { reason: expect.stringContaining('answered 404') },
+    });
     expect(workload('web-1.shop')).toMatchObject({ health: 'healthy' });
     expect(await healthy('web')).toBe(1);
   });

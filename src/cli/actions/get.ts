@@ -10,6 +10,7 @@ import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
 import * as columns from '../render/kinds.ts';
 import { proxyColumns } from '../render/proxies.ts';
 import { isSidecar, type SidecarItem, sidecarColumns } from '../render/sidecars.ts';
+import { contradictionLines, troubleLines } from '../render/troubles.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { getFlags } from '../verbs/get.ts';
 
@@ -22,6 +23,8 @@ function list<Item extends object>(
   path: string,
   of: (context: GetContext) => readonly Column<Item>[],
   which: (item: Item) => boolean = () => true,
+  /** What is told below the table. */
+  below: (items: readonly Item[], context: GetContext) => readonly string[] = () => [],
 ): Show {
   return async (api, context) => {
     const namespace = askedNamespace(context);
@@ -36,6 +39,8 @@ function list<Item extends object>(
     );
     const shown = name === undefined ? near : named(near, name, of(context)[0]);
     context.output.list(kind, shown, of(context));
+    const { format } = context.output;
+    if (format === 'table' || format === 'wide') for (const line of below(shown, context)) context.output.line(line);
     if (shown.length === 0)
       context.output.say(namespace === undefined ? 'there are none' : `there are none in ${namespace}`);
   };
@@ -62,7 +67,13 @@ function named<Item extends object>(
 
 const kinds: Readonly<Record<string, Show>> = {
   services: list<ServiceItem>('ServiceList', '/api/v1/services', () => columns.serviceColumns(Date.now())),
-  workloads: list<WorkloadItem>('WorkloadList', '/api/v1/workloads', () => columns.workloadColumns),
+  workloads: list<WorkloadItem>(
+    'WorkloadList',
+    '/api/v1/workloads',
+    () => columns.workloadColumns,
+    undefined,
+    (items, { env }) => [...troubleLines(items, marks(env), Date.now()), ...contradictionLines(items, marks(env))],
+  ),
   policies: list<PolicyItem>('PolicyList', '/api/v1/policies', () => columns.policyColumns),
   sidecars: list<SidecarItem>('SidecarList', '/api/v1/policies', () => sidecarColumns, isSidecar),
   certs: list<CertificateStatus>('CertificateList', '/api/v1/certificates', () =>

@@ -59,5 +59,9 @@ async function checkGroup(
 
 async function liveWorkloads(context: ValidateContext): Promise<ReadonlyMap<string, Workload>> {
   const items = await readItems<WorkloadItem>(await readApi(context), '/api/v1/workloads');
-  return new Map(items.filter(({ source }) => source === 'proxy').map(({ from: _from, ...item }) => [item.id, item]));
+  return new Map(
+    items
+      .filter(({ source }) => source === 'proxy')
+      .map(({ from: _from, trouble: _trouble, ...item }) => [item.id, item]),
+  );
 }

@@ -35,6 +35,7 @@ export const workloadColumns: readonly Column<WorkloadItem>[] = [
   { title: 'SOURCE', of: (item) => item.from ?? item.source },
   { title: 'IDENTITY', of: (item) => item.identity ?? '-', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels), wide: true },
+  { title: 'GROUP', of: (item) => item.group?.name ?? '-', wide: true },
 ];
 
 function labels(of: Readonly<Record<string, string>>): string {

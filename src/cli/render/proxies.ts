@@ -19,6 +19,8 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
     { title: 'ENVOY', of: (proxy) => proxy.envoyVersion || '-' },
     { title: 'VIA', of: (proxy) => proxy.replica },
     { title: 'UP', of: (proxy) => shortSpan(now - Date.parse(proxy.connectedSince)) },
+    { title: 'HEALTH', of: ({ trouble }) => (trouble === undefined ? 'healthy' : 'unhealthy'), wide: true },
+    { title: 'GROUP', of: ({ group }) => group ?? '-', wide: true },
     { title: 'SERVICE', of: (proxy) => proxy.service, wide: true },
     { title: 'ADDRESS', of: (proxy) => proxy.address, wide: true },
     { title: 'IDENTITY', of: (proxy) => proxy.identity, wide: true },
@@ -43,7 +45,8 @@ function mark(type: TypeStatus, marks: Marks): string {
 
 /** The details of one proxy: who it is, and each type of its configuration. */
 export function proxyLines(proxy: ProxyStatus, now: number): readonly string[] {
-  const { service, labels, identity, envoyVersion, address, replica, revision, connectedSince, status } = proxy;
+  const { service, labels, identity, envoyVersion, address, replica, revision, connectedSince, status, trouble } =
+    proxy;
   const { serving, wanted } = revision;
   const version = labels.version === undefined ? '' : ` ${labels.version}`;
   const served = serving === wanted ? serving : `${serving || 'nothing'}, wanted ${wanted}`;
@@ -53,6 +56,10 @@ export function proxyLines(proxy: ProxyStatus, now: number): readonly string[] {
     `  identity  ${identity}`,
     `  envoy     ${envoyVersion || '-'} at ${address}, connected to ${replica} for ${spanInWords(now - Date.parse(connectedSince))}`,
     `  revision  ${served || '-'}`,
+    ...(proxy.group === undefined ? [] : [`  group     ${proxy.group}`]),
+    ...(trouble === undefined
+      ? []
+      : [`  health    unhealthy for ${spanInWords(now - Date.parse(trouble.since))}: ${trouble.reason}`]),
     '',
   ];
 }
