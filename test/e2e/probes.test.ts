@@ -22,7 +22,7 @@ spec:
   template: { labels: { app: ${name} }, ports: ${ports}, serviceAccount: ${name}, weight: 5, locality: eu/north }
   probe: ${probe}
 `;
-const often = 'periodSeconds: 1, timeoutSeconds: 1';
+const often = 'periodSeconds: 1, timeoutSeconds: 5';
 const files = (folder: string) => join(folder, 'is-ready');
 
 /** What the second instance of `web` answers its probe: each probe takes one, the last one for good. */
