@@ -146,8 +146,13 @@ function otherScopes(
   const rows = scopes
     .filter((scope) => scopeKey(scope) !== own)
     .flatMap((scope) => {
-      const seen = resolveView(mesh, scope).services.find((each) => each.service === key);
-      if (seen === undefined) return [rowOf(`${scopeKey(scope)}: not visible to its callers`)];
+      const { services, imports } = resolveView(mesh, scope);
+      const seen = services.find((each) => each.service === key);
+      if (seen === undefined) {
+        const why =
+          imports === undefined ? 'not visible to its callers' : 'not visible to its callers, or not imported';
+        return [rowOf(`${scopeKey(scope)}: ${why}`, imports?.by)];
+      }
       const same = JSON.stringify(decisionsOf(seen.ports)) === told;
       return same
         ? []

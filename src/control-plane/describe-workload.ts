@@ -1,4 +1,5 @@
 import type { Description, DescriptionRow } from '../model/description.ts';
+import type { View } from '../model/ir.ts';
 import { refText } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { endpointText } from '../model/socket-path.ts';
@@ -24,6 +25,9 @@ export function describeWorkload(
   const backed = workload === undefined ? [] : servicesOf(known, workload.id);
   const refs = new Set([
     ...(workload?.by === undefined ? [] : [refText(workload.by.object)]),
+    ...[view.imports, view.unknownHosts, ...inbound.map(({ ingress }) => ingress)].flatMap((decided) =>
+      decided === undefined || 'default' in decided.by ? [] : [refText(decided.by.object)],
+    ),
     ...inbound.flatMap(({ mtls, authorization: { deny, allow = [] } }) => [
       ...('default' in mtls.by ? [] : [refText(mtls.by.object)]),
       ...[...deny, ...allow].map(({ by }) => refText(by.object)),
@@ -42,12 +46,26 @@ export function describeWorkload(
         ...(view.imports === undefined ? [] : [rowOf(`imports ${valueText(view.imports.value)}`, view.imports.by)]),
         ...(view.listeners ?? []).map(({ at }) => rowOf(`listener ${valueText(at.value)}`, at.by)),
         rowOf(`as a client it is of the scope ${scopeKey(scope)} and sees ${view.services.length} services`),
+        ...sidecarRows(view),
         rowOf(`hosts that no service has: ${view.unknownHosts.value}`, view.unknownHosts.by),
         rowOf(`path normalization ${view.terms.pathNormalization.value}`, view.terms.pathNormalization.by),
       ]),
       ...findingsOf(diagnostics, refs),
     ],
   };
+}
+
+/** What a Sidecar leaves of the mesh, and where else it may be called (P7, P8). */
+function sidecarRows({ imports, listeners = [] }: View): readonly DescriptionRow[] {
+  return [
+    ...(imports === undefined ? [] : [rowOf(`imports ${imports.value.join(', ')}`, imports.by)]),
+    ...listeners.map(({ at, protocol, targets }) => {
+      const { value } = at;
+      const where = value.kind === 'socket' ? value.path : `${value.address ?? 'its local address'}:${value.port}`;
+      const hosts = targets.map(({ port: { destination, port } }) => `${destination.ref.host}:${port}`);
+      return rowOf(`${protocol} listener at ${where} leads to ${hosts.join(', ') || 'nobody'}`, at.by);
+    }),
+  ];
 }
 
 function aboutRows(workload: Workload | undefined, proxy: Proxy | undefined): readonly DescriptionRow[] {

@@ -22,7 +22,7 @@ export interface Inbound {
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
   /** Bounds of the connections to the application; absent: none (R12). */
-  readonly pool?: ConnectionPoolDecision;
+  readonly pool?: InboundPool;
   /** How many requests a connection to the application serves; absent: any number (R13). */
   readonly requestsPerConnection?: Decided<number>;
   /** The HTTP version that the application hears, whatever the callers speak; absent: theirs (R2). */
@@ -32,6 +32,10 @@ export interface Inbound {
   readonly authorization: Authorization;
   readonly terms: ListenerTerms;
 }
+
+/** How long a connection to the application lives is its caller's matter, unless it is written. */
+export type InboundPool = Omit<ConnectionPoolDecision, 'idleTimeout' | 'maxConnectionDuration' | 'httpVersion'> &
+  Partial<Pick<ConnectionPoolDecision, 'idleTimeout' | 'maxConnectionDuration'>>;
 
 export type ProgramAddress =
   | { readonly kind: 'address'; readonly address: string; readonly port: number }

@@ -6,8 +6,12 @@ import {
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 
+interface Limits extends Pick<Destination, 'retryBudget'> {
+  readonly pool: Pick<Destination['pool'], 'maxConnections' | 'maxPendingRequests' | 'maxRequests' | 'maxRetries'>;
+}
+
 /** The limits of a destination (D6, P26). With a retry budget (D11) Envoy does not look at the number of retries. */
-export function circuitBreakers({ pool, retryBudget }: Pick<Destination, 'pool' | 'retryBudget'>): CircuitBreakers {
+export function circuitBreakers({ pool, retryBudget }: Limits): CircuitBreakers {
   return message(CircuitBreakersSchema, {
     thresholds: [
       {

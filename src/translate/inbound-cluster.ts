@@ -1,5 +1,5 @@
 import type { Inbound } from '../model/ir-inbound.ts';
-import { type Decided, isWritten } from '../model/provenance.ts';
+import type { Decided } from '../model/provenance.ts';
 import { isHttp } from '../model/service.ts';
 import { type Cluster, Cluster_DiscoveryType, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import {
@@ -39,7 +39,7 @@ export function inboundCluster(inbound: Inbound): Cluster {
 /** What decides a pool, but for what its listener carries and what HTTP alone means. */
 function poolFields({ pool, protocol }: Inbound): Readonly<Record<string, Decided<unknown> | undefined>> {
   if (pool === undefined) return {};
-  const { tcpIdleTimeout, maxRequestsPerConnection, httpVersion, ...both } = pool;
+  const { tcpIdleTimeout, maxRequestsPerConnection, ...both } = pool;
   const { connectTimeout, maxConnections, tcpKeepalive } = both;
   return isHttp(protocol) ? both : { connectTimeout, maxConnections, tcpKeepalive };
 }
@@ -59,12 +59,11 @@ function programAssignment(name: string, { port, applicationAddress, program }: 
   });
 }
 
-/** Only what is written: else a connection to the program lives as its caller's. */
 function protocolOptions({ pool, requestsPerConnection: requests, httpVersion }: Inbound) {
   const { idleTimeout: idle, maxConnectionDuration: age, maxConcurrentStreams, http2Keepalive } = pool ?? {};
   const common = {
-    ...(idle && isWritten(idle) && { idleTimeout: durationOf(idle.value) }),
-    ...(age && isWritten(age) && { maxConnectionDuration: durationOf(age.value) }),
+    ...(idle && { idleTimeout: durationOf(idle.value) }),
+    ...(age && { maxConnectionDuration: durationOf(age.value) }),
     ...(requests && { maxRequestsPerConnection: requests.value }),
   };
   return upstreamHttpOptions(common, {

@@ -1,7 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Inbound } from '../model/ir-inbound.ts';
 import type { TextMatch } from '../model/ir-route.ts';
-import { isWritten } from '../model/provenance.ts';
 import { isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
@@ -122,7 +121,7 @@ function chainFilters(inbound: Inbound, ownHost: string): Filter[] {
 /** What a Sidecar says of the age and silence of connections whose bytes nobody reads. */
 function connectionBounds({ pool }: Inbound) {
   const { tcpIdleTimeout, maxConnectionDuration: age } = pool ?? {};
-  return { ...(tcpIdleTimeout && { tcpIdleTimeout }), ...(age && isWritten(age) && { maxConnectionDuration: age }) };
+  return { ...(tcpIdleTimeout && { tcpIdleTimeout }), ...(age && { maxConnectionDuration: age }) };
 }
 
 /** Rules about connections cannot travel with routes: they stand here (P39). */
