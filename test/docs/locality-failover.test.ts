@@ -1,0 +1,3 @@
+import { describeExample } from './example-readme.ts';
+
+describeExample('locality-failover', 'ENVOY_PATH', 'NET');
