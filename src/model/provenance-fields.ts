@@ -118,8 +118,9 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
     case 'Service':
     case 'ServiceEntry':
     case 'WorkloadEntry':
-    case 'WorkloadGroup':
       return ['spec'];
+    case 'WorkloadGroup':
+      return [field === 'probe' ? 'spec.probe' : 'spec'];
     default:
       return object.kind satisfies never;
   }

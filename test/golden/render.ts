@@ -18,13 +18,14 @@ const words: ReadonlyMap<string, string> = new Map([
 const style = { lineWidth: 120, aliasDuplicateObjects: false } as const;
 
 /** The part of an IR that a case is about; who decided reads `Kind/namespace/name field file:line`, or `default:D5`. */
-export function renderIr({ inbound, view }: ProxyIR, show: Scene['show']): string {
+export function renderIr({ inbound, probe, view }: ProxyIR, show: Scene['show']): string {
   const services = view.services.filter(({ namespace, name }) => show.services?.includes(`${namespace}/${name}`));
   const shown = {
     ...(show.services === undefined
       ? {}
       : { view: view.key, ...sidecarOf(view), unknownHosts: view.unknownHosts, services }),
     ...(show.inbound === true ? { inbound } : {}),
+    ...(probe === undefined ? {} : { probe }),
   };
   return stringify(readable(shown), style);
 }

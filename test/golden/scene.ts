@@ -3,10 +3,12 @@ import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { spiffeId } from '../../src/model/identity.ts';
 import { parseLocality } from '../../src/model/locality.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
-import type { Protocol } from '../../src/model/policy.ts';
-import type { Proxy } from '../../src/model/proxy.ts';
+import type { PolicySet, Protocol } from '../../src/model/policy.ts';
+import type { NodePort, Proxy } from '../../src/model/proxy.ts';
 import type { Workload } from '../../src/model/workload.ts';
+import { groupsOf } from '../../src/model/workload-groups.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { portsOfGroup } from '../../src/registry/group-binding.ts';
 
 /** The first document of a mesh.yaml: who runs where, and what the case is about. */
 interface SceneText {
@@ -33,6 +35,9 @@ interface ProxyText {
   readonly ports?: Readonly<Record<number, Protocol>>;
   readonly capture?: { readonly proxy?: number; readonly ports?: boolean };
   readonly locality?: string;
+  /** The WorkloadGroup of its namespace that it has joined; it has its ports if it names none. No `weft run` stands beside it. */
+  readonly group?: string;
+  readonly health?: 'unhealthy';
 }
 
 export interface Scene {
@@ -62,12 +67,12 @@ export function readScene(text: string): Scene {
   const mesh = offlineMesh({
     policies,
     settings,
-    joined: Object.entries(scene.proxies).map(([id, proxy]) => [id, workloadOf(id, proxy)]),
+    joined: Object.entries(scene.proxies).map(([id, proxy]) => [id, workloadOf(id, proxy, policies)]),
     range: { first: scene.localPorts ?? 21_000, last: 65_535 },
   });
   const shown = scene.proxies[scene.show.proxy];
   if (shown === undefined) throw new Error(`no proxy ${scene.show.proxy}`);
-  return { show: scene.show, proxy: proxyOf(scene.show.proxy, shown), mesh };
+  return { show: scene.show, proxy: proxyOf(scene.show.proxy, shown, policies), mesh };
 }
 
 function nameOf(id: string) {
@@ -77,15 +82,19 @@ function nameOf(id: string) {
   return { name, namespace, service, identity };
 }
 
-function portsOf({ ports = {} }: ProxyText) {
-  return Object.entries(ports).map(([port, protocol]) => ({ port: Number(port), protocol }));
+function portsOf(id: string, { ports = {}, group }: ProxyText, policies: PolicySet): readonly NodePort[] {
+  const declared = Object.entries(ports).map(([text, protocol]) => {
+    const port = Number(text);
+    return { port, inbound: port + 10_000, protocol };
+  });
+  return portsOfGroup(groupsOf(policies)(nameOf(id).namespace).get(group ?? ''), declared);
 }
 
 function localityOf({ locality }: ProxyText) {
   return locality === undefined ? {} : { locality: parseLocality(locality) };
 }
 
-function workloadOf(id: string, proxy: ProxyText): Workload {
+function workloadOf(id: string, proxy: ProxyText, policies: PolicySet): Workload {
   const { name, namespace, service, identity } = nameOf(id);
   return {
     id,
@@ -97,21 +106,22 @@ function workloadOf(id: string, proxy: ProxyText): Workload {
     labels: { app: service, ...proxy.labels },
     granted: { app: service },
     address: proxy.address ?? '10.0.0.1',
-    ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, endpointPort: port + 10_000 })),
+    ports: portsOf(id, proxy, policies).map(({ inbound, ...port }) => ({ ...port, endpointPort: inbound })),
     ...localityOf(proxy),
     weight: 1,
-    health: 'healthy',
+    health: proxy.health ?? 'healthy',
+    ...(proxy.group === undefined ? {} : { group: { name: proxy.group } }),
     source: 'proxy',
   };
 }
 
-function proxyOf(id: string, proxy: ProxyText): Proxy {
+function proxyOf(id: string, proxy: ProxyText, policies: PolicySet): Proxy {
   const { proxy: proxyPort, ports = false } = proxy.capture ?? {};
   return {
     id,
     ...nameOf(id),
     labels: { app: nameOf(id).service, ...proxy.labels },
-    ports: portsOf(proxy).map(({ port, protocol }) => ({ port, protocol, inbound: port + 10_000 })),
+    ports: portsOf(id, proxy, policies),
     inboundBind: '0.0.0.0',
     applicationAddress: '127.0.0.1',
     capture: { bind: '127.0.0.1', ports, ...(proxyPort === undefined ? {} : { proxy: proxyPort }) },
