@@ -3,7 +3,7 @@ import { Failure } from '../model/failure.ts';
 import { spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import { nearestName } from '../model/nearest-name.ts';
-import type { Labels, ServiceObject, WorkloadEntryObject } from '../model/policy.ts';
+import type { Labels, ServiceObject, WorkloadEntryObject, WorkloadGroupObject } from '../model/policy.ts';
 import type { NodePort, Proxy } from '../model/proxy.ts';
 import type { ServicePortSpec } from '../model/registry-objects.ts';
 import { selects } from '../model/selector.ts';
@@ -21,8 +21,8 @@ export function offlineProxyNames({ policies }: Pick<Mesh, 'policies'>): readonl
 
 /**
  * The proxy that files describe without one being connected (B9), captured both ways as `weft run` does it. `asked`, `reviews.shop` or
- * short in `namespace`: the WorkloadEntry of that name, else a workload of the Service of that name (labels of its selector, the ports
- * it is served on). Throws Failure WEFT0920 for a name that no file has.
+ * short in `namespace`: the WorkloadEntry of that name, else a workload of the WorkloadGroup, else one of the Service of that name (labels
+ * of its selector, the ports it is served on). Throws Failure WEFT0920 for a name that no file has.
  */
 export function offlineProxy(mesh: Mesh, asked: string, namespace: string): Proxy {
   const { objects } = mesh.policies;
@@ -31,6 +31,8 @@ export function offlineProxy(mesh: Mesh, asked: string, namespace: string): Prox
     const named = objects.filter(isProxied).filter((object) => idOf(object) === id);
     const entry = named.find((object) => object.kind === 'WorkloadEntry');
     if (entry !== undefined) return proxyOf(mesh, ofEntry(mesh, entry));
+    const group = named.find((object) => object.kind === 'WorkloadGroup');
+    if (group !== undefined) return proxyOf(mesh, ofGroup(mesh, group));
     const service = named.find((object) => object.kind === 'Service');
     if (service !== undefined) return proxyOf(mesh, ofService(mesh, service));
   }
@@ -49,16 +51,18 @@ function unknownProxy(mesh: Mesh, wanted: string): Failure {
   const lines = [
     ...(known === undefined ? [] : [`did you mean "${known}"?`]),
     names.length === 0
-      ? 'there is no Service and no WorkloadEntry; without --proxy it is a caller of the namespace -n'
+      ? 'there is no Service, WorkloadEntry or WorkloadGroup; without --proxy it is a caller of the namespace -n'
       : `there are: ${names.slice(0, mostNames).join(', ')}${names.length > mostNames ? `, ${names.length - mostNames} more` : ''}`,
   ];
-  return new Failure('WEFT0920', `no Service and no WorkloadEntry is named "${wanted}"`, lines.join('\n'));
+  return new Failure('WEFT0920', `no Service, WorkloadEntry or WorkloadGroup is named "${wanted}"`, lines.join('\n'));
 }
 
 const mostNames = 20;
 
-function isProxied(object: { readonly kind: string }): object is ServiceObject | WorkloadEntryObject {
-  return object.kind === 'Service' || object.kind === 'WorkloadEntry';
+function isProxied(object: {
+  readonly kind: string;
+}): object is ServiceObject | WorkloadEntryObject | WorkloadGroupObject {
+  return object.kind === 'Service' || object.kind === 'WorkloadEntry' || object.kind === 'WorkloadGroup';
 }
 
 function idOf({ name, namespace }: { readonly name: string; readonly namespace: string }): string {
@@ -83,6 +87,22 @@ function ofEntry(mesh: Mesh, entry: WorkloadEntryObject): Described {
     ports,
     ...(spec.locality && { locality: spec.locality }),
     account: spec.serviceAccount ?? 'default',
+  };
+}
+
+/** A workload that has joined the group and claims nothing itself. */
+function ofGroup(mesh: Mesh, { name, namespace, spec: { template } }: WorkloadGroupObject): Described {
+  const labels = { app: name, ...template.labels };
+  const named = Object.entries(template.ports).map(([portName, port]) => nodePort(port, portName));
+  return {
+    name,
+    namespace,
+    service: name,
+    labels,
+    // What a group lists is all that its workloads serve.
+    ports: portsOf(named, named.length > 0 ? [] : selecting(mesh, namespace, labels)),
+    ...(template.locality && { locality: template.locality }),
+    account: template.serviceAccount ?? name,
   };
 }
 
@@ -136,5 +156,6 @@ function proxyOf({ settings: { trustDomain } }: Mesh, { account, ...described }:
     applicationAddress: '127.0.0.1',
     capture: { bind: '127.0.0.1', proxy: 15_001, ports: true },
     envoyVersion: '',
+    helped: true,
   };
 }

@@ -89,7 +89,7 @@ it('reads one file that is in no folder of policies', async () => {
 it('lists whom there is when nobody is called so', async () => {
   const { code, stdout, stderr } = await weft('translate -f good --to xds --proxy reviwes.shop');
   expect([code, stdout]).toEqual([2, '']);
-  expect(stderr).toContain('WEFT0920 no Service and no WorkloadEntry is named "reviwes.shop"');
+  expect(stderr).toContain('WEFT0920 no Service, WorkloadEntry or WorkloadGroup is named "reviwes.shop"');
   expect(stderr).toContain('did you mean "reviews.shop"?\n           there are: reviews-7.shop, reviews.shop\n');
 });
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import { offlineProxy } from '../../src/control-plane/offline-proxy.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
 import { createCell } from '../../src/model/readable.ts';
 import type { ReadinessProbe } from '../../src/model/workload-group.ts';
@@ -257,5 +259,19 @@ describe('health that is reported', () => {
     await health.restore();
     expect(health.problem()).toContain(savedHealthKey);
     expect(health.records.get().size).toBe(0);
+  });
+});
+
+test('weft translate knows a workload of a group before one has joined', () => {
+  const policies = groups({ 'reviews-vm': { template: { ...reviews.template, serviceAccount: 'reviews' } } });
+  expect(offlineProxy(offlineMesh({ policies, settings }), 'reviews-vm', 'shop')).toMatchObject({
+    id: 'reviews-vm.shop',
+    identity: 'spiffe://demo.mesh/ns/shop/sa/reviews',
+    labels: { app: 'reviews', version: 'v1', tier: 'back' },
+    locality: { region: 'eu', zone: 'north', subzone: '' },
+    ports: [
+      { name: 'http', port: 9080, inbound: 19_080 },
+      { name: 'admin', port: 9081, inbound: 19_081 },
+    ],
   });
 });
