@@ -92,7 +92,7 @@ describe('the configuration of a proxy, in the shape of Envoy', () => {
   test('T6 shows certificates, and never a private key', () => {
     const parts = dump();
     const secrets = parts.get('Secrets')?.dynamic_active_secrets as readonly { name: string; secret: unknown }[];
-    expect(secrets.map(({ name }) => name)).toEqual(['bundle', 'identity']);
+    expect(secrets.map(({ name }) => name)).toEqual(['bundle', 'identity', 'system_roots']);
     expect(secrets[1]?.secret).toEqual({
       '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
       name: 'identity',

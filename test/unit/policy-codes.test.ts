@@ -364,10 +364,10 @@ const examples: readonly Example[] = [
     field: 'spec.gateways[1]',
   },
   {
-    name: 'a unix socket',
+    name: 'a secret of Kubernetes',
     code: 'WEFT0004',
-    yaml: `${head('WorkloadEntry')}spec: { address: ‹"unix:///tmp/a"› }\n`,
-    message: 'unix:///tmp/a',
+    yaml: `${head('DestinationRule')}spec: { host: a.b, trafficPolicy: { tls: { mode: SIMPLE, credentialName: ‹"configmap://a/b"› } } }\n`,
+    message: 'configmap://a/b',
     hint: 'remove it',
   },
   {

@@ -32,7 +32,7 @@ describe('values of a traffic policy', () => {
       ['WEFT0132 .portLevelSettings[1]'],
     ],
     ['UNSPECIFIED is the default', { loadBalancer: { simple: 'UNSPECIFIED' } }, []],
-    ['an unknown mode of TLS', { tls: { mode: 'MUTAL' } }, ['WEFT0004 .tls', 'WEFT0002 .tls.mode']],
+    ['an unknown mode of TLS', { tls: { mode: 'MUTAL' } }, ['WEFT0002 .tls.mode']],
     [
       'a tunnel without target',
       { tunnel: { protocol: 'CONNECT', targetHost: 'a.b' } },

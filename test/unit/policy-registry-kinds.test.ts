@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 
 /** The errors of one object, as `CODE field`. */
-function errorsOf(kind: string, spec: object): readonly string[] {
-  const document = { apiVersion: 'networking.istio.io/v1', kind, metadata: { name: 'x' }, spec };
+function errorsOf(kind: string, spec: object, apiVersion = 'networking.istio.io/v1'): readonly string[] {
+  const document = { apiVersion, kind, metadata: { name: 'x' }, spec };
   const files = [{ path: 'policies/shop/a.json', text: JSON.stringify(document) }];
   return parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' })
     .diagnostics.filter(({ severity }) => severity === 'error')
@@ -63,8 +63,51 @@ describe('ServiceEntry', () => {
       { hosts, ports: [http], resolution: 'DNS_ROUND_ROBIN', endpoints: [ip, ip] },
       ['WEFT0002 spec.endpoints'],
     ],
+    ['hosts that requests say', { hosts: ['*.b'], ports: [http], resolution: 'DYNAMIC_DNS' }, []],
+    [
+      'a host with a name that requests shall say',
+      { hosts: ['a.b'], ports: [http], resolution: 'DYNAMIC_DNS' },
+      ['WEFT0002 spec.hosts[0]'],
+    ],
+    [
+      'addresses and endpoints of hosts that requests say',
+      { hosts: ['*.b'], ports: [http], resolution: 'DYNAMIC_DNS', addresses: ['10.0.0.1'], endpoints: [ip] },
+      ['WEFT0137 spec.addresses', 'WEFT0137 spec.endpoints'],
+    ],
+    [
+      'a protocol that says no host',
+      { hosts: ['*.b'], ports: [{ ...tcp, protocol: 'HTTPS' }], resolution: 'DYNAMIC_DNS' },
+      ['WEFT0002 spec.ports[0].protocol'],
+    ],
+    ['a socket', { hosts, ports: [http], resolution: 'STATIC', endpoints: [{ address: 'unix:///a' }] }, []],
+    [
+      'a socket for several ports',
+      { hosts, ports: [http, tcp], resolution: 'STATIC', endpoints: [{ address: 'unix:///a' }] },
+      ['WEFT0002 spec.endpoints[0].address'],
+    ],
+    [
+      'a socket that DNS shall resolve',
+      { hosts, ports: [http], resolution: 'DNS', endpoints: [{ address: 'unix:///a' }] },
+      ['WEFT0002 spec.endpoints[0].address'],
+    ],
   ])('%s', (_name, spec, errors) => {
     expect(errorsOf('ServiceEntry', spec)).toEqual(errors);
+  });
+});
+
+describe('Service', () => {
+  const ports = [{ port: 80 }];
+  test.each<[string, object, readonly string[]]>([
+    ['an address', { ports, clusterIP: '10.96.0.1' }, []],
+    ['addresses of both families', { ports, clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1', 'fd00::1'] }, []],
+    ['headless', { ports, clusterIP: 'None', clusterIPs: ['None'] }, []],
+    ['none yet', { ports, clusterIP: '' }, []],
+    ['no address', { ports, clusterIP: 'none' }, ['WEFT0002 spec.clusterIP']],
+    ['another first', { ports, clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.2'] }, ['WEFT0002 spec.clusterIPs[0]']],
+    ['None among others', { ports, clusterIPs: ['10.96.0.1', 'None'] }, ['WEFT0002 spec.clusterIPs[1]']],
+    ['three', { ports, clusterIPs: ['10.96.0.1', '10.96.0.2', '10.96.0.3'] }, ['WEFT0002 spec.clusterIPs']],
+  ])('%s', (_name, spec, errors) => {
+    expect(errorsOf('Service', spec, 'v1')).toEqual(errors);
   });
 });
 
@@ -77,8 +120,9 @@ describe('WorkloadEntry', () => {
     ['a network without an address', { network: 'n' }, ['WEFT0004 spec.network']],
     ['an account with dots', { ...ip, serviceAccount: 'a.b' }, ['WEFT0004 spec.serviceAccount']],
     ['a port name in capitals', { ...ip, ports: { A: 1 } }, ['WEFT0002 spec.ports.A']],
-    ['a socket', { address: 'unix:///run/a.sock' }, ['WEFT0004 spec.address']],
-    ['an abstract socket', { address: 'unix://@a' }, ['WEFT0004 spec.address']],
+    ['a socket', { address: 'unix:///run/a.sock' }, []],
+    ['an abstract socket', { address: 'unix://@a' }, []],
+    ['a socket whose path is too long', { address: `unix:///${'a'.repeat(107)}` }, ['WEFT0002 spec.address']],
     ['a relative socket', { address: 'unix://a' }, ['WEFT0002 spec.address']],
     ['a folder as socket', { address: 'unix:///run/' }, ['WEFT0002 spec.address']],
     ['a socket with ports', { address: 'unix:///run/a', ports: { http: 1 } }, ['WEFT0137 spec.ports']],

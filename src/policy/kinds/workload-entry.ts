@@ -31,12 +31,18 @@ function lowerLocality(written: string): Locality {
   return { region, zone, subzone: more.join('/') };
 }
 
+/** What the address of a socket has room for, on Linux. */
+const longestPath = 107;
+
 /** A socket's path, or its name after "@"; neither has ports. */
 function checkSocket(address: string, hasPorts: boolean, path: string, context: LowerContext): void {
   const socket = address.slice('unix://'.length);
   if (!/^(?:\/|@)/.test(socket) || (socket.startsWith('/') && socket.endsWith('/'))) {
     const message = `expected unix:// and an absolute path or "@name", got ${JSON.stringify(address)}`;
     context.report('WEFT0002', `${path}.address`, message, 'write unix:///path/to/socket');
+  } else if (Buffer.byteLength(socket) > longestPath) {
+    const message = `expected a path of at most ${longestPath} bytes, got ${Buffer.byteLength(socket)}`;
+    context.report('WEFT0002', `${path}.address`, message, 'shorten it: sockets have no longer names');
   } else if (hasPorts) {
     const message = 'a unix socket and ports exclude each other';
     context.report('WEFT0137', `${path}.ports`, message, 'remove ports', beside(context, path, 'address'));
