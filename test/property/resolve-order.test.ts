@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Policy } from '../../src/model/policy.ts';
+import type { SidecarListener } from '../../src/model/sidecar-policy.ts';
 import { resolveEndpoints } from '../../src/resolve/endpoints.ts';
 import { resolveInbound } from '../../src/resolve/inbound.ts';
 import { scopeOf } from '../../src/resolve/scope.ts';
@@ -13,11 +14,13 @@ import {
   healthCheck,
   httpMatch,
   identityOf,
+  importedHosts,
   mesh,
   peerAuthentication,
   proxy,
   service,
   serviceObject,
+  sidecar,
   to,
   virtualService,
 } from '../support/resolve-values.ts';
@@ -32,6 +35,12 @@ const labels = fc.dictionary(fc.constantFrom('app', 'version', 'ring'), fc.const
   maxKeys: 2,
 });
 const mode = fc.constantFrom('STRICT', 'PERMISSIVE', 'DISABLE');
+
+const imported = fc.subarray(['*/*', './*', 'bank/*', '~bank/*', '*/*.x.com', '*/reviews.shop.svc.cluster.local']);
+const unknown = fc.constantFrom('ALLOW_ANY', 'REGISTRY_ONLY');
+const listener: fc.Arbitrary<SidecarListener> = fc
+  .tuple(fc.constantFrom(80, 9080), fc.constantFrom('http', 'tls', 'tcp'))
+  .map(([port, protocol]) => ({ kind: 'port', port, protocol }));
 
 /** Any set of objects, also those that the check would refuse: resolution must not depend on order even then (P51). */
 const policies: fc.Arbitrary<readonly Policy[]> = fc
@@ -72,6 +81,29 @@ const policies: fc.Arbitrary<readonly Policy[]> = fc
           (id: string): Policy =>
             authorizationPolicy(`${ns}/${id}`, action, [{ from: [{ namespaces: [id] }] }], selector),
       ),
+      fc
+        .tuple(
+          namespace,
+          labels,
+          imported,
+          fc.option(listener, { nil: undefined }),
+          fc.option(unknown, { nil: undefined }),
+        )
+        .map(
+          ([ns, selector, hosts, at, outboundTrafficPolicy]) =>
+            (id: string): Policy =>
+              sidecar(`${ns}/${id}`, {
+                ...(Object.keys(selector).length > 0 && { workloadSelector: selector }),
+                ...(outboundTrafficPolicy && { outboundTrafficPolicy }),
+                ...(hosts.length > 0 && {
+                  egress: [
+                    { hosts: importedHosts(...hosts), ...(at && { listener: at }) },
+                    { hosts: importedHosts('./*') },
+                  ],
+                }),
+                ingress: [{ port: 9080, connectionPool: { tcp: { maxConnections: id.length } } }],
+              }),
+        ),
       fc.tuple(namespace, labels, fc.constantFrom('http', 'grpc', 'tcp')).map(
         ([ns, selector, protocol]) =>
           (id: string): Policy =>
@@ -127,6 +159,15 @@ test('P51 what was resolved before never changes the result', () => {
         const whole = { ...first, policies: { commit: '4f1c2ab', objects } };
         const view = resolveView(whole, scopeOf(whole, client));
         const fresh = resolved(objects);
+        const limits = ({ imports, listeners = [], unknownHosts }: typeof view) => ({
+          imports,
+          unknownHosts,
+          listeners: listeners.map(({ targets, ...rest }) => ({
+            ...rest,
+            targets: targets.map(({ names, port: { destination } }) => ({ names, ref: destination.ref })),
+          })),
+        });
+        expect(limits(view)).toEqual(limits(fresh.view));
         expect(view.services.map(({ names, ports }) => ({ names, routes: ports.map(({ routes }) => routes) }))).toEqual(
           fresh.view.services.map(({ names, ports }) => ({ names, routes: ports.map(({ routes }) => routes) })),
         );
