@@ -1,3 +1,4 @@
+import { compareText } from '../model/compare-text.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { SidecarObject } from '../model/policy.ts';
@@ -43,10 +44,8 @@ export function importedServices(
   );
   const wanted = new Set([...byEntry.values()].flatMap((imports) => imports.map(({ service }) => service)));
   const before = remembered(latest, sidecar, () => new Map<string, readonly Service[]>());
-  const list = keepItems(
-    before.get(namespace),
-    visible.filter((service) => wanted.has(service)),
-  );
+  const sorted = [...wanted].sort((a, b) => compareText(a.key, b.key));
+  const list = keepItems(before.get(namespace), sorted);
   before.set(namespace, list);
   const imported = { services: list, byEntry };
   byNamespace.set(namespace, imported);
