@@ -111,6 +111,12 @@ function memberOf(value: unknown, key: string): unknown {
 function differs(now: unknown, before: unknown, path: string): string | undefined {
   if (JSON.stringify(now) === JSON.stringify(before)) return undefined;
   if (typeof now !== 'object' || now === null || typeof before !== 'object' || before === null) return path;
+  if (Array.isArray(now) && Array.isArray(before) && now.length !== before.length) {
+    // Items came or went: one that came is named.
+    const known = new Set(before.map((item) => JSON.stringify(item)));
+    const [came, ...others] = now.flatMap((item, index) => (known.has(JSON.stringify(item)) ? [] : [index]));
+    return came === undefined || others.length > 0 ? path : `${path}[${came}]`;
+  }
   const keys = new Set([...Object.keys(now), ...Object.keys(before)]);
   const parts = [...keys].flatMap((key) => {
     const inner = Array.isArray(now) ? `${path}[${key}]` : `${path}.${key}`;

@@ -176,9 +176,9 @@ describe('two Envoys of one view', () => {
         firstRefusedBy: 'portal-1.bank',
         refusals: 1,
         withheldFrom: 'equals',
-        // Both routes hold all rules of the object, so it is the object that is named.
-        source: { ref: 'VirtualService/bank/ledger', file: 'policies/ledger-route.yaml', line: 1, commit },
-        fix: expect.stringContaining('policies/ledger-route.yaml:1'),
+        // Both routes hold all rules of the object, so it is the list of its rules that is named, as that is what changed.
+        source: { ref: 'VirtualService/bank/ledger', file: 'policies/ledger-route.yaml', line: 6, commit },
+        fix: expect.stringContaining('policies/ledger-route.yaml:6'),
       });
       expect(one.servedVersion).toBeDefined();
       expect(one.servedVersion).not.toBe(one.refusedVersion);

@@ -330,6 +330,19 @@ test('of an object that is not new the field is named that says something else',
     field: 'spec.http[0].timeout',
     column: 30,
   });
+  // A rule that came above the others.
+  const more = '    - { name: quick, match: [{ uri: { prefix: /q } }], route: [{ destination: { host: reviews } }] }\n';
+  const head = routeText('4s').slice(0, routeText('4s').indexOf('    - {'));
+  spine.serve(spine.parse({ ...texts, 'shop/routes.yaml': routeText('4s').replace(head, `${head}${more}`) }));
+  const after = spine.mesh.get();
+  const now = after?.policies.objects.find(({ kind }) => kind === 'VirtualService');
+  const last = mesh.policies.objects.find(({ kind }) => kind === 'VirtualService');
+  if (after === undefined || now === undefined) throw new Error('no mesh');
+  const routes = wanted(routeType, 'out_shop_reviews_80');
+  expect(policyPlace(routes, after, [now.commit, 'c1'], undefined, () => last)).toMatchObject({
+    field: 'spec.http[0]',
+    line: 7,
+  });
 });
 
 test('a rule about connections is found by the chain of its listener', () => {
