@@ -23,6 +23,15 @@ export function labelReaders({ namespace, spec }: VirtualServiceObject): readonl
   });
 }
 
+/** Whether some match asks who calls: its namespace, or its labels (P10). */
+export function looksAtClients({ spec }: VirtualServiceObject): boolean {
+  return [...spec.http, ...spec.tls, ...spec.tcp].some(({ match }) =>
+    [...match].some(
+      ({ sourceLabels, sourceNamespace }) => sourceNamespace !== undefined || Object.keys(sourceLabels).length > 0,
+    ),
+  );
+}
+
 /** By which labels a DestinationRule or a Sidecar chooses its clients (P7, P21). */
 export function selectorReader({ namespace, spec }: DestinationRuleObject | SidecarObject): readonly LabelReader[] {
   const labels = Object.keys(spec.workloadSelector ?? {});

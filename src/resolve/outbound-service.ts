@@ -12,6 +12,7 @@ import { chooseDestinationRule } from './destination-rule.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { chooseHealthChecks } from './health-check.ts';
 import { remembered } from './keep.ts';
+import { looksAtClients } from './looked-at.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { resolveRoutes } from './route.ts';
 import type { TargetContext } from './route-target.ts';
@@ -28,6 +29,8 @@ export interface OutboundContext extends TargetContext {
 
 interface Known {
   readonly decidedBy: readonly unknown[];
+  /** Nothing else of the client decided: whoever it is decided by the same for has the same. */
+  readonly isForAll: boolean;
   readonly outbound: OutboundService;
 }
 
@@ -35,7 +38,8 @@ const memory = new WeakMap<Service, Map<string, Known>>();
 
 /**
  * How one scope calls one service. Remembered on the objects that decide it: as long as these are the same (chosen policies, services
- * that routes name, destinations, names, local ports) the very same value comes back, whatever else in the mesh changed.
+ * that routes name, destinations, names, local ports) the very same value comes back, whatever else in the mesh changed, and scopes for
+ * which they are the same share it, with all that is made of it, unless its rules look at who calls (P10).
  */
 export function resolveService(
   context: OutboundContext,
@@ -64,6 +68,14 @@ export function resolveService(
   const key = scopeKey(scope);
   const known = byScope.get(key);
   if (known && sameItems(known.decidedBy, decidedBy)) return known.outbound;
+  const isForAll = virtualService === undefined || !looksAtClients(virtualService);
+  if (isForAll) {
+    for (const other of byScope.values()) {
+      if (!other.isForAll || !sameItems(other.decidedBy, decidedBy)) continue;
+      byScope.set(key, other);
+      return other.outbound;
+    }
+  }
   resolveCounters.services += 1;
   const outbound: OutboundService = {
     service: service.key,
@@ -89,6 +101,6 @@ export function resolveService(
       ];
     }),
   };
-  byScope.set(key, { decidedBy, outbound });
+  byScope.set(key, { decidedBy, isForAll, outbound });
   return outbound;
 }

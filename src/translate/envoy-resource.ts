@@ -22,13 +22,24 @@ export function envoyResource<Desc extends DescMessage>(
   references: readonly ResourceReference[] = [],
   edsName?: string,
 ): Resource {
+  return encodedResource(schema, name, encode(schema, value), references, edsName);
+}
+
+/** The same of a message that is encoded already. */
+export function encodedResource(
+  schema: DescMessage,
+  name: string,
+  value: Uint8Array<ArrayBuffer>,
+  references: readonly ResourceReference[],
+  edsName?: string,
+): Resource {
   const type = typeUrl(schema);
   const counter = counterOf.get(type);
   if (counter !== undefined) translateCounters[counter] += 1;
   return createResource({
     name,
     typeUrl: type,
-    value: encode(schema, value),
+    value,
     references: distinct(references),
     ...(edsName === undefined ? {} : { edsName }),
   });

@@ -8,7 +8,7 @@ import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/rou
 import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { outboundCluster } from './cluster.ts';
 import { connectionClusters } from './connection-chains.ts';
-import { envoyResource, toCluster, toEndpoints, toSecret } from './envoy-resource.ts';
+import { encodedResource, envoyResource, toCluster, toEndpoints, toSecret } from './envoy-resource.ts';
 import { loadAssignment } from './load-assignment.ts';
 import { clusterName, proxyName, servicePortName, unknownHostsName } from './names.ts';
 import { portRouteConfiguration, proxyRouteConfiguration } from './outbound-route-configuration.ts';
@@ -87,7 +87,8 @@ const unknownHosts = remember((passing: View['passing']) =>
 const proxyRoutes = (view: View): Resource => {
   const references = view.services.flatMap((service) => service.ports.flatMap(portReferences));
   const unknown = view.unknownHosts.value === 'pass' ? [toCluster(unknownHostsName)] : [];
-  return envoyResource(RouteConfigurationSchema, proxyName, proxyRouteConfiguration(view), [...references, ...unknown]);
+  const bytes = proxyRouteConfiguration(view);
+  return encodedResource(RouteConfigurationSchema, proxyName, bytes, [...references, ...unknown]);
 };
 
 const portRoutes = remember((port: OutboundPort): Resource => {

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import type { Scope } from '../../src/model/ir.ts';
 import type { Mesh } from '../../src/model/mesh.ts';
 import { byDefault } from '../../src/model/provenance.ts';
+import { decode } from '../../src/proto/codec.ts';
 import { RouteConfigurationSchema } from '../../src/proto/gen/envoy/config/route/v3/route_pb.ts';
 import { message } from '../../src/proto/message.ts';
 import { decideCall } from '../../src/resolve/route-decision.ts';
@@ -95,7 +96,10 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
   const callersOf = meshes.flatMap((mesh) => callers.map((caller) => ({ mesh, scope: scopeOf(mesh, caller) })));
   const listeners = callersOf.map(({ mesh, scope }) => {
     const view = resolveView(mesh, scope);
-    return { terms: view.terms, routes: tellingRoutes(proxyRouteConfiguration(view)) };
+    return {
+      terms: view.terms,
+      routes: tellingRoutes(decode(RouteConfigurationSchema, proxyRouteConfiguration(view))),
+    };
   });
   const envoy = await startRouteEnvoy(listeners);
   cleanup.push(envoy.stop);
