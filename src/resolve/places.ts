@@ -1,6 +1,6 @@
 import type { DestinationRuleObject } from '../model/policy.ts';
 import { isVisible } from '../policy/hosts.ts';
-import { type MergedRule, mergedRules } from './destination-rule.ts';
+import { type MergedRule, mergedRules, noRule } from './destination-rule.ts';
 import { remembered } from './keep.ts';
 import { labelsOfSetting } from './locality.ts';
 import type { MeshDefaults } from './mesh-defaults.ts';
@@ -19,7 +19,7 @@ interface Asking extends Asked {
   readonly exportTo: readonly string[];
 }
 
-const byNamespace = new WeakMap<PolicyIndex, WeakMap<MeshDefaults, Map<string, Asked>>>();
+const byNamespace = new WeakMap<PolicyIndex, WeakMap<MeshDefaults, (namespace: string) => Asked>>();
 const byRules = new WeakMap<readonly DestinationRuleObject[], WeakMap<MeshDefaults, readonly Asking[]>>();
 
 /**
@@ -27,18 +27,25 @@ const byRules = new WeakMap<readonly DestinationRuleObject[], WeakMap<MeshDefaul
  * makes places count, so that views are not split for nothing. Remembered; a changed rule is looked at anew, no other.
  */
 export function askedOfPlace(index: PolicyIndex, defaults: MeshDefaults, namespace: string): Asked {
-  const byDefaults = remembered(byNamespace, index, () => new WeakMap<MeshDefaults, Map<string, Asked>>());
-  const known = remembered(byDefaults, defaults, () => new Map<string, Asked>());
-  const before = known.get(namespace);
-  if (before !== undefined) return before;
-  const rules = [...index.destinationRules.values()].flatMap((hosts) => [...hosts.values()]);
-  const acting = [
-    ...askingOf({ subsets: [] }, [], defaults).map((asked) => ({ ...asked, owner: namespace, exportTo: ['*'] })),
-    ...rules.flatMap((list) => rulesAsking(list, defaults)),
-  ].filter(({ owner, exportTo }) => owner === namespace || isVisible(exportTo, owner, namespace));
-  const asked = { locality: acting.length > 0, labels: acting.flatMap(({ labels }) => labels) };
-  known.set(namespace, asked);
-  return asked;
+  const byDefaults = remembered(byNamespace, index, () => new WeakMap<MeshDefaults, (namespace: string) => Asked>());
+  return remembered(byDefaults, defaults, () => asker(index, defaults))(namespace);
+}
+
+function asker(index: PolicyIndex, defaults: MeshDefaults): (namespace: string) => Asked {
+  const ofMesh = askingOf(noRule, [], defaults);
+  const hosts = [...index.destinationRules.values()].flatMap((lists) => [...lists.values()]);
+  const asking = hosts.flatMap((rules) => rulesAsking(rules, defaults));
+  const forLabels = asking.filter(({ labels }) => labels.length > 0);
+  const known = new Map<string, Asked>();
+  return (namespace) => {
+    const before = known.get(namespace);
+    if (before !== undefined) return before;
+    const actsFor = ({ owner, exportTo }: Asking) => owner === namespace || isVisible(exportTo, owner, namespace);
+    const labels = [...ofMesh, ...forLabels.filter(actsFor)].flatMap((each) => [...each.labels]);
+    const asked = { locality: ofMesh.length > 0 || asking.some(actsFor), labels };
+    known.set(namespace, asked);
+    return asked;
+  };
 }
 
 /** Of the rules of one host: those that merge are asked together (P22). */

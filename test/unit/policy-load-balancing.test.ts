@@ -82,7 +82,11 @@ describe('refused, with the field', () => {
       ['WEFT0002 .warmup.minimumPercent'],
     ],
     ['a zone to fail over to', failover({ from: 'eu', to: 'us/a' }), ['WEFT0002 .localityLbSetting.failover[0].to']],
-    ['failover to the same region', failover({ from: 'eu', to: 'eu' }), ['WEFT0002 .localityLbSetting.failover[0]']],
+    [
+      'failover to the same region',
+      failover({ from: 'eu', to: 'eu' }),
+      ['WEFT0002 .localityLbSetting.failover[0]', 'WEFT0132 .localityLbSetting.failover'],
+    ],
     [
       'a share of nothing',
       distribute({ from: 'eu/*', to: { 'us/*': 0 } }),
@@ -116,7 +120,7 @@ describe('refused, with the field', () => {
           failoverPriority: ['topology.kubernetes.io/region'],
         },
       },
-      ['WEFT0137 .localityLbSetting.failoverPriority[0]'],
+      ['WEFT0137 .localityLbSetting.failoverPriority[0]', 'WEFT0132 .localityLbSetting.failover'],
     ],
     ['zones that balance themselves', { zoneAwareLbSetting: { minClusterSize: 3 } }, ['WEFT0004 .zoneAwareLbSetting']],
   ])('%s', (_name, written, findings) => {
@@ -130,6 +134,12 @@ describe('refused, with the field', () => {
 });
 
 test.each<[string, object, readonly string[]]>([
+  ['failover from nothing', failover({ from: 'eu', to: 'us' }), ['WEFT0132 .localityLbSetting.failover']],
+  [
+    'an order of labels for nothing',
+    { localityLbSetting: { failoverPriority: ['rack'] } },
+    ['WEFT0132 .localityLbSetting.failoverPriority'],
+  ],
   ['a hash of nothing', hash({ useSourceIp: false }), ['WEFT0132 .consistentHash']],
   ['a warm-up of a ring', { warmup: { duration: '9s' }, ...hash(byHeader) }, ['WEFT0132 .warmup']],
   ['a warm-up at random', { warmup: { duration: '9s' }, simple: 'RANDOM' }, ['WEFT0132 .warmup']],

@@ -4,6 +4,7 @@ import { type LowerContext, networking, supportedKind } from '../kind-definition
 import type { Infer } from '../shape.ts';
 import { labels, list, object, row, text } from '../shape-builders.ts';
 import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
+import { checkFailover } from './locality-lb.ts';
 import { lowerRetryBudget } from './retry-budget.ts';
 import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
 
@@ -43,6 +44,7 @@ export const destinationRule = supportedKind<typeof shape, DestinationRuleObject
       'subset',
     );
     if (spec.workloadSelector) checkPrivate(context, spec.exportTo ?? []);
+    checkFailovers(spec, context);
     return present<DestinationRuleSpec>({
       host: spec.host,
       exportTo: checkExportTo(context, spec.exportTo, false),
@@ -72,6 +74,21 @@ function checkPrivate(context: LowerContext, exported: readonly string[]): void 
     message,
     'a selector means clients of this namespace: write "."',
   );
+}
+
+/** Whichever level has outlier detection, it may act beside the failover of another (P24). */
+function checkFailovers({ trafficPolicy: policy, subsets = [] }: Infer<typeof shape>, context: LowerContext): void {
+  const policies = [
+    ['spec.trafficPolicy', policy] as const,
+    ...subsets.map((subset, index) => [`spec.subsets[${index}].trafficPolicy`, subset.trafficPolicy] as const),
+  ];
+  const levels = policies.flatMap(([path, level]) => [
+    [path, level] as const,
+    ...(level?.portLevelSettings ?? []).map((entry, index) => [`${path}.portLevelSettings[${index}]`, entry] as const),
+  ]);
+  if (levels.some(([, level]) => level?.outlierDetection !== undefined)) return;
+  for (const [path, level] of levels)
+    checkFailover(level?.loadBalancer?.localityLbSetting, `${path}.loadBalancer.localityLbSetting`, context);
 }
 
 function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, context: LowerContext): TrafficPolicy {

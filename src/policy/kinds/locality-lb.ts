@@ -67,6 +67,18 @@ export function lowerLocalityLbSetting(
   return present<LocalityLbSetting>({ enabled, distribute, failover, failoverPriority } as LocalityLbSetting);
 }
 
+/** Without outlier detection nobody can tell that an endpoint is dead, so that there is nothing to fail over from: Istio warns, too. */
+export function checkFailover(
+  setting: Infer<typeof localityLbSetting> | undefined,
+  path: string,
+  context: LowerContext,
+): void {
+  const field = setting?.failover?.length ? 'failover' : setting?.failoverPriority?.length ? 'failoverPriority' : '';
+  if (field === '' || setting?.enabled === false) return;
+  const message = 'has no effect without outlierDetection, which this rule has not';
+  context.report('WEFT0132', `${path}.${field}`, message, 'add outlierDetection, unless MeshConfig has it');
+}
+
 /** `clash` says of a pattern before and one after it whether they may not stand together. */
 function checkOverlaps(
   context: LowerContext,
