@@ -48,9 +48,16 @@ test('no key and no token stands in any answer, metric, log or listing (T6)', as
   // Everything that answers, to somebody who may see all of it.
   const bearer = readFileSync(join(state, 'operator.token'), 'utf8').trim().split('.').slice(0, 2).join('.');
   const shown: Record<string, string> = {};
+  const ofProxy = `?proxyID=${client.id}`;
+  const queries: Readonly<Record<string, string>> = {
+    '/debug/config_dump': ofProxy,
+    '/debug/edsz': ofProxy,
+    '/debug/ir': ofProxy,
+    '/api/v1/describe': `?kind=workload&name=${client.id}`,
+  };
   for (const { method, path } of endpoints.filter(({ method }) => method === 'GET')) {
     const asked = path.replace(':id', client.id);
-    const query = /proxyID|config_dump|edsz/.test(path) ? `?proxyID=${client.id}` : '';
+    const query = queries[path] ?? '';
     const answer = await fetchOnce({
       host: '127.0.0.1',
       port: controlPlane.adminPort,
@@ -61,6 +68,7 @@ test('no key and no token stands in any answer, metric, log or listing (T6)', as
   }
   expect(Object.keys(shown).length).toBeGreaterThan(20);
   expect(shown['GET /debug/config_dump']).toContain('[redacted]');
+  for (const path of Object.keys(queries)) expect(shown[`GET ${path}`]).toMatch(/^200 /);
   const asOperator = [
     '--cp',
     `http://127.0.0.1:${controlPlane.adminPort}`,
@@ -71,6 +79,7 @@ test('no key and no token stands in any answer, metric, log or listing (T6)', as
     ['token', 'list', '-o', 'json'],
     ['proxy-config', 'secrets', client.id, '-o', 'json'],
     ['get', 'certs', '-o', 'yaml'],
+    ['describe', 'workload', client.id],
   ]) {
     const answer = await runWeft(state, ...words, ...asOperator);
     expect(answer.code, answer.said).toBe(0);
