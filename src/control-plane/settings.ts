@@ -6,7 +6,7 @@ import { Failure } from '../model/failure.ts';
 import { isLabel, isTrustDomain } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { nearestName } from '../model/nearest-name.ts';
-import { debianRoots } from '../translate/translate-secrets.ts';
+import { debianRoots } from '../model/system-roots.ts';
 
 type Check<T> = (value: unknown) => T | undefined;
 

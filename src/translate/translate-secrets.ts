@@ -1,4 +1,5 @@
 import type { Destination } from '../model/ir-destination.ts';
+import { debianRoots } from '../model/system-roots.ts';
 import { SecretSchema } from '../proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { Resource } from '../xds/resource.ts';
 import { envoyResource } from './envoy-resource.ts';
@@ -30,8 +31,6 @@ export interface NamedSecretMaterial {
   readonly keys?: { readonly certificateChain: string; readonly privateKey: string };
   readonly roots?: { readonly certificates: string; readonly crl?: string };
 }
-
-export const debianRoots = '/etc/ssl/certs/ca-certificates.crt';
 
 /** The secrets `identity` and `bundle` (SDS), and the named ones. Private keys leave this function only inside the resources' bytes. */
 export const translateSecrets = remember(
