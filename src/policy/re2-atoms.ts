@@ -36,6 +36,7 @@ export function escapeLength(regex: string, start: number): number | string {
     return written?.length ?? 'two hexadecimal digits after "\\x"';
   }
   if (/[A-Za-z]/.test(next) && !/[dDwWsSbBAzafnrtvC]/.test(next)) return `no "\\${next}" (RE2 has none)`;
+  if (next > '\x7f') return 'no "\\" before a character that is not ASCII (RE2 has none)';
   return 2;
 }
 

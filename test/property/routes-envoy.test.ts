@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
+import { bareCaller } from '../../src/control-plane/offline-proxy.ts';
+import { resourcesOf } from '../../src/control-plane/proxy-resources.ts';
 import type { Scope } from '../../src/model/ir.ts';
 import type { Mesh } from '../../src/model/mesh.ts';
 import { byDefault } from '../../src/model/provenance.ts';
@@ -9,9 +11,8 @@ import { message } from '../../src/proto/message.ts';
 import { decideCall } from '../../src/resolve/route-decision.ts';
 import { scopeOf } from '../../src/resolve/scope.ts';
 import { droppedHeaders, joinedHeaders, seenRequest } from '../../src/resolve/seen-request.ts';
-import { resolveView } from '../../src/resolve/view.ts';
-import { servicePortName } from '../../src/translate/names.ts';
-import { proxyRouteConfiguration } from '../../src/translate/outbound-route-configuration.ts';
+import { proxyName, servicePortName } from '../../src/translate/names.ts';
+import { routeType } from '../../src/xds/resource-types.ts';
 import { type RawHttp, rawHttp } from '../support/raw-http.ts';
 import { startRouteEnvoy, tellingRoutes } from '../support/route-envoy.ts';
 import { type AskedRequest, meshOf, request, rules } from './routes-world.ts';
@@ -93,13 +94,17 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
     const own = worlds.filter(({ mesh }) => mesh === index).map(({ name, written }) => [name, written] as const);
     return meshOf(own, { pathNormalization: { normalization } });
   });
-  const callersOf = meshes.flatMap((mesh) => callers.map((caller) => ({ mesh, scope: scopeOf(mesh, caller) })));
-  const listeners = callersOf.map(({ mesh, scope }) => {
-    const view = resolveView(mesh, scope);
-    return {
-      terms: view.terms,
-      routes: tellingRoutes(decode(RouteConfigurationSchema, proxyRouteConfiguration(view))),
-    };
+  const callersOf = meshes.flatMap((mesh) =>
+    callers.map(({ namespace, labels }) => {
+      const client = { ...bareCaller(mesh, namespace), labels };
+      return { mesh, client, scope: scopeOf(mesh, client) };
+    }),
+  );
+  const listeners = callersOf.map(({ mesh, client }) => {
+    const { ir, resources } = resourcesOf(mesh, client);
+    const found = resources.find(({ typeUrl, name }) => typeUrl === routeType && name === proxyName);
+    if (found === undefined) throw new Error('there are no routes');
+    return { terms: ir.view.terms, routes: tellingRoutes(decode(RouteConfigurationSchema, found.value)) };
   });
   const envoy = await startRouteEnvoy(listeners);
   cleanup.push(envoy.stop);
