@@ -13,7 +13,7 @@ export const failureCodes = {
   WEFT0203: {
     title: 'Join refused',
     cause:
-      'The credential is missing, malformed, unknown, revoked or expired, or it speaks for another service, namespace or workload than the one that wants to join.',
+      'The credential is missing, malformed, unknown, revoked or expired, or it speaks for another service, namespace or workload than the one that wants to join; or the workload says of itself what its WorkloadGroup says otherwise.',
     fix: 'Make a token for the service that joins: weft token create --service NAME -n NAMESPACE -o file > FILE. The refusal names what the token allows.',
   },
   WEFT0304: {

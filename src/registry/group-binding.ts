@@ -1,3 +1,4 @@
+import { compareText } from '../model/compare-text.ts';
 import { localityText, parseLocality } from '../model/locality.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Labels, WorkloadGroupObject } from '../model/policy.ts';
@@ -148,7 +149,10 @@ export function portsOfGroup(
   group: WorkloadGroupObject | undefined,
   declared: readonly NodePort[],
 ): readonly NodePort[] {
-  const listed = Object.entries(group?.spec.template.ports ?? {}).sort(([, a], [, b]) => a - b);
+  // Two names of one number: the first in the alphabet, whatever the order in the text is (P51).
+  const listed = Object.entries(group?.spec.template.ports ?? {}).sort(
+    ([left, a], [right, b]) => a - b || compareText(left, right),
+  );
   if (listed.length === 0) return declared;
   if (declared.length === 0) {
     const numbers = [...new Set(listed.map(([, port]) => port))];

@@ -23,6 +23,7 @@ export function bindMembers(
   health: ReadonlyMap<string, HealthRecord>,
   previous?: Workloads,
 ): Workloads {
+  if (!anyGrouped(joined)) return joined;
   const groups = groupsOf(policies);
   let isBound = false;
   const bound = new Map<string, Workload>();
@@ -32,6 +33,12 @@ export function bindMembers(
     bound.set(id, group === undefined ? workload : boundTo(workload, group, health.get(id), previous?.get(id)));
   }
   return isBound ? keepMap(previous, bound) : joined;
+}
+
+/** Most meshes have no groups: then a join costs no more than a look. */
+function anyGrouped(joined: Workloads): boolean {
+  for (const { group } of joined.values()) if (group !== undefined) return true;
+  return false;
 }
 
 function boundTo(

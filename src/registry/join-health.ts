@@ -135,6 +135,7 @@ export function createJoinHealth(store: StateStore, clock: Clock): JoinHealth {
     },
     prune(isMember) {
       const known = records.get();
+      if (known.size === 0) return;
       const left = [...known].filter(([id]) => isMember(id));
       if (left.length === known.size) return;
       for (const id of known.keys()) if (!isMember(id)) drop(id);
@@ -153,7 +154,10 @@ export function createJoinHealth(store: StateStore, clock: Clock): JoinHealth {
 
 /** What a workload says of itself, fit for a line of a window and of bounded length. */
 function oneLine(words: string): string {
-  const line = words.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  const line = words
+    .slice(0, 4 * longestReason)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim();
   return line.length > longestReason ? `${line.slice(0, longestReason)}…` : line;
 }
 

@@ -3,8 +3,10 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, describe, expect, test } from 'vitest';
+import { parseToken } from '../../src/ca/token.ts';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../src/proto/gen/grpc/health/v1/health_pb.ts';
 import { serviceDefinition } from '../../src/proto/services.ts';
+import { createControlPlaneClient } from '../../src/sidecar/control-plane-client.ts';
 import { type Application, startApplication } from '../support/application.ts';
 import { type BareMember, startBareMember } from '../support/bare-member.ts';
 import { eventually } from '../support/eventually.ts';
@@ -281,4 +283,38 @@ describe('who says otherwise than its group', () => {
     expect(workload('web-3.shop')).toBeUndefined();
     await member.sidecar.kill();
   });
+});
+
+describe('a flood of reports', () => {
+  test('costs its callers one change a second, and most of it is not even read', async () => {
+    const token = await mesh().token('web', { group: 'web' });
+    const { rootPem, xdsPort } = mesh().controlPlane();
+    const where = { host: '127.0.0.1', port: xdsPort, serverName: 'xds.weft', rootPem };
+    const caller = createControlPlaneClient(where, parseToken(token).bearer);
+    const { version } = await caller.health('web-2.shop', undefined, 5_000);
+    const before = await figures();
+    const generation = mesh().controlPlane().mesh.get()?.generation ?? 0;
+    const since = performance.now();
+    const asked = Array.from({ length: 400 }, (_, index) =>
+      caller.health('web-2.shop', { version, healthy: index % 2 === 0, reason: `flood ${index}` }, 5_000),
+    );
+    const refusals = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected').length;
+    const took = (performance.now() - since) / 1_000;
+    const after = await figures();
+    console.log(`400 reports in ${Math.round(took * 1_000)} ms: ${refusals} refused`);
+    const seconds = Math.ceil(took) + 1;
+    expect(refusals).toBeGreaterThanOrEqual(400 - 10 * seconds);
+    expect(after.changes - before.changes).toBeLessThanOrEqual(seconds);
+    expect((mesh().controlPlane().mesh.get()?.generation ?? 0) - generation).toBeLessThanOrEqual(seconds + 2);
+    caller.close();
+  });
+
+  async function figures() {
+    const of = (name: string) =>
+      mesh()
+        .controlPlane()
+        .values.metrics()
+        .find((family) => family.name === name)?.samples[0]?.value ?? 0;
+    return { changes: of('weft_health_changes_total'), refused: of('weft_health_refused_total') };
+  }
 });

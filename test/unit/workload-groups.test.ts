@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { namespaceOf, workloadOf } from '../../src/cli/actions/workload.ts';
+import type { WorkloadFlags } from '../../src/cli/workload-flags.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { offlineProxy } from '../../src/control-plane/offline-proxy.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
@@ -275,3 +277,54 @@ test('weft translate knows a workload of a group before one has joined', () => {
     ],
   });
 });
+
+describe('weft run --group', () => {
+  test('names the namespace, too, and the service where none is given', () => {
+    expect(namespaceOf('shop/reviews', 'default', undefined)).toBe('shop');
+    expect(namespaceOf('shop/reviews', 'shop', 'shop')).toBe('shop');
+    expect(namespaceOf('reviews', 'shop', 'shop')).toBe('shop');
+    expect(namespaceOf(undefined, 'shop', undefined)).toBe('shop');
+    expect(() => namespaceOf('shop/reviews', 'test', 'test')).toThrowError(
+      '--group "shop/reviews" is not in namespace "test"',
+    );
+    expect(() => namespaceOf('a/b/c', 'a', undefined)).toThrowError('is neither NAME nor NAMESPACE/NAME');
+  });
+
+  test('writes the group into the node', async () => {
+    expect(await workloadOf(flags({ group: 'shop/reviews' }), 'shop')).toMatchObject({
+      nodeId: 'reviews-1.shop',
+      metadata: { service: 'reviews', namespace: 'shop', group: 'reviews' },
+    });
+    expect((await workloadOf(flags({ group: 'vm', service: 'reviews' }), 'shop')).metadata).toMatchObject({
+      service: 'reviews',
+      group: 'vm',
+    });
+    await expect(workloadOf(flags({ group: 'No' }), 'shop')).rejects.toThrowError('is not a name');
+    await expect(workloadOf(flags({}), 'shop')).rejects.toThrowError('"--service NAME" is missing');
+  });
+});
+
+/** The flags of `weft run` as they are where only these were given. */
+function flags(given: Partial<WorkloadFlags>): WorkloadFlags {
+  return {
+    label: [],
+    port: [],
+    'inbound-port': [],
+    'inbound-bind': '0.0.0.0',
+    'application-address': '127.0.0.1',
+    capture: { proxy: true, ports: true },
+    bind: '127.0.0.1',
+    protocol: 'http',
+    'outbound-port': 15_001,
+    'stats-interval': 5_000,
+    service: undefined,
+    group: undefined,
+    name: undefined,
+    version: undefined,
+    address: undefined,
+    locality: undefined,
+    admin: undefined,
+    'token-file': undefined,
+    ...given,
+  };
+}

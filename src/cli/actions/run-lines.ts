@@ -77,13 +77,14 @@ function counted(count: number, what: string): string {
 }
 
 function membershipLines(metadata: NodeMetadata): readonly string[] {
-  const { service, namespace, ports = [], capture } = metadata;
+  const { service, namespace, ports = [], capture, group } = metadata;
   // A Service may give the port another number: with one port its name alone is right in any case (P4).
   const urls = ports.map(({ port, protocol }) => {
     const url = `${protocol === 'tcp' ? 'tcp' : 'http'}://${service}.${namespace}`;
     return ports.length === 1 && protocol !== 'tcp' ? url : `${url}:${port}`;
   });
-  const others = urls.length === 0 ? 'it calls, and is not called' : `others call ${urls.join(', ')}`;
+  const served = group === undefined ? 'it calls, and is not called' : `others call the ports of its group, ${group}`;
+  const others = urls.length === 0 ? served : `others call ${urls.join(', ')}`;
   const proxy =
     capture?.proxy === undefined
       ? undefined
