@@ -427,6 +427,11 @@ it('weft get lists every kind', async () => {
   );
   expect((await weft('get policy -o name')).stdout).toBe('Service/shop/reviews\n');
   expect((await weft('get servces')).stderr).toContain('did you mean "services"?');
+  // One of them, whole, without its namespace, or by its host.
+  for (const name of ['reviews', 'reviews.shop', 'reviews.shop.svc.cluster.local'])
+    expect((await weft(`get services ${name} -o name`)).stdout).toBe('reviews.shop\n');
+  expect((await weft('get policies Service/shop/reviews -o name')).stdout).toBe('Service/shop/reviews\n');
+  expect((await weft('get services revews')).stderr).toContain('did you mean "reviews"?');
 });
 
 it('needs a token for what an operator may see, and takes it from the folder of weft up', async () => {
