@@ -4,8 +4,14 @@ import type { Proxy } from '../model/proxy.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { touchedServices } from '../resolve/touched-services.ts';
 import { resolveView } from '../resolve/view.ts';
-import { translateCapture } from '../translate/translate-capture.ts';
-import { registeredDestinations, translateEndpoints, translateView } from '../translate/translate-view.ts';
+import { captureChange, translateCapture } from '../translate/translate-capture.ts';
+import {
+  registeredDestinations,
+  translateChange,
+  translateEndpoints,
+  translateView,
+  type ViewChange,
+} from '../translate/translate-view.ts';
 import { createLayer, type Layer, updateLayer } from '../xds/layer.ts';
 
 /** The outbound half of all proxies of one scope, and the mesh that it was made of. */
@@ -22,24 +28,35 @@ export interface CaptureLayer {
 }
 
 /**
- * The layer of a scope in this mesh. With `previous` it costs what changed: endpoints are resolved and translated for the services that
- * have others, and where nothing differs the layer is the same object.
+ * The layer of a scope in this mesh. With `previous` it costs what changed: services are translated that are decided otherwise, endpoints
+ * of those that have others, and where nothing differs the layer is the same object.
  */
 export function viewLayer(mesh: Mesh, scope: Scope, previous?: ViewLayer): ViewLayer {
   const view = resolveView(mesh, scope);
-  const touched = previous?.view === view ? touchedServices(previous.mesh, mesh) : 'all';
-  if (previous !== undefined && touched !== 'all') {
-    const destinations = [...touched].flatMap((service) => registeredDestinations(view, service));
-    const set = destinations.map((destination) => translateEndpoints(resolveEndpoints(mesh, destination)));
-    return { mesh, view, layer: updateLayer(previous.layer, { set }) };
-  }
+  const layer = previous && changedLayer(mesh, view, previous);
+  if (layer) return { mesh, view, layer };
   const resources = translateView(view, (destination) => resolveEndpoints(mesh, destination));
   return { mesh, view, layer: createLayer(resources, previous?.layer, `view ${view.key}`) };
 }
 
+function changedLayer(mesh: Mesh, view: View, previous: ViewLayer): Layer | undefined {
+  const touched = touchedServices(previous.mesh, mesh);
+  const change = previous.view === view ? unchanged : translateChange(previous.view, view);
+  if (touched === 'all' || change === undefined) return undefined;
+  const destinations = [...touched].flatMap((service) => registeredDestinations(view, service));
+  const endpoints = [...new Set([...destinations, ...change.registered])].map((destination) =>
+    translateEndpoints(resolveEndpoints(mesh, destination)),
+  );
+  return updateLayer(previous.layer, { set: [...change.set, ...endpoints], remove: change.remove });
+}
+
+const unchanged: ViewChange = { set: [], remove: [], registered: [] };
+
 /** The layer of a capture setting; the same object while the view is. */
 export function captureLayer(view: View, capture: Proxy['capture'], previous?: CaptureLayer): CaptureLayer {
   if (previous?.view === view) return previous;
+  const change = previous && captureChange(previous.view, view, capture);
+  if (change) return { view, layer: updateLayer(previous.layer, change) };
   const scope = `capture ${view.key} ${captureKey(capture)}`;
   return { view, layer: createLayer(translateCapture(view, capture), previous?.layer, scope) };
 }

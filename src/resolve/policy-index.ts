@@ -15,6 +15,7 @@ import type {
 } from '../model/policy.ts';
 import { resolveHost } from '../policy/hosts.ts';
 import { type LabelReader, labelReaders, labelsLookedAt, selectorReader } from './looked-at.ts';
+import { policyChange } from './policy-change.ts';
 import { upgrades } from './upgrades.ts';
 
 /** Objects by the canonical host they name (P1 to P3), exact names and wildcards alike. */
@@ -39,15 +40,57 @@ export interface PolicyIndex {
 }
 
 const memory = new WeakMap<PolicySet, { readonly settings: MeshSettings; readonly index: PolicyIndex }>();
-const latest = new WeakMap<MeshSettings, PolicyIndex>();
+const latest = new WeakMap<MeshSettings, { readonly policies: PolicySet; readonly index: PolicyIndex }>();
 
 /** The index of a PolicySet, remembered on its identity. Lists that did not change since the PolicySet before stay the same objects. */
 export function indexPolicies(policies: PolicySet, settings: MeshSettings): PolicyIndex {
   const known = memory.get(policies);
-  const index = known?.settings === settings ? known.index : buildIndex(policies, settings, latest.get(settings));
+  const before = latest.get(settings);
+  const index =
+    known?.settings === settings
+      ? known.index
+      : ((before && changedIndex(before.policies, before.index, policies, settings)) ??
+        buildIndex(policies, settings, before?.index));
   memory.set(policies, { settings, index });
-  latest.set(settings, index);
+  latest.set(settings, { policies, index });
   return index;
+}
+
+/** The index where only such objects differ as change most, at a cost that follows their number. */
+function changedIndex(
+  before: PolicySet,
+  index: PolicyIndex,
+  policies: PolicySet,
+  settings: MeshSettings,
+): PolicyIndex | undefined {
+  const virtualServices = new Map(index.virtualServices);
+  const authorizationPolicies = new Map(index.authorizationPolicies);
+  const { gone, added } = policyChange(before, policies);
+  const all = [...gone, ...added];
+  if (!all.every(({ kind }) => kind === 'VirtualService' || kind === 'AuthorizationPolicy')) return undefined;
+  const isNew = new Set(added);
+  let readers = 0;
+  for (const object of all) {
+    if (object.kind === 'VirtualService') {
+      readers += labelReaders(object).length;
+      for (const host of hostsOf(object, settings)) patch(virtualServices, host, object, isNew.has(object));
+    } else if (object.kind === 'AuthorizationPolicy')
+      patch(authorizationPolicies, object.namespace, object, isNew.has(object));
+  }
+  const lookedAt = readers === 0 ? index.lookedAt : lookedAtBy(policies);
+  return { ...index, virtualServices, authorizationPolicies, lookedAt };
+}
+
+function patch<T extends Policy>(lists: Map<string, readonly T[]>, key: string, object: T, isNew: boolean): void {
+  const rest = (lists.get(key) ?? []).filter((one) => one !== object);
+  if (isNew) lists.set(key, [...rest, object].sort(byNamespaceAndName));
+  else if (rest.length > 0) lists.set(key, rest);
+  else lists.delete(key);
+}
+
+/** The canonical hosts that a VirtualService names, each once. */
+function hostsOf({ namespace, spec }: VirtualServiceObject, { dnsSuffix }: MeshSettings): ReadonlySet<string> {
+  return new Set(spec.hosts.map((host) => resolveHost(host, namespace, dnsSuffix)));
 }
 
 /** Object lists whose host covers `host`, the most specific first (P5). `host` is canonical and may itself be a wildcard. */
@@ -75,17 +118,12 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
   const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
-  const readers: LabelReader[] = [];
   for (const object of objects) {
     switch (object.kind) {
       case 'VirtualService':
-        for (const host of new Set(object.spec.hosts.map((host) => hostOf(object, host)))) {
-          virtualServices.add(host, object);
-        }
-        readers.push(...labelReaders(object));
+        for (const host of hostsOf(object, settings)) virtualServices.add(host, object);
         break;
       case 'DestinationRule': {
-        readers.push(...selectorReader(object));
         const groups = destinationRules.get(object.namespace) ?? new Groups();
         destinationRules.set(object.namespace, groups);
         groups.add(hostOf(object, object.spec.host), object);
@@ -99,7 +137,6 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         break;
       }
       case 'Sidecar':
-        readers.push(...selectorReader(object));
         sidecars.add(object.namespace, object);
         break;
       case 'PeerAuthentication':
@@ -136,8 +173,21 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
     peerAuthentications: peerAuthentications.keep(previous?.peerAuthentications),
     authorizationPolicies: authorizationPolicies.keep(previous?.authorizationPolicies),
     selectingServices: selectingServices.keep(previous?.selectingServices),
-    lookedAt: byNamespace((namespace) => labelsLookedAt(readers, namespace)),
+    lookedAt: lookedAtBy(policies),
   };
+}
+
+function lookedAtBy({ objects }: PolicySet): PolicyIndex['lookedAt'] {
+  let readers: readonly LabelReader[] | undefined;
+  return byNamespace((namespace) => {
+    readers ??= objects.flatMap(readersOf);
+    return labelsLookedAt(readers, namespace);
+  });
+}
+
+function readersOf(object: Policy): readonly LabelReader[] {
+  if (object.kind === 'VirtualService') return labelReaders(object);
+  return object.kind === 'DestinationRule' || object.kind === 'Sidecar' ? selectorReader(object) : [];
 }
 
 function byNamespace<T>(compute: (namespace: string) => T): (namespace: string) => T {

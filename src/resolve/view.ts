@@ -6,6 +6,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet, SidecarObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
+import { plainHost } from '../policy/hosts.ts';
 import { resolveCounters } from './counters.ts';
 import { egressListeners } from './egress-listeners.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
@@ -14,6 +15,7 @@ import { importedServices } from './imports.ts';
 import { keepEqualItems, remembered } from './keep.ts';
 import { type MeshDefaults, meshDefaults } from './mesh-defaults.ts';
 import { resolveService } from './outbound-service.ts';
+import { touchedHosts } from './policy-change.ts';
 import { indexPolicies } from './policy-index.ts';
 import { scopeKey } from './scope.ts';
 import { indexServices } from './service-index.ts';
@@ -63,9 +65,14 @@ export function resolveView(mesh: Mesh, scope: Scope): View {
     services: indexServices(sidecar?.spec.egress ? imported.services : services),
   };
   const names = serviceNames(imported.services, settings, scope.namespace);
-  const outbound = imported.services.map((service) =>
-    resolveService(context, service, names.get(service.key) ?? [], facts.get(service.key) ?? noFacts),
-  );
+  const sameServices = known?.services === services && known.facts === facts && known.localPorts === localPorts;
+  const kept = sameServices && sidecar === undefined && known.view.imports === undefined ? known : undefined;
+  const isTouched = kept && touchedHosts(kept.policies, policies, settings);
+  const outbound = imported.services.map((service, index) => {
+    const before = kept?.view.services[index];
+    if (before?.service === service.key && isTouched?.(plainHost(service.host)) === false) return before;
+    return resolveService(context, service, names.get(service.key) ?? [], facts.get(service.key) ?? noFacts);
+  });
   const listeners = sidecar ? egressListeners(sidecar, imported, outbound, settings, scope.namespace) : [];
   const view = sameView(known?.view, {
     key,

@@ -1,18 +1,18 @@
-import type { OutboundPort, View } from '../model/ir.ts';
+import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import type { EgressListener } from '../model/ir-egress.ts';
 import type { ListenerTerms } from '../model/ir-mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { isHttp } from '../model/service.ts';
+import { connectionLayer, isHttp } from '../model/service.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
-import type { Resource } from '../xds/resource.ts';
+import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { connectionClusters } from './connection-chains.ts';
 import { egressListener, egressRouteConfiguration } from './egress-listener.ts';
 import { envoyResource, toCluster, toRoutes } from './envoy-resource.ts';
 import { clusterName, egressName, proxyName, servicePortName } from './names.ts';
 import { portListener, proxyListener } from './outbound-listener.ts';
 import { remember, rememberWith } from './remember.ts';
-import { portReferences } from './translate-view.ts';
+import { changedServices, portReferences } from './translate-view.ts';
 
 /**
  * The listeners by which an application reaches its sidecar: `proxy`, `ports`, or both (section 7 of experience.md), and those that a
@@ -33,6 +33,26 @@ export function translateCapture(view: View, capture: Proxy['capture']): readonl
   ];
 }
 
+/** From one view to the next, at the cost of the services that changed; undefined where that is not all. */
+export function captureChange(
+  before: View,
+  now: View,
+  { bind, ports }: Proxy['capture'],
+): { readonly set: readonly Resource[]; readonly remove: readonly ResourceReference[] } | undefined {
+  const changed = changedServices(before, now);
+  if (changed === undefined) return undefined;
+  if (!ports) return { set: [], remove: [] };
+  const listenersOf = (services: readonly OutboundService[]) =>
+    services.flatMap((service) =>
+      service.ports.flatMap((port) => (port.localPort === undefined ? [] : portResource(port, bind))),
+    );
+  const { portResource } = resourcesOf(now.terms);
+  const set = listenersOf(changed.added);
+  const names = new Set(set.map(({ name }) => name));
+  const remove = listenersOf(changed.gone).filter(({ name }) => !names.has(name));
+  return { set, remove };
+}
+
 const localPorts = remember((view: View): readonly OutboundPort[] =>
   view.services.flatMap((service) => service.ports.filter((port) => port.localPort !== undefined)),
 );
@@ -47,7 +67,10 @@ const resourcesOf = remember((terms: ListenerTerms) => ({
     const { localPort, destination } = port;
     if (localPort === undefined) throw new RangeError(`${clusterName(destination.ref)} has no local port`);
     const name = servicePortName(destination.ref);
-    const leadsTo = isHttp(port.protocol) ? [toRoutes(name)] : connectionClusters(port).map(toCluster);
+    const leadsTo = [
+      ...(isHttp(port.protocol) ? [toRoutes(name)] : []),
+      ...(connectionLayer(port.protocol) === undefined ? [] : connectionClusters(port).map(toCluster)),
+    ];
     return envoyResource(ListenerSchema, name, portListener(port, bind, localPort, terms), leadsTo);
   }),
   egressResources: rememberWith((asked: EgressListener, bind: string): readonly Resource[] => {

@@ -1,4 +1,5 @@
-import type { OutboundPort, View } from '../model/ir.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import type { ForwardAction } from '../model/ir-route.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
@@ -35,21 +36,71 @@ export const translateEndpoints = remember((set: EndpointSet): Resource => {
 });
 
 const viewResources = remember((view: View) => {
-  const ports = view.services.flatMap((service) => service.ports);
-  const destinations = ports.flatMap((port) => port.destinations);
   const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(view.passing)] : [];
-  const local = ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
+  const services = view.services.map(serviceResources);
+  const files = view.services.flatMap(destinationsOf).flatMap(fileSecrets);
   return {
-    fixed: [
-      ...destinations.map(clusterResource),
-      ...unknown,
-      proxyRoutes(view),
-      ...local.map(portRoutes),
-      ...distinct(destinations.flatMap(fileSecrets)),
-    ],
-    registered: destinations.filter((destination) => destination.discovery === 'registry'),
+    fixed: [...services.flat(), ...unknown, proxyRoutes(view), ...distinct(files)],
+    registered: view.services.flatMap(registeredOf),
   };
 });
+
+/** The clusters of a service, and the routes of its local ports. */
+const serviceResources = remember((service: OutboundService): readonly Resource[] => {
+  const local = service.ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
+  return [...destinationsOf(service).map(clusterResource), ...local.map(portRoutes)];
+});
+
+function destinationsOf({ ports }: OutboundService): readonly Destination[] {
+  return ports.flatMap((port) => port.destinations);
+}
+
+const registeredOf = remember((service: OutboundService): readonly Destination[] =>
+  destinationsOf(service).filter((destination) => destination.discovery === 'registry'),
+);
+
+/** What differs between the resources of two views. */
+export interface ViewChange {
+  readonly set: readonly Resource[];
+  readonly remove: readonly ResourceReference[];
+  /** Of services that changed. */
+  readonly registered: readonly Destination[];
+}
+
+/**
+ * From one view of a scope to the next, at the cost of the services that changed; undefined where more than services did, or not one by
+ * one.
+ */
+export function translateChange(before: View, now: View): ViewChange | undefined {
+  const services = changedServices(before, now);
+  if (services === undefined) return undefined;
+  const all = [...services.gone, ...services.added];
+  if (all.flatMap(destinationsOf).some((destination) => fileSecrets(destination).length > 0)) return undefined;
+  const set = services.added.flatMap(serviceResources);
+  const registered = services.added.flatMap(registeredOf);
+  const keyOf = ({ typeUrl, name }: ResourceReference) => `${typeUrl} ${name}`;
+  const kept = new Set([...set, ...registered.map((one) => toEndpoints(clusterName(one.ref)))].map(keyOf));
+  const old = [
+    ...services.gone.flatMap(serviceResources),
+    ...services.gone.flatMap(registeredOf).map((one) => toEndpoints(clusterName(one.ref))),
+  ];
+  const remove = old.flatMap(({ typeUrl, name }) => (kept.has(keyOf({ typeUrl, name })) ? [] : [{ typeUrl, name }]));
+  return { set: [...set, proxyRoutes(now)], remove, registered };
+}
+
+/** The services that differ between two views of one scope, if these have the same services in the same order and nothing else differs. */
+export function changedServices(
+  before: View,
+  now: View,
+): { readonly gone: readonly OutboundService[]; readonly added: readonly OutboundService[] } | undefined {
+  const { services: old, ...rest } = before;
+  const { services, ...others } = now;
+  if (old.length !== services.length || !isDeepStrictEqual(rest, others)) return undefined;
+  if (now.listeners !== undefined) return undefined;
+  const gone = old.filter((service, index) => service !== services[index]);
+  const added = services.filter((service, index) => service !== old[index]);
+  return gone.every(({ service }, index) => service === added[index]?.service) ? { gone, added } : undefined;
+}
 
 /** Several destinations may have the same files. */
 function distinct(resources: readonly Resource[]): readonly Resource[] {
@@ -57,19 +108,12 @@ function distinct(resources: readonly Resource[]): readonly Resource[] {
 }
 
 const noDestinations: readonly Destination[] = [];
-const destinationsByService = remember((view: View) => {
-  const byService = new Map<ServiceKey, Destination[]>();
-  for (const destination of viewResources(view).registered) {
-    const list = byService.get(destination.ref.service);
-    if (list) list.push(destination);
-    else byService.set(destination.ref.service, [destination]);
-  }
-  return byService;
-});
+const servicesByKey = remember((view: View) => new Map(view.services.map((service) => [service.service, service])));
 
 /** The destinations of one service whose endpoints the view has from the registry. */
-export function registeredDestinations(view: View, service: ServiceKey): readonly Destination[] {
-  return destinationsByService(view).get(service) ?? noDestinations;
+export function registeredDestinations(view: View, key: ServiceKey): readonly Destination[] {
+  const service = servicesByKey(view).get(key);
+  return service ? registeredOf(service) : noDestinations;
 }
 
 const clusterResource = remember((destination: Destination): Resource => {
@@ -84,12 +128,12 @@ const unknownHosts = remember((passing: View['passing']) =>
   envoyResource(ClusterSchema, unknownHostsName, unknownHostsCluster(passing)),
 );
 
-const proxyRoutes = (view: View): Resource => {
+const proxyRoutes = remember((view: View): Resource => {
   const references = view.services.flatMap((service) => service.ports.flatMap(portReferences));
   const unknown = view.unknownHosts.value === 'pass' ? [toCluster(unknownHostsName)] : [];
   const bytes = proxyRouteConfiguration(view);
   return encodedResource(RouteConfigurationSchema, proxyName, bytes, [...references, ...unknown]);
-};
+});
 
 const portRoutes = remember((port: OutboundPort): Resource => {
   const name = servicePortName(port.destination.ref);
