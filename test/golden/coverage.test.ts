@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { documentShapes } from '../../src/policy/document-shapes.ts';
+import { inventoryOf } from '../support/field-inventory.ts';
+
+/*
+ * Every field that acts stands in the input of some golden case, so that what it becomes was seen, and accepted by a real Envoy.
+ */
+
+/** Fields that no golden case can show, and why. */
+const elsewhere: Readonly<Record<string, string>> = {
+  'MeshConfig h2UpgradePolicy': 'only the value that holds anyway is accepted',
+  'MeshConfig meshMTLS.minProtocolVersion': 'only the value that holds anyway is accepted',
+  'MeshConfig proxyListenPort': 'only the value that holds anyway is accepted',
+  'Sidecar inboundConnectionPool.http.h2UpgradePolicy': 'no effect towards a program, WEFT0132 says so',
+  'Sidecar inboundConnectionPool.http.useClientProtocol': 'no effect towards a program, WEFT0132 says so',
+  'Sidecar ingress[].connectionPool.http.h2UpgradePolicy': 'no effect towards a program, WEFT0132 says so',
+  'Sidecar ingress[].connectionPool.http.useClientProtocol': 'no effect towards a program, WEFT0132 says so',
+  'WorkloadGroup template.address': 'no effect, WEFT0132 says so',
+};
+
+const folder = join(import.meta.dirname, 'cases');
+
+/** A traffic policy is one shape at four places; test/property/levels.test.ts is about these (P24). */
+function atOnePlace(path: string): string {
+  return path.replace(
+    /^DestinationRule (?:subsets\[\]\.)?trafficPolicy\.(?:portLevelSettings\[\]\.(?!port\.))?/,
+    'DestinationRule trafficPolicy.',
+  );
+}
+
+/** The paths of all that is written below a document, `http[].match[].headers{}.exact` for a map of conditions. */
+function pathsIn(value: unknown, path: string, known: ReadonlySet<string>): readonly string[] {
+  if (Array.isArray(value)) return [path, ...value.flatMap((item) => pathsIn(item, `${path}[]`, known))];
+  if (typeof value !== 'object' || value === null) return [path];
+  return [
+    path,
+    ...Object.entries(value).flatMap(([key, inner]) => {
+      const separator = path.endsWith(' ') ? '' : '.';
+      // A key of a map is no field.
+      return pathsIn(inner, known.has(`${path}${separator}${key}`) ? `${path}${separator}${key}` : `${path}{}`, known);
+    }),
+  ];
+}
+
+const supported = documentShapes
+  .filter(({ kind, tier }) => tier === undefined && kind !== 'List')
+  .flatMap((document) =>
+    inventoryOf(document)
+      .filter(({ refused }) => !refused)
+      .map(({ path }) => `${document.kind} ${path}`),
+  );
+const known = new Set(supported);
+const used = new Set(
+  readdirSync(folder).flatMap((name) => {
+    const [head = '', ...texts] = readFileSync(join(folder, name, 'mesh.yaml'), 'utf8').split(/^---$/m);
+    const scene = parse(head) as { readonly mesh?: unknown };
+    const documents = texts.map((text) => parse(text) as { readonly kind: string; readonly spec?: unknown } | null);
+    return [
+      ...pathsIn(scene.mesh, 'MeshConfig ', known),
+      ...documents.flatMap((document) =>
+        document === null ? [] : pathsIn(document.spec ?? document, `${document.kind} `, known),
+      ),
+    ].map(atOnePlace);
+  }),
+);
+
+test('every field that acts stands in a golden case, or says here where it is shown', () => {
+  const leaves = supported.filter(
+    (path) => !supported.some((other) => /^[.[{]/.test(other.slice(path.length)) && other.startsWith(path)),
+  );
+  const missing = new Set(leaves.map(atOnePlace).filter((path) => !used.has(path)));
+  expect([...missing].sort()).toEqual(Object.keys(elsewhere).sort());
+});
