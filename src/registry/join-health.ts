@@ -47,6 +47,8 @@ export interface JoinHealth {
 /** The key of the StateStore under which health survives a restart. */
 export const savedHealthKey = 'registry/health.json';
 
+/** Why somebody is unhealthy may change while it is: told again this often, for it costs no caller anything. */
+const reasonEvery = 10_000;
 /** A flapping workload costs every caller an update for each change. */
 const shortestStay = 1_000;
 const longestReason = 256;
@@ -65,6 +67,8 @@ interface Waiting {
 export function createJoinHealth(store: StateStore, clock: Clock): JoinHealth {
   const records = createCell<ReadonlyMap<string, HealthRecord>>(new Map());
   const waiting = new Map<string, Waiting>();
+  /** When another reason was told last. */
+  const retold = new Map<string, Millis>();
   const save = createDebouncedSave(store, clock, savedHealthKey, () => encode(records.get()));
   let changes = 0;
   let held = 0;
@@ -74,13 +78,24 @@ export function createJoinHealth(store: StateStore, clock: Clock): JoinHealth {
     records.set(new Map(records.get()).set(id, record));
     save.changed();
   };
+  const retell = (id: string, record: HealthRecord): void => {
+    const now = clock.now();
+    if (now < Math.max(record.since, retold.get(id) ?? 0) + reasonEvery) return;
+    retold.set(id, now);
+    put(id, record);
+  };
   const drop = (id: string): void => {
+    retold.delete(id);
     waiting.get(id)?.cancel();
     waiting.delete(id);
   };
   const take = (id: string, { healthy, reason }: Finding): void => {
     const before = records.get().get(id);
-    if (before?.healthy === healthy && before.unproven === undefined) return;
+    if (before?.healthy === healthy && before.unproven === undefined) {
+      if (!healthy && before.reason !== reason) retell(id, { ...before, reason });
+      return;
+    }
+    retold.delete(id);
     changes += 1;
     const run = before?.run;
     put(id, { healthy, reason: healthy ? '' : reason, since: clock.now(), ...(run === undefined ? {} : { run }) });

@@ -238,6 +238,22 @@ describe('health that is reported', () => {
     expect(health.records.get().get('a')?.reason.length).toBe(257);
   });
 
+  test('tells another reason now and then, without a change of health', () => {
+    const { clock, health } = setUp();
+    const why = () => health.records.get().get('a');
+    health.report('a', false, 'refused');
+    const { since } = why() ?? {};
+    clock.advance(9_000);
+    health.report('a', false, 'answered 503');
+    expect(why()?.reason).toBe('refused');
+    clock.advance(1_000);
+    health.report('a', false, 'answered 503');
+    expect(why()).toEqual({ healthy: false, reason: 'answered 503', since });
+    health.report('a', false, 'answered 404');
+    expect(why()?.reason).toBe('answered 503');
+    expect(health.counts().changes).toBe(1);
+  });
+
   test('outlives the control plane', async () => {
     const first = setUp();
     first.health.report('a', false, 'broken');

@@ -34,7 +34,8 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   const asked = { flag: globals.cp, env, cwd };
   const option = xdsOption(asked, locateAdminApi(asked));
   const run = option === undefined ? 'weft run' : `weft run ${option}`;
-  output.say(`join with it: ${run} --token-file FILE -n ${namespace} --service ${flags.service} --port PORT`);
+  const group = flags.group === undefined ? '' : ` --group ${flags.group}`;
+  output.say(`join with it: ${run} --token-file FILE -n ${namespace} --service ${flags.service}${group} --port PORT`);
   return 0;
 }
 
