@@ -21,33 +21,29 @@ export interface GroupGrant {
 }
 
 /**
- * The group that a workload joins: the one that its credential names, or one of its service's name that it names itself; undefined
- * where neither names one. Throws Refused for another one, and for one that there is not.
+ * The name of the group that a workload joins: the one that its credential names, or one of its service's name that it names itself;
+ * undefined where neither names one. Throws Refused for another one.
  */
-export function groupOf(
-  credential: GroupGrant,
-  claimed: string | undefined,
-  groups: GroupsOf,
-): WorkloadGroupObject | undefined {
+export function groupNameOf(credential: GroupGrant, claimed: string | undefined): string | undefined {
   const { tokenId, namespace, service, group: granted } = credential;
-  const name = granted ?? claimed;
-  if (name === undefined) return undefined;
-  const token = `weft token create --service ${service} -n ${namespace} --group ${claimed ?? name}`;
+  const token = `weft token create --service ${service} -n ${namespace} --group ${claimed}`;
   if (granted !== undefined && claimed !== undefined && claimed !== granted) {
     const message = `token ${tokenId} is for WorkloadGroup ${quoted(granted)}, node.metadata.weft.group says ${quoted(claimed)}`;
     throw new Refused(message, `correct the bootstrap, or make a token: ${token}`);
   }
-  if (granted === undefined && name !== service) {
+  if (granted === undefined && claimed !== undefined && claimed !== service) {
     throw new Refused(
-      `token ${tokenId} grants no WorkloadGroup, node.metadata.weft.group says ${quoted(name)}`,
+      `token ${tokenId} grants no WorkloadGroup, node.metadata.weft.group says ${quoted(claimed)}`,
       `make a token that does: ${token}`,
     );
   }
-  const known = groups(namespace);
-  const group = known.get(name);
-  if (group !== undefined) return group;
-  const near = nearestName(name, [...known.keys()]);
-  throw new Refused(
+  return granted ?? claimed;
+}
+
+/** Why nobody can join a group that there is not. */
+export function noGroup(name: string, namespace: string, groups: GroupsOf): Refused {
+  const near = nearestName(name, [...groups(namespace).keys()]);
+  return new Refused(
     `there is no WorkloadGroup ${quoted(name)} in namespace "${namespace}"`,
     near === undefined ? 'write it and commit it, then join' : `did you mean "${near}"?`,
   );

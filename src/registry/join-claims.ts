@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isLabel, spiffeId } from '../model/identity.ts';
 import { parseLocality } from '../model/locality.ts';
 import type { MeshSettings } from '../model/mesh.ts';
@@ -6,7 +7,7 @@ import type { NodeMetadata, NodePort, Proxy } from '../model/proxy.ts';
 import type { Workload } from '../model/workload.ts';
 import type { GroupsOf } from '../model/workload-groups.ts';
 import { inRanges, isForbiddenAddress, isLoopback, parseAddress } from './address.ts';
-import { groupOf, portsOfGroup, requireAgreement, requireProbes } from './group-binding.ts';
+import { groupNameOf, noGroup, portsOfGroup, requireAgreement, requireProbes } from './group-binding.ts';
 import { quoted, Refused } from './join-refusal.ts';
 import { parseNodeMetadata } from './node-metadata.ts';
 
@@ -45,7 +46,8 @@ export interface Joining {
 
 /**
  * What a joining sidecar becomes, if each of its claims is equal to what its credential says or allowed by it. `peerAddress` is the
- * other end of its TCP connection. Identity comes from the credential alone. Throws Refused.
+ * other end of its TCP connection. Identity comes from the credential alone. `known` is who has joined with this id in this run: what a
+ * commit made of its group meanwhile does not turn it away. Throws Refused.
  */
 export function checkClaims(
   credential: JoinCredential,
@@ -53,6 +55,7 @@ export function checkClaims(
   peerAddress: string,
   settings: MeshSettings,
   groups: GroupsOf = () => new Map(),
+  known: (id: string, run: string | undefined) => Workload | undefined = () => undefined,
 ): Joining {
   const metadata = parseNodeMetadata(node.weft);
   equal('node.metadata.weft.service', metadata.service, credential.service, credential);
@@ -60,12 +63,17 @@ export function checkClaims(
   const name = nodeName(node.id, credential);
   const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
   const granted = grantedLabels(credential);
-  const group = groupOf(credential, metadata.group, groups);
-  if (group !== undefined) {
+  const labels = { ...metadata.labels, ...granted };
+  const groupName = groupNameOf(credential, metadata.group);
+  const before = groupName === undefined ? undefined : known(node.id, metadata.run);
+  const comesBack = before?.group?.name === groupName && isDeepStrictEqual(before?.labels, labels);
+  const group = groupName === undefined ? undefined : groups(credential.namespace).get(groupName);
+  if (groupName !== undefined && !comesBack) {
+    if (group === undefined) throw noGroup(groupName, credential.namespace, groups);
     requireAgreement(group, metadata, credential);
     requireProbes(group, metadata.run !== undefined);
   }
-  const labels = labelsOf(metadata, granted, { ...granted, ...group?.spec.template.labels }, credential);
+  if (!comesBack) requireLabels(metadata, { ...granted, ...group?.spec.template.labels }, credential);
   const address = addressOf(metadata, credential, peerAddress);
   const ports = portsOf(portsOfGroup(group, metadata.ports ?? []), credential);
   const { namespace, service, serviceAccount } = credential;
@@ -104,7 +112,7 @@ export function checkClaims(
       weight: 1,
       health: 'healthy',
       source: 'proxy',
-      ...(group === undefined ? {} : { group: { name: group.name } }),
+      ...(groupName === undefined ? {} : { group: { name: groupName } }),
     },
   };
 }
@@ -157,13 +165,12 @@ function grantedLabels(credential: JoinCredential): Labels {
   return { app: credential.service, ...credential.labels };
 }
 
-function labelsOf(metadata: NodeMetadata, granted: Labels, allowed: Labels, credential: JoinCredential): Labels {
+function requireLabels(metadata: NodeMetadata, allowed: Labels, credential: JoinCredential): void {
   const claimed = metadata.labels ?? {};
   for (const [key, value] of Object.entries(allowed)) {
     const says = claimed[key];
     if (says !== undefined) equal(`node.metadata.weft.labels[${quoted(key)}]`, says, value, credential);
   }
-  return { ...claimed, ...granted };
 }
 
 function portsOf(ports: readonly NodePort[], credential: JoinCredential): readonly NodePort[] {

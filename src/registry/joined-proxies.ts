@@ -114,6 +114,11 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     workloads.set(new Map([...joined.members].map(([id, member]) => [id, member.workload])));
   };
 
+  const memberOf = (id: string, run: string | undefined): Workload | undefined => {
+    const member = joined.members.get(id);
+    return member?.run === run ? member?.workload : undefined;
+  };
+
   return {
     workloads,
     async restore() {
@@ -132,7 +137,7 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     },
     join(stream, credential, node) {
       try {
-        const claim = checkClaims(credential, node, stream.peerAddress, settings, options.groups);
+        const claim = checkClaims(credential, node, stream.peerAddress, settings, options.groups, memberOf);
         const proxy = keepIdentity(proxies.get(claim.proxy.id), claim.proxy);
         const workload = joined.admit(stream.id, claim, clock.now());
         proxies.set(proxy.id, proxy);

@@ -155,6 +155,30 @@ describe('a joining workload (WEFT0203)', () => {
     expect(joinWith({}, same).workload.serviceAccount).toBe('reviews');
   });
 
+  test('is not turned away when it comes back, whatever a commit made of its group; its next start is', () => {
+    const policies = createCell(groups({ 'reviews-vm': reviews }));
+    const joined = createJoinedProxies({
+      settings,
+      clock: fakeClock(),
+      store: memoryStore(),
+      groups: (namespace) => groupsOf(policies.get())(namespace),
+    });
+    const join = (stream: string, run: string, labels: object = { zone: 'a' }) => {
+      const weft = { service: 'reviews-vm', namespace: 'shop', run, labels };
+      return joined.join({ id: stream, peerAddress: '10.0.0.7' }, credential, { id: 'reviews-1.shop', weft }).kind;
+    };
+    expect(join('1', 'r1')).toBe('joined');
+    const specs: Readonly<Record<string, object>>[] = [{ 'reviews-vm': { template: { labels: { zone: 'b' } } } }, {}];
+    for (const spec of specs) {
+      policies.set(groups(spec));
+      joined.leave('1');
+      expect(join('1', 'r1')).toBe('joined');
+      expect(join('2', 'r1', { zone: 'c' })).toBe('refused');
+      expect(join('3', 'r2')).toBe('refused');
+    }
+    expect(joined.workloads.get().get('reviews-1.shop')?.group).toEqual({ name: 'reviews-vm' });
+  });
+
   test('follows its group afterwards; what it contradicts then is told, and its next join refused', () => {
     const { workload } = joinWith({ labels: { zone: 'a' } });
     const policies = createCell<PolicySet | undefined>(groups({ 'reviews-vm': reviews }));
