@@ -24,6 +24,7 @@ export const referenceCodes = {
   WEFT0184: page('error', 'references', 'One workload port, two protocols'),
   WEFT0185: page('error', 'references', 'Imported host of several namespaces'),
   WEFT0205: page('warning', 'references', 'Service without workload'),
+  WEFT0206: page('warning', 'references', 'Workload contradicts its group'),
   WEFT0301: page('error', 'references', 'Client and server contradict each other in TLS'),
   WEFT0960: page('error', 'operation', 'Not a git repository'),
   WEFT0961: page('error', 'operation', 'Unknown revision'),

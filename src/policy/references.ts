@@ -16,6 +16,7 @@ import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSidecars } from './references/sidecars.ts';
 import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
+import { checkWorkloadGroup } from './references/workload-groups.ts';
 import {
   checkHostTwins,
   checkNamedAddresses,
@@ -58,6 +59,7 @@ const rows: readonly CheckRow[] = [
   each('ServiceEntry', checkSelector),
   each('DestinationRule', checkSelector),
   each('Sidecar', checkSelector),
+  each('WorkloadGroup', checkWorkloadGroup),
   together(checkSharedPorts, 'Service'),
   together(checkPeerScopes, 'PeerAuthentication'),
   each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service'),

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
+import type { PolicySet } from '../../src/model/policy.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import type { CodePage } from '../../src/policy/code-page.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
 import { renderDiagnostic } from '../../src/policy/render.ts';
+import { bindMembers } from '../../src/registry/grouped-members.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { announced, type ExampleFile, exampleFiles, parseCodePage, withPrinted } from './code-page-file.ts';
 
@@ -20,14 +22,28 @@ const pages = readdirSync(folder)
 
 /**
  * What `weft validate` finds in an example. One that begins with `# weft validate --live` is checked beside a control plane that nobody
- * has joined, so its workloads are those of WorkloadEntry documents; for the others workloads are not known.
+ * has joined, so its workloads are those of WorkloadEntry documents and those of lines as `# joined: web-1 in group web says tier=back`;
+ * for the others workloads are not known.
  */
 function check(block: string, files: readonly ExampleFile[]): readonly Diagnostic[] {
   const settings = { trustDomain: 'cluster.local', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
   const live = block.startsWith('# weft validate --live\n');
-  const joined = () => (live ? new Map<string, Workload>() : undefined);
+  const joined = (policies: PolicySet) => (live ? bindMembers(joinedIn(block), policies, new Map()) : undefined);
   const run = createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined });
   return run({ commit: '4f1c2ab', files, diagnostics: [], author: '', subject: '', time: 0 }).diagnostics;
+}
+
+/** The workloads of lines as `# joined: NAME in group GROUP says KEY=VALUE`, in namespace shop. */
+function joinedIn(block: string): ReadonlyMap<string, Workload> {
+  const lines = [...block.matchAll(/^# joined: (\S+) in group (\S+) says ([^=\s]+)=(\S+)$/gm)];
+  return new Map(
+    lines.map(([, name = '', group = '', key = '', value = '']) => {
+      const id = `${name}.shop`;
+      const labels = { app: group, [key]: value };
+      const place = { address: '10.0.0.1', ports: [], weight: 1, health: 'healthy', source: 'proxy' } as const;
+      return [id, { id, name, namespace: 'shop', service: group, labels, ...place, group: { name: group } }];
+    }),
+  );
 }
 
 /** The findings as examples announce them. */

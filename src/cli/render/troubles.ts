@@ -24,7 +24,7 @@ export function contradictionLines(
   const lines = items.flatMap(({ id, group }) =>
     group?.contradiction === undefined
       ? []
-      : [`${marks.warning} ${id}  will be refused when it joins again: ${group.contradiction}`],
+      : [`${marks.warning} ${id}  will be refused when it starts again: ${group.contradiction}`],
   );
   return lines.length === 0 ? [] : ['', ...lines];
 }
