@@ -68,11 +68,20 @@ spec:
     - hosts: [./reviews.shop.svc.cluster.local]
   outboundTrafficPolicy: {mode: REGISTRY_ONLY}
 `;
+const ruled = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+`;
 const file = 'policies/shop/reviews.yaml';
 const documents = shop.split('---\n');
 beforeAll(() => {
   write('good/policies/shop/reviews.yaml', documents.slice(0, -1).join('---\n'));
   write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
+  const twice = '    - route: [{destination: {host: reviews}}]\n';
+  write('noted/policies/shop/reviews.yaml', `${documents[0]}---\n${ruled}${twice}${twice}`);
   write('two/policies/shop/reviews.yaml', documents[0] ?? '');
   write('scoped/policies/shop/reviews.yaml', `${documents[0]}---\n${scoping}`);
   write('two/policies/bank/reviews.yaml', documents[0] ?? '');
@@ -185,6 +194,13 @@ it('shows the findings instead where policies have an error', async () => {
   const { code, stderr } = await weft('describe service reviews -f wrong');
   expect(code).toBe(1);
   expect(stderr).toContain('did you mean "timeout"?');
+});
+
+it('the findings about an object stand with it', async () => {
+  const { stdout, code } = await weft('describe policy VirtualService/reviews -f noted');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/\nfindings\n {2}warning WEFT0130 .* policies\/shop\/reviews\.yaml:\d+\n/);
+  expect((await weft('describe service reviews -f noted')).stdout).toContain('warning WEFT0130');
 });
 
 it('is a table for people: the places stand in one column', async () => {

@@ -418,8 +418,28 @@ it('weft env prints what the proxy listens for, in the words of the shell', asyn
   ]);
 });
 
+it('weft describe asks the server, which knows who is connected', async () => {
+  const { stdout, code } = await weft('describe svc reviews');
+  expect([stdout, code]).toEqual(['', 2]);
+  expect((await weft('describe services reviews -n shop')).stdout).toBe('service reviews\n\nrows\n  a row\n');
+  expect(JSON.parse((await weft('describe proxy frontend-1 -o json')).stdout)).toMatchObject({
+    kind: 'Description',
+    subject: 'workload frontend-1',
+  });
+});
+
 it('weft get lists every kind', async () => {
-  for (const kind of ['services', 'workloads', 'policies', 'sidecars', 'certs', 'proxies', 'ports', 'sources', 'mesh']) {
+  for (const kind of [
+    'services',
+    'workloads',
+    'policies',
+    'sidecars',
+    'certs',
+    'proxies',
+    'ports',
+    'sources',
+    'mesh',
+  ]) {
     expect((await weft(`get ${kind}`)).code, kind).toBe(0);
   }
   expect((await weft('get service')).stdout).toMatch(
