@@ -4,6 +4,7 @@ import type { Proxy } from '../model/proxy.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { touchedServices } from '../resolve/touched-services.ts';
 import { resolveView } from '../resolve/view.ts';
+import { balancesZones } from '../resolve/zone-balance.ts';
 import { captureChange, translateCapture } from '../translate/translate-capture.ts';
 import {
   registeredDestinations,
@@ -42,7 +43,9 @@ export function viewLayer(mesh: Mesh, scope: Scope, previous?: ViewLayer): ViewL
 function changedLayer(mesh: Mesh, view: View, previous: ViewLayer): Layer | undefined {
   const touched = touchedServices(previous.mesh, mesh);
   const change = previous.view === view ? unchanged : translateChange(previous.view, view);
-  if (touched === 'all' || change === undefined) return undefined;
+  // Where zones are balanced, endpoint sets change with where their callers run, too.
+  const moved = previous.mesh.workloads !== mesh.workloads && balancesZones(view);
+  if (touched === 'all' || change === undefined || moved) return undefined;
   const destinations = [...touched].flatMap((service) => registeredDestinations(view, service));
   const endpoints = [...new Set([...destinations, ...change.registered])].map((destination) =>
     translateEndpoints(resolveEndpoints(mesh, destination)),

@@ -22,8 +22,21 @@ export interface LocalityDecision {
   readonly order?: EndpointOrder;
   /** The share of the localities that a pattern covers; endpoints that no pattern covers are not called. */
   readonly shares?: readonly { readonly pattern: string; readonly share: number }[];
+  /** Of the endpoints that are called first: how much of each locality. Absent: by the weights of the endpoints. */
+  readonly balance?: ZoneBalance;
   /** Among endpoints of one rank a locality is chosen by its weight first, then one of its endpoints. */
   readonly weighted: boolean;
+}
+
+/**
+ * All clients of one service together load all endpoints alike, each of them staying in its own locality as far as that allows. With fewer
+ * endpoints than `least` nothing is gained by it.
+ */
+export interface ZoneBalance {
+  readonly namespace: string;
+  readonly service: string;
+  readonly own: Locality;
+  readonly least: number;
 }
 
 /** Endpoints are ranked by labels first, then by place. */
@@ -32,6 +45,8 @@ export interface EndpointOrder {
   readonly labels: readonly { readonly name: string; readonly value: string }[];
   /** Where the client is: same subzone, zone, region, elsewhere. Absent: places do not count. */
   readonly near?: Locality;
+  /** Only regions count of it. */
+  readonly regions?: true;
   /** The region that goes before all other foreign ones. */
   readonly nextRegion?: string;
 }

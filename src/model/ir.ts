@@ -23,6 +23,8 @@ export interface Scope {
   readonly labels: Labels;
   /** Only where some policy makes places count for this namespace (D12), and the client says where it is. */
   readonly locality?: Locality;
+  /** Only where places count by how many clients of its service run in each: which service. */
+  readonly service?: string;
 }
 
 /** The outbound half, shared by every proxy of one scope. */

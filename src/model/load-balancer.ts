@@ -6,6 +6,7 @@ export interface LoadBalancer {
   readonly simple?: 'LEAST_REQUEST' | 'ROUND_ROBIN' | 'RANDOM' | 'PASSTHROUGH';
   readonly consistentHash?: ConsistentHash;
   readonly localityLbSetting?: LocalityLbSetting;
+  readonly zoneAwareLbSetting?: ZoneAwareLbSetting;
   readonly warmup?: Warmup;
 }
 
@@ -40,6 +41,12 @@ export interface LocalityLbSetting {
   readonly failover: readonly { readonly from?: string; readonly to?: string }[];
   /** Labels, or `label=value`, of which as many as possible are to agree, the first ones above all. */
   readonly failoverPriority: readonly string[];
+}
+
+/** Requests stay where they begin as far as all endpoints of the region are loaded alike that way. */
+export interface ZoneAwareLbSetting extends Pick<LocalityLbSetting, 'enabled' | 'failover' | 'failoverPriority'> {
+  /** With fewer endpoints places do not count. Absent: 6, as Envoy. */
+  readonly minClusterSize?: number;
 }
 
 /** A new endpoint gets its share of the requests little by little. */

@@ -14,6 +14,7 @@ import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { indexPolicies } from './policy-index.ts';
 import { indexServices } from './service-index.ts';
+import { clientsOf } from './zone-balance.ts';
 
 interface Known {
   readonly list: readonly Endpoint[];
@@ -32,6 +33,7 @@ const latest = new WeakMap<
     readonly policies: PolicySet;
     readonly settings: MeshSettings;
     readonly services: readonly Service[];
+    readonly clients: ReadonlyMap<string, number> | undefined;
     readonly set: EndpointSet;
   }
 >();
@@ -47,15 +49,32 @@ export function resolveEndpoints(mesh: Mesh, destination: Destination): Endpoint
   const settings = meshDefaults(mesh);
   const list = mesh.endpoints.get(destination.ref.service)?.get(destination.ref.port) ?? noEndpoints;
   const last = latest.get(destination);
-  if (last?.list === list && last.policies === policies && last.settings === settings && last.services === services) {
+  const clients = clientsFor(mesh, destination);
+  if (
+    last?.list === list &&
+    last.policies === policies &&
+    last.settings === settings &&
+    last.services === services &&
+    last.clients === clients
+  ) {
     return last.set;
   }
-  const set = lookUp(mesh, destination, list);
-  latest.set(destination, { list, policies, settings, services, set });
+  const set = lookUp(mesh, destination, list, clients);
+  latest.set(destination, { list, policies, settings, services, clients, set });
   return set;
 }
 
-function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[]): EndpointSet {
+/** Where the clients of the caller's service run, if the destination's zones are balanced by that. */
+function clientsFor(mesh: Mesh, { locality }: Destination): ReadonlyMap<string, number> | undefined {
+  return locality?.value.balance && clientsOf(mesh, locality.value.balance);
+}
+
+function lookUp(
+  mesh: Mesh,
+  destination: Destination,
+  list: readonly Endpoint[],
+  clients: ReadonlyMap<string, number> | undefined,
+): EndpointSet {
   const { ref, labels } = destination;
   const locality = destination.locality?.value;
   const settings = meshDefaults(mesh);
@@ -67,11 +86,11 @@ function lookUp(mesh: Mesh, destination: Destination, list: readonly Endpoint[])
   const known = byDestination.get(key);
   // The lists of policies that can decide a mode keep their identity while nothing in them changes.
   const peers = [settings.rootNamespace, service.namespace].map((name) => policies.peerAuthentications.get(name));
-  const decidedBy = [settings, ...peers];
+  const decidedBy = [settings, ...peers, clients];
   if (known !== undefined && known.list === list && sameItems(known.decidedBy, decidedBy)) return known.set;
   resolveCounters.endpoints += 1;
   const chosen = list.filter((endpoint) => endpoint.health !== 'draining' && selects(labels, endpoint.labels));
-  const decided = placeEndpoints(locality, chosen)
+  const decided = placeEndpoints(locality, chosen, clients)
     .map(({ endpoint, place }) => decide(settings, policies, service, endpoint, place))
     .sort((a, b) => compareText(a.workload, b.workload) || compareText(a.address, b.address) || a.port - b.port);
   const endpoints = keepEqualItems(known?.set.endpoints, decided, placeOf);

@@ -1,15 +1,19 @@
 import type { EndpointPlace, LocalityDecision } from '../model/ir-load-balancing.ts';
-import type { LocalityLbSetting } from '../model/load-balancer.ts';
+import type { LocalityLbSetting, ZoneAwareLbSetting } from '../model/load-balancer.ts';
 import { labelsWithLocality, localityCovers } from '../model/locality.ts';
 import type { Labels } from '../model/policy.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { Locality } from '../model/registry-objects.ts';
+import type { Health } from '../model/workload.ts';
 import type { EffectiveBlocks } from './destination-rule.ts';
 import { decidedBy } from './effective.ts';
+import { balanceZones, textOf } from './zone-balance.ts';
 
 /** What of a client its place says: the labels are those of its scope. */
 export interface Placed {
+  readonly namespace?: string;
+  readonly service?: string;
   readonly locality?: Locality;
   readonly labels: Labels;
 }
@@ -20,11 +24,22 @@ export const localityByDefault: Decided<LocalityLbSetting> = byDefault(
   'D12',
 );
 
-/** The setting that acts on one destination, if it does: by shares, or, beside outlier detection, by order of failover (D12). */
+/** One of the two settings that make places count. */
+export type ActingSetting = Decided<LocalityLbSetting> | Decided<ZoneAwareLbSetting & { readonly zoneAware: true }>;
+
+/**
+ * The setting that acts on one destination, if it does: by shares, or, beside outlier detection, by order of failover (D12), or by zones,
+ * which goes before what the mesh says.
+ */
 export function actingLocality(
   { loadBalancer, outlierDetection }: EffectiveBlocks,
   mesh: Decided<LocalityLbSetting>,
-): Decided<LocalityLbSetting> | undefined {
+): ActingSetting | undefined {
+  const zones = loadBalancer?.value.zoneAwareLbSetting;
+  if (loadBalancer && zones)
+    return zones.enabled === false
+      ? undefined
+      : decidedBy(loadBalancer, { ...zones, zoneAware: true as const }, 'zoneAwareLbSetting');
   const own = loadBalancer?.value.localityLbSetting;
   const setting = loadBalancer && own ? decidedBy(loadBalancer, own, 'localityLbSetting') : mesh;
   const { enabled = true, distribute } = setting.value;
@@ -32,8 +47,8 @@ export function actingLocality(
 }
 
 /** The labels of clients that a setting looks at, by which localities are not told. */
-export function labelsOfSetting({ value }: Decided<LocalityLbSetting>): readonly string[] {
-  if (value.distribute.length > 0) return [];
+export function labelsOfSetting({ value }: ActingSetting): readonly string[] {
+  if ('distribute' in value && value.distribute.length > 0) return [];
   return value.failoverPriority.flatMap((entry) => (overridden(entry) === undefined ? [nameOf(entry)] : []));
 }
 
@@ -41,31 +56,54 @@ export function labelsOfSetting({ value }: Decided<LocalityLbSetting>): readonly
  * What a setting means for a client. Undefined: nothing. A client that does not say where it is has no endpoint near it, so places do not
  * count for it (docs/decisions/33); its labels do.
  */
-export function localityDecision(
-  setting: Decided<LocalityLbSetting>,
+export function localityDecision(setting: ActingSetting, client: Placed): Decided<LocalityDecision> | undefined {
+  const { by, also, value } = setting;
+  const decision = 'zoneAware' in value ? byZones(value, client) : bySetting(value, client);
+  return decision && { value: decision, by, ...(also && { also }) };
+}
+
+function bySetting(
+  { distribute, failover, failoverPriority }: LocalityLbSetting,
   client: Placed,
-): Decided<LocalityDecision> | undefined {
-  const { distribute, failover, failoverPriority } = setting.value;
+): LocalityDecision | undefined {
   if (distribute.length > 0) {
     const entry = distribute.find(({ from }) => localityCovers(from, client.locality));
     const shares = entry && Object.entries(entry.to).map(([pattern, share]) => ({ pattern, share }));
-    return { ...setting, value: { ...(shares && { shares }), weighted: true } };
+    return { ...(shares && { shares }), weighted: true };
   }
-  const known = labelsWithLocality(client.labels, client.locality);
-  const labels = failoverPriority.map((entry) => {
-    const name = nameOf(entry);
-    return { name, value: overridden(entry) ?? known[name] ?? '' };
-  });
+  const labels = wantedLabels(failoverPriority, client);
   const byPlace = client.locality !== undefined && (failoverPriority.length === 0 || failover.length > 0);
   const next = byPlace ? failover.find(({ from }) => from === client.locality?.region)?.to : undefined;
   const weighted = failover.length > 0 || failoverPriority.length > 0;
-  if (labels.length === 0 && !byPlace) return weighted ? { ...setting, value: { weighted } } : undefined;
+  if (labels.length === 0 && !byPlace) return weighted ? { weighted } : undefined;
   const order = {
     labels,
     ...(byPlace && client.locality && { near: client.locality }),
     ...(next !== undefined && { nextRegion: next }),
   };
-  return { ...setting, value: { order, weighted } };
+  return { order, weighted };
+}
+
+/** Regions rank, within the own one zones are balanced: whoever says nowhere where it is has neither. */
+function byZones(
+  { failover, failoverPriority, minClusterSize = 6 }: ZoneAwareLbSetting,
+  client: Placed,
+): LocalityDecision | undefined {
+  const { locality: near, namespace, service } = client;
+  const labels = wantedLabels(failoverPriority, client);
+  if (near === undefined) return labels.length === 0 ? undefined : { order: { labels }, weighted: false };
+  const next = failover.find(({ from }) => from === near.region)?.to;
+  const order = { labels, near, regions: true as const, ...(next !== undefined && { nextRegion: next }) };
+  if (namespace === undefined || service === undefined) return { order, weighted: false };
+  return { order, balance: { namespace, service, own: near, least: minClusterSize }, weighted: true };
+}
+
+function wantedLabels(failoverPriority: readonly string[], client: Placed) {
+  const known = labelsWithLocality(client.labels, client.locality);
+  return failoverPriority.map((entry) => {
+    const name = nameOf(entry);
+    return { name, value: overridden(entry) ?? known[name] ?? '' };
+  });
 }
 
 /** `label=value` means this value whatever the client's is. */
@@ -81,12 +119,14 @@ function nameOf(entry: string): string {
 /** An endpoint as far as its place is decided by it. */
 interface Candidate extends Placed {
   readonly weight: number;
+  readonly health?: Health;
 }
 
-/** The endpoints that are called at all, each with its place among them. */
+/** The endpoints that are called at all, each with its place among them. `clients`: how many of a balance's clients run in each locality. */
 export function placeEndpoints<T extends Candidate>(
   decision: LocalityDecision | undefined,
   endpoints: readonly T[],
+  clients: ReadonlyMap<string, number> = new Map(),
 ): readonly { readonly endpoint: T; readonly place: EndpointPlace }[] {
   const ranked = endpoints.map((endpoint) => ({ endpoint, rank: rankOf(decision, endpoint) }));
   const ranks = [...new Set(ranked.map(({ rank }) => rank))].sort((a, b) => a - b);
@@ -96,9 +136,11 @@ export function placeEndpoints<T extends Candidate>(
   for (const one of placed) weights.set(keyOf(one), (weights.get(keyOf(one)) ?? 0) + Math.max(1, one.endpoint.weight));
   const localities = new Map(placed.map((one) => [keyOf(one), one.endpoint.locality]));
   const shares = decision?.shares && sharesOf(decision.shares, localities, weights);
+  const balance = decision?.balance && balanceZones(decision.balance, placed, clients);
   return placed.flatMap((one) => {
     const { endpoint, priority } = one;
-    const weight = (shares ?? weights).get(keyOf(one));
+    const balanced = priority === 0 ? balance?.get(textOf(endpoint.locality)) : undefined;
+    const weight = balanced ?? (shares ?? weights).get(keyOf(one));
     if (weight === undefined) return [];
     const place = {
       ...(endpoint.locality && { locality: endpoint.locality }),
@@ -133,13 +175,14 @@ function rankByLabels(labels: readonly { readonly name: string; readonly value: 
   return differs < 0 ? 0 : count - differs;
 }
 
-/** 0 the very place, 1 the zone, 2 the region, 3 elsewhere; 4 elsewhere but not where the failover leads. */
+/** 0 the very place (or its region, where no more counts), 1 the zone, 2 the region, 3 elsewhere; 4 elsewhere but not where the failover leads. */
 function rankByPlace(
-  { near, nextRegion }: NonNullable<LocalityDecision['order']>,
+  { near, regions, nextRegion }: NonNullable<LocalityDecision['order']>,
   locality: Locality | undefined,
 ): number {
   if (near === undefined) return 0;
   const { region = '', zone = '', subzone = '' } = locality ?? {};
+  if (regions && near.region === region) return 0;
   if (near.region !== region) return nextRegion === undefined || nextRegion === region ? 3 : 4;
   if (near.zone !== zone) return 2;
   return near.subzone === subzone ? 0 : 1;

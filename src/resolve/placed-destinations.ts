@@ -53,5 +53,8 @@ function placedAt(
   const { discovery } = destination;
   if (locality === undefined || discovery === 'request' || discovery === 'dns-round-robin') return destination;
   if (discovery === 'registry') return { ...destination, locality };
-  return { ...destination, locality, addresses: addresses(index, locality.value) };
+  // Zones are balanced among endpoints that the registry knows.
+  const { balance, ...plain } = locality.value;
+  const value = balance === undefined ? plain : { ...plain, weighted: false };
+  return { ...destination, locality: { ...locality, value }, addresses: addresses(index, value) };
 }

@@ -10,6 +10,8 @@ import type { PolicyIndex } from './policy-index.ts';
 /** What of a client's place decides how it is treated. */
 interface Asked {
   readonly locality: boolean;
+  /** Which service it is of, too: some zones are balanced by where its like run. */
+  readonly service: boolean;
   readonly labels: readonly string[];
 }
 
@@ -36,13 +38,18 @@ function asker(index: PolicyIndex, defaults: MeshDefaults): (namespace: string) 
   const hosts = [...index.destinationRules.values()].flatMap((lists) => [...lists.values()]);
   const asking = hosts.flatMap((rules) => rulesAsking(rules, defaults));
   const forLabels = asking.filter(({ labels }) => labels.length > 0);
+  const forService = asking.filter(({ service }) => service);
   const known = new Map<string, Asked>();
   return (namespace) => {
     const before = known.get(namespace);
     if (before !== undefined) return before;
     const actsFor = ({ owner, exportTo }: Asking) => owner === namespace || isVisible(exportTo, owner, namespace);
     const labels = [...ofMesh, ...forLabels.filter(actsFor)].flatMap((each) => [...each.labels]);
-    const asked = { locality: ofMesh.length > 0 || asking.some(actsFor), labels };
+    const asked = {
+      locality: ofMesh.length > 0 || asking.some(actsFor),
+      service: forService.some(actsFor),
+      labels,
+    };
     known.set(namespace, asked);
     return asked;
   };
@@ -64,7 +71,9 @@ function rulesAsking(rules: readonly DestinationRuleObject[], defaults: MeshDefa
 /** On any port: those that entries are for, and all others. */
 function askingOf(rule: MergedRule, ports: readonly number[], defaults: MeshDefaults): readonly Asked[] {
   const settings = [0, ...ports].flatMap((port) => localitySettings(rule, port, defaults) ?? []);
-  return settings.flatMap((setting) => (setting ? [{ locality: true, labels: labelsOfSetting(setting) }] : []));
+  return settings.flatMap((setting) =>
+    setting ? [{ locality: true, service: 'zoneAware' in setting.value, labels: labelsOfSetting(setting) }] : [],
+  );
 }
 
 function portsOf({ trafficPolicy, subsets }: MergedRule): readonly number[] {

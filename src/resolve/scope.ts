@@ -15,9 +15,14 @@ import { indexPolicies } from './policy-index.ts';
  */
 export function scopeOf(
   mesh: Mesh,
-  client: { readonly namespace: string; readonly labels: Labels; readonly locality?: Locality },
+  client: {
+    readonly namespace: string;
+    readonly labels: Labels;
+    readonly locality?: Locality;
+    readonly service?: string;
+  },
 ): Scope {
-  const { namespace, locality } = client;
+  const { namespace, locality, service } = client;
   const defaults = meshDefaults(mesh);
   const index = indexPolicies(mesh.policies, defaults);
   const asked = askedOfPlace(index, defaults, namespace);
@@ -27,15 +32,17 @@ export function scopeOf(
     return value === undefined ? [] : [[name, value] as const];
   });
   const scope = { namespace, labels: Object.fromEntries(labels) };
-  return asked.locality && locality !== undefined ? { ...scope, locality } : scope;
+  if (!asked.locality || locality === undefined) return scope;
+  return asked.service && service !== undefined ? { ...scope, locality, service } : { ...scope, locality };
 }
 
 /** `shop`, `shop {"version":"v1"}`, `shop @eu/north`: equal scopes have equal keys, whatever the order of their labels, and no others. */
-export function scopeKey({ namespace, labels, locality }: Scope): string {
+export function scopeKey({ namespace, labels, locality, service }: Scope): string {
   const entries = Object.entries(labels).sort(([a], [b]) => compareText(a, b));
   const parts = [
     ...(entries.length === 0 ? [] : [JSON.stringify(Object.fromEntries(entries))]),
     ...(locality === undefined ? [] : [`@${localityText(locality)}`]),
+    ...(service === undefined ? [] : [`of ${service}`]),
   ];
   return [namespace, ...parts].join(' ');
 }

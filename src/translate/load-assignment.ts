@@ -44,7 +44,8 @@ function localityGroups<T extends EndpointAddress>(endpoints: readonly T[], tran
         : { locality: { region: locality.region, zone: locality.zone, subZone: locality.subzone } }),
       lbEndpoints,
       priority,
-      ...(localityWeight === undefined ? {} : { loadBalancingWeight: localityWeight }),
+      // Envoy knows no weight of 0: without one a locality is not chosen.
+      ...(localityWeight === undefined || localityWeight === 0 ? {} : { loadBalancingWeight: localityWeight }),
     };
   });
 }

@@ -304,6 +304,23 @@ describe('places (D12)', () => {
   });
 });
 
+test('zoneAwareLbSetting: callers stay in their zone as far as all endpoints of the region are loaded alike that way', async () => {
+  await mesh().apply({ 'zoned.yaml': balanced('zoned', '{ zoneAwareLbSetting: { minClusterSize: 2 } }') });
+  // The only caller of its service loads both zones of its region.
+  await eventually('no other region is called', async () => {
+    const { answers } = await sendRequests(to('zoned'), 40);
+    return answers.east === undefined && (answers.south ?? 0) > 5;
+  });
+  const { answers, succeeded } = await sendRequests(to('zoned'), 1_000);
+  expect(succeeded).toBe(1_000);
+  expect(answers.east).toBeUndefined();
+  expectShare(answers.north ?? 0, 1_000, 0.5);
+  // With another one in the other zone each has its own.
+  await mesh().join({ service: 'frontend', name: 'frontend-2', claims: { locality: 'eu/south/a' } });
+  await expectOnly('north');
+  await mesh().apply({ 'zoned.yaml': undefined });
+});
+
 /** The zone that answered so far is ejected as its errors are seen, and then this one answers alone. */
 async function expectDying(next: string): Promise<void> {
   await eventually(

@@ -122,7 +122,26 @@ describe('refused, with the field', () => {
       },
       ['WEFT0137 .localityLbSetting.failoverPriority[0]', 'WEFT0132 .localityLbSetting.failover'],
     ],
-    ['zones that balance themselves', { zoneAwareLbSetting: { minClusterSize: 3 } }, ['WEFT0004 .zoneAwareLbSetting']],
+    [
+      'zones beside a setting of localities',
+      { zoneAwareLbSetting: {}, localityLbSetting: {} },
+      ['WEFT0137 .zoneAwareLbSetting'],
+    ],
+    [
+      'a place among the labels of zones',
+      { zoneAwareLbSetting: { failoverPriority: ['rack', 'topology.kubernetes.io/zone'] } },
+      ['WEFT0002 .zoneAwareLbSetting.failoverPriority[1]'],
+    ],
+    [
+      'zones that fail over to their own region',
+      { zoneAwareLbSetting: { failover: [{ from: 'eu', to: 'eu' }] } },
+      ['WEFT0002 .zoneAwareLbSetting.failover[0]'],
+    ],
+    [
+      'zones of no endpoint',
+      { zoneAwareLbSetting: { minClusterSize: 0 } },
+      ['WEFT0002 .zoneAwareLbSetting.minClusterSize'],
+    ],
   ])('%s', (_name, written, findings) => {
     expect([...read(written).findings].sort()).toEqual([...findings].sort());
   });
@@ -196,6 +215,11 @@ describe('what is written becomes', () => {
       {
         localityLbSetting: { enabled: true, distribute: [], failover: [], failoverPriority: ['rack', 'disk=ssd'] },
       },
+    ],
+    [
+      'zones',
+      { zoneAwareLbSetting: { minClusterSize: 3 } },
+      { zoneAwareLbSetting: { failover: [], failoverPriority: [], minClusterSize: 3 } },
     ],
     [
       'a warm-up',

@@ -4,7 +4,12 @@ import type { Infer } from '../shape.ts';
 import { anything, choice, deprecated, duration, number, object, refused, row } from '../shape-builders.ts';
 import { present } from './common.ts';
 import { consistentHash, lowerConsistentHash } from './consistent-hash.ts';
-import { localityLbSetting, lowerLocalityLbSetting, zoneAwareLbSetting } from './locality-lb.ts';
+import {
+  localityLbSetting,
+  lowerLocalityLbSetting,
+  lowerZoneAwareLbSetting,
+  zoneAwareLbSetting,
+} from './locality-lb.ts';
 
 const warmup = object(
   {
@@ -27,7 +32,7 @@ export const loadBalancer = object(
     ),
     consistentHash: row(consistentHash, 'T1', 'hash policy of the routes; ring hash or maglev', 'D9'),
     localityLbSetting: row(localityLbSetting, 'T1', 'locality weights, endpoint priorities', 'D12'),
-    zoneAwareLbSetting: row(refused('T1', zoneAwareLbSetting), 'T1', 'zone_aware_lb_config'),
+    zoneAwareLbSetting: row(zoneAwareLbSetting, 'T1', 'weights of the zones of a region, priorities of regions'),
     warmup: row(warmup, 'T1', 'slow_start_config', 'D10'),
     warmupDurationSecs: deprecated(duration(1), 'warmup.duration'),
     backendUtilization: row(refused('T2', anything), 'T2', 'weights by reported load'),
@@ -44,11 +49,17 @@ type Written = Infer<typeof loadBalancer>;
 
 /** D5: what is not specified is the default, as in Istio. */
 export function lowerLoadBalancer(written: Written, path: string, context: LowerContext): LoadBalancer {
-  const { simple = 'UNSPECIFIED', consistentHash: hash, localityLbSetting: locality } = written;
+  const {
+    simple = 'UNSPECIFIED',
+    consistentHash: hash,
+    localityLbSetting: locality,
+    zoneAwareLbSetting: zones,
+  } = written;
   return present<LoadBalancer>({
     simple: simple === 'UNSPECIFIED' ? undefined : simple,
     consistentHash: hash && lowerConsistentHash(hash, `${path}.consistentHash`, context),
     localityLbSetting: locality && lowerLocalityLbSetting(locality, `${path}.localityLbSetting`, context),
+    zoneAwareLbSetting: zones && lowerZoneAwareLbSetting(zones, `${path}.zoneAwareLbSetting`, context),
     warmup: lowerWarmup(written, path, context),
   });
 }

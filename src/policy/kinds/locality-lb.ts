@@ -1,4 +1,4 @@
-import type { LocalityLbSetting } from '../../model/load-balancer.ts';
+import type { LocalityLbSetting, ZoneAwareLbSetting } from '../../model/load-balancer.ts';
 import { isTopologyLabel } from '../../model/locality.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
@@ -24,10 +24,10 @@ export const localityLbSetting = object(
 );
 
 export const zoneAwareLbSetting = object({
-  enabled: bool,
-  failover: regions,
-  failoverPriority: priorities,
-  minClusterSize: integer(1, 2 ** 32 - 1),
+  enabled: row(bool, 'T1', 'whether zones are balanced; on'),
+  failover: row(regions, 'T1', 'endpoint priorities by region'),
+  failoverPriority: row(priorities, 'T1', 'endpoint priorities by labels'),
+  minClusterSize: row(integer(1, 2 ** 32 - 1), 'T1', 'endpoints from which on zones are balanced; 6'),
 });
 
 /** D12, as strictly as Istio: shares of 100 that do not overlap, failover between two regions, localities named in one way only. */
@@ -53,11 +53,7 @@ export function lowerLocalityLbSetting(
       overlap,
     );
   }
-  for (const [index, { from, to }] of failover.entries()) {
-    if (from !== to) continue;
-    const message = `expected two regions, got ${JSON.stringify(to ?? '')} twice`;
-    context.report('WEFT0002', `${path}.failover[${index}]`, message, 'name another region in to');
-  }
+  checkRegions(context, path, failover);
   const told = failoverPriority.findIndex((label) => isTopologyLabel(label));
   if (failover.length > 0 && told >= 0) {
     const message = `failover and ${JSON.stringify(failoverPriority[told])} in failoverPriority exclude each other`;
@@ -65,6 +61,30 @@ export function lowerLocalityLbSetting(
     context.report('WEFT0137', place, message, 'keep one', beside(context, path, 'failover'));
   }
   return present<LocalityLbSetting>({ enabled, distribute, failover, failoverPriority } as LocalityLbSetting);
+}
+
+/** As strictly as Istio: regions rank by themselves, so that no label may tell them. */
+export function lowerZoneAwareLbSetting(
+  written: Infer<typeof zoneAwareLbSetting>,
+  path: string,
+  context: LowerContext,
+): ZoneAwareLbSetting {
+  const { enabled, failover = [], failoverPriority = [], minClusterSize } = written;
+  checkRegions(context, path, failover);
+  for (const [index, label] of failoverPriority.entries()) {
+    if (!isTopologyLabel(label)) continue;
+    const message = `expected a label that tells no place, got ${JSON.stringify(label)}: zones are balanced as it is`;
+    context.report('WEFT0002', `${path}.failoverPriority[${index}]`, message, 'remove it');
+  }
+  return present<ZoneAwareLbSetting>({ enabled, failover, failoverPriority, minClusterSize } as ZoneAwareLbSetting);
+}
+
+function checkRegions(context: LowerContext, path: string, failover: NonNullable<Infer<typeof regions>>): void {
+  for (const [index, { from, to }] of failover.entries()) {
+    if (from !== to) continue;
+    const message = `expected two regions, got ${JSON.stringify(to ?? '')} twice`;
+    context.report('WEFT0002', `${path}.failover[${index}]`, message, 'name another region in to');
+  }
 }
 
 /** Without outlier detection nobody can tell that an endpoint is dead, so that there is nothing to fail over from: Istio warns, too. */
