@@ -1,5 +1,6 @@
 import type { RegistrySourceReport, TokenReport } from '../../admin/admin-source.ts';
 import type { PolicyItem, PortItem, ServiceItem, WorkloadItem } from '../../admin/mesh-values.ts';
+import { localityText } from '../../model/locality.ts';
 import type { CertificateStatus } from '../../model/status.ts';
 import type { Column } from '../output.ts';
 import { shortSpan, spanInWords } from './span.ts';
@@ -35,6 +36,7 @@ export const workloadColumns: readonly Column<WorkloadItem>[] = [
   { title: 'SOURCE', of: (item) => item.from ?? item.source },
   { title: 'IDENTITY', of: (item) => item.identity ?? '-', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels), wide: true },
+  { title: 'LOCALITY', of: ({ locality }) => (locality ? localityText(locality) : '-'), wide: true },
   { title: 'GROUP', of: (item) => item.group?.name ?? '-', wide: true },
 ];
 

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { isLabel } from '../../model/identity.ts';
+import { parseLocality } from '../../model/locality.ts';
 import type { WorkloadEntryObject } from '../../model/policy.ts';
-import type { Locality, WorkloadEntrySpec } from '../../model/registry-objects.ts';
+import type { WorkloadEntrySpec } from '../../model/registry-objects.ts';
 import { isSocket } from '../../model/socket-path.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
@@ -24,12 +25,6 @@ const fields = {
 export const workloadEntryShape = object(fields, { atLeastOne: [['address', 'network']] });
 /** What is known of workloads that have not joined yet: no address. */
 export const workloadTemplate = object(fields);
-
-/** `region/zone/subzone`; missing parts are empty, and further ones belong to the third. */
-function lowerLocality(written: string): Locality {
-  const [region = '', zone = '', ...more] = written.split('/');
-  return { region, zone, subzone: more.join('/') };
-}
 
 /** What the address of a socket has room for, on Linux. */
 const longestPath = 107;
@@ -76,7 +71,7 @@ export function lowerWorkloadEntry(
     ports: written.ports ?? {},
     labels: { ...written.labels, ...outer },
     serviceAccount: serviceAccount || undefined,
-    locality: locality ? lowerLocality(locality) : undefined,
+    locality: locality ? parseLocality(locality) : undefined,
     weight: written.weight,
   });
 }
