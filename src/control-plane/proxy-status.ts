@@ -13,6 +13,7 @@ import type { Workload } from '../model/workload.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
+import { configurationCost, isBeyondBudget } from './configuration-cost.ts';
 import { oneLine } from './one-line.ts';
 import type { ProxySession } from './proxy-sessions.ts';
 import { notOffered, type Refusals, withheldFrom } from './refused-resources.ts';
@@ -64,11 +65,18 @@ export function proxyStatus(
     connectedSince: iso(session.connectedAt),
     status,
     revision: { serving: settled ? context.wanted : session.acknowledgedCommit, wanted: context.wanted },
+    ...costOf(stream),
     ...(group === undefined ? {} : { group: group.name }),
     ...(trouble === undefined ? {} : { trouble: troubleOf(trouble) }),
     ...(session.acknowledgedAfter === undefined ? {} : { ackMilliseconds: session.acknowledgedAfter }),
     types,
   };
+}
+
+/** Streams of a server have one view for all types. */
+function costOf(stream: StreamStatus<JoinCredential> | undefined): Pick<ProxyStatus, 'cost'> {
+  const cost = configurationCost(stream?.types[0]?.seen ?? []);
+  return isBeyondBudget(cost) ? { cost } : {};
 }
 
 /**

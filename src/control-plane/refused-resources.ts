@@ -6,6 +6,7 @@ import type { Resource } from '../xds/resource.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../xds/status.ts';
 import type { HeldInstead } from './config-dump.ts';
+import { generatedFault } from './generated-fault.ts';
 import { oneLine } from './one-line.ts';
 import { shortType } from './xds-types.ts';
 
@@ -146,7 +147,7 @@ function fromQuarantine(entry: QuarantineEntry, { wanted, placeOf }: Refusals): 
       withheldFrom: everywhere ? 'equals' : 'refusers',
       wanted: isWanted,
       ...(source === undefined ? {} : { source }),
-      fix: fixOf(isWanted, everywhere, source, node, name),
+      fix: fixOf(isWanted ? resource : undefined, everywhere, source, node, name),
     },
   ];
 }
@@ -188,13 +189,15 @@ function fromStream(
 }
 
 function fixOf(
-  wanted: boolean,
+  resource: Resource | undefined,
   everywhere: boolean,
   source: PolicyPlace | undefined,
   node: string,
   name: string,
 ): string {
-  if (!wanted) return 'nothing: the content has changed since';
+  if (resource === undefined) return 'nothing: the content has changed since';
+  const fault = generatedFault(resource);
+  if (fault !== undefined) return `report it (WEFT0601), and undo what led to it: ${fault}`;
   if (!everywhere)
     return `an equal Envoy takes it: look for what is different at ${node}, then weft nacks --release ${name}`;
   if (source === undefined) return 'change it by a commit, or undo the commit that brought it';

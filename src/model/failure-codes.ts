@@ -27,6 +27,18 @@ export const failureCodes = {
     cause: 'A proxy refused the configuration it was sent (NACK), or did not answer in time. It keeps what it had.',
     fix: 'weft proxies prints what Envoy said; proxies that are STALE may be stopped or overloaded.',
   },
+  WEFT0501: {
+    title: 'Configuration beyond its budget',
+    cause:
+      'A proxy receives more than 2,000 clusters, or more than 8 MiB. It works, but costs memory beside every workload, and each change goes to more proxies than need it.',
+    fix: 'Add a Sidecar with egress.hosts to its namespace, so that it receives what it calls; or limit exportTo of services that few call.',
+  },
+  WEFT0601: {
+    title: 'Generated configuration is invalid',
+    cause:
+      'What Weft made of the policies breaks a rule that Envoy checks before anything else. The policy should have been refused at its line, so this is a mistake of Weft.',
+    fix: 'Report it with the policy that the message names. Undo the commit meanwhile: proxies keep what they had.',
+  },
   WEFT0900: {
     title: 'Bug in Weft',
     cause: 'The command met a condition that its code does not foresee.',

@@ -97,6 +97,13 @@ export interface WorkloadTrouble {
   readonly since: string;
 }
 
+/** The whole configuration of a proxy, in all types. */
+export interface ProxyCost {
+  readonly clusters: number;
+  /** As encoded. */
+  readonly bytes: number;
+}
+
 export interface ProxyStatus {
   readonly name: string;
   readonly namespace: string;
@@ -115,6 +122,8 @@ export interface ProxyStatus {
   readonly ackMilliseconds?: number;
   /** The WorkloadGroup that its workload joined. */
   readonly group?: string;
+  /** Set where it is beyond the budget (WEFT0501). */
+  readonly cost?: ProxyCost;
   /** Set while probes find its application unhealthy: callers are sent elsewhere. */
   readonly trouble?: WorkloadTrouble;
   readonly types: Readonly<Record<XdsType, TypeStatus>>;

@@ -66,6 +66,23 @@ it('shows the decisions for a workload of a Service, each with the line that mad
   expect(stdout).toContain('VirtualService/shop/reviews spec.http[0].timeout policies/shop/reviews.yaml:19');
 });
 
+it('WEFT0501 says of a proxy that it receives more than it needs', async () => {
+  // Istio takes 256 hosts in one.
+  const entries = Array.from({ length: 9 }, (_, index) => {
+    const hosts = Array.from({ length: 250 }, (_, host) => `h${index}-${host}.example`);
+    return `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: hosts-${index} }
+spec: { hosts: [${hosts}], ports: [{ name: http, number: 80, protocol: HTTP }], resolution: DNS }
+`;
+  });
+  write('large/policies/bank/hosts.yaml', entries.join('---\n'));
+  const { code, stdout, stderr } = await weft('translate -f large --to xds -n bank -o json');
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/receives 22\d\d clusters, \d\.\d MiB \(WEFT0501\): add a Sidecar with egress\.hosts/);
+  expect(JSON.parse(stdout).clusters.length).toBeGreaterThan(2_000);
+}, 60_000);
+
 it('takes labels, ports and identity of a WorkloadEntry, under its full or its short name', async () => {
   const full = await weft('translate -f good --to ir --proxy reviews-7.shop -o json');
   const { proxy, inbound, view } = JSON.parse(full.stdout);

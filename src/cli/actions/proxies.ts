@@ -2,7 +2,7 @@ import type { ProxyStatus } from '../../model/status.ts';
 import { chooseProxy } from '../find-proxy.ts';
 import { marks } from '../marks.ts';
 import { askedNamespace, readApi, readItems } from '../read-api.ts';
-import { proxyColumns, proxyLines, rejectionLines, typeColumns, typeRows } from '../render/proxies.ts';
+import { costLines, proxyColumns, proxyLines, rejectionLines, typeColumns, typeRows } from '../render/proxies.ts';
 import { troubleLines } from '../render/troubles.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { proxiesFlags } from '../verbs/proxies.ts';
@@ -35,6 +35,7 @@ export async function proxies(context: VerbContext<typeof proxiesFlags>): Promis
   );
   output.list('ProxyList', shown, proxyColumns(marks(env), now));
   if (isText) for (const line of troubleLines(shown.map(withId), marks(env), now)) output.line(line);
+  if (isText) for (const line of costLines(shown, marks(env))) output.line(line);
   if (isText) for (const line of rejectionLines(shown, marks(env), now, output.format === 'wide')) output.line(line);
   return 0;
 }

@@ -1,3 +1,5 @@
+import { configurationCost, isBeyondBudget } from '../../control-plane/configuration-cost.ts';
+import { generatedFault } from '../../control-plane/generated-fault.ts';
 import { offlineMesh } from '../../control-plane/offline-mesh.ts';
 import { bareCaller, offlineProxy } from '../../control-plane/offline-proxy.ts';
 import { resourcesOf } from '../../control-plane/proxy-resources.ts';
@@ -12,10 +14,12 @@ import { toEnvoyJson } from '../../proto/canonical-json.ts';
 import { decode } from '../../proto/codec.ts';
 import { schemaOf } from '../../proto/registry.ts';
 import { localPortRange } from '../../registry/local-ports.ts';
+import { createLayer } from '../../xds/layer.ts';
 import type { Resource } from '../../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../xds/resource-types.ts';
 import { type CheckedPlaces, checkPlaces } from '../check-places.ts';
 import { policyPlace } from '../policy-place.ts';
+import { costText } from '../render/proxies.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { translateFlags } from '../verbs/translate.ts';
 
@@ -36,6 +40,10 @@ export async function translate(context: TranslateContext): Promise<ExitCode> {
   const mesh = offlineMesh({ policies, settings, range: localPortRange(values['localPorts.base']) });
   const proxy = proxyOf(mesh, context);
   const { ir, resources } = resourcesOf(mesh, proxy);
+  const fault = resources.map(generatedFault).find((text) => text !== undefined);
+  if (fault !== undefined) throw new Failure('WEFT0601', fault, 'report it, with the policy that led to it');
+  const cost = configurationCost([createLayer(resources)]);
+  if (isBeyondBudget(cost)) output.say(`${proxy.id}  ${costText(cost)}`);
   const about = { proxy: proxy.id, commit: policies.commit };
   if (flags.to === 'ir') output.object('ProxyIR', { ...about, ...readableIr(ir) }, []);
   else output.object('ProxyResources', { ...about, ...byType(resources) }, []);

@@ -1,4 +1,4 @@
-import type { ProxyStatus, Rejection, TypeStatus, WithheldResource, XdsType } from '../../model/status.ts';
+import type { ProxyCost, ProxyStatus, Rejection, TypeStatus, WithheldResource, XdsType } from '../../model/status.ts';
 import { xdsTypes } from '../../model/status.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
@@ -56,12 +56,28 @@ export function proxyLines(proxy: ProxyStatus, now: number): readonly string[] {
     `  identity  ${identity}`,
     `  envoy     ${envoyVersion || '-'} at ${address}, connected to ${replica} for ${spanInWords(now - Date.parse(connectedSince))}`,
     `  revision  ${served || '-'}`,
+    ...(proxy.cost === undefined ? [] : [`  cost      ${costText(proxy.cost)}`]),
     ...(proxy.group === undefined ? [] : [`  group     ${proxy.group}`]),
     ...(trouble === undefined
       ? []
       : [`  health    unhealthy for ${spanInWords(now - Date.parse(trouble.since))}: ${trouble.reason}`]),
     '',
   ];
+}
+
+/** WEFT0501, for all proxies that it is said of. */
+export function costLines(proxies: readonly ProxyStatus[], marks: Marks): readonly string[] {
+  const costly = proxies.filter(({ cost }) => cost !== undefined);
+  const [first] = costly;
+  if (first?.cost === undefined) return [];
+  const others = costly.length > 1 ? ` and ${costly.length - 1} more` : '';
+  return ['', `${marks.warning} ${idOf(first)}${others}  ${costText(first.cost)}`];
+}
+
+/** What is said of a proxy beyond its budget. */
+export function costText({ clusters, bytes }: ProxyCost): string {
+  const size = (bytes / 1024 / 1024).toFixed(1);
+  return `receives ${clusters} clusters, ${size} MiB (WEFT0501): add a Sidecar with egress.hosts`;
 }
 
 interface TypeRow extends TypeStatus {
