@@ -1,7 +1,16 @@
 import type { Moment } from './delta.ts';
 import { blame, cutErrorText } from './nack.ts';
 import { isRejectionCurrent } from './observe.ts';
-import { asBefore, nameOf, namesBut, refuseRemovals, rejection, withGood, withRefusals } from './refusals.ts';
+import {
+  asBefore,
+  asBeforeOrTaken,
+  nameOf,
+  namesBut,
+  refuseRemovals,
+  rejection,
+  withGood,
+  withRefusals,
+} from './refusals.ts';
 import { afterTrial, refuseSet } from './refuse-set.ts';
 import { copyOf, isSubscribed, type Subscription, withAll } from './subscription.ts';
 
@@ -34,10 +43,11 @@ export function refuse(subscription: Subscription, errorText: string, now: numbe
   const still = (name: string): boolean => isSubscribed(subscription, name);
   const again = rest === 'applied' ? [] : namesBut(flight.sent, culprits).filter(still);
   const removedAgain = rest === 'applied' ? [] : flight.removed.filter(still);
+  const before = asBefore(subscription, flight, [...culprits, ...again, ...removedAgain].filter(still));
   return {
     ...landed,
     refused: withRefusals(subscription.refused, flight, culprits),
-    differs: asBefore(subscription, flight, [...culprits, ...again, ...removedAgain].filter(still)),
+    differs: asBeforeOrTaken({ ...subscription, differs: before }, flight, again),
     // A culprit stays owed if its name was asked for again meanwhile: M4 answers it.
     pending: withAll(subscription.pending, [...again, ...removedAgain], 'asked'),
     isolated: again.length === 0 ? subscription.isolated : new Set([...subscription.isolated, ...again]),

@@ -60,7 +60,7 @@ function isListed(listed: string, name: string): boolean {
  * there. The same content may be fine a moment later.
  */
 export function isLocalFault(text: string): boolean {
-  return /cannot bind|address (?:already )?in use|permission denied|no such file|unable to (?:read|open) file|cannot assign requested address/i.test(
+  return /cannot bind|address (?:already )?in use|permission denied|no such file|unable to (?:read|open) file|^invalid path: |failed to load .* from (?:path: )?\/|cannot assign requested address/i.test(
     text,
   );
 }

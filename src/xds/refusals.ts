@@ -5,6 +5,7 @@ import {
   isResource,
   isSubscribed,
   nothingHeld,
+  perhaps,
   type Refusal,
   type Rejection,
   removal,
@@ -43,6 +44,25 @@ export function asBefore(
   return withChanges(
     subscription.differs,
     names.map((name) => [name, flight.before.get(name) ?? nothingHeld]),
+  );
+}
+
+/**
+ * The same of names that are sent again, since some, all or none of them may have been taken (E15). Clusters and listeners are taken all or not
+ * at all, and SotW cannot take anything back.
+ */
+export function asBeforeOrTaken(
+  subscription: Subscription,
+  flight: Flight,
+  names: readonly string[],
+): Subscription['differs'] {
+  const { type, variant } = subscription;
+  if (type.wildcard || variant === 'sotw') return subscription.differs;
+  const again = new Set(names);
+  const taken = flight.sent.filter(({ name }) => again.has(name) && !flight.before.has(name));
+  return withChanges(
+    subscription.differs,
+    taken.map((resource) => [resource.name, perhaps(resource)]),
   );
 }
 
