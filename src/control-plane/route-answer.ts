@@ -1,4 +1,5 @@
 import type { View } from '../model/ir.ts';
+import type { DestinationRef } from '../model/ir-destination.ts';
 import type { WeightedDestination } from '../model/ir-route.ts';
 import type { Mesh } from '../model/mesh.ts';
 import { nearestName } from '../model/nearest-name.ts';
@@ -46,7 +47,7 @@ export function answerRoute(mesh: Mesh, caller: RouteCaller, question: RouteQues
     case 'request':
     case 'connection': {
       const { service, port: called } = decision.called;
-      const named = { service: `${service.name}.${service.namespace}`, port: called.port, protocol: called.protocol };
+      const named = { service: serviceText(service), port: called.port, protocol: called.protocol };
       return { from, to: { ...to, ...named }, ...routedAnswer(mesh, view, decision, question) };
     }
     default:
@@ -152,12 +153,12 @@ function whyUnknown(
 ): readonly string[] {
   if (known !== undefined) {
     const ports = known.ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ');
-    return [`${known.name}.${known.namespace} has no such port: it has ${ports}`];
+    return [`${serviceText(known)} has no such port: it has ${ports}`];
   }
   const named = `this caller knows no service called ${JSON.stringify(authority)}`;
   const { dnsSuffix } = mesh.settings;
   const [hidden] = indexServices(mesh.services).byHost.get(resolveHost(host, namespace, dnsSuffix)) ?? [];
-  const who = hidden && `${hidden.name}.${hidden.namespace}`;
+  const who = hidden && serviceText(hidden);
   const limit = view.imports === undefined ? 'exportTo' : 'exportTo or a Sidecar';
   if (who !== undefined) return [`${named}: ${limit} keeps ${who} from it`];
   // A bare name is known in its own namespace alone (P4).
@@ -175,7 +176,7 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
     const always = security?.kind === 'mesh' && security.always === true;
     return {
       cluster: clusterName(ref),
-      service: `${ref.name}.${ref.namespace}`,
+      service: serviceText(ref),
       port: ref.port,
       ...(ref.subset === undefined ? {} : { subset: ref.subset }),
       percent: (100 * weight.value) / total,
@@ -192,6 +193,11 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
       ],
     };
   });
+}
+
+/** `reviews.shop`; a host of a ServiceEntry is its own name. */
+function serviceText({ name, namespace, host }: Pick<DestinationRef, 'name' | 'namespace' | 'host'>): string {
+  return name === host ? host : `${name}.${namespace}`;
 }
 
 function addressText({ address, port }: { readonly address: string; readonly port: number }): string {

@@ -221,6 +221,7 @@ it.each([
   [['--to', 'reviews', '--method', 'G T'], 'WEFT0912'],
   [['--to', 'reviews', '--scheme', 'ftp'], 'WEFT0912'],
   [['--path', '/'], 'WEFT0912'],
+  [['--to', 'reviews', '-n', 'A.b'], 'WEFT0912'],
   [['--to', 'reviews', '--from', 'nobody'], 'WEFT0920'],
 ])('%s: exit 2, %s', async (words, code) => {
   const answer = await ask(...words);

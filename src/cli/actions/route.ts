@@ -1,4 +1,5 @@
 import { Failure } from '../../model/failure.ts';
+import { isLabel } from '../../model/identity.ts';
 import type { RouteAnswer, RouteQuestion } from '../../model/route-answer.ts';
 import { readApi, readValue } from '../read-api.ts';
 import { routeLines } from '../render/route-answer.ts';
@@ -39,6 +40,8 @@ function questionOf({ flags, namespace }: RouteContext): RouteQuestion {
   if (host === '' || port === 0 || (port ?? 1) > 65_535) {
     throw wrong(`--to "${to}" is not HOST or HOST:PORT`, 'write --to reviews:9080');
   }
+  if (!isLabel(namespace))
+    throw wrong(`--namespace "${namespace}" is not a name`, 'lower-case letters, digits and "-"');
   if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method)) throw wrong(`--method "${method}" is no word`, 'write --method GET');
   return {
     namespace,
