@@ -117,4 +117,16 @@ describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) =
     // Delta has no whole set that would lack m, so that there is nothing to fall back to.
     says(client.wait(3_600_000), { delta: ['CDS -c'], sotw: [] });
   });
+
+  test('E15 X71 what may have been taken of a refused response is taken back when it goes', () => {
+    const client = connect();
+    client.set({ EDS: 'a=bad s=1' });
+    says(client.ask('EDS', ['a', 's']), ['EDS a=bad s=1']);
+    // Nobody is named, so each is told again alone; the client may have taken s meanwhile.
+    says(client.nack('EDS', 'missing ): ('), ['EDS a=bad']);
+    says(client.set({ EDS: 'a=bad s=worse' }), []);
+    says(client.nack('EDS', 'missing ): ('), ['EDS s=worse']);
+    client.nack('EDS', 'missing ): (');
+    says(client.set({ EDS: 'a=bad' }), { delta: ['EDS -s'], sotw: ['EDS s=empty'] });
+  });
 });
