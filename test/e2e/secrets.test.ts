@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { endpoints } from '../../src/admin/role-table.ts';
 import { decode } from '../../src/proto/codec.ts';
 import { SecretSchema } from '../../src/proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
@@ -8,10 +9,38 @@ import { secretType } from '../../src/xds/resource-types.ts';
 import { lookup } from '../../src/xds/snapshot.ts';
 import { startApplication } from '../support/application.ts';
 import { fetchOnce } from '../support/load.ts';
+import { selfSigned } from '../support/self-signed.ts';
 import { runWeft } from '../support/server-process.ts';
 import { shopPolicies, useTestMesh } from '../support/test-mesh.ts';
 
-const mesh = useTestMesh(async () => ({ policies: await shopPolicies() }));
+/** Named secrets: one that a policy names, one whose key belongs to another certificate. */
+const secrets = mkdtempSync(join(tmpdir(), 'weft-secrets-'));
+const [planted, other] = [selfSigned('partner.test'), selfSigned('other.test')];
+for (const [name, certificate] of [
+  ['partner', planted.certificate],
+  ['broken', other.certificate],
+] as const) {
+  mkdirSync(join(secrets, 'shop', name), { recursive: true });
+  for (const [file, text] of Object.entries({ 'tls.crt': certificate, 'tls.key': planted.key, 'ca.crt': certificate }))
+    writeFileSync(join(secrets, 'shop', name, file), text, { mode: 0o600 });
+}
+afterAll(() => rmSync(secrets, { recursive: true, force: true }));
+
+const partner = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: partner, namespace: shop }
+spec: { hosts: [partner.test], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC, endpoints: [{ address: 127.0.0.1 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: partner, namespace: shop }
+spec: { host: partner.test, trafficPolicy: { tls: { mode: MUTUAL, credentialName: partner } } }
+`;
+
+const mesh = useTestMesh(async () => ({
+  policies: { ...(await shopPolicies()), 'shop/partner.yaml': partner },
+  settings: { 'secrets.directory': secrets },
+}));
 
 /** The longest run of secret characters in a text: a line of a key, the secret part of a token. */
 function needleOf(text: string): string {
@@ -39,6 +68,11 @@ test('no key and no token stands in any answer, metric, log or listing (T6)', as
   expect(needles.size).toBe(2);
   needles.set('operator.token', needleOf(readFileSync(join(state, 'operator.token'), 'utf8').split('.')[1] ?? ''));
   needles.set('a token', needleOf((await mesh().token('catalog')).split('.')[1] ?? ''));
+  // A named secret that the client holds (503: the partner is nobody), and the same key where it does not fit.
+  const partnerUrl = { host: client.address, port: client.proxyPort, path: 'http://partner.test/' };
+  expect((await fetchOnce(partnerUrl)).status).toBe(503);
+  expect(lookup(controlPlane.snapshots.of(client.id)?.layers ?? [], secretType, 'keys_partner')).toBeDefined();
+  needles.set('a named secret', needleOf(planted.key.replaceAll(/-----[^-]+-----/g, '')));
   const secret = lookup(controlPlane.snapshots.of(client.id)?.layers ?? [], secretType, 'identity');
   if (!secret) throw new Error('the client has no certificate');
   const { type } = decode(SecretSchema, secret.value);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { blame, cutErrorText } from '../../src/xds/nack.ts';
+import { blame, cutErrorText, isLocalFault } from '../../src/xds/nack.ts';
 import { createResource } from '../../src/xds/resource.ts';
 
 const sent = ['c1', 'c2', 'l2', 'l3', 'r1', 'r2'].map((name) =>
@@ -32,6 +32,15 @@ test('A46 gRPC counts in the whole response, and what is not new in it is not to
   expect([...blame('[resource index 0: bad; resource index 2: bad]', news, sent).culprits]).toEqual(['l2']);
   expect([...blame('[resource index 0: bad]', news, sent).culprits]).toEqual([]);
 });
+
+test.each([
+  ['Invalid path: /etc/client/tls.crt', true],
+  ['Failed to load trusted CA certificates from /etc/roots/ca.crt', true],
+  ['Failed to load incomplete private key from path: /etc/client/tls.key', true],
+  ["cannot bind '127.0.0.1:80': Permission denied", true],
+  ['Failed to load certificate chain from <inline>', false],
+  ['malformed IP address: /nowhere', false],
+])('%j is the trouble of a machine: %j', (text, local) => expect(isLocalFault(text)).toBe(local));
 
 test('a lone resource is the culprit whatever the text says', () => {
   expect([...blame('malformed IP address: not.an.ip', sent.slice(0, 1)).culprits]).toEqual(['c1']);

@@ -1,0 +1,3 @@
+import { describeExample } from './example-readme.ts';
+
+describeExample('egress-tls', 'ENVOY_PATH', 'NET');
