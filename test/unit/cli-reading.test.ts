@@ -193,7 +193,7 @@ describe('weft proxies', () => {
       ]);
       const wide = (await weft('proxies -o wide')).stdout;
       expect(wide.match(/^×/gm)).toHaveLength(5);
-      expect(wide).toMatch(/^NAME .* UP +SERVICE +ADDRESS +IDENTITY\n/);
+      expect(wide).toMatch(/^NAME .* UP +HEALTH +GROUP +SERVICE +ADDRESS +IDENTITY\n/);
     } finally {
       values.proxies = before;
     }

@@ -157,7 +157,8 @@ function block(
   const more = ids.length > 2 ? `${ids[0]} and ${ids.length - 1} more` : ids.join(', ');
   const [kind, namespace, name] = (source?.ref ?? '').split('/');
   const age = source?.committedAt === undefined ? '' : ` of ${ago(source.committedAt, now)}`;
-  const place = `${source?.file}:${source?.line}  ${kind} ${namespace}/${name}, ${source?.commit}${age}`;
+  const field = source?.field === undefined ? '' : ` ${source.field}`;
+  const place = `${source?.file}:${source?.line}  ${kind} ${namespace}/${name}${field}, ${source?.commit}${age}`;
   return [
     '',
     `${marks.bad} ${more}  ${about}${by}: ${message}`,
