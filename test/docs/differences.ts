@@ -27,6 +27,21 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     'the address that was called',
     'the addresses that the service declares; if it has none, WEFT0140',
   ],
+  [
+    'TLS origination to a host with a name',
+    'asks for and verifies the host of the request; with `sni`, no name',
+    'asks for and verifies the host of the service; with `sni`, that name',
+  ],
+  [
+    '`credentialName` without `workloadSelector`',
+    'the call leaves in plaintext',
+    'the secret is used; without it the call is 503',
+  ],
+  [
+    'resolution NONE',
+    'goes to the address that was called',
+    'goes to the host of the request; without one, to the declared addresses, else to its own name',
+  ],
   ['retries: how often another endpoint is drawn', '5 times', '30 times'],
   [
     'connections to endpoints without `maxConnectionDuration`',
