@@ -70,6 +70,10 @@ const definitions = {
   'policy.isolate': define<'commit' | 'namespace'>('commit', '"commit" or "namespace"', (value) =>
     value === 'commit' || value === 'namespace' ? value : undefined,
   ),
+  /** What a port is that declares no protocol: TCP, or what its first bytes say (P28). */
+  'policy.protocolDetection': define<'declared' | 'auto'>('declared', '"declared" or "auto"', (value) =>
+    value === 'declared' || value === 'auto' ? value : undefined,
+  ),
   'policy.workingTree': define(false, 'true or false', flag),
   'policy.poll': define(500, 'a duration such as "1s"', interval),
   /** Named secrets of policies (`credentialName`): `<namespace>/<name>/{tls.crt,tls.key,ca.crt,ca.crl}` below it. */
@@ -162,7 +166,13 @@ export function readSettings(file: string | undefined, overrides: readonly Setti
 export function meshSettings({ values, origins }: Settings): MeshSettings {
   const { trustDomain, dnsSuffix, rootNamespace } = values;
   const from = origins.find(({ key }) => key === 'rootNamespace')?.from ?? 'default';
-  return { trustDomain, dnsSuffix, rootNamespace, ...(from !== 'default' && { rootNamespaceFrom: from }) };
+  return {
+    trustDomain,
+    dnsSuffix,
+    rootNamespace,
+    ...(values['policy.protocolDetection'] === 'auto' && { protocolDetection: 'auto' as const }),
+    ...(from !== 'default' && { rootNamespaceFrom: from }),
+  };
 }
 
 interface Entry {

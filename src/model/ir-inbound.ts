@@ -30,6 +30,8 @@ export interface Inbound {
   /** Of requests that the application cannot have begun (D2). Undefined value: none. */
   readonly retries: Decided<RetryDecision | undefined>;
   readonly authorization: Authorization;
+  /** Of a port whose first bytes tell what is spoken: what holds for connections that are not HTTP (P45). */
+  readonly ofBytes?: Authorization;
   readonly terms: ListenerTerms;
 }
 

@@ -13,6 +13,8 @@ export interface AccessLogDecision {
 
 /** What all listeners of the mesh have in common. */
 export interface ListenerTerms {
+  /** Ports that declare no protocol are looked at: then callers say of bytes that they are (P28). */
+  readonly detection?: Decided<'auto'>;
   readonly pathNormalization: Decided<PathNormalization>;
   /** Undefined value: none (D28). */
   readonly accessLog: Decided<AccessLogDecision | undefined>;

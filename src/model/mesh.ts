@@ -10,6 +10,8 @@ export interface MeshSettings {
   readonly dnsSuffix: string;
   /** `istio-system` (D16), or what `weft.yaml` says: MeshConfig may state another (`rootNamespaceOf`). */
   readonly rootNamespace: string;
+  /** Ports that declare no protocol are looked at (P28); absent: they are TCP. */
+  readonly protocolDetection?: 'auto';
   /** Where `weft.yaml` states it, `weft.yaml:4`: then MeshConfig must agree. */
   readonly rootNamespaceFrom?: string;
 }

@@ -61,5 +61,16 @@ export interface PolicySet {
   readonly objects: readonly Policy[];
 }
 
-/** The protocols of P28. `https` and `tls` are opaque bytes, chosen by SNI. */
-export type Protocol = 'http' | 'http2' | 'grpc' | 'grpc-web' | 'https' | 'tls' | 'tcp' | 'mongo' | 'mysql' | 'redis';
+/** The protocols of P28. `https` and `tls` are opaque bytes, chosen by SNI; `auto` is what nobody can write: the first bytes tell. */
+export type Protocol =
+  | 'http'
+  | 'http2'
+  | 'grpc'
+  | 'grpc-web'
+  | 'https'
+  | 'tls'
+  | 'tcp'
+  | 'mongo'
+  | 'mysql'
+  | 'redis'
+  | 'auto';

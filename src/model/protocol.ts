@@ -1,6 +1,6 @@
 import type { Protocol } from './policy.ts';
 
-/** Every protocol of P28. */
+/** Every protocol of P28 that can be declared. */
 export const protocols: readonly Protocol[] = [
   'http',
   'http2',

@@ -65,9 +65,22 @@ export interface Endpoint {
 /** Endpoints by service port. */
 export type ServiceEndpoints = ReadonlyMap<number, readonly Endpoint[]>;
 
-/** True for the protocols that HTTP rules act on (P19). */
+/** True for the protocols that HTTP rules act on (P19), on `auto` of what is HTTP. */
 export function isHttp(protocol: Protocol): boolean {
-  return protocol === 'http' || protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web';
+  return (
+    protocol === 'http' || protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web' || protocol === 'auto'
+  );
+}
+
+/** P19: every layer whose rules act on a port. */
+export function layersOf(protocol: Protocol): readonly ReturnType<typeof layerOf>[] {
+  return protocol === 'auto' ? ['http', 'tcp'] : [layerOf(protocol)];
+}
+
+/** P19: whose rules act on connections to a port whose bytes are not read; undefined: none. */
+export function connectionLayer(protocol: Protocol): 'tls' | 'tcp' | undefined {
+  const layer = protocol === 'auto' ? 'tcp' : layerOf(protocol);
+  return layer === 'http' ? undefined : layer;
 }
 
 /** P19: which rules of a VirtualService act on a port. `tls` and `https` are opaque bytes that tell a server name. */

@@ -1,4 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
+import { undeclaredProtocol } from '../model/detect-protocol.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { protocolOfName } from '../model/protocol.ts';
@@ -70,7 +71,7 @@ function impliedService(
         .map((port) => ({
           ...(port.name === undefined ? {} : { name: port.name }),
           number: port.port,
-          protocol: port.protocol ?? protocolOfName(port.name ?? '') ?? 'tcp',
+          protocol: port.protocol ?? protocolOfName(port.name ?? '') ?? undeclaredProtocol(settings),
         })),
       exportTo,
       subjectAltNames: [],

@@ -1,4 +1,5 @@
 import { compareText } from '../model/compare-text.ts';
+import { undeclaredProtocol } from '../model/detect-protocol.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels, Policy, PolicySet, ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
@@ -35,7 +36,8 @@ export function defineServices(policies: PolicySet, settings: MeshSettings): rea
   };
   for (const object of policies.objects) if (object.kind === 'Service') add(definedOnce(object, settings));
   for (const object of policies.objects) {
-    if (object.kind === 'ServiceEntry') for (const host of object.spec.hosts) add(defineEntryHost(object, host));
+    if (object.kind === 'ServiceEntry')
+      for (const host of object.spec.hosts) add(defineEntryHost(object, host, settings));
   }
   return [...byKey.values()].sort((a, b) => compareText(a.service.key, b.service.key));
 }
@@ -69,7 +71,7 @@ function defineService(object: ServiceObject, settings: MeshSettings): ServiceDe
       external: false,
       resolution: 'registry',
       addresses,
-      ports: ports.map(portOf),
+      ports: ports.map((port) => portOf(port, settings)),
       exportTo: exportTo.length === 0 ? ['*'] : exportTo,
       subjectAltNames: [],
       by: definedBy(object),
@@ -88,7 +90,7 @@ const resolutions = {
   DYNAMIC_DNS: 'request',
 } as const;
 
-function defineEntryHost(object: ServiceEntryObject, host: string): ServiceDefinition {
+function defineEntryHost(object: ServiceEntryObject, host: string, settings: MeshSettings): ServiceDefinition {
   const { spec } = object;
   return {
     service: {
@@ -100,7 +102,8 @@ function defineEntryHost(object: ServiceEntryObject, host: string): ServiceDefin
       external: spec.location === 'MESH_EXTERNAL',
       resolution: resolutions[spec.resolution],
       addresses: spec.addresses,
-      ports: spec.ports.map(portOf),
+      // Nobody could say where bytes go that a request's host does not say.
+      ports: spec.ports.map((port) => portOf(port, resolutions[spec.resolution] === 'request' ? {} : settings)),
       exportTo: spec.exportTo.length === 0 ? ['*'] : spec.exportTo,
       subjectAltNames: spec.subjectAltNames,
       by: definedBy(object),
@@ -121,8 +124,9 @@ function entryEndpoints(object: ServiceEntryObject, host: string): EndpointSourc
   return spec.resolution !== 'STATIC' && !host.startsWith('*') ? { kind: 'host' } : { kind: 'none' };
 }
 
-function portOf(port: ServicePortSpec): Service['ports'][number] {
-  const { name, protocol } = port;
+function portOf(port: ServicePortSpec, settings: Pick<MeshSettings, 'protocolDetection'>): Service['ports'][number] {
+  const { name, declared } = port;
+  const protocol = declared ? port.protocol : undeclaredProtocol(settings);
   return { ...(name === undefined ? {} : { name }), number: port.port, protocol };
 }
 

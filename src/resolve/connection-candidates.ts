@@ -4,7 +4,7 @@ import type { ConnectionRoute } from '../model/ir-connection.ts';
 import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import { restConnections } from '../model/rest-connections.ts';
-import { layerOf } from '../model/service.ts';
+import { connectionLayer } from '../model/service.ts';
 import { bySpecificity, hostCovers } from '../policy/hosts.ts';
 import { type CallCandidate, differing } from './call-candidate.ts';
 import type { AskedPort } from './route-decision.ts';
@@ -25,9 +25,9 @@ export function connectionCandidates(
   route: ConnectionRoute,
   serverName: string | undefined,
 ): readonly CallCandidate[] {
-  const layer = layerOf(called.port.protocol);
+  const layer = connectionLayer(called.port.protocol);
   const rules: readonly ConnectionRule<ConnectionMatch & Partial<TlsMatch>>[] =
-    virtualService === undefined || layer === 'http' ? [] : virtualService.spec[layer];
+    virtualService === undefined || layer === undefined ? [] : virtualService.spec[layer];
   const candidates: CallCandidate[] = [];
   let taken = false;
   const ask = (object: VirtualServiceObject, path: string, index: number, at: number | undefined) => {

@@ -7,7 +7,7 @@ import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
-import { layerOf, type Service, type ServicePort } from '../model/service.ts';
+import { connectionLayer, type Service, type ServicePort } from '../model/service.ts';
 import { poolDecision } from './connection-pool.ts';
 import { refTo } from './destination.ts';
 import { routeTarget, type TargetContext } from './route-target.ts';
@@ -25,8 +25,8 @@ export function resolveConnections(
   whole: Destination,
   virtualService: VirtualServiceObject | undefined,
 ): readonly ConnectionRoute[] | undefined {
-  const layer = layerOf(port.protocol);
-  if (virtualService === undefined || layer === 'http') return undefined;
+  const layer = connectionLayer(port.protocol);
+  if (virtualService === undefined || layer === undefined) return undefined;
   const written = (rule: ConnectionRule, index: number, serverNames: readonly string[]): ConnectionRoute => {
     const field = `spec.${layer}[${index}]`;
     const destinations = weighted(context, virtualService, field, rule, refTo(service, port.number));

@@ -1,3 +1,5 @@
+import { undeclaredProtocol } from '../model/detect-protocol.ts';
+import type { MeshSettings } from '../model/mesh.ts';
 import type { Labels, Protocol, ServiceEntryObject, ServiceObject } from '../model/policy.ts';
 import { protocolOfName } from '../model/protocol.ts';
 import type { NodePort } from '../model/proxy.ts';
@@ -16,15 +18,17 @@ export function inboundProtocol(
   labels: Labels,
   ports: readonly NodePort[],
   port: NodePort,
+  settings: Pick<MeshSettings, 'protocolDetection'>,
 ): Protocol {
   for (const service of services) {
     const selector = selectorOf(service);
     if (!hasSelector(selector) || !selects(selector, labels)) continue;
     for (const servicePort of service.spec.ports) {
-      if (servedBy(servicePort, ports)?.port === port.port) return servicePort.protocol;
+      if (servedBy(servicePort, ports)?.port === port.port)
+        return servicePort.declared ? servicePort.protocol : undeclaredProtocol(settings);
     }
   }
-  return port.protocol ?? protocolOfName(port.name ?? '') ?? 'tcp';
+  return port.protocol ?? protocolOfName(port.name ?? '') ?? undeclaredProtocol(settings);
 }
 
 /** The workload port of a service port (section 2): the one of its name, else `targetPort`, else its number. */

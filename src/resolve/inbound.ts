@@ -57,7 +57,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const peers = peerPolicies(index, settings, workload);
   const authorization = authorizationPolicies(index, settings, workload);
   const ports = inboundPorts(proxy, sidecar).map(({ port, listen, entry }): Inbound => {
-    const protocol = entry?.ingress.protocol ?? inboundProtocol(services, workload.labels, proxy.ports, port);
+    const protocol = entry?.ingress.protocol ?? inboundProtocol(services, workload.labels, proxy.ports, port, settings);
     const pool = sidecar && inboundPool(sidecar, entry?.position);
     const requests = requestsPerConnection(protocol, pool);
     const program = entry && programAddress(entry, proxy, registered?.address);
@@ -76,6 +76,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       ...(httpVersion && { httpVersion }),
       retries: inboundRetries(protocol),
       authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
+      ...(protocol === 'auto' && { ofBytes: resolveAuthorization(settings, authorization, port.port, false) }),
       terms: settings.terms,
     };
   });

@@ -109,6 +109,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     locality: written(spec.localityLbSetting, 'localityLbSetting') ?? localityByDefault,
     ...(dnsRefreshRate && { dnsRefreshRate }),
     terms: {
+      ...(settings.protocolDetection === 'auto' && { detection: byDefault('auto' as const, 'P28') }),
       pathNormalization: written(normalization, 'pathNormalization.normalization') ?? byDefault('dots', 'D22'),
       accessLog: written(accessLog, 'accessLogFile') ?? byDefault(undefined, 'D28'),
     },

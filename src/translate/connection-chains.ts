@@ -4,13 +4,16 @@ import type { ListenerTerms } from '../model/ir-mesh.ts';
 import { restConnections } from '../model/rest-connections.ts';
 import { pack } from '../proto/codec.ts';
 import {
+  type Filter,
   type FilterChain,
   FilterChainSchema,
   ListenerFilterSchema,
 } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import type { Listener } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
+import { HttpInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { message } from '../proto/message.ts';
+import { bytesMarkFilter, saysBytes } from './bytes-mark.ts';
 import { durationOf } from './duration.ts';
 import { clusterName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
@@ -46,6 +49,36 @@ export function byServerName(routes: readonly ConnectionRoute[], listener: Liste
     filterChains: routes.map((route) => chain(route, listener)),
     listenerFilters: [inspector],
     listenerFiltersTimeout: durationOf(3_000),
+    continueOnListenerFiltersTimeout: true,
+  };
+}
+
+/** What Envoy calls the HTTP that it sees in the first bytes. */
+export const httpVersions: readonly string[] = ['http/1.0', 'http/1.1', 'h2c'];
+
+/** Looks whether the first bytes are HTTP. */
+export const httpInspector = message(ListenerFilterSchema, {
+  name: 'envoy.filters.listener.http_inspector',
+  configType: { case: 'typedConfig', value: pack(HttpInspectorSchema) },
+});
+
+/**
+ * P28: of a port that declares no protocol, what begins as HTTP goes to `requests`, all else where connections go. Who says nothing for a
+ * second waits for his server to speak first.
+ */
+export function detectingChains(port: OutboundPort, requests: Filter, listener: ListenerTerms): ConnectionChains {
+  const bytes = chain(restConnections(port), listener);
+  const filters = saysBytes(port) ? [bytesMarkFilter, ...bytes.filters] : bytes.filters;
+  return {
+    filterChains: [
+      message(FilterChainSchema, {
+        filterChainMatch: { applicationProtocols: [...httpVersions] },
+        filters: [requests],
+      }),
+    ],
+    defaultFilterChain: { ...bytes, filters },
+    listenerFilters: [httpInspector],
+    listenerFiltersTimeout: durationOf(1_000),
     continueOnListenerFiltersTimeout: true,
   };
 }

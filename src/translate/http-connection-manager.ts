@@ -15,6 +15,7 @@ import { adsSource } from './config-source.ts';
 import { durationOf } from './duration.ts';
 import {
   authorizationFilters,
+  bytesMark,
   corsFilter,
   dynamicForwardProxyFilter,
   faultFilter,
@@ -37,7 +38,7 @@ export function outboundConnectionManager(routes: string, host: string, terms: L
     ...transparent(routes, host),
     // One name for all outbound listeners: a manager has a hundred statistics (E30).
     statPrefix: 'out',
-    httpFilters: [...outboundFilters],
+    httpFilters: terms.detection ? [bytesMark, ...outboundFilters] : [...outboundFilters],
     accessLog: accessLogs('http', 'source', terms),
     commonHttpProtocolOptions: { maxHeadersCount },
     ...pathOptions[terms.pathNormalization.value],

@@ -5,11 +5,13 @@ import { FilterConfigSchema } from '../proto/gen/envoy/extensions/filters/http/d
 import { HTTPFaultSchema } from '../proto/gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { RBACSchema } from '../proto/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RouterSchema } from '../proto/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { ConfigSchema as BytesMarkSchema } from '../proto/gen/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts';
 import {
   type HttpFilter,
   HttpFilterSchema,
 } from '../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { message } from '../proto/message.ts';
+import { bytesMarkName } from './bytes-mark.ts';
 import { corsFilterName } from './cors.ts';
 import { dnsCache } from './dns-cache.ts';
 import { faultFilterName } from './fault.ts';
@@ -26,6 +28,9 @@ export const faultFilter = filter(faultFilterName, HTTPFaultSchema, {});
 
 /** Does nothing until a route says which origins may call. */
 export const corsFilter = filter(corsFilterName, CorsSchema, {});
+
+/** Does nothing until the route of a tunnel says that bytes go there (P28). */
+export const bytesMark = filter(bytesMarkName, BytesMarkSchema, {});
 
 /** Resolves the request's own host, for routes to clusters that need it; other requests pass untouched. */
 export const dynamicForwardProxyFilter = filter('envoy.filters.http.dynamic_forward_proxy', FilterConfigSchema, {

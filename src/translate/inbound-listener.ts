@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Inbound } from '../model/ir-inbound.ts';
+import type { Authorization, Inbound } from '../model/ir-inbound.ts';
 import type { TextMatch } from '../model/ir-route.ts';
-import { isHttp } from '../model/service.ts';
+import { connectionLayer, isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import {
@@ -17,6 +17,7 @@ import { RBACSchema } from '../proto/gen/envoy/extensions/filters/network/rbac/v
 import { message } from '../proto/message.ts';
 import { allowedCallers } from './allowed-callers.ts';
 import { closeFilter } from './close-filter.ts';
+import { httpInspector, httpVersions } from './connection-chains.ts';
 import { downstreamTlsSocket } from './downstream-tls.ts';
 import { durationOf } from './duration.ts';
 import { inboundConnectionManager } from './http-connection-manager.ts';
@@ -26,7 +27,7 @@ import { provenanceMetadata } from './provenance-metadata.ts';
 import { allowRules, denyRules } from './rbac.ts';
 import { socketAddress } from './socket-address.ts';
 import { inboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
-import { meshProtocol } from './tls-parameters.ts';
+import { meshBytesProtocol, meshProtocol } from './tls-parameters.ts';
 
 /**
  * Where callers reach one port of the application. For HTTP it is constant (E21); a change of mTLS mode changes filter chains only,
@@ -44,8 +45,8 @@ export function inboundListener(inbound: Inbound, ownHost: string): Listener {
     name: inboundName(port),
     address: socketAddress(listen.address, listen.port),
     trafficDirection: TrafficDirection.INBOUND,
-    filterChains: filterChains(inbound, chainFilters(inbound, ownHost)),
-    ...(speaksMeshTls(inbound) ? inspection(inbound) : {}),
+    filterChains: filterChains(inbound, ownHost),
+    ...inspection(inbound),
     ...(metadata === undefined ? {} : { metadata }),
   });
 }
@@ -56,64 +57,114 @@ export function speaksMeshTls(inbound: Inbound): boolean {
 }
 
 /**
- * The first bytes tell mesh TLS from the rest. Where a server speaks first a plaintext caller sends none, so on TCP ports the wait
- * ends and the connection counts as plaintext.
+ * The first bytes tell mesh TLS from the rest, and HTTP from bytes where nothing is declared (P28). Where a server speaks first a plaintext
+ * caller sends none, so on ports for bytes the wait ends and the connection counts as plaintext.
  */
-function inspection({ protocol }: Inbound) {
+function inspection(inbound: Inbound) {
   const tlsInspector = message(ListenerFilterSchema, {
     name: 'envoy.filters.listener.tls_inspector',
     configType: { case: 'typedConfig', value: pack(TlsInspectorSchema) },
   });
+  const listenerFilters = [
+    ...(speaksMeshTls(inbound) ? [tlsInspector] : []),
+    ...(inbound.ofBytes === undefined ? [] : [httpInspector]),
+  ];
+  if (listenerFilters.length === 0) return {};
+  const bounded = connectionLayer(inbound.protocol) !== undefined;
   return {
-    listenerFilters: [tlsInspector],
-    ...(isHttp(protocol) ? {} : { listenerFiltersTimeout: durationOf(3_000), continueOnListenerFiltersTimeout: true }),
+    listenerFilters,
+    ...(bounded ? { listenerFiltersTimeout: durationOf(3_000), continueOnListenerFiltersTimeout: true } : {}),
   };
 }
 
-/**
- * P34: what each mode lets in. Without a matching chain the connection is closed: so is one without identity to a TCP port whose rules
- * allow none, before the server says a word.
- */
-function filterChains(inbound: Inbound, filters: Filter[]): FilterChain[] {
-  const callers = callersOf(inbound);
-  // Without mesh TLS nobody has an identity: where rules allow identities alone, nobody is allowed.
-  if (inbound.mtls.value === 'DISABLE') return [plain('plaintext', callers === undefined ? filters : [closeFilter])];
-  const mesh = message(FilterChainSchema, {
-    name: 'mesh',
-    filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [meshProtocol] },
-    filters,
-    transportSocket: downstreamTlsSocket(callers),
-  });
-  if (callers !== undefined) return [mesh];
+/** P34: what each mode lets in. Without a matching chain the connection is closed. */
+function filterChains(inbound: Inbound, ownHost: string): FilterChain[] {
+  const words = [meshProtocol, ...(inbound.terms.detection ? [meshBytesProtocol] : [])];
+  if (!isHttp(inbound.protocol)) return bytesChains(inbound, inbound.authorization, words, '');
+  const requests = requestFilters(inbound, ownHost);
+  if (inbound.ofBytes === undefined) return requestChains(inbound, requests, words, {});
+  return [
+    ...requestChains(inbound, requests, [meshProtocol], { applicationProtocols: [...httpVersions] }),
+    ...bytesChains(inbound, inbound.ofBytes, [meshBytesProtocol], '-bytes'),
+  ];
+}
+
+/** Chains for HTTP: rules judge each request. `seen` is what else the first bytes of a plaintext caller must say. */
+function requestChains(inbound: Inbound, filters: Filter[], words: readonly string[], seen: ChainMatch): FilterChain[] {
   switch (inbound.mtls.value) {
+    case 'DISABLE':
+      return [plain('plaintext', filters, ...(Object.keys(seen).length === 0 ? [] : [seen]))];
     case 'STRICT':
-      return [mesh];
-    case 'PERMISSIVE': {
-      const plaintext = plain('plaintext', filters, { transportProtocol: 'raw_buffer' });
-      // TLS that is not ours belongs to the application, which only a TCP port can hand on.
-      const foreign = isHttp(inbound.protocol) ? [] : [plain('foreign', filters, { transportProtocol: 'tls' })];
-      return [mesh, plaintext, ...foreign];
-    }
+      return [meshChain('mesh', words, filters, undefined)];
+    case 'PERMISSIVE':
+      return [
+        meshChain('mesh', words, filters, undefined),
+        plain('plaintext', filters, { transportProtocol: 'raw_buffer', ...seen }),
+      ];
     default:
       return inbound.mtls.value satisfies never;
   }
 }
 
-function plain(name: string, filters: Filter[], filterChainMatch?: MessageInitShape<typeof FilterChainMatchSchema>) {
+/**
+ * Chains for bytes. A caller without identity, where rules allow identities alone, is closed before the server says a word. TLS that is not
+ * ours belongs to the application, which only a port for bytes can hand on.
+ */
+function bytesChains(
+  inbound: Inbound,
+  authorization: Authorization,
+  words: readonly string[],
+  suffix: string,
+): FilterChain[] {
+  const callers = allowedCallers(authorization);
+  const filters = bytesFilters(inbound, authorization);
+  const mesh = meshChain(`mesh${suffix}`, words, filters, callers);
+  switch (inbound.mtls.value) {
+    case 'DISABLE':
+      // Without mesh TLS nobody has an identity: where rules allow identities alone, nobody is allowed.
+      return [plain(`plaintext${suffix}`, callers === undefined ? filters : [closeFilter])];
+    case 'STRICT':
+      return [mesh];
+    case 'PERMISSIVE':
+      if (callers !== undefined) return [mesh];
+      return [
+        mesh,
+        plain(`plaintext${suffix}`, filters, { transportProtocol: 'raw_buffer' }),
+        plain('foreign', filters, { transportProtocol: 'tls' }),
+      ];
+    default:
+      return inbound.mtls.value satisfies never;
+  }
+}
+
+function meshChain(
+  name: string,
+  words: readonly string[],
+  filters: Filter[],
+  callers: readonly TextMatch[] | undefined,
+): FilterChain {
+  return message(FilterChainSchema, {
+    name,
+    filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [...words] },
+    filters,
+    transportSocket: downstreamTlsSocket(callers),
+  });
+}
+
+type ChainMatch = MessageInitShape<typeof FilterChainMatchSchema>;
+
+function plain(name: string, filters: Filter[], filterChainMatch?: ChainMatch) {
   return message(FilterChainSchema, { name, filters, ...(filterChainMatch === undefined ? {} : { filterChainMatch }) });
 }
 
-/** Who alone may be allowed to a TCP port, if rules bound that; on HTTP ports rules judge each request. */
-function callersOf({ protocol, authorization }: Inbound): readonly TextMatch[] | undefined {
-  return isHttp(protocol) ? undefined : allowedCallers(authorization);
+function requestFilters({ port, maxConnectionDuration, terms }: Inbound, ownHost: string): Filter[] {
+  return [httpFilter(inboundConnectionManager(inboundName(port), ownHost, maxConnectionDuration.value, terms))];
 }
 
-function chainFilters(inbound: Inbound, ownHost: string): Filter[] {
+function bytesFilters(inbound: Inbound, authorization: Authorization): Filter[] {
   const name = inboundName(inbound.port);
-  if (isHttp(inbound.protocol))
-    return [httpFilter(inboundConnectionManager(name, ownHost, inbound.maxConnectionDuration.value, inbound.terms))];
   return [
-    ...connectionAuthorization(inbound, name),
+    ...connectionAuthorization(authorization, name),
     tcpFilter(inboundTcpProxy(name, inbound.terms, connectionBounds(inbound))),
   ];
 }
@@ -125,7 +176,7 @@ function connectionBounds({ pool }: Inbound) {
 }
 
 /** Rules about connections cannot travel with routes: they stand here (P39). */
-function connectionAuthorization({ authorization }: Inbound, name: string): Filter[] {
+function connectionAuthorization(authorization: Authorization, name: string): Filter[] {
   const steps = [
     { step: 'deny', rules: denyRules(authorization) },
     { step: 'allow', rules: allowRules(authorization) },

@@ -6,7 +6,7 @@ import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
 import { type Filter, FilterChainSchema } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
 import { type Listener, ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { message } from '../proto/message.ts';
-import { type ConnectionChains, connectionChains } from './connection-chains.ts';
+import { type ConnectionChains, connectionChains, detectingChains } from './connection-chains.ts';
 import { outboundConnectionManager } from './http-connection-manager.ts';
 import { proxyName, servicePortName } from './names.ts';
 import { httpFilter } from './network-filter.ts';
@@ -23,9 +23,13 @@ export function proxyListener(bind: string, port: number, terms: ListenerTerms):
 export function portListener(port: OutboundPort, bind: string, localPort: number, terms: ListenerTerms): Listener {
   const { ref } = port.destination;
   const name = servicePortName(ref);
-  const chains = isHttp(port.protocol)
-    ? chainOf(httpFilter(outboundConnectionManager(name, ref.host, terms)))
-    : connectionChains(port, terms);
+  const requests = () => httpFilter(outboundConnectionManager(name, ref.host, terms));
+  const chains =
+    port.protocol === 'auto'
+      ? detectingChains(port, requests(), terms)
+      : isHttp(port.protocol)
+        ? chainOf(requests())
+        : connectionChains(port, terms);
   return outboundListener(name, socketAddress(bind, localPort), chains, { ...terms });
 }
 

@@ -24,3 +24,6 @@ export function originationParameters({ cipherSuites, curves }: WrittenParameter
 
 /** The ALPN word by which an inbound listener knows a mesh peer from a program's own TLS (E14). */
 export const meshProtocol = 'weft';
+
+/** The same of a peer whose bytes are no HTTP, to ports that declare no protocol (P28). */
+export const meshBytesProtocol = 'weft-bytes';

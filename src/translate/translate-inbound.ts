@@ -1,6 +1,6 @@
 import type { Inbound } from '../model/ir-inbound.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { isHttp } from '../model/service.ts';
+import { connectionLayer, isHttp } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
@@ -25,13 +25,16 @@ const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly
   const name = inboundName(inbound.port);
   const http = isHttp(inbound.protocol);
   const secrets = speaksMeshTls(inbound) ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
-  const leadsTo = http ? toRoutes(name) : toCluster(name);
+  const leadsTo = [
+    ...(http ? [toRoutes(name)] : []),
+    ...(connectionLayer(inbound.protocol) === undefined ? [] : [toCluster(name)]),
+  ];
   const routes = http
     ? [envoyResource(RouteConfigurationSchema, name, inboundRouteConfiguration(inbound), [toCluster(name)])]
     : [];
   return [
     envoyResource(ClusterSchema, name, inboundCluster(inbound)),
-    envoyResource(ListenerSchema, name, inboundListener(inbound, ownHost), [leadsTo, ...secrets]),
+    envoyResource(ListenerSchema, name, inboundListener(inbound, ownHost), [...leadsTo, ...secrets]),
     ...routes,
   ];
 });

@@ -6,6 +6,7 @@ import {
   RouteSchema,
 } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
+import { bytesMarkName, bytesMarkOfRoute, saysBytes } from './bytes-mark.ts';
 import { clusterChoice } from './cluster-choice.ts';
 import { durationOf } from './duration.ts';
 import { routeHashPolicy } from './hash-policy.ts';
@@ -21,7 +22,11 @@ export function tunnelRoute(port: OutboundPort): Route {
   const weights = destinations.map(({ weight }) => weight);
   const metadata = provenanceMetadata({ route: { value: name, by }, weights, hash }, name);
   const policies = hash === undefined ? [] : [routeHashPolicy(hash.value)];
-  return { ...tunnel(name, clusterChoice(destinations), policies), ...(metadata === undefined ? {} : { metadata }) };
+  return {
+    ...tunnel(name, clusterChoice(destinations), policies),
+    ...(saysBytes(port) ? { typedPerFilterConfig: { [bytesMarkName]: bytesMarkOfRoute } } : {}),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
 }
 
 /** The tunnel to one cluster. */

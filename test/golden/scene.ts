@@ -24,6 +24,8 @@ interface SceneText {
   readonly proxies: Readonly<Record<string, ProxyText>>;
   /** The body of meshconfig.yaml, which is written out anew: its lines count from its own top. */
   readonly mesh?: unknown;
+  /** `policy.protocolDetection: auto` of weft.yaml. */
+  readonly protocolDetection?: 'auto';
   /** The first local port of a service port; 21000. */
   readonly localPorts?: number;
 }
@@ -64,9 +66,10 @@ export function readScene(text: string): Scene {
   if (policies === undefined) {
     throw new Error(diagnostics.map(({ code, message, at }) => `${code} ${at.file}:${at.line} ${message}`).join('\n'));
   }
+  const { protocolDetection } = scene;
   const mesh = offlineMesh({
     policies,
-    settings,
+    settings: { ...settings, ...(protocolDetection && { protocolDetection }) },
     joined: Object.entries(scene.proxies).map(([id, proxy]) => [id, workloadOf(id, proxy, policies)]),
     range: { first: scene.localPorts ?? 21_000, last: 65_535 },
   });

@@ -1,10 +1,10 @@
 import type { VirtualServiceObject } from '../../model/policy.ts';
-import { layerOf, type Service } from '../../model/service.ts';
+import { layersOf as layersOfPort, type Service } from '../../model/service.ts';
 import { hostCovers, isWildcardHost, resolveHost } from '../hosts.ts';
 import { type ReferenceScope, reportAt, reportNoService, serviceOf } from './reference-scope.ts';
 
 /** Whose rules act on a port (P19). */
-export type Layer = ReturnType<typeof layerOf>;
+export type Layer = ReturnType<typeof layersOfPort>[number];
 
 /** What to write where a port is meant for a layer. */
 const declared: Readonly<Record<Layer, string>> = {
@@ -83,7 +83,7 @@ export function calledPorts(
 
 function portsOf(services: readonly Service[], layer: Layer): readonly number[] {
   const ports = services.flatMap((service) => service.ports);
-  return ports.filter(({ protocol }) => layerOf(protocol) === layer).map(({ number }) => number);
+  return ports.filter(({ protocol }) => layersOfPort(protocol).includes(layer)).map(({ number }) => number);
 }
 
 function portsHint(services: readonly Service[], layers: readonly Layer[]): string {
