@@ -34,7 +34,9 @@ const closing: (() => unknown)[] = [];
 let client: Member;
 let second: Member;
 let bare: BareMember;
-let bareStatus = 200;
+/** As `answers`, of the one behind an Envoy alone. */
+let bareAnswers: number[] = [200];
+let bareProbes = 0;
 let rawServer: Server;
 let rawAddress = '';
 let serving: number = Serving.SERVING;
@@ -132,7 +134,10 @@ async function startWords(address: string): Promise<void> {
 }
 
 async function startAlone(started: TestMesh): Promise<void> {
-  const address = await application(started, 'alone-1', () => bareStatus);
+  const address = await application(started, 'alone-1', () => {
+    bareProbes += 1;
+    return (bareAnswers.length > 1 ? bareAnswers.shift() : bareAnswers[0]) ?? 200;
+  });
   const metadata = {
     service: 'alone',
     namespace: 'shop',
@@ -151,6 +156,12 @@ const to = (service: string) => ({ host: client.address, port: mesh().localPort(
 const healthy = (service: string) => client.stat(`cluster.out_shop_${service}_80.membership_healthy`);
 const becomes = (service: string, count: number) =>
   eventually(`${service} has ${count} healthy`, async () => (await healthy(service)) === count, 20_000);
+/** What the control plane has counted. */
+function figures() {
+  const families = mesh().controlPlane().values.metrics();
+  const of = (name: string) => families.find((family) => family.name === name)?.samples[0]?.value ?? 0;
+  return { changes: of('weft_health_changes_total'), refused: of('weft_health_refused_total') };
+}
 const workload = (id: string) => mesh().controlPlane().mesh.get()?.workloads.get(id);
 
 describe('HTTP', () => {
@@ -264,10 +275,16 @@ describe('an Envoy alone', () => {
   test('tests its application itself, and tells by its statistics', async () => {
     await becomes('alone', 1);
     expect((await fetchOnce(to('alone'))).status).toBe(200);
-    bareStatus = 500;
+    // A bad answer counts like any failure: one is not enough.
+    const before = bareProbes;
+    const { changes } = figures();
+    bareAnswers = [500, 200, 500, 200];
+    await eventually('six more probes were made', () => bareProbes >= before + 6, 20_000);
+    expect(figures().changes).toBe(changes);
+    bareAnswers = [500];
     await becomes('alone', 0);
     expect(workload('alone-1.shop')?.trouble?.reason).toContain('its Envoy finds it failing');
-    bareStatus = 200;
+    bareAnswers = [200];
     await becomes('alone', 1);
   });
 });
@@ -292,7 +309,7 @@ describe('a flood of reports', () => {
     const where = { host: '127.0.0.1', port: xdsPort, serverName: 'xds.weft', rootPem };
     const caller = createControlPlaneClient(where, parseToken(token).bearer);
     const { version } = await caller.health('web-2.shop', undefined, 5_000);
-    const before = await figures();
+    const before = figures();
     const generation = mesh().controlPlane().mesh.get()?.generation ?? 0;
     const since = performance.now();
     const asked = Array.from({ length: 400 }, (_, index) =>
@@ -300,7 +317,7 @@ describe('a flood of reports', () => {
     );
     const refusals = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected').length;
     const took = (performance.now() - since) / 1_000;
-    const after = await figures();
+    const after = figures();
     console.log(`400 reports in ${Math.round(took * 1_000)} ms: ${refusals} refused`);
     const seconds = Math.ceil(took) + 1;
     expect(refusals).toBeGreaterThanOrEqual(400 - 10 * seconds);
@@ -309,12 +326,12 @@ describe('a flood of reports', () => {
     caller.close();
   });
 
-  async function figures() {
-    const of = (name: string) =>
-      mesh()
-        .controlPlane()
-        .values.metrics()
-        .find((family) => family.name === name)?.samples[0]?.value ?? 0;
-    return { changes: of('weft_health_changes_total'), refused: of('weft_health_refused_total') };
-  }
+  test('is nothing that another token may send', async () => {
+    const { rootPem, xdsPort } = mesh().controlPlane();
+    const where = { host: '127.0.0.1', port: xdsPort, serverName: 'xds.weft', rootPem };
+    const stranger = createControlPlaneClient(where, parseToken(await mesh().token('raw')).bearer);
+    const report = { version: 'x', healthy: false, reason: 'lie' };
+    await expect(stranger.health('web-2.shop', report, 5_000)).rejects.toThrowError('not for "web-2.shop"');
+    stranger.close();
+  });
 });
