@@ -2,6 +2,7 @@ import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
 import { resolveHost } from '../hosts.ts';
+import { checkHashKeys } from './hash-keys.ts';
 import {
   labelHint,
   ofKind,
@@ -14,13 +15,16 @@ import {
 import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
-/** WEFT0174 and WEFT0175. */
+/** WEFT0174, WEFT0175, and WEFT0132 of keys of requests where there are none. */
 export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
   if (!scope.services) return;
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
   const services = servicesCovered(scope, host, true);
   if (services.length === 0) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
-  else checkSubsets(scope, rule, services);
+  else {
+    checkSubsets(scope, rule, services);
+    checkHashKeys(scope, rule, services);
+  }
 }
 
 function checkSubsets(scope: ReferenceScope, rule: DestinationRuleObject, services: readonly Service[]): void {

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { checkReferences } from '../../src/policy/references.ts';
+import { settings } from '../support/registry-values.ts';
+
+const services = `apiVersion: v1
+kind: Service
+metadata: { name: db }
+spec: { selector: { app: db }, ports: [{ name: tcp, port: 5432 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: both }
+spec: { selector: { app: both }, ports: [{ name: http, port: 80 }, { name: tcp, port: 5432 }] }
+`;
+
+function findings(host: string, trafficPolicy: object) {
+  const metadata = { name: 'rule' };
+  const rule = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata,
+    spec: { host, trafficPolicy },
+  };
+  const files = [{ path: 'policies/shop/a.yaml', text: `${services}---\n${JSON.stringify(rule)}\n` }];
+  const { policies } = parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' });
+  if (policies === undefined) throw new Error('not even the text is right');
+  const mesh = offlineMesh({ policies, settings });
+  const found = checkReferences(policies.objects, mesh.services, undefined, settings);
+  return found.filter(({ code }) => code === 'WEFT0132').map(({ field }) => field);
+}
+
+const byHeader = { loadBalancer: { consistentHash: { httpHeaderName: 'x-user' } } };
+const byAddress = { loadBalancer: { consistentHash: { useSourceIp: true } } };
+const at5432 = { port: { number: 5432 } };
+
+test.each<[string, string, object, readonly string[]]>([
+  ['a header of connections', 'db', byHeader, ['spec.trafficPolicy.loadBalancer.consistentHash.httpHeaderName']],
+  ['their address', 'db', byAddress, []],
+  ['a header where one port has requests', 'both', byHeader, []],
+  [
+    'a header for the port that has none',
+    'both',
+    { portLevelSettings: [{ ...at5432, ...byHeader }] },
+    ['spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash.httpHeaderName'],
+  ],
+])('a key of requests where only connections are (WEFT0132): %s', (_name, host, policy, fields) => {
+  expect(findings(host, policy)).toEqual(fields);
+});
