@@ -21,6 +21,41 @@ const elsewhere: Readonly<Record<string, string>> = {
   'WorkloadGroup template.address': 'no effect, WEFT0132 says so',
 };
 
+/** Words that no golden case has, by the reason. */
+const wordsElsewhere: Readonly<Record<string, readonly string[]>> = {
+  'says what holds without it': [
+    'AuthorizationPolicy action=ALLOW',
+    'DestinationRule trafficPolicy.connectionPool.http.h2UpgradePolicy=DEFAULT',
+    'DestinationRule trafficPolicy.loadBalancer.simple=UNSPECIFIED',
+    'MeshConfig accessLogEncoding=TEXT',
+    'MeshConfig defaultTrafficPolicy.connectionPool.http.h2UpgradePolicy=DEFAULT',
+    'MeshConfig defaultTrafficPolicy.connectionPool.http.h2UpgradePolicy=DO_NOT_UPGRADE',
+    'MeshConfig h2UpgradePolicy=DO_NOT_UPGRADE',
+    'MeshConfig meshMTLS.minProtocolVersion=TLSV1_3',
+    'MeshConfig meshMTLS.minProtocolVersion=TLS_AUTO',
+    'MeshConfig outboundTrafficPolicy.mode=ALLOW_ANY_DYNAMIC_DNS',
+    'MeshConfig pathNormalization.normalization=BASE',
+    'MeshConfig pathNormalization.normalization=DEFAULT',
+    'PeerAuthentication mtls.mode=PERMISSIVE',
+    'ServiceEntry location=MESH_EXTERNAL',
+    'Sidecar egress[].captureMode=DEFAULT',
+    'Sidecar ingress[].captureMode=DEFAULT',
+    'Sidecar outboundTrafficPolicy.mode=ALLOW_ANY',
+    'VirtualService http[].corsPolicy.unmatchedPreflights=FORWARD',
+    'VirtualService http[].corsPolicy.unmatchedPreflights=UNSPECIFIED',
+    'WorkloadGroup probe.httpGet.scheme=',
+    'WorkloadGroup probe.httpGet.scheme=HTTP',
+  ],
+  'no effect towards a program, WEFT0132 says so': [
+    'Sidecar inboundConnectionPool.http.h2UpgradePolicy=DEFAULT',
+    'Sidecar inboundConnectionPool.http.h2UpgradePolicy=DO_NOT_UPGRADE',
+    'Sidecar inboundConnectionPool.http.h2UpgradePolicy=UPGRADE',
+    'Sidecar ingress[].connectionPool.http.h2UpgradePolicy=DEFAULT',
+    'Sidecar ingress[].connectionPool.http.h2UpgradePolicy=DO_NOT_UPGRADE',
+    'Sidecar ingress[].connectionPool.http.h2UpgradePolicy=UPGRADE',
+  ],
+};
+
 const folder = join(import.meta.dirname, 'cases');
 
 /** A traffic policy is one shape at four places; test/property/levels.test.ts is about these (P24). */
@@ -34,7 +69,7 @@ function atOnePlace(path: string): string {
 /** The paths of all that is written below a document, `http[].match[].headers{}.exact` for a map of conditions. */
 function pathsIn(value: unknown, path: string, known: ReadonlySet<string>): readonly string[] {
   if (Array.isArray(value)) return [path, ...value.flatMap((item) => pathsIn(item, `${path}[]`, known))];
-  if (typeof value !== 'object' || value === null) return [path];
+  if (typeof value !== 'object' || value === null) return [path, `${path}=${value}`];
   return [
     path,
     ...Object.entries(value).flatMap(([key, inner]) => {
@@ -50,9 +85,10 @@ const supported = documentShapes
   .flatMap((document) =>
     inventoryOf(document)
       .filter(({ refused }) => !refused)
-      .map(({ path }) => `${document.kind} ${path}`),
+      .map(({ path, shape }) => ({ path: `${document.kind} ${path}`, shape })),
   );
-const known = new Set(supported);
+const paths = supported.map(({ path }) => path);
+const known = new Set(paths);
 const used = new Set(
   readdirSync(folder).flatMap((name) => {
     const [head = '', ...texts] = readFileSync(join(folder, name, 'mesh.yaml'), 'utf8').split(/^---$/m);
@@ -67,10 +103,19 @@ const used = new Set(
   }),
 );
 
+const missingOf = (wanted: readonly string[]) =>
+  [...new Set(wanted.map(atOnePlace).filter((path) => !used.has(path)))].sort();
+
 test('every field that acts stands in a golden case, or says here where it is shown', () => {
-  const leaves = supported.filter(
-    (path) => !supported.some((other) => /^[.[{]/.test(other.slice(path.length)) && other.startsWith(path)),
+  const leaves = paths.filter(
+    (path) => !paths.some((other) => other.startsWith(path) && /^[.[{]/.test(other.slice(path.length))),
   );
-  const missing = new Set(leaves.map(atOnePlace).filter((path) => !used.has(path)));
-  expect([...missing].sort()).toEqual(Object.keys(elsewhere).sort());
+  expect(missingOf(leaves)).toEqual(Object.keys(elsewhere).sort());
+});
+
+test('every word that a field may be stands in a golden case, or says here where it is shown', () => {
+  const words = supported.flatMap(({ path, shape }) =>
+    shape.is === 'choice' ? shape.values.map((word) => `${path}=${word}`) : [],
+  );
+  expect(missingOf(words)).toEqual(Object.values(wordsElsewhere).flat().sort());
 });
