@@ -21,8 +21,10 @@ export function inboundRows(inbound: Inbound): readonly DescriptionRow[] {
 export function callerRows({ authorization }: Inbound): readonly DescriptionRow[] {
   const { deny, allow } = authorization;
   const refused = deny.map((rule) => rowOf(`refused: ${ruleText(rule)}`, rule.by));
-  if (allow === undefined)
-    return [...refused, rowOf('allowed: everyone else, as no ALLOW policy selects the workload')];
+  if (allow === undefined) {
+    const who = deny.length === 0 ? 'everyone' : 'everyone else';
+    return [...refused, rowOf(`allowed: ${who}, as no ALLOW policy selects the workload`)];
+  }
   const allowed = allow.map((rule) => rowOf(`allowed: ${ruleText(rule)}`, rule.by));
   return [...refused, ...allowed, rowOf(`${allow.length === 0 ? 'everyone' : 'everyone else'} gets 403`)];
 }
