@@ -3,6 +3,7 @@ import type { OutboundPort } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import type { Route } from '../model/ir-route.ts';
 import type { Decided } from '../model/provenance.ts';
+import { endpointText } from '../model/socket-path.ts';
 import { decidedFields } from '../translate/provenance-metadata.ts';
 import { matchText, rowOf, valueText } from './describe-words.ts';
 
@@ -104,6 +105,20 @@ type WeightedTarget = {
   readonly weight: Decided<number>;
 };
 
+/** P23: one way for all endpoints where a policy says so, else each as its mark says (P35). */
+function calledBy({ security }: Destination, marked: boolean): string {
+  switch (security.kind) {
+    case 'plain':
+      return 'plaintext';
+    case 'tls':
+      return 'TLS begun by the sidecar';
+    case 'mesh':
+      return marked || security.always ? 'mesh TLS' : 'plaintext';
+    default:
+      return security satisfies never;
+  }
+}
+
 /** Who answers, how well, and how they are called. */
 export function endpointRows(
   destination: Destination,
@@ -122,11 +137,11 @@ export function endpointRows(
     const place = locality && [locality.region, locality.zone, locality.subzone].filter(Boolean).join('/');
     const more = [
       healthy ? 'healthy' : 'unhealthy',
-      meshTls ? 'mesh TLS' : 'plaintext',
+      calledBy(destination, meshTls),
       ...(weight === 1 ? [] : [`weight ${weight}`]),
       ...(version === undefined ? [] : [`version ${version}`]),
       ...(place === undefined || place === '' ? [] : [`in ${place}`]),
     ];
-    return rowOf(`${workload} at ${address}:${port}, ${more.join(', ')}`);
+    return rowOf(`${workload} at ${endpointText(address, port)}, ${more.join(', ')}`);
   });
 }

@@ -89,7 +89,8 @@ test('proxies of one scope share one layer object, and what is in it is encoded 
   expect(cost.endpoints).toBe(serviceCount);
   // One each, the cluster of unknown hosts, and one inbound cluster for each proxy, as each proxy is a value of its own.
   expect(cost.clusters).toBeLessThanOrEqual(serviceCount + 1 + proxyCount);
-  expect(cost.secrets).toBe(2);
+  // Its own, the bundle, and the roots of the system.
+  expect(cost.secrets).toBe(3);
 });
 
 test('one endpoint change encodes one resource, whoever receives it', () => {

@@ -16,7 +16,7 @@ import { schemaOf } from '../../proto/registry.ts';
 import { localPortRange } from '../../registry/local-ports.ts';
 import { createLayer } from '../../xds/layer.ts';
 import type { Resource } from '../../xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType, secretType } from '../../xds/resource-types.ts';
 import { type CheckedPlaces, checkPlaces } from '../check-places.ts';
 import { policyPlace } from '../policy-place.ts';
 import { costText } from '../render/proxies.ts';
@@ -67,11 +67,14 @@ function byType(resources: readonly Resource[]): Readonly<Record<string, readonl
     resources
       .filter((resource) => resource.typeUrl === typeUrl)
       .map(({ value }) => toEnvoyJson(decode(schemaOf(typeUrl), value)));
+  const secrets = of(secretType);
   return {
     listeners: of(listenerType),
     routes: of(routeType),
     clusters: of(clusterType),
     endpoints: of(endpointType),
+    // What policies say of secrets are the paths of files.
+    ...(secrets.length > 0 && { secrets }),
   };
 }
 
