@@ -10,7 +10,7 @@ import type { Counted, PolicyCommands } from './support/protocol.ts';
 import { monotonic } from './support/protocol.ts';
 
 const size = { namespaces: 20, services: 125 } as const;
-const [proxies, changes, warmUps] = [40, 15, 3];
+const [proxies, changes, warmUps] = [20, 11, 2];
 
 const repository = createPolicyRepository(size);
 console.log(

@@ -15,6 +15,8 @@ import { type SecretMaterial, translateSecrets } from '../translate/translate-se
 import { createLayer, type Layer } from '../xds/layer.ts';
 import type { Resource } from '../xds/resource.ts';
 import { lookup, type Snapshot } from '../xds/snapshot.ts';
+import { inSlices } from './in-slices.ts';
+import { prepareView, smallMesh, type WantedScope } from './prepare-view.ts';
 import { type CaptureLayer, captureKey, captureLayer, type ViewLayer, viewLayer } from './shared-layers.ts';
 
 export interface HeldSnapshot {
@@ -76,14 +78,21 @@ export function createProxySnapshots(options: {
   readonly mesh: Readable<Mesh | undefined>;
   readonly secrets: (proxy: Proxy) => Readable<SecretMaterial | undefined>;
   readonly onFailure: (error: unknown, what: string) => void;
+  /** A mesh of at most so many services is made ready at once, a larger one in steps; absent: `smallMesh`. */
+  readonly atOnce?: number;
 }): ProxySnapshots {
-  const { mesh, secrets, onFailure } = options;
+  const { mesh, secrets, onFailure, atOnce = smallMesh } = options;
   /** In the order in which they came: when a proxy reconnects two of it overlap, and the last one counts (F4). */
   const byProxy = new Map<string, readonly Member[]>();
   /** By what they depend on; one that no member uses is dropped at the next change. */
   const views = new Map<string, SharedView>();
   const groups = new Map<string, Group>();
   let last = mesh.get();
+  /** Proxies of a large mesh whose scope is being made ready. */
+  const coming = new Set<Member>();
+  /** What was made ready of a large mesh: a proxy that was told to come again finds it. */
+  let ready: { readonly mesh: Mesh | undefined; readonly groups: Set<string> } = { mesh: undefined, groups: new Set() };
+  let [preparing, stopped] = [false, false];
 
   const guarded = <T>(what: string, kept: T, make: () => T): T => {
     try {
@@ -164,8 +173,7 @@ export function createProxySnapshots(options: {
     for (const member of members) guarded(`snapshot of ${member.proxy.id}`, undefined, () => act(member));
   };
 
-  const refresh = (current: Mesh | undefined): void => {
-    if (!current) return;
+  const refresh = (current: Mesh): void => {
     const samePolicies = last?.policies === current.policies && last.settings === current.settings;
     last = current;
     const all = [...byProxy.values()].flat();
@@ -187,7 +195,63 @@ export function createProxySnapshots(options: {
     each(told, (member) => publish(current, member));
   };
 
-  const stop = mesh.watch(refresh);
+  /**
+   * A large mesh is made ready in steps, so that others have their turn meanwhile, for the scopes that are in use and those of proxies that
+   * have just come. The newest mesh counts.
+   */
+  const prepare = async (): Promise<void> => {
+    for (let current = mesh.get(); current !== undefined && !isReady(current); current = mesh.get()) {
+      for (const wanted of scopesOf(current)) {
+        // What fails here fails again, and is told, where it is made for good (F28).
+        await inSlices(prepareView(current, wanted)).catch(() => undefined);
+        if (stopped || mesh.get() !== current) break;
+        const name = scopeKey(wanted.scope);
+        if (ready.mesh !== current) ready = { mesh: current, groups: new Set() };
+        for (const key of wanted.captures.keys()) ready.groups.add(`${name} ${key}`);
+      }
+      if (stopped) return;
+      if (mesh.get() !== current) continue;
+      const newcomers = [...coming];
+      coming.clear();
+      if (last !== current) refresh(current);
+      each(newcomers, (member) => take(current, member));
+    }
+  };
+  const isReady = (current: Mesh) => stopped || (last === current && coming.size === 0);
+  const prepareSoon = (): void => {
+    if (!preparing) void prepare().finally(() => (preparing = false));
+    preparing = true;
+  };
+
+  /** All that a proxy would share is made ready, so that it need not wait. */
+  const isScopeMade = (current: Mesh, { proxy }: Member): boolean => {
+    const scope = scopeOf(current, current.workloads.get(proxy.id) ?? proxy);
+    return ready.mesh === current && ready.groups.has(`${scopeKey(scope)} ${captureKey(proxy.capture)}`);
+  };
+
+  const take = (current: Mesh, member: Member): void => {
+    look(current, member);
+    publish(current, member);
+  };
+
+  /** The scopes of all proxies, with what their listeners are made by. */
+  const scopesOf = (current: Mesh): readonly WantedScope[] => {
+    const wanted = new Map<string, WantedScope>();
+    for (const { proxy } of [...byProxy.values()].flat()) {
+      const scope = scopeOf(current, current.workloads.get(proxy.id) ?? proxy);
+      const key = scopeKey(scope);
+      const known = wanted.get(key) ?? { scope, captures: new Map(), made: views.get(key)?.made };
+      wanted.set(key, known);
+      known.captures.set(captureKey(proxy.capture), proxy.capture);
+    }
+    return [...wanted.values()];
+  };
+
+  const unwatchMesh = mesh.watch((current) => {
+    if (current === undefined) return;
+    if (current.services.length <= atOnce) refresh(current);
+    else prepareSoon();
+  });
   return {
     hold(proxy) {
       const cell = createCell<Snapshot | undefined>(undefined);
@@ -196,10 +260,12 @@ export function createProxySnapshots(options: {
       const update = () => {
         const current = mesh.get();
         if (!current) return;
-        each([member], () => {
-          look(current, member);
-          publish(current, member);
-        });
+        const isMade = member.group !== undefined || current.services.length <= atOnce;
+        if (isMade || isScopeMade(current, member)) each([member], () => take(current, member));
+        else {
+          coming.add(member);
+          prepareSoon();
+        }
       };
       const unwatch = member.secrets.watch(update);
       update();
@@ -207,6 +273,7 @@ export function createProxySnapshots(options: {
         snapshot: cell,
         release() {
           unwatch();
+          coming.delete(member);
           member.group?.members.delete(member);
           const left = (byProxy.get(proxy.id) ?? []).filter((other) => other !== member);
           if (left.length > 0) byProxy.set(proxy.id, left);
@@ -221,7 +288,10 @@ export function createProxySnapshots(options: {
       const layer = shared ?? own;
       return layer && lookup([layer], typeUrl, name);
     },
-    stop,
+    stop() {
+      stopped = true;
+      unwatchMesh();
+    },
   };
 }
 

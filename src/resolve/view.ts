@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Scope, View } from '../model/ir.ts';
+import type { OutboundService, Scope, View } from '../model/ir.ts';
 import type { EgressListener } from '../model/ir-egress.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet, SidecarObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import { plainHost } from '../policy/hosts.ts';
 import { resolveCounters } from './counters.ts';
 import { egressListeners } from './egress-listeners.ts';
@@ -39,6 +40,14 @@ const noFacts: EndpointFacts = { accepted: [] };
  * is not imported; any other change leaves untouched services the same objects.
  */
 export function resolveView(mesh: Mesh, scope: Scope): View {
+  return finish(viewSteps(mesh, scope));
+}
+
+/** So many services are decided in one step. */
+const servicesAStep = 50;
+
+/** resolveView in steps. */
+export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
   const { policies, services, localPorts } = mesh;
   const settings = meshDefaults(mesh);
   const facts = endpointFacts(mesh);
@@ -68,11 +77,16 @@ export function resolveView(mesh: Mesh, scope: Scope): View {
   const sameServices = known?.services === services && known.facts === facts && known.localPorts === localPorts;
   const kept = sameServices && sidecar === undefined && known.view.imports === undefined ? known : undefined;
   const isTouched = kept && touchedHosts(kept.policies, policies, settings);
-  const outbound = imported.services.map((service, index) => {
+  const outbound: OutboundService[] = [];
+  for (const [index, service] of imported.services.entries()) {
     const before = kept?.view.services[index];
-    if (before?.service === service.key && isTouched?.(plainHost(service.host)) === false) return before;
-    return resolveService(context, service, names.get(service.key) ?? [], facts.get(service.key) ?? noFacts);
-  });
+    if (before?.service === service.key && isTouched?.(plainHost(service.host)) === false) outbound.push(before);
+    else {
+      const own = facts.get(service.key) ?? noFacts;
+      outbound.push(resolveService(context, service, names.get(service.key) ?? [], own));
+      if (index % servicesAStep === 0) yield;
+    }
+  }
   const listeners = sidecar ? egressListeners(sidecar, imported, outbound, settings, scope.namespace) : [];
   const view = sameView(known?.view, {
     key,

@@ -2,6 +2,7 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { encode, typeUrl } from '../proto/codec.ts';
 import { createResource, type Resource, type ResourceReference } from '../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
+import { remember } from './remember.ts';
 
 /** How many messages were encoded since the process started, by type: tests assert on differences (house.md 3.4). */
 export const translateCounters = { clusters: 0, endpoints: 0, listeners: 0, routes: 0, secrets: 0 };
@@ -40,7 +41,7 @@ export function encodedResource(
     name,
     typeUrl: type,
     value,
-    references: distinct(references),
+    references: distinctReferences(references),
     ...(edsName === undefined ? {} : { edsName }),
   });
 }
@@ -65,7 +66,12 @@ export function toEndpoints(name: string): ResourceReference {
   return { typeUrl: endpointType, name };
 }
 
-function distinct(references: readonly ResourceReference[]): readonly ResourceReference[] {
-  const byKey = new Map(references.map((reference) => [`${reference.typeUrl} ${reference.name}`, reference]));
-  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, reference]) => reference);
-}
+/** Each once, in order of type and name; of such a list, itself. */
+export const distinctReferences = remember((references: readonly ResourceReference[]): readonly ResourceReference[] => {
+  const keyOf = ({ typeUrl, name }: ResourceReference) => `${typeUrl} ${name}`;
+  const byKey = new Map(references.map((reference) => [keyOf(reference), reference]));
+  const keys = [...byKey.keys()].sort();
+  if (keys.length === references.length && references.every((one, index) => keyOf(one) === keys[index]))
+    return references;
+  return keys.flatMap((key) => byKey.get(key) ?? []);
+});

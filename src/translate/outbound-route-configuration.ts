@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { OutboundPort, View } from '../model/ir.ts';
+import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import { proxyDomains } from '../model/proxy-domains.ts';
 import { encode } from '../proto/codec.ts';
 import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
@@ -36,6 +36,12 @@ export function proxyRouteConfiguration(view: View): Uint8Array<ArrayBuffer> {
   });
   // Fields stand in the order of their numbers: the name is 1, the virtual hosts are 2, the others come after.
   return joined([encode(RouteConfigurationSchema, { name: proxyName }), ...hosts, last]);
+}
+
+/** Makes the bytes of a port's virtual host, ahead of the configurations that it stands in. */
+export function translateHost(service: OutboundService, port: OutboundPort): void {
+  const domains = proxyDomains(service, port);
+  if (domains.length > 0) hostBytes(port, domains.join('\n'));
 }
 
 /** The virtual host of a port for these domains, as an entry of the list of them. */

@@ -43,14 +43,22 @@ export function captureChange(
   if (changed === undefined) return undefined;
   if (!ports) return { set: [], remove: [] };
   const listenersOf = (services: readonly OutboundService[]) =>
-    services.flatMap((service) =>
-      service.ports.flatMap((port) => (port.localPort === undefined ? [] : portResource(port, bind))),
-    );
-  const { portResource } = resourcesOf(now.terms);
+    services.flatMap((service) => translateListeners(now, service, { bind, ports }));
   const set = listenersOf(changed.added);
   const names = new Set(set.map(({ name }) => name));
   const remove = listenersOf(changed.gone).filter(({ name }) => !names.has(name));
   return { set, remove };
+}
+
+/** The listeners of one service's local ports. */
+export function translateListeners(
+  view: View,
+  service: OutboundService,
+  { bind, ports }: Pick<Proxy['capture'], 'bind' | 'ports'>,
+): readonly Resource[] {
+  const { portResource } = resourcesOf(view.terms);
+  if (!ports) return [];
+  return service.ports.flatMap((port) => (port.localPort === undefined ? [] : portResource(port, bind)));
 }
 
 const localPorts = remember((view: View): readonly OutboundPort[] =>

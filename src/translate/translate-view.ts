@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import type { ForwardAction } from '../model/ir-route.ts';
+import { sameItems } from '../model/keep-items.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -9,11 +10,18 @@ import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/rou
 import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { outboundCluster } from './cluster.ts';
 import { connectionClusters } from './connection-chains.ts';
-import { encodedResource, envoyResource, toCluster, toEndpoints, toSecret } from './envoy-resource.ts';
+import {
+  distinctReferences,
+  encodedResource,
+  envoyResource,
+  toCluster,
+  toEndpoints,
+  toSecret,
+} from './envoy-resource.ts';
 import { loadAssignment } from './load-assignment.ts';
 import { clusterName, proxyName, servicePortName, unknownHostsName } from './names.ts';
-import { portRouteConfiguration, proxyRouteConfiguration } from './outbound-route-configuration.ts';
-import { remember } from './remember.ts';
+import { portRouteConfiguration, proxyRouteConfiguration, translateHost } from './outbound-route-configuration.ts';
+import { remember, rememberWith } from './remember.ts';
 import { fileSecrets, secretNamesOf } from './translate-secrets.ts';
 import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
 
@@ -50,6 +58,15 @@ const serviceResources = remember((service: OutboundService): readonly Resource[
   const local = service.ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
   return [...destinationsOf(service).map(clusterResource), ...local.map(portRoutes)];
 });
+
+/** Makes what is made of one service, ahead of the view that it stands in. */
+export function translateService(service: OutboundService): void {
+  serviceResources(service);
+  for (const port of service.ports) {
+    portReferences(port);
+    translateHost(service, port);
+  }
+}
 
 function destinationsOf({ ports }: OutboundService): readonly Destination[] {
   return ports.flatMap((port) => port.destinations);
@@ -129,22 +146,44 @@ const unknownHosts = remember((passing: View['passing']) =>
 );
 
 const proxyRoutes = remember((view: View): Resource => {
-  const references = view.services.flatMap((service) => service.ports.flatMap(portReferences));
-  const unknown = view.unknownHosts.value === 'pass' ? [toCluster(unknownHostsName)] : [];
+  const unknown = view.unknownHosts.value === 'pass' ? unknownReference : none;
+  const lists = [unknown, ...view.services.flatMap((service) => service.ports.map(portReferences))];
   const bytes = proxyRouteConfiguration(view);
-  return encodedResource(RouteConfigurationSchema, proxyName, bytes, [...references, ...unknown]);
+  return encodedResource(RouteConfigurationSchema, proxyName, bytes, joinedReferences(lists));
 });
+
+const none: readonly ResourceReference[] = [];
+const unknownReference: readonly ResourceReference[] = [toCluster(unknownHostsName)];
+const joinedBefore = new WeakMap<
+  readonly ResourceReference[],
+  { readonly lists: readonly (readonly ResourceReference[])[]; readonly references: readonly ResourceReference[] }
+>();
+
+/** All that is in the lists. Remembered on them: which clusters routes name changes less often than the routes. */
+function joinedReferences(lists: readonly (readonly ResourceReference[])[]): readonly ResourceReference[] {
+  const key = lists.at(-1) ?? none;
+  const known = joinedBefore.get(key);
+  if (known && sameItems(known.lists, lists)) return known.references;
+  const references = distinctReferences(lists.flat());
+  joinedBefore.set(key, { lists, references });
+  return references;
+}
 
 const portRoutes = remember((port: OutboundPort): Resource => {
   const name = servicePortName(port.destination.ref);
   return envoyResource(RouteConfigurationSchema, name, portRouteConfiguration(port), portReferences(port));
 });
 
-/** Every cluster that the routes of a port name (X91). */
+/** Every cluster that the routes of a port name (X91): the same list for ports that name the same, and have the same destinations. */
 export const portReferences = remember((port: OutboundPort): readonly ResourceReference[] => {
   const forwards = port.routes.map(({ action }) => action).filter((action) => action.kind === 'forward');
-  return [...connectionClusters(port), ...forwards.flatMap(namedBy).map(clusterName)].map(toCluster);
+  const names = [...connectionClusters(port), ...forwards.flatMap(namedBy).map(clusterName)];
+  return referencesTo(port.destinations, [...new Set(names)].sort().join('\n'));
 });
+
+const referencesTo = rememberWith((_: readonly Destination[], names: string): readonly ResourceReference[] =>
+  names === '' ? none : names.split('\n').map(toCluster),
+);
 
 function namedBy({ destinations, mirrors }: ForwardAction) {
   return [...destinations.map(({ destination }) => destination), ...mirrors.map(({ value }) => value.destination)];

@@ -72,6 +72,7 @@ export function spineMesh(options: {
   const failures: string[] = [];
   const material = createCell<SecretMaterial | undefined>(secretMaterial());
   const snapshots = createProxySnapshots({
+    atOnce: Number.POSITIVE_INFINITY,
     mesh,
     secrets: options.secrets ?? (() => material),
     onFailure: (_error, what) => failures.push(what),

@@ -179,6 +179,7 @@ test('X9 before policies are served there is no mesh, and nobody has a snapshot'
   if (!first) throw new Error('no proxy');
   const material = createCell<SecretMaterial | undefined>(secretMaterial());
   const { hold } = createProxySnapshots({
+    atOnce: Number.POSITIVE_INFINITY,
     mesh,
     secrets: () => material,
     onFailure: (error) => expect(error).toBe(''),
