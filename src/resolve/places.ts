@@ -57,6 +57,7 @@ function asker(index: PolicyIndex, defaults: MeshDefaults): (namespace: string) 
 
 /** Of the rules of one host: those that merge are asked together (P22). */
 function rulesAsking(rules: readonly DestinationRuleObject[], defaults: MeshDefaults): readonly Asking[] {
+  if (!rules.some(mayAsk)) return [];
   const byDefaults = remembered(byRules, rules, () => new WeakMap<MeshDefaults, readonly Asking[]>());
   return remembered(byDefaults, defaults, () =>
     mergedRules(rules).flatMap(({ first, rule }) => {
@@ -65,6 +66,18 @@ function rulesAsking(rules: readonly DestinationRuleObject[], defaults: MeshDefa
       const exportTo = spec.workloadSelector === undefined ? spec.exportTo : ['.'];
       return askingOf(rule, portsOf(rule), defaults).map((asked) => ({ ...asked, owner, exportTo }));
     }),
+  );
+}
+
+/** Whether any level of a rule says something that makes places count, or could beside another's: most rules do not. */
+function mayAsk({ spec }: DestinationRuleObject): boolean {
+  const policies = [spec.trafficPolicy, ...spec.subsets.map(({ trafficPolicy }) => trafficPolicy)];
+  const levels = policies.flatMap((policy) => (policy ? [policy, ...policy.portLevelSettings] : []));
+  return levels.some(
+    ({ outlierDetection, loadBalancer }) =>
+      outlierDetection !== undefined ||
+      loadBalancer?.localityLbSetting !== undefined ||
+      loadBalancer?.zoneAwareLbSetting !== undefined,
   );
 }
 
