@@ -13,6 +13,7 @@ import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../pol
 import type { SecretNames } from '../policy/references/reference-scope.ts';
 import { createReferenceCheck } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
+import { withoutDetected } from '../policy/undeclared-ports.ts';
 import { keepMap } from '../registry/keep-identity.ts';
 import { type BuiltServices, buildServices } from '../registry/services.ts';
 import { workloadsOfEntries } from '../registry/workload-entries.ts';
@@ -107,7 +108,7 @@ export function treeCheckSteps(
     const { objects, diagnostics } = yield* parse(tree);
     const whole = [...objects.filter(({ namespace }) => !heldTrees.has(namespace)), ...kept].sort(byName);
     const ofOthers = (finding: Diagnostic) => !heldTrees.has(namespaceOf(finding) ?? '');
-    const found = [...tree.diagnostics, ...diagnostics].filter(ofOthers);
+    const found = [...tree.diagnostics, ...withoutDetected(diagnostics, settings)].filter(ofOthers);
     found.push(...(yield* between({ commit: tree.commit, objects: whole }, 'unknown')));
     const failed = errorsOf(found).length > 0;
     return {
@@ -121,7 +122,7 @@ export function treeCheckSteps(
     if (heldTrees !== undefined) return yield* restore(tree, heldTrees);
     const parsed = yield* parse(tree);
     const { commit } = tree;
-    const text = [...tree.diagnostics, ...parsed.diagnostics];
+    const text = [...tree.diagnostics, ...withoutDetected(parsed.diagnostics, settings)];
     const isPart = errorsOf(text).length > 0;
     // Each stage on all that passed the one before (section 8); what only follows from the rest is left out.
     const meaning = withoutConsequences(

@@ -40,6 +40,7 @@ describe('settings without a file', () => {
       'policy.path': 'policies',
       'policy.folders': 'namespace',
       'policy.isolate': 'commit',
+      'policy.protocolDetection': 'declared',
       'policy.workingTree': false,
       'policy.poll': 500,
       'xds.address': '0.0.0.0',

@@ -35,7 +35,12 @@ export function lowerPort(port: WrittenPort, field: string, context: LowerContex
   const known = stated ?? (port.stated ? undefined : protocolOfName((port.name ?? '').toLowerCase()));
   if (!known && !port.stated) {
     const message = `port ${port.number} of ${context.name} has no protocol, treated as tcp`;
-    context.report('WEFT0118', field, message, 'set its protocol (appProtocol), or name it http-...');
+    context.report(
+      'WEFT0118',
+      field,
+      message,
+      'set its protocol (appProtocol), name it http-..., or let policy.protocolDetection: auto of weft.yaml look',
+    );
   }
   return present<ServicePortSpec>({
     name: port.name,
