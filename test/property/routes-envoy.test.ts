@@ -17,7 +17,8 @@ import { proxyName, servicePortName } from '../../src/translate/names.ts';
 import { routeType } from '../../src/xds/resource-types.ts';
 import { type RawHttp, rawHttp } from '../support/raw-http.ts';
 import { startRouteEnvoy, tellingRoutes } from '../support/route-envoy.ts';
-import { type AskedRequest, meshOf, request, rules } from './routes-world.ts';
+import { type AskedRequest, request } from './routes-requests.ts';
+import { meshOf, rules } from './routes-world.ts';
 
 /** Callers that static predicates tell apart (P10). */
 const callers = [

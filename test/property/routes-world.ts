@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
-import type { SentRequest } from '../../src/resolve/seen-request.ts';
 
 /*
  * Random VirtualServices, and requests that nearly fit them: what is written and what is sent come from the same few words, so that
@@ -25,11 +24,11 @@ export interface WrittenMatch {
 export interface WrittenRule {
   readonly match?: readonly WrittenMatch[];
 }
-type Condition = {
+export interface Condition {
   readonly exact?: string;
   readonly prefix?: string;
   readonly regex?: string;
-};
+}
 
 /** There in so many of ten cases. */
 function sometimes<T>(ofTen: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
@@ -62,7 +61,7 @@ const segment = fc.constantFrom(
   'a+b',
   '%2520',
 );
-const path = fc.array(segment, { maxLength: 4 }).map((segments) => `/${segments.join('/')}`);
+export const path = fc.array(segment, { maxLength: 4 }).map((segments) => `/${segments.join('/')}`);
 const pathRegex = fc.constantFrom(
   '/a.*',
   '/api/[0-9]+',
@@ -94,8 +93,8 @@ const uri: fc.Arbitrary<Condition> = fc.oneof(
   pathRegex.map((regex) => ({ regex })),
 );
 
-const method = fc.constantFrom('GET', 'POST', 'get', 'DELETE', 'PURGE');
-const value = fc.constantFrom(
+export const method = fc.constantFrom('GET', 'POST', 'get', 'DELETE', 'PURGE');
+export const value = fc.constantFrom(
   '',
   'a',
   'A',
@@ -146,7 +145,7 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
   value.filter((text) => text !== '').map((prefix) => ({ prefix })),
   valueRegex.map((regex) => ({ regex })),
 );
-const headerName = fc.constantFrom(
+export const headerName = fc.constantFrom(
   'x-a',
   'X-B',
   'cookie',
@@ -207,111 +206,6 @@ export function rules(name: string): fc.Arbitrary<readonly WrittenRule[]> {
     { weight: 1, arbitrary: fc.constant({}) },
   );
   return fc.array(rule, { minLength: 1, maxLength: 6 });
-}
-
-const query = fc.constantFrom(
-  '',
-  '?',
-  '?q=1',
-  '?q',
-  '?q=',
-  '?q=a&q=b',
-  '?r=a&q=1',
-  '?&q=1',
-  '?Q=1',
-  '?q=a=b',
-  '?q=%61',
-  '?a%20b=1',
-  '?%71=a',
-  '?x?q=1',
-  '?q=1;r=2',
-  '?r=é'.replace('é', '%C3%A9'),
-  '?/../b//c',
-);
-
-/** A text that may meet a condition; undefined: the condition has none to offer. */
-function textFor({ exact, prefix }: Condition, more: string): string | undefined {
-  return exact ?? (prefix === undefined ? undefined : `${prefix}${more}`);
-}
-
-/** How a program may write the host of a service, with a port or without. */
-export function authorities(name: string): fc.Arbitrary<string> {
-  return fc
-    .tuple(
-      fc.constantFrom(
-        '',
-        '',
-        '.shop',
-        '.shop',
-        '.shop.svc',
-        '.shop.svc.cluster.local',
-        '.shop.svc.cluster.local.',
-        '.shop.mesh',
-        '.bank',
-        '.SHOP',
-      ),
-      fc.constantFrom('', ':80', ':80', ':9080', ':9080', ':81'),
-      fc.boolean(),
-    )
-    .map(([rest, port, upper]) => `${upper ? name.toUpperCase() : name}${rest}${port}`);
-}
-
-export interface AskedRequest extends SentRequest {
-  /** The request line names the whole URL, as behind HTTP_PROXY. */
-  readonly absolute: boolean;
-}
-
-/** A request to a service, made from one of its matches and then changed a little. */
-export function request(name: string, written: readonly WrittenRule[]): fc.Arbitrary<AskedRequest> {
-  const matches = written.flatMap((rule) => rule.match ?? []);
-  const aimed = matches.length === 0 ? fc.constant<WrittenMatch>({}) : fc.constantFrom(...matches);
-  return fc
-    .record({
-      aim: aimed,
-      obeys: fc.constantFrom(true, true, true, false),
-      own: path,
-      tail: fc.constantFrom('', '', '', 's', '/', '/a', '/1', 'a'),
-      case: fc.constantFrom('as is', 'as is', 'upper'),
-      query,
-      method,
-      authority: authorities(name),
-      scheme: fc.constantFrom('http', 'http', 'https'),
-      absolute: fc.boolean(),
-      more: value,
-      id: fc.constantFrom('1', 'a', 'yes', 'e0'),
-      headers: fc.array(
-        fc.tuple(
-          headerName.filter((header) => header !== 'host'),
-          value,
-        ),
-        { maxLength: 3 },
-      ),
-    })
-    .map((made) => {
-      const { aim, obeys } = made;
-      const asked = <T>(wanted: T | undefined, otherwise: T): T => (obeys && wanted !== undefined ? wanted : otherwise);
-      const target = asked(aim.uri && textFor(aim.uri, made.tail), made.own);
-      const wanted = Object.entries(aim.headers ?? {}).flatMap(([header, each]) => {
-        const text = textFor(each, made.more) ?? made.more;
-        return header === 'host' ? [] : [[header, text] as const];
-      });
-      const parameters = Object.entries(aim.queryParams ?? {}).map(
-        ([key, each]) => `${key}=${textFor(each, '1') ?? '1'}`,
-      );
-      const queryText =
-        obeys && parameters.length > 0 ? `?${parameters.join('&').replaceAll(/[^\x21-\x7e]/g, '')}` : made.query;
-      const whole = target.startsWith('/') ? target : `/${target}`;
-      const scheme = made.absolute ? { scheme: made.scheme } : {};
-      return {
-        method: asked(aim.method && textFor(aim.method, 'ET'), made.method),
-        authority: asked(aim.authority?.exact, made.authority),
-        path: `${made.case === 'upper' ? whole.toUpperCase() : whole}${queryText}`.replaceAll(' ', '%20'),
-        // Else the sidecar makes one up, and nobody knows how it begins.
-        headers: [...(obeys ? wanted : []), ...made.headers, ['x-request-id', made.id] as const],
-        absolute: made.absolute,
-        ...scheme,
-      };
-    });
 }
 
 const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
