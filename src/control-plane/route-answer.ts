@@ -183,16 +183,26 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
       by: placeOf(weight.by),
       ...(found && { discovery: found.discovery, security: found.security.kind }),
       endpoints: [
-        ...(found?.addresses ?? []).map((each) => ({ address: addressText(each), healthy: true, meshTls: always })),
+        ...(found?.addresses ?? []).map((each) => ({
+          address: addressText(each),
+          healthy: true,
+          meshTls: always,
+          ...later(each),
+        })),
         ...(found ? resolveEndpoints(mesh, found).endpoints : []).map((each) => ({
           workload: each.workload,
           address: addressText(each),
           healthy: each.healthy,
           meshTls: always || (security?.kind === 'mesh' && each.meshTls),
+          ...later(each),
         })),
       ],
     };
   });
+}
+
+function later({ priority = 0 }: { readonly priority?: number }) {
+  return priority === 0 ? {} : { priority };
 }
 
 /** `reviews.shop`; a host of a ServiceEntry is its own name. */

@@ -101,5 +101,7 @@ export interface AnswerCluster {
     readonly address: string;
     readonly healthy: boolean;
     readonly meshTls: boolean;
+    /** Called when those of the numbers before fail (D12); absent: first. */
+    readonly priority?: number;
   }[];
 }

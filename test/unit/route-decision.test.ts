@@ -101,6 +101,34 @@ describe('which rule takes a request', () => {
     expect(notes).toEqual(['there is no destination out_shop_reviews_80_v9: calls that go there get 503 (NC)']);
   });
 
+  test('endpoints that wait until others fail say so (D12)', () => {
+    const entry = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: shop }
+spec:
+  hosts: [api.example.com]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  endpoints: [{ address: 192.0.2.1, labels: { rack: r1 } }, { address: 192.0.2.2, labels: { rack: r2 } }]
+`;
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api, namespace: shop }
+spec:
+  host: api.example.com
+  trafficPolicy:
+    outlierDetection: {}
+    loadBalancer: { localityLbSetting: { failoverPriority: [rack=r2] } }
+`;
+    const [cluster] = answer([entry, rule], { host: 'api.example.com' }).clusters;
+    expect(cluster?.endpoints.map(({ address, priority }) => [address, priority])).toEqual([
+      ['192.0.2.1:80', 1],
+      ['192.0.2.2:80', undefined],
+    ]);
+  });
+
   test('P48 a service that is not exported to the caller is named', () => {
     const entry = `
 apiVersion: networking.istio.io/v1

@@ -69,11 +69,15 @@ function clusterRows(cluster: AnswerCluster, { good, bad }: Marks): readonly Des
   const tls = security === 'tls' ? ', TLS begun by the sidecar' : '';
   return [
     { text: `${share} ${name} (${cluster.cluster}${tls})`, by: placeText(by) },
-    ...endpoints.map(({ address, workload, healthy, meshTls }) => {
-      const who = workload === undefined ? '' : ` ${workload}`;
-      return {
-        text: `    ${healthy ? good : bad} ${address}${who}${meshTls ? ' mTLS' : ''}${healthy ? '' : ' unhealthy'}`,
-      };
+    ...endpoints.map(({ address, workload, healthy, meshTls, priority }) => {
+      const words = [
+        address,
+        ...(workload === undefined ? [] : [workload]),
+        ...(meshTls ? ['mTLS'] : []),
+        ...(healthy ? [] : ['unhealthy']),
+        ...(priority === undefined ? [] : [`priority ${priority}, when those before fail`]),
+      ];
+      return { text: `    ${healthy ? good : bad} ${words.join(' ')}` };
     }),
     ...(endpoints.length === 0 ? [{ text: `    ${discoveryText(discovery)}` }] : []),
   ];
