@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, createServer as createSecureServer, type TLSSocket } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { type DnsServer, resolvesBy, startDnsServer } from '../support/dns-server.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
-import { openTcp } from '../support/mesh-client.ts';
+import { exchange, openTcp } from '../support/mesh-client.ts';
 import { createTestAuthority } from '../support/test-certificates.ts';
 import { nextAddress, useTestMesh } from '../support/test-mesh.ts';
 import { startTlsApplication, type TlsApplication } from '../support/tls-application.ts';
@@ -93,6 +93,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+function createTlsServer(
+  own: { readonly certificate: string; readonly key: string },
+  greet: (socket: TLSSocket) => void,
+) {
+  const server = createSecureServer({ cert: own.certificate, key: own.key }, greet);
+  // Who does not believe it says so, and goes.
+  server.on('tlsClientError', () => undefined);
+  return server;
+}
+
 const through = (url: string) => ({ host: client.address, port: client.proxyPort, path: url });
 
 test('DYNAMIC_DNS: each request is called at the host that it says', async () => {
@@ -137,6 +147,34 @@ test('a request that names its own local port does not come back to it for ever'
   expect(own).toMatchObject({ status: 421, body: expect.stringContaining('one.named.test') });
   const headers = { host: `one.named.test:${plain.port}` };
   expect(await fetchOnce({ host: client.address, port, headers })).toMatchObject({ status: 200, body: 'plain\n' });
+});
+
+test('a plain connection leaves as TLS, and reaches nobody whose name is another', async () => {
+  const opaque = createTlsServer(authority.issue({ names: ['db.tls.test'] }), (socket) => socket.end('220 db\r\n'));
+  await new Promise<void>((resolve) => opaque.listen(0, address, resolve));
+  const at = opaque.address();
+  if (at === null || typeof at === 'string') throw new Error('no port');
+  const entry = (name: string) => `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop }
+spec:
+  hosts: [${name}.tls.test]
+  ports: [{ number: 2525, name: tcp, protocol: TCP }]
+  resolution: STATIC
+  endpoints: [{ address: ${address}, ports: { tcp: ${at.port} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: shop }
+spec: { host: ${name}.tls.test, trafficPolicy: { tls: { mode: SIMPLE, caCertificates: ${roots} } } }
+`;
+  await mesh().apply({ 'shop/db.yaml': entry('db') + entry('other') });
+  const greeting = async (name: string) =>
+    (await exchange(await openTcp(client.address, mesh().localPort(name, 2525)))).received;
+  expect(await greeting('db')).toBe('220 db\r\n');
+  expect(await greeting('other')).toBe('');
+  opaque.close();
 });
 
 test('an endpoint may be a unix socket', async () => {
