@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import { offlineProxy } from '../../src/control-plane/offline-proxy.ts';
 import { Secret } from '../../src/model/secret.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import { checkClaims } from '../../src/registry/join-claims.ts';
 import { loadWorkloads, saveWorkloads } from '../../src/registry/saved-workloads.ts';
 import { createBootstrap } from '../../src/sidecar/bootstrap.ts';
@@ -36,6 +39,19 @@ describe('where a joined workload runs', () => {
     const read = loadWorkloads(saveWorkloads({ known, drained: [] }), settings);
     expect(read.known.map(({ workload }) => workload.locality)).toEqual([known[0]?.workload.locality, undefined]);
   });
+});
+
+test('a proxy that files describe runs where its WorkloadEntry says', () => {
+  const text = `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: reviews-1 }
+spec: { address: 10.0.0.1, locality: eu/north/rack-1 }
+`;
+  const files = [{ path: 'policies/shop/a.yaml', text }];
+  const { policies } = parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' });
+  const mesh = offlineMesh({ policies: policies ?? { commit: 'x', objects: [] }, settings });
+  const { locality } = offlineProxy(mesh, 'reviews-1', 'shop');
+  expect(locality).toEqual({ region: 'eu', zone: 'north', subzone: 'rack-1' });
 });
 
 test('Envoy hears of it, too', () => {
