@@ -38,6 +38,9 @@ function healthCheck(decision: HealthCheckDecision, { ref, protocol }: Destinati
   });
 }
 
+/** Else one answer of another status takes an endpoint out, whatever `unhealthyAfter` says; what is expected goes before. */
+const retriableStatuses = [{ start: 100n, end: 600n }];
+
 function checker(
   probe: HealthProbe,
   host: string,
@@ -48,7 +51,10 @@ function checker(
       const expectedStatuses = probe.expect.map(({ from, to }) => ({ start: BigInt(from), end: BigInt(to + 1) }));
       const codecClientType =
         protocol === 'http2' || protocol === 'grpc' ? CodecClientType.HTTP2 : CodecClientType.HTTP1;
-      return { case: 'httpHealthCheck', value: { host, path: probe.path, expectedStatuses, codecClientType } };
+      return {
+        case: 'httpHealthCheck',
+        value: { host, path: probe.path, expectedStatuses, retriableStatuses, codecClientType },
+      };
     }
     case 'grpc':
       return {

@@ -7,7 +7,7 @@ import type { Member } from '../support/member.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 // How the second instance answers; the first is always well.
-const second = { status: 200, healthy: true };
+const second = { status: 200, healthy: true, badForClient: 0 };
 /** What each instance was asked for health, and by whom. */
 const checked: { instance: string; caller: string }[] = [];
 /** Requests to /hold wait for this. */
@@ -55,10 +55,13 @@ const mesh = useTestMesh(
     const start = async (instance: string) => {
       const address = started.nextAddress();
       applications[instance] = await startApplication({ address, port: 9080 }, instance, async (request, response) => {
-        const own = instance === 'v2' ? second : { status: 200, healthy: true };
+        const own = instance === 'v2' ? second : { status: 200, healthy: true, badForClient: 0 };
         if (request.url === '/healthz') {
           checked.push({ instance, caller: String(request.headers['x-forwarded-client-cert']) });
-          response.statusCode = own.healthy ? 204 : 500;
+          const isClient = checked.at(-1)?.caller.endsWith('/sa/frontend') === true;
+          const isBad = isClient && own.badForClient > 0;
+          if (isBad) own.badForClient -= 1;
+          response.statusCode = own.healthy && !isBad ? 204 : 500;
         } else if (request.url === '/hold') {
           held += 1;
           await released;
@@ -237,6 +240,17 @@ test('a health check takes an endpoint out and brings it back, over mesh TLS, as
   // Whoever may call a service checks it: the other members do, too.
   expect(checked.map(({ caller }) => caller.split('URI=')[1])).toContain('spiffe://demo.mesh/ns/shop/sa/frontend');
   await expectBoth();
+  // One answer that is not expected is fewer in a row than it takes.
+  const ofClient = () =>
+    checked.filter(({ instance, caller }) => instance === 'v2' && caller.endsWith('/sa/frontend')).length;
+  const before = ofClient();
+  second.badForClient = 1;
+  let fewest = 2;
+  await eventually('the client has checked it four more times', async () => {
+    fewest = Math.min(fewest, await stat('membership_healthy'));
+    return ofClient() >= before + 4;
+  });
+  expect([second.badForClient, fewest]).toEqual([0, 2]);
   second.healthy = false;
   await eventually('the second is out', async () => (await stat('membership_healthy')) === 1);
   await eventually('nobody calls it', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
