@@ -3,12 +3,14 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Answer, fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { exchange, openTcp, readUntil } from '../support/mesh-client.ts';
+import { selfSigned } from '../support/self-signed.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 const sockets = mkdtempSync(join(tmpdir(), 'weft-sidecar-'));
@@ -29,10 +31,19 @@ spec:
   - port: { number: 5433, protocol: TCP, name: tcp }
     captureMode: NONE
     hosts: [./db.shop.svc.cluster.local]
+  - port: { number: 8443, protocol: TLS, name: tls }
+    hosts: [./vault.shop.svc.cluster.local, ./keys.shop.svc.cluster.local]
   - port: { number: 0, protocol: TCP, name: tcp }
     bind: unix://${dbSocket}
     hosts: [./db.shop.svc.cluster.local]
   - hosts: ${JSON.stringify(hosts)}
+`;
+/** Changes the listeners that lead to db: a connection ends when nobody says a word for so long. */
+const silence = `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: db, namespace: shop }
+spec: { host: db, trafficPolicy: { connectionPool: { tcp: { idleTimeout: 1s } } } }
 `;
 const known = ['./*', '~./secret.shop.svc.cluster.local', '~./later.shop.svc.cluster.local'];
 
@@ -74,14 +85,15 @@ const mesh = useTestMesh(
       'mesh.yaml': mutualTlsYaml('STRICT'),
       'services.yaml':
         ['reviews', 'ratings', 'secret'].map((name) => serviceYaml(name)).join('') +
-        serviceYaml('db', '[{ name: tcp, port: 5432, targetPort: 9432 }]'),
+        serviceYaml('db', '[{ name: tcp, port: 5432, targetPort: 9432 }]') +
+        ['vault', 'keys'].map((name) => serviceYaml(name, '[{ name: tls, port: 443, targetPort: 9443 }]')).join(''),
       'frontend.yaml': frontend(known),
       'ingress.yaml': ingress(wide),
     },
   }),
   async (started) => {
-    const addresses = ['reviews', 'ratings', 'secret', 'db'].map(() => started.nextAddress());
-    const [at = '', rated = '', hidden = '', db = ''] = addresses;
+    const addresses = ['reviews', 'ratings', 'secret', 'db', 'vault', 'keys'].map(() => started.nextAddress());
+    const [at = '', rated = '', hidden = '', db = '', vault = '', keys = ''] = addresses;
     program = await startApplication({ address: at, port: 8080 }, 'reviews', async (request) => {
       if (request.url !== '/held') return;
       await new Promise<void>((resolve) => held.push(resolve));
@@ -104,6 +116,11 @@ const mesh = useTestMesh(
       () => rating.close(),
       () => greeter.close(),
     );
+    await Promise.all([listenTls(vault, 'vault'), listenTls(keys, 'keys')]);
+    await Promise.all([
+      started.join({ service: 'vault', address: vault, ports: [{ port: 9443, protocol: 'tls' }] }),
+      started.join({ service: 'keys', address: keys, ports: [{ port: 9443, protocol: 'tls' }] }),
+    ]);
     [reviews, , , , client, outsider] = await Promise.all([
       started.join({ service: 'reviews', address: at, ports: [{ port: 9080 }] }),
       started.join({ service: 'ratings', address: rated, ports: [{ port: 9080 }] }),
@@ -113,7 +130,7 @@ const mesh = useTestMesh(
       started.join({ service: 'outsider' }),
     ]);
     await started.synced();
-    for (const service of ['reviews_80', 'ratings_80', 'db_5432']) {
+    for (const service of ['reviews_80', 'ratings_80', 'db_5432', 'vault_443', 'keys_443']) {
       const endpoints = () => client.stat(`cluster.out_shop_${service}.membership_total`);
       await eventually(`the client has the endpoints of ${service}`, async () => (await endpoints()) === 1);
     }
@@ -129,6 +146,24 @@ function listening(server: Server, path: string): Promise<void> {
     server.once('error', reject);
     server.listen(path, () => resolve());
   });
+}
+
+/** TLS of the program itself: after the handshake its name. */
+async function listenTls(address: string, name: string): Promise<void> {
+  const { certificate, key } = selfSigned(name);
+  const server = createTlsServer({ cert: certificate, key }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.end(`${name}\n`);
+  });
+  server.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => server.listen(9443, address, resolve));
+  stops.push(() => server.close());
+}
+
+/** What the TLS server says to who asks for this name at the Sidecar's listener; empty: nobody took the connection. */
+async function askTls(servername: string): Promise<string> {
+  const socket = connectTls({ host: client.address, port: 8443, servername, rejectUnauthorized: false });
+  return (await exchange(socket)).received;
 }
 
 const through = (member: Member, url: string): Promise<Answer> =>
@@ -154,7 +189,9 @@ test('P8, P48: what is not imported is unknown: 502 for requests, 403 for tunnel
     [...(await member.stats('^cluster\\.out_shop_[^.]*\\.membership_total$')).keys()]
       .map((name) => name.split('.')[1])
       .sort();
-  expect(await names(client)).toEqual(['out_shop_db_5432', 'out_shop_ratings_80', 'out_shop_reviews_80']);
+  expect(await names(client)).toEqual(
+    ['db_5432', 'keys_443', 'ratings_80', 'reviews_80', 'vault_443'].map((name) => `out_shop_${name}`),
+  );
   expect(await names(outsider)).toContain('out_shop_secret_80');
   expect(await through(outsider, 'http://secret.shop/')).toMatchObject({ status: 200, body: 'secret\n' });
 });
@@ -170,6 +207,24 @@ test('P8: TCP behind a port and behind a unix socket of the Sidecar reaches the 
   expect(await exchange(await openTcp(client.address, 5433))).toMatchObject({ received: '220 db\n' });
   const socket = connect({ path: dbSocket, allowHalfOpen: true });
   expect(await exchange(socket)).toMatchObject({ received: '220 db\n' });
+});
+
+test('P8: behind a TLS listener the server name says which service is meant; others are closed', async () => {
+  expect(await askTls('vault.shop.svc.cluster.local')).toBe('vault\n');
+  expect(await askTls('keys')).toBe('keys\n');
+  expect(await askTls('reviews')).toBe('');
+});
+
+test('a policy that changes its listeners leaves port and socket open', async () => {
+  await mesh().apply({ 'db.yaml': silence });
+  for (const open of [
+    () => openTcp(client.address, 5433),
+    async () => connect({ path: dbSocket, allowHalfOpen: true }),
+  ]) {
+    expect(await exchange(await open())).toMatchObject({ received: '220 db\n' });
+  }
+  await mesh().apply({ 'db.yaml': undefined });
+  expect(await exchange(connect({ path: dbSocket, allowHalfOpen: true }))).toMatchObject({ received: '220 db\n' });
 });
 
 test('R13: a Sidecar says how many requests a connection to the program serves', async () => {
