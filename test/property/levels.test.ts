@@ -155,5 +155,5 @@ describe('P24 levels of a DestinationRule, under the mesh', () => {
       }),
       { numRuns: 150 },
     );
-  });
+  }, 60_000);
 });

@@ -114,4 +114,4 @@ test('P25 of all that a proxy is told, no two share a name, and each name leads 
     }),
     { numRuns: 60 },
   );
-});
+}, 60_000);

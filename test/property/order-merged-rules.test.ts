@@ -78,4 +78,4 @@ test('P22 parts of a rule merge to what the whole says, and in any order to the 
     ),
     { numRuns: 40 },
   );
-});
+}, 60_000);

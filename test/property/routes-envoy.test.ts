@@ -222,4 +222,4 @@ test('P12 what Envoy joins, drops and gives to every request is what the evaluat
     const expected = values.includes('a,b') ? `${name}#0` : values.includes('b') ? `${name}#1` : '404';
     expect(status === 200 ? body : `${status}`, name).toBe(expected);
   }
-});
+}, 60_000);
