@@ -5,6 +5,7 @@ import forge from 'node-forge';
 export interface TestAuthority {
   /** PEM */
   readonly certificate: string;
+  readonly key: string;
   /** A certificate (PEM) with its own key; `names` are hosts, addresses or URIs. */
   issue(options: {
     readonly commonName?: string;
@@ -25,7 +26,7 @@ let serial = 1;
 
 /** An authority for the servers and clients of a test (RSA: node-forge has no ECDSA), good for a day. */
 export function createTestAuthority(name: string): TestAuthority {
-  const { own, its } = keyPair();
+  const { key, own, its } = keyPair();
   const subject = [{ name: 'commonName', value: name }];
   const build = (publicKey: typeof its, commonName: string, from: number, until: number) => {
     const certificate = forge.pki.createCertificate();
@@ -48,6 +49,7 @@ export function createTestAuthority(name: string): TestAuthority {
   root.sign(own, forge.md.sha256.create());
   return {
     certificate: forge.pki.certificateToPem(root),
+    key,
     issue({ commonName = 'leaf', names = [], from = yesterday, until = tomorrow }) {
       const pair = keyPair();
       const leaf = build(pair.its, commonName, from, until);
