@@ -28,10 +28,13 @@ export function healthOf(source: AdminSource): HealthReport {
   ];
   if (reasons.length > 0) return { state: 'Degraded', reasons };
   const waiting = proxies.filter((proxy) => proxy.status === 'PENDING' || proxy.status === 'STALE');
-  if (waiting.length > 0) {
+  const unready = proxies.flatMap((proxy) =>
+    proxy.trouble === undefined ? [] : [`${idOf(proxy)} is not ready: ${proxy.trouble.reason}`],
+  );
+  if (waiting.length + unready.length > 0) {
     return {
       state: 'Progressing',
-      reasons: waiting.map((proxy) => `${idOf(proxy)} ${proxy.status}`),
+      reasons: [...waiting.map((proxy) => `${idOf(proxy)} ${proxy.status}`), ...unready],
     };
   }
   if (proxies.length === 0) return { state: 'Missing', reasons: ['no proxy is connected'] };

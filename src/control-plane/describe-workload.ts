@@ -1,12 +1,15 @@
 import type { Description, DescriptionRow } from '../model/description.ts';
 import type { View } from '../model/ir.ts';
+import { provenance } from '../model/policy-provenance.ts';
 import { refText } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { endpointText } from '../model/socket-path.ts';
 import type { Workload } from '../model/workload.ts';
+import { groupsOf } from '../model/workload-groups.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { scopeKey, scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
+import { probeText } from '../sidecar/probe-text.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { inboundRows } from './describe-inbound.ts';
 import { rowOf, valueText } from './describe-words.ts';
@@ -25,6 +28,7 @@ export function describeWorkload(
   const backed = workload === undefined ? [] : servicesOf(known, workload.id);
   const refs = new Set([
     ...(workload?.by === undefined ? [] : [refText(workload.by.object)]),
+    ...(workload?.group === undefined ? [] : [`WorkloadGroup/${namespace}/${workload.group.name}`]),
     ...[view.imports, view.unknownHosts, ...inbound.map(({ ingress }) => ingress)].flatMap((decided) =>
       decided === undefined || 'default' in decided.by ? [] : [refText(decided.by.object)],
     ),
@@ -36,7 +40,7 @@ export function describeWorkload(
   return {
     subject: `Workload ${namespace}/${name}`,
     sections: [
-      ...section('workload', aboutRows(workload, proxy)),
+      ...section('workload', [...aboutRows(workload, proxy), ...groupRows(known, workload)]),
       ...section('serves', backed),
       ...inbound.flatMap((each) => section(`application port ${each.port}`, inboundRows(each))),
       ...(proxy === undefined
@@ -80,6 +84,31 @@ function aboutRows(workload: Workload | undefined, proxy: Proxy | undefined): re
     ...(workload?.locality === undefined
       ? []
       : [rowOf(`in ${Object.values(workload.locality).filter(Boolean).join('/')}`, workload.by)]),
+  ];
+}
+
+/** What its WorkloadGroup makes of it, how its health is found, and why it is not called. */
+function groupRows({ mesh }: Describable, workload: Workload | undefined): readonly DescriptionRow[] {
+  const { group: joined, trouble, namespace = '' } = workload ?? {};
+  if (joined === undefined) return [];
+  const group = groupsOf(mesh.policies)(namespace).get(joined.name);
+  if (group === undefined) return [rowOf(`of WorkloadGroup ${joined.name}, which is gone`)];
+  const { probe } = group.spec;
+  const ground = { applicationAddress: 'its application' };
+  return [
+    rowOf(`of WorkloadGroup ${joined.name}`, provenance(group, 'spec.template')),
+    ...(probe === undefined
+      ? []
+      : [
+          rowOf(
+            `probed every ${probe.period / 1_000} s: ${probeText(probe.check, ground)}`,
+            provenance(group, 'spec.probe'),
+          ),
+        ]),
+    ...(trouble === undefined
+      ? []
+      : [rowOf(`unhealthy since ${new Date(trouble.since).toISOString()}: ${trouble.reason}`)]),
+    ...(joined.contradiction === undefined ? [] : [rowOf(`its next start is refused: ${joined.contradiction}`)]),
   ];
 }
 

@@ -10,7 +10,7 @@ import type { GroupsOf } from '../model/workload-groups.ts';
 import type { HealthRequest, HealthResponseSchema } from '../proto/gen/weft/v1/membership_pb.ts';
 import type { JoinHealth } from '../registry/join-health.ts';
 import { probeMessage } from '../sidecar/probe-message.ts';
-import { probeText } from '../sidecar/probe-run.ts';
+import { probeText } from '../sidecar/probe-text.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import type { Refused } from '../xds/server-options.ts';
 

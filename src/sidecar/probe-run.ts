@@ -4,6 +4,7 @@ import { probeGrpc } from './probe-grpc.ts';
 import { probeHttp } from './probe-http.ts';
 import { failed, type ProbeResult, placeText } from './probe-result.ts';
 import { probeTcp } from './probe-tcp.ts';
+import { probeText } from './probe-text.ts';
 
 /** Where probes without a host go, and whether commands of policies may be run here. */
 export interface ProbeGround {
@@ -43,25 +44,6 @@ function attempt(check: ProbeCheck, ground: ProbeGround, signal: AbortSignal, li
     case 'exec':
       if (ground.allowsCommands) return probeExec(check.command, signal);
       return Promise.resolve(failed('commands of policies are not run here: start weft run with --exec-probes'));
-    default:
-      return check satisfies never;
-  }
-}
-
-/** A probe in a few words. */
-export function probeText(
-  check: ProbeCheck,
-  { applicationAddress: own }: Pick<ProbeGround, 'applicationAddress'>,
-): string {
-  switch (check.kind) {
-    case 'http':
-      return `GET ${check.scheme}://${placeText(check.host ?? own, check.port)}${check.path}`;
-    case 'tcp':
-      return `TCP ${placeText(check.host ?? own, check.port)}`;
-    case 'grpc':
-      return `gRPC health of ${placeText(own, check.port)}${check.service === '' ? '' : ` ${check.service}`}`;
-    case 'exec':
-      return `command ${check.command.join(' ')}`;
     default:
       return check satisfies never;
   }

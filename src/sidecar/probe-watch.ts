@@ -1,7 +1,8 @@
 import type { ReadinessProbe } from '../model/workload-group.ts';
 import type { ProbeResult } from './probe-result.ts';
-import { type ProbeGround, probeText, runProbe } from './probe-run.ts';
+import { type ProbeGround, runProbe } from './probe-run.ts';
 import { count, nothingKnown, type ProbeTally } from './probe-tally.ts';
+import { probeText } from './probe-text.ts';
 import type { RunEvent } from './run-event.ts';
 
 /** What is told about probes, without the state of the sidecar. */

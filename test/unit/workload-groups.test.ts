@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { namespaceOf, workloadOf } from '../../src/cli/actions/workload.ts';
 import type { WorkloadFlags } from '../../src/cli/workload-flags.ts';
+import { describeWorkload } from '../../src/control-plane/describe-workload.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { offlineProxy } from '../../src/control-plane/offline-proxy.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
@@ -316,6 +317,21 @@ test('weft translate knows a workload of a group before one has joined', () => {
       { name: 'admin', port: 9081, inbound: 19_081 },
     ],
   });
+});
+
+test('weft describe workload tells of its group, its probe and why it is not called', () => {
+  const { workload } = joinWith({ labels: { zone: 'a' } });
+  const unhealthy = { ...workload, health: 'unhealthy', trouble: { reason: 'broken', since: 0 } } as const;
+  const policies = groups({ 'reviews-vm': { ...probed, template: { labels: { zone: 'b' } } } });
+  const mesh = offlineMesh({ policies, settings, joined: [[workload.id, unhealthy]] });
+  const known = { mesh, live: true, diagnostics: [], proxyOf: () => undefined, scopes: [] };
+  const [about] = describeWorkload(known, mesh.workloads.get(workload.id), undefined).sections;
+  expect(about?.rows.slice(-4)).toMatchObject([
+    { text: 'of WorkloadGroup reviews-vm', by: 'policies/shop/groups.yaml:1' },
+    { text: 'probed every 10 s: TCP its application:9080', by: 'policies/shop/groups.yaml:1' },
+    { text: 'unhealthy since 1970-01-01T00:00:00.000Z: broken' },
+    { text: expect.stringContaining('its next start is refused: WorkloadGroup shop/reviews-vm says label') },
+  ]);
 });
 
 describe('weft run --group', () => {
