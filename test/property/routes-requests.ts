@@ -37,6 +37,19 @@ function textFor({ exact, prefix }: Condition, more: string): string | undefined
 
 /** How a program may write the host of a service, with a port or without. */
 export function authorities(name: string): fc.Arbitrary<string> {
+  const port = fc.constantFrom('', ':80', ':80', ':9080', ':9080', ':81');
+  if (name.startsWith('*.')) {
+    const base = name.slice(2);
+    const host = fc.constantFrom(
+      `x.${base}`,
+      `x.${base}`,
+      `x.y.${base}`,
+      `x.a.${base}`,
+      base,
+      `X.${base.toUpperCase()}`,
+    );
+    return fc.tuple(host, port).map((parts) => parts.join(''));
+  }
   return fc
     .tuple(
       fc.constantFrom(
@@ -51,7 +64,7 @@ export function authorities(name: string): fc.Arbitrary<string> {
         '.bank',
         '.SHOP',
       ),
-      fc.constantFrom('', ':80', ':80', ':9080', ':9080', ':81'),
+      port,
       fc.boolean(),
     )
     .map(([rest, port, upper]) => `${upper ? name.toUpperCase() : name}${rest}${port}`);

@@ -210,27 +210,53 @@ export function rules(name: string): fc.Arbitrary<readonly WrittenRule[]> {
 
 const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
 
-/** A mesh of services with two HTTP ports in the namespace shop, each with a VirtualService; and the text of each of these. */
+const entry = (name: string, host: string) => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'ServiceEntry',
+  metadata: { name, namespace: 'shop' },
+  spec: {
+    hosts: [host],
+    ports: [80, 9080].map((number) => ({ name: `http-${number}`, number, protocol: 'HTTP' })),
+    resolution: 'STATIC',
+    endpoints: [{ address: '192.0.2.1' }],
+  },
+});
+
+/** A name of a service as requests and conditions use it: of `*.w.test` one that it covers. */
+export function oneName(host: string): string {
+  return host.replace(/^\*/, 'x');
+}
+
+/**
+ * A mesh of services with two HTTP ports in the namespace shop, each with a VirtualService. One whose name is `*.w.test` is a ServiceEntry,
+ * beside another, without rules, for the longer `*.a.w.test` (P5).
+ */
 export function meshOf(
   all: readonly (readonly [name: string, rules: readonly WrittenRule[]])[],
   meshConfig?: object,
 ): Mesh {
-  const files = all.map(([name, written]) => {
+  const [firstName = ''] = all.map(([name]) => name);
+  const files = all.map(([host, written], position) => {
+    const isWildcard = host.startsWith('*');
+    const name = isWildcard ? `w${position}` : host;
     const service = {
       apiVersion: 'v1',
       kind: 'Service',
       metadata: { name, namespace: 'shop' },
       spec: { selector: { app: name }, ports: [80, 9080].map((port) => ({ name: `http-${port}`, port })) },
     };
-    const route = [{ destination: { host: name, port: { number: 80 } } }];
+    const entries = [entry(name, host), entry(`${name}-longer`, host.replace('*', '*.a'))];
+    // Where it leads is not what is asked.
+    const route = [{ destination: { host: isWildcard ? firstName : host, port: { number: 80 } } }];
     const http = written.map((rule, index) => ({ name: `r${index}`, ...rule, route }));
     const virtual = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'VirtualService',
       metadata: { name, namespace: 'shop' },
-      spec: { hosts: [name], http },
+      spec: { hosts: [host], http },
     };
-    return { path: `${name}.yaml`, text: `${JSON.stringify(service)}\n---\n${JSON.stringify(virtual)}\n` };
+    const texts = [...(isWildcard ? entries : [service]), virtual].map((document) => JSON.stringify(document));
+    return { path: `${name}.yaml`, text: texts.join('\n---\n') };
   });
   const config = meshConfig === undefined ? [] : [{ path: 'meshconfig.yaml', text: JSON.stringify(meshConfig) }];
   const options = { commit: '4f1c2ab', rootNamespace: settings.rootNamespace, folders: 'free' } as const;
