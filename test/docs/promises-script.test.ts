@@ -32,12 +32,12 @@ describe('npm run bench', () => {
     const { said, status } = run('scripts/bench.mjs', ...args);
     expect(status).toBe(2);
     expect(said).toContain(`there is no ${args.at(-1)}: `);
-    expect(said).toContain('benchmarks: cold, push, reconnect, scale');
+    expect(said).toContain('benchmarks: cold, policy, push, reconnect, scale');
   });
 
   test('--help names them as well', () => {
     const { said, status } = run('scripts/bench.mjs', '--help');
-    expect([status, said.includes('benchmarks: cold, push, reconnect, scale')]).toEqual([0, true]);
+    expect([status, said.includes('benchmarks: cold, policy, push, reconnect, scale')]).toEqual([0, true]);
   });
 });
 
