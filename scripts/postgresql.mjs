@@ -62,9 +62,12 @@ function missingPackages(options) {
 
 /** Unpacks them below `folder`/tree, and leaves a `bin` beside it that runs them with the libraries that came along. */
 function unpackInto(folder, options) {
+  const missing = missingPackages(options);
+  if (missing.length === 0)
+    throw new Refusal('its packages are installed, but not its programs: name their folder in POSTGRESQL_BIN');
   const packages = join(folder, 'packages');
   for (const name of ['packages', 'tree', 'bin']) mkdirSync(join(folder, name));
-  must('apt-get', ['download', '--quiet=2', ...options, ...missingPackages(options)], { cwd: packages });
+  must('apt-get', ['download', '--quiet=2', ...options, ...missing], { cwd: packages });
   for (const file of readdirSync(packages)) must('dpkg-deb', ['-x', join(packages, file), join(folder, 'tree')]);
   rmSync(packages, { recursive: true });
   const [version] = readdirSync(join(folder, 'tree/usr/lib/postgresql'));
