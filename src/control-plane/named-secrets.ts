@@ -71,9 +71,13 @@ export function startNamedSecrets(options: {
   return { get: cell.get, watch: cell.watch, stop: () => cancel() };
 }
 
-/** What checks of policies know of the secrets: names, not contents. */
+const namesOf = new WeakMap<NamedSecretSet, SecretNames>();
+
+/** What checks of policies know of the secrets: names, not contents. The same object for the same secrets. */
 export function secretNames(secrets: NamedSecretSet): SecretNames {
-  return new Map(
+  const known = namesOf.get(secrets);
+  if (known) return known;
+  const names = new Map(
     [...secrets.values()]
       .flat()
       .map((secret) => [
@@ -81,6 +85,8 @@ export function secretNames(secrets: NamedSecretSet): SecretNames {
         { keys: secret.keys !== undefined, roots: secret.roots !== undefined },
       ]),
   );
+  namesOf.set(secrets, names);
+  return names;
 }
 
 const noSecrets: NamedSecretSet = new Map();

@@ -6,8 +6,8 @@ import { selects } from '../../model/selector.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
-import { peerMode } from './peer-mode.ts';
-import { type ReferenceScope, reportAt, type SecretNames } from './reference-scope.ts';
+import { type PeerMode, peerMode } from './peer-mode.ts';
+import { placeOf as placeText, type ReferenceScope, relatedTo, reportAt, type SecretNames } from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 import { portUsed, workloadsOf } from './service-workloads.ts';
 
@@ -91,7 +91,9 @@ function checkContradictions(scope: ReferenceScope, rule: DestinationRuleObject)
           const problem = told.has(place.field) ? undefined : contradiction(scope, service, workload, port, place.tls);
           if (problem === undefined) continue;
           told.add(place.field);
-          reportAt(scope, 'WEFT0301', rule, place.field, problem.message, problem.hint);
+          const { message, hint, by } = problem;
+          const related = by && relatedTo(by.object, by.field, 'the server');
+          reportAt(scope, 'WEFT0301', rule, place.field, message, hint, { ...(related && { related }) });
         }
       }
     }
@@ -124,14 +126,12 @@ function contradiction(
   workload: Workload,
   port: ServicePort,
   { mode }: ClientTls,
-): { readonly message: string; readonly hint: string } | undefined {
-  const server = peerMode(scope, workload, portUsed(scope, service, workload, port));
+): { readonly message: string; readonly hint: string; readonly by: PeerMode['by'] } | undefined {
+  const { mode: server, by } = peerMode(scope, workload, portUsed(scope, service, workload, port));
   const refused = mode === 'ISTIO_MUTUAL' ? 'DISABLE' : 'STRICT';
   if (server !== refused) return undefined;
-  const hint =
-    server === 'STRICT'
-      ? 'write ISTIO_MUTUAL or remove tls, or let the PeerAuthentication of the server be PERMISSIVE'
-      : 'remove tls, or let the PeerAuthentication of the server be PERMISSIVE';
+  const own = server === 'STRICT' ? 'write ISTIO_MUTUAL, or remove tls' : 'remove tls';
+  const hint = by ? `${own}; the server: ${placeText(by.object, by.field)}` : own;
   const message = `server ${service.host} is ${server} at ${workload.id}, client policy says ${mode}`;
-  return { message, hint };
+  return { message, hint, by };
 }

@@ -121,5 +121,5 @@ function identityField(rule: AuthorizationRule): string | undefined {
 /** P31: whether some port of the workload is not STRICT. */
 function acceptsPlaintext(scope: ReferenceScope, workload: Workload): boolean {
   const ports = workload.ports.length === 0 ? [undefined] : workload.ports.map(({ port }) => port);
-  return ports.some((port) => peerMode(scope, workload, port) !== 'STRICT');
+  return ports.some((port) => peerMode(scope, workload, port).mode !== 'STRICT');
 }
