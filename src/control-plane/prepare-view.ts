@@ -8,6 +8,7 @@ import { viewSteps } from '../resolve/view.ts';
 import { translateListeners } from '../translate/translate-capture.ts';
 import {
   changedServices,
+  proxyRoutesSince,
   registeredDestinations,
   translateEndpoints,
   translateService,
@@ -42,4 +43,7 @@ export function* prepareView(mesh: Mesh, { scope, captures, made: previous }: Wa
       translateEndpoints(resolveEndpoints(mesh, destination));
     if (index % servicesAStep === 0) yield;
   }
+  yield;
+  proxyRoutesSince(view, previous?.view);
+  yield;
 }

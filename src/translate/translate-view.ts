@@ -102,7 +102,7 @@ export function translateChange(before: View, now: View): ViewChange | undefined
     ...services.gone.flatMap(registeredOf).map((one) => toEndpoints(clusterName(one.ref))),
   ];
   const remove = old.flatMap(({ typeUrl, name }) => (kept.has(keyOf({ typeUrl, name })) ? [] : [{ typeUrl, name }]));
-  return { set: [...set, proxyRoutes(now)], remove, registered };
+  return { set: [...set, proxyRoutesSince(now, before)], remove, registered };
 }
 
 /** The services that differ between two views of one scope, if these have the same services in the same order and nothing else differs. */
@@ -145,12 +145,21 @@ const unknownHosts = remember((passing: View['passing']) =>
   envoyResource(ClusterSchema, unknownHostsName, unknownHostsCluster(passing)),
 );
 
-const proxyRoutes = remember((view: View): Resource => {
+const proxyRoutes = (view: View): Resource => proxyRoutesSince(view, undefined);
+
+const proxyRoutesKnown = new WeakMap<View, Resource>();
+
+/** The route configuration behind HTTP_PROXY; what an earlier view of the scope had is taken from there. Remembered. */
+export function proxyRoutesSince(view: View, before: View | undefined): Resource {
+  const known = proxyRoutesKnown.get(view);
+  if (known !== undefined) return known;
   const unknown = view.unknownHosts.value === 'pass' ? unknownReference : none;
   const lists = [unknown, ...view.services.flatMap((service) => service.ports.map(portReferences))];
-  const bytes = proxyRouteConfiguration(view);
-  return encodedResource(RouteConfigurationSchema, proxyName, bytes, joinedReferences(lists));
-});
+  const bytes = proxyRouteConfiguration(view, before);
+  const resource = encodedResource(RouteConfigurationSchema, proxyName, bytes, joinedReferences(lists));
+  proxyRoutesKnown.set(view, resource);
+  return resource;
+}
 
 const none: readonly ResourceReference[] = [];
 const unknownReference: readonly ResourceReference[] = [toCluster(unknownHostsName)];
