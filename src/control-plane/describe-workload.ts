@@ -12,7 +12,7 @@ import { resolveView } from '../resolve/view.ts';
 import { probeText } from '../sidecar/probe-text.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { inboundRows } from './describe-inbound.ts';
-import { rowOf, valueText } from './describe-words.ts';
+import { rowOf } from './describe-words.ts';
 
 /** A workload: who it is, what it serves, who may call it on which terms, and what it may call. */
 export function describeWorkload(
@@ -47,8 +47,6 @@ export function describeWorkload(
         ? section('application ports', [rowOf('no sidecar stands before it: no policy acts on calls to it')])
         : []),
       ...section('calls', [
-        ...(view.imports === undefined ? [] : [rowOf(`imports ${valueText(view.imports.value)}`, view.imports.by)]),
-        ...(view.listeners ?? []).map(({ at }) => rowOf(`listener ${valueText(at.value)}`, at.by)),
         rowOf(`as a client it is of the scope ${scopeKey(scope)} and sees ${view.services.length} services`),
         ...sidecarRows(view),
         rowOf(`hosts that no service has: ${view.unknownHosts.value}`, view.unknownHosts.by),
