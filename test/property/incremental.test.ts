@@ -28,6 +28,8 @@ const versions = (name: string, ns: string, other: string): readonly string[] =>
   `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: ${name} }\nspec: { selector: { matchLabels: { app: ${name} } }, mtls: { mode: STRICT } }\n`,
   `apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: { name: ${name}-1 }\nspec: { address: 10.0.0.1, labels: { app: ${name}, version: v1 }, serviceAccount: ${name} }\n`,
   `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: bad }\nspec: { hots: [${name}] }\n`,
+  `apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: ${name} }\nspec: { workloadSelector: { labels: { app: ${name} } }, egress: [{ hosts: ["./*"] }], ingress: [{ port: { number: 9080, protocol: HTTP }, defaultEndpoint: "127.0.0.1:1" }] }\n`,
+  `apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: ${name} }\nspec:\n  workloadSelector: { labels: { app: ${name} } }\n  outboundTrafficPolicy: { mode: REGISTRY_ONLY }\n  egress:\n  - { port: { number: 80, protocol: HTTP }, hosts: ["*/*", "~${ns}/${name}.${ns}.svc.cluster.local"] }\n  - { hosts: ["*/*"] }\n`,
   `# a line more\n\napiVersion: v1\nkind: Service\nmetadata: { name: ${name}-two }\nspec: { selector: { app: ${name} }, ports: [{ name: http, port: 80 }] }\n`,
 ];
 
