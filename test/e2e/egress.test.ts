@@ -142,7 +142,7 @@ test('whoever chains to other roots, or has another name, is refused with a reas
   const answer = await ask('renamed');
   expect(answer).toMatchObject({ status: 200 });
   expect(applications.renamed?.last().serverName).toBe('renamed.example.com');
-});
+}, 60_000);
 
 test('the proxy proves itself with files, or with a named secret of its namespace', async () => {
   expect(await ask('mutual')).toMatchObject({ status: 200 });
