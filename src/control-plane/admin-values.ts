@@ -197,6 +197,7 @@ export function createAdminValues(parts: {
         overflow: traffic.overflow(),
         withoutLocalPort: parts.localPorts.exhausted(),
         nacks: sessions.nacks(),
+        sent: sessions.sent(),
         refusals: refusals(),
       }),
     tokens: {

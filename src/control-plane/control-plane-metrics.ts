@@ -26,10 +26,12 @@ export function controlPlaneMetrics(parts: {
   /** NACKs by type URL since the start. */
   readonly nacks: ReadonlyMap<string, number>;
   readonly refusals: Refusals;
+  /** To proxies, since the start. */
+  readonly sent: { readonly responses: number; readonly bytes: number };
   /** Absent: nobody is probed. */
   readonly health?: HealthFigures & { readonly unhealthy: number };
 }): readonly MetricFamily[] {
-  const { policies, joined, overflow, withoutLocalPort, nacks, refusals } = parts;
+  const { policies, joined, overflow, withoutLocalPort, nacks, refusals, sent } = parts;
   const { health = { unhealthy: 0, changes: 0, held: 0, refused: 0 } } = parts;
   const one = (name: string, type: 'counter' | 'gauge', help: string, value: number): MetricFamily => ({
     name,
@@ -70,6 +72,14 @@ export function controlPlaneMetrics(parts: {
       'counter',
       'Resources turned into bytes: once each, whoever receives them.',
       encodeCounter.resources,
+    ),
+    one('weft_xds_responses_total', 'counter', 'Responses sent to proxies.', sent.responses),
+    one('weft_xds_resource_bytes_total', 'counter', 'Bytes of the resources sent to proxies.', sent.bytes),
+    one(
+      'weft_views_resolved_total',
+      'counter',
+      'Outbound halves put together, one for a scope.',
+      resolveCounters.views,
     ),
     one('weft_services_resolved_total', 'counter', 'Services whose policies were decided.', resolveCounters.services),
     one('weft_registry_withheld_removals', 'gauge', 'Workloads that self-preservation keeps.', joined.withheldRemovals),

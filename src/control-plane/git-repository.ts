@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Failure } from '../model/failure.ts';
 import { runGit } from '../policy/git.ts';
-import { headCommit, type PolicyTree, readCommit } from '../policy/git-tree.ts';
+import { type BlobTexts, headCommit, type PolicyTree, readCommit } from '../policy/git-tree.ts';
 import { readWorkingTree } from '../policy/working-tree.ts';
 
 /** Reads policies from a repository; failures are Failures (no repository, no such folder, no such revision). */
@@ -23,6 +23,7 @@ export function createGitRepository(options: {
 }): PolicyRepository {
   const { location, path, workingTree } = options;
   let folders: Promise<readonly string[]> | undefined;
+  const known: BlobTexts = new Map();
   return {
     location,
     async signature() {
@@ -45,7 +46,7 @@ export function createGitRepository(options: {
       const head = await headCommit(location);
       if (head === undefined)
         throw new Failure('WEFT0961', `${location} has no commit yet`, 'commit the policies', location);
-      return readCommit(location, head, path);
+      return readCommit(location, head, path, known);
     },
     readCommit: (commit) => readCommit(location, commit, path),
   };

@@ -44,6 +44,8 @@ export interface ProxySessions {
   sessions(): ReadonlyMap<string, ProxySession>;
   /** How often proxies refused something, by type URL, since the start. */
   nacks(): ReadonlyMap<string, number>;
+  /** What was sent since the start: responses, and the bytes of the resources in them. */
+  sent(): { readonly responses: number; readonly bytes: number };
 }
 
 /** Follows connected proxies from the first request of a stream to its end. */
@@ -61,7 +63,7 @@ export function createProxySessions(options: {
   const byProxy = new Map<string, LiveSession[]>();
   const byStream = new Map<number, LiveSession>();
   const nacks = new Map<string, number>();
-  let opened = 0;
+  let [opened, responses, bytes] = [0, 0, 0];
 
   const isRefused = ({ layers }: Snapshot): boolean =>
     refused().some(({ typeUrl, name, version }) => lookup(layers, typeUrl, name)?.version === version);
@@ -125,6 +127,10 @@ export function createProxySessions(options: {
 
     observe(event) {
       if (event.kind === 'nacked') nacks.set(event.typeUrl, (nacks.get(event.typeUrl) ?? 0) + 1);
+      if (event.kind === 'sent') {
+        responses += 1;
+        for (const { value } of event.resources) bytes += value.length;
+      }
       if (event.kind === 'opened') {
         const session = byProxy.get(event.node.id)?.findLast((candidate) => candidate.stream === undefined);
         if (!session) return;
@@ -153,6 +159,7 @@ export function createProxySessions(options: {
     },
 
     nacks: () => nacks,
+    sent: () => ({ responses, bytes }),
   };
 }
 

@@ -33,11 +33,19 @@ export async function headCommit(repository: string): Promise<string | undefined
   return head.status === 0 ? head.stdout.toString('utf8').trim() : undefined;
 }
 
+/** Texts of blobs by their ids, which say all about them. */
+export type BlobTexts = Map<string, string>;
+
 /**
  * Reads the policy tree below `root` (relative to `repository`) from the blobs of a commit; nothing is checked out, no link is
- * followed (T13). Throws Failure WEFT0960 (no repository), WEFT0961 (no such commit) or WEFT0962 (no such folder).
+ * followed (T13). What stands in `known` is not read again; it then holds the texts of this commit. Throws Failure WEFT0960 (no repository), WEFT0961 (no such commit) or WEFT0962 (no such folder).
  */
-export async function readCommit(repository: string, revision: string, root: string): Promise<PolicyTree> {
+export async function readCommit(
+  repository: string,
+  revision: string,
+  root: string,
+  known: BlobTexts = new Map(),
+): Promise<PolicyTree> {
   checkRoot(root);
   const prefix = await prefixOf(repository);
   const sha = await commitId(repository, revision);
@@ -55,12 +63,19 @@ export async function readCommit(repository: string, revision: string, root: str
     .map((entry) => ({ ...entry, path: entry.path.slice(prefix.length) }))
     .filter((entry) => acceptEntry(entry, root, found));
   if (wanted.length > mostFiles) refuseFile(found, root, 'the number of its files', mostFiles);
-  const blobs = await readBlobs(repository, wanted.slice(0, mostFiles));
-  const files = wanted.flatMap(({ path, id }) => {
-    const text = decodeText(path, blobs.get(id), found);
-    return text === undefined ? [] : [{ path, text }];
+  const taken = wanted.slice(0, mostFiles);
+  const unknown = taken.filter(({ id }) => !known.has(id));
+  const [blobs, commit] = await Promise.all([readBlobs(repository, unknown), readCommitObject(repository, sha)]);
+  const texts = new Map<string, string>();
+  const files = taken.flatMap(({ path, id }) => {
+    const text = known.get(id) ?? decodeText(path, blobs.get(id), found);
+    if (text === undefined) return [];
+    texts.set(id, text);
+    return [{ path, text }];
   });
-  const commit = await readCommitObject(repository, sha);
+  // What is not in the newest commit is let go.
+  known.clear();
+  for (const [id, text] of texts) known.set(id, text);
   return { commit: sha.slice(0, 7), files: files.sort(byPath), diagnostics: found, ...commit };
 }
 

@@ -282,6 +282,7 @@ describe('nothing is done or said twice', () => {
       overflow: 0,
       withoutLocalPort: 0,
       nacks: new Map(),
+      sent: { responses: 0, bytes: 0 },
       refusals: { entries: [], wanted: () => undefined, placeOf: () => undefined },
     });
     const value = (name: string) => metrics.find((family) => family.name === name)?.samples[0]?.value;

@@ -259,6 +259,7 @@ test('metrics count refusals by type, and what is withheld of what is wanted now
   const joined = { connected: 0, lost: 0, draining: 0, withheldRemovals: 0, stale: [], problem: undefined };
   const checks = { passed: 0, failed: 0 };
   const families = controlPlaneMetrics({
+    sent: { responses: 0, bytes: 0 },
     policies: { diagnostics: [], history: [], checks, checkMilliseconds: 0 },
     joined,
     overflow: 0,
