@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { clusterType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
 import { apiListener, assignmentOf, grpcCluster, routesTo, type Scene, service, withGrpc } from './xds-grpc-scene.ts';
 
@@ -102,10 +102,14 @@ withGrpc('X44 of a set that is new as a whole only the culprit is withheld', asy
   expect(scene.server.quarantine().map(({ name }) => name)).toEqual(['bad']);
   scene.server.update({ set: [grpcCluster('bad')] });
   expect(await first).toBe('one');
-  await eventually(
-    'the mended cluster answers',
-    async () => (await client.call('a', { path: '/Greeter/Last' })) === 'two',
+  await eventually('the client holds all of it', () =>
+    [clusterType, endpointType].every((type) => typeOf(scene, type)?.held.some(({ name }) => name === 'bad') === true),
   );
+  // grpc-js-xds 1.14.1 sometimes forgets a channel whose cluster it has only just taken, and lets its calls wait for ever: a new one sees it.
+  await eventually('the mended cluster answers', async () => {
+    const answer = await client.call('a', { path: '/Greeter/Last', deadline: 3_000 }).catch(() => client.close('a'));
+    return answer === 'two';
+  });
 });
 
 withGrpc(
