@@ -79,12 +79,23 @@ export class Model {
   connect(instance: number, plain: boolean): void {
     this.online = true;
     this.ledgers.clear();
+    this.#forgetUnsaid();
     for (const typeUrl of meshTypes) this.ledgers.set(typeUrl, new Ledger(this.interest(typeUrl)));
     this.#serving.begin(instance);
     this.order.begin();
     this.referrers.clear();
     for (const typeUrl of meshTypes)
       if (plain ? !this.#isSilent(typeUrl) : !this.interest(typeUrl).isEmpty) this.#open(typeUrl, plain);
+  }
+
+  /**
+   * Decision 20: a SotW client that comes without a version counts as new, though it may have taken a part of a set that it refused. So the
+   * clients here are new then.
+   */
+  #forgetUnsaid(): void {
+    if (this.variant === 'delta') return;
+    for (const [typeUrl, interest] of this.interests)
+      if (isWhole(typeUrl) && interest.ackedVersion === '') interest.cache.clear();
   }
 
   /** An empty list of a whole type would mean everything, so a client that wants nothing says nothing. */
