@@ -157,7 +157,8 @@ const commands: PolicyCommands = {
         };
       },
       observe: (event) => {
-        if (event.kind === 'failed' || event.kind === 'refused' || event.kind === 'nacked') console.error(event);
+        // The first of a scope is told to come again until its view is ready.
+        if (event.kind === 'failed' || event.kind === 'nacked') console.error(event);
         if (event.kind === 'sent') {
           sent += 1;
           for (const { value } of event.resources) bytes += value.length;
@@ -194,9 +195,17 @@ const commands: PolicyCommands = {
       await new Promise((resolve) => setImmediate(resolve));
     }
     const now = counted();
-    const since = Object.fromEntries(
-      (Object.keys(now) as (keyof Counted)[]).map((key) => [key, now[key] - before[key]]),
-    ) as unknown as Counted;
+    const since = {
+      views: now.views - before.views,
+      services: now.services - before.services,
+      inbound: now.inbound - before.inbound,
+      endpoints: now.endpoints - before.endpoints,
+      encodes: now.encodes - before.encodes,
+      wire: now.wire - before.wire,
+      sent: now.sent - before.sent,
+      bytes: now.bytes - before.bytes,
+      acked: now.acked - before.acked,
+    };
     return { took: monotonic() - startedAt, checked: checked - startedAt, cpu: processorTime() - cpu, counted: since };
   },
   usage: meter.usage,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { heldNote, isServed } from '../../src/cli/render/status.ts';
 import { createTreeCheck, treeCheckSteps } from '../../src/control-plane/check-tree.ts';
 import type { PolicyRepository } from '../../src/control-plane/git-repository.ts';
 import { inSlices } from '../../src/control-plane/in-slices.ts';
@@ -262,4 +263,14 @@ describe('over a restart', () => {
     expect(again.state.get().served).toBeUndefined();
     await again.stop();
   });
+});
+
+test('weft status says what is held back, and that a commit that is served in part is never served whole', () => {
+  const held = [{ namespace: 'bank' }, { namespace: 'shop', commit: 'aaa' }];
+  expect(heldNote({ held })).toBe('  held back: bank (nothing of it served), shop at aaa');
+  expect(heldNote({})).toBe('');
+  const revision = { commit: 'bbb', author: 'Ana', subject: 's', time: '', errors: 0, warnings: 0 };
+  const whole = { policies: { serving: { ...revision, state: 'Applied' as const } } };
+  const part = { policies: { serving: { ...revision, state: 'Partial' as const, held } } };
+  expect([isServed(whole, [], 'bbb'), isServed(part, [], 'bbb')]).toEqual([true, 'never']);
 });

@@ -85,14 +85,22 @@ export function isWell(status: StatusValue): boolean {
   );
 }
 
+/** What of the status says which commits are served. */
+interface ServedStatus {
+  readonly policies: { readonly serving?: RevisionStatus };
+  readonly pending?: RevisionStatus;
+}
+
 /**
  * Whether a commit is served, and every connected proxy has acknowledged what it says; health is another question. `commit` is an id in
  * full or in short. 'never': it is the newest one and was rejected.
  */
-export function isServed(status: StatusValue, proxies: readonly ProxyStatus[], commit: string): boolean | 'never' {
+export function isServed(status: ServedStatus, proxies: readonly ProxyStatus[], commit: string): boolean | 'never' {
   const means = (known: string | undefined) =>
     known !== undefined && known !== '' && (commit.startsWith(known) || known.startsWith(commit));
   if (status.pending?.state === 'Rejected' && means(status.pending.commit)) return 'never';
+  // Of a commit that is served in part, the rest needs another commit.
+  if (status.policies.serving?.held !== undefined && means(status.policies.serving.commit)) return 'never';
   return (
     means(status.policies.serving?.commit) &&
     proxies.every((proxy) => proxy.status === 'SYNCED' && means(proxy.revision.serving))
