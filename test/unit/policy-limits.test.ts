@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { kindTable } from '../../src/policy/kinds/kind-table.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 
 const options = { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' } as const;
@@ -68,6 +69,37 @@ describe('hostile texts (T12)', () => {
       'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { selector: { constructor: x }, ports: [{ port: 80, name: http }] }';
     const [service] = parsePolicies([{ path: 'policies/shop/a.yaml', text }], options).objects;
     expect(service?.kind === 'Service' && Object.entries(service.spec.selector)).toEqual([['constructor', 'x']]);
+  });
+});
+
+describe('hostile texts in every kind (T12)', () => {
+  const kinds = [...new Map(kindTable.map((kind) => [kind.kind, kind])).values()];
+  /** Kinds without a spec have it as an unknown field. */
+  const inKind = ({ kind, apiVersions, body }: (typeof kinds)[number], text: string) =>
+    `apiVersion: ${apiVersions[0]}\nkind: ${kind}\nmetadata: { name: a }\n${body === 'document' ? text.replace('spec', 'x') : text}\n`;
+  const hostile: readonly (readonly [string, string, string])[] = [
+    ['a prototype', 'spec: {__proto__: { a: 1 }}', 'WEFT0002'],
+    ['a constructor', 'spec: {constructor: { prototype: { a: 1 } }}', 'WEFT0002'],
+    ['a key twice', 'spec: {a: 1, a: 2}', 'WEFT0006'],
+    ['a merge key', 'spec: {a: &x { b: 1 }, <<: *x}', 'WEFT0002'],
+    ['many aliases', `spec: {a: &x 1, b: [${repeat('*x, ', 11)}]}`, 'WEFT0007'],
+    ['an alias of itself', 'spec: {a: &x [*x]}', 'WEFT0007'],
+    ['nesting', `spec: {a: ${repeat('[', 40)}${repeat(']', 40)}}`, 'WEFT0007'],
+    ['many nodes', `spec: {a: [${repeat('1,', 10_001)}]}`, 'WEFT0007'],
+    ['a tag', 'spec: {a: !!js/function "x"}', 'WEFT0001'],
+  ];
+
+  it.each(hostile)('refuses %s', (_, text, code) => {
+    for (const kind of kinds) {
+      const file = { path: 'policies/shop/a.yaml', text: inKind(kind, text) };
+      const { policies, diagnostics } = parsePolicies([file], options);
+      expect(policies, kind.kind).toBeUndefined();
+      const errors = diagnostics.filter(({ severity }) => severity === 'error').map((one) => one.code);
+      // A kind that is refused as a whole is refused by name, too.
+      expect(errors, `${kind.kind}: ${errors.join()}`).toContain(code);
+    }
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect(({} as Record<string, unknown>).a).toBeUndefined();
   });
 });
 
