@@ -229,6 +229,9 @@ export class Model {
     } else if (typeUrl === clusterType) this.order.refused(plan, culprits ?? []);
     if (this.aggregated) this.order.checkReferences();
     this.#say(typeUrl, plan.nonce, error, change ?? { subscribe: [], unsubscribe: [] });
+    // What it did not want when it came is not held, though the same request asks for it again: that is no version to come back with.
+    if (plan.ttl !== 'heartbeat' && error === undefined && taken.length < plan.resources.length)
+      interest.ackedVersion = '';
   }
 
   /** The client changes what it asks for; `nonce` is what a delta client happens to put there. */
