@@ -117,11 +117,13 @@ test('X116 one identity and one bundle, each whole: the key fits the leaf, and t
   const { certificateChain, privateKey } = svid;
   const { roots } = authority.bundle.get();
   const made = translateSecrets({ certificateChain, privateKey: privateKey.expose(), bundle: roots });
-  expect(made.map(({ typeUrl }) => typeUrl)).toEqual([secretType, secretType]);
+  expect(made.map(({ typeUrl }) => typeUrl)).toEqual([secretType, secretType, secretType]);
   const secrets = made.map(({ value }) => decode(SecretSchema, value));
   expect(secrets.map(({ name, type }) => [name, type.case])).toEqual([
     ['identity', 'tlsCertificate'],
     ['bundle', 'validationContext'],
+    // For TLS to outside, and a file on the proxy's machine: nothing that the authority made.
+    ['system_roots', 'validationContext'],
   ]);
   const [identity, bundle] = secrets.map(({ type }) => type);
   if (identity?.case !== 'tlsCertificate' || bundle?.case !== 'validationContext') throw new Error('other secrets');
