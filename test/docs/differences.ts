@@ -7,7 +7,7 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   [
     'a destination host or subset that does not exist',
     '503 for every request',
-    'WEFT0101, WEFT0173 before anything is served',
+    'WEFT0101, WEFT0173 before anything is served; without `--live` a missing host is a warning, as a workload may yet join under that name',
   ],
   ['the lowest version of mesh TLS', '1.2', '1.3'],
   ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
@@ -66,7 +66,6 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
     'WEFT0002',
     'Istio leaves the condition out; the hint names the field for it',
   ],
-  ['`mirror` beside `mirrors`', 'WEFT0137', 'Istio adds both; write the one into the other'],
   ['UDP ports', 'WEFT0119', 'Envoy sidecars carry TCP'],
   ['a principal that is no `domain/ns/namespace/sa/account`, such as `bar`', 'WEFT0158', 'it would never match'],
   [
