@@ -10,6 +10,7 @@ import { schemaOf } from '../proto/registry.ts';
 import { destinationOfCluster } from '../translate/names.ts';
 import type { Resource } from '../xds/resource.ts';
 import { secretType } from '../xds/resource-types.ts';
+import { fileField } from './file-places.ts';
 import { referenceOf } from './provenance-report.ts';
 
 /** The id of an RBAC rule. */
@@ -28,7 +29,46 @@ export function policyPlace(
   good?: Resource,
   before: (object: Policy) => Policy | undefined = () => undefined,
 ): PolicyPlace | undefined {
-  if (resource.typeUrl === secretType) return undefined;
+  const ofFiles = resource.typeUrl === secretType ? filePlaces(resource, mesh.policies.objects) : undefined;
+  const places = ofFiles ?? namedPlaces(resource, mesh, good, before);
+  const age = ({ commit }: PolicyPlace) => {
+    const index = commits.indexOf(commit);
+    return index < 0 ? commits.length : index;
+  };
+  const newest = Math.min(...Array.from(places.values(), age));
+  const [place, ...more] = [...places.values()].filter((candidate) => age(candidate) === newest);
+  return more.length === 0 ? place : undefined;
+}
+
+/** By the files that a secret lies in: nothing else of it names anybody, and what a secret holds is looked at by nobody. */
+function filePlaces(resource: Resource, objects: readonly Policy[]): ReadonlyMap<string, PolicyPlace> {
+  const files = new Set(filesOf(jsonOf(resource)));
+  return new Map(
+    objects.flatMap((object) => {
+      const path = files.size === 0 ? undefined : fileField(object, files);
+      if (path === undefined) return [];
+      const ref = refText(object);
+      return [[ref, placeAt(object, ref, path)] as const];
+    }),
+  );
+}
+
+/** The files that any part of this names. */
+function filesOf(json: JsonValue): readonly string[] {
+  if (typeof json !== 'object' || json === null) return [];
+  if (Array.isArray(json)) return json.flatMap(filesOf);
+  return Object.entries(json).flatMap(([key, member]) =>
+    key === 'filename' && typeof member === 'string' ? [member] : filesOf(member),
+  );
+}
+
+/** By the objects that a resource names, and the service that it is named after. */
+function namedPlaces(
+  resource: Resource,
+  mesh: Mesh,
+  good: Resource | undefined,
+  before: (object: Policy) => Policy | undefined,
+): ReadonlyMap<string, PolicyPlace> {
   const places = new Map<string, PolicyPlace>();
   const byRef = new Map(mesh.policies.objects.map((object) => [refText(object), object]));
   const rules = new Map<string, Set<string>>();
@@ -55,13 +95,7 @@ export function policyPlace(
     const { object, at, commit } = service.by;
     places.set(refText(object), { ref: refText(object), file: at.file, line: at.line, column: at.column, commit });
   }
-  const age = ({ commit }: PolicyPlace) => {
-    const index = commits.indexOf(commit);
-    return index < 0 ? commits.length : index;
-  };
-  const newest = Math.min(...Array.from(places.values(), age));
-  const [place, ...more] = [...places.values()].filter((candidate) => age(candidate) === newest);
-  return more.length === 0 ? place : undefined;
+  return places;
 }
 
 function named(text: string): readonly [ref: string | undefined, rule: string | undefined] {
@@ -79,7 +113,10 @@ function placeOf(
 ): PolicyPlace {
   const path = rulePath(object, rule);
   const older = before(object);
-  const field = (older && changedField(object, path, older, rulePath(older, rule))) ?? path;
+  return placeAt(object, ref, (older && changedField(object, path, older, rulePath(older, rule))) ?? path);
+}
+
+function placeAt(object: Policy, ref: string, field: string | undefined): PolicyPlace {
   const { at } = placeOfPath(object, field ?? '');
   const { file, line, column } = at;
   return { ref, file, line, column, commit: object.commit, ...(field === undefined ? {} : { field }) };

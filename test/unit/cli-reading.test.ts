@@ -188,7 +188,7 @@ describe('weft proxies', () => {
       expect(own[8]).toMatch(/^LDS +REJECTED +\d+ +1 /);
       expect(own.slice(-4, -1)).toEqual([
         expect.stringMatching(/^ {4}when {3}.* ago; no line of a policy is known to lead to it$/),
-        '    state  keeps what it had from 4f1c2ab; it is offered again when its content changes, or the proxy comes again',
+        '    state  has nothing older of that, keeps the rest as of 4f1c2ab; it is offered again when its content changes, or the proxy comes again',
         '    fix    remove the cause at reviews-1.shop, then weft nacks --release in_reviews-1; or change what it refused',
       ]);
       const wide = (await weft('proxies -o wide')).stdout;

@@ -165,12 +165,16 @@ function block(
     source === undefined
       ? `    when   ${ago(at, now)}; no line of a policy is known to lead to it`
       : `    where  ${place}; refused ${ago(at, now)}`,
-    `    state  ${kept(proxy, withheld)}; ${offered(error, withheld)}`,
+    `    state  ${kept(proxy, error, withheld)}; ${offered(error, withheld)}`,
     `    fix    ${fix(proxy, error, withheld)}`,
   ];
 }
 
-function kept({ revision }: ProxyStatus, withheld: readonly WithheldResource[]): string {
+function kept({ revision }: ProxyStatus, { resources }: Rejection, withheld: readonly WithheldResource[]): string {
+  const refused = withheld.filter(({ resource }) => resources.includes(resource));
+  if (revision.serving !== '' && refused.length > 0 && refused.every(({ served }) => served === undefined)) {
+    return `has nothing older of that, keeps the rest as of ${revision.serving}`;
+  }
   if (revision.serving !== '') return `keeps what it had from ${revision.serving}`;
   return withheld.some(({ served }) => served !== undefined) ? 'keeps the version before' : 'has nothing older';
 }
