@@ -2,22 +2,20 @@ import type { View } from '../model/ir.ts';
 import type { DestinationRef } from '../model/ir-destination.ts';
 import type { WeightedDestination } from '../model/ir-route.ts';
 import type { Mesh } from '../model/mesh.ts';
-import { nearestName } from '../model/nearest-name.ts';
 import type { Labels } from '../model/policy.ts';
 import type { DecidedBy } from '../model/provenance.ts';
 import { refText } from '../model/provenance.ts';
 import type { Locality } from '../model/registry-objects.ts';
 import type { AnswerCandidate, AnswerCluster, AnswerPlace, RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
 import { fieldPath } from '../policy/field-path.ts';
-import { resolveHost } from '../policy/hosts.ts';
 import type { CallCandidate } from '../resolve/call-candidate.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { type CallDecision, decideCall } from '../resolve/route-decision.ts';
 import { scopeOf } from '../resolve/scope.ts';
-import { indexServices } from '../resolve/service-index.ts';
 import { resolveView } from '../resolve/view.ts';
 import { clusterName, unknownHostsName } from '../translate/names.ts';
 import { callDecisions, destinationOf } from './call-decisions.ts';
+import { whyUnknownName } from './route-unknown.ts';
 
 /** Who calls, as far as that decides anything. */
 export interface RouteCaller {
@@ -39,7 +37,7 @@ export function answerRoute(mesh: Mesh, caller: RouteCaller, question: RouteQues
   const to = { host, ...(port === undefined ? {} : { port }), ...limitedBy };
   switch (decision.kind) {
     case 'unknown':
-      return { from, to, ...unknownAnswer(mesh, view, decision, question) };
+      return { from, to, ...unknownAnswer(mesh, view, decision, question, namespace) };
     case 'refused': {
       const { refused: status, why } = decision;
       return { from, to, outcome: 'invalid', status, notes: [why], candidates: [], clusters: [], decisions: {} };
@@ -113,6 +111,7 @@ function unknownAnswer(
   view: View,
   unknown: Extract<CallDecision, { kind: 'unknown' }>,
   question: RouteQuestion,
+  namespace: string,
 ): Answer {
   const { value, by } = view.unknownHosts;
   const { authority } = unknown;
@@ -122,7 +121,7 @@ function unknownAnswer(
   return {
     outcome: value,
     ...(value === 'refuse' ? { status } : {}),
-    notes: [...whyUnknown(mesh, view, unknown, question), fate],
+    notes: [...whyUnknown(mesh, view, unknown, question, namespace), fate],
     by: placeOf(by),
     candidates: [],
     clusters:
@@ -144,28 +143,17 @@ function unknownAnswer(
   };
 }
 
-/** What is wrong with a name, and what may be meant. */
+/** What is wrong with a name, as this caller writes it, and what may be meant. */
 function whyUnknown(
   mesh: Mesh,
   view: View,
   { authority, known }: Extract<CallDecision, { kind: 'unknown' }>,
-  { host, namespace }: RouteQuestion,
+  { host }: RouteQuestion,
+  namespace: string,
 ): readonly string[] {
-  if (known !== undefined) {
-    const ports = known.ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ');
-    return [`${serviceText(known)} has no such port: it has ${ports}`];
-  }
-  const named = `this caller knows no service called ${JSON.stringify(authority)}`;
-  const { dnsSuffix } = mesh.settings;
-  const [hidden] = indexServices(mesh.services).byHost.get(resolveHost(host, namespace, dnsSuffix)) ?? [];
-  const who = hidden && serviceText(hidden);
-  const limit = view.imports === undefined ? 'exportTo' : 'exportTo or a Sidecar';
-  if (who !== undefined) return [`${named}: ${limit} keeps ${who} from it`];
-  // A bare name is known in its own namespace alone (P4).
-  const elsewhere = view.services.find(({ name }) => name === host.toLowerCase());
-  const all = view.services.flatMap(({ names }) => names);
-  const meant = elsewhere === undefined ? nearestName(host, all) : `${elsewhere.name}.${elsewhere.namespace}`;
-  return [named, ...(meant === undefined ? [] : [`did you mean ${JSON.stringify(meant)}?`])];
+  if (known === undefined) return whyUnknownName(mesh, view, { authority, host, namespace });
+  const ports = known.ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ');
+  return [`${serviceText(known)} has no such port: it has ${ports}`];
 }
 
 function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDestination[]): readonly AnswerCluster[] {
@@ -183,13 +171,14 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
       by: placeOf(weight.by),
       ...(found && { discovery: found.discovery, security: found.security.kind }),
       endpoints: [
+        // Names that Envoy resolves are addresses of the destination; the registry's list of the same is for the others alone.
         ...(found?.addresses ?? []).map((each) => ({
           address: addressText(each),
           healthy: true,
           meshTls: always,
           ...later(each),
         })),
-        ...(found ? resolveEndpoints(mesh, found).endpoints : []).map((each) => ({
+        ...(found?.discovery === 'registry' ? resolveEndpoints(mesh, found).endpoints : []).map((each) => ({
           workload: each.workload,
           address: addressText(each),
           healthy: each.healthy,

@@ -64,6 +64,11 @@ spec:
   tls:
     - match: [{sniHosts: [db]}]
       route: [{destination: {host: db, port: {number: 5433}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api}
+spec: {hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}
 `;
 const closed = 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n';
 
@@ -206,6 +211,16 @@ it('says why a host is not known, and what becomes of it', async () => {
   ]);
   // The bare name is that of the caller's own namespace.
   expect(notes[1]).toBe('did you mean "reviews.shop"?');
+});
+
+it('lists the endpoint of a name that Envoy resolves once, as translate does', async () => {
+  const { clusters } = await json('--to', 'api.example.com:443');
+  expect(clusters).toEqual([
+    expect.objectContaining({
+      discovery: 'dns',
+      endpoints: [{ address: 'api.example.com:443', healthy: true, meshTls: false }],
+    }),
+  ]);
 });
 
 it('tells only what is wrong with policies that would not be served', async () => {

@@ -84,5 +84,18 @@ test('route: a host that is not imported is unknown, and it is said who is meant
   expect(stdout).toContain('502: unknown host, refused');
   expect(stdout).toContain(at('REGISTRY_ONLY'));
   const full = await weft('route --from frontend.shop --to accounts.bank.svc.cluster.local --path /');
-  expect(full.stdout).toContain('exportTo or a Sidecar keeps accounts.bank from it');
+  expect(full.stdout).toContain(`egress of Sidecar/shop/default (${at('  egress:')}) does not import accounts.bank`);
+});
+
+test('route: the Sidecar that hides a service is named with its line, by any name and from whatever namespace it is asked', async () => {
+  const why = `egress of Sidecar/shop/default (${at('  egress:')}) does not import accounts.bank`;
+  for (const namespace of ['', ' -n bank'])
+    for (const host of ['accounts.bank', 'accounts.bank:80', 'ACCOUNTS.bank.svc'])
+      expect((await weft(`route --from frontend.shop${namespace} --to ${host}`)).stdout).toContain(
+        `no service called "${host.replace(':80', '')}": ${why}`,
+      );
+  const mistyped = (await weft('route --from frontend.shop --to acounts.bank')).stdout;
+  expect(mistyped).toContain(`- did you mean "accounts.bank"?\n  - ${why}\n`);
+  expect((await weft('route --from frontend.shop --to acounts')).stdout).toContain('did you mean "accounts.bank"?');
+  expect((await weft('route --from frontend.shop --to revews')).stdout).toContain('did you mean "reviews"?');
 });
