@@ -346,7 +346,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0004',
     yaml: `${head('VirtualService')}spec:\n  hosts: [reviews]\n  gateways: [‹edge›]\n  http: [{ ${to} }]\n`,
     message: '"edge" is valid',
-    hint: 'remove it',
+    hint: 'move the object out of this repository',
   },
   {
     name: 'a refused kind',
@@ -362,6 +362,29 @@ const examples: readonly Example[] = [
     message: '"edge"',
     hint: 'remove it',
     field: 'spec.gateways[1]',
+  },
+  {
+    name: 'gateways alone, without which the object would act on the mesh',
+    code: 'WEFT0004',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [a]\n  gateways: [‹edge›]\n  http: [{ ${to} }]\n`,
+    message: '"edge"',
+    hint: 'move the object out of this repository: without gateways it acts on the whole mesh',
+    field: 'spec.gateways[0]',
+  },
+  {
+    name: 'a match of a gateway alone',
+    code: 'WEFT0004',
+    yaml: vs(`  - ${to}\n    match: [{ gateways: [‹edge›] }, { uri: { exact: /a } }]\n`),
+    message: '"edge"',
+    hint: 'move this match (the rule, if it has no other) out of this repository',
+    field: 'spec.http[0].match[0].gateways[0]',
+  },
+  {
+    name: 'a TCP match of a gateway alone',
+    code: 'WEFT0004',
+    yaml: `${head('VirtualService')}spec:\n  hosts: [a]\n  tcp: [{ match: [{ gateways: [‹edge›] }], ${to} }]\n`,
+    message: '"edge"',
+    hint: 'move this match (the rule, if it has no other) out of this repository',
   },
   {
     name: 'a secret of Kubernetes',

@@ -3,6 +3,7 @@ import { fieldPath } from '../field-path.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { beside, lowerStringMatch, mapValues, present } from './common.ts';
+import { refuseGateways } from './gateway-names.ts';
 import type { httpMatch } from './http-shape.ts';
 
 type Written = Infer<typeof httpMatch>;
@@ -36,9 +37,7 @@ export function lowerMatch(match: Written, path: string, context: LowerContext):
 /** P10: `mesh` is every proxy that Weft serves. In Istio gateways switch the source predicates off, so both are refused. */
 function checkGateways(match: Written, path: string, context: LowerContext): void {
   const { gateways = [], sourceLabels = {}, sourceNamespace = '' } = match;
-  gateways.forEach((gateway, index) => {
-    if (gateway !== 'mesh') context.refuse(`${path}.gateways[${index}]`, 'T1', gateway);
-  });
+  refuseGateways(gateways, `${path}.gateways`, 'this match (the rule, if it has no other)', context);
   if (gateways.length === 0) return;
   for (const [name, written] of [
     ['sourceLabels', Object.keys(sourceLabels).length > 0],

@@ -5,6 +5,7 @@ import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { integer, labels, list, object, refused, row, someOf, text } from '../shape-builders.ts';
 import { present } from './common.ts';
+import { refuseGateways } from './gateway-names.ts';
 import { destination } from './http-shape.ts';
 import { checkDestinationHost, checkWeights, lowerDestination } from './route-destination.ts';
 
@@ -94,9 +95,7 @@ function lowerRoute(written: Infer<typeof route>, path: string, context: LowerCo
 }
 
 function lowerMatch(match: Infer<typeof anyMatch>, field: string, context: LowerContext): ConnectionMatch {
-  (match.gateways ?? []).forEach((gateway, index) => {
-    if (gateway !== 'mesh') context.refuse(`${field}.gateways[${index}]`, 'T1', gateway);
-  });
+  refuseGateways(match.gateways ?? [], `${field}.gateways`, 'this match (the rule, if it has no other)', context);
   return present<ConnectionMatch>({
     port: match.port === 0 ? undefined : match.port,
     sourceLabels: match.sourceLabels ?? {},

@@ -5,6 +5,7 @@ import { type LowerContext, networking, supportedKind } from '../kind-definition
 import type { Infer } from '../shape.ts';
 import { list, object, row, text } from '../shape-builders.ts';
 import { checkExportTo, exportTo, refuseRepeats } from './common.ts';
+import { refuseGateways } from './gateway-names.ts';
 import { lowerHttpRule } from './http-rule.ts';
 import { httpRule } from './http-shape.ts';
 import { lowerTcpRules, lowerTlsRules, tcpRule, tlsRule } from './l4-routes.ts';
@@ -29,9 +30,7 @@ export const virtualService = supportedKind<typeof shape, VirtualServiceObject>(
   lower(spec, context) {
     const hosts = spec.hosts ?? [];
     checkHosts(hosts, context);
-    (spec.gateways ?? []).forEach((gateway, index) => {
-      if (gateway !== 'mesh') context.refuse(`spec.gateways[${index}]`, 'T1', gateway);
-    });
+    refuseGateways(spec.gateways ?? [], 'spec.gateways', 'the object', context);
     const http = (spec.http ?? []).map((written, index) => lowerHttpRule(written, `spec.http[${index}]`, context));
     checkOrder(spec, http, context);
     const tls = lowerTlsRules(spec.tls ?? [], hosts, context);
