@@ -15,10 +15,14 @@ const unlimited = 2 ** 32 - 1;
 /** Numbers under these names are milliseconds. */
 const spans = /timeout|interval|duration|backoff|time$|window|rate$|^age$/i;
 
+/** Of these, 0 is no limit. */
+const endless = /^idleTimeout$/;
+
 /** A decided value in words; `field` tells the unit. */
 export function valueText(value: unknown, field = ''): string {
   if (value === undefined) return 'none';
   if (value === unlimited) return 'unlimited';
+  if (value === 0 && endless.test(field)) return 'disabled';
   if (typeof value === 'number') return spans.test(field) ? spanText(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'object' || value === null) return String(value);

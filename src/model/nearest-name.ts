@@ -1,9 +1,12 @@
 /**
  * Did-you-mean (section 2.6 of experience.md): the one candidate nearest to `name`, within an edit distance of 2 or a third of the
- * name's length, whichever is larger; undefined if none is that near. Ties go to the first in text order.
+ * name's length, whichever is larger, unless `limit` says another; undefined if none is that near. Ties go to the first in text order.
  */
-export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
-  const limit = Math.max(2, Math.floor(name.length / 3));
+export function nearestName(
+  name: string,
+  candidates: Iterable<string>,
+  limit = Math.max(2, Math.floor(name.length / 3)),
+): string | undefined {
   const lower = name.toLowerCase();
   let best: { name: string; distance: number } | undefined;
   for (const candidate of candidates) {

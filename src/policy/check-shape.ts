@@ -62,7 +62,8 @@ function readObject(shape: ObjectShape, node: SourceNode, path: string, findings
     const field = fieldPath(path, entry.key);
     const inner = Object.hasOwn(shape.fields, entry.key) ? shape.fields[entry.key] : undefined;
     if (!inner) {
-      findings.unknown(shape, entry.key, at, path);
+      const written = node.entries.map(({ key }) => key);
+      findings.unknown(shape, entry.key, at, path, written);
       continue;
     }
     written.set(entry.key, at);

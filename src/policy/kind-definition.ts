@@ -14,8 +14,8 @@ export interface LowerContext {
   /** What MeshConfig says of objects of this kind without exportTo (D19); empty: nothing, so `*`. */
   readonly exportTo: readonly string[];
   report(code: DiagnosticCode, field: string, message: string, hint: string, details?: ReportDetails): void;
-  /** WEFT0004 for a value (`what`) of a field. No annotation allows it: without the value the object would mean something else. */
-  refuse(field: string, tier: Tier, what: string): void;
+  /** WEFT0004 for a value (`what`) of a field, perhaps with the reason. No annotation allows it: without it the object would mean something else. */
+  refuse(field: string, tier: Tier, what: string, reason?: string): void;
   /** Gives `field` (where the model holds a value) the place of `written` (where the text has it). */
   place(field: string, written: string): void;
   /** The line of a field, for related places. */

@@ -4,7 +4,7 @@ import { type CheckContext, checkShape } from './check-shape.ts';
 import { lowerMeshConfig, meshConfig } from './kinds/mesh-config.ts';
 import { lowerContext } from './read-object.ts';
 import { reportInto } from './report.ts';
-import { describeNode, type LineIndex, rangeAt, type SourceNode } from './source-node.ts';
+import { describeNode, entryOf, type LineIndex, rangeAt, type SourceNode, textOf } from './source-node.ts';
 
 export interface MeshConfigOptions {
   /** Of weft.yaml, or the default. */
@@ -21,6 +21,13 @@ export function isMeshConfigFile(path: string): boolean {
   return /^meshconfig\.(?:ya?ml|json)$/.test(path);
 }
 
+/** Where objects that are pasted here hold their MeshConfig. */
+const around: Readonly<Record<string, string>> = {
+  IstioOperator: 'spec.meshConfig',
+  Istio: 'spec.values.meshConfig',
+  ConfigMap: 'data.mesh',
+};
+
 /**
  * The body of `meshconfig.yaml` as an object, if it has no errors. It has no metadata, and so no annotation that would allow what is
  * not supported: that must be removed.
@@ -36,6 +43,12 @@ export function readMeshConfig(
   const report = reportInto(found, { object: ref });
   if (root.is !== 'map') {
     report('WEFT0002', at, `expected the fields of MeshConfig, got ${describeNode(root)}`, 'write key: value lines');
+    return undefined;
+  }
+  const kind = textOf(root, 'kind');
+  if (kind !== undefined && entryOf(root, 'apiVersion')) {
+    const hint = Object.hasOwn(around, kind) ? `take what is under ${around[kind]}` : 'an object has a file of its own';
+    report('WEFT0002', at, `expected the fields of MeshConfig, got an object of kind ${kind}`, hint, { field: 'kind' });
     return undefined;
   }
   const before = found.length;

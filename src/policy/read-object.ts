@@ -6,6 +6,7 @@ import type { ObjectRef, SourceRange } from '../model/provenance.ts';
 import { type CheckContext, readShape } from './check-shape.ts';
 import type { KindDefinition, LowerContext } from './kind-definition.ts';
 import { kindTable } from './kinds/kind-table.ts';
+import { meshConfig } from './kinds/mesh-config.ts';
 import { allowUnsupported, type Metadata, readMetadata } from './read-metadata.ts';
 import { reportInto } from './report.ts';
 import type { Shape } from './shape.ts';
@@ -93,10 +94,27 @@ export function readObject(
   return { kind, ...metadata, spec, at, commit: options.commit, positions } as Policy;
 }
 
+/** Whether a document is what only one file may hold: nothing in it is of an object, and something is of MeshConfig. */
+function isMeshConfigBody({ entries }: MapNode): boolean {
+  const keys = entries.map(({ key }) => key);
+  const ofObjects = ['apiVersion', 'kind', 'metadata', 'spec'];
+  return !keys.some((key) => ofObjects.includes(key)) && keys.some((key) => Object.hasOwn(meshConfig.fields, key));
+}
+
 /** Finds the kind by apiVersion and kind (WEFT0003), and says so if it is refused as a whole (WEFT0004). */
 function findKind(root: MapNode, lines: LineIndex, found: Diagnostic[]): KindDefinition | undefined {
   const report = reportInto(found);
   const start = rangeAt(lines, root.start, root.end);
+  if (isMeshConfigBody(root)) {
+    const hint = 'write them in meshconfig.yaml at the root of the tree';
+    report(
+      'WEFT0002',
+      start,
+      'expected an object with apiVersion, kind and metadata, got the fields of MeshConfig',
+      hint,
+    );
+    return undefined;
+  }
   const words = ['apiVersion', 'kind'].map((key) => {
     const entry = entryOf(root, key);
     const word = textOf(root, key);
@@ -213,7 +231,8 @@ export function lowerContext(
     file: context.lines.file,
     report: (code, field, message, hint, details) =>
       context.report(code, placeOf(field), message, hint, { ...details, field }),
-    refuse: (field, tier, what) => reportRefused({ report: context.report }, field, placeOf(field), tier, what),
+    refuse: (field, tier, what, reason) =>
+      reportRefused({ report: context.report }, field, placeOf(field), tier, what, reason),
     place(field, written) {
       const at = positions.get(written);
       if (at && !positions.has(field)) positions.set(field, at);

@@ -1,10 +1,12 @@
 import { nearestName } from '../model/nearest-name.ts';
 import type { SourceRange } from '../model/provenance.ts';
+import { readScalar } from './check-scalar.ts';
 import type { CheckContext } from './check-shape.ts';
 import type { DiagnosticCode } from './diagnostic-codes.ts';
+import { wrapped } from './map-hint.ts';
 import type { ReportDetails } from './report.ts';
 import type { ObjectShape, Shape, Tier } from './shape.ts';
-import { describeNode, rangeAt, type SourceNode } from './source-node.ts';
+import { describeNode, indexLines, rangeAt, type ScalarNode, type SourceNode } from './source-node.ts';
 import { placesOf } from './valid-places.ts';
 
 /** Says what is wrong with the nodes of one object. Inside a refused field that is all: what is refused or deprecated in there is not told again. */
@@ -33,7 +35,12 @@ export class ShapeFindings {
       shape.is === 'text' &&
       (typeof node.value === 'number' || typeof node.value === 'boolean');
     const unset = node.is === 'scalar' && node.value === null;
-    const hint = quotable ? `write "${node.source}"` : unset ? 'write a value, or remove the key' : `write ${expected}`;
+    const map = shape.is === 'object' && node.is === 'scalar' ? wrapped(shape, node, fits) : undefined;
+    const hint = quotable
+      ? `write "${node.source}"`
+      : unset
+        ? 'write a value, or remove the key'
+        : `write ${map ?? expected}`;
     const at = unset ? this.placeOf(field, node) : this.at(node.start, node.end);
     this.report('WEFT0002', at, `expected ${expected}, got ${got}`, hint, { field });
   }
@@ -48,14 +55,21 @@ export class ShapeFindings {
     if (!this.#insideRefused) this.report('WEFT0005', at, `${what}is deprecated`, `write ${write}`, { field });
   }
 
-  unknown(shape: ObjectShape, name: string, at: SourceRange, path: string): void {
+  /** An unknown field; `written` are all that stand beside it. */
+  unknown(shape: ObjectShape, name: string, at: SourceRange, path: string, written: readonly string[]): void {
     const near = nearestName(name, Object.keys(shape.fields));
-    const elsewhere = near ? undefined : placesOf(this.#context.whole, name, path);
+    const [only, another] = supportedNames(shape);
+    // Where one field is wanted and absent, that is the one that was meant.
+    const meant = another === undefined && shape.required.some((one) => one === only) ? only : undefined;
+    const wanted = meant !== undefined && !written.includes(meant) ? meant : undefined;
+    const elsewhere = near || wanted !== undefined ? undefined : placesOf(this.#context.whole, name, path);
     const hint = near
       ? `did you mean ${JSON.stringify(near)}?`
-      : elsewhere
-        ? `${JSON.stringify(name)} belongs under ${elsewhere}`
-        : `known here: ${supportedNames(shape).join(', ') || 'nothing'}`;
+      : wanted !== undefined
+        ? `write ${wanted}`
+        : elsewhere
+          ? `${JSON.stringify(name)} belongs under ${elsewhere}`
+          : `known here: ${supportedNames(shape).join(', ') || 'nothing'}`;
     this.report('WEFT0002', at, `unknown field ${JSON.stringify(name)}`, hint, { field: path });
   }
 
@@ -75,6 +89,28 @@ export class ShapeFindings {
   }
 }
 
+/** Whether a field takes the value, as the check of its shape says. */
+function fits(shape: Shape, node: ScalarNode): boolean {
+  switch (shape.is) {
+    case 'object':
+    case 'map':
+    case 'list':
+    case 'refused':
+    case 'deprecated':
+    case 'any':
+      return false;
+    default: {
+      let isWrong = false;
+      const report = () => {
+        isWrong = true;
+      };
+      const lines = indexLines('', '');
+      readScalar(shape, node, '', new ShapeFindings({ lines, report, whole: shape, positions: new Map() }));
+      return !isWrong;
+    }
+  }
+}
+
 /** WEFT0004 at a field, or with `word` for its value: an error, or a lasting warning where the object's annotation names the path. */
 export function reportRefused(
   context: Pick<CheckContext, 'allowed' | 'report'>,
@@ -82,10 +118,11 @@ export function reportRefused(
   at: SourceRange,
   tier: Tier,
   word?: string,
+  reason?: string,
 ): void {
   const { allowed, report } = context;
   const planned = tier === 'never' ? '' : ` (${tier})`;
-  const what = `${word === undefined ? '' : `${JSON.stringify(word)} `}is valid in Istio but not supported by Weft${planned}`;
+  const what = `${word === undefined ? '' : `${JSON.stringify(word)} `}is valid in Istio but not supported by Weft${planned}${reason === undefined ? '' : `: ${reason}`}`;
   if (allowed?.delete(field)) {
     const hint = 'allowed by the annotation weft.dev/allow-unsupported';
     report('WEFT0004', at, `${what}; served without it`, hint, { field, severity: 'warning' });

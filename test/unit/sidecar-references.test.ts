@@ -158,7 +158,7 @@ describe('listeners of egress', () => {
         severity: 'error',
         field: 'spec.egress[0].hosts[0]',
         message: 'reviews.shop.svc.cluster.local has several ports; none is that of the listener',
-        hint: 'add port.number: one of 80, 81',
+        hint: 'set port.number of the listener to one of 80, 81',
       },
     ]);
     expect(found([several, listener('{ number: 81, protocol: HTTP }', './reviews.shop.svc.cluster.local')])).toEqual(

@@ -65,9 +65,15 @@ export function lowerRewrite(rule: Rule, path: string, context: LowerContext): R
   return present<Rewrite>({ uri: uri || undefined, authority: authority || undefined, uriRegexRewrite });
 }
 
+/** Where no path is matched, the prefix that the rewrite replaces is "/". */
 function checkSlashes({ rewrite, match = [] }: Rule, path: string, context: LowerContext): void {
   const uri = rewrite?.uri;
   if (!uri) return;
+  if (!uri.endsWith('/') && (match.length === 0 || match.some(({ uri: condition }) => condition === undefined))) {
+    const message = `without match[].uri the prefix "/" is rewritten: "/abc" becomes ${JSON.stringify(`${uri}abc`)}`;
+    context.report('WEFT0138', `${path}.uri`, message, `write ${JSON.stringify(`${uri}/`)}, or match by prefix`);
+    return;
+  }
   for (const { uri: condition } of match) {
     const prefix = condition?.prefix;
     if (prefix === undefined || prefix === '' || prefix.endsWith('/') === uri.endsWith('/')) continue;

@@ -121,18 +121,22 @@ function checkServerName(name: string, field: string, hosts: readonly string[], 
 
 /** P11: rules after one that takes every connection (WEFT0130), and matches that stand in an earlier rule (WEFT0131). */
 function checkOrder(rules: readonly ConnectionRule[], path: string, context: LowerContext): void {
-  const catchAll = rules.findIndex(({ match }) => match.length === 0 || match.some(takesAll));
+  const catchAll = rules.findIndex(({ match }) => takesEverything(match));
   const seen = new Map<string, string>();
   rules.forEach(({ match }, index) => {
     const field = `${path}[${index}]`;
-    const unreachable = (earlier: string, why: string) => {
+    const unreachable = (earlier: string, why: string, isMovable: boolean) => {
       const line = context.lineOf(earlier);
       const related = [{ file: context.file, line, message: why }];
-      const message = `rule ${index} is never reached: ${why}`;
-      context.report('WEFT0130', field, message, `move it before ${earlier} at ${context.file}:${line}`, { related });
+      const message = `${field} is never reached: ${why}`;
+      const hint = isMovable
+        ? `move it before ${earlier} at ${context.file}:${line}`
+        : 'remove it, or give it another match';
+      context.report('WEFT0130', field, message, hint, { related });
     };
     if (catchAll !== -1 && index > catchAll) {
-      unreachable(`${path}[${catchAll}]`, `rule ${catchAll} matches first`);
+      const first = `${path}[${catchAll}]`;
+      unreachable(first, `${first} takes every connection`, !takesEverything(match));
       return;
     }
     const repeated = match.map((each, at) => {
@@ -147,8 +151,12 @@ function checkOrder(rules: readonly ConnectionRule[], path: string, context: Low
     });
     const [first] = repeated;
     const earlier = first !== undefined && repeated.every((one) => one !== undefined && !one.startsWith(`${field}.`));
-    if (earlier) unreachable(first, 'earlier rules have all of its matches');
+    if (earlier) unreachable(first, 'earlier rules have all of its matches', false);
   });
+}
+
+function takesEverything(match: ConnectionRule['match']): boolean {
+  return match.length === 0 || match.some(takesAll);
 }
 
 /** Whether a match of `tcp[]` has no condition; one of `tls[]` always has server names. */

@@ -88,8 +88,8 @@ export function lowerMeshConfig(
 ): MeshConfigSpec {
   checkTrustDomains(written, context, trustDomain);
   if (written.proxyListenPort !== undefined && written.proxyListenPort !== proxyPort) {
-    const what = `proxyListenPort ${written.proxyListenPort}: the port is each sidecar's own (weft run --outbound-port)`;
-    context.refuse('proxyListenPort', 'T2', what);
+    const reason = "the port is each sidecar's own (weft run --outbound-port)";
+    context.refuse('proxyListenPort', 'T2', `${written.proxyListenPort}`, reason);
   }
   const { defaultHttpRetryPolicy: policy, tcpKeepalive: keepalive, pathNormalization } = written;
   const normalization = pathNormalization?.normalization;

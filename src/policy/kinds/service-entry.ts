@@ -9,8 +9,8 @@ import { type LowerContext, networking, supportedKind } from '../kind-definition
 import type { Infer } from '../shape.ts';
 import { choice, integer, labels, list, object, port, row, someOf, text } from '../shape-builders.ts';
 import { beside, checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
-import { lowerPort } from './service-ports.ts';
-import { lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
+import { lowerPort, protocolOf } from './service-ports.ts';
+import { isAddress, lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
 
 /** 0 is none, as in Istio. */
 const portOrNone = integer(0, 65_535);
@@ -115,6 +115,11 @@ function checkHosts(spec: Written, context: LowerContext): void {
 /** Protocols whose connections say which host they are for. */
 const namesHost = /^(?:http|http2|http_proxy|grpc|grpc-web|https|tls)$/i;
 
+/** Whether the word is told on its own already, as none of the protocols (WEFT0119). */
+function isRefused(protocol: string): boolean {
+  return protocol !== '' && protocolOf(protocol) === undefined;
+}
+
 /** The ports of endpoints are those of the entry, and TCP ports of several hosts cannot be told apart. */
 function checkEndpointPorts(spec: Written, context: LowerContext): void {
   const ports = spec.ports ?? [];
@@ -130,7 +135,7 @@ function checkEndpointPorts(spec: Written, context: LowerContext): void {
   });
   if (spec.hosts.length < 2 || (spec.resolution ?? 'NONE') === 'NONE') return;
   ports.forEach(({ protocol = '' }, index) => {
-    if (namesHost.test(protocol)) return;
+    if (namesHost.test(protocol) || isRefused(protocol)) return;
     const got = protocol === '' ? 'none' : JSON.stringify(protocol);
     const message = `expected a protocol that tells several hosts apart (HTTP or TLS families), got ${got}`;
     context.report('WEFT0002', `spec.ports[${index}]`, message, 'set protocol, or write an entry for each host');
@@ -173,15 +178,22 @@ function checkResolution(spec: Written, context: LowerContext): void {
   }
   if (dns && endpoints.length === 0) {
     spec.hosts.forEach((host, index) => {
-      if (!host.startsWith('*')) return;
+      // "*" alone is refused whatever the resolution.
+      if (!host.startsWith('*') || host === '*') return;
       const message = `expected a name that DNS can resolve, got ${JSON.stringify(host)}`;
       context.report('WEFT0002', `spec.hosts[${index}]`, message, 'add endpoints, or set resolution: NONE');
     });
   }
   if (resolution !== 'STATIC') return;
+  if (endpoints.length === 0 && !spec.workloadSelector) {
+    const message = 'STATIC has no effect without endpoints or workloadSelector: calls find nobody';
+    const hint = 'add endpoints, or set resolution: DNS for hosts that DNS can resolve';
+    context.report('WEFT0132', 'spec.resolution', message, hint);
+  }
   endpoints.forEach((entry, index) => {
     const { address } = entry;
-    if (address === undefined || isIP(address) !== 0 || isSocket(address)) return;
+    // What is no address of any kind is told as such.
+    if (address === undefined || isIP(address) !== 0 || isSocket(address) || !isAddress(address)) return;
     const message = `expected an IP address with STATIC, got ${JSON.stringify(address)}`;
     context.report('WEFT0002', `spec.endpoints[${index}].address`, message, 'set resolution: DNS');
   });
@@ -220,7 +232,7 @@ function checkDynamic(spec: Written, context: LowerContext): void {
     context.report('WEFT0137', `spec.${field}`, message, `remove ${field}`, beside(context, 'spec', 'resolution'));
   }
   ports.forEach(({ protocol = '' }, index) => {
-    if (/^(?:http|tls|grpc|http2)$/i.test(protocol)) return;
+    if (/^(?:http|tls|grpc|http2)$/i.test(protocol) || isRefused(protocol)) return;
     const got = protocol === '' ? 'none' : JSON.stringify(protocol);
     const message = `expected protocol HTTP, HTTP2, GRPC or TLS with DYNAMIC_DNS, got ${got}`;
     const field = protocol === '' ? `spec.ports[${index}]` : `spec.ports[${index}].protocol`;

@@ -1,5 +1,6 @@
+import { nearestName } from '../../model/nearest-name.ts';
 import type { Protocol } from '../../model/policy.ts';
-import { isProtocol, protocolOfName } from '../../model/protocol.ts';
+import { isProtocol, protocolOfName, protocols } from '../../model/protocol.ts';
 import type { ServicePortSpec } from '../../model/registry-objects.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import { present } from './common.ts';
@@ -11,10 +12,21 @@ const aliases: Readonly<Record<string, Protocol>> = {
   'kubernetes.io/wss': 'https',
 };
 
-function protocolOf(word: string): Protocol | undefined {
+/** What a word declares: undefined for what is refused (WEFT0119). */
+export function protocolOf(word: string): Protocol | undefined {
   const lower = word.toLowerCase();
   if (isProtocol(lower)) return lower;
   return Object.hasOwn(aliases, lower) ? aliases[lower] : undefined;
+}
+
+/** Words that are protocols of their own, however near they are to one of ours. */
+const otherProtocols = /^(?:udp|sctp|dccp|amqp|smtp|ftp|http3)$/i;
+
+/** Names are short, so that only one letter may differ. A word in capitals is answered in capitals. */
+function protocolHint(word: string): string {
+  const near = otherProtocols.test(word) ? undefined : nearestName(word, protocols, 1);
+  if (near === undefined) return families;
+  return `did you mean ${JSON.stringify(word === word.toUpperCase() ? near.toUpperCase() : near)}?`;
 }
 
 interface WrittenPort {
@@ -30,7 +42,7 @@ export function lowerPort(port: WrittenPort, field: string, context: LowerContex
   const stated = port.stated && protocolOf(port.stated.word);
   if (port.stated && !stated) {
     const message = `protocol ${JSON.stringify(port.stated.word)} is not supported`;
-    context.report('WEFT0119', port.stated.field, message, families);
+    context.report('WEFT0119', port.stated.field, message, protocolHint(port.stated.word));
   }
   const known = stated ?? (port.stated ? undefined : protocolOfName((port.name ?? '').toLowerCase()));
   if (!known && !port.stated) {

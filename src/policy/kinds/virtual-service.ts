@@ -69,8 +69,9 @@ function checkHosts(hosts: readonly string[], context: LowerContext): void {
 
 /** P11: rules after a catch-all (WEFT0130), repeated matches (WEFT0131), and none at all (WEFT0139). */
 function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], context: LowerContext): void {
-  const catchAll = http.findIndex(matchesAll);
-  if (catchAll === -1 && http.length > 0) {
+  // A rule that does nothing is an error of its own, which says nothing of the others.
+  const catchAll = http.findIndex((rule) => acts(rule) && matchesAll(rule));
+  if (!http.some(matchesAll) && http.length > 0) {
     context.report(
       'WEFT0139',
       'spec.http',
@@ -79,14 +80,18 @@ function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], contex
     );
   }
   const seen = new Map<string, string>();
-  http.forEach((_rule, index) => {
+  http.forEach((rule, index) => {
     const field = `spec.http[${index}]`;
     if (catchAll !== -1 && index > catchAll) {
+      if (!acts(rule)) return;
       const first = `spec.http[${catchAll}]`;
       const line = context.lineOf(first);
       const related = [{ file: context.file, line, message: 'matches every request' }];
-      const message = `rule ${index} is never reached: rule ${catchAll} matches first`;
-      context.report('WEFT0130', field, message, `move it before ${first} at ${context.file}:${line}`, { related });
+      const message = `${field} is never reached: ${first} matches every request`;
+      const hint = matchesAll(rule)
+        ? 'remove it, or give it a match'
+        : `move it before ${first} at ${context.file}:${line}`;
+      context.report('WEFT0130', field, message, hint, { related });
       return;
     }
     (spec.http?.[index]?.match ?? []).forEach(({ name: _, statPrefix: _stat, gateways: _mesh, ...match }, at) => {
@@ -99,6 +104,10 @@ function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], contex
       }
     });
   });
+}
+
+function acts({ route, redirect, directResponse }: HttpRule): boolean {
+  return route.length > 0 || redirect !== undefined || directResponse !== undefined;
 }
 
 function matchesAll(rule: HttpRule): boolean {

@@ -44,6 +44,11 @@ function checkSocket(address: string, hasPorts: boolean, path: string, context: 
   }
 }
 
+/** Whether it is an IP address or a host name. */
+export function isAddress(address: string): boolean {
+  return isIP(address) !== 0 || (textRules.host(address) === undefined && !address.includes('*'));
+}
+
 /** The body at `path`; `labels` are those that win over its own. */
 export function lowerWorkloadEntry(
   written: Infer<typeof workloadEntryShape>,
@@ -55,7 +60,7 @@ export function lowerWorkloadEntry(
   if (written.address === undefined) {
     context.report('WEFT0002', path, 'expected "address", which is required', 'add address');
   } else if (isSocket(address)) checkSocket(address, written.ports !== undefined, path, context);
-  else if (isIP(address) === 0 && (textRules.host(address) || address.includes('*'))) {
+  else if (!isAddress(address)) {
     const message = `expected an IP address or a host name, got ${JSON.stringify(address)}`;
     context.report(
       'WEFT0002',

@@ -6,6 +6,7 @@ import { canonicalHost, hostCovers, isWildcardHost, plainHost } from '../hosts.t
 import { type Import, importsOf, listenerPort } from '../imports.ts';
 import { type ReferenceScope, reportAt } from './reference-scope.ts';
 import { type SidecarClients, visibleTo } from './sidecar-clients.ts';
+import { checkWildcard } from './sidecar-wildcards.ts';
 
 /** What the hosts of egress mean for the clients of each Sidecar, and where its listeners lead (P8). */
 export function checkSidecarImports(scope: ReferenceScope, all: readonly SidecarClients[]): void {
@@ -70,7 +71,10 @@ function checkHosts(
   client: string,
 ): void {
   hosts.forEach((entry, index) => {
-    if (isWildcardHost(entry.host)) return;
+    if (isWildcardHost(entry.host)) {
+      checkWildcard(scope, sidecar, entry, `${path}.hosts[${index}]`);
+      return;
+    }
     const host = canonicalHost(entry.host, scope.settings.dnsSuffix);
     const services = scope.byHost.get(host) ?? [];
     const namespace = entry.namespace === '.' ? client : entry.namespace;
@@ -86,6 +90,11 @@ function checkHosts(
     const message = `host ${JSON.stringify(entry.text)} matches no service`;
     reportAt(scope, 'WEFT0174', sidecar, `${path}.hosts[${index}]`, message, hint);
   });
+}
+
+/** Behind a socket stands a service with one port. */
+function portHint(ports: string): string {
+  return `write port.number and an address in bind instead of the socket: one of ${ports}`;
 }
 
 /** Where a listener leads: WEFT0112, WEFT0113, WEFT0136 and WEFT0140. */
@@ -107,7 +116,8 @@ function checkListener(
     if (port === 'unclear') {
       const ports = each.service.ports.map(({ number }) => number).join(', ');
       const message = `${host} has several ports; ${listener.kind === 'port' ? 'none is that of the listener' : 'a socket names none'}`;
-      reportAt(scope, 'WEFT0112', sidecar, field, message, `add port.number: one of ${ports}`);
+      const hint = listener.kind === 'port' ? `set port.number of the listener to one of ${ports}` : portHint(ports);
+      reportAt(scope, 'WEFT0112', sidecar, field, message, hint);
       return [];
     }
     if (isHttp(listener.protocol) && !isHttp(port.protocol)) {
