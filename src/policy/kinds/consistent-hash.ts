@@ -64,7 +64,7 @@ function lowerAlgorithm(written: Written, path: string, context: LowerContext): 
   const ring = ringHash?.minimumRingSize ?? old ?? 0;
   if (ring > largestRing) {
     const field = ringHash === undefined ? 'minimumRingSize' : 'ringHash.minimumRingSize';
-    context.refuse(`${path}.${field}`, 'never', `${ring}: Envoy's rings have at most ${largestRing} entries, so this`);
+    context.refuse(`${path}.${field}`, 'never', `${ring}`, `Envoy's rings have at most ${largestRing} entries`);
   }
   return ring === 0 ? undefined : { kind: 'ring', size: ring };
 }
@@ -103,7 +103,7 @@ function lowerCookie(written: Infer<typeof cookie>, path: string, context: Lower
 }
 
 function refuseText(context: LowerContext, field: string, value: string): void {
-  context.refuse(field, 'never', JSON.stringify(value));
+  context.refuse(field, 'never', value);
 }
 
 function isPrime(number: number): boolean {
