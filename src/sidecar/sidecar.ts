@@ -28,8 +28,10 @@ export interface SidecarOptions {
   /** Further flags of Envoy, last. */
   readonly envoyFlags?: readonly string[];
   readonly onEvent: (event: RunEvent) => void;
-  /** Every line that Envoy writes. */
+  /** Every line of Envoy's own log. */
   readonly onLog?: (line: string) => void;
+  /** Every line that Envoy writes to its stdout: an access log that is to go there (D28). Absent: `onLog` gets them. */
+  readonly onOutput?: (line: string) => void;
   /** Commands that a policy writes may be run here, as probes. */
   readonly allowsCommands?: boolean;
   /** For the stop sequence before Envoy's end, in milliseconds; 30 s if absent. */
@@ -108,7 +110,9 @@ export function startSidecar(options: SidecarOptions): Sidecar {
         onEvent,
       });
       watch = fresh;
-      const running = spawnLeashed(options.envoy, envoyArguments(options, file), (line) => {
+      const running = spawnLeashed(options.envoy, envoyArguments(options, file), (line, from) => {
+        // Callers write parts of an access log, so nothing is read out of it.
+        if (from === 'stdout') return (options.onOutput ?? options.onLog)?.(line);
         fresh.logLine(line);
         refusals.logLine(line);
         options.onLog?.(line);

@@ -22,10 +22,14 @@ const LEASH = '(read -r line <&3 || kill -9 $$) >/dev/null 2>&1 & exec 3<&-; exe
 
 /**
  * Starts a program that cannot outlive this process, kill -9 included. It stands in a session of its own, so that ctrl-c reaches us
- * alone and we decide how it stops. `onLine` gets every line of its output. Throws when no process can be made at all;
+ * alone and we decide how it stops. `onLine` gets every line of its output and from which stream. Throws when no process can be made at all;
  * a program that cannot be executed exits with 126 or 127.
  */
-export function spawnLeashed(path: string, args: readonly string[], onLine: (line: string) => void): LeashedProcess {
+export function spawnLeashed(
+  path: string,
+  args: readonly string[],
+  onLine: (line: string, from: 'stdout' | 'stderr') => void,
+): LeashedProcess {
   const child = spawn('/bin/sh', ['-c', LEASH, 'weft-leash', path, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
@@ -36,7 +40,8 @@ export function spawnLeashed(path: string, args: readonly string[], onLine: (lin
   if (pid === undefined || stdout === null || stderr === null || leash === null || leash === undefined)
     throw new Error(`no process for "${path}" could be made`);
   leash.on('error', () => undefined);
-  for (const output of [stdout, stderr]) createInterface({ input: output }).on('line', onLine);
+  createInterface({ input: stdout }).on('line', (line) => onLine(line, 'stdout'));
+  createInterface({ input: stderr }).on('line', (line) => onLine(line, 'stderr'));
   child.on('exit', () => {
     if ('write' in leash) leash.write('ended\n', () => leash.destroy());
   });

@@ -119,6 +119,33 @@ describe('weft run', () => {
     expect(readdirSync(join(folder, 'weft'))).toEqual([]);
   });
 
+  test.each(['table', 'json'])(
+    '-o %s: what Envoy writes to its stdout, an access log, is passed on; its own log is not',
+    async (format) => {
+      const { port } = await start(serveEmpty);
+      const wrapper = join(folder, 'envoy');
+      const words = 'GET / 200 [warning] \\033[31m';
+      await writeFile(
+        wrapper,
+        `#!/bin/sh\n[ "$1" = -c ] && printf '${words}\\n' && echo 'own log' >&2\nexec '${envoy}' "$@"\n`,
+        { mode: 0o700 },
+      );
+      const { said, code, stop } = weft(await runWords(port, '-o', format), { ENVOY_PATH: wrapper });
+      await eventually('membership', () => /is in the mesh|"ready"/.test(said.stdout));
+      stop('SIGTERM');
+      expect(await code).toBe(0);
+      const lines = said.stdout.split('\n');
+      if (format === 'table') expect(lines).toContain('GET / 200 [warning] \\u001b[31m');
+      else
+        expect(lines.filter((line) => line !== '').map((line) => JSON.parse(line))).toContainEqual({
+          apiVersion: 'cli.weft.dev/v1',
+          kind: 'EnvoyOutput',
+          line: 'GET / 200 [warning] \u001b[31m',
+        });
+      expect(said.stdout + said.stderr).not.toContain('own log');
+    },
+  );
+
   test('a goodbye to a control plane with another CA is told in our words', async () => {
     const { host, port } = await start(serveEmpty).then(({ port }) => ({ host: '127.0.0.1', port }));
     const rootPem = selfSigned('xds.weft').certificate;

@@ -66,6 +66,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       allowsCommands: flags['exec-probes'],
       envoyFlags: context.arguments,
       onLog: (line) => output.detail(line),
+      onOutput: (line) => output.event('EnvoyOutput', { line }, line),
       onEvent(event) {
         wasReady ||= event.event === 'ready';
         // Whoever is turned down before it ever was a member will not become one by waiting; the message ends the command.

@@ -20,6 +20,9 @@ export const runFlags = {
 export const runVerb = defineVerb({
   name: 'run',
   summary: 'Join the mesh: run Envoy beside a workload, say why it cannot connect, stop it without failing a request',
+  notes:
+    'An access log that MeshConfig sends to /dev/stdout is printed to stdout between the lines of this verb. What goes to /dev/stderr is shown with\n' +
+    "-v alone, as is Envoy's own log.",
   example: 'weft run --cp https://cp.example:15012 -n shop --service payments --port 9080 --token-file payments.token',
   arguments: [{ name: 'envoy-flags', help: 'after --: given to Envoy as they are', repeated: true }],
   flags: runFlags,
