@@ -90,6 +90,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** What is still missing, in words; empty when ready. */
   readonly waitingFor: readonly string[];
+  /** The newest commit, where it has errors and no good one is known. */
+  readonly rejected?: Pick<RevisionStatus, 'commit' | 'errors'>;
 }
 
 export interface PolicyReport {

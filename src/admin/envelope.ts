@@ -1,4 +1,6 @@
 import { Failure } from '../model/failure.ts';
+import type { RevisionStatus } from '../model/status.ts';
+import type { Readiness } from './admin-source.ts';
 
 /** The one envelope of everything that is printed or answered as JSON (section 2.1 of experience.md). */
 export const apiVersion = 'cli.weft.dev/v1';
@@ -73,6 +75,23 @@ export function notFound(message: string, hint: string): Failure {
   return new Failure('WEFT0920', message, hint);
 }
 
-export function notReady(what: string): Failure {
-  return new Failure('WEFT0901', `${what} is not loaded yet`, 'ask again in a moment; /readyz says what is missing');
+/** Why there is no mesh yet: what has errors is not mended by asking again. */
+export function notReady({ waitingFor, rejected }: Readiness): Failure {
+  if (rejected !== undefined)
+    return new Failure(
+      'WEFT0901',
+      `nothing is served yet: ${rejectionWords(rejected)}`,
+      `mend it and commit; ${commandFor(rejected)} says what is wrong`,
+    );
+  const missing = waitingFor.length === 0 ? '' : `: waiting for ${waitingFor.join('; ')}`;
+  return new Failure('WEFT0901', `the mesh is not loaded yet${missing}`, 'ask again in a moment');
+}
+
+/** `commit 26a73e2 was rejected: 1 error` */
+export function rejectionWords({ commit, errors }: Pick<RevisionStatus, 'commit' | 'errors'>): string {
+  return `commit ${commit} was rejected: ${errors} error${errors === 1 ? '' : 's'}`;
+}
+
+function commandFor({ commit }: Pick<RevisionStatus, 'commit'>): string {
+  return `weft validate --live${commit.endsWith('+edits') ? '' : ` --rev ${commit}`}`;
 }

@@ -9,7 +9,7 @@ import type { Asker } from './role-table.ts';
 /** The mesh; throws Failure WEFT0901 before the first one is built. */
 export function meshOf(source: AdminSource): Mesh {
   const mesh = source.mesh();
-  if (mesh === undefined) throw notReady('the mesh');
+  if (mesh === undefined) throw notReady(source.readiness());
   return mesh;
 }
 

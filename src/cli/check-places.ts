@@ -8,7 +8,7 @@ import { Failure } from '../model/failure.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { type PolicyTree, readCommit } from '../policy/git-tree.ts';
-import type { SecretNames } from '../policy/references/reference-scope.ts';
+import type { KnownSecrets } from '../policy/references/reference-scope.ts';
 import { readWorkingTree } from '../policy/working-tree.ts';
 import type { PolicyPlace } from './policy-place.ts';
 
@@ -21,12 +21,14 @@ export interface CheckedPlaces extends CheckedTree {
 
 /**
  * Reads the one tree that all `places` share and checks it whole, as the server would; `joined`: the workloads that are connected now,
- * undefined where that is not known. Throws Failure WEFT0912 for a place without a policy file.
+ * undefined where that is not known; `secrets`: what the server is known to have, whatever the weft.yaml here says. Throws Failure WEFT0912
+ * for a place without a policy file.
  */
 export async function checkPlaces(
   places: readonly PolicyPlace[],
   revision?: string,
   joined?: ReadonlyMap<string, Workload>,
+  secrets?: 'unset',
 ): Promise<CheckedPlaces> {
   const [{ repository = '', root, settings } = {}] = places;
   const tree = await readTree(repository, root, places, revision);
@@ -38,16 +40,16 @@ export async function checkPlaces(
     folders: root === undefined ? 'free' : (settings?.values['policy.folders'] ?? 'namespace'),
     root: root ?? '.',
     joined: () => joined,
-    secrets: () => knownSecrets(known),
+    secrets: () => secrets ?? knownSecrets(known),
   })(tree);
   requirePolicies(places, tree);
   return { ...checked, tree, settings: mesh, values: known.values };
 }
 
-/** Where the folder of secrets is on this machine. */
-function knownSecrets({ values, folder }: Settings): SecretNames | undefined {
+/** What is known of them where the folder of secrets may be on another machine. */
+function knownSecrets({ values, folder }: Settings): KnownSecrets {
   const directory = resolve(folder, values['secrets.directory']);
-  if (values['secrets.directory'] === '' || !existsSync(directory)) return undefined;
+  if (values['secrets.directory'] === '' || !existsSync(directory)) return 'elsewhere';
   return secretNames(createSecretReader(directory, Date.now)().secrets);
 }
 

@@ -1,9 +1,9 @@
 import type { AdminSource, Readiness, TokenReport, VersionInfo } from '../admin/admin-source.ts';
+import { notReady, rejectionWords } from '../admin/envelope.ts';
 import type { Authority } from '../ca/authority.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import type { TokenRecord } from '../ca/token-record.ts';
 import type { TokenStore } from '../ca/token-store.ts';
-import { Failure } from '../model/failure.ts';
 import { parseSpiffeId, spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
@@ -135,11 +135,12 @@ export function createAdminValues(parts: {
       edges: () => edges(60_000),
       configDump: dumpOf,
       revisionOf,
+      readiness: () => readiness(policies, mesh),
       revisions,
     }),
     route(question) {
       const current = mesh.get();
-      if (current === undefined) throw new Failure('WEFT0901', 'the mesh is not loaded yet', 'ask again in a moment');
+      if (current === undefined) throw notReady(readiness(policies, mesh));
       return answerRoute(current, callerOf(current, question), question);
     },
     readiness: () => readiness(policies, mesh),
@@ -272,10 +273,10 @@ function readiness(policies: PolicySource, mesh: Readable<Mesh | undefined>): Re
   if (mesh.get()) return { ready: true, waitingFor: [] };
   const { failure, head } = policies.state.get();
   if (failure) return { ready: false, waitingFor: [`policies: ${failure.message}`] };
-  return {
-    ready: false,
-    waitingFor: [head ? `policies: ${head.commit} has ${head.errors} errors, and no good commit is known` : 'policies'],
-  };
+  if (head === undefined) return { ready: false, waitingFor: ['policies'] };
+  // Anybody may ask for this: who wrote the commit, and what it is called, is not told.
+  const rejected = { commit: head.commit, errors: head.errors };
+  return { ready: false, waitingFor: [`policies: ${rejectionWords(rejected)}`], rejected };
 }
 
 function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {

@@ -10,7 +10,7 @@ import type { PolicyTree } from '../policy/git-tree.ts';
 import { resolveHost } from '../policy/hosts.ts';
 import { folderOf, pathInTree } from '../policy/parse-file.ts';
 import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../policy/parse-policies.ts';
-import type { SecretNames } from '../policy/references/reference-scope.ts';
+import type { KnownSecrets } from '../policy/references/reference-scope.ts';
 import { createReferenceCheck } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
 import { withoutDetected } from '../policy/undeclared-ports.ts';
@@ -25,8 +25,8 @@ export interface TreeCheckOptions {
   readonly folders: 'namespace' | 'free';
   readonly root: string;
   readonly joined: (policies: PolicySet) => ReadonlyMap<string, Workload> | undefined;
-  /** The named secrets, where they are known. */
-  readonly secrets?: () => SecretNames | undefined;
+  /** What is known of the named secrets. */
+  readonly secrets?: () => KnownSecrets;
   /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
   readonly trustDomain?: string;
   /** What an error holds back: the commit, which is what is meant without it, or the namespace that it is in. */

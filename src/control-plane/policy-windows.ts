@@ -1,7 +1,7 @@
-import type { ConfigDump } from '../admin/admin-source.ts';
+import type { ConfigDump, Readiness } from '../admin/admin-source.ts';
+import { notReady } from '../admin/envelope.ts';
 import type { PolicyWindows, VisibilityReport } from '../admin/policy-windows.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
-import { Failure } from '../model/failure.ts';
 import type { Scope } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import { decidedByText, refText } from '../model/provenance.ts';
@@ -25,11 +25,12 @@ export function createPolicyWindows(of: {
   readonly configDump: (proxyId: string) => ConfigDump | undefined;
   /** The commit that a proxy holds. */
   readonly revisionOf: (proxyId: string) => string;
+  readonly readiness: () => Readiness;
   readonly revisions: RevisionTable;
 }): PolicyWindows {
   const current = (): Mesh => {
     const mesh = of.mesh();
-    if (mesh === undefined) throw new Failure('WEFT0901', 'the mesh is not loaded yet', 'ask again in a moment');
+    if (mesh === undefined) throw notReady(of.readiness());
     return mesh;
   };
   const scopes = (mesh: Mesh): ReadonlyMap<string, Scope> => {

@@ -83,7 +83,7 @@ export async function startFacts(options: {
     folders: values['policy.folders'],
     root: values['policy.path'],
     isolate: values['policy.isolate'],
-    secrets: () => secretNames(secrets.get()),
+    secrets: () => (values['secrets.directory'] === '' ? 'unset' : secretNames(secrets.get())),
     // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
     joined: (checked) =>
       joined.workloads.get().size > 0 ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,

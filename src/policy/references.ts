@@ -11,7 +11,7 @@ import { checkClientTls } from './references/client-tls.ts';
 import { checkServiceEntryPorts } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
 import { checkHealthCheck } from './references/health-checks.ts';
-import { type ScopeTerms, type SecretNames, scopeTerms } from './references/reference-scope.ts';
+import { type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSidecars } from './references/sidecars.ts';
@@ -36,7 +36,7 @@ export function checkReferences(
   services: readonly Service[] | undefined,
   workloads: Iterable<Workload> | undefined,
   settings: MeshSettings,
-  secrets?: SecretNames,
+  secrets?: KnownSecrets,
 ): readonly Diagnostic[] {
   return finish(createReferenceCheck()(policies, services, workloads, settings, secrets));
 }
@@ -71,7 +71,7 @@ export type ReferenceCheck = (
   services: readonly Service[] | undefined,
   workloads: Iterable<Workload> | undefined,
   settings: MeshSettings,
-  secrets?: SecretNames,
+  secrets?: KnownSecrets,
 ) => Steps<readonly Diagnostic[]>;
 
 /** A check between objects that remembers what it has found. */

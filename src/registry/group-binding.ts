@@ -25,19 +25,28 @@ export interface GroupGrant {
  * undefined where neither names one. Throws Refused for another one.
  */
 export function groupNameOf(credential: GroupGrant, claimed: string | undefined): string | undefined {
-  const { tokenId, namespace, service, group: granted } = credential;
-  const token = `weft token create --service ${service} -n ${namespace} --group ${claimed}`;
+  const { tokenId, service, group: granted } = credential;
   if (granted !== undefined && claimed !== undefined && claimed !== granted) {
     const message = `token ${tokenId} is for WorkloadGroup ${quoted(granted)}, node.metadata.weft.group says ${quoted(claimed)}`;
-    throw new Refused(message, `correct the bootstrap, or make a token: ${token}`);
+    const token = tokenCommand(credential, claimed);
+    throw new Refused(message, `start it with --group ${granted}, or make a token for that one: ${token}`);
   }
   if (granted === undefined && claimed !== undefined && claimed !== service) {
     throw new Refused(
       `token ${tokenId} grants no WorkloadGroup, node.metadata.weft.group says ${quoted(claimed)}`,
-      `make a token that does: ${token}`,
+      `make a token that does: ${tokenCommand(credential, claimed)}`,
     );
   }
   return granted ?? claimed;
+}
+
+/** The command that makes a token for the same workloads as members of a group. */
+export function tokenCommand(
+  { namespace, service, serviceAccount }: Pick<GroupGrant, 'namespace' | 'service' | 'serviceAccount'>,
+  group: string,
+): string {
+  const account = serviceAccount === service ? '' : ` --service-account ${serviceAccount}`;
+  return `weft token create --service ${service}${account} -n ${namespace} --group ${group}`;
 }
 
 /** Why nobody can join a group that there is not. */

@@ -7,7 +7,7 @@ import type { NodeMetadata, NodePort, Proxy } from '../model/proxy.ts';
 import type { Workload } from '../model/workload.ts';
 import type { GroupsOf } from '../model/workload-groups.ts';
 import { inRanges, isForbiddenAddress, isLoopback, parseAddress } from './address.ts';
-import { groupNameOf, noGroup, portsOfGroup, requireAgreement, requireProbes } from './group-binding.ts';
+import { groupNameOf, noGroup, portsOfGroup, requireAgreement, requireProbes, tokenCommand } from './group-binding.ts';
 import { quoted, Refused } from './join-refusal.ts';
 import { parseNodeMetadata } from './node-metadata.ts';
 
@@ -58,8 +58,15 @@ export function checkClaims(
   known: (id: string, run: string | undefined) => Workload | undefined = () => undefined,
 ): Joining {
   const metadata = parseNodeMetadata(node.weft);
-  equal('node.metadata.weft.service', metadata.service, credential.service, credential);
-  equal('node.metadata.weft.namespace', metadata.namespace, credential.namespace, credential);
+  equal('node.metadata.weft.service', metadata.service, credential.service, credential, {
+    say: serviceFlags(credential, metadata.group),
+    grant: metadata.group === undefined ? `--service ${metadata.service} -n ${metadata.namespace}` : undefined,
+  });
+  const { namespace: claimedNamespace } = metadata;
+  equal('node.metadata.weft.namespace', claimedNamespace, credential.namespace, credential, {
+    say: `-n ${credential.namespace}`,
+    grant: `--service ${credential.service} -n ${claimedNamespace}`,
+  });
   const name = nodeName(node.id, credential);
   const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
   const granted = grantedLabels(credential);
@@ -133,12 +140,31 @@ export function couldBe(credential: JoinCredential, workload: Workload): boolean
   );
 }
 
-function equal(path: string, claimed: string, granted: string, credential: JoinCredential): void {
+/** `say`: the flags by which the claim is what the token allows; `grant`: those of a token that allows the claim, if one can. */
+function equal(
+  path: string,
+  claimed: string,
+  granted: string,
+  credential: JoinCredential,
+  { say, grant }: { readonly say: string; readonly grant: string | undefined },
+): void {
   if (claimed === granted) return;
+  const other = grant === undefined ? '' : `, or make a token that allows it: weft token create ${grant}`;
   throw new Refused(
     `token ${credential.tokenId} allows ${quoted(granted)}, ${path} says ${quoted(claimed)}`,
-    `correct the bootstrap, or make a token for ${quoted(claimed)}`,
+    `start it with ${say}${other}`,
   );
+}
+
+/** Who names a group alone claims a service of its name; where the token is for another group, or for none, it takes another token, too. */
+function serviceFlags(
+  { service, namespace, serviceAccount, group }: JoinCredential,
+  claimed: string | undefined,
+): string {
+  if (claimed === undefined) return `--service ${service}`;
+  const flags = `--service ${service} --group ${claimed}`;
+  if (claimed === group || (group === undefined && claimed === service)) return flags;
+  return `${flags}, with a token of: ${tokenCommand({ service, namespace, serviceAccount }, claimed)}`;
 }
 
 function nodeName(id: string, credential: JoinCredential): string {
@@ -150,7 +176,11 @@ function nodeName(id: string, credential: JoinCredential): string {
       'write the bootstrap with "weft bootstrap", or correct node.id',
     );
   }
-  equal('the namespace in node.id', id.slice(dot + 1), credential.namespace, credential);
+  const claimed = id.slice(dot + 1);
+  equal('the namespace in node.id', claimed, credential.namespace, credential, {
+    say: `-n ${credential.namespace}`,
+    grant: isLabel(claimed) ? `--service ${credential.service} -n ${claimed}` : undefined,
+  });
   return name;
 }
 
@@ -169,7 +199,11 @@ function requireLabels(metadata: NodeMetadata, allowed: Labels, credential: Join
   const claimed = metadata.labels ?? {};
   for (const [key, value] of Object.entries(allowed)) {
     const says = claimed[key];
-    if (says !== undefined) equal(`node.metadata.weft.labels[${quoted(key)}]`, says, value, credential);
+    if (says === undefined) continue;
+    equal(`node.metadata.weft.labels[${quoted(key)}]`, says, value, credential, {
+      say: `--label ${key}=${value} or without this label`,
+      grant: `--service ${credential.service} -n ${credential.namespace} --label ${key}=${says}`,
+    });
   }
 }
 

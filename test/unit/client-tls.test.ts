@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
-import type { SecretNames } from '../../src/policy/references/reference-scope.ts';
+import type { KnownSecrets, SecretNames } from '../../src/policy/references/reference-scope.ts';
 import { checkReferences } from '../../src/policy/references.ts';
 import { buildServices } from '../../src/registry/services.ts';
 import { workloadsOfEntries } from '../../src/registry/workload-entries.ts';
@@ -135,6 +136,10 @@ spec: ${rule}
 
 /** The findings between objects, with these secrets. */
 function between(text: string, secrets?: SecretNames): readonly string[] {
+  return findings(text, secrets).map(({ code, field, message }) => `${code} ${field} ${message}`);
+}
+
+function findings(text: string, secrets?: KnownSecrets): readonly Diagnostic[] {
   const { policies, diagnostics } = parsePolicies([{ path: 'a.yaml', text }], {
     commit: '4f1c2ab',
     rootNamespace: 'istio-system',
@@ -143,9 +148,9 @@ function between(text: string, secrets?: SecretNames): readonly string[] {
   if (policies === undefined) throw new Error(JSON.stringify(diagnostics));
   const workloads: ReadonlyMap<string, Workload> = workloadsOfEntries(policies, settings);
   const { services } = buildServices(policies, workloads, settings);
-  return checkReferences(policies.objects, services, workloads.values(), settings, secrets)
-    .filter(({ code }) => code === 'WEFT0301' || code === 'WEFT0101')
-    .map(({ code, field, message }) => `${code} ${field} ${message}`);
+  return checkReferences(policies.objects, services, workloads.values(), settings, secrets).filter(
+    ({ code }) => code === 'WEFT0301' || code === 'WEFT0101',
+  );
 }
 
 describe('P37 client and server contradict each other', () => {
@@ -226,6 +231,33 @@ describe('a named secret', () => {
     ['{ mode: MUTUAL, credentialName: ledger }', '', [`${field} secret "ledger" of namespace bank holds no roots`]],
   ])('%s %s', (tls, more, expected) => expect(between(rule(tls, more), secrets)).toEqual(expected));
 
-  test('nothing is said where secrets are not known', () =>
+  test.each<[KnownSecrets, string, string, RegExp]>([
+    // Found by a user: weft validate was silent, and the server rejected the commit.
+    [
+      'elsewhere',
+      'warning',
+      'whether namespace shop has a secret "partner" is not known here',
+      /^the server rejects this without .*shop\/partner/,
+    ],
+    // Found by a user: the folder was made, and a running server has no secrets.directory before its next start.
+    [
+      'unset',
+      'error',
+      'no secret "partner" in namespace shop',
+      /^the server has no secrets.directory: .*start the server again/,
+    ],
+    [
+      new Map(),
+      'error',
+      'no secret "partner" in namespace shop',
+      /^make the folder shop\/partner below secrets.directory/,
+    ],
+  ])('secrets %s: %s', (known, severity, message, hint) =>
+    expect(findings(rule('{ mode: SIMPLE, credentialName: partner }'), known)).toMatchObject([
+      { code: 'WEFT0101', severity, message, hint: expect.stringMatching(hint) },
+    ]),
+  );
+
+  test('nothing is said where nothing is asked of secrets', () =>
     expect(between(rule('{ mode: SIMPLE, credentialName: partnr }'))).toEqual([]));
 });

@@ -96,6 +96,51 @@ test.each<[string, JoinCredential, unknown, string, string?]>([
   expect(ids(joined)).toEqual([]);
 });
 
+test.each<[string, JoinCredential, unknown, string]>([
+  [
+    'another service',
+    credential,
+    node('r', 1, { service: 'pay' }),
+    'start it with --service reviews, or make a token that allows it: weft token create --service pay -n shop',
+  ],
+  [
+    // Found by a user: weft run --group canary-vm with the token of reviews-canary; one more token was needed after the first hint.
+    'a group alone, with the token of a service',
+    { ...credential, service: 'reviews-canary', serviceAccount: 'canary' },
+    node('r', 1, { service: 'canary-vm', group: 'canary-vm' }),
+    'start it with --service reviews-canary --group canary-vm, with a token of: ' +
+      'weft token create --service reviews-canary --service-account canary -n shop --group canary-vm',
+  ],
+  [
+    'a group alone, with a token for it',
+    { ...credential, group: 'canary-vm' },
+    node('r', 1, { service: 'canary-vm', group: 'canary-vm' }),
+    'start it with --service reviews --group canary-vm',
+  ],
+  [
+    'another group',
+    { ...credential, group: 'vm' },
+    node('r', 1, { group: 'canary-vm' }),
+    'start it with --group vm, or make a token for that one: weft token create --service reviews -n shop --group canary-vm',
+  ],
+  [
+    'a label',
+    credential,
+    node('r', 1, { labels: { app: 'pay' } }),
+    'start it with --label app=reviews or without this label, or make a token that allows it: ' +
+      'weft token create --service reviews -n shop --label app=pay',
+  ],
+  [
+    'a namespace',
+    credential,
+    node('r', 1, { namespace: 'test' }),
+    'start it with -n shop, or make a token that allows it: weft token create --service reviews -n test',
+  ],
+])('the hint is what to type, also for who wrote no bootstrap: %s', (_, allowed, claimed, hint) => {
+  const { joined } = setUp();
+  expect(joined.join(local('a'), allowed, claimed as ReturnType<typeof node>)).toMatchObject({ refused: { hint } });
+});
+
 test('an unknown key has a did-you-mean', () => {
   const { joined } = setUp();
   const result = joined.join(local('a'), credential, node('r', 1, { adress: 'x' }));

@@ -1,10 +1,15 @@
+import type { SettingReport } from '../../admin/admin-source.ts';
+import { rejectionWords } from '../../admin/envelope.ts';
 import type { WorkloadItem } from '../../admin/mesh-values.ts';
+import type { StatusValue } from '../../admin/status-value.ts';
 import { byPosition, type Diagnostic } from '../../model/diagnostic.ts';
+import { Failure } from '../../model/failure.ts';
 import type { Workload } from '../../model/workload.ts';
 import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
+import type { ApiClient } from '../api-client.ts';
 import { checkPlaces, covers } from '../check-places.ts';
 import { type PolicyPlace, policyPlace } from '../policy-place.ts';
-import { readApi, readItems } from '../read-api.ts';
+import { readApi, readItems, readValue } from '../read-api.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { validateFlags } from '../verbs/validate.ts';
 
@@ -21,14 +26,14 @@ export async function validate(context: ValidateContext): Promise<ExitCode> {
   const started = performance.now();
   const asked = context.arguments.length === 0 ? ['.'] : context.arguments;
   const places = asked.map((path) => policyPlace(cwd, path, flags.rev === undefined));
-  const joined = flags.live ? await liveWorkloads(context) : undefined;
+  const live = flags.live ? await liveFacts(context) : {};
   const groups = new Map<string, PolicyPlace[]>();
   for (const place of places) {
     const key = `${place.repository}\n${place.root ?? ''}`;
     groups.set(key, [...(groups.get(key) ?? []), place]);
   }
   const checked: Checked[] = [];
-  for (const group of groups.values()) checked.push(await checkGroup(group, flags.rev, joined));
+  for (const group of groups.values()) checked.push(await checkGroup(group, flags.rev, live));
   const diagnostics = checked.flatMap((group) => group.diagnostics).sort(byPosition);
   const files = checked.reduce((sum, group) => sum + group.files.size, 0);
   const count = (severity: Diagnostic['severity']) =>
@@ -49,19 +54,56 @@ export async function validate(context: ValidateContext): Promise<ExitCode> {
 async function checkGroup(
   places: readonly PolicyPlace[],
   revision: string | undefined,
-  joined: ReadonlyMap<string, Workload> | undefined,
+  { joined, secrets }: LiveFacts,
 ): Promise<Checked> {
-  const { tree, diagnostics } = await checkPlaces(places, revision, joined);
+  const { tree, diagnostics } = await checkPlaces(places, revision, joined, secrets);
   const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));
   return { files, diagnostics: diagnostics.filter(({ at }) => isAsked(at.file)) };
 }
 
-async function liveWorkloads(context: ValidateContext): Promise<ReadonlyMap<string, Workload>> {
-  const items = await readItems<WorkloadItem>(await readApi(context), '/api/v1/workloads');
-  return new Map(
-    items
-      .filter(({ source }) => source === 'proxy')
-      .map(({ from: _from, trouble: _trouble, ...item }) => [item.id, item]),
-  );
+/** What a running control plane knows besides the text. */
+interface LiveFacts {
+  readonly joined?: ReadonlyMap<string, Workload>;
+  readonly secrets?: 'unset';
+}
+
+async function liveFacts(context: ValidateContext): Promise<LiveFacts> {
+  const api = await readApi(context);
+  const joined = await liveWorkloads(api, (words) => context.output.say(words));
+  const hasSecrets = await secretsAreSet(api);
+  return { ...(joined && { joined }), ...(hasSecrets === false && { secrets: 'unset' }) };
+}
+
+/** Undefined where the first commit was rejected: nothing is served then, and the server judges without workloads, too. */
+async function liveWorkloads(
+  api: ApiClient,
+  say: (words: string) => void,
+): Promise<ReadonlyMap<string, Workload> | undefined> {
+  try {
+    const items = await readItems<WorkloadItem>(api, '/api/v1/workloads');
+    return new Map(
+      items
+        .filter(({ source }) => source === 'proxy')
+        .map(({ from: _from, trouble: _trouble, ...item }) => [item.id, item]),
+    );
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === 'WEFT0901')) throw error;
+    const { policies, pending } = await readValue<StatusValue>(api, '/api/v1/status');
+    if (policies.serving !== undefined || pending?.state !== 'Rejected') throw error;
+    say(`the control plane serves nothing yet: ${rejectionWords(pending)}; checked without connected workloads`);
+    return undefined;
+  }
+}
+
+/** Whether the server has a folder of secrets, by the weft.yaml that it read at its start; undefined for who may not ask. */
+async function secretsAreSet(api: ApiClient): Promise<boolean | undefined> {
+  try {
+    const settings = await readItems<SettingReport>(api, '/api/v1/settings');
+    const directory = settings.find(({ key }) => key === 'secrets.directory');
+    return directory && directory.value !== '';
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'WEFT0902') return undefined;
+    throw error;
+  }
 }

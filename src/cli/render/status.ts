@@ -55,13 +55,16 @@ export function heldNote({ held = [] }: Pick<RevisionStatus, 'held'>): string {
   return `  held back: ${names.join(', ')}`;
 }
 
-/** How much there is to say about the newest commit, and the command that says it. */
+/**
+ * How much there is to say about the newest commit, and the command that says it: what is wrong because of who is connected, it says with
+ * --live alone.
+ */
 function findingsNote({ findings }: StatusValue, { state, commit }: RevisionStatus): string {
   const { errors, warnings } = findings;
   const counts = [counted(errors, 'error'), counted(warnings, 'warning')].filter((part) => part !== '').join(', ');
   const isCommit = (state === 'Rejected' || state === 'Partial') && !commit.endsWith('+edits');
   if (counts === '' && state !== 'Rejected') return '';
-  return `${counts === '' ? '' : `  ${counts}`}  weft validate ${isCommit ? `--rev ${commit}` : '--live'}`;
+  return `${counts === '' ? '' : `  ${counts}`}  weft validate --live${isCommit ? ` --rev ${commit}` : ''}`;
 }
 
 function counted(count: number, word: string): string {

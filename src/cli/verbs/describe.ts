@@ -18,7 +18,7 @@ export const describeVerb = defineVerb({
   notes:
     'service: its rules, limits and endpoints as a caller of its own namespace meets them, who may call it, and what passes a sidecar otherwise\n' +
     'than it was sent. workload: what stands before its ports. policy: what it acts on, and every value that proxies have because of it.\n' +
-    'The last column is file:line, or default:D5 for a default of section 4 of policy-surface.md.',
+    'The last column is file:line, or default:D5 for a default of the table "Defaults" in docs/support.md.',
   example: 'weft describe service reviews.shop',
   arguments: [
     { name: 'kind', help: 'service, workload or policy', required: true },

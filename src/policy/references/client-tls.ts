@@ -7,11 +7,17 @@ import type { Service, ServicePort } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
 import { type PeerMode, peerMode } from './peer-mode.ts';
-import { placeOf as placeText, type ReferenceScope, relatedTo, reportAt, type SecretNames } from './reference-scope.ts';
+import {
+  type KnownSecrets,
+  placeOf as placeText,
+  type ReferenceScope,
+  relatedTo,
+  reportAt,
+} from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 import { portUsed, workloadsOf } from './service-workloads.ts';
 
-/** WEFT0301 (P37), and WEFT0101 for a named secret that there is not, where these are known. */
+/** WEFT0301 (P37), and WEFT0101 for a named secret that there is not: a warning where that is not known. */
 export function checkClientTls(scope: ReferenceScope, rule: DestinationRuleObject): void {
   const { secrets } = scope;
   if (secrets) for (const place of blocksOf(rule)) checkSecret(scope, rule, place, secrets);
@@ -46,13 +52,19 @@ function placeOf(holder: { readonly tls?: ClientTls } | undefined, path: string)
  * A proxy is given the secrets of its own namespace. The rule's own namespace has the secret; for a rule that is for other namespaces, one
  * of them may have it instead.
  */
-function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, field }: Place, secrets: SecretNames) {
+function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, field }: Place, secrets: KnownSecrets) {
   const name = tls.credentialName;
   if (name === undefined) return;
   const at = `${field}.credentialName`;
   const { exportTo, workloadSelector } = rule.spec;
   const own = workloadSelector !== undefined || (exportTo.length > 0 && exportTo.every((entry) => entry === '.'));
-  const known = [...secrets].map(([key, holds]) => {
+  if (secrets === 'elsewhere') {
+    const message = `whether namespace ${rule.namespace} has a secret ${JSON.stringify(name)} is not known here`;
+    const hint = `the server rejects this without a folder ${rule.namespace}/${name} below secrets.directory of its weft.yaml`;
+    reportAt(scope, 'WEFT0101', rule, at, message, hint, { severity: 'warning' });
+    return;
+  }
+  const known = [...(secrets === 'unset' ? [] : secrets)].map(([key, holds]) => {
     const slash = key.indexOf('/');
     return { namespace: key.slice(0, slash), name: key.slice(slash + 1), holds };
   });
@@ -63,7 +75,9 @@ function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, 
     const near = nearestName(name, names);
     const hint = near
       ? `did you mean ${JSON.stringify(near)}?`
-      : `make the folder ${rule.namespace}/${name} below secrets.directory of weft.yaml`;
+      : secrets === 'unset'
+        ? `the server has no secrets.directory: set it in weft.yaml, make the folder ${rule.namespace}/${name} below it, and start the server again (it reads weft.yaml only then)`
+        : `make the folder ${rule.namespace}/${name} below secrets.directory of weft.yaml`;
     reportAt(scope, 'WEFT0101', rule, at, `no secret ${JSON.stringify(name)} in namespace ${rule.namespace}`, hint);
     return;
   }

@@ -14,12 +14,15 @@ import { objectsOf, rulesByHost, servicesByHost } from './scope-index.ts';
 /** Named secrets by `<namespace>/<name>`, and what each holds. */
 export type SecretNames = ReadonlyMap<string, { readonly keys: boolean; readonly roots: boolean }>;
 
+/** `unset`: the server has no folder of secrets, so there are none. `elsewhere`: they are where the server runs, and not known here. */
+export type KnownSecrets = SecretNames | 'unset' | 'elsewhere';
+
 /** What holds for all checks. */
 export interface ScopeTerms {
   /** With the root namespace that MeshConfig states. */
   readonly settings: MeshSettings;
-  /** Undefined where they are not known. */
-  readonly secrets: SecretNames | undefined;
+  /** Undefined where nothing is to be said of them. */
+  readonly secrets: KnownSecrets | undefined;
   /** The mesh's own, then its aliases (P43). */
   readonly trustDomains: readonly string[];
 }
@@ -41,7 +44,7 @@ export interface ReferenceScope extends ScopeTerms {
 export function scopeTerms(
   policies: readonly Policy[],
   settings: MeshSettings,
-  secrets: SecretNames | undefined,
+  secrets: KnownSecrets | undefined,
 ): ScopeTerms {
   return {
     settings: { ...settings, rootNamespace: rootNamespaceOf({ objects: policies }, settings) },

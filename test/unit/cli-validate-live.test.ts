@@ -1,0 +1,113 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { startAdminServer } from '../../src/admin/admin-server.ts';
+import type { Mesh } from '../../src/model/mesh.ts';
+import type { PolicyStatus, RevisionStatus } from '../../src/model/status.ts';
+import { fakeMesh, fakeSource, operatorTokenId, revision } from '../support/fake-admin-source.ts';
+import { runVerb } from '../support/run-verb.ts';
+
+/* `weft validate --live` and the hints that name it, against the admin API over a real port; the values behind it are made up. */
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-live-'));
+const operator = `${operatorTokenId}.${'A'.repeat(43)}.${'B'.repeat(43)}`;
+const rejected: RevisionStatus = { ...revision, commit: '26a73e2', state: 'Rejected', errors: 1, warnings: 0 };
+const now: { mesh: Mesh | undefined; status: Partial<PolicyStatus>; directory: string } = {
+  mesh: undefined,
+  status: {},
+  directory: '',
+};
+let server: Awaited<ReturnType<typeof startAdminServer>>;
+
+beforeAll(async () => {
+  const source = fakeSource({
+    mesh: () => now.mesh,
+    readiness: () => ({ ready: false, waitingFor: ['policies'], ...(now.status.pending && { rejected }) }),
+    policies: () => ({
+      status: { repository: '/repo', objects: 0, files: 1, ...now.status },
+      history: [],
+      diagnostics: [],
+    }),
+    settings: () => [{ key: 'secrets.directory', value: now.directory, from: 'default' }],
+  });
+  server = await startAdminServer(source, { loopbackReads: true, address: '127.0.0.1', port: 0 });
+  mkdirSync(join(folder, 'policies/shop'), { recursive: true });
+  const service = 'apiVersion: v1\nkind: Service\nmetadata: {name: api}\nspec:\n  ports: [{name: http, port: 80}]\n';
+  const rule =
+    'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: api}\nspec:\n  host: api\n' +
+    '  trafficPolicy: {tls: {mode: SIMPLE, credentialName: api-ca}}\n';
+  writeFileSync(join(folder, 'policies/shop/api.yaml'), `${service}---\n${rule}`);
+  writeFileSync(join(folder, 'token'), `${operator}\n`, { mode: 0o600 });
+});
+beforeEach(() => Object.assign(now, { mesh: fakeMesh(), status: { serving: revision }, directory: '/secrets' }));
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+const weft = (line: string) => runVerb(line.split(' '), { cwd: folder, env: { WEFT_CP: server.url } });
+
+/** Severity and message of what is said of the secret. */
+async function ofSecret(line: string): Promise<{ readonly code: number; readonly said: readonly string[] }> {
+  const { code, stdout } = await weft(`${line} -o json`);
+  const { items } = JSON.parse(stdout);
+  return {
+    code,
+    said: items
+      .filter((item: { code: string }) => item.code === 'WEFT0101')
+      .map((item: { severity: string; hint: string }) => `${item.severity}: ${item.hint}`),
+  };
+}
+
+it('a named secret is a warning where no weft.yaml says where secrets are (it was silent)', async () => {
+  expect(await ofSecret('validate')).toEqual({
+    code: 0,
+    said: ['warning: the server rejects this without a folder shop/api-ca below secrets.directory of its weft.yaml'],
+  });
+});
+
+it('--live knows whether the running server has secrets at all, where it may ask', async () => {
+  now.directory = '';
+  const asked = await ofSecret('validate --live --token-file token');
+  expect([asked.code, asked.said]).toEqual([1, [expect.stringMatching(/^error: the server has no secrets.directory/)]]);
+  // Who has no token is told what is known without.
+  expect((await ofSecret('validate --live')).said).toEqual([expect.stringMatching(/^warning: /)]);
+  // weft.yaml came later: the server has not read it.
+  mkdirSync(join(folder, 'secrets/shop/api-ca'), { recursive: true });
+  writeFileSync(join(folder, 'weft.yaml'), 'secrets: {directory: secrets}\n');
+  try {
+    expect((await ofSecret('validate --live --token-file token')).said).toEqual([
+      expect.stringMatching(/^error: .*start the server again \(it reads weft.yaml only then\)$/),
+    ]);
+  } finally {
+    rmSync(join(folder, 'weft.yaml'));
+    rmSync(join(folder, 'secrets'), { recursive: true });
+  }
+});
+
+it('after a rejected first commit --live says so, and checks without connected workloads', async () => {
+  Object.assign(now, { mesh: undefined, status: { pending: rejected } });
+  const { code, stdout, stderr } = await weft('validate --live');
+  expect([code, stderr]).toEqual([0, expect.stringContaining('commit 26a73e2 was rejected: 1 error;')]);
+  expect(stdout).toContain('0 errors, ');
+  const other = await weft('get workloads');
+  expect(other.stderr).toContain('WEFT0901 nothing is served yet: commit 26a73e2 was rejected: 1 error');
+  expect(other.stderr).toContain('fix    mend it and commit; weft validate --live --rev 26a73e2 says what is wrong');
+  // A server that is still starting: asking again does help.
+  now.status = {};
+  const early = await weft('validate --live');
+  expect([early.code, early.stderr]).toEqual([
+    2,
+    expect.stringContaining('the mesh is not loaded yet: waiting for policies'),
+  ]);
+  expect(early.stderr).toContain('ask again in a moment');
+});
+
+it('weft status names the command that finds what the server found: with --live', async () => {
+  now.status = { serving: revision, pending: rejected };
+  const source = (await weft('status')).stdout;
+  expect(source).toMatch(/26a73e2.*Rejected {2}weft validate --live --rev 26a73e2$/m);
+  now.status = { serving: revision, pending: { ...rejected, commit: '26a73e2+edits' } };
+  expect((await weft('status')).stdout).toMatch(/Rejected {2}weft validate --live$/m);
+});
