@@ -12,8 +12,11 @@ import { durationOf } from './duration.ts';
  */
 const draws = 30n;
 
-/** How many retries at one choice of priorities, before those tried are left out: Istio's number. */
-const tries = 2;
+/**
+ * After how many attempts the choice of priorities is made anew, without those tried. Istio's number is 2; between two choices Envoy keeps
+ * to the one made, and where that priority is ejected meanwhile the attempt ends in 503 (UH), which is not retried (docs/decisions/33).
+ */
+const tries = 1;
 
 const statusCodeCondition = 'retriable-status-codes';
 

@@ -105,6 +105,7 @@ afterAll(async () => {
 
 const stat = (name: string, service: string, port = 80) => client.stat(`cluster.out_shop_${service}_${port}.${name}`);
 const members = (service: string, port?: number) => stat('membership_total', service, port);
+const ejected = (service: string) => stat('outlier_detection.ejections_active', service);
 const to = (service: string, path = '/', headers: Record<string, string> = {}) => ({
   host: client.address,
   port: mesh().localPort(service, 80),
@@ -286,6 +287,28 @@ describe('places (D12)', () => {
     statuses.north = 200;
     await mesh().apply({ 'zoned.yaml': undefined, 'route.yaml': undefined });
   });
+
+  test('with two dead places no request fails either, while each is being ejected', async () => {
+    await mesh().apply({
+      'zoned.yaml': rule('zoned', `trafficPolicy: { ${ejection} }`),
+      'route.yaml': route(
+        'zoned',
+        '{ retries: { attempts: 3, retryOn: "503", retryRemoteLocalities: true }, route: [{ destination: { host: zoned } }] }',
+      ),
+    });
+    await expectOnly('north');
+    statuses.north = 503;
+    statuses.south = 503;
+    // All of a round meet both places alive, and both are ejected among them; so again whenever the ejections are over.
+    for (let round = 0; round < 8; round += 1) {
+      const { failures, answers } = await sendRequests(to('zoned'), 200, 20);
+      expect({ failures, answers }).toEqual({ failures: {}, answers: { east: 200 } });
+      await eventually('both count as alive', async () => (await ejected('zoned')) === 0, 30_000);
+    }
+    statuses.north = 200;
+    statuses.south = 200;
+    await mesh().apply({ 'zoned.yaml': undefined, 'route.yaml': undefined });
+  }, 120_000);
 
   test('distribute: each locality has its share, within three sigma', async () => {
     const shares = '{ "eu/north/*": 70, "eu/south/*": 20, "us/*": 10 }';
