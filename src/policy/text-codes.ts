@@ -25,6 +25,7 @@ export const textCodes = {
   WEFT0138: page('warning', 'text', 'Prefix and rewrite differ in their last slash'),
   WEFT0139: page('info', 'text', 'No rule for other requests'),
   WEFT0142: page('warning', 'text', 'Value is brought within a limit'),
+  WEFT0143: page('warning', 'text', 'Large hash ring'),
   WEFT0156: page('error', 'text', 'Field has no effect here'),
   WEFT0157: page('error', 'text', 'Policy without rules never matches'),
   WEFT0158: page('error', 'text', 'Not a principal'),

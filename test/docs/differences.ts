@@ -9,6 +9,11 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     '503 for every request',
     'WEFT0101, WEFT0173 before anything is served; without `--live` a missing host is a warning, as a workload may yet join under that name',
   ],
+  [
+    '`hosts` of a VirtualService that no Service or ServiceEntry has',
+    'its rules act on requests to port 80',
+    'WEFT0101 (a warning): its rules do not act, requests to the host are those to an unknown host; write a ServiceEntry with the host',
+  ],
   ['the lowest version of mesh TLS', '1.2', '1.3'],
   ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
   [

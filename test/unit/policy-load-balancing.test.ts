@@ -238,3 +238,14 @@ describe('what is written becomes', () => {
     );
   });
 });
+
+test('the memory of a large ring is told, of both spellings, and of no usual one', () => {
+  const large = read(hash({ ...byHeader, ringHash: { minimumRingSize: 8_388_608 } }));
+  expect(large.findings).toEqual(['WEFT0143 .consistentHash.ringHash.minimumRingSize']);
+  expect(large.messages[0]).toContain('a ring of 8388608 entries takes 192 MiB in each proxy');
+  expect(large.lowered).toMatchObject({ consistentHash: { algorithm: { kind: 'ring', size: 8_388_608 } } });
+  expect(read(hash({ ...byHeader, minimumRingSize: 262_144 })).findings).toContain(
+    'WEFT0143 .consistentHash.minimumRingSize',
+  );
+  expect(read(hash({ ...byHeader, ringHash: { minimumRingSize: 262_143 } })).findings).toEqual([]);
+});

@@ -108,7 +108,7 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
     'a host outside that nobody declared',
     reviews + vs('a', route('{ host: ‹api.example.com }')),
     'no service "api.example.com"',
-    'declare a ServiceEntry, or correct the name',
+    'declare a ServiceEntry with this host, or correct the name',
   ],
   [
     'WEFT0101',
@@ -332,6 +332,21 @@ describe('findings between objects', () => {
   it('a host of a VirtualService that means nothing is a warning', () => {
     const { found } = check(reviews + vs('a', route('{ host: reviews }').replace('[reviews]', '[nobody]')));
     expect(found.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0101 warning']);
+  });
+
+  it('rules for a host outside the mesh act once a ServiceEntry names it, and until then are told to act on nothing', () => {
+    const outside = vs('a', route('{ host: reviews }').replace('[reviews]', '[wiki.example.org]'));
+    const told = check(reviews + outside).found;
+    expect(told.map(({ code, severity, message, hint }) => [code, severity, message, hint])).toEqual([
+      [
+        'WEFT0101',
+        'warning',
+        'no service "wiki.example.org", so these rules do not act on requests to it',
+        'declare a ServiceEntry with this host, or correct the name',
+      ],
+    ]);
+    const entry = `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n${meta('wiki', 'shop')}\nspec:\n  hosts: [wiki.example.org]\n  ports: [{ number: 80, name: http, protocol: HTTP }]\n  resolution: DNS\n---\n`;
+    expect(check(reviews + entry + outside).found).toEqual([]);
   });
 
   it('selectors that differ and meet on a workload are a warning (1.5)', () => {

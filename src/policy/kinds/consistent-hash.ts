@@ -51,6 +51,12 @@ export function lowerConsistentHash(written: Written, path: string, context: Low
 /** Envoy makes no larger ring, 8 Mi entries, whatever it is asked for. */
 const largestRing = 8 * 1024 * 1024;
 
+/** What the pinned Envoy holds for each entry of a ring: its hash, and whom it means. */
+const entryBytes = 24;
+
+/** From here on the memory of a ring is told (WEFT0143): 6 MiB, where a whole cluster else takes some 30 KiB. */
+const largeRing = 256 * 1024;
+
 function lowerAlgorithm(written: Written, path: string, context: LowerContext): ConsistentHash['algorithm'] {
   const { ringHash, maglev, minimumRingSize: old } = written;
   if (maglev !== undefined) {
@@ -65,6 +71,12 @@ function lowerAlgorithm(written: Written, path: string, context: LowerContext): 
   if (ring > largestRing) {
     const field = ringHash === undefined ? 'minimumRingSize' : 'ringHash.minimumRingSize';
     context.refuse(`${path}.${field}`, 'never', `${ring}`, `Envoy's rings have at most ${largestRing} entries`);
+  }
+  if (ring >= largeRing && ring <= largestRing) {
+    const field = ringHash === undefined ? 'minimumRingSize' : 'ringHash.minimumRingSize';
+    const size = `${Math.round((ring * entryBytes) / (1024 * 1024))} MiB`;
+    const message = `a ring of ${ring} entries takes ${size} in each proxy that may call this host, for every port and subset, twice that while it is made anew`;
+    context.report('WEFT0143', `${path}.${field}`, message, 'write about 100 for each endpoint; 1024 is the default');
   }
   return ring === 0 ? undefined : { kind: 'ring', size: ring };
 }

@@ -117,6 +117,7 @@ export function reportNoService(
   field: string,
   host: string,
   severity: Severity,
+  consequence = '',
 ): void {
   const { dnsSuffix } = scope.settings;
   const services = scope.services ?? [];
@@ -145,7 +146,7 @@ export function reportNoService(
       : whatMakesIt(scope, object, host);
   const message =
     code === 'WEFT0101' ? `no service ${JSON.stringify(host)}` : `host ${JSON.stringify(host)} matches no service`;
-  reportAt(scope, code, object, field, message, hint, { severity });
+  reportAt(scope, code, object, field, `${message}${consequence}`, hint, { severity });
 }
 
 /** A Service is declared, or implied by who joins under its name; any other host is known by a ServiceEntry alone. */
@@ -154,7 +155,7 @@ function whatMakesIt({ settings, workloads }: ReferenceScope, object: Policy, ho
   const full = resolveHost(host, object.namespace, settings.dnsSuffix);
   const [name, namespace, ...more] = full.endsWith(suffix) ? full.slice(0, -suffix.length).split('.') : [];
   if (name === undefined || namespace === undefined || more.length > 0 || isWildcardHost(name))
-    return 'declare a ServiceEntry, or correct the name';
+    return 'declare a ServiceEntry with this host, or correct the name';
   if (workloads === undefined)
     return `declare a Service, or correct the name; a workload that joins as "${name}" in ${namespace} makes it too: weft validate --live knows who has`;
   return `declare a Service, let a workload join as it (weft run -n ${namespace} --service ${name}), or correct the name`;

@@ -18,6 +18,9 @@ function layersOf({ spec }: VirtualServiceObject): readonly Layer[] {
   return (['http', 'tls', 'tcp'] as const).filter((layer) => spec[layer].length > 0);
 }
 
+/** Istio makes rules act on port 80 of a host that no service has; here the host is one that nobody knows (D18). */
+const idleRules = ', so these rules do not act on requests to it';
+
 /** The services of one host, with WEFT0101 (a warning: an object that routes nothing harms nobody), WEFT0102 and WEFT0136. */
 export function checkHost(
   scope: ReferenceScope,
@@ -34,7 +37,7 @@ export function checkHost(
       ? [one]
       : [];
   const layers = layersOf(object);
-  if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning');
+  if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning', idleRules);
   else if (!layers.some((layer) => portsOf(services, layer).length > 0)) {
     const message = `${layers.join(' and ')} rules meet no such port of ${host}`;
     reportAt(scope, 'WEFT0136', object, field, message, portsHint(services, layers));
