@@ -164,6 +164,11 @@ describe('listeners of egress', () => {
     expect(found([several, listener('{ number: 81, protocol: HTTP }', './reviews.shop.svc.cluster.local')])).toEqual(
       [],
     );
+    const socket =
+      'egress: [{ bind: "unix:///run/a.sock", port: { number: 0, protocol: HTTP }, hosts: ["./reviews.shop.svc.cluster.local"] }]';
+    expect(found([several, sidecar('shop/x', `{ ${socket} }`)])).toMatchObject([
+      { code: 'WEFT0112', hint: 'write port.number and an address in bind instead of the socket: one of 80, 81' },
+    ]);
   });
 
   test('WEFT0136: an HTTP listener and a port that is not HTTP', () => {
