@@ -14,6 +14,11 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     'its rules act on requests to port 80',
     'WEFT0101 (a warning): its rules do not act, requests to the host are those to an unknown host; write a ServiceEntry with the host',
   ],
+  [
+    '`retryRemoteLocalities`',
+    'every second retry leaves out the places that were tried',
+    'every retry does, as Envoy keeps to a place between two choices, also when it is ejected meanwhile: 503',
+  ],
   ['the lowest version of mesh TLS', '1.2', '1.3'],
   ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
   [
