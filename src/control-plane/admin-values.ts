@@ -1,5 +1,5 @@
-import type { AdminSource, Readiness, TokenReport, VersionInfo } from '../admin/admin-source.ts';
-import { notReady, rejectionWords } from '../admin/envelope.ts';
+import type { AdminSource, TokenReport, VersionInfo } from '../admin/admin-source.ts';
+import { notReady } from '../admin/envelope.ts';
 import type { Authority } from '../ca/authority.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import type { TokenRecord } from '../ca/token-record.ts';
@@ -22,6 +22,7 @@ import type { StreamStatus } from '../xds/status.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
 import { policyPlace } from './policy-place.ts';
+import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createPolicyWindows } from './policy-windows.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
@@ -267,16 +268,6 @@ export function createAdminValues(parts: {
     sources: () => registry.get().sources,
     refreshPolicies: policies.refresh,
   };
-}
-
-function readiness(policies: PolicySource, mesh: Readable<Mesh | undefined>): Readiness {
-  if (mesh.get()) return { ready: true, waitingFor: [] };
-  const { failure, head } = policies.state.get();
-  if (failure) return { ready: false, waitingFor: [`policies: ${failure.message}`] };
-  if (head === undefined) return { ready: false, waitingFor: ['policies'] };
-  // Anybody may ask for this: who wrote the commit, and what it is called, is not told.
-  const rejected = { commit: head.commit, errors: head.errors };
-  return { ready: false, waitingFor: [`policies: ${rejectionWords(rejected)}`], rejected };
 }
 
 function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {

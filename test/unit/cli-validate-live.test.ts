@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startAdminServer } from '../../src/admin/admin-server.ts';
+import { readiness } from '../../src/control-plane/policy-readiness.ts';
 import type { Mesh } from '../../src/model/mesh.ts';
+import { createCell } from '../../src/model/readable.ts';
 import type { PolicyStatus, RevisionStatus } from '../../src/model/status.ts';
 import { fakeMesh, fakeSource, operatorTokenId, revision } from '../support/fake-admin-source.ts';
 import { runVerb } from '../support/run-verb.ts';
@@ -110,4 +112,19 @@ it('weft status names the command that finds what the server found: with --live'
   expect(source).toMatch(/26a73e2.*Rejected {2}weft validate --live --rev 26a73e2$/m);
   now.status = { serving: revision, pending: { ...rejected, commit: '26a73e2+edits' } };
   expect((await weft('status')).stdout).toMatch(/Rejected {2}weft validate --live$/m);
+});
+
+it('readiness tells the commit that is in the way, and not who wrote it', () => {
+  const mesh = createCell<Mesh | undefined>(undefined);
+  const nothing = { diagnostics: [], history: [], checks: { passed: 0, failed: 0 }, checkMilliseconds: 0 };
+  const ready = (head?: RevisionStatus) =>
+    readiness({ state: createCell({ ...nothing, ...(head && { head }) }) }, mesh);
+  expect(ready()).toEqual({ ready: false, waitingFor: ['policies'] });
+  expect(ready(rejected)).toEqual({
+    ready: false,
+    waitingFor: ['policies: commit 26a73e2 was rejected: 1 error'],
+    rejected: { commit: '26a73e2', errors: 1 },
+  });
+  mesh.set(fakeMesh());
+  expect(ready(rejected)).toEqual({ ready: true, waitingFor: [] });
 });
