@@ -11,6 +11,7 @@ import { checkClientTls } from './references/client-tls.ts';
 import { checkServiceEntryPorts } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
 import { checkHealthCheck } from './references/health-checks.ts';
+import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
 import { type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
@@ -60,6 +61,8 @@ const rows: readonly CheckRow[] = [
   each('DestinationRule', checkSelector),
   each('Sidecar', checkSelector),
   each('WorkloadGroup', checkWorkloadGroup),
+  each('WorkloadGroup', checkGroupPorts, 'Service', 'ServiceEntry'),
+  each('WorkloadEntry', checkEntryPorts, 'Service', 'ServiceEntry'),
   together(checkSharedPorts, 'Service'),
   together(checkPeerScopes, 'PeerAuthentication'),
   each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service'),

@@ -119,8 +119,21 @@ describe('hosts of egress', () => {
         'namespace bank has it: write "bank/accounts.bank.svc.cluster.local"',
       ],
       ['WEFT0174', 'warning', 'spec.egress[0].hosts[1]', 'did you mean "reviews.shop.svc.cluster.local"?'],
+      ['WEFT0174', 'warning', 'spec.egress[0].hosts[2]', 'declare a Service or a ServiceEntry, or correct the name'],
       ['WEFT0174', 'warning', 'spec.egress[0].hosts[3]', expect.any(String)],
     ]);
+  });
+
+  test('WEFT0174: a star of a namespace that nobody has, or for a part of a name that no service has', () => {
+    const importing = (...hosts: readonly string[]) =>
+      sidecar('shop/x', `{ egress: [{ hosts: ${JSON.stringify(hosts)} }] }`);
+    const services = [service('shop/reviews'), external('shop')];
+    const said = (...hosts: readonly string[]) => found([...services, importing(...hosts)]).map(({ hint }) => hint);
+    expect(said('./*', 'istio-system/*', '*/*.test')).toEqual([]);
+    expect(said('shopp/*')).toEqual(['did you mean "shop/*"?']);
+    expect(said('./*.tests')).toEqual(['did you mean "./*.test"?']);
+    expect(said('*/*.shp.svc.cluster.local')).toEqual(['did you mean "*/*.shop.svc.cluster.local"?']);
+    expect(said('istio-system/*.test')).toEqual(['namespace shop has some: write "shop/*.test"']);
   });
 
   test('WEFT0185: a host of several namespaces, unless the own is among them or one is named', () => {

@@ -15,6 +15,7 @@ export function lowerMatch(match: Written, path: string, context: LowerContext):
     checkConditionName(name, `${path}.withoutHeaders`, context);
   checkWithout(match.withoutHeaders ?? {}, `${path}.withoutHeaders`, context);
   checkGateways(match, path, context);
+  checkCase(match, path, context);
   const optional = (condition: Parameters<typeof lowerStringMatch>[0] | undefined) =>
     condition && lowerStringMatch(condition);
   return present<HttpMatch>({
@@ -32,6 +33,16 @@ export function lowerMatch(match: Written, path: string, context: LowerContext):
     sourceNamespace: match.sourceNamespace || undefined,
     statPrefix: match.statPrefix || undefined,
   });
+}
+
+/** P12: how a path is written plays a part in exact paths and prefixes alone. */
+function checkCase({ uri, ignoreUriCase }: Written, path: string, context: LowerContext): void {
+  if (!ignoreUriCase || uri?.exact !== undefined || uri?.prefix !== undefined) return;
+  const [message, hint] =
+    uri?.regex === undefined
+      ? ['has no effect without uri.exact or uri.prefix', 'remove it, or write which path is meant']
+      : ['has no effect on uri.regex', 'start the expression with (?i)'];
+  context.report('WEFT0132', `${path}.ignoreUriCase`, message, hint);
 }
 
 /** P10: `mesh` is every proxy that Weft serves. In Istio gateways switch the source predicates off, so both are refused. */

@@ -103,6 +103,7 @@ function lowerDelay(delay: Delay, path: string, context: LowerContext): Fault['d
     context.report('WEFT0132', path, 'has no effect without fixedDelay', 'add fixedDelay, or remove it');
     return undefined;
   }
+  if (percent === undefined) checkShare(percentage, path, context);
   return { fixedDelay, percentage: share };
 }
 
@@ -113,6 +114,7 @@ function lowerAbort(abort: Abort, path: string, context: LowerContext): Fault['a
     context.report('WEFT0132', path, 'has no effect without httpStatus or grpcStatus', 'add httpStatus, or remove it');
     return undefined;
   }
+  checkShare(percentage, path, context);
   if (httpStatus === 600) context.refuse(`${path}.httpStatus`, 'never', '600');
   const grpcStatus = word === undefined ? undefined : grpcStatuses.indexOf(word);
   if (word !== undefined && grpcStatus === -1) {
@@ -122,6 +124,13 @@ function lowerAbort(abort: Abort, path: string, context: LowerContext): Fault['a
     context.report('WEFT0002', `${path}.grpcStatus`, message, hint);
   }
   return present<NonNullable<Fault['abort']>>({ httpStatus, grpcStatus, percentage: share });
+}
+
+/** P17: without a share a fault is for no request. Who writes 0 means it. */
+function checkShare(percentage: Abort['percentage'], path: string, context: LowerContext): void {
+  if (percentage?.value !== undefined) return;
+  const message = 'has no effect without percentage, which is 0 unless it is written';
+  context.report('WEFT0132', path, message, 'add percentage: {value: 100}, or another share');
 }
 
 /** A share of requests in percent. Four decimals count, and so small a one that none of them is left is refused, as in Istio. */

@@ -185,6 +185,11 @@ function checkResolution(spec: Written, context: LowerContext): void {
     });
   }
   if (resolution !== 'STATIC') return;
+  if (endpoints.length === 0 && !spec.workloadSelector) {
+    const message = 'STATIC has no effect without endpoints or workloadSelector: calls find nobody';
+    const hint = 'add endpoints, or set resolution: DNS for hosts that DNS can resolve';
+    context.report('WEFT0132', 'spec.resolution', message, hint);
+  }
   endpoints.forEach((entry, index) => {
     const { address } = entry;
     // What is no address of any kind is told as such.

@@ -3,6 +3,7 @@ import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
 import { resolveHost } from '../hosts.ts';
 import { checkHashKeys } from './hash-keys.ts';
+import { checkPortSettings } from './port-settings.ts';
 import {
   labelHint,
   ofKind,
@@ -15,7 +16,7 @@ import {
 import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
-/** WEFT0174, WEFT0175, and WEFT0132 of keys of requests where there are none. */
+/** WEFT0174, WEFT0175, and WEFT0132 of keys of requests where there are none, and of ports that no service has. */
 export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
   if (!scope.services) return;
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
@@ -24,6 +25,7 @@ export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRul
   else {
     checkSubsets(scope, rule, services);
     checkHashKeys(scope, rule, services);
+    checkPortSettings(scope, rule, host, services);
   }
 }
 

@@ -6,6 +6,7 @@ import { canonicalHost, hostCovers, isWildcardHost, plainHost } from '../hosts.t
 import { type Import, importsOf, listenerPort } from '../imports.ts';
 import { type ReferenceScope, reportAt } from './reference-scope.ts';
 import { type SidecarClients, visibleTo } from './sidecar-clients.ts';
+import { checkWildcard } from './sidecar-wildcards.ts';
 
 /** What the hosts of egress mean for the clients of each Sidecar, and where its listeners lead (P8). */
 export function checkSidecarImports(scope: ReferenceScope, all: readonly SidecarClients[]): void {
@@ -70,7 +71,10 @@ function checkHosts(
   client: string,
 ): void {
   hosts.forEach((entry, index) => {
-    if (isWildcardHost(entry.host)) return;
+    if (isWildcardHost(entry.host)) {
+      checkWildcard(scope, sidecar, entry, `${path}.hosts[${index}]`);
+      return;
+    }
     const host = canonicalHost(entry.host, scope.settings.dnsSuffix);
     const services = scope.byHost.get(host) ?? [];
     const namespace = entry.namespace === '.' ? client : entry.namespace;
