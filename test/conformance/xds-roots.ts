@@ -1,5 +1,6 @@
 import { openAuthority } from '../../src/ca/authority.ts';
 import { systemClock } from '../../src/model/state-store.ts';
+import { systemRootsName } from '../../src/translate/names.ts';
 import { translateSecrets } from '../../src/translate/translate-secrets.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -24,7 +25,7 @@ export async function createRoot(): Promise<Root> {
       certificateChain: svid.certificateChain,
       privateKey: svid.privateKey.expose(),
       bundle: believed.map(({ pem }) => pem),
-    });
+    }).filter(({ name }) => name !== systemRootsName);
   return {
     pem: authority.bundle.get().roots.join(''),
     secrets(...believed) {
