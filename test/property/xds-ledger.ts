@@ -189,6 +189,8 @@ export class Ledger {
       return;
     }
     for (const { name, version } of culprits) this.refused.add(`${name} ${version}`);
+    // What stood beside the culprits was taken, and may stay, whatever an equal client says of it later.
+    for (const { name, version } of taken) this.everAcked.add(`${name} ${version}`);
     for (const name of [...plan.resources.map((resource) => resource.name), ...plan.removed]) this.acked.delete(name);
     this.#ackedSet = undefined;
   }
