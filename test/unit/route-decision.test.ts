@@ -139,7 +139,7 @@ spec: { hosts: [api.example.com], exportTo: ["."], ports: [{ number: 80, name: h
     const { outcome, notes } = answer([entry], { namespace: 'bank', host: 'api.example.com' });
     expect(outcome).toBe('pass');
     expect(notes[0]).toBe(
-      'this caller knows no service called "api.example.com": exportTo keeps api.example.com from it',
+      'this caller knows no service called "api.example.com": exportTo of api.example.com keeps it from namespace bank',
     );
   });
 });
