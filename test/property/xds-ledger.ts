@@ -138,7 +138,8 @@ export class Ledger {
     // X69: who asks for what is on its way out, or may not have taken it, is told what it is.
     // X69 while the newest form waits for its clusters: what stands there until then.
     const isHeldBack = newest?.references.some((to) => to.typeUrl === clusterType);
-    const stands = this.sent.get(name) === version || this.accepted.get(name) === version;
+    const isHeld = this.interest.cache.get(name)?.version === version;
+    const stands = isHeld || this.sent.get(name) === version || this.accepted.get(name) === version;
     if (isHeldBack === true && this.excused.has(name) && stands) return;
     // What it holds after a NACK is uncertain, so that it is told again what stands there.
     if (isHeldBack === true && !this.acked.has(name) && this.everSent.has(`${name} ${version}`)) return;
