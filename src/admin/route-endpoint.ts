@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Failure } from '../model/failure.ts';
+import type { RouteQuestion } from '../model/route-answer.ts';
 import type { AdminSource } from './admin-source.ts';
 import { envelope } from './envelope.ts';
 
@@ -26,15 +27,8 @@ const routeQuery = {
   },
 } as const;
 
-interface RouteQuery {
-  readonly from?: string;
-  readonly namespace: string;
-  readonly host: string;
-  readonly port?: number;
-  readonly method: string;
-  readonly path: string;
-  readonly scheme?: string;
-  readonly serverName?: string;
+/** The question as a query: headers are written `name: value`. */
+interface RouteQuery extends Omit<RouteQuestion, 'headers'> {
   readonly header?: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ProbeCheck, ReadinessProbe } from '../../src/model/workload-group.ts';
@@ -13,6 +13,7 @@ import {
   type ProbeEvent,
 } from '../../src/sidecar/probe-watch.ts';
 import { eventually } from '../support/eventually.ts';
+import { listenOnLoopback } from '../support/listening.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -22,13 +23,8 @@ afterEach(async () => {
 const ground = { applicationAddress: '127.0.0.1', allowsCommands: true };
 
 async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closing.push(() => {
-    server.close();
-    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function')
-      server.closeAllConnections();
-  });
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listenOnLoopback(server);
+  closing.push(close);
   return port;
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Server as GrpcServer, status as grpcStatus, ServerCredentials } from '@grpc/grpc-js';
@@ -11,6 +11,7 @@ import { Health } from '../../src/proto/gen/grpc/health/v1/health_pb.ts';
 import { serviceDefinition } from '../../src/proto/services.ts';
 import { runProbe } from '../../src/sidecar/probe-run.ts';
 import { eventually } from '../support/eventually.ts';
+import { listenOnLoopback } from '../support/listening.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const closing: (() => unknown)[] = [];
@@ -23,13 +24,8 @@ const ground = { applicationAddress: '127.0.0.1', allowsCommands: true };
 const run = (check: ProbeCheck, timeout = 5_000, where = ground) => runProbe({ check, timeout }, where, never);
 
 async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  closing.push(() => {
-    server.close();
-    if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function')
-      server.closeAllConnections();
-  });
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listenOnLoopback(server);
+  closing.push(close);
   return port;
 }
 
