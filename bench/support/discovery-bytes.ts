@@ -8,6 +8,7 @@ export const clusterType = `${prefix}cluster.v3.Cluster`;
 export const endpointType = `${prefix}endpoint.v3.ClusterLoadAssignment`;
 export const listenerType = `${prefix}listener.v3.Listener`;
 export const routeType = `${prefix}route.v3.RouteConfiguration`;
+export const virtualHostType = `${prefix}route.v3.VirtualHost`;
 
 /** A DeltaDiscoveryRequest that subscribes, with its gRPC prefix. */
 export function subscribeRequest(

@@ -1,7 +1,15 @@
 // A program of its own: as many pretended proxies as it is told, each with a connection and a delta stream of its own.
 import { setTimeout as pause } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
-import { clusterType, endpointType, listenerType, routeType, subscribeRequest, withNode } from './discovery-bytes.ts';
+import {
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  subscribeRequest,
+  virtualHostType,
+  withNode,
+} from './discovery-bytes.ts';
 import { quantile } from './figures.ts';
 import type { Scanned } from './message-scanner.ts';
 import { serveCommands } from './program.ts';
@@ -59,6 +67,7 @@ function open(index: number, details: ConnectDetails, shared: SharedRequests): P
         if (details.role === 'everything' && before === undefined) {
           if (typeUrl === clusterType) proxy.send(shared.endpoints);
           else if (typeUrl === listenerType) proxy.send(shared.routes);
+          else if (typeUrl === routeType && shared.hosts !== undefined) proxy.send(shared.hosts);
         }
         if (isUp || !isComplete(details, counts, message)) return;
         isUp = true;
@@ -84,13 +93,14 @@ function isComplete(details: ConnectDetails, counts: ReadonlyMap<string, number>
   if (details.role === 'returning') return message.typeUrl === endpointType && message.removed > 0;
   if ((counts.get(endpointType) ?? 0) < details.endpoints.length) return false;
   if (details.role === 'endpoints') return true;
+  if ((counts.get(virtualHostType) ?? 0) < (details.virtualHosts ?? 0)) return false;
   return counts.has(clusterType) && (counts.get(routeType) ?? 0) >= details.routes.length;
 }
 
 type SharedRequests = ReturnType<typeof sharedRequests>;
 
 /** The requests that are the same for every proxy, made once. */
-function sharedRequests({ certificates, role, endpoints, routes }: ConnectDetails) {
+function sharedRequests({ certificates, role, endpoints, routes, virtualHosts }: ConnectDetails) {
   const holds = (typeUrl: string) => (role === 'returning' ? held.get(typeUrl) : undefined);
   const { client } = certificates ?? {};
   const clusterRequest = subscribeRequest(clusterType, [], holds(clusterType));
@@ -116,6 +126,7 @@ function sharedRequests({ certificates, role, endpoints, routes }: ConnectDetail
     atOnce: byRole[role],
     endpoints: endpointRequest,
     routes: routeRequest,
+    hosts: virtualHosts === undefined ? undefined : subscribeRequest(virtualHostType, []),
   };
 }
 

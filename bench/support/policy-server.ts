@@ -126,6 +126,7 @@ const commands: PolicyCommands = {
       credentials: 'plaintext',
       connection: { unauthenticatedPerAddress: Number.POSITIVE_INFINITY },
       identifier: 'bench',
+      virtualHosts: 'all',
       authenticate: () => ({ ok: 'bench' }),
       open: ({ node }) => {
         // `sidecar~10.9.0.7~proxy-7.default~…`: proxies stand in turn before the services of each namespace.
@@ -177,7 +178,7 @@ const commands: PolicyCommands = {
       service.ports.map(({ number }) => refTo(service, number)),
     );
     const endpoints = refs.flatMap((ref) => [ref, { ...ref, subset: 'v1' }, { ...ref, subset: 'v2' }].map(clusterName));
-    return { endpoints, routes: [proxyName, ...refs.map(servicePortName)] };
+    return { endpoints, routes: [proxyName, ...refs.map(servicePortName)], virtualHosts: refs.length + 1 };
   },
   async change({ proxies }) {
     const before = counted();

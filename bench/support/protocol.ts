@@ -79,7 +79,11 @@ export interface PolicyCommands {
     readonly services: number;
   }): Promise<{ readonly port: number; readonly took: number; readonly cpu: number }>;
   /** What a connected proxy is shown. */
-  names(details: object): { readonly endpoints: readonly string[]; readonly routes: readonly string[] };
+  names(details: object): {
+    readonly endpoints: readonly string[];
+    readonly routes: readonly string[];
+    readonly virtualHosts: number;
+  };
   /** Looks at the repository, and waits until as many proxies have acknowledged what is new. */
   change(details: { readonly proxies: number }): Promise<{
     readonly took: number;
@@ -121,6 +125,8 @@ export interface LoadCommands {
     /** Names to subscribe to. */
     readonly endpoints: readonly string[];
     readonly routes: readonly string[];
+    /** How many virtual hosts are to come by themselves; absent: VHDS is not subscribed to. */
+    readonly virtualHosts?: number;
   }): Promise<Connected>;
   /** Forgets what has arrived. */
   clear(details: object): object;

@@ -3,8 +3,16 @@ import type { ConfigDump } from '../admin/admin-source.ts';
 import { toEnvoyJson } from '../proto/canonical-json.ts';
 import { decode } from '../proto/codec.ts';
 import { schemaOf } from '../proto/registry.ts';
+import { routesOfHost } from '../translate/names.ts';
 import type { Resource } from '../xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  secretType,
+  virtualHostType,
+} from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
 
 /** A resource whose newest form a proxy refused, or is kept from since an equal one refused it. */
@@ -27,21 +35,39 @@ export function configDump(
   snapshot: Snapshot,
   insteadOf: (resource: Resource) => HeldInstead | undefined = () => undefined,
 ): ConfigDump {
+  const all = (typeUrl: string): readonly Resource[] =>
+    [...namesOf(snapshot.layers, typeUrl)].sort().flatMap((name) => lookup(snapshot.layers, typeUrl, name) ?? []);
   const each = (typeUrl: string, entryOf: EntryOf): readonly object[] =>
-    [...namesOf(snapshot.layers, typeUrl)].sort().flatMap((name) => {
-      const resource = lookup(snapshot.layers, typeUrl, name);
-      if (resource === undefined) return [];
+    all(typeUrl).map((resource) => {
+      const { name, version } = resource;
       const instead = insteadOf(resource);
-      if (instead === undefined) return [entryOf(name, resource.version, resource)];
-      const { held, version, message, at } = instead;
-      const error_state = {
-        failed_configuration: shown(resource),
-        last_update_attempt: at,
-        details: message,
-        version_info: resource.version,
-      };
-      return [{ ...entryOf(name, version, held), error_state, client_status: 'NACKED' }];
+      if (instead === undefined) return entryOf(name, version, resource);
+      return { ...entryOf(name, instead.version, instead.held), ...refusal(resource, instead) };
     });
+  const hosts = new Map<string, Resource[]>();
+  for (const host of all(virtualHostType)) {
+    const routes = routesOfHost(host.name);
+    const list = hosts.get(routes);
+    if (list === undefined) hosts.set(routes, [host]);
+    else list.push(host);
+  }
+  /** Envoy shows virtual hosts in their route configuration, however they came, and so one that it refused is told of there. */
+  const withHosts = (name: string, version: string | undefined, held: Resource | undefined): object => {
+    const entry = versioned('route_config')(name, version, held);
+    const routes = held && shown(held);
+    if (routes?.vhds === undefined) return entry;
+    const own = hosts.get(name) ?? [];
+    const virtual_hosts = own.flatMap((host) => {
+      const instead = insteadOf(host);
+      const present = instead === undefined ? host : instead.held;
+      return present === undefined ? [] : [hostIn(present)];
+    });
+    const [refused] = own.flatMap((host) => {
+      const instead = insteadOf(host);
+      return instead === undefined ? [] : [refusal(host, instead)];
+    });
+    return { ...entry, route_config: { ...routes, virtual_hosts }, ...refused };
+  };
   const dump = (kind: string, fields: Record<string, unknown>) => ({
     '@type': `type.googleapis.com/envoy.admin.v3.${kind}`,
     ...fields,
@@ -55,7 +81,7 @@ export function configDump(
           version === undefined ? { name } : { name, active_state: versioned('listener')(name, version, resource) },
         ),
       }),
-      dump('RoutesConfigDump', { dynamic_route_configs: each(routeType, versioned('route_config')) }),
+      dump('RoutesConfigDump', { dynamic_route_configs: each(routeType, withHosts) }),
       dump('SecretsConfigDump', {
         dynamic_active_secrets: each(secretType, (name, version, resource) => ({
           name,
@@ -64,6 +90,22 @@ export function configDump(
       }),
     ],
   };
+}
+
+function refusal(resource: Resource, { message, at }: HeldInstead) {
+  const error_state = {
+    failed_configuration: shown(resource),
+    last_update_attempt: at,
+    details: message,
+    version_info: resource.version,
+  };
+  return { error_state, client_status: 'NACKED' };
+}
+
+/** A part of a message needs no type. */
+function hostIn(host: Resource): JsonObject {
+  const { '@type': _, ...fields } = shown(host);
+  return fields;
 }
 
 /** The entry of what is held; of what a client brought along only the version may be known, and it may hold nothing. */

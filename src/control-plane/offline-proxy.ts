@@ -154,7 +154,8 @@ function proxyOf({ settings: { trustDomain } }: Mesh, { account, ...described }:
     identity: spiffeId({ trustDomain, namespace, serviceAccount: account }),
     inboundBind: '0.0.0.0',
     applicationAddress: '127.0.0.1',
-    capture: { bind: '127.0.0.1', proxy: 15_001, ports: true },
+    // As Envoy shows it: with the virtual hosts in their route configuration.
+    capture: { bind: '127.0.0.1', proxy: 15_001, ports: true, wholeRoutes: true },
     envoyVersion: '',
     helped: true,
   };

@@ -2,8 +2,9 @@ import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type XdsType, xdsTypes } from '../model/status.ts';
+import { routesOfHost } from '../translate/names.ts';
 import type { Resource } from '../xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType, virtualHostType } from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
 import { offlineMesh } from './offline-mesh.ts';
 import { resourcesOf } from './proxy-resources.ts';
@@ -24,6 +25,7 @@ const planned: readonly (readonly [XdsType, string])[] = [
   ['LDS', listenerType],
   ['EDS', endpointType],
   ['RDS', routeType],
+  ['VHDS', virtualHostType],
 ];
 
 /**
@@ -41,20 +43,22 @@ export function planChange(
   // Which port an added service gets is not known before it is served, and makes no difference to what is counted.
   const wanted = offlineMesh({ policies, settings, joined, localPorts, generation });
   return proxies.flatMap((proxy) => {
+    const isPlanned = ([type]: (typeof planned)[number]) => type !== 'VHDS' || proxy.capture.wholeRoutes !== true;
+    const ofProxy = planned.filter(isPlanned);
     const snapshot = snapshotOf(proxy.id);
     if (!snapshot) return [];
     const resources = asked(resourcesOf(wanted, proxy).resources);
     const held = asked(
-      planned.flatMap(([, typeUrl]) =>
+      ofProxy.flatMap(([, typeUrl]) =>
         [...namesOf(snapshot.layers, typeUrl)].flatMap((name) => lookup(snapshot.layers, typeUrl, name) ?? []),
       ),
     );
-    const types = planned.flatMap(([type, typeUrl]) => difference(type, typeUrl, resources, held));
+    const types = ofProxy.flatMap(([type, typeUrl]) => difference(type, typeUrl, resources, held));
     return types.length > 0 ? [{ id: proxy.id, types }] : [];
   });
 }
 
-/** Of all that a proxy may see, what it asks for: every listener and cluster, and the route configurations that its listeners name. */
+/** Of all that a proxy may see, what it asks for: every listener and cluster, and the route configurations that its listeners name, with their virtual hosts. */
 function asked(resources: readonly Resource[]): readonly Resource[] {
   const listeners = resources.filter(({ typeUrl }) => typeUrl === listenerType);
   const named = new Set(
@@ -62,7 +66,10 @@ function asked(resources: readonly Resource[]): readonly Resource[] {
       .flatMap(({ references }) => references.filter(({ typeUrl }) => typeUrl === routeType))
       .map(({ name }) => name),
   );
-  return resources.filter(({ typeUrl, name }) => typeUrl !== routeType || named.has(name));
+  return resources.filter(
+    ({ typeUrl, name }) =>
+      (typeUrl !== routeType || named.has(name)) && (typeUrl !== virtualHostType || named.has(routesOfHost(name))),
+  );
 }
 
 function difference(

@@ -5,10 +5,10 @@ import type { Steps } from '../model/steps.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { touchedServices } from '../resolve/touched-services.ts';
 import { viewSteps } from '../resolve/view.ts';
+import { proxyHosts } from '../translate/proxy-hosts.ts';
 import { translateListeners } from '../translate/translate-capture.ts';
 import {
   changedServices,
-  proxyRoutesSince,
   registeredDestinations,
   translateEndpoints,
   translateService,
@@ -44,6 +44,6 @@ export function* prepareView(mesh: Mesh, { scope, captures, made: previous }: Wa
     if (index % servicesAStep === 0) yield;
   }
   yield;
-  proxyRoutesSince(view, previous?.view);
+  proxyHosts(view, previous?.view);
   yield;
 }

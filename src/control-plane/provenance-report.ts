@@ -64,7 +64,7 @@ export function provenanceReport(
 
 /** What a resource's name says of the fields in it. */
 export function contextOf(resource: string): FieldContext {
-  const destination = destinationOfCluster(resource);
+  const destination = destinationOfCluster(resource.slice(resource.lastIndexOf('/') + 1));
   if (destination !== undefined) return { port: destination.port, subset: destination.subset };
   const [, inbound] = /^in_(\d+)$/.exec(resource) ?? [];
   return inbound === undefined ? {} : { port: Number(inbound) };

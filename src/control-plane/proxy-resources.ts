@@ -9,6 +9,7 @@ import { translateInbound } from '../translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../translate/translate-secrets.ts';
 import { translateView } from '../translate/translate-view.ts';
 import type { Resource } from '../xds/resource.ts';
+import { virtualHostType } from '../xds/resource-types.ts';
 
 /** What one proxy of a mesh must do, and all that its Envoy may be told for it. */
 export interface ProxyResources {
@@ -22,8 +23,9 @@ export interface ProxyResources {
  */
 export function resourcesOf(mesh: Mesh, proxy: Proxy, secrets?: SecretMaterial): ProxyResources {
   const ir = resolveProxy(mesh, proxy);
+  const outbound = translateView(ir.view, (destination) => resolveEndpoints(mesh, destination));
   const resources = [
-    ...translateView(ir.view, (destination) => resolveEndpoints(mesh, destination)),
+    ...(proxy.capture.wholeRoutes ? outbound.filter(({ typeUrl }) => typeUrl !== virtualHostType) : outbound),
     ...translateCapture(ir.view, proxy.capture),
     ...translateInbound(ir.inbound, proxy),
     ...translateProbe(ir.probe),

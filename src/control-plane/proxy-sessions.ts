@@ -8,6 +8,7 @@ import type { JoinedProxies } from '../registry/joined-proxies.ts';
 import { refusalText } from '../sidecar/refusal.ts';
 import type { Refused, Session, StreamEvent } from '../xds/server-options.ts';
 import { lookup, type Snapshot } from '../xds/snapshot.ts';
+import type { Variant } from '../xds/subscription.ts';
 import type { HeldSnapshot, ProxySnapshots } from './proxy-snapshots.ts';
 
 /** One connected proxy and how far it is. Times: epoch milliseconds. */
@@ -38,6 +39,7 @@ export interface ProxySessions {
     readonly principal: JoinCredential;
     readonly node: Node;
     readonly peer: string;
+    readonly variant: Variant;
   }): { readonly ok: Session } | Refused;
   observe(event: StreamEvent<JoinCredential>): void;
   /** The newest session of each proxy id. */
@@ -69,7 +71,7 @@ export function createProxySessions(options: {
     refused().some(({ typeUrl, name, version }) => lookup(layers, typeUrl, name)?.version === version);
 
   return {
-    open({ principal, node, peer }) {
+    open({ principal, node, peer, variant }) {
       // The credential was checked when the stream came; it may have been revoked before its first request did.
       const standing = check(principal.tokenId);
       if (standing !== undefined) return { refused: { code: grpcStatus.UNAUTHENTICATED, message: standing } };
@@ -87,7 +89,10 @@ export function createProxySessions(options: {
           refused: { code: grpcStatus.PERMISSION_DENIED, message: refusalText(new Failure(code, message, hint)) },
         };
       }
-      const { proxy } = result;
+      const { capture } = result.proxy;
+      // VHDS is incremental by nature.
+      const proxy: Proxy =
+        variant === 'delta' ? result.proxy : { ...result.proxy, capture: { ...capture, wholeRoutes: true } };
       const held = snapshots.hold(proxy);
       const session: LiveSession = {
         proxy,

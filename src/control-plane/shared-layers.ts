@@ -65,6 +65,6 @@ export function captureLayer(view: View, capture: Proxy['capture'], previous?: C
 }
 
 /** Equal capture settings have equal keys. */
-export function captureKey({ bind, proxy, ports }: Proxy['capture']): string {
-  return `${bind} ${proxy ?? '-'} ${ports}`;
+export function captureKey({ bind, proxy, ports, wholeRoutes }: Proxy['capture']): string {
+  return `${bind} ${proxy ?? '-'} ${ports}${wholeRoutes ? ' whole' : ''}`;
 }

@@ -154,6 +154,7 @@ export async function startControlPlane(options: {
       connection: { maxAge: set['xds.maxConnectionAge'] },
       authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
       open: sessions.open,
+      virtualHosts: 'all',
       observe: (event) => {
         sessions.observe(event);
         logStream(event);

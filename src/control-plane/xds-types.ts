@@ -1,5 +1,12 @@
 import { type XdsType, xdsTypes } from '../model/status.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  secretType,
+  virtualHostType,
+} from '../xds/resource-types.ts';
 
 /** The type URL of each type that people see. */
 export const urlOf: Readonly<Record<XdsType, string>> = {
@@ -7,6 +14,7 @@ export const urlOf: Readonly<Record<XdsType, string>> = {
   LDS: listenerType,
   EDS: endpointType,
   RDS: routeType,
+  VHDS: virtualHostType,
   SDS: secretType,
 };
 

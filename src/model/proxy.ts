@@ -56,7 +56,13 @@ export interface Proxy {
   readonly inboundBind: string;
   readonly applicationAddress: string;
   readonly locality?: Locality;
-  readonly capture: { readonly bind: string; readonly proxy?: number; readonly ports: boolean };
+  readonly capture: {
+    readonly bind: string;
+    readonly proxy?: number;
+    readonly ports: boolean;
+    /** Its stream speaks state of the world: virtual hosts come inside of their route configuration. */
+    readonly wholeRoutes?: true;
+  };
   /** `1.40.0`, from the node's user agent; empty if it sent none. */
   readonly envoyVersion: string;
   /** `weft run` stands beside it, which makes the probes of its group. */

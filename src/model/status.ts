@@ -4,8 +4,8 @@ import type { Labels } from './policy.ts';
 /** What a proxy said about the newest configuration (words of experience.md, introduction). */
 export type SyncState = 'SYNCED' | 'PENDING' | 'STALE' | 'REJECTED' | '-';
 
-export type XdsType = 'CDS' | 'LDS' | 'EDS' | 'RDS' | 'SDS';
-export const xdsTypes: readonly XdsType[] = ['CDS', 'LDS', 'EDS', 'RDS', 'SDS'];
+export type XdsType = 'CDS' | 'LDS' | 'EDS' | 'RDS' | 'VHDS' | 'SDS';
+export const xdsTypes: readonly XdsType[] = ['CDS', 'LDS', 'EDS', 'RDS', 'VHDS', 'SDS'];
 
 /** The line of a policy that led to something. */
 export interface PolicyPlace {

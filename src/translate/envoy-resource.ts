@@ -1,17 +1,25 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import { encode, typeUrl } from '../proto/codec.ts';
 import { createResource, type Resource, type ResourceReference } from '../xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  secretType,
+  virtualHostType,
+} from '../xds/resource-types.ts';
 import { remember } from './remember.ts';
 
 /** How many messages were encoded since the process started, by type: tests assert on differences (house.md 3.4). */
-export const translateCounters = { clusters: 0, endpoints: 0, listeners: 0, routes: 0, secrets: 0 };
+export const translateCounters = { clusters: 0, endpoints: 0, listeners: 0, routes: 0, virtualHosts: 0, secrets: 0 };
 
 const counterOf: ReadonlyMap<string, keyof typeof translateCounters> = new Map([
   [clusterType, 'clusters'],
   [endpointType, 'endpoints'],
   [listenerType, 'listeners'],
   [routeType, 'routes'],
+  [virtualHostType, 'virtualHosts'],
   [secretType, 'secrets'],
 ]);
 

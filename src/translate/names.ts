@@ -7,6 +7,7 @@ import type { EgressAddress } from '../model/ir-egress.ts';
  *
  *   out_<namespace>_<service>_<port>[_<subset>]   cluster, endpoints; without subset also listener and route configuration
  *   out_proxy                                     listener and route configuration behind HTTP_PROXY
+ *   out_proxy/<of a port>, out_proxy/out_unknown  virtual host behind HTTP_PROXY
  *   out_unknown                                   cluster for hosts that the registry does not know
  *   egress_<port>, egress_socket_<path>           listener and route configuration that a Sidecar asks for
  *   check_<namespace>_<name>                      health check of a cluster
@@ -67,6 +68,16 @@ export function clusterName(ref: DestinationRef): string {
 export function servicePortName(ref: Omit<DestinationRef, 'subset'>): string {
   const { service, namespace, name, host, port } = ref;
   return clusterName({ service, namespace, name, host, port });
+}
+
+/** A virtual host behind HTTP_PROXY, of a service port or `out_unknown`: Envoy takes the removal of one that is called as its resource. */
+export function proxyHostName(name: string): string {
+  return `${proxyName}/${name}`;
+}
+
+/** The route configuration that a virtual host stands in, by the name of its resource. */
+export function routesOfHost(resource: string): string {
+  return resource.slice(0, Math.max(0, resource.lastIndexOf('/')));
 }
 
 /** The cluster that no request goes to: its health checks are the probe of a WorkloadGroup. */

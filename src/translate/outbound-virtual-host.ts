@@ -2,7 +2,7 @@ import type { OutboundPort, View } from '../model/ir.ts';
 import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
-import { servicePortName, unknownHostsName } from './names.ts';
+import { proxyHostName, servicePortName, unknownHostsName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 import { remember } from './remember.ts';
 import { outboundRoute } from './route.ts';
@@ -17,10 +17,14 @@ const portRoutes = remember((port: OutboundPort) => [
   ...port.routes.map((route) => outboundRoute(route, port.port)),
 ]);
 
-/** The virtual host of a service port for the given domains. */
-export function portVirtualHost(port: OutboundPort, domains: readonly string[]): VirtualHost {
+/** The virtual host of a service port for the given domains; `name`: what it is called, without one as the port. */
+export function portVirtualHost(
+  port: OutboundPort,
+  domains: readonly string[],
+  name = servicePortName(port.destination.ref),
+): VirtualHost {
   return message(VirtualHostSchema, {
-    name: servicePortName(port.destination.ref),
+    name,
     domains: [...domains],
     routes: portRoutes(port),
   });
@@ -36,7 +40,7 @@ export function unknownVirtualHost(unknownHosts: View['unknownHosts']): VirtualH
   if (unknownHosts.value === 'pass') {
     const forward = { clusterSpecifier: { case: 'cluster' as const, value: unknownHostsName }, timeout: durationOf(0) };
     return message(VirtualHostSchema, {
-      name: unknownHostsName,
+      name: proxyHostName(unknownHostsName),
       domains: ['*'],
       routes: [
         tunnelTo(unknownHostsName, name),
@@ -46,7 +50,7 @@ export function unknownVirtualHost(unknownHosts: View['unknownHosts']): VirtualH
     });
   }
   return message(VirtualHostSchema, {
-    name: unknownHostsName,
+    name: proxyHostName(unknownHostsName),
     domains: ['*'],
     routes: [
       { name, match: { pathSpecifier: { case: 'connectMatcher', value: {} } }, action: refuse(403) },

@@ -11,15 +11,17 @@ import { egressListener, egressRouteConfiguration } from './egress-listener.ts';
 import { envoyResource, toCluster, toRoutes } from './envoy-resource.ts';
 import { clusterName, egressName, proxyName, servicePortName } from './names.ts';
 import { portListener, proxyListener } from './outbound-listener.ts';
+import { portReferences } from './port-references.ts';
+import { proxyRoutes, wholeProxyRoutes } from './proxy-hosts.ts';
 import { remember, rememberWith } from './remember.ts';
-import { changedServices, portReferences } from './translate-view.ts';
+import { changedServices } from './translate-view.ts';
 
 /**
  * The listeners by which an application reaches its sidecar: `proxy`, `ports`, or both (section 7 of experience.md), and those that a
  * Sidecar asks for. Envoy takes one listener for an address: the Sidecar's own goes before one of the capture.
  */
 export function translateCapture(view: View, capture: Proxy['capture']): readonly Resource[] {
-  const { bind, proxy, ports } = capture;
+  const { bind, proxy, ports, wholeRoutes } = capture;
   const asked = view.listeners ?? [];
   const taken = new Set(
     asked.flatMap(({ at: { value: at } }) => (at.kind === 'port' && (at.address ?? bind) === bind ? [at.port] : [])),
@@ -27,7 +29,9 @@ export function translateCapture(view: View, capture: Proxy['capture']): readonl
   const local = (ports ? localPorts(view) : []).filter(({ localPort = 0 }) => !taken.has(localPort));
   const { proxyResource, portResource, egressResources } = resourcesOf(view.terms);
   return [
-    ...(proxy === undefined || taken.has(proxy) ? [] : [proxyResource(capture)]),
+    ...(proxy === undefined || taken.has(proxy)
+      ? []
+      : [proxyResource(capture), wholeRoutes ? wholeProxyRoutes(view) : proxyRoutes(view)]),
     ...local.map((port) => portResource(port, bind)),
     ...asked.flatMap((listener) => egressResources(listener, bind)),
   ];
@@ -37,14 +41,15 @@ export function translateCapture(view: View, capture: Proxy['capture']): readonl
 export function captureChange(
   before: View,
   now: View,
-  { bind, ports }: Proxy['capture'],
+  { bind, proxy, ports, wholeRoutes }: Proxy['capture'],
 ): { readonly set: readonly Resource[]; readonly remove: readonly ResourceReference[] } | undefined {
   const changed = changedServices(before, now);
   if (changed === undefined) return undefined;
-  if (!ports) return { set: [], remove: [] };
+  const routes = proxy !== undefined && wholeRoutes ? [wholeProxyRoutes(now)] : [];
+  if (!ports) return { set: routes, remove: [] };
   const listenersOf = (services: readonly OutboundService[]) =>
     services.flatMap((service) => translateListeners(now, service, { bind, ports }));
-  const set = listenersOf(changed.added);
+  const set = [...routes, ...listenersOf(changed.added)];
   const names = new Set(set.map(({ name }) => name));
   const remove = listenersOf(changed.gone).filter(({ name }) => !names.has(name));
   return { set, remove };

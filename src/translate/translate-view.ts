@@ -1,27 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
-import type { ForwardAction } from '../model/ir-route.ts';
-import { sameItems } from '../model/keep-items.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { outboundCluster } from './cluster.ts';
-import { connectionClusters } from './connection-chains.ts';
-import {
-  distinctReferences,
-  encodedResource,
-  envoyResource,
-  toCluster,
-  toEndpoints,
-  toSecret,
-} from './envoy-resource.ts';
+import { envoyResource, toEndpoints, toSecret } from './envoy-resource.ts';
 import { loadAssignment } from './load-assignment.ts';
-import { clusterName, proxyName, servicePortName, unknownHostsName } from './names.ts';
-import { portRouteConfiguration, proxyRouteConfiguration, translateHost } from './outbound-route-configuration.ts';
-import { remember, rememberWith } from './remember.ts';
+import { clusterName, servicePortName, unknownHostsName } from './names.ts';
+import { portRouteConfiguration } from './outbound-route-configuration.ts';
+import { portReferences } from './port-references.ts';
+import { proxyHosts, proxyHostsSince, translateHosts } from './proxy-hosts.ts';
+import { remember } from './remember.ts';
 import { fileSecrets, secretNamesOf } from './translate-secrets.ts';
 import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
 
@@ -48,7 +40,7 @@ const viewResources = remember((view: View) => {
   const services = view.services.map(serviceResources);
   const files = view.services.flatMap(destinationsOf).flatMap(fileSecrets);
   return {
-    fixed: [...services.flat(), ...unknown, proxyRoutes(view), ...distinct(files)],
+    fixed: [...services.flat(), ...unknown, ...proxyHosts(view), ...distinct(files)],
     registered: view.services.flatMap(registeredOf),
   };
 });
@@ -62,10 +54,7 @@ const serviceResources = remember((service: OutboundService): readonly Resource[
 /** Makes what is made of one service, ahead of the view that it stands in. */
 export function translateService(service: OutboundService): void {
   serviceResources(service);
-  for (const port of service.ports) {
-    portReferences(port);
-    translateHost(service, port);
-  }
+  translateHosts(service);
 }
 
 function destinationsOf({ ports }: OutboundService): readonly Destination[] {
@@ -102,7 +91,8 @@ export function translateChange(before: View, now: View): ViewChange | undefined
     ...services.gone.flatMap(registeredOf).map((one) => toEndpoints(clusterName(one.ref))),
   ];
   const remove = old.flatMap(({ typeUrl, name }) => (kept.has(keyOf({ typeUrl, name })) ? [] : [{ typeUrl, name }]));
-  return { set: [...set, proxyRoutesSince(now, before)], remove, registered };
+  const hosts = proxyHostsSince(before, now);
+  return { set: [...set, ...hosts.set], remove: [...remove, ...hosts.remove], registered };
 }
 
 /** The services that differ between two views of one scope, if these have the same services in the same order and nothing else differs. */
@@ -145,55 +135,7 @@ const unknownHosts = remember((passing: View['passing']) =>
   envoyResource(ClusterSchema, unknownHostsName, unknownHostsCluster(passing)),
 );
 
-const proxyRoutes = (view: View): Resource => proxyRoutesSince(view, undefined);
-
-const proxyRoutesKnown = new WeakMap<View, Resource>();
-
-/** The route configuration behind HTTP_PROXY; what an earlier view of the scope had is taken from there. Remembered. */
-export function proxyRoutesSince(view: View, before: View | undefined): Resource {
-  const known = proxyRoutesKnown.get(view);
-  if (known !== undefined) return known;
-  const unknown = view.unknownHosts.value === 'pass' ? unknownReference : none;
-  const lists = [unknown, ...view.services.flatMap((service) => service.ports.map(portReferences))];
-  const bytes = proxyRouteConfiguration(view, before);
-  const resource = encodedResource(RouteConfigurationSchema, proxyName, bytes, joinedReferences(lists));
-  proxyRoutesKnown.set(view, resource);
-  return resource;
-}
-
-const none: readonly ResourceReference[] = [];
-const unknownReference: readonly ResourceReference[] = [toCluster(unknownHostsName)];
-const joinedBefore = new WeakMap<
-  readonly ResourceReference[],
-  { readonly lists: readonly (readonly ResourceReference[])[]; readonly references: readonly ResourceReference[] }
->();
-
-/** All that is in the lists. Remembered on them: which clusters routes name changes less often than the routes. */
-function joinedReferences(lists: readonly (readonly ResourceReference[])[]): readonly ResourceReference[] {
-  const key = lists.at(-1) ?? none;
-  const known = joinedBefore.get(key);
-  if (known && sameItems(known.lists, lists)) return known.references;
-  const references = distinctReferences(lists.flat());
-  joinedBefore.set(key, { lists, references });
-  return references;
-}
-
 const portRoutes = remember((port: OutboundPort): Resource => {
   const name = servicePortName(port.destination.ref);
   return envoyResource(RouteConfigurationSchema, name, portRouteConfiguration(port), portReferences(port));
 });
-
-/** Every cluster that the routes of a port name (X91): the same list for ports that name the same, and have the same destinations. */
-export const portReferences = remember((port: OutboundPort): readonly ResourceReference[] => {
-  const forwards = port.routes.map(({ action }) => action).filter((action) => action.kind === 'forward');
-  const names = [...connectionClusters(port), ...forwards.flatMap(namedBy).map(clusterName)];
-  return referencesTo(port.destinations, [...new Set(names)].sort().join('\n'));
-});
-
-const referencesTo = rememberWith((_: readonly Destination[], names: string): readonly ResourceReference[] =>
-  names === '' ? none : names.split('\n').map(toCluster),
-);
-
-function namedBy({ destinations, mirrors }: ForwardAction) {
-  return [...destinations.map(({ destination }) => destination), ...mirrors.map(({ value }) => value.destination)];
-}

@@ -104,6 +104,7 @@ export async function createXdsServer<Principal = undefined>(
     quarantine: createQuarantine(),
     clock,
     settings,
+    virtualHosts: options.virtualHosts ?? 'asked',
     timing,
     limits,
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),

@@ -3,6 +3,7 @@ import { type Layer, resourcesOf } from './layer.ts';
 import { costOfNames, costOfNew, costOfVersions } from './name-cost.ts';
 import { keysOf, mapOver, namesOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import { canonicalName } from './resource-name.ts';
+import { allVirtualHosts } from './resource-types.ts';
 import {
   force,
   forget,
@@ -60,9 +61,13 @@ export function land(
     : refuse(subscription, request.error, moment.now);
 }
 
-/** X63, X70: what the client comes back with, and whether it speaks the legacy wildcard. */
+/**
+ * X63, X70: what the client comes back with, and whether it speaks the legacy wildcard. All virtual hosts are sent whatever is named: Envoy's
+ * filter for those asked for may stand beside.
+ */
 function open(subscription: Subscription, request: DeltaRequest): Subscription {
-  const wildcard = subscription.type.wildcard && request.subscribe.length === 0;
+  const { type } = subscription;
+  const wildcard = type === allVirtualHosts || (type.wildcard && request.subscribe.length === 0);
   if (request.initialVersions.size === 0) return { ...subscription, wildcard };
   const differs = new Map<string, Held>();
   for (const [name, version] of request.initialVersions) differs.set(canonicalName(name), { version });

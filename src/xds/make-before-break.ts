@@ -2,7 +2,7 @@ import type { Layer } from './layer.ts';
 import { entriesOf, valueOf } from './persistent-map.ts';
 import { referrersOf, refersIn } from './referrers.ts';
 import type { Resource, ResourceReference } from './resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from './resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType, virtualHostType } from './resource-types.ts';
 import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
@@ -136,7 +136,11 @@ function isNewInFlight({ inFlight }: Subscription, name: string): boolean {
 function judgeRemoval(view: StreamView, due: Due): Verdict {
   const { typeUrl } = due.subscription.type;
   const isGhost = due.held !== undefined && !('value' in due.held);
-  const switched = [listenerType, routeType].every((typeUrl) => hasAcknowledged(subscriptionOf(view, typeUrl)));
+  const hosts = subscriptionOf(view, virtualHostType);
+  const switched = [listenerType, routeType]
+    .map((typeUrl) => subscriptionOf(view, typeUrl))
+    .concat(hosts ?? [])
+    .every(hasAcknowledged);
   if (isGhost && !switched) {
     // Section 5, point 5: a removal owed from before the stream follows its first accepted LDS and RDS, or the deadline.
     const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;

@@ -51,6 +51,18 @@ const known: ReadonlyMap<string, ResourceType> = new Map(
   ].map((type) => [type.typeUrl, type]),
 );
 
+/**
+ * VHDS where all virtual hosts are sent, asked for or not: a set as that of LDS and CDS is. One that is gone is removed: nobody's request
+ * waits for it.
+ */
+export const allVirtualHosts: ResourceType = {
+  ...plain,
+  typeUrl: virtualHostType,
+  order: 5,
+  wildcard: true,
+  switches: true,
+};
+
 /** The traits of a type URL; one that nobody knows is served like any other, after the rest (X4). */
 export function resourceType(typeUrl: string): ResourceType {
   return known.get(typeUrl) ?? { ...plain, typeUrl, order: 9 };

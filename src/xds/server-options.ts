@@ -8,6 +8,7 @@ import type { RequestLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { QuietTimes } from './snapshot-store.ts';
+import type { VirtualHosts } from './stream-state.ts';
 import type { Variant } from './subscription.ts';
 import type { TlsSource } from './tls-source.ts';
 
@@ -30,6 +31,7 @@ export interface Newcomer<Principal> {
   readonly principal: Principal;
   readonly node: Node;
   readonly peer: string;
+  readonly variant: Variant;
 }
 
 /** What `open` answers: a session of one's own, the snapshots of `set` and `update`, or no. */
@@ -126,6 +128,11 @@ export interface XdsServerOptions<Principal> {
    */
   readonly open?: (stream: Newcomer<Principal>) => OpenAnswer | Promise<OpenAnswer>;
   readonly observe?: (event: StreamEvent<Principal>) => void;
+  /**
+   * Which virtual hosts VHDS brings: those that a request asks for, through Envoy's filter `on_demand` (absent), or all, which then needs no
+   * filter, and changes them one by one. Of `all` each bears its resource's name, or Envoy does not take its removal.
+   */
+  readonly virtualHosts?: VirtualHosts;
   /** `control_plane.identifier`: stable per instance, different between instances (X13). Without it one is made up. */
   readonly identifier?: string;
   readonly clock?: Clock;

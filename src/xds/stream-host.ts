@@ -7,6 +7,7 @@ import type { createNameAccounts } from './name-accounts.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { ConnectionSettings, OpenSession, XdsServerOptions } from './server-options.ts';
+import type { VirtualHosts } from './stream-state.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** What the streams of a server share. */
@@ -17,6 +18,7 @@ export interface StreamHost<Principal> {
   readonly clock: Clock;
   readonly timing: Timing;
   readonly settings: ConnectionSettings;
+  readonly virtualHosts: VirtualHosts;
   readonly limits: RequestLimits;
   readonly frames: Frames;
   readonly admission: Admission;

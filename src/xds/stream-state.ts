@@ -5,7 +5,7 @@ import { hasClusters, judge, type StreamView, type Timing } from './make-before-
 import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
-import { clusterType, endpointType, routeType, virtualHostType } from './resource-types.ts';
+import { allVirtualHosts, clusterType, endpointType, routeType, virtualHostType } from './resource-types.ts';
 import type { Quarantined, ResponseContext } from './respond.ts';
 import { joined, observeOnce, openedOnce, respondOnce } from './shared-steps.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -33,6 +33,7 @@ export interface ClientFeatures {
 export interface StreamState {
   readonly variant: Variant;
   readonly features: ClientFeatures;
+  readonly virtualHosts: VirtualHosts;
   /** Of the last response. */
   readonly lastNumber: number;
   /** The view that every subscription has been told of; empty before the first. */
@@ -61,6 +62,9 @@ export interface World {
   };
 }
 
+/** Which virtual hosts VHDS brings: those that a request asks for, or all. */
+export type VirtualHosts = 'asked' | 'all';
+
 const nothing: readonly Layer[] = [];
 
 /** The state of a stream on which nothing was said; `seen` is the view that it begins with. */
@@ -68,10 +72,12 @@ export function openStream(
   variant: Variant,
   features: ClientFeatures = { ttl: false },
   seen: readonly Layer[] = nothing,
+  virtualHosts: VirtualHosts = 'asked',
 ): StreamState {
   return {
     variant,
     features,
+    virtualHosts,
     lastNumber: 0,
     seen,
     clustersFrom: undefined,
@@ -98,10 +104,14 @@ export function stepDelta(state: StreamState, typeUrl: string, request: DeltaReq
   const { seen } = state;
   const moment: Moment = { now, seen };
   if (present !== undefined) return withSubscription(state, joined(receiveDelta(present, request, false, moment)));
-  const open = () => receiveDelta(openSubscription('delta', typeUrl), request, true, moment);
+  const type = typeUrl === virtualHostType && state.virtualHosts === 'all' ? allVirtualHosts : typeUrl;
+  const open = () => receiveDelta(openSubscription('delta', type), request, true, moment);
   const saysMore = request.initialVersions.size + request.unsubscribe.length > 0;
   const opening = { variant: 'delta', typeUrl, version: '', seen } as const;
-  return withSubscription(state, saysMore ? joined(open()) : openedOnce(request.subscribe, opening, open));
+  return withSubscription(
+    state,
+    saysMore || type !== typeUrl ? joined(open()) : openedOnce(request.subscribe, opening, open),
+  );
 }
 
 /** Applies a SotW request for one type; a stale one gets no response of its own (X27). */
@@ -219,10 +229,10 @@ function reconsider(state: StreamState, epoch: number): StreamState {
   return { ...state, quarantineEpoch: epoch, subscriptions };
 }
 
-/** X67: what VHDS owes to route configurations that have none of their hosts yet. */
+/** X67: what VHDS owes to route configurations that have none of their hosts yet; who is sent all hosts waits for nothing else. */
 function hostsOwed(state: StreamState): StreamState {
   const hosts = subscriptionOf(state, virtualHostType);
-  if (hosts === undefined) return state;
+  if (hosts === undefined || hosts.type === allVirtualHosts) return state;
   const owed = withPlaceholders(hosts, subscriptionOf(state, routeType), state.seen);
   return owed === hosts ? state : withSubscription(state, owed);
 }
@@ -265,6 +275,7 @@ function copyOf(state: StreamState): Draft<StreamState> {
   return {
     variant: state.variant,
     features: state.features,
+    virtualHosts: state.virtualHosts,
     lastNumber: state.lastNumber,
     seen: state.seen,
     clustersFrom: state.clustersFrom,

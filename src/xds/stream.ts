@@ -183,7 +183,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     settled = admitted;
     cleanups.push(settled);
     disarm = clock.after(settings.firstRequest, overdue);
-    const opened = await host.open({ principal: who, node, peer });
+    const opened = await host.open({ principal: who, node, peer, variant });
     disarm();
     // The client may have gone while the answer was on its way.
     if (hasEnded()) return 'ok' in opened ? opened.ok.close() : undefined;
@@ -194,7 +194,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     host.streams.makeRoom(node.id, peer);
     // Only now has the connection shown that somebody known is at its other end (T9).
     call.confirm();
-    state = openStream(variant, featuresOf(node, variant), snapshot.layers);
+    state = openStream(variant, featuresOf(node, variant), snapshot.layers, host.virtualHosts);
     session = opened.ok;
     phase = 'open';
     const openedAt = clock.now();

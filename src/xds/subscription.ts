@@ -106,9 +106,9 @@ const noRefusals: ReadonlyMap<string, Refusal> = new Map();
 const noHeartbeats: ReadonlyMap<string, number> = new Map();
 
 /** The state before the first request of a type. */
-export function openSubscription(variant: Variant, typeUrl: string): Subscription {
+export function openSubscription(variant: Variant, type: string | ResourceType): Subscription {
   return {
-    type: resourceType(typeUrl),
+    type: typeof type === 'string' ? resourceType(type) : type,
     variant,
     wildcard: false,
     names: emptyMap(),

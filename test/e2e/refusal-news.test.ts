@@ -99,15 +99,15 @@ test('weft up and weft run tell each refusal with its line, once, and once when 
   const bad = await repository.commit({ 'bank/route.yaml': route('/(reviews|ratings)/[0-9]+') });
   const refusals = /^× refused/;
   await eventually('both say it', () => up.lines(refusals).length === 2 && run.lines(refusals).length === 2);
-  const names = ['out_bank_ledger~internal_80', 'out_proxy'];
+  const names = ['RDS out_bank_ledger~internal_80', 'VHDS out_proxy/out_bank_ledger~internal_80'];
   const place = `policies/bank/route.yaml:7 (${bad})`;
   for (const [index, line] of up.lines(refusals).sort().entries()) {
-    expect(line).toContain(`× refused  RDS ${names[index]} by portal-1.bank: `);
+    expect(line).toContain(`× refused  ${names[index]} by portal-1.bank: `);
     expect(line).toContain('RE2 program size');
     expect(line.endsWith(`  ${place}`)).toBe(true);
   }
   for (const [index, line] of run.lines(refusals).sort().entries()) {
-    expect(line).toContain(`× refused        RDS ${names[index]}: `);
+    expect(line).toContain(`× refused        ${names[index]}: `);
     expect(line).toContain('RE2 program size');
     expect(line.endsWith(`  ${place}`)).toBe(true);
   }
@@ -118,17 +118,17 @@ test('weft up and weft run tell each refusal with its line, once, and once when 
   expect(held.said.stdout).toMatch(/^ledger\.internal:80 +~\/a /m);
   expect(held.lines(/ratings/).every((line) => line.startsWith('×'))).toBe(true);
   expect(held.lines(/^×/).map((line) => line.replace(/\(\S+\)/, '()').split(' regex')[0])).toEqual(
-    names.map((name) => `× ${name} is held as it was (): its newest form was refused:`),
+    names.map((name) => `× ${name.split(' ')[1]} is held as it was (): its newest form was refused:`),
   );
 
   await repository.commit({ 'bank/route.yaml': route('/b') });
   const ends = /^√ refused/;
   await eventually('both say that it is over', () => up.lines(ends).length === 2 && run.lines(ends).length === 2);
   expect(up.lines(ends).sort()).toEqual(
-    names.map((name) => `√ refused  RDS ${name} no more: other content is accepted, or none is wanted`),
+    names.map((name) => `√ refused  ${name} no more: other content is accepted, or none is wanted`),
   );
   expect(run.lines(ends).sort()).toEqual(
-    names.map((name) => `√ refused        RDS ${name}: no more, the newest form is in force or is gone`),
+    names.map((name) => `√ refused        ${name}: no more, the newest form is in force or is gone`),
   );
   // Nothing is told twice.
   expect([up.lines(refusals).length, run.lines(refusals).length]).toEqual([2, 2]);

@@ -150,7 +150,12 @@ describe('two Envoys of one view', () => {
   }, async () => {
     const portal = (name: string) => bank.join({ service: 'portal', namespace: 'bank', name, envoyFlags: narrow });
     const proxies = () => bank.controlPlane().values.proxies();
-    const rds = (name: string) => proxies().find((proxy) => proxy.name === name)?.types.RDS;
+    const routes = (name: string) => {
+      const { RDS, VHDS } = proxies().find((proxy) => proxy.name === name)?.types ?? {};
+      return [RDS, VHDS].filter((type) => type !== undefined);
+    };
+    const allRejected = (name: string) =>
+      routes(name).length === 2 && routes(name).every(({ status }) => status === 'REJECTED');
     const header = async ({ address, proxyPort }: Member) =>
       (await fetchOnce({ host: address, port: proxyPort, path: 'http://ledger.internal/' })).headers['x-commit'];
     const ask = async (path: string) => {
@@ -165,12 +170,14 @@ describe('two Envoys of one view', () => {
     const good = bank.controlPlane().policies.get().served?.revision.commit;
     const commit = await bank.commit({ 'ledger-route.yaml': ledgerRoute('refused', '/(reviews|ratings)/[0-9]+') });
     await eventually('the first refused both routes', async () => (await wanted()).length === 2);
-    const names = ['out_bank_ledger~internal_80', 'out_proxy'];
+    const names = ['out_bank_ledger~internal_80', 'out_proxy/out_bank_ledger~internal_80'];
     const refused = await wanted();
-    expect(refused.map(({ resource }) => resource).sort()).toEqual(names);
+    expect(refused.map(({ resource, type }) => [type, resource]).sort()).toEqual([
+      ['RDS', names[0]],
+      ['VHDS', names[1]],
+    ]);
     for (const one of refused) {
       expect(one).toMatchObject({
-        type: 'RDS',
         scope: 'view bank',
         message: expect.stringContaining('RE2 program size'),
         firstRefusedBy: 'portal-1.bank',
@@ -183,7 +190,9 @@ describe('two Envoys of one view', () => {
       expect(one.servedVersion).toBeDefined();
       expect(one.servedVersion).not.toBe(one.refusedVersion);
     }
-    expect(rds('portal-1')).toMatchObject({ status: 'REJECTED', error: { source: { commit } } });
+    for (const type of routes('portal-1'))
+      expect(type).toMatchObject({ status: 'REJECTED', error: { source: { commit } } });
+    expect(routes('portal-1')).toHaveLength(2);
     expect(await header(first)).toBe('good');
     // A later commit that leaves it as it is makes nothing of it good.
     const later = await bank.commit({ 'ledger-pool.yaml': ledgerPool });
@@ -193,26 +202,24 @@ describe('two Envoys of one view', () => {
 
     const second = await portal('portal-2');
     await first.sidecar.kill();
-    await eventually('the first is gone', () => rds('portal-1') === undefined);
+    await eventually('the first is gone', () => routes('portal-1').length === 0);
     const again = await portal('portal-1');
     for (const [member, name, refusedBy] of [
       [second, 'portal-2', 'portal-1.bank'],
       [again, 'portal-1', undefined],
     ] as const) {
-      await eventually(`${name} is not offered it`, () => rds(name)?.status === 'REJECTED');
-      expect(rds(name)?.error?.refusedBy).toBe(refusedBy);
-      expect(
-        rds(name)
-          ?.withheld?.map(({ resource }) => resource)
-          .sort(),
-      ).toEqual(names);
+      await eventually(`${name} is not offered it`, () => allRejected(name));
+      expect(routes(name).map(({ error }) => error?.refusedBy)).toEqual([refusedBy, refusedBy]);
+      expect(routes(name).flatMap(({ withheld = [] }) => withheld.map(({ resource }) => resource))).toEqual(names);
       expect(await header(member)).toBe('good');
       expect(await refusedUpdates(member)).toEqual([]);
     }
     expect((await wanted()).map(({ refusals }) => refusals)).toEqual([1, 1]);
     const metrics = await ask('/metrics');
-    expect(metrics).toContain('weft_xds_quarantined{type="rds"} 2');
-    expect(metrics).toContain('pilot_total_xds_rejects{type="rds"} 2');
+    for (const type of ['rds', 'vhds']) {
+      expect(metrics).toContain(`weft_xds_quarantined{type="${type}"} 1`);
+      expect(metrics).toContain(`pilot_total_xds_rejects{type="${type}"} 1`);
+    }
 
     await bank.apply({ 'ledger-route.yaml': ledgerRoute('fixed') });
     for (const member of [second, again]) {

@@ -127,7 +127,8 @@ function proxyOf(id: string, proxy: ProxyText, policies: PolicySet): Proxy {
     ports: portsOf(id, proxy, policies),
     inboundBind: '0.0.0.0',
     applicationAddress: '127.0.0.1',
-    capture: { bind: '127.0.0.1', ports, ...(proxyPort === undefined ? {} : { proxy: proxyPort }) },
+    // Virtual hosts stand in their route configuration, where a file can hold them.
+    capture: { bind: '127.0.0.1', ports, wholeRoutes: true, ...(proxyPort === undefined ? {} : { proxy: proxyPort }) },
     ...localityOf(proxy),
     envoyVersion: '1.40.0',
   };

@@ -117,8 +117,8 @@ test('a change of one VirtualService resolves one service anew', () => {
   const cost = counted(translateCounters, () => {
     expect(counted(resolveCounters, () => serve(set)).services).toBe(1);
   });
-  // The service's own route configuration, if it has a local port, and the one of the proxy port, which holds all of them.
-  expect(cost).toEqual({ routes: 2 });
+  // The route configuration of its local port, and its virtual host behind the proxy port (decision 42).
+  expect(cost).toEqual({ routes: 1, virtualHosts: 1 });
   expect(new Set(all().map(({ commit }) => commit))).toEqual(new Set([set.commit]));
   expect(new Set(all().map(({ layers }) => layers[0])).size).toBe(1);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ProxyPlan, planChange, planText } from '../../src/control-plane/plan-change.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../../src/xds/snapshot.ts';
 import { workload } from '../support/registry-values.ts';
 import { proxy } from '../support/resolve-values.ts';
@@ -89,6 +89,7 @@ const types = [
   ['LDS', listenerType],
   ['EDS', endpointType],
   ['RDS', routeType],
+  ['VHDS', virtualHostType],
 ] as const;
 
 /** What a proxy holds of a type: names and versions. It asks for the route configurations that its listeners name. */
@@ -99,6 +100,7 @@ function held(snapshot: Snapshot, typeUrl: string): ReadonlyMap<string, string> 
   return new Map(
     [...namesOf(layers, typeUrl)]
       .filter((name) => typeUrl !== routeType || named.includes(`${routeType} ${name}`))
+      .filter((name) => typeUrl !== virtualHostType || named.includes(`${routeType} ${name.split('/')[0]}`))
       .map((name) => [name, lookup(layers, typeUrl, name)?.version ?? '']),
   );
 }
@@ -176,7 +178,7 @@ describe('a plan', () => {
   test('names an added service at every place where it is added', () => {
     const { parse, plan } = started(base);
     const [first] = plan(parse({ ...base, 'shop/entry.yaml': additions['shop/entry.yaml'] ?? '' }));
-    expect(first && planText(first)).toBe('frontend-1  CDS +1, LDS +1, RDS ~1');
+    expect(first && planText(first)).toBe('frontend-1  CDS +1, LDS +1, VHDS +1');
   });
 });
 

@@ -9,7 +9,7 @@ import type { Policy } from '../../src/model/policy.ts';
 import { NodeSchema } from '../../src/proto/gen/envoy/config/core/v3/base_pb.ts';
 import type { JoinCredential } from '../../src/registry/join-claims.ts';
 import type { QuarantineEntry } from '../../src/xds/quarantine.ts';
-import { listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
+import { listenerType, routeType, secretType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { lookup } from '../../src/xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../../src/xds/status.ts';
 import { workload } from '../support/registry-values.ts';
@@ -18,6 +18,7 @@ import { spineMesh, type Texts } from '../support/spine-mesh.ts';
 
 const now = 1_000_000;
 const node = 'client-2.shop';
+const host = 'out_proxy/out_shop_reviews_80';
 const serviceText = `apiVersion: v1
 kind: Service
 metadata: { name: reviews, namespace: shop }
@@ -44,14 +45,14 @@ function scene() {
     if (resource === undefined) throw new Error(`no ${name}`);
     return resource;
   };
-  const good = wanted(routeType, 'out_proxy').version;
+  const good = wanted(virtualHostType, host).version;
   spine.serve(spine.parse({ ...texts, 'shop/routes.yaml': routeText('4s') }));
   const entry = (over: Partial<QuarantineEntry> = {}): QuarantineEntry => ({
     scope: 'view shop',
     agent: 'envoy 1.40.0',
-    typeUrl: routeType,
-    name: 'out_proxy',
-    version: wanted(routeType, 'out_proxy').version,
+    typeUrl: virtualHostType,
+    name: host,
+    version: wanted(virtualHostType, host).version,
     message: 'missing ): (',
     at: now - 5_000,
     node: 'client-1.shop',
@@ -69,16 +70,16 @@ function scene() {
     };
   };
   const type = (over: Partial<TypeStatus> = {}): TypeStatus => ({
-    typeUrl: routeType,
+    typeUrl: virtualHostType,
     wildcard: false,
     namesSubscribed: 1,
     namesDiffering: 0,
     versionOf: () => undefined,
     heldResource: () => undefined,
-    subscribed: ['out_proxy'],
-    held: [{ name: 'out_proxy', version: good }],
+    subscribed: [host],
+    held: [{ name: host, version: good }],
     seen: layers(),
-    differing: [{ name: 'out_proxy', version: good, owed: false }],
+    differing: [{ name: host, version: good, owed: false }],
     nonce: 'n1',
     sentVersion: '1',
     sentAt: now - 9_000,
@@ -132,25 +133,25 @@ test('X38 a proxy that is kept from what an equal one refused is not SYNCED, tho
     refusedBy: 'client-1.shop',
     source: place,
   };
-  expect(status.types.RDS).toMatchObject({
+  expect(status.types.VHDS).toMatchObject({
     status: 'REJECTED',
-    error: { ...refusal, resources: ['out_proxy'] },
-    withheld: [{ ...refusal, resource: 'out_proxy', version: wanted(routeType, 'out_proxy').version, served: good }],
+    error: { ...refusal, resources: [host] },
+    withheld: [{ ...refusal, resource: host, version: wanted(virtualHostType, host).version, served: good }],
   });
   expect(status.types.LDS.status).toBe('-');
   // Its own refusal of an earlier stream is its own.
   const own = proxyStatus(session, stream(type()), context(entry({ node })));
-  expect(own.types.RDS.error).not.toHaveProperty('refusedBy');
+  expect(own.types.VHDS.error).not.toHaveProperty('refusedBy');
 });
 
 test('X38 withheld is what is refused, of this view, in this version, and not merely late', () => {
   const { type, refusals, entry } = scene();
   const names = (status: TypeStatus, ...entries: readonly QuarantineEntry[]) =>
     withheldFrom(status, node, refusals(...entries)).map(({ resource }) => resource);
-  expect(names(type(), entry())).toEqual(['out_proxy']);
+  expect(names(type(), entry())).toEqual([host]);
   expect(names(type(), entry({ scope: 'view bank' }))).toEqual([]);
   expect(names(type(), entry({ version: 'older' }))).toEqual([]);
-  expect(names(type({ differing: [{ name: 'out_proxy', version: 'x', owed: true }] }), entry())).toEqual([]);
+  expect(names(type({ differing: [{ name: host, version: 'x', owed: true }] }), entry())).toEqual([]);
   const atRest: TypeStatus = Object.defineProperty({ ...type() }, 'differing', {
     get() {
       throw new Error('nobody refused anything: nothing is looked at');
@@ -183,12 +184,12 @@ test('what is refused is listed with its line and what to do, also what no proxy
       listener.name,
       `remove the cause at ${node}, then weft nacks --release ${listener.name}: it is offered again to a new stream`,
     ],
-    ['RDS', 'out_proxy', 'change policies/shop/routes.yaml:7, or git revert c2: other content is offered at once'],
-    ['RDS', 'out_proxy', 'nothing: the content has changed since'],
+    ['VHDS', host, 'change policies/shop/routes.yaml:7, or git revert c2: other content is offered at once'],
+    ['VHDS', host, 'nothing: the content has changed since'],
     [
-      'RDS',
-      'out_proxy',
-      'an equal Envoy takes it: look for what is different at client-1.shop, then weft nacks --release out_proxy',
+      'VHDS',
+      host,
+      'an equal Envoy takes it: look for what is different at client-1.shop, then weft nacks --release out_proxy/out_shop_reviews_80',
     ],
   ]);
   expect(all[0]).toMatchObject({ withheldFrom: 'refusers', refusedVersion: listener.version, scope: node });
@@ -245,8 +246,8 @@ test('Envoy’s words are one line wherever they are told, and the software is t
     ...stream(type(), own),
     node: create(NodeSchema, { id: node, userAgentName: 'envoy', userAgentVersionType: version }),
   };
-  const { RDS, LDS } = proxyStatus(session, both, context(entry({ message: said }))).types;
-  expect([RDS.error?.message, RDS.withheld?.[0]?.message, LDS.error?.message]).toEqual([words, words, words]);
+  const { VHDS, LDS } = proxyStatus(session, both, context(entry({ message: said }))).types;
+  expect([VHDS.error?.message, VHDS.withheld?.[0]?.message, LDS.error?.message]).toEqual([words, words, words]);
   const listed = refusedResources([both], refusals(entry({ message: said, agent: 'envoy 1.40.0' })));
   expect(listed.map(({ message, agent }) => [message, agent])).toEqual([
     [words, 'envoy 1.40.2'],
@@ -264,13 +265,13 @@ test('metrics count refusals by type, and what is withheld of what is wanted now
     joined,
     overflow: 0,
     withoutLocalPort: 0,
-    nacks: new Map([[routeType, 4]]),
+    nacks: new Map([[virtualHostType, 4]]),
     refusals: refusals(entry(), entry({ version: 'old' }), entry({ scope: 'view gone' })),
   });
   const value = (name: string, type: string) =>
     families.find((family) => family.name === name)?.samples.find(({ labels }) => labels?.type === type)?.value;
-  expect([value('pilot_total_xds_rejects', 'rds'), value('pilot_total_xds_rejects', 'cds')]).toEqual([4, 0]);
-  expect([value('weft_xds_quarantined', 'rds'), value('weft_xds_quarantined', 'lds')]).toEqual([1, 0]);
+  expect([value('pilot_total_xds_rejects', 'vhds'), value('pilot_total_xds_rejects', 'cds')]).toEqual([4, 0]);
+  expect([value('weft_xds_quarantined', 'vhds'), value('weft_xds_quarantined', 'lds')]).toEqual([1, 0]);
   expect(spine.snapshots.wanted(node, secretType, 'identity')).toBeDefined();
   expect(spine.snapshots.wanted('view shop', secretType, 'identity')).toBeUndefined();
 });

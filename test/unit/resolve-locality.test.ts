@@ -140,7 +140,7 @@ describe('clients of three zones', () => {
     );
     const [first = [], ...others] = resources;
     const differing = first.filter((one) => others.some((list) => !list.includes(one))).map(({ name }) => name);
-    expect(new Set(differing)).toEqual(new Set(['out_proxy', 'out_shop_reviews_9080']));
+    expect(new Set(differing)).toEqual(new Set(['out_proxy/out_shop_reviews_9080', 'out_shop_reviews_9080']));
     const ofRatings = zones.map((zone) => destinationOf(viewAt(whole, zone), 'shop/ratings'));
     expect(new Set(ofRatings).size).toBe(1);
     // The cluster of reviews says nothing of places: equal bytes, though each zone has its own endpoints.

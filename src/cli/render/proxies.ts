@@ -1,4 +1,12 @@
-import type { ProxyCost, ProxyStatus, Rejection, TypeStatus, WithheldResource, XdsType } from '../../model/status.ts';
+import type {
+  ProxyCost,
+  ProxyStatus,
+  Rejection,
+  SyncState,
+  TypeStatus,
+  WithheldResource,
+  XdsType,
+} from '../../model/status.ts';
 import { xdsTypes } from '../../model/status.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
@@ -10,7 +18,9 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
     { title: 'NAME', of: idOf },
     { title: 'VERSION', of: (proxy) => proxy.labels.version ?? '-' },
     { title: 'STATUS', of: (proxy) => proxy.status },
-    ...xdsTypes.map((type) => ({ title: type, of: (proxy: ProxyStatus) => mark(proxy.types[type], marks) })),
+    ...xdsTypes
+      .filter((type) => type !== 'VHDS')
+      .map((type) => ({ title: type, of: ({ types }: ProxyStatus) => mark(statusIn(types, type), marks) })),
     { title: 'REVISION', of: (proxy) => proxy.revision.serving || '-' },
     {
       title: 'ACK',
@@ -27,8 +37,17 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
   ];
 }
 
-function mark(type: TypeStatus, marks: Marks): string {
-  switch (type.status) {
+/** Virtual hosts are routes, whichever way they came. */
+function statusIn(types: ProxyStatus['types'], type: XdsType): SyncState {
+  if (type !== 'RDS') return types[type].status;
+  const both = [types.RDS.status, types.VHDS.status];
+  return worstFirst.find((status) => both.includes(status)) ?? '-';
+}
+
+const worstFirst: readonly SyncState[] = ['REJECTED', 'STALE', 'PENDING', 'SYNCED'];
+
+function mark(status: SyncState, marks: Marks): string {
+  switch (status) {
     case 'SYNCED':
       return marks.good;
     case 'REJECTED':
@@ -39,7 +58,7 @@ function mark(type: TypeStatus, marks: Marks): string {
     case '-':
       return '-';
     default:
-      return type.status satisfies never;
+      return status satisfies never;
   }
 }
 
