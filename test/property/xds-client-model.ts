@@ -1,6 +1,6 @@
 import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource, ResourceReference } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, listenerType, virtualHostType } from '../../src/xds/resource-types.ts';
 import type { Variant } from '../../src/xds/subscription.ts';
 import { badMark } from './xds-mesh.ts';
 
@@ -21,9 +21,19 @@ export interface Reaction {
   readonly setApplied: boolean;
 }
 
-/** LDS and CDS: an empty first request means everything, and a SotW response is the whole set. */
+/** LDS and CDS: an empty first request means everything, and a SotW response is the whole set. VHDS is a set, too (decision 42). */
 export function isWhole(typeUrl: string): boolean {
+  return hasStar(typeUrl) || typeUrl === virtualHostType;
+}
+
+/** Whether a client may give the wildcard up, and begin it by name. */
+export function hasStar(typeUrl: string): boolean {
   return typeUrl === clusterType || typeUrl === listenerType;
+}
+
+/** Whether a variant has it at all. */
+export function isServed(typeUrl: string, variant: Variant): boolean {
+  return variant === 'delta' || typeUrl !== virtualHostType;
 }
 
 /** The content as the mesh wrote it; undefined for an empty message that stands for nothing (X90, X115). */
@@ -47,7 +57,7 @@ export function react(plan: Plan, whim: number): Reaction {
   const [first] = bad;
   if (first === undefined) return { error: undefined, applied: resources, removed, setApplied: true };
   const good = resources.filter((resource) => !isBad(resource));
-  if (isWhole(typeUrl) && whim % 4 >= 2) {
+  if (hasStar(typeUrl) && whim % 4 >= 2) {
     const error = 'Invalid duration: Expected positive duration: goo.gle/debugonly  \nseconds: -1\n';
     return { error, applied: [], removed: [], setApplied: false };
   }
@@ -55,7 +65,7 @@ export function react(plan: Plan, whim: number): Reaction {
     const dump = `goo.gle/debugonly  \n${typeUrl === endpointType ? 'cluster_' : ''}name: "${first.name}"\n: Proto constraint`;
     return { error: dump, applied: [], removed: [], setApplied: false };
   }
-  if (!isWhole(typeUrl)) {
+  if (!hasStar(typeUrl)) {
     const some = good.filter((_, index) => (whim >> index) % 2 === 1);
     return { error: 'missing ): (', applied: some, removed: [], setApplied: false };
   }
@@ -102,9 +112,9 @@ export class Interest {
   /** SotW: of the last response that was accepted, while nothing of it was given up: then the client does not hold that version. */
   ackedVersion = '';
 
-  constructor(typeUrl: string) {
+  constructor(typeUrl: string, variant: Variant) {
     this.typeUrl = typeUrl;
-    this.wildcard = isWhole(typeUrl);
+    this.wildcard = isWhole(typeUrl) && isServed(typeUrl, variant);
   }
 
   wants(name: string): boolean {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Resource } from '../../src/xds/resource.ts';
 import type { World } from '../../src/xds/stream-state.ts';
-import { type Change, isWhole, textOf } from './xds-client-model.ts';
+import { type Change, hasStar, isServed, isWhole, textOf } from './xds-client-model.ts';
 import {
   anyIntent,
   anyTweak,
@@ -121,7 +121,6 @@ export class History implements Surroundings {
       for (const [index, { typeUrl, name }] of slots.entries())
         if (((interest >> index) & 1) === 1 && !isWhole(typeUrl)) model.interest(typeUrl).names.add(name);
       model.connect(0, true);
-      return;
     }
   }
 
@@ -202,6 +201,7 @@ export class History implements Surroundings {
 type OfOne = Extract<Command, { readonly kind: 'change' | 'answer' | 'stale' | 'wait' | 'disconnect' | 'connect' }>;
 
 function oneClient(model: Model, command: OfOne): void {
+  if ('type' in command && !isServed(meshTypes[command.type] ?? '', model.variant)) return;
   switch (command.kind) {
     case 'change': {
       const typeUrl = meshTypes[command.type] ?? '';
@@ -233,6 +233,6 @@ function oneClient(model: Model, command: OfOne): void {
 
 function changeOf(typeUrl: string, { add, pick }: Ask): Change {
   const names = namesOfType(typeUrl);
-  const name = isWhole(typeUrl) && pick >= names.length ? '*' : (names[pick % names.length] ?? '');
+  const name = hasStar(typeUrl) && pick >= names.length ? '*' : (names[pick % names.length] ?? '');
   return add ? { subscribe: [name], unsubscribe: [] } : { subscribe: [], unsubscribe: [name] };
 }

@@ -11,6 +11,7 @@ import {
   routeType,
   runtimeType,
   secretType,
+  virtualHostType,
 } from '../../src/xds/resource-types.ts';
 import type { Snapshot } from '../../src/xds/snapshot.ts';
 
@@ -51,6 +52,7 @@ export const slots: readonly Slot[] = [
   ...slot(endpointType, 'c0', 's1', 'c2'),
   ...slot(listenerType, 'l0', 'l1'),
   ...slot(routeType, 'r0', 'r1'),
+  ...slot(virtualHostType, 'r0/h0', 'r0/h1'),
   ...slot(secretType, 'k0', 'k1'),
   ...slot(extensionType, 'x0'),
   ...slot(runtimeType, 't0'),
@@ -100,7 +102,7 @@ export function itemsOf(intent: Intent): ReadonlyMap<string, Item> {
     if (value === 0) continue;
     const target = intent.targets[index] ?? 0;
     const references: ResourceReference[] = [];
-    if (typeUrl === routeType || (typeUrl === listenerType && target % 2 === 0)) {
+    if (typeUrl === routeType || typeUrl === virtualHostType || (typeUrl === listenerType && target % 2 === 0)) {
       references.push(...(target === 23 ? [{ typeUrl: clusterType, name: 'nowhere' }] : pick(clusterType, target)));
       if (target % 5 === 0) references.push(...pick(clusterType, target + 1));
     }

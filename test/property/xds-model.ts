@@ -18,7 +18,7 @@ export class Model {
   now = 0;
   wake = Number.POSITIVE_INFINITY;
   online = false;
-  readonly interests = new Map(meshTypes.map((typeUrl) => [typeUrl, new Interest(typeUrl)]));
+  readonly interests: ReadonlyMap<string, Interest>;
   readonly ledgers = new Map<string, Ledger>();
   readonly #serving: Serving;
   /** Responses without heartbeats, ever: two equal readings mean silence. */
@@ -35,6 +35,7 @@ export class Model {
   constructor(kind: ClientKind, ttl: boolean, world: Surroundings) {
     this.kind = kind;
     this.variant = kind.variant;
+    this.interests = new Map(meshTypes.map((typeUrl) => [typeUrl, new Interest(typeUrl, kind.variant)]));
     this.aggregated = kind.aggregated;
     this.world = world;
     this.#serving = new Serving(kind, ttl, world, (stream, plan, generation) => this.#check(stream, plan, generation));

@@ -1,13 +1,23 @@
 import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  secretType,
+  virtualHostType,
+} from '../../src/xds/resource-types.ts';
 import type { Change } from './xds-client-model.ts';
 import { edsNames, type Item, keyOf } from './xds-mesh.ts';
 import type { Model } from './xds-model.ts';
 import { isBarred } from './xds-rest.ts';
 
 /** X86, in the words of the specification. */
-const pushOrder = [clusterType, endpointType, listenerType, routeType, secretType];
+const pushOrder = [clusterType, endpointType, listenerType, routeType, virtualHostType, secretType];
+
+/** Types that lead to clusters. */
+const switching: readonly string[] = [listenerType, routeType, virtualHostType];
 
 /** The place of a type in the push order; what comes after secrets shares the last. */
 export function placeOf(typeUrl: string): number {
@@ -73,7 +83,7 @@ export class Order {
   follow({ typeUrl, resources, removed }: Plan): void {
     const names = resources.map(({ name }) => name);
     if (typeUrl === endpointType) for (const name of [...names, ...removed]) this.endpointsOwed.delete(name);
-    if (typeUrl === listenerType || typeUrl === routeType)
+    if (switching.includes(typeUrl))
       // What is let through past a refused cluster (X44) is noted now, whatever the cluster is when this is accepted.
       for (const { references } of resources)
         for (const to of references) if (to.typeUrl === clusterType) this.#isExempt(to.name);
@@ -97,7 +107,7 @@ export class Order {
   /** INV8: what was accepted on this stream refers to clusters that were sent and not removed. */
   checkReferences(): void {
     if (!this.#client.ledger(clusterType).opened) return;
-    for (const typeUrl of [listenerType, routeType])
+    for (const typeUrl of switching)
       for (const [holder, { references, version }] of this.#client.interest(typeUrl).cache) {
         if (!this.#client.isAccepted(typeUrl, holder, version)) continue;
         const missing = references.filter(

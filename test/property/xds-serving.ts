@@ -69,7 +69,7 @@ export class Serving {
     this.#streams.clear();
     if (instance === undefined) return;
     for (const key of this.#kind.aggregated ? ['all'] : meshTypes) {
-      const state = openStream(this.#kind.variant, { ttl: this.#ttl });
+      const state = openStream(this.#kind.variant, { ttl: this.#ttl }, [], 'all');
       this.#streams.set(key, { instance, nonces: new Set(), state, generation: 0 });
     }
   }
