@@ -2,10 +2,10 @@ import { expect } from 'vitest';
 import { encode } from '../../src/proto/codec.ts';
 import { VirtualHostSchema } from '../../src/proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
-import { clusterType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
+import { clusterType, listenerType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { conform, conformAds } from './conform.ts';
 import { namesIn, nextAcked } from './delta-words.ts';
-import { cluster, node, route } from './xds-fixture.ts';
+import { cluster, listener, node, route } from './xds-fixture.ts';
 
 /** A server that sends all virtual hosts, asked for or not (decision 42). */
 const all = { virtualHosts: 'all' } as const;
@@ -82,5 +82,32 @@ conformAds(
     stream.send({ typeUrl: virtualHostType, responseNonce: switched.nonce });
     const broken = await nextAcked(stream);
     expect([broken.typeUrl, broken.removedResources]).toEqual([clusterType, ['old']]);
+  },
+);
+
+conformAds(
+  'decision 42: what a returning client holds too much goes once its virtual hosts are accepted',
+  async (lab) => {
+    const host = virtualHost('a', 1, [{ typeUrl: clusterType, name: 'kept' }]);
+    const kept = cluster('kept');
+    const fixture = await lab.start([kept, listener('l'), route('out'), host], {
+      ...all,
+      timing: { hold: 5_000, grace: 0 },
+    });
+    const stream = fixture.client.delta();
+    const initialResourceVersions = { kept: kept.version, gone: 'of another life' };
+    stream.send({ node, typeUrl: clusterType, initialResourceVersions });
+    stream.send({ typeUrl: listenerType });
+    await nextAcked(stream);
+    stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['out'] });
+    const routes = await stream.next();
+    // Envoy asks for the virtual hosts of what it is just taking.
+    stream.send({ typeUrl: virtualHostType });
+    const hosts = await stream.next();
+    stream.send({ typeUrl: routeType, responseNonce: routes.nonce });
+    await stream.silence();
+    stream.send({ typeUrl: virtualHostType, responseNonce: hosts.nonce });
+    const gone = await nextAcked(stream);
+    expect([gone.typeUrl, gone.removedResources]).toEqual([clusterType, ['gone']]);
   },
 );
