@@ -1,6 +1,6 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { getOption, hasOption, isFieldSet, isMessage } from '@bufbuild/protobuf';
-import { AnySchema, isWrapperDesc } from '@bufbuild/protobuf/wkt';
+import { type Any, AnySchema, isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import { decodeAny } from './codec.ts';
 import { disabled, type FieldRules, required, rules as rulesOption } from './gen/validate/validate_pb.ts';
 import { schemaOf } from './registry.ts';
@@ -26,9 +26,19 @@ export function brokenRules(schema: DescMessage, message: Message): readonly Bro
   return found;
 }
 
+/** A field that has rules, or leads to some. */
+interface AskedField {
+  readonly field: DescField;
+  readonly rules: FieldRules | undefined;
+  /** Of a list or map: what was set. */
+  readonly own: Readonly<Record<string, unknown>>;
+  /** The message that it holds, if that can break anything. */
+  readonly inner: DescMessage | undefined;
+}
+
 /** What one message type asks of its own fields, read from its options once. */
 interface Asked {
-  readonly fields: readonly { readonly field: DescField; readonly rules: FieldRules | undefined }[];
+  readonly fields: readonly AskedField[];
   /** Of these one must be chosen. */
   readonly oneofs: readonly string[];
 }
@@ -38,25 +48,69 @@ const known = new Map<string, Asked>();
 function askedOf(schema: DescMessage): Asked {
   let asked = known.get(schema.typeName);
   if (asked === undefined) {
-    const isOff = hasOption(schema, disabled) && getOption(schema, disabled);
-    const rulesOf = (field: DescField) =>
-      !isOff && hasOption(field, rulesOption) ? getOption(field, rulesOption) : undefined;
-    const isRequired = (oneof: DescMessage['oneofs'][number]) =>
-      !isOff && hasOption(oneof, required) && getOption(oneof, required);
     asked = {
-      fields: schema.fields
-        .map((field) => ({ field, rules: rulesOf(field) }))
-        .filter(({ field, rules }) => rules !== undefined || field.message !== undefined),
-      oneofs: schema.oneofs.filter(isRequired).map(({ localName }) => localName),
+      fields: schema.fields.flatMap((field): readonly AskedField[] => {
+        const rules = rulesOf(schema, field);
+        const inner = field.message !== undefined && leadsToRules(field.message) ? field.message : undefined;
+        if (rules === undefined && inner === undefined) return [];
+        return [{ field, rules, own: rules === undefined ? {} : written(rules.type.value), inner }];
+      }),
+      oneofs: requiredOneofs(schema),
     };
     known.set(schema.typeName, asked);
   }
   return asked;
 }
 
+function isOff(schema: DescMessage): boolean {
+  return hasOption(schema, disabled) && getOption(schema, disabled);
+}
+
+function rulesOf(schema: DescMessage, field: DescField): FieldRules | undefined {
+  return !isOff(schema) && hasOption(field, rulesOption) ? getOption(field, rulesOption) : undefined;
+}
+
+function requiredOneofs(schema: DescMessage): readonly string[] {
+  if (isOff(schema)) return [];
+  return schema.oneofs
+    .filter((oneof) => hasOption(oneof, required) && getOption(oneof, required))
+    .map(({ localName }) => localName);
+}
+
+/** Whether a message, or one that may be in it, has rules: most of what a resource holds has none. */
+function leadsToRules(schema: DescMessage): boolean {
+  const seen = new Set<DescMessage>([schema]);
+  for (const one of seen) {
+    if (one === AnySchema || one.typeName === AnySchema.typeName || requiredOneofs(one).length > 0) return true;
+    if (one.fields.some((field) => rulesOf(one, field) !== undefined)) return true;
+    for (const { message } of one.fields) if (message !== undefined && !isWrapperDesc(message)) seen.add(message);
+  }
+  return false;
+}
+
+/** Anys that break nothing, by type and bytes: the same few stand in all resources. */
+const soundAnys = new Set<string>();
+const mostSoundAnys = 10_000;
+const longestSoundAny = 4_096;
+
+function visitAny(any: Any, path: string, found: BrokenRule[]): void {
+  if (any.typeUrl === '') return;
+  const { value } = any;
+  const isShort = value.length <= longestSoundAny;
+  const key = isShort
+    ? `${any.typeUrl} ${Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1')}`
+    : undefined;
+  if (key !== undefined && soundAnys.has(key)) return;
+  const before = found.length;
+  visit(schemaOf(any.typeUrl), decodeAny(any), path, found);
+  if (key === undefined || found.length > before) return;
+  if (soundAnys.size >= mostSoundAnys) soundAnys.clear();
+  soundAnys.add(key);
+}
+
 function visit(schema: DescMessage, message: Message, path: string, found: BrokenRule[]): void {
   if (isMessage(message, AnySchema)) {
-    if (message.typeUrl !== '') visit(schemaOf(message.typeUrl), decodeAny(message), path, found);
+    visitAny(message, path, found);
     return;
   }
   const { fields, oneofs } = askedOf(schema);
@@ -64,13 +118,7 @@ function visit(schema: DescMessage, message: Message, path: string, found: Broke
     const chosen: { readonly case?: string } | undefined = Reflect.get(message, name);
     if (chosen?.case === undefined) found.push({ path, message: schema.typeName, rule: `must choose one of ${name}` });
   }
-  for (const { field, rules } of fields) {
-    const here = path === '' ? field.jsonName : `${path}.${field.jsonName}`;
-    const report = (rule: string | undefined, at = here): void => {
-      if (rule !== undefined) found.push({ path: at, message: schema.typeName, rule });
-    };
-    checkField(field, rules, valueOf(field, message), isFieldSet(message, field), here, report, found);
-  }
+  for (const asked of fields) checkField(schema, asked, message, path, found);
 }
 
 function valueOf(field: DescField, message: Message): unknown {
@@ -80,40 +128,41 @@ function valueOf(field: DescField, message: Message): unknown {
 }
 
 function checkField(
-  field: DescField,
-  rules: FieldRules | undefined,
-  value: unknown,
-  isSet: boolean,
-  path: string,
-  report: (rule: string | undefined, at?: string) => void,
+  schema: DescMessage,
+  { field, rules, own, inner }: AskedField,
+  message: Message,
+  above: string,
   found: BrokenRule[],
 ): void {
-  const own = rules === undefined ? {} : written(rules.type.value);
+  const value = valueOf(field, message);
+  const path = (): string => (above === '' ? field.jsonName : `${above}.${field.jsonName}`);
+  const report = (rule: string | undefined, at?: string): void => {
+    if (rule !== undefined) found.push({ path: at ?? path(), message: schema.typeName, rule });
+  };
   if (field.fieldKind === 'list' || field.fieldKind === 'map') {
     const entries = Object.entries(typeof value === 'object' && value !== null ? value : {});
-    report(brokenCount(own, entries.length));
+    if (rules !== undefined) report(brokenCount(own, entries.length));
+    if (entries.length === 0) return;
+    const ofItem = field.fieldKind === 'map' ? own.values : own.items;
     for (const [key, item] of entries) {
-      const at = `${path}[${key}]`;
+      const at = `${path()}[${key}]`;
       if (field.fieldKind === 'map') report(brokenOne(own.keys, key, field), at);
-      report(brokenOne(field.fieldKind === 'map' ? own.values : own.items, item, field), at);
-      if (field.message !== undefined && isMessage(item)) visit(field.message, item, at, found);
+      report(brokenOne(ofItem, item, field), at);
+      if (inner !== undefined && isMessage(item)) visit(inner, item, at, found);
     }
+    if (own.unique !== true) return;
     const distinct = new Set(entries.map(([, item]) => item));
-    if (own.unique === true && distinct.size < entries.length) report('must not hold the same twice');
+    if (distinct.size < entries.length) report('must not hold the same twice');
     return;
   }
+  const isSet = isFieldSet(message, field);
   if (!isSet && field.oneof !== undefined) return;
   if (!isSet && (rules?.message?.required === true || own.required === true)) report('must be there');
   // Where presence is told, what is absent breaks nothing.
   if (!isSet && (field.presence !== IMPLICIT || field.fieldKind === 'message')) return;
   if (rules !== undefined) report(brokenValue(rules, value, field));
-  if (
-    field.fieldKind === 'message' &&
-    isMessage(value) &&
-    rules?.message?.skip !== true &&
-    !isWrapperDesc(field.message)
-  )
-    visit(field.message, value, path, found);
+  if (inner !== undefined && isMessage(value) && rules?.message?.skip !== true && !isWrapperDesc(inner))
+    visit(inner, value, path(), found);
 }
 
 /** FeatureSet.FieldPresence.IMPLICIT of google/protobuf/descriptor.proto: a value that is the default is not told from none. */

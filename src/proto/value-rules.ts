@@ -95,10 +95,18 @@ function ofText(rules: Written, value: string): Problem {
     sizes({ minLen: minBytes, maxLen: maxBytes }, Buffer.byteLength(value), 'bytes') ??
     listed(rules, value);
   if (problem !== undefined) return problem;
-  if (typeof pattern === 'string' && !new RegExp(pattern, 'u').test(value)) return `must match ${pattern}`;
+  if (typeof pattern === 'string' && !expressionOf(pattern).test(value)) return `must match ${pattern}`;
   if (typeof prefix === 'string' && !value.startsWith(prefix)) return `must begin with ${prefix}`;
   if (typeof suffix === 'string' && !value.endsWith(suffix)) return `must end with ${suffix}`;
   return ofKnownText(rules, value);
+}
+
+const expressions = new Map<string, RegExp>();
+
+function expressionOf(pattern: string): RegExp {
+  const expression = expressions.get(pattern) ?? new RegExp(pattern, 'u');
+  expressions.set(pattern, expression);
+  return expression;
 }
 
 /** Envoy checks its own forms of header names and values, and addresses where it reads them. */

@@ -9,6 +9,7 @@ import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
+import { inspecting } from './inspect.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
 import { createNameAccounts } from './name-accounts.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
@@ -100,6 +101,7 @@ export async function createXdsServer<Principal = undefined>(
       : () => ({ ok: undefined as Principal }),
     open: sessionsOf(options.open, snapshots),
     observe,
+    inspect: inspecting(options.inspect, (error) => observe({ kind: 'failed', peer: '', node: undefined, error })),
     admission,
     quarantine: createQuarantine(),
     clock,

@@ -107,6 +107,7 @@ const options = {
   authenticate: optional(called),
   open: optional(called),
   observe: optional(called),
+  inspect: optional(called),
   virtualHosts: optional(oneOf('asked', 'all')),
   identifier: optional(text),
   clock: optional(clock),

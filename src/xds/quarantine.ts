@@ -43,7 +43,7 @@ export interface Quarantine {
   added(): number;
   /** Whether a resource of this stream's view was refused by it or its equals. */
   find(refuser: Refuser, resource: Resource): Quarantined | undefined;
-  /** A client refused a resource for certain. `accepted`: an equal client has taken the same content. */
+  /** A client refused a resource for certain, or would. `accepted`: an equal client has taken the same content. */
   refuse(
     refuser: Refuser,
     refusal: {
@@ -52,6 +52,8 @@ export interface Quarantine {
       readonly message: string;
       readonly at: number;
       readonly accepted: boolean;
+      /** Who refused it, where the client was not asked. */
+      readonly by?: string;
     },
   ): void;
   /** A client took these: what equals refused of them is their own trouble. */
@@ -113,14 +115,14 @@ export function createQuarantine(): Quarantine {
       if (!entry.everywhere && !entry.nodes.has(refuser.node)) return undefined;
       return { good: entry.good };
     },
-    refuse(refuser, { resource, good, message, at, accepted }) {
+    refuse(refuser, { resource, good, message, at, accepted, by }) {
       // What the client's own machine lacks is no fault of the content: it is offered again when the client comes again.
       if (isLocalFault(message)) return;
       const key = keyOf(refuser, resource);
       const before = kept.get(key);
       const same = before?.resource.version === resource.version ? before : undefined;
       const nodes = same?.nodes ?? new Set<string>();
-      if (nodes.size < mostNodes) nodes.add(refuser.node);
+      if (nodes.size < mostNodes) nodes.add(by ?? refuser.node);
       if (same !== undefined) return;
       drop(key);
       added += 1;

@@ -129,6 +129,11 @@ export interface XdsServerOptions<Principal> {
   readonly open?: (stream: Newcomer<Principal>) => OpenAnswer | Promise<OpenAnswer>;
   readonly observe?: (event: StreamEvent<Principal>) => void;
   /**
+   * What is wrong with a resource; undefined: nothing. Asked before content is sent, of each stream anew: let it remember. What is wrong is
+   * withheld from everybody until it changes, as if a client had refused it with these words (X38).
+   */
+  readonly inspect?: (resource: Resource) => string | undefined;
+  /**
    * Which virtual hosts VHDS brings: those that a request asks for, through Envoy's filter `on_demand` (absent), or all, which then needs no
    * filter, and changes them one by one. Of `all` each bears its resource's name, or Envoy does not take its removal.
    */

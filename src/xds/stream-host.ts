@@ -6,6 +6,7 @@ import type { Timing } from './make-before-break.ts';
 import type { createNameAccounts } from './name-accounts.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { RequestLimits } from './request-limits.ts';
+import type { Resource } from './resource.ts';
 import type { ConnectionSettings, OpenSession, XdsServerOptions } from './server-options.ts';
 import type { VirtualHosts } from './stream-state.ts';
 import type { TurnQueue } from './turn-queue.ts';
@@ -15,6 +16,8 @@ export interface StreamHost<Principal> {
   readonly authenticate: NonNullable<XdsServerOptions<Principal>['authenticate']>;
   readonly open: OpenSession<Principal>;
   readonly observe: NonNullable<XdsServerOptions<Principal>['observe']>;
+  /** What is wrong with a resource; never throws. */
+  readonly inspect: (resource: Resource) => string | undefined;
   readonly clock: Clock;
   readonly timing: Timing;
   readonly settings: ConnectionSettings;

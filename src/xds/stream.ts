@@ -4,6 +4,7 @@ import { agentOf, featuresOf, streamNode } from './client-node.ts';
 import { createGuard } from './guard.ts';
 import { createInbox } from './inbox.ts';
 import { applied, checkRequest, costOfStream, type Incoming, inParts, namesAtOnce } from './incoming.ts';
+import { inspected } from './inspect.ts';
 import type { Refuser } from './quarantine.ts';
 import { readNode } from './read-node.ts';
 import { readRequest, type StreamKind } from './read-request.ts';
@@ -47,7 +48,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
       return quarantine.added();
     },
     withholds: quarantine.withholds,
-    find: (resource) => quarantine.find(refuser, resource),
+    find: (resource) => quarantine.find(refuser, resource) ?? inspected(host, refuser, state, resource),
   };
 
   const guard = createGuard((error) => {

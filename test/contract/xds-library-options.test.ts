@@ -39,7 +39,7 @@ const cases: readonly (readonly [what: string, options: unknown, words: string])
   [
     'a name far from all',
     { ...base, nodes: 3 },
-    'unknown name "nodes": there are address, port, credentials, transport, authenticate, open, observe, virtualHosts, identifier, clock, timing, quiet, admission, connection, limits, handlers',
+    'unknown name "nodes": there are address, port, credentials, transport, authenticate, open, observe, inspect, virtualHosts, identifier, clock, timing, quiet, admission, connection, limits, handlers',
   ],
   [
     'a name in a group',
