@@ -1,7 +1,7 @@
 import type { SourceRange } from '../model/provenance.ts';
 import { fieldPath } from './field-path.ts';
 import type { ListShape, ObjectShape } from './shape.ts';
-import { type ShapeFindings, supportedNames } from './shape-findings.ts';
+import { narrows, type ShapeFindings, supportedNames } from './shape-findings.ts';
 import type { ListNode, MapNode } from './source-node.ts';
 
 /** Rules between the fields of one object: what is required, what excludes what. `written` are its known fields with their places. */
@@ -38,7 +38,7 @@ export function checkFields(
     findings.report('WEFT0002', at, message, `add ${absent}`, { field: fieldPath(path, name) });
   }
   if (shape.nonEmpty && node.entries.length === 0) {
-    const hint = `write one of ${supportedNames(shape).join(', ')}, or remove it`;
+    const hint = `write one of ${supportedNames(shape).join(', ')}${narrows(path) ? '' : ', or remove it'}`;
     missing('expected at least one field, got an empty map', hint);
   }
 }

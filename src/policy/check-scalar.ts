@@ -81,7 +81,8 @@ function readChoice(shape: ChoiceShape, node: SourceNode, path: string, findings
   const word = node.is === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
   if (word !== undefined && shape.values.includes(word)) return word;
   if (word !== undefined && Object.hasOwn(shape.refused, word)) {
-    findings.refuse(path, at, shape.refused[word] ?? 'never', word);
+    const hint = shape.hints[word];
+    findings.refuse(path, at, { tier: shape.refused[word] ?? 'never', word, ...(hint !== undefined && { hint }) });
     return undefined;
   }
   if (word !== undefined && Object.hasOwn(shape.deprecated, word)) {

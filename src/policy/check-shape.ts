@@ -69,7 +69,7 @@ function readObject(shape: ObjectShape, node: SourceNode, path: string, findings
     written.set(entry.key, at);
     findings.place(field, entry.value, at);
     if (inner.is === 'refused') {
-      findings.refuse(field, at, inner.tier);
+      findings.refuse(field, at, inner);
       read(inner, entry.value, field, findings);
       continue;
     }

@@ -14,8 +14,8 @@ export interface LowerContext {
   /** What MeshConfig says of objects of this kind without exportTo (D19); empty: nothing, so `*`. */
   readonly exportTo: readonly string[];
   report(code: DiagnosticCode, field: string, message: string, hint: string, details?: ReportDetails): void;
-  /** WEFT0004 for a value (`what`) of a field, perhaps with the reason. No annotation allows it: without it the object would mean something else. */
-  refuse(field: string, tier: Tier, what: string, reason?: string): void;
+  /** WEFT0004 for a value (`what`) of a field, perhaps with the reason and what is safe instead of it. No annotation allows it: without it the object would mean something else. */
+  refuse(field: string, tier: Tier, what: string, more?: { readonly reason?: string; readonly hint?: string }): void;
   /** Gives `field` (where the model holds a value) the place of `written` (where the text has it). */
   place(field: string, written: string): void;
   /** The line of a field, for related places. */
@@ -34,6 +34,8 @@ export interface KindDefinition {
   readonly security: boolean;
   /** Set: the whole kind is refused. */
   readonly tier?: Tier;
+  /** What is to be done about a refused object, where it is more than to remove it. */
+  readonly hint?: string;
   /** Lives in the root namespace only (WEFT0012). */
   readonly rootOnly?: boolean;
   /** `spec` (the default) or the document itself, whose other fields stand beside apiVersion, kind and metadata. */
@@ -61,10 +63,9 @@ export function refusedKind(
   apiVersions: readonly string[],
   tier: Tier,
   spec: Shape,
-  options: { security?: boolean; rootOnly?: boolean; body?: 'spec' | 'document' } = {},
+  options: { security?: boolean; rootOnly?: boolean; body?: 'spec' | 'document'; hint?: string } = {},
 ): KindDefinition {
-  const { security = false, rootOnly = false, body = 'spec' } = options;
-  return { kind, apiVersions, spec, security, tier, rootOnly, body };
+  return { kind, apiVersions, spec, security: false, tier, rootOnly: false, body: 'spec', ...options };
 }
 
 /** `networking.istio.io` in all versions that share one schema. */

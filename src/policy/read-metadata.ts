@@ -101,7 +101,10 @@ function checkAnnotations(annotations: Labels, kind: string | undefined, context
     const at = placeOf(context.positions, field);
     const domain = key.split('/')[0] ?? '';
     if (domain === 'istio.io' || domain.endsWith('.istio.io')) {
-      reportRefused(context, field, at, key.endsWith('/exportTo') || key === 'istio.io/dry-run' ? 'T1' : 'never');
+      if (key === 'istio.io/dry-run') {
+        const hint = 'remove the policy: without the annotation it would decide, and an ALLOW policy let more in';
+        reportRefused(context, field, at, { tier: 'T1', hint });
+      } else reportRefused(context, field, at, { tier: key.endsWith('/exportTo') ? 'T1' : 'never' });
     } else if (domain === 'weft.dev' && key !== allowUnsupported) {
       const near = nearestName(key, [allowUnsupported]);
       context.report(

@@ -147,7 +147,8 @@ function findKind(root: MapNode, lines: LineIndex, found: Diagnostic[]): KindDef
     });
     return undefined;
   }
-  if (definition.tier) reportRefused({ report }, 'kind', at, definition.tier, kind);
+  const { tier, hint } = definition;
+  if (tier) reportRefused({ report }, 'kind', at, { tier, word: kind, ...(hint !== undefined && { hint }) });
   return definition;
 }
 
@@ -231,8 +232,8 @@ export function lowerContext(
     file: context.lines.file,
     report: (code, field, message, hint, details) =>
       context.report(code, placeOf(field), message, hint, { ...details, field }),
-    refuse: (field, tier, what, reason) =>
-      reportRefused({ report: context.report }, field, placeOf(field), tier, what, reason),
+    refuse: (field, tier, word, more) =>
+      reportRefused({ report: context.report }, field, placeOf(field), { tier, word, ...more }),
     place(field, written) {
       const at = positions.get(written);
       if (at && !positions.has(field)) positions.set(field, at);

@@ -107,14 +107,22 @@ export function duration(min: number, max = longestDuration, step = 1): Duration
 
 export function choice<const V extends string>(
   values: readonly V[],
-  options: { refused?: Readonly<Record<string, Tier>>; deprecated?: Readonly<Record<string, NoInfer<V>>> } = {},
+  options: {
+    readonly refused?: Readonly<Record<string, Tier>>;
+    readonly hints?: Readonly<Record<string, string>>;
+    readonly deprecated?: Readonly<Record<string, NoInfer<V>>>;
+  } = {},
 ): ChoiceShape<V> {
-  return { is: 'choice', values, refused: options.refused ?? {}, deprecated: options.deprecated ?? {} };
+  return { is: 'choice', values, refused: {}, hints: {}, deprecated: {}, ...options };
 }
 
 /** Valid in Istio, not here: WEFT0004. What is written inside is checked all the same. */
-export function refused(tier: Tier, inside: Shape = anything): RefusedShape {
-  return { is: 'refused', tier, inside };
+export function refused(
+  tier: Tier,
+  inside: Shape = anything,
+  options: { readonly hint?: string; readonly isCondition?: boolean } = {},
+): RefusedShape {
+  return { is: 'refused', tier, inside, isCondition: false, ...options };
 }
 
 /** Refused fields without a look inside. */

@@ -5,7 +5,7 @@ import type { CheckContext } from './check-shape.ts';
 import type { DiagnosticCode } from './diagnostic-codes.ts';
 import { wrapped } from './map-hint.ts';
 import type { ReportDetails } from './report.ts';
-import type { ObjectShape, Shape, Tier } from './shape.ts';
+import type { ObjectShape, RefusedShape, Shape } from './shape.ts';
 import { describeNode, indexLines, rangeAt, type ScalarNode, type SourceNode } from './source-node.ts';
 import { placesOf } from './valid-places.ts';
 
@@ -39,15 +39,17 @@ export class ShapeFindings {
     const hint = quotable
       ? `write "${node.source}"`
       : unset
-        ? 'write a value, or remove the key'
+        ? narrows(field)
+          ? 'write a value; without the key the rule would be about more'
+          : 'write a value, or remove the key'
         : `write ${map ?? expected}`;
     const at = unset ? this.placeOf(field, node) : this.at(node.start, node.end);
     this.report('WEFT0002', at, `expected ${expected}, got ${got}`, hint, { field });
   }
 
   /** WEFT0004 for a field or, with `word`, for its value. */
-  refuse(field: string, at: SourceRange, tier: Tier, word?: string): void {
-    if (!this.#insideRefused) reportRefused(this.#context, field, at, tier, word);
+  refuse(field: string, at: SourceRange, refusal: Refusal): void {
+    if (!this.#insideRefused) reportRefused(this.#context, field, at, refusal);
   }
 
   /** WEFT0005. */
@@ -89,6 +91,11 @@ export class ShapeFindings {
   }
 }
 
+/** Whether a field is one of the conditions of a rule: without it the rule would act on more. */
+export function narrows(field: string): boolean {
+  return /^spec\.rules\[|\.match\[/.test(field);
+}
+
 /** Whether a field takes the value, as the check of its shape says. */
 function fits(shape: Shape, node: ScalarNode): boolean {
   switch (shape.is) {
@@ -111,23 +118,28 @@ function fits(shape: Shape, node: ScalarNode): boolean {
   }
 }
 
-/** WEFT0004 at a field, or with `word` for its value: an error, or a lasting warning where the object's annotation names the path. */
+/** What is refused: the value `word` of a field, or the field itself. */
+export interface Refusal extends Pick<RefusedShape, 'tier' | 'hint'>, Partial<Pick<RefusedShape, 'isCondition'>> {
+  readonly word?: string;
+  readonly reason?: string | undefined;
+}
+
+/** WEFT0004 at a field: an error, or a lasting warning where the object's annotation names the path. */
 export function reportRefused(
   context: Pick<CheckContext, 'allowed' | 'report'>,
   field: string,
   at: SourceRange,
-  tier: Tier,
-  word?: string,
-  reason?: string,
+  { tier, word, reason, hint: instead = 'remove it', isCondition = false }: Refusal,
 ): void {
-  const { allowed, report } = context;
+  const { report } = context;
+  const allowed = isCondition ? undefined : context.allowed;
   const planned = tier === 'never' ? '' : ` (${tier})`;
   const what = `${word === undefined ? '' : `${JSON.stringify(word)} `}is valid in Istio but not supported by Weft${planned}${reason === undefined ? '' : `: ${reason}`}`;
   if (allowed?.delete(field)) {
     const hint = 'allowed by the annotation weft.dev/allow-unsupported';
     report('WEFT0004', at, `${what}; served without it`, hint, { field, severity: 'warning' });
   } else
-    report('WEFT0004', at, what, allowed ? 'remove it, or name it in weft.dev/allow-unsupported' : 'remove it', {
+    report('WEFT0004', at, what, allowed ? `${instead}, or name it in weft.dev/allow-unsupported` : instead, {
       field,
     });
 }

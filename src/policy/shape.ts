@@ -91,6 +91,8 @@ export interface ChoiceShape<V extends string = string> extends Described {
   readonly is: 'choice';
   readonly values: readonly V[];
   readonly refused: Readonly<Record<string, Tier>>;
+  /** What is safe instead of refused words, where it is not to remove the field. */
+  readonly hints: Readonly<Record<string, string>>;
   readonly deprecated: Readonly<Record<string, V>>;
 }
 export interface IntegerShape extends Described {
@@ -135,6 +137,10 @@ export interface RefusedShape extends Described {
   readonly tier: Tier;
   /** What may stand inside: it is checked, too, as Istio would. */
   readonly inside: Shape;
+  /** What is safe to do where it is not to remove the field alone, which would let more in or send traffic elsewhere. */
+  readonly hint?: string;
+  /** It says when a rule acts: no annotation allows it, for served without it the rule would act on more. */
+  readonly isCondition: boolean;
 }
 export interface DeprecatedShape<S extends Shape = Shape> extends Described {
   readonly is: 'deprecated';

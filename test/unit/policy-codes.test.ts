@@ -72,7 +72,7 @@ const examples: readonly Example[] = [
       `  - match: [{ ‹withoutHeaders›: { ${['a', 'b', 'c', 'd', 'e'].map((name) => `${name}: { regex: x* }`).join(', ')} } }]\n    ${to}\n`,
     ),
     message: '5 expressions are valid in Istio but not supported by Weft',
-    hint: 'split the match',
+    hint: 'two matches instead of one would take more requests',
   },
   {
     name: 'a wrong selector form',
@@ -391,14 +391,14 @@ const examples: readonly Example[] = [
     code: 'WEFT0004',
     yaml: `${head('DestinationRule')}spec: { host: a.b, trafficPolicy: { tls: { mode: SIMPLE, credentialName: ‹"configmap://a/b"› } } }\n`,
     message: 'configmap://a/b',
-    hint: 'remove it',
+    hint: 'secrets.directory',
   },
   {
     name: 'a dry run',
     code: 'WEFT0004',
     yaml: 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: x, annotations: { istio.io/dry-run: ‹"true"› } }\nspec: {}\n',
     message: 'not supported',
-    hint: 'remove it',
+    hint: 'remove the policy',
   },
   {
     name: 'a path template',
@@ -412,7 +412,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0004',
     yaml: authz('  rules: [{ when: [{ key: ‹"request.auth.claims[a]"›, values: [a] }] }]\n'),
     message: 'request.auth.claims[a]',
-    hint: 'remove it',
+    hint: 'in an ALLOW policy remove the whole rule',
   },
   {
     name: 'a field of MeshConfig',
@@ -464,7 +464,7 @@ const examples: readonly Example[] = [
       `  - match: [{ uri: { prefix: /a } }]\n    ${to}\n  - match: [‹{ uri: { prefix: /a }, name: b }›]\n    ${to}\n  - ${to}\n`,
     ),
     message: 'match repeats spec.http[0].match[0]',
-    hint: 'remove it',
+    hint: 'remove the whole rule',
   },
   {
     name: 'two authorities (P18)',
@@ -478,7 +478,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0137',
     yaml: authz('  rules: [{ from: [{ source: { namespaces: [a], ‹serviceAccounts›: [b] } }] }]\n'),
     message: 'namespaces and serviceAccounts',
-    hint: 'keep one',
+    hint: 'give the source a rule of its own, with namespaces in when as values of source.namespace',
   },
   {
     name: 'a selector in the root namespace (P32)',

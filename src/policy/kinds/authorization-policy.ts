@@ -3,7 +3,13 @@ import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
 import type { Infer, TextRule } from '../shape.ts';
 import { anyText, choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
-import { checkCondition, checkPaths, checkPrincipals, checkServiceAccounts } from './authorization-values.ts';
+import {
+  checkCondition,
+  checkPaths,
+  checkPrincipals,
+  checkServiceAccounts,
+  refusesMore,
+} from './authorization-values.ts';
 import { beside, matchLabels, present } from './common.ts';
 import { oneTarget, targets } from './target-ref.ts';
 
@@ -25,8 +31,12 @@ const source = object(
     notIpBlocks: some('ip-or-cidr'),
     remoteIpBlocks: some('ip-or-cidr'),
     notRemoteIpBlocks: some('ip-or-cidr'),
-    requestPrincipals: row(refused('T1', list(text())), 'T1', 'issuer and subject of the token'),
-    notRequestPrincipals: row(refused('T1', list(text())), 'T1', 'issuer and subject of the token'),
+    requestPrincipals: row(refused('T1', list(text()), { hint: refusesMore }), 'T1', 'issuer and subject of the token'),
+    notRequestPrincipals: row(
+      refused('T1', list(text()), { hint: refusesMore }),
+      'T1',
+      'issuer and subject of the token',
+    ),
   },
   { nonEmpty: true },
 );
@@ -57,14 +67,27 @@ const rule = object({
   when: row(someOf(condition), 'T0', 'principals and permissions of RBAC'),
 });
 
+/** Without an action a policy is ALLOW (D17), which is no less than what another action says. */
+const insteadOfAction = {
+  AUDIT: 'remove the policy, which decides nothing; without the action it would be ALLOW',
+  CUSTOM:
+    'write action: DENY without provider, which refuses what would have been asked; without the action it would be ALLOW',
+};
+const everyWorkload = 'remove the policy; without this it would act on every workload of its namespace';
+
 const shape = object(
   {
     selector: row(matchLabels, 'T0', 'which workloads'),
-    action: row(choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' } }), 'T0', 'RBAC action', 'D17'),
+    action: row(
+      choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' }, hints: insteadOfAction }),
+      'T0',
+      'RBAC action',
+      'D17',
+    ),
     rules: list(rule, { max: 512 }),
-    provider: row(refused('T1', object({ name: anyText })), 'T1', 'ext_authz'),
-    targetRef: row(refused('T2', targets.targetRef), 'T2', 'a gateway of the Gateway API'),
-    targetRefs: row(refused('T2', targets.targetRefs), 'T2', 'gateways of the Gateway API'),
+    provider: row(refused('T1', object({ name: anyText }), { hint: insteadOfAction.CUSTOM }), 'T1', 'ext_authz'),
+    targetRef: row(refused('T2', targets.targetRef, { hint: everyWorkload }), 'T2', 'a gateway of the Gateway API'),
+    targetRefs: row(refused('T2', targets.targetRefs, { hint: everyWorkload }), 'T2', 'gateways of the Gateway API'),
   },
   { exclusive: [oneTarget] },
 );
@@ -90,19 +113,22 @@ export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPoli
     return present<AuthorizationPolicySpec>({
       selector: Object.keys(labels).length > 0 ? labels : undefined,
       action,
-      rules: rules.map((written, index) => lowerRule(written, `spec.rules[${index}]`, context)),
+      rules: rules.map((written, index) => lowerRule(written, action, `spec.rules[${index}]`, context)),
     });
   },
 });
 
 function lowerRule(
   written: Infer<typeof rule>,
+  action: AuthorizationPolicySpec['action'],
   path: string,
   context: LowerContext,
 ): AuthorizationPolicySpec['rules'][number] {
   return {
     from: (written.from ?? []).map((entry, index) => lowerSource(entry.source, `${path}.from[${index}]`, context)),
-    to: (written.to ?? []).map((entry, index) => lowerOperation(entry.operation, `${path}.to[${index}]`, context)),
+    to: (written.to ?? []).map((entry, index) =>
+      lowerOperation(entry.operation, action, `${path}.to[${index}]`, context),
+    ),
     when: (written.when ?? []).map((entry, index) => {
       checkCondition(entry, `${path}.when[${index}]`, context);
       return { key: entry.key, values: entry.values ?? [], notValues: entry.notValues ?? [] };
@@ -130,7 +156,11 @@ function lowerSource(
   );
   if (accounts && others) {
     const message = `${others} and ${accounts} exclude each other`;
-    context.report('WEFT0137', `${field}.${accounts}`, message, 'keep one', beside(context, field, others));
+    // Both must hold, and conditions of "when" hold beside the source.
+    const key = others.toLowerCase().endsWith('principals') ? 'source.principal' : 'source.namespace';
+    const side = others.startsWith('not') ? 'notValues' : 'values';
+    const hint = `give the source a rule of its own, with ${others} in when as ${side} of ${key}: both hold then`;
+    context.report('WEFT0137', `${field}.${accounts}`, message, hint, beside(context, field, others));
   }
   return {
     principals: written.principals ?? [],
@@ -150,11 +180,12 @@ function lowerSource(
 
 function lowerOperation(
   written: Infer<typeof operation>,
+  action: AuthorizationPolicySpec['action'],
   path: string,
   context: LowerContext,
 ): AuthorizationPolicySpec['rules'][number]['to'][number] {
-  checkPaths(written.paths, `${path}.operation.paths`, context);
-  checkPaths(written.notPaths, `${path}.operation.notPaths`, context);
+  checkPaths(written.paths, action === 'ALLOW', `${path}.operation.paths`, context);
+  checkPaths(written.notPaths, action === 'DENY', `${path}.operation.notPaths`, context);
   return {
     hosts: written.hosts ?? [],
     notHosts: written.notHosts ?? [],

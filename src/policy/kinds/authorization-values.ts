@@ -33,10 +33,25 @@ export function checkServiceAccounts(
   });
 }
 
-/** Templates of P42 are not built yet. */
-export function checkPaths(values: readonly string[] | undefined, field: string, context: LowerContext): void {
+/** What to do about a condition that cannot be checked, so that nobody gets in who did not. */
+export const refusesMore =
+  'in an ALLOW policy remove the whole rule, in a DENY policy this alone: both refuse more than the rule did, not less';
+
+/** Templates of P42 are not built yet. `fewer`: with fewer paths the rule refuses more; else with more of them. */
+export function checkPaths(
+  values: readonly string[] | undefined,
+  fewer: boolean,
+  field: string,
+  context: LowerContext,
+): void {
   (values ?? []).forEach((value, index) => {
-    if (/\{\*{1,2}\}/.test(value)) context.refuse(`${field}[${index}]`, 'T1', value);
+    const at = value.search(/\{\*{1,2}\}/);
+    if (at === -1) return;
+    const whole = field.endsWith('.notPaths') ? 'field' : 'operation';
+    const hint = fewer
+      ? `remove it (the whole ${whole}, if it has no other), or write a path that it covers: both refuse more, not less`
+      : `write ${JSON.stringify(`${value.slice(0, at)}*`)}, which covers it: without the path less would be refused`;
+    context.refuse(`${field}[${index}]`, 'T1', value, { hint });
   });
 }
 
@@ -74,7 +89,7 @@ export function checkCondition(condition: Condition, path: string, context: Lowe
   }
   const token = refusedKeys.some((refused) => key === refused || key.startsWith(`${refused}[`));
   if (token || key.startsWith('experimental.envoy.filters.')) {
-    context.refuse(`${path}.key`, token ? 'T1' : 'T2', key);
+    context.refuse(`${path}.key`, token ? 'T1' : 'T2', key, { hint: refusesMore });
     return;
   }
   if (/^request\.headers\[[^[\]]+\]$/.test(key)) {

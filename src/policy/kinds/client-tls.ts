@@ -66,7 +66,8 @@ export function lowerClientTls(written: Written, path: string, context: LowerCon
     context.report('WEFT0132', `${path}.${field}`, message, 'remove it');
   }
   if (originates && set('caCrl') && !set('caCertificates') && !set('credentialName') && !revoked) {
-    context.refuse(`${path}.caCrl`, 'T2', 'caCrl without caCertificates');
+    const hint = 'add caCertificates; without caCrl revoked servers are accepted';
+    context.refuse(`${path}.caCrl`, 'T2', 'caCrl without caCertificates', { hint });
   }
   const used = (field: Field) => set(field) && !idle[mode].includes(field);
   const textOf = (field: (typeof files)[number] | 'sni' | 'credentialName') =>
@@ -97,7 +98,7 @@ function isFile(field: Field): boolean {
 function checkCredential(name: string | undefined, field: string, context: LowerContext): void {
   if (name === undefined || name === '') return;
   if (/^[a-z-]+:\/\//.test(name)) {
-    context.refuse(field, 'T2', name);
+    context.refuse(field, 'T2', name, { hint: 'write the name of a folder below secrets.directory of weft.yaml' });
     return;
   }
   const expected = textRules.name(name);

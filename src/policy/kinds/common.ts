@@ -22,6 +22,13 @@ export function lowerStringMatch(match: Infer<typeof stringMatch>): StringMatch 
   return { kind: 'regex', value: match.regex };
 }
 
+/** What to do about a match that is there twice (WEFT0131), in a rule of so many: without any the rule would take everything. */
+export function repeatHint(matches: number): string {
+  return matches === 1
+    ? 'remove the whole rule; without its match it would take everything'
+    : 'remove it; with the last match of a rule remove the rule';
+}
+
 /** The field that a finding names besides its own, as its related place. */
 export function beside(
   context: LowerContext,
@@ -87,7 +94,9 @@ export function checkExportTo(
         'WEFT0137',
         `spec.exportTo[${index}]`,
         `${JSON.stringify(entry)} and other entries exclude each other`,
-        `write ${JSON.stringify(entry)} alone`,
+        entry === '*'
+          ? 'remove "*" to keep to the others, or write it alone for all'
+          : `write ${JSON.stringify(entry)} alone`,
       );
     }
   });

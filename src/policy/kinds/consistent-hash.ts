@@ -70,7 +70,9 @@ function lowerAlgorithm(written: Written, path: string, context: LowerContext): 
   const ring = ringHash?.minimumRingSize ?? old ?? 0;
   if (ring > largestRing) {
     const field = ringHash === undefined ? 'minimumRingSize' : 'ringHash.minimumRingSize';
-    context.refuse(`${path}.${field}`, 'never', `${ring}`, `Envoy's rings have at most ${largestRing} entries`);
+    context.refuse(`${path}.${field}`, 'never', `${ring}`, {
+      reason: `Envoy's rings have at most ${largestRing} entries`,
+    });
   }
   if (ring >= largeRing && ring <= largestRing) {
     const field = ringHash === undefined ? 'minimumRingSize' : 'ringHash.minimumRingSize';

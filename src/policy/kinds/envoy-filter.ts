@@ -87,4 +87,5 @@ export const envoyFilter = refusedKind(
     },
     { exclusive: [['workloadSelector', 'targetRefs']] },
   ),
+  { hint: 'remove it where nothing depends on what it checks or changes' },
 );

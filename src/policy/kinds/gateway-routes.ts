@@ -130,6 +130,7 @@ export const httpRoute = refusedKind(
       { max: 16 },
     ),
   }),
+  { hint: 'write its rules as http of a VirtualService; without any, calls go to the service itself' },
 );
 
 const grpcMatch = object({
@@ -146,6 +147,7 @@ export const grpcRoute = refusedKind(
     hostnames,
     rules: list(object({ ...rule, matches: list(grpcMatch, { max: 64 }), sessionPersistence }), { max: 16 }),
   }),
+  { hint: 'write its rules as http of a VirtualService; without any, calls go to the service itself' },
 );
 
 const connectionRules = someOf(object({ name: text('name'), backendRefs }), { max: 16 });
@@ -155,6 +157,7 @@ export const tlsRoute = refusedKind(
   ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1alpha2'],
   'T2',
   object({ parentRefs, hostnames, rules: connectionRules }, { required: ['rules'] }),
+  { hint: 'write its rules as tls of a VirtualService; without any, calls go to the service itself' },
 );
 
 export const tcpRoute = refusedKind(
@@ -162,4 +165,5 @@ export const tcpRoute = refusedKind(
   ['gateway.networking.k8s.io/v1alpha2'],
   'T2',
   object({ parentRefs, rules: connectionRules }, { required: ['rules'] }),
+  { hint: 'write its rules as tcp of a VirtualService; without any, calls go to the service itself' },
 );

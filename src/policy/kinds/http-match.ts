@@ -56,7 +56,7 @@ function checkGateways(match: Written, path: string, context: LowerContext): voi
   ] as const) {
     if (!written) continue;
     const message = `gateways and ${name} exclude each other`;
-    const hint = 'keep one; without gateways the match holds for the mesh';
+    const hint = `remove gateways: the match holds for the mesh without it, too, but without ${name} for more clients`;
     context.report('WEFT0137', `${path}.${name}`, message, hint, beside(context, path, 'gateways'));
   }
 }
@@ -70,14 +70,21 @@ function checkWithout(conditions: NonNullable<Written['withoutHeaders']>, path: 
   ).length;
   if (expressions <= mostExpressions) return;
   const message = `${expressions} expressions are valid in Istio but not supported by Weft: at most ${mostExpressions}`;
-  context.report('WEFT0004', path, message, 'split the match, or use exact and prefix');
+  context.report(
+    'WEFT0004',
+    path,
+    message,
+    'use exact and prefix for some of them; two matches instead of one would take more requests',
+  );
 }
 
 /** Istio ignores these header names in a match; here they are told. */
 function checkConditionName(name: string, parent: string, context: LowerContext): void {
   const field = fieldPath(parent, name);
   if (name.startsWith('@request.auth.claims')) {
-    context.refuse(field, 'T2', name);
+    const hint =
+      'remove the whole match (the rule, if it has no other): without this it takes requests with any token, or none';
+    context.refuse(field, 'T2', name, { hint });
     return;
   }
   const own = name.replace(/^:/, '').toLowerCase();

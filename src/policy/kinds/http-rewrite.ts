@@ -18,7 +18,10 @@ export function lowerRedirect(
   context: LowerContext,
 ): Redirect {
   const { uri, prefixRewrite, authority, port, derivePort, scheme, redirectCode = 301 } = written;
-  if (!redirectCodes.includes(redirectCode)) context.refuse(`${path}.redirectCode`, 'never', `${redirectCode}`);
+  if (!redirectCodes.includes(redirectCode)) {
+    const hint = `write one of ${redirectCodes.join(', ')}; without it callers are told 301, which they may keep for good`;
+    context.refuse(`${path}.redirectCode`, 'never', `${redirectCode}`, { hint });
+  }
   if (uri && prefixRewrite) {
     const message = 'uri and prefixRewrite exclude each other';
     context.report('WEFT0137', `${path}.prefixRewrite`, message, 'keep one', beside(context, path, 'uri'));

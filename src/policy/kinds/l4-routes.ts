@@ -4,12 +4,16 @@ import { hostCovers, plainHost } from '../hosts.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { integer, labels, list, object, refused, row, someOf, text } from '../shape-builders.ts';
-import { present } from './common.ts';
+import { present, repeatHint } from './common.ts';
 import { refuseGateways } from './gateway-names.ts';
 import { destination } from './http-shape.ts';
 import { checkDestinationHost, checkWeights, lowerDestination } from './route-destination.ts';
 
 const route = someOf(object({ destination, weight: integer(0, 2 ** 31 - 1) }, { required: ['destination'] }));
+
+/** Without the condition the match would take connections of callers that it was not for. */
+const otherCallers =
+  'remove the whole match (the rule, if it has no other), or tell callers apart by sourceLabels or sourceNamespace';
 
 /** What both layers match by; a port of 0 is none, as in Istio. */
 const conditions = {
@@ -37,7 +41,11 @@ export const tcpRule = object(
     match: list(
       object({
         ...conditions,
-        sourceSubnet: row(refused('T2', text('ip-or-cidr')), 'T2', 'filter chain by source prefix'),
+        sourceSubnet: row(
+          refused('T2', text('ip-or-cidr'), { hint: otherCallers, isCondition: true }),
+          'T2',
+          'filter chain by source prefix',
+        ),
       }),
     ),
     route,
@@ -115,7 +123,7 @@ function checkServerName(name: string, field: string, hosts: readonly string[], 
     context.report('WEFT0136', field, message, `hosts: ${hosts.join(', ')}; write one of them, or add it there`);
   } else if (plain.startsWith('*') && !plain.startsWith('*.')) {
     // Valid in Istio, but a proxy knows wildcards of whole labels only.
-    context.refuse(field, 'never', name);
+    context.refuse(field, 'never', name, { hint: 'write the names that it means, or "*.name"' });
   }
 }
 
@@ -145,7 +153,9 @@ function checkOrder(rules: readonly ConnectionRule[], path: string, context: Low
       if (first === undefined) seen.set(key, `${field}.match[${at}]`);
       else {
         const related = [{ file: context.file, line: context.lineOf(first), message: 'first here' }];
-        context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it', { related });
+        context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, repeatHint(match.length), {
+          related,
+        });
       }
       return first;
     });

@@ -1,4 +1,4 @@
-import { names, refused, refusedFields, row } from '../shape-builders.ts';
+import { anything, names, refused, refusedFields, row } from '../shape-builders.ts';
 
 /** `defaultConfig`: what Istio's agent beside each proxy starts with. */
 const proxyDefaults = names(
@@ -47,7 +47,10 @@ const proxyDefaults = names(
 /** Fields of MeshConfig that Istio knows and Weft refuses by name, with their tier (section 3.5). */
 export const refusedMeshConfig = {
   defaultProviders: refused('T1', names('tracing', 'metrics', 'accessLogging')),
-  defaultConfig: refused('T1', proxyDefaults),
+  // With gatewayTopology, callers behind balancers are known by headers.
+  defaultConfig: refused('T1', proxyDefaults, {
+    hint: 'remove it; remote.ip and remoteIpBlocks are the nearest address then, which may be that of a load balancer',
+  }),
   ...refusedFields('T1', ['caCertificates', 'extensionProviders']),
   zoneAwareLbSetting: refused('T2', names('enabled', 'minClusterSize', 'failover', 'failoverPriority')),
   inboundTrafficPolicy: refused('T2', names('mode')),
@@ -57,7 +60,10 @@ export const refusedMeshConfig = {
   ),
   // Where nothing is redirected every port has its own inbound listener.
   proxyInboundListenPort: row(refused('T2'), 'T0', 'inbound listener of redirected connections'),
-  ...refusedFields('T2', ['outboundClusterStatName', 'inboundClusterStatName', 'serviceEntryVisibility']),
+  ...refusedFields('T2', ['outboundClusterStatName', 'inboundClusterStatName']),
+  serviceEntryVisibility: refused('T2', anything, {
+    hint: 'write exportTo in the ServiceEntries that not all may see',
+  }),
   // Of Istio in Kubernetes only, or of its agent.
   ca: refused('never', names('address', 'tlsSettings', 'requestTimeout', 'istiodSide')),
   serviceScopeConfigs: refused('never'),

@@ -35,10 +35,11 @@ const curves = ['X25519', 'P-256', 'P-384', 'P-521', 'X25519MLKEM768'];
 
 export function lowerTlsDefaults(written: Infer<typeof tlsDefaults>, context: LowerContext): TlsParameters {
   const known = (field: 'cipherSuites' | 'ecdhCurves', names: readonly string[]) => {
+    const hint = `remove it, but keep one of ${names.join(', ')}: without any all of them are offered`;
     const values = [...new Set(written[field])];
     values.forEach((value) => {
       if (names.includes(value)) return;
-      context.refuse(`tlsDefaults.${field}[${written[field]?.indexOf(value)}]`, 'never', value);
+      context.refuse(`tlsDefaults.${field}[${written[field]?.indexOf(value)}]`, 'never', value, { hint });
     });
     return values.length === 0 ? undefined : values;
   };

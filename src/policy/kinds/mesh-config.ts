@@ -2,7 +2,20 @@ import { isTrustDomain } from '../../model/identity.ts';
 import type { ExportDefaults, MeshConfigSpec } from '../../model/mesh-config.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { anyText, bool, choice, duration, list, names, object, port, refused, row, text } from '../shape-builders.ts';
+import {
+  anyText,
+  anything,
+  bool,
+  choice,
+  duration,
+  list,
+  names,
+  object,
+  port,
+  refused,
+  row,
+  text,
+} from '../shape-builders.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerKeepalive } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';
@@ -16,6 +29,7 @@ import { lowerBlocks } from './traffic-policy.ts';
 
 const hour = 3_600_000;
 const exportTo = list(text('export-to'));
+const unencrypted = 'remove it where unknown hosts may be called without TLS; else set mode: REGISTRY_ONLY';
 
 /** The plain body of `meshconfig.yaml` at the root of the tree (section 3.5). */
 export const meshConfig = object({
@@ -24,7 +38,10 @@ export const meshConfig = object({
   rootNamespace: row(text('label'), 'T0', 'where mesh-wide objects live', 'D16'),
   enableAutoMtls: row(bool, 'T0', 'mesh TLS to every endpoint that has it', 'D15'),
   outboundTrafficPolicy: row(
-    object({ mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY', 'ALLOW_ANY_DYNAMIC_DNS']), tls: refused('T2') }),
+    object({
+      mode: choice(['ALLOW_ANY', 'REGISTRY_ONLY', 'ALLOW_ANY_DYNAMIC_DNS']),
+      tls: refused('T2', anything, { hint: unencrypted }),
+    }),
     'T0',
     'what becomes of unknown hosts',
     'D18',
@@ -89,7 +106,7 @@ export function lowerMeshConfig(
   checkTrustDomains(written, context, trustDomain);
   if (written.proxyListenPort !== undefined && written.proxyListenPort !== proxyPort) {
     const reason = "the port is each sidecar's own (weft run --outbound-port)";
-    context.refuse('proxyListenPort', 'T2', `${written.proxyListenPort}`, reason);
+    context.refuse('proxyListenPort', 'T2', `${written.proxyListenPort}`, { reason });
   }
   const { defaultHttpRetryPolicy: policy, tcpKeepalive: keepalive, pathNormalization } = written;
   const normalization = pathNormalization?.normalization;

@@ -30,6 +30,9 @@ export const rateLimit = refusedKind(
     ),
     scope: anything,
   }),
+  {
+    hint: 'remove it where the service stands without a limit; connectionPool of a DestinationRule bounds what one client has open',
+  },
 );
 
 export const rollout = refusedKind(

@@ -37,5 +37,5 @@ export const requestAuthentication = refusedKind(
     },
     { exclusive: [oneTarget] },
   ),
-  { security: true },
+  { security: true, hint: 'remove it where the application checks tokens itself: without it any token passes' },
 );

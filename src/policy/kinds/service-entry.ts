@@ -103,7 +103,9 @@ function checkHosts(spec: Written, context: LowerContext): void {
       const hint = 'name the hosts; other destinations pass without an entry';
       context.report('WEFT0002', field, 'expected a host name or "*.name", got "*"', hint);
       // Valid in Istio, but a proxy knows wildcards of whole labels only.
-    } else if (host.startsWith('*') && !host.startsWith('*.')) context.refuse(field, 'never', host);
+    } else if (host.startsWith('*') && !host.startsWith('*.')) {
+      context.refuse(field, 'never', host, { hint: 'write the names that it means, or "*.name"' });
+    }
   });
   refuseRepeats(
     context,
@@ -160,7 +162,9 @@ function checkResolution(spec: Written, context: LowerContext): void {
     );
   }
   if (dns && spec.workloadSelector)
-    context.refuse('spec.workloadSelector', 'T2', `workloadSelector beside ${resolution}`);
+    context.refuse('spec.workloadSelector', 'T2', `workloadSelector beside ${resolution}`, {
+      hint: 'set resolution: STATIC; without the selector calls would go to what the hosts resolve to',
+    });
   if (dns) {
     spec.addresses?.forEach((address, index) => {
       if (!address.includes('/')) return;
@@ -229,7 +233,13 @@ function checkDynamic(spec: Written, context: LowerContext): void {
   ] as const) {
     if (written.length === 0) continue;
     const message = `resolution DYNAMIC_DNS and ${field} exclude each other`;
-    context.report('WEFT0137', `spec.${field}`, message, `remove ${field}`, beside(context, 'spec', 'resolution'));
+    context.report(
+      'WEFT0137',
+      `spec.${field}`,
+      message,
+      `set resolution: STATIC, or remove ${field}`,
+      beside(context, 'spec', 'resolution'),
+    );
   }
   ports.forEach(({ protocol = '' }, index) => {
     if (/^(?:http|tls|grpc|http2)$/i.test(protocol) || isRefused(protocol)) return;

@@ -4,12 +4,14 @@ import { type LowerContext, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import {
   anyText,
+  anything,
   choice,
   labels,
   list,
   object,
   port,
   portOrName,
+  refused,
   refusedFields,
   row,
   someOf,
@@ -31,21 +33,26 @@ const servicePort = object(
   { required: ['port'] },
 );
 
+const aliased = 'write a ServiceEntry for the name, with resolution: DNS';
+
 const shape = object(
   {
     selector: row(labels, 'T0', 'endpoints: workloads with these labels'),
     ports: row(someOf(servicePort), 'T0', 'a cluster each, protocol by P28'),
-    type: choice(['ClusterIP'], { refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' } }),
+    type: choice(['ClusterIP'], {
+      refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' },
+      hints: { ExternalName: aliased },
+    }),
     clusterIP: row(anyText, 'T1', 'address in the domains; None: headless, without one'),
     clusterIPs: row(list(text(), { max: 2 }), 'T1', 'the same, of both families'),
-    ...refusedFields('T2', ['externalName', 'publishNotReadyAddresses', 'trafficDistribution']),
+    externalName: refused('T2', anything, { hint: aliased }),
+    ...refusedFields('T2', ['publishNotReadyAddresses', 'trafficDistribution']),
     ...refusedFields('never', [
       'externalIPs',
       'sessionAffinity',
       'sessionAffinityConfig',
       'loadBalancerIP',
       'loadBalancerClass',
-      'loadBalancerSourceRanges',
       'externalTrafficPolicy',
       'internalTrafficPolicy',
       'healthCheckNodePort',
@@ -53,6 +60,9 @@ const shape = object(
       'ipFamilies',
       'ipFamilyPolicy',
     ]),
+    loadBalancerSourceRanges: refused('never', anything, {
+      hint: 'remove it; who may call is said by an AuthorizationPolicy (ipBlocks)',
+    }),
   },
   { required: ['ports'] },
 );

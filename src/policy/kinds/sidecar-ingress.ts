@@ -12,13 +12,15 @@ import { serverTls } from './server-tls.ts';
 import { lowerPort } from './service-ports.ts';
 import { captureMode, sidecarPort, socketPath } from './sidecar-ports.ts';
 
+const plaintextPort = 'set STRICT for the port in a PeerAuthentication; without either it takes plaintext of anybody';
+
 export const ingress = object(
   {
     port: sidecarPort,
     bind: anyText,
     captureMode,
     defaultEndpoint: anyText,
-    tls: row(refused('T2', serverTls), 'T2', 'downstream TLS'),
+    tls: row(refused('T2', serverTls, { hint: plaintextPort }), 'T2', 'downstream TLS'),
     connectionPool: row(connectionPool, 'T1', 'circuit breakers of the inbound cluster'),
   },
   { required: ['port'] },

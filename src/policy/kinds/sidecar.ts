@@ -13,6 +13,9 @@ const egressProxy = object(
   { required: ['host'] },
 );
 
+const closed =
+  'write mode: REGISTRY_ONLY beside it and remove it; without that unknown hosts are called past the proxy';
+
 const shape = object(
   {
     workloadSelector: row(object({ labels }), 'T0', 'which proxies'),
@@ -22,7 +25,7 @@ const shape = object(
     outboundTrafficPolicy: row(
       object({
         mode: choice(['REGISTRY_ONLY', 'ALLOW_ANY']),
-        egressProxy: row(refused('T2', egressProxy), 'T2', 'catch-all goes to that cluster'),
+        egressProxy: row(refused('T2', egressProxy, { hint: closed }), 'T2', 'catch-all goes to that cluster'),
       }),
       'T0',
       'what becomes of unknown hosts',

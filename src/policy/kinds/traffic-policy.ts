@@ -9,6 +9,10 @@ import { loadBalancer, lowerLoadBalancer } from './load-balancer.ts';
 import { lowerOutlierDetection, outlierDetection } from './outlier-detection.ts';
 import { retryBudget } from './retry-budget.ts';
 
+const pastTheProxy = 'remove it where connections may go to the host themselves, past the proxy';
+const unseenCaller =
+  'remove it where the server expects no PROXY header; what it says of callers by address then holds for sidecars';
+
 const blocks = { loadBalancer, connectionPool, outlierDetection, tls: clientTls };
 
 const portLevel = object(
@@ -27,8 +31,12 @@ export const trafficPolicy = object(
     ...blocks,
     portLevelSettings: row(list(portLevel, { max: 4096 }), 'T0', 'policy of one service port'),
     retryBudget: row(retryBudget, 'T1', 'retry_budget of the circuit breakers', 'D11'),
-    tunnel: row(refused('T2', tunnel), 'T2', 'tunneling_config of tcp_proxy'),
-    proxyProtocol: row(refused('T2', object({ version: choice(['V1', 'V2']) })), 'T2', 'PROXY protocol socket'),
+    tunnel: row(refused('T2', tunnel, { hint: pastTheProxy }), 'T2', 'tunneling_config of tcp_proxy'),
+    proxyProtocol: row(
+      refused('T2', object({ version: choice(['V1', 'V2']) }), { hint: unseenCaller }),
+      'T2',
+      'PROXY protocol socket',
+    ),
   },
   { nonEmpty: true },
 );

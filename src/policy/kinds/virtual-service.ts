@@ -4,7 +4,7 @@ import { hostCovers, plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { list, object, row, text } from '../shape-builders.ts';
-import { checkExportTo, exportTo, refuseRepeats } from './common.ts';
+import { checkExportTo, exportTo, refuseRepeats, repeatHint } from './common.ts';
 import { refuseGateways } from './gateway-names.ts';
 import { lowerHttpRule } from './http-rule.ts';
 import { httpRule } from './http-shape.ts';
@@ -54,7 +54,9 @@ function checkHosts(hosts: readonly string[], context: LowerContext): void {
     if (host === '*') {
       const hint = 'a rule of the mesh names its hosts, or "*.name"';
       context.report('WEFT0002', field, 'expected the hosts by name, got "*"', hint);
-    } else if (host.startsWith('*') && !host.startsWith('*.')) context.refuse(field, 'never', host);
+    } else if (host.startsWith('*') && !host.startsWith('*.')) {
+      context.refuse(field, 'never', host, { hint: 'write the names that it means, or "*.name"' });
+    }
   });
   const repeated = (host: string, index: number) => [`spec.hosts[${index}]`, plainHost(host)] as const;
   refuseRepeats(context, hosts.map(repeated), 'host');
@@ -94,13 +96,16 @@ function checkOrder(spec: Infer<typeof shape>, http: readonly HttpRule[], contex
       context.report('WEFT0130', field, message, hint, { related });
       return;
     }
-    (spec.http?.[index]?.match ?? []).forEach(({ name: _, statPrefix: _stat, gateways: _mesh, ...match }, at) => {
+    const matches = spec.http?.[index]?.match ?? [];
+    matches.forEach(({ name: _, statPrefix: _stat, gateways: _mesh, ...match }, at) => {
       const key = JSON.stringify(sorted(match));
       const first = seen.get(key);
       if (first === undefined) seen.set(key, `${field}.match[${at}]`);
       else {
         const related = [{ file: context.file, line: context.lineOf(first), message: 'first here' }];
-        context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, 'remove it', { related });
+        context.report('WEFT0131', `${field}.match[${at}]`, `match repeats ${first}`, repeatHint(matches.length), {
+          related,
+        });
       }
     });
   });

@@ -56,6 +56,7 @@ export const wasmPlugin = refusedKind(
     },
     { required: ['url'], exclusive: [oneTarget] },
   ),
+  { hint: 'remove it where nothing depends on what it checks or changes' },
 );
 
 /** TrafficExtension, refused as a whole (section 1.1). */
@@ -75,4 +76,5 @@ export const trafficExtension = refusedKind(
     },
     { exclusive: [['selector', 'targetRefs']], oneOf: [['wasm', 'lua']] },
   ),
+  { hint: 'remove it where nothing depends on what it checks or changes' },
 );

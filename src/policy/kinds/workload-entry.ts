@@ -10,12 +10,20 @@ import { count, labels, map, object, port, refused, row, text } from '../shape-b
 import { textRules } from '../text-rules.ts';
 import { beside, checkLabelName, present } from './common.ts';
 
+/** Networks may use the same addresses. */
+const elsewhere =
+  'remove it where the address is that of this very machine from here, too; else remove the whole entry';
+
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
 const fields = {
   address: row(text(undefined, { maxLength: 256 }), 'T0', 'where it listens: IP address, DNS name or unix:///path'),
   ports: row(map('label', port, { max: 128 }), 'T0', 'its port for a port name of a service'),
   labels: row(labels, 'T0', 'what selectors see'),
-  network: row(refused('T2', text(undefined, { maxLength: 2048, allowEmpty: true })), 'T2', 'network gateway'),
+  network: row(
+    refused('T2', text(undefined, { maxLength: 2048, allowEmpty: true }), { hint: elsewhere }),
+    'T2',
+    'network gateway',
+  ),
   locality: row(text(undefined, { maxLength: 2048, allowEmpty: true }), 'T0', 'locality of the endpoint'),
   weight: row(count, 'T0', 'load_balancing_weight'),
   serviceAccount: row(text(undefined, { maxLength: 253, allowEmpty: true }), 'T0', 'identity that callers expect'),
@@ -70,7 +78,10 @@ export function lowerWorkloadEntry(
     );
   }
   // It becomes a part of a SPIFFE ID, whose parts are labels here.
-  if (serviceAccount && !isLabel(serviceAccount)) context.refuse(`${path}.serviceAccount`, 'T2', serviceAccount);
+  if (serviceAccount && !isLabel(serviceAccount)) {
+    const hint = 'give it an account without dots; without any it is called in plaintext';
+    context.refuse(`${path}.serviceAccount`, 'T2', serviceAccount, { hint });
+  }
   return present<WorkloadEntrySpec>({
     address: isIP(address) !== 0 || isSocket(address) ? address : address.toLowerCase().replace(/\.$/, ''),
     ports: written.ports ?? {},

@@ -45,7 +45,7 @@ function lowerTemplate({ template, metadata }: Infer<typeof shape>, context: Low
   }
   // It becomes a part of a SPIFFE ID, whose parts are labels here.
   if (serviceAccount && !isLabel(serviceAccount)) {
-    context.refuse('spec.template.serviceAccount', 'T2', serviceAccount);
+    context.refuse('spec.template.serviceAccount', 'T2', serviceAccount, { hint: 'give it an account without dots' });
   }
   return present<WorkloadTemplate>({
     labels: { ...template.labels, ...metadata?.labels },

@@ -144,7 +144,11 @@ function contradiction(
   const { mode: server, by } = peerMode(scope, workload, portUsed(scope, service, workload, port));
   const refused = mode === 'ISTIO_MUTUAL' ? 'DISABLE' : 'STRICT';
   if (server !== refused) return undefined;
-  const own = server === 'STRICT' ? 'write ISTIO_MUTUAL, or remove tls' : 'remove tls';
+  // Without tls the calls would be plaintext, as the server wants them: that is for whoever wrote ISTIO_MUTUAL to say.
+  const own =
+    server === 'STRICT'
+      ? 'write ISTIO_MUTUAL, or remove tls'
+      : 'set STRICT or PERMISSIVE at the server, or mode: DISABLE where plaintext may be sent';
   const hint = by ? `${own}; the server: ${placeText(by.object, by.field)}` : own;
   const message = `server ${service.host} is ${server} at ${workload.id}, client policy says ${mode}`;
   return { message, hint, by };

@@ -41,7 +41,8 @@ function checkSubnets(
     if (destinationSubnets.length === 0) return;
     if (addresses.length === 0) {
       const message = `connections to ${host}, which has no address, cannot be told apart by destinationSubnets`;
-      reportAt(scope, 'WEFT0140', object, at, message, 'give it addresses, or leave destinationSubnets out');
+      const hint = 'give it addresses, or remove the whole match; without destinationSubnets it takes every address';
+      reportAt(scope, 'WEFT0140', object, at, message, hint);
     } else if (!addresses.some((address) => destinationSubnets.some((range) => holdsAddress(range, address)))) {
       const message = `match is never reached: no address of ${host} lies in ${destinationSubnets.join(', ')}`;
       reportAt(scope, 'WEFT0130', object, at, message, `addresses: ${addresses.join(', ')}`);

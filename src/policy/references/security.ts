@@ -39,7 +39,7 @@ export function checkPeerScopes(scope: ReferenceScope): void {
       if (!twin && !workload) continue;
       const what = twin ? (policy.spec.selector ? 'one selector' : `namespace ${policy.namespace}`) : workload?.id;
       const related = relatedTo(other, 'spec', 'the other');
-      const hint = `other: ${placeOf(other, 'metadata.name')}; ${twin ? 'keep one' : 'the strictest holds'}`;
+      const hint = `other: ${placeOf(other, 'metadata.name')}; ${twin ? 'keep the stricter one' : 'the strictest holds'}`;
       reportAt(scope, 'WEFT0182', policy, 'spec.selector', `two PeerAuthentications set ${what}`, hint, {
         related,
         severity: twin ? 'error' : 'warning',

@@ -25,7 +25,9 @@ export function checkTcpRules(
     if (http?.httpField) {
       const effect = action === 'ALLOW' ? 'allows nothing' : 'denies more';
       const message = `HTTP field ${http.httpField.split('.').pop()} on TCP port ${http.port}; the rule then ${effect}`;
-      reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${http.httpField}`, message, 'name the HTTP ports');
+      const hint =
+        action === 'ALLOW' ? 'name the HTTP ports' : `name the HTTP ports, if port ${http.port} shall be open`;
+      reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${http.httpField}`, message, hint);
     }
     // An ALLOW rule that asks for HTTP is not there at all (P45).
     const acting = reached.find(({ httpField }) => action === 'DENY' || httpField === undefined);
