@@ -14,6 +14,8 @@ export const telemetryPrefix = 'weft';
  * - `peer_principal`: the SPIFFE ID in the other side's certificate; empty on plaintext, or if nobody was reached.
  * - `response_code`, `response_flags`: as in Envoy's access log; `-` is no flag.
  * - `grpc_status`: the number; empty for other protocols.
+ * - `refused`: on the destination's side alone, as a caller who is turned away in the handshake or by a rule about connections sees no
+ *   more than their end; the words of `Refusal`, or `no`.
  */
 export type TelemetryTag =
   | 'reporter'
@@ -22,7 +24,16 @@ export type TelemetryTag =
   | 'peer_principal'
   | 'response_code'
   | 'response_flags'
-  | 'grpc_status';
+  | 'grpc_status'
+  | 'refused';
+
+/**
+ * How a connection was turned away. `caller`: ALLOW rules do not know its identity (decision 10); `handshake`: it did not even prove one;
+ * `rule`: a rule of authorization denied it at its first bytes.
+ */
+export const refusalWords = ['caller', 'handshake', 'rule'] as const;
+
+export type Refusal = (typeof refusalWords)[number];
 
 export interface TelemetryStat {
   /** Arrives as `weft.<name>`. */
@@ -37,7 +48,7 @@ export interface TelemetryStat {
 
 const edgeTags = ['reporter', 'destination_cluster', 'peer_principal'] as const;
 
-/** Every statistic, the same on both sides but for `reporter`. */
+/** Every statistic, the same on both sides but for `reporter` and `refused`. */
 export const telemetryStats = [
   {
     name: 'requests_total',
@@ -52,7 +63,7 @@ export const telemetryStats = [
     kind: 'counter',
     of: 'tcp',
     value: 'one',
-    tags: [...edgeTags, 'destination_version', 'response_flags'],
+    tags: [...edgeTags, 'destination_version', 'response_flags', 'refused'],
   },
   { name: 'tcp_received_bytes_total', kind: 'counter', of: 'tcp', value: 'received-bytes', tags: [...edgeTags] },
   { name: 'tcp_sent_bytes_total', kind: 'counter', of: 'tcp', value: 'sent-bytes', tags: [...edgeTags] },

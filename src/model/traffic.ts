@@ -15,8 +15,10 @@ export interface EdgeRow {
   readonly protocol: 'http' | 'tcp';
   readonly requests: number;
   readonly rps: number;
-  /** 0 to 1: responses below 500, gRPC statuses that are no server's fault, connections without a flag of failure. */
+  /** 0 to 1: responses below 500, gRPC statuses that are no server's fault, connections without a flag of failure that nobody refused. */
   readonly success: number;
+  /** Connections that the callee's sidecar turned away, as it alone can tell: callers see their end; absent: none. */
+  readonly refused?: number;
   /** Milliseconds; absent for TCP. */
   readonly p50?: number;
   readonly p95?: number;

@@ -9,34 +9,48 @@ import type { Gained, Recent } from './traffic-store.ts';
 /**
  * Who calls whom, from what both sides counted: one row for each pair of services and kind of protocol, callers outside first, then by
  * names. The caller's side is believed, as it alone sees the calls that failed on the way and the time they took; the callee's side
- * tells of callers that have no sidecar, or whose sidecar does not report.
+ * tells of callers that have no sidecar, or whose sidecar does not report, and of the connections that it turned away: for the caller's
+ * side they began well and ended.
  */
 export function edgesOf(recent: Recent): readonly EdgeRow[] {
   const reporting = new Set(
     recent.gained.filter(({ series }) => series.reporter === 'source').map(({ series }) => partyKey(series.source)),
   );
   const groups = new Map<string, Gained[]>();
+  const turnedAway = new Map<string, Gained[]>();
   for (const item of recent.gained) {
     const { series } = item;
-    if (series.reporter === 'destination' && reporting.has(partyKey(series.source))) continue;
+    const twice = series.reporter === 'destination' && reporting.has(partyKey(series.source));
+    if (twice && series.refused === undefined) continue;
     const kind = series.protocol === 'tcp' ? 'tcp' : 'http';
     const key = [partyKey(series.source), partyKey(series.destination), kind].join('\n');
-    const group = groups.get(key);
+    const list = twice ? turnedAway : groups;
+    const group = list.get(key);
     if (group) group.push(item);
-    else groups.set(key, [item]);
+    else list.set(key, [item]);
   }
-  return [...groups.values()]
-    .map((group) => rowOf(group, recent.span))
+  // What the caller's side does not count, or not yet, is told by the callee's alone.
+  const alone = [...turnedAway].filter(([key]) => !groups.has(key));
+  const rows = [...groups].map(([key, group]) => rowOf(group, turnedAway.get(key) ?? [], recent.span));
+  return [...rows, ...alone.map(([, group]) => rowOf(group, [], recent.span))]
     .filter((row) => row.requests > 0)
     .sort(byEnds);
 }
 
-function rowOf(group: readonly Gained[], span: number): EdgeRow {
+/** `turnedAway`: what the callee's side refused of what the caller's side counted in `group`. */
+function rowOf(group: readonly Gained[], turnedAway: readonly Gained[], span: number): EdgeRow {
   const { source, destination, protocol, reporter } = group[0]?.series ?? never();
   const requests = sum(group, () => true);
+  const began = sum(group, succeeded);
+  // Both sides report by their own clocks: at the edges of a window one may be ahead.
+  const ended = Math.min(
+    began,
+    sum(turnedAway, () => true),
+  );
+  const refused = ended + sum(group, (series) => series.refused !== undefined);
   const durations = emptyDistribution();
   for (const { gain } of group) if (gain.durations) addDistribution(durations, gain.durations);
-  const mtls = source.service === outside ? undefined : mutual(group);
+  const mtls = source.service === outside || refused === requests ? undefined : mutual(group);
   return {
     from: source.service,
     ...(source.namespace === '' ? {} : { fromNamespace: source.namespace }),
@@ -45,7 +59,8 @@ function rowOf(group: readonly Gained[], span: number): EdgeRow {
     protocol: protocol === 'tcp' ? 'tcp' : 'http',
     requests,
     rps: (requests * 1000) / span,
-    success: requests === 0 ? 1 : sum(group, succeeded) / requests,
+    success: requests === 0 ? 1 : (began - ended) / requests,
+    ...(refused === 0 ? {} : { refused }),
     ...percentiles(durations),
     ...(mtls === undefined ? {} : { mtls }),
     split: splitOf(group),

@@ -79,6 +79,7 @@ function labelsOf(series: Series): Record<string, string> {
     request_protocol: series.protocol,
     ...(series.protocol === 'tcp' ? {} : { response_code: series.code }),
     response_flags: series.flags,
+    ...(series.refused === undefined ? {} : { refused: series.refused }),
     ...(series.protocol === 'grpc' ? { grpc_response_status: series.grpcStatus } : {}),
     connection_security_policy: series.mtls === undefined ? 'unknown' : series.mtls ? 'mutual_tls' : 'none',
   };

@@ -1,5 +1,6 @@
 import { parseSpiffeId } from '../model/identity.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { type Refusal, refusalWords } from '../model/telemetry-tags.ts';
 import { nowhere, outside } from '../model/traffic.ts';
 import type { Tags } from './metrics-service.ts';
 
@@ -23,6 +24,8 @@ export interface Series {
   readonly code: string;
   readonly flags: string;
   readonly grpcStatus: string;
+  /** Of a connection that the reporter turned away. */
+  readonly refused?: Refusal;
   /** Absent: nobody was reached. */
   readonly mtls?: boolean;
 }
@@ -64,13 +67,15 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
     grpcStatus,
   } as const;
   if (reporter === 'destination') {
+    const refused = refusalWords.find((word) => word === tags.refused);
     return {
       reporter,
-      source: callerOf(peer, directory),
+      // Who failed in the handshake proved nothing.
+      source: callerOf(refused === 'handshake' ? '' : peer, directory),
       destination: self,
       host: '',
       ...outcome,
-      mtls: peer !== '',
+      ...(refused === undefined ? { mtls: peer !== '' } : { refused }),
     };
   }
   const called = directory.destinationOf(tags.destination_cluster ?? '');
@@ -100,7 +105,7 @@ function callerOf(principal: string, directory: Directory): Party {
 /** Equal series have equal keys. */
 export function seriesKey(series: Series): string {
   const { source, destination } = series;
-  const { reporter, host, protocol, code, flags, grpcStatus, mtls } = series;
+  const { reporter, host, protocol, code, flags, grpcStatus, refused, mtls } = series;
   return [
     ...[source, destination].flatMap((party) => [
       party.service,
@@ -109,12 +114,13 @@ export function seriesKey(series: Series): string {
       party.app,
       party.version,
     ]),
-    ...[reporter, host, protocol, code, flags, grpcStatus, String(mtls)],
+    ...[reporter, host, protocol, code, flags, grpcStatus, refused ?? '', String(mtls)],
   ].join('\n');
 }
 
 /** Whether a call succeeded, as the caller's owner would say: not the server's fault, and an answer came. */
 export function succeeded(series: Series): boolean {
+  if (series.refused !== undefined) return false;
   if (series.protocol === 'tcp') return series.flags === '-' || callerLeft(series.flags);
   if (series.protocol === 'grpc' && series.grpcStatus !== '0' && serverFaults.has(series.grpcStatus)) return false;
   const code = Number(series.code);

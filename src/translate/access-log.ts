@@ -7,6 +7,13 @@ import { message } from '../proto/message.ts';
 import { fileAccessLog } from './file-access-log.ts';
 import { versionMetadataKey, weftMetadataKey } from './provenance-metadata.ts';
 
+/** How a connection was turned away, in few words, since Envoy's own texts name the caller: each would be a statistic. */
+const refused = `%CEL(${[
+  "has(connection.transport_failure_reason) ? (connection.transport_failure_reason.contains('SAN matcher') ? 'caller' : 'handshake')",
+  "has(connection.termination_details) && connection.termination_details.startsWith('rbac_') ? 'rule'",
+  "'no'",
+].join(' : ')})%`;
+
 /** On which side of a call a listener stands. */
 export type Side = 'source' | 'destination';
 
@@ -42,7 +49,8 @@ function statsLogger(side: Side, of: TelemetryStat['of']): AccessLog {
 }
 
 function named({ name, tags }: TelemetryStat, side: Side) {
-  return { name, tags: tags.map((tag) => ({ name: tag, valueFormat: tagFormat(tag, side) })) };
+  const told = side === 'destination' ? tags : tags.filter((tag) => tag !== 'refused');
+  return { name, tags: told.map((tag) => ({ name: tag, valueFormat: tagFormat(tag, side) })) };
 }
 
 /** Envoy's words for a tag; what does not exist (no flag, no certificate) comes as `-`. */
@@ -62,6 +70,8 @@ function tagFormat(tag: TelemetryTag, side: Side): string {
       return '%RESPONSE_FLAGS%';
     case 'grpc_status':
       return '%GRPC_STATUS_NUMBER%';
+    case 'refused':
+      return refused;
     default:
       return tag satisfies never;
   }

@@ -241,6 +241,7 @@ function statsLogger(reporter: 'source' | 'destination', of: 'http' | 'tcp'): Js
     response_code: '%RESPONSE_CODE%',
     response_flags: '%RESPONSE_FLAGS%',
     grpc_status: '%GRPC_STATUS_NUMBER%',
+    refused: 'no',
   };
   const values = {
     one: { value_fixed: 1 },

@@ -119,6 +119,45 @@ test.each<[string, Tags, number]>([
   expect(edgesOf(store.recent(5_000, start))).toMatchObject([{ requests: 4, success, protocol: 'http' }]);
 });
 
+test("connections that the callee's side turned away are no success, though for the caller's side they began", () => {
+  const connections = (tags: Tags, value: number): Sample => ({
+    kind: 'count',
+    stat: 'tcp_connections_total',
+    tags,
+    value,
+  });
+  const rowsOf = (callers: readonly Sample[], callees: readonly Sample[]) => {
+    const store = createTrafficStore(noDirectory);
+    store.record(frontend, callers, start);
+    store.record(reviews, callees, start);
+    return edgesOf(store.recent(5_000, start));
+  };
+  const away = (refused: string, value: number, caller = 'frontend') =>
+    connections(inbound(caller, { refused }), value);
+  const began = connections(outbound('reviews'), 10);
+  // The caller's side counts; of the callee's only what it refused is added to that.
+  const both = [away('no', 7), away('caller', 2), away('rule', 1)];
+  expect(rowsOf([began], both)).toMatchObject([{ requests: 10, refused: 3, success: 0.7, mtls: true }]);
+  const [whole] = rowsOf([began], [away('no', 10)]);
+  expect(whole).toMatchObject({ requests: 10, success: 1 });
+  expect(whole).not.toHaveProperty('refused');
+  // What failed before is no success already, and the callee's report may come first.
+  const failed = connections(outbound('reviews', { response_flags: 'UF' }), 5);
+  expect(rowsOf([began, failed], both)).toMatchObject([{ requests: 15, refused: 3, success: 7 / 15 }]);
+  const [early] = rowsOf([began], [away('caller', 12)]);
+  expect(early).toMatchObject({ requests: 10, refused: 10, success: 0 });
+  expect(early).not.toHaveProperty('mtls');
+  // A caller whose side reports other calls alone, one that does not report, and one that proved nothing.
+  expect(rowsOf([connections(outbound('pay'), 1)], [away('caller', 2)])).toMatchObject([
+    { to: 'pay', success: 1 },
+    { to: 'reviews', requests: 2, refused: 2, success: 0, reporter: 'destination' },
+  ]);
+  expect(rowsOf([], [away('no', 3), away('rule', 1)])).toMatchObject([{ requests: 4, refused: 1, success: 0.75 }]);
+  expect(rowsOf([], [away('handshake', 2)])).toMatchObject([
+    { from: '(outside)', requests: 2, refused: 2, success: 0 },
+  ]);
+});
+
 test('TCP connections are an edge of their own; a request without a route goes nowhere', () => {
   const store = createTrafficStore(noDirectory);
   const tags = outbound('db');

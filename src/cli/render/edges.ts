@@ -46,5 +46,6 @@ function notes(row: EdgeRow): string {
     row.split.length < 2 ? [] : row.split.map(({ version, share }) => `${version} ${Math.round(share * 100)}%`);
   const flags = row.flags.map(({ name, count }) => `${name} ${count}`);
   const refusals = row.codes.filter(({ name }) => refusalCodes.has(name)).map(({ name, count }) => `${name} ${count}`);
-  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...split, ...flags, ...refusals].join('  ');
+  const turnedAway = row.refused === undefined ? [] : [`refused ${row.refused}`];
+  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...split, ...flags, ...refusals, ...turnedAway].join('  ');
 }
