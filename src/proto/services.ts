@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { DescMessage, DescMethod, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { loadFileDescriptorSetFromBuffer, type PackageDefinition } from '@grpc/proto-loader';
 import { decode, encode } from './codec.ts';
-import { CodecError } from './codec-error.ts';
 
 /** What a handler may write: a message, its fields, or bytes that were encoded before and pass through untouched. */
 export type Outgoing<Desc extends DescMessage> = MessageShape<Desc> | MessageInitShape<Desc> | Uint8Array;
@@ -27,38 +24,23 @@ export type ServiceDefinition<Service extends DescService> = {
   >;
 };
 
-/**
- * The grpc-js definition of a generated service. proto-loader gives paths and streaming flags, and nothing else: every
- * byte goes through our codec (section 7.1). Throws CodecError for a service that is not in the descriptor set.
- */
+/** The grpc-js definition of a generated service: every byte goes through our codec (section 7.1). */
 export function serviceDefinition<Service extends DescService>(service: Service): ServiceDefinition<Service> {
-  const loaded = packageDefinition()[service.typeName];
-  if (loaded === undefined || 'format' in loaded)
-    throw new CodecError(service.typeName, '', 'no such service in the descriptor set');
-  const methods = service.methods.map((method) => {
-    const shape = loaded[method.name];
-    if (shape === undefined) throw new CodecError(service.typeName, method.name, 'no such method');
-    return [method.localName, withOurCodec(method, shape)] as const;
-  });
+  const methods = service.methods.map((method) => [method.localName, withOurCodec(method)] as const);
   return Object.fromEntries(methods) as ServiceDefinition<Service>;
 }
 
-interface MethodShape {
-  readonly path: string;
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-}
-
-function withOurCodec(method: DescMethod, shape: MethodShape): Method<DescMessage, DescMessage> {
+function withOurCodec(method: DescMethod): Method<DescMessage, DescMessage> {
+  const { methodKind: kind, input, output } = method;
   return {
-    path: shape.path,
-    requestStream: shape.requestStream,
-    responseStream: shape.responseStream,
+    path: `/${method.parent.typeName}/${method.name}`,
+    requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
+    responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
     originalName: method.name,
-    requestSerialize: (value) => toBuffer(method.input, value),
-    requestDeserialize: (bytes) => decode(method.input, bytes),
-    responseSerialize: (value) => toBuffer(method.output, value),
-    responseDeserialize: (bytes) => decode(method.output, bytes),
+    requestSerialize: (value) => toBuffer(input, value),
+    requestDeserialize: (bytes) => decode(input, bytes),
+    responseSerialize: (value) => toBuffer(output, value),
+    responseDeserialize: (bytes) => decode(output, bytes),
   };
 }
 
@@ -66,13 +48,4 @@ function withOurCodec(method: DescMethod, shape: MethodShape): Method<DescMessag
 function toBuffer(schema: DescMessage, value: Outgoing<DescMessage>): Buffer {
   const bytes = value instanceof Uint8Array ? value : encode(schema, value);
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-let loadedPackage: PackageDefinition | undefined;
-
-function packageDefinition(): PackageDefinition {
-  loadedPackage ??= loadFileDescriptorSetFromBuffer(
-    readFileSync(new URL('./gen/descriptor-set.binpb', import.meta.url)),
-  );
-  return loadedPackage;
 }

@@ -3,6 +3,7 @@ import { credentials, makeClientConstructor, Server, ServerCredentials, type Ser
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { afterEach, expect, test } from 'vitest';
 import { encode } from '../../src/proto/codec.ts';
+import { described } from '../../src/proto/descriptors.ts';
 import { AccessLogService } from '../../src/proto/gen/envoy/service/accesslog/v3/als_pb.ts';
 import { AggregatedDiscoveryService } from '../../src/proto/gen/envoy/service/discovery/v3/ads_pb.ts';
 import {
@@ -36,6 +37,23 @@ test('paths and streaming flags are those of the .proto files', () => {
     'streamSecrets',
     'fetchSecrets',
   ]);
+});
+
+test('the same as what proto-loader reads in the descriptor set, for every service', () => {
+  const set = readFileSync(new URL('../../src/proto/gen/descriptor-set.binpb', import.meta.url));
+  const theirs = loadFileDescriptorSetFromBuffer(set);
+  const services = [...described].filter((type) => type.kind === 'service');
+  expect(services.length).toBeGreaterThan(5);
+  for (const service of services) {
+    const methods = Object.values(theirs[service.typeName] ?? {});
+    const shapes = Object.values(serviceDefinition(service)).map(({ path, requestStream, responseStream }) => ({
+      path,
+      requestStream,
+      responseStream,
+    }));
+    expect(methods).toMatchObject(shapes);
+    expect(shapes).toHaveLength(methods.length);
+  }
 });
 
 test('bytes that were encoded before pass the serialiser untouched', () => {

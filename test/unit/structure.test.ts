@@ -113,6 +113,7 @@ describe('structure', () => {
       'fast-check',
       'typescript',
       '@grpc/grpc-js-xds',
+      '@grpc/proto-loader',
       '@bufbuild/buf',
       '@bufbuild/protoc-gen-es',
     ];
