@@ -30,9 +30,10 @@ export interface ResourceType {
   readonly switches: boolean;
   /**
    * What is said of a name that does not exist, where a removal cannot be said or does harm: `empty` a message of that
-   * name and nothing else, in SotW or in both variants (X90, X115); `absent` a resource without content (X72, X111).
+   * name and nothing else, in SotW or in both variants (X90, X115); `absent` a resource without content (X72, X111), to some only
+   * where the client never had it.
    */
-  readonly missing: 'removed' | 'empty-in-sotw' | 'empty' | 'absent';
+  readonly missing: 'removed' | 'empty-in-sotw' | 'empty' | 'absent' | 'absent-if-unknown';
 }
 
 const plain = { wildcard: false, single: false, switches: false, missing: 'removed' } as const;
@@ -52,8 +53,8 @@ const known: ReadonlyMap<string, ResourceType> = new Map(
 );
 
 /**
- * VHDS where all virtual hosts are sent, asked for or not: a set as that of LDS and CDS is. One that is gone is removed: nobody's request
- * waits for it.
+ * VHDS where all virtual hosts are sent, asked for or not: a set as that of LDS and CDS is. One that is gone is removed; one that never was,
+ * and that Envoy's filter `on_demand` asks for, is absent: a request waits for the answer (E27).
  */
 export const allVirtualHosts: ResourceType = {
   ...plain,
@@ -61,6 +62,7 @@ export const allVirtualHosts: ResourceType = {
   order: 5,
   wildcard: true,
   switches: true,
+  missing: 'absent-if-unknown',
 };
 
 /** The traits of a type URL; one that nobody knows is served like any other, after the rest (X4). */

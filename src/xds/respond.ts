@@ -183,6 +183,10 @@ function standIn(subscription: Subscription, name: string, held: Held | undefine
   const { missing, typeUrl } = subscription.type;
   if (missing === 'removed' || valueOf(subscription.names, name) === undefined) return undefined;
   if (missing === 'absent') return isPlaceholder(name) ? placeholderHost(typeUrl, name) : absentResource(typeUrl, name);
+  if (missing === 'absent-if-unknown') {
+    const absent = absentResource(typeUrl, name);
+    return held === undefined || held.version === absent.version ? absent : undefined;
+  }
   const empty = emptyResource(typeUrl, name);
   if (missing === 'empty') return empty;
   // Endpoints that go away stay with their cluster; only a name that never had any must not keep it warming.

@@ -135,7 +135,8 @@ export interface XdsServerOptions<Principal> {
   readonly inspect?: (resource: Resource) => string | undefined;
   /**
    * Which virtual hosts VHDS brings: those that a request asks for, through Envoy's filter `on_demand` (absent), or all, which then needs no
-   * filter, and changes them one by one. Of `all` each bears its resource's name, or Envoy does not take its removal.
+   * filter, and changes them one by one. Of `all` each bears its resource's name, or Envoy does not take its removal, and every route
+   * configuration that says `vhds` has one at least, or Envoy waits 15 s for it.
    */
   readonly virtualHosts?: VirtualHosts;
   /** `control_plane.identifier`: stable per instance, different between instances (X13). Without it one is made up. */

@@ -21,7 +21,7 @@ import {
   wasRefused,
 } from './subscription.ts';
 import { stands } from './suspects.ts';
-import { withPlaceholders } from './virtual-hosts.ts';
+import { hostsUnder, withPlaceholders } from './virtual-hosts.ts';
 
 /** What a client can do beyond the first version of the protocol. */
 export interface ClientFeatures {
@@ -165,7 +165,7 @@ export function nextResponse(state: StreamState, world: World): Next {
       quarantined: (resource) => standing(view, before, quarantine.find(resource)),
       withholds: quarantine.withholds(before.type.typeUrl),
       // X109: to Envoy a virtual host without content is one that does not exist.
-      ttl: state.features.ttl && before.type.missing !== 'absent',
+      ttl: state.features.ttl && before.type.typeUrl !== virtualHostType,
     };
     const answer = state.variant === 'delta' ? respondOnce(before, context) : respondSotw(before, context);
     wake = Math.min(wake, answer.wake);
@@ -177,6 +177,7 @@ export function nextResponse(state: StreamState, world: World): Next {
     }
     const sent = replaced(current, index, answer.subscription);
     sent.lastNumber = plan.envelope.number;
+    if (before.type.typeUrl === routeType) return { state: oweHosts(sent, answer.subscription), plan, wake };
     if (before.type.typeUrl !== clusterType) return { state: sent, plan, wake };
     sent.clustersFrom = snapshot.layers;
     return { state: oweEndpoints(sent, answer.subscription), plan, wake };
@@ -235,6 +236,20 @@ function hostsOwed(state: StreamState): StreamState {
   if (hosts === undefined || hosts.type === allVirtualHosts) return state;
   const owed = withPlaceholders(hosts, subscriptionOf(state, routeType), state.seen);
   return owed === hosts ? state : withSubscription(state, owed);
+}
+
+/**
+ * Envoy passes over virtual hosts of a route configuration that it does not have: those of one that it is only just sent are owed, again if
+ * need be.
+ */
+function oweHosts(state: StreamState, routes: Subscription): StreamState {
+  const hosts = subscriptionOf(state, virtualHostType);
+  // A subscription without its first answer is owed everything anyway.
+  if (hosts?.type !== allVirtualHosts || !hosts.agreed) return state;
+  const { sent, before } = routes.inFlight ?? { sent: [], before: new Map() };
+  const fresh = sent.filter(({ name }) => !before.has(name));
+  const owed = fresh.flatMap(({ name }) => hostsUnder(state.seen, name));
+  return owed.length === 0 ? state : withSubscription(state, force(hosts, owed));
 }
 
 function differing({ differs }: Subscription): PersistentMap<Owed> {

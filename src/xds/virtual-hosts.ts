@@ -1,7 +1,8 @@
-import type { Layer } from './layer.ts';
+import { type Layer, resourcesOf } from './layer.ts';
 import { costOfNames } from './name-cost.ts';
 import { keysOf, valueOf } from './persistent-map.ts';
 import { nowhere } from './resource.ts';
+import { virtualHostType } from './resource-types.ts';
 import { namesOf } from './snapshot.ts';
 import { force, nothingHeld, type Subscription, withAll } from './subscription.ts';
 
@@ -47,10 +48,35 @@ function placeholderIn(configuration: string): string {
   return `${configuration}/${nowhere}`;
 }
 
-/** X111: names are split at the right. */
 function namespaces(names: Iterable<string>): ReadonlySet<string> {
   const all = new Set<string>();
-  for (const name of names) all.add(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
+  for (const name of names) all.add(routesOf(name));
   all.delete('');
   return all;
+}
+
+/** X111: names are split at the right. */
+function routesOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf('/')));
+}
+
+const byRoutes = new WeakMap<object, ReadonlyMap<string, readonly string[]>>();
+
+/** The names of all virtual hosts of a route configuration. Remembered: a stream may be sent thousands of configurations. */
+export function hostsUnder(layers: readonly Layer[], configuration: string): readonly string[] {
+  return layers.flatMap((layer) => {
+    const hosts = resourcesOf(layer, virtualHostType);
+    let known = byRoutes.get(hosts);
+    if (known === undefined) {
+      const names = new Map<string, string[]>();
+      for (const name of keysOf(hosts)) {
+        const list = names.get(routesOf(name));
+        if (list === undefined) names.set(routesOf(name), [name]);
+        else list.push(name);
+      }
+      known = names;
+      byRoutes.set(hosts, known);
+    }
+    return known.get(configuration) ?? [];
+  });
 }

@@ -111,3 +111,43 @@ conformAds(
     expect([gone.typeUrl, gone.removedResources]).toEqual([clusterType, ['gone']]);
   },
 );
+
+conformAds(
+  'decision 42: the hosts of a route configuration that comes later are sent after it, again if need be',
+  async (lab) => {
+    const other = createResource({ ...virtualHost('b'), name: 'two/b' });
+    const fixture = await lab.start([route('out'), virtualHost('a')], all);
+    const stream = fixture.client.delta();
+    stream.send({ node, typeUrl: routeType, resourceNamesSubscribe: ['out'] });
+    await nextAcked(stream);
+    stream.send({ typeUrl: virtualHostType });
+    await nextAcked(stream);
+    // Envoy passes over hosts of what it has not heard of, and says that it took them.
+    fixture.set([route('out'), virtualHost('a'), route('two'), other]);
+    expect(namesIn(await nextAcked(stream))).toEqual(['two/b']);
+    stream.send({ typeUrl: routeType, resourceNamesSubscribe: ['two'] });
+    expect(namesIn(await nextAcked(stream))).toEqual(['two']);
+    expect(namesIn(await nextAcked(stream))).toEqual(['two/b']);
+    // What only changes keeps its hosts (X112).
+    fixture.set([route('out', 2), virtualHost('a'), route('two'), other]);
+    expect(namesIn(await nextAcked(stream))).toEqual(['out']);
+    await stream.silence();
+  },
+);
+
+conform('X72 decision 42: a host that never was is absent, one that was is removed', async ({ start }) => {
+  const fixture = await start([virtualHost('a'), virtualHost('b')], all);
+  const stream = fixture.delta(virtualHostType);
+  stream.send({ node, typeUrl: virtualHostType });
+  await nextAcked(stream);
+  stream.send({ typeUrl: virtualHostType, resourceNamesSubscribe: ['out/never:80', 'out/a'] });
+  const answer = await nextAcked(stream);
+  expect(answer.resources.map(({ name, resource }) => [name, resource !== undefined]).sort()).toEqual([
+    ['out/a', true],
+    ['out/never:80', false],
+  ]);
+  expect(answer.removedResources).toEqual([]);
+  fixture.set([virtualHost('b')]);
+  const gone = await nextAcked(stream);
+  expect([namesIn(gone), gone.removedResources]).toEqual([[], ['out/a']]);
+});
