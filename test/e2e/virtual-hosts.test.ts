@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
+import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { nextAddress, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
@@ -46,6 +47,14 @@ async function taken(member: Member): Promise<readonly (number | undefined)[]> {
   );
 }
 
+/** A listener of a Sidecar's own at the port of HTTP_PROXY. */
+const sidecarYaml = (port: number) => `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: frontend, namespace: shop }
+spec:
+  egress: [{ port: { number: ${port}, protocol: HTTP, name: http }, hosts: ['./books.internal'] }]
+`;
+
 test('decision 42: behind HTTP_PROXY a change is one virtual host, one that goes is unknown, and a new control plane sends nothing', async () => {
   const client = await mesh().join({ service: 'frontend' });
   await mesh().synced();
@@ -71,5 +80,13 @@ test('decision 42: behind HTTP_PROXY a change is one virtual host, one that goes
   await mesh().restartControlPlane();
   await mesh().synced();
   expect(await taken(client)).toEqual([routes, hosts + 3, 0]);
+  expect((await call('books')).headers['x-mark']).toBe('second');
+
+  // Envoy forgets the hosts of a listener that goes, and passes over those that come before it.
+  await mesh().apply({ 'sidecar.yaml': sidecarYaml(client.proxyPort) });
+  const listens = async () => (await client.admin.get('/listeners')).includes('out_proxy::');
+  await eventually('the listener is gone', async () => !(await listens()));
+  await mesh().apply({ 'sidecar.yaml': undefined });
+  await eventually('the listener is back', async () => (await call('films')).status === 200, 5_000);
   expect((await call('books')).headers['x-mark']).toBe('second');
 });
