@@ -139,7 +139,8 @@ export function treeCheckSteps(
       isolate === 'namespace' && good !== undefined
         ? yield* holdBack({
             objects: parsed.objects,
-            wrong: errors.map(namespaceOf),
+            found,
+            wrong: errorsOf(text).map(namespaceOf),
             good,
             rootNamespace: parsed.rootNamespace,
             isServed: served === commit,
@@ -149,7 +150,7 @@ export function treeCheckSteps(
           })
         : undefined;
     if (part === undefined) return { policies: undefined, diagnostics: found.sort(byPosition) };
-    const diagnostics = [...found, ...part.findings].sort(byPosition);
+    const diagnostics = [...part.findings].sort(byPosition);
     return { policies: serve(commit, part.objects, part.held), held: part.held, diagnostics };
   };
 }

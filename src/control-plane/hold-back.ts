@@ -1,9 +1,11 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { Policy } from '../model/policy.ts';
+import { refText } from '../model/provenance.ts';
 import type { HeldNamespace } from '../model/status.ts';
 import type { Steps } from '../model/steps.ts';
 import { byName } from '../policy/parse-policies.ts';
+import { smallestSubset } from './smallest-subset.ts';
 
 /** What a namespace last said without error, and the newest commit that says it. */
 export interface GoodNamespace {
@@ -17,19 +19,22 @@ export type GoodNamespaces = ReadonlyMap<string, GoodNamespace>;
 export interface HeldBack {
   readonly objects: readonly Policy[];
   readonly held: readonly HeldNamespace[];
-  /** What holds namespaces back that have no error in the commit itself. */
+  /** What is wrong, with what it holds back where that is not where it stands. */
   readonly findings: readonly Diagnostic[];
 }
 
 /**
- * Isolation by namespace: the last good objects of the namespaces with an error, beside the new ones of all others, so that references
- * between them are good, too. A namespace that refers to what another one, held back, does not have is held back with it; so is one
- * whose change takes away what others use. Undefined where nothing of the commit can be served: an error that is in no namespace or in
- * the root namespace, or no change that stands without the ones that are held back.
+ * Isolation by namespace: the last good objects of the namespaces that are held back, beside the new ones of all others, so that
+ * references between them are good, too. A namespace with an error in its own text is held back. Of an error between objects the one is
+ * whose change makes it, wherever the error stands: who intrudes or takes away, not who stood there; and who refers to what a held one
+ * does not have. Undefined where nothing of the commit can be served: an error in the text of no namespace or of the root namespace, one
+ * that the root namespace's change makes, or no change that stands without the ones that are held back.
  */
 export function* holdBack(of: {
   readonly objects: readonly Policy[];
-  /** Of the namespaces with errors; undefined: some error is in none. */
+  /** All that was found in the commit as it is. */
+  readonly found: readonly Diagnostic[];
+  /** The namespaces with errors in their text; undefined: some error is in none. */
   readonly wrong: readonly (string | undefined)[];
   readonly good: GoodNamespaces;
   readonly rootNamespace: string;
@@ -43,11 +48,11 @@ export function* holdBack(of: {
   const old = (namespace: string) => good.get(namespace)?.objects ?? [];
   const names = new Set([...given.keys(), ...good.keys()]);
   const changed = [...names].filter((name) => !sameItems(given.get(name) ?? [], old(name)));
-  const held = new Set<string>();
-  const findings: Diagnostic[] = [];
   const compose = (without: ReadonlySet<string>) =>
     [...names].flatMap((name) => (without.has(name) ? old(name) : (given.get(name) ?? []))).sort(byName);
-  let next = of.wrong;
+  const held = new Set<string>();
+  let findings = of.found;
+  let next: readonly (string | undefined)[] = of.wrong;
   for (;;) {
     for (const namespace of next) {
       if (namespace === undefined || namespace === rootNamespace) return undefined;
@@ -57,34 +62,69 @@ export function* holdBack(of: {
     if (free.length === 0 && !of.isServed) return undefined;
     const objects = compose(held);
     const errors = yield* judge(objects);
-    if (errors.length === 0) {
+    const [error] = errors;
+    if (error === undefined) {
       const list = [...held].sort().map((namespace) => {
         const commit = good.get(namespace)?.commit;
         return commit === undefined ? { namespace } : { namespace, commit };
       });
       return { objects, held: list, findings };
     }
-    findings.push(...errors.map((error) => ({ ...error, hint: `${error.hint}; ${beside(held, good)}` })));
-    const own = errors
-      .map(({ object }) => object?.namespace)
-      .filter((name) => name === undefined || free.includes(name));
-    if (free.length === 0) return undefined;
-    next = own.length > 0 ? own : yield* culprits(free, held, compose, judge);
+    findings = withErrors(findings, errors, `; ${beside(held, good)}`);
+    const whose = yield* culprits(error, free, held, (without) => judge(compose(without)));
+    if (whose.length === 0) return undefined;
+    findings = withCulprits(findings, error, whose);
+    next = whose;
   }
 }
 
-/** Whose change breaks the objects of others: the one without whose change nothing is broken, else all that changed. */
+/**
+ * Whose changes make an error: the smallest set of namespaces without whose changes it is not there; of several such sets the one with
+ * the namespace in which it stands. None: it is there whatever changed.
+ */
 function* culprits(
+  error: Diagnostic,
   free: readonly string[],
   held: ReadonlySet<string>,
-  compose: (without: ReadonlySet<string>) => readonly Policy[],
-  judge: (objects: readonly Policy[]) => Steps<readonly Diagnostic[]>,
+  judge: (without: ReadonlySet<string>) => Steps<readonly Diagnostic[]>,
 ): Steps<readonly string[]> {
-  for (const one of free) {
-    const errors = yield* judge(compose(new Set([...held, one])));
-    if (errors.length === 0) return [one];
-  }
-  return free;
+  const key = keyOf(error);
+  const isGone = function* (without: readonly string[]): Steps<boolean> {
+    const errors = yield* judge(new Set([...held, ...without]));
+    return errors.every((each) => keyOf(each) !== key);
+  };
+  const where = error.object?.namespace;
+  const own = free.filter((name) => name === where);
+  const others = free.filter((name) => name !== where).sort();
+  return (yield* smallestSubset([...own, ...others], isGone)) ?? [];
+}
+
+/** The same error of the same object, whatever the lines. */
+function keyOf({ code, object, field, at }: Diagnostic): string {
+  return `${code} ${object === undefined ? at.file : refText(object)} ${field ?? ''}`;
+}
+
+/** With errors that were not there before something was held back. */
+function withErrors(
+  findings: readonly Diagnostic[],
+  errors: readonly Diagnostic[],
+  note: string,
+): readonly Diagnostic[] {
+  const told = new Set(findings.filter(({ severity }) => severity === 'error').map(keyOf));
+  const more = errors.filter((error) => !told.has(keyOf(error)));
+  return [...findings, ...more.map((error) => ({ ...error, hint: `${error.hint}${note}` }))];
+}
+
+/** Who reads the error where it stands is told whom it holds back, where that is somebody else. */
+function withCulprits(
+  findings: readonly Diagnostic[],
+  error: Diagnostic,
+  names: readonly string[],
+): readonly Diagnostic[] {
+  if (names.every((name) => name === error.object?.namespace)) return findings;
+  const key = keyOf(error);
+  const note = `; held back for it: ${[...names].sort().join(', ')}, whose change it is`;
+  return findings.map((finding) => (keyOf(finding) === key ? { ...finding, hint: `${finding.hint}${note}` } : finding));
 }
 
 function beside(held: ReadonlySet<string>, good: GoodNamespaces): string {

@@ -127,3 +127,20 @@ test('once the error is mended all of the commit acts', async () => {
     5_000,
   );
 });
+
+test('who intrudes on a route is held back; whose route it is goes on, wherever the error stands', async () => {
+  const intrusion = route('payments', 'aaa', 'intruder').replaceAll(
+    /(hosts: \[|host: )payments/g,
+    '$1payments.bank.svc.cluster.local',
+  );
+  const commit = await mesh().commit({
+    'aaa/route.yaml': intrusion,
+    'bank/route.yaml': route('payments', 'bank', 'fifth'),
+  });
+  expect(policies().head).toMatchObject({ commit, state: 'Partial', held: [{ namespace: 'aaa' }] });
+  await eventually("bank's own change acts", async () => (await revisionAt(bank())) === 'fifth', 5_000);
+  await load.more(50);
+  await mesh().commit({ 'bank/route.yaml': route('payments', 'bank', 'sixth') });
+  expect(policies().head?.held).toEqual([{ namespace: 'aaa' }]);
+  await eventually('and its next', async () => (await revisionAt(bank())) === 'sixth', 5_000);
+});
