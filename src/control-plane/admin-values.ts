@@ -1,5 +1,4 @@
 import type { AdminSource, TokenReport, VersionInfo } from '../admin/admin-source.ts';
-import { notReady } from '../admin/envelope.ts';
 import type { Authority } from '../ca/authority.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import type { TokenRecord } from '../ca/token-record.ts';
@@ -30,8 +29,7 @@ import type { ProxySnapshots } from './proxy-snapshots.ts';
 import { isRolling, proxyStatus, type StatusContext, streamReport } from './proxy-status.ts';
 import { heldInstead, type Refusals, refusedResources } from './refused-resources.ts';
 import type { RevisionTable } from './revision-table.ts';
-import { answerRoute } from './route-answer.ts';
-import { callerOf } from './route-caller.ts';
+import { createRouteWindow } from './route-window.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
@@ -139,11 +137,7 @@ export function createAdminValues(parts: {
       readiness: () => readiness(policies, mesh),
       revisions,
     }),
-    route(question) {
-      const current = mesh.get();
-      if (current === undefined) throw notReady(readiness(policies, mesh));
-      return answerRoute(current, callerOf(current, question), question);
-    },
+    route: createRouteWindow({ mesh, policies, sessions, streams, snapshots, refusals, revisions, revisionOf, clock }),
     readiness: () => readiness(policies, mesh),
     authenticate(bearer) {
       const checked = tokens.check(bearer);

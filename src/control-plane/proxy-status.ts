@@ -20,7 +20,7 @@ import { notOffered, type Refusals, withheldFrom } from './refused-resources.ts'
 import { shortType, urlOf } from './xds-types.ts';
 
 /** Sent this long ago and still unanswered: STALE instead of PENDING (words of experience.md). */
-const staleAfter = 2_000;
+export const staleAfter = 2_000;
 
 /** What the status of a proxy depends on besides its stream. */
 export interface StatusContext {

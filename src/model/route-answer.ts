@@ -1,5 +1,6 @@
 import type { PathNormalization } from './ir-mesh.ts';
 import type { Labels, Protocol } from './policy.ts';
+import type { PolicyPlace, XdsType } from './status.ts';
 
 /** Where a decision stands: the field of an object and its line, or a default's number (`D3`). */
 export type AnswerPlace =
@@ -64,6 +65,48 @@ export interface RouteAnswer {
   readonly clusters: readonly AnswerCluster[];
   /** `timeout`, `retries`, …: what is decided for the call besides where it goes; durations are milliseconds. */
   readonly decisions: Readonly<Record<string, { readonly value: unknown; readonly by: AnswerPlace }>>;
+  /** Of a running mesh: how far the caller's proxies have what the answer rests on. */
+  readonly proxies?: AnswerProxies;
+}
+
+export interface AnswerProxies {
+  /** The caller's own, where one is named, else all that share what is decided for it. */
+  readonly connected: number;
+  /** Where something of it is not held, or not known to be. */
+  readonly otherwise: readonly AnswerProxy[];
+}
+
+/** A resource that the answer rests on, and that a proxy of the caller does not hold in its newest form. */
+export interface AnswerProxy {
+  /** `frontend-1.shop` */
+  readonly proxy: string;
+  /**
+   * `refused`: by this proxy or an equal one, and offered no more (X38); `waiting`: not sent yet; `unanswered`: sent, and for long without
+   * an answer, so that nobody knows; `behind`: its configuration is still being made.
+   */
+  readonly state: 'refused' | 'waiting' | 'unanswered' | 'behind';
+  /** Absent: of `behind`. */
+  readonly type?: XdsType;
+  /** Absent: of `unanswered` and `behind`, which concern all of a type, or of the proxy. */
+  readonly resource?: string;
+  /** The version of what it has instead; absent: it has nothing of that name, or the resource is not known. */
+  readonly held?: string;
+  /** What becomes of the call there; absent: the commit that the held form is of is not known any more. */
+  readonly instead?: {
+    readonly commit: string;
+    readonly outcome: RouteAnswer['outcome'];
+    readonly status?: number;
+    readonly route?: string;
+    readonly by?: AnswerPlace;
+    readonly clusters: readonly string[];
+  };
+  /** Of `refused`: Envoy's words, the proxy that said them, when (ISO), and the line that most likely led to it. */
+  readonly refusal?: {
+    readonly message: string;
+    readonly by: string;
+    readonly at: string;
+    readonly source?: PolicyPlace;
+  };
 }
 
 export interface AnswerCandidate {

@@ -8,7 +8,10 @@ import type { routeFlags } from '../verbs/route.ts';
 
 export type RouteContext = VerbContext<typeof routeFlags>;
 
-/** `weft route`: of the running mesh, or with `-f` of the one that files describe. Exit 1 when nobody takes the call. */
+/**
+ * `weft route`: of the running mesh, or with `-f` of the one that files describe. Exit 1 when nobody takes the call, or a proxy of the caller
+ * refused what decides it.
+ */
 export async function route(context: RouteContext): Promise<ExitCode> {
   const { flags, output } = context;
   const question = questionOf(context);
@@ -19,7 +22,8 @@ export async function route(context: RouteContext): Promise<ExitCode> {
       : await (await import('./route-files.ts')).routeOfFiles(context, file, question);
   if (answer === undefined) return 1;
   output.object('RouteDecision', answer, routeLines(answer, question, context.env));
-  return ['no-rule', 'refuse', 'invalid'].includes(answer.outcome) ? 1 : 0;
+  const isRefused = answer.proxies?.otherwise.some(({ state }) => state === 'refused') === true;
+  return isRefused || ['no-rule', 'refuse', 'invalid'].includes(answer.outcome) ? 1 : 0;
 }
 
 async function askServer(context: RouteContext, question: RouteQuestion): Promise<RouteAnswer> {

@@ -9,13 +9,24 @@ import type {
 } from '../../model/route-answer.ts';
 import { type Marks, marks } from '../marks.ts';
 import { descriptionLines } from './description.ts';
+import { proxiesMark, proxyRows } from './route-proxies.ts';
 
 /** The lines of `weft route`: the winner, where the call goes, what is decided for it, and who was asked before. */
 export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: NodeJS.ProcessEnv): readonly string[] {
   const sign = marks(env);
-  const { from, candidates, clusters, decisions, notes } = answer;
+  const { from, candidates, clusters, decisions, notes, proxies } = answer;
+  const otherwise = proxyRows(proxies, sign);
   const sections = [
-    { name: 'result', rows: [outcomeRow(answer, sign), ...notes.map((text) => ({ text: `- ${text}` }))] },
+    {
+      name: 'result',
+      rows: [
+        outcomeRow(answer, { ...sign, good: proxiesMark(proxies, sign) }),
+        ...[...notes, ...(otherwise.length > 0 ? ['not everywhere: see "held otherwise"'] : [])].map((text) => ({
+          text: `- ${text}`,
+        })),
+      ],
+    },
+    { name: 'held otherwise', rows: otherwise },
     { name: 'goes to', rows: clusters.flatMap((cluster) => clusterRows(cluster, sign)) },
     {
       name: 'with',

@@ -30,7 +30,9 @@ export const routeVerb = defineVerb({
   summary: 'Tell which rule takes a call, why each one before it does not, and what becomes of the call',
   notes:
     'Rules are asked in their order; the first that fits has the call. Of each one before, the condition that fails is shown with its line.\n' +
-    'Exit code 1: nobody takes the call, since no rule fits or the host is not known and refused. With -f, endpoints are those that files state.',
+    'Of a running mesh it is said, too, where a proxy of the caller does not hold that: it refused it, or was not sent it yet.\n' +
+    'Exit code 1: nobody takes the call, since no rule fits or the host is not known and refused; or a proxy of the caller refused what\n' +
+    'decides it. With -f, endpoints are those that files state.',
   example: 'weft route --from frontend-1 --to reviews:9080 --path /reviews/7 --header end-user:ana',
   arguments: [],
   flags: routeFlags,
