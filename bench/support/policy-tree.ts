@@ -72,7 +72,7 @@ function fileText(namespace: number, first: number, services: number, mark: numb
 }
 
 /** `mark` changes a timeout. */
-function serviceText(namespace: number, index: number, mark: number): string {
+export function serviceText(namespace: number, index: number, mark: number): string {
   const [name, of] = [serviceName(index), namespaceName(namespace)];
   const metadata = `metadata:\n  name: ${name}\n  namespace: ${of}\n`;
   return `apiVersion: v1
