@@ -20,6 +20,7 @@ import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
+import { allFindings } from './generated-finding.ts';
 import { policyPlace } from './policy-place.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
@@ -130,7 +131,7 @@ export function createAdminValues(parts: {
     windows: createPolicyWindows({
       mesh: mesh.get,
       proxies: () => new Map([...sessions.sessions()].map(([id, { proxy }]) => [id, proxy])),
-      diagnostics: () => policies.state.get().diagnostics,
+      diagnostics: () => allFindings(policies.state.get(), refusals()),
       edges: () => edges(60_000),
       configDump: dumpOf,
       revisionOf,
@@ -162,7 +163,7 @@ export function createAdminValues(parts: {
       return {
         status,
         history: state.history.map(shown),
-        diagnostics: state.diagnostics,
+        diagnostics: allFindings(state, known),
         ...(state.failure ? { failure: state.failure } : {}),
       };
     },

@@ -1,12 +1,12 @@
 import type { PolicyPlace, RefusedResource, WithheldResource, XdsType } from '../model/status.ts';
 import { xdsTypes } from '../model/status.ts';
+import { generatedFault } from '../translate/generated-fault.ts';
 import { agentOf } from '../xds/client-node.ts';
 import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../xds/status.ts';
 import type { HeldInstead } from './config-dump.ts';
-import { generatedFault } from './generated-fault.ts';
 import { oneLine } from './one-line.ts';
 import { shortType } from './xds-types.ts';
 
@@ -197,7 +197,7 @@ function fixOf(
 ): string {
   if (resource === undefined) return 'nothing: the content has changed since';
   const fault = generatedFault(resource);
-  if (fault !== undefined) return `report it (WEFT0601), and undo what led to it: ${fault}`;
+  if (fault !== undefined) return `report it (WEFT0601), and undo what led to it: ${fault.text}`;
   if (!everywhere)
     return `an equal Envoy takes it: look for what is different at ${node}, then weft nacks --release ${name}`;
   if (source === undefined) return 'change it by a commit, or undo the commit that brought it';

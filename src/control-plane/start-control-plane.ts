@@ -17,6 +17,7 @@ import { openFileStore } from '../store/file-store.ts';
 import { lockStateDir } from '../store/lock.ts';
 import { createDirectory } from '../telemetry/directory.ts';
 import { createTrafficStore } from '../telemetry/traffic-store.ts';
+import { generatedRefusal } from '../translate/generated-fault.ts';
 import { destinationOfCluster } from '../translate/names.ts';
 import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
@@ -155,6 +156,7 @@ export async function startControlPlane(options: {
       authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
       open: sessions.open,
       virtualHosts: 'all',
+      inspect: generatedRefusal,
       observe: (event) => {
         sessions.observe(event);
         logStream(event);

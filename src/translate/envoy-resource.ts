@@ -9,6 +9,7 @@ import {
   secretType,
   virtualHostType,
 } from '../xds/resource-types.ts';
+import { lookForFault } from './generated-fault.ts';
 import { remember } from './remember.ts';
 
 /** How many messages were encoded since the process started, by type: tests assert on differences (house.md 3.4). */
@@ -23,7 +24,7 @@ const counterOf: ReadonlyMap<string, keyof typeof translateCounters> = new Map([
   [secretType, 'secrets'],
 ]);
 
-/** Encodes a message as the resource of that name; `references` without duplicates, in order of type and name. */
+/** Encodes a message as the resource of that name, and looks whether Envoy can take it (WEFT0601); `references` without duplicates, in order of type and name. */
 export function envoyResource<Desc extends DescMessage>(
   schema: Desc,
   name: string,
@@ -31,7 +32,9 @@ export function envoyResource<Desc extends DescMessage>(
   references: readonly ResourceReference[] = [],
   edsName?: string,
 ): Resource {
-  return encodedResource(schema, name, encode(schema, value), references, edsName);
+  const resource = encodedResource(schema, name, encode(schema, value), references, edsName);
+  lookForFault(resource, schema, value);
+  return resource;
 }
 
 /** The same of a message that is encoded already. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { configurationBudget, configurationCost, isBeyondBudget } from '../../src/control-plane/configuration-cost.ts';
-import { generatedFault } from '../../src/control-plane/generated-fault.ts';
 import { encode } from '../../src/proto/codec.ts';
 import { ClusterSchema } from '../../src/proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
+import { generatedFault, generatedRefusal } from '../../src/translate/generated-fault.ts';
 import { createLayer } from '../../src/xds/layer.ts';
 import { createResource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
@@ -21,7 +21,9 @@ test('WEFT0601 names the resource, the place in it and the rule of Envoy', () =>
   expect(generatedFault(cluster('good'))).toBeUndefined();
   const broken = cluster('bad', 0n);
   const text = 'generated Cluster "bad" is invalid: connectTimeout must be more than 0s';
-  expect([generatedFault(broken), generatedFault(broken)]).toEqual([text, text]);
+  expect(generatedFault(broken)).toEqual({ text, path: 'connectTimeout' });
+  expect(generatedFault(broken)).toBe(generatedFault(broken));
+  expect([cluster('good'), broken].map(generatedRefusal)).toEqual([undefined, `${text} (WEFT0601)`]);
 });
 
 test('WEFT0501 counts clusters and bytes of all layers, and begins beyond the budget', () => {

@@ -1,8 +1,9 @@
 import { configurationCost, isBeyondBudget } from '../../control-plane/configuration-cost.ts';
-import { generatedFault } from '../../control-plane/generated-fault.ts';
+import { generatedFinding } from '../../control-plane/generated-finding.ts';
 import { offlineMesh } from '../../control-plane/offline-mesh.ts';
 import { bareCaller, offlineProxy } from '../../control-plane/offline-proxy.ts';
 import { resourcesOf } from '../../control-plane/proxy-resources.ts';
+import { objectOf } from '../../control-plane/revision-table.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import { Failure } from '../../model/failure.ts';
 import { isLabel } from '../../model/identity.ts';
@@ -14,6 +15,7 @@ import { toEnvoyJson } from '../../proto/canonical-json.ts';
 import { decode } from '../../proto/codec.ts';
 import { schemaOf } from '../../proto/registry.ts';
 import { localPortRange } from '../../registry/local-ports.ts';
+import { generatedFault } from '../../translate/generated-fault.ts';
 import { createLayer } from '../../xds/layer.ts';
 import type { Resource } from '../../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../../xds/resource-types.ts';
@@ -40,8 +42,13 @@ export async function translate(context: TranslateContext): Promise<ExitCode> {
   const mesh = offlineMesh({ policies, settings, range: localPortRange(values['localPorts.base']) });
   const proxy = proxyOf(mesh, context);
   const { ir, resources } = resourcesOf(mesh, proxy);
-  const fault = resources.map(generatedFault).find((text) => text !== undefined);
-  if (fault !== undefined) throw new Failure('WEFT0601', fault, 'report it, with the policy that led to it');
+  for (const resource of resources) {
+    const fault = generatedFault(resource);
+    if (fault === undefined) continue;
+    const at = generatedFinding(resource, fault, (ref) => objectOf(policies, ref))?.at;
+    const where = at && `${at.file}:${at.line}:${at.column}`;
+    throw new Failure('WEFT0601', fault.text, 'report it as a bug of Weft, with the policy that led to it', where);
+  }
   const cost = configurationCost([createLayer(resources)]);
   if (isBeyondBudget(cost)) output.say(`${proxy.id}  ${costText(cost)}`);
   const about = { proxy: proxy.id, commit: policies.commit };
