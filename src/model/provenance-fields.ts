@@ -143,19 +143,25 @@ export function placeOfPath(object: Pick<Placed, 'at' | 'positions'>, path: stri
   return { field: path, at: object.at };
 }
 
+/** What an HTTP rule is called: by its own name, by its index where it has none, an earlier rule has the same, or it looks like an index. */
+export function httpRuleName(http: readonly { readonly name?: string }[], index: number): string {
+  const name = http[index]?.name;
+  const isItsOwn = name !== undefined && !/^((tls|tcp)\.)?\d+$/.test(name);
+  return isItsOwn && http.findIndex((other) => other.name === name) === index ? name : String(index);
+}
+
 /** `spec.http[0]` of a rule by its name (with the match's, `canary.beta`) or index; `tcp.0`: rules about connections have no names. */
 export function rulePath(object: Pick<Policy, 'kind' | 'spec'>, rule: string | undefined): string | undefined {
   if (rule === undefined) return undefined;
   if (object.kind === 'AuthorizationPolicy') return `spec.rules[${rule}]`;
   if (object.kind !== 'VirtualService' || !('http' in object.spec)) return undefined;
   const { http } = object.spec;
-  const named = http.findIndex(({ name }) => name === rule);
+  const named = http.findIndex((_, index) => httpRuleName(http, index) === rule);
   if (named >= 0) return `spec.http[${named}]`;
   const [, layer, ofLayer] = /^(tls|tcp)\.(\d+)$/.exec(rule) ?? [];
   if (layer !== undefined) return `spec.${layer}[${ofLayer}]`;
-  if (/^\d+$/.test(rule)) return `spec.http[${rule}]`;
-  const ofMatch = http.findIndex(({ name, match }, index) =>
-    match.some((each) => each.name !== undefined && `${name ?? index}.${each.name}` === rule),
+  const ofMatch = http.findIndex(({ match }, index) =>
+    match.some((each) => each.name !== undefined && `${httpRuleName(http, index)}.${each.name}` === rule),
   );
   return ofMatch < 0 ? undefined : `spec.http[${ofMatch}]`;
 }

@@ -36,9 +36,9 @@ export function requestCandidates(
   for (const [ruleIndex, rule] of (virtualService?.spec.http ?? []).entries()) {
     if (virtualService === undefined) break;
     const path = `spec.http[${ruleIndex}]`;
-    if (rule.match.length === 0) ask(virtualService, path, routeName(virtualService, rule, ruleIndex), undefined);
+    if (rule.match.length === 0) ask(virtualService, path, routeName(virtualService, ruleIndex), undefined);
     for (const [index, match] of rule.match.entries()) {
-      ask(virtualService, `${path}.match[${index}]`, routeName(virtualService, rule, ruleIndex, match.name), match);
+      ask(virtualService, `${path}.match[${index}]`, routeName(virtualService, ruleIndex, match.name), match);
     }
   }
   // P10: without a rule for this caller and port, the service itself.

@@ -3,6 +3,7 @@ import type { FaultDecision, RedirectAction, Route, RouteMatch } from '../model/
 import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import { httpRuleName } from '../model/provenance-fields.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import type { Fault, HttpRule, Redirect } from '../model/virtual-service.ts';
 import { resolveCors } from './cors.ts';
@@ -69,7 +70,7 @@ function writtenRoute(
   const { changes } = resolveHeaders(rule.headers);
   const fault = rule.fault && faultDecision(rule.fault);
   return {
-    name: routeName(object, rule, ruleIndex, written?.name),
+    name: routeName(object, ruleIndex, written?.name),
     by: provenance(object, matchIndex === undefined ? field : `${field}.match[${matchIndex}]`),
     match,
     action: actionOf(context, object, field, rule, match, called),
@@ -101,9 +102,9 @@ function actionOf(
   return resolveForward(context, object, field, rule, match, called);
 }
 
-/** The name of a rule's routes; its stable part (section 1.3) is what the rule and the match are called, else the rule's index. */
-export function routeName(object: VirtualServiceObject, rule: HttpRule, ruleIndex: number, matchName?: string): string {
-  const name = rule.name ?? `${ruleIndex}`;
+/** The name of a rule's routes; its stable part (section 1.3) is what the rule and the match are called. */
+export function routeName(object: VirtualServiceObject, ruleIndex: number, matchName?: string): string {
+  const name = httpRuleName(object.spec.http, ruleIndex);
   return `VirtualService/${object.namespace}/${object.name}[${matchName === undefined ? name : `${name}.${matchName}`}]`;
 }
 

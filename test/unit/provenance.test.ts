@@ -5,7 +5,8 @@ import { contextOf, referenceOf } from '../../src/control-plane/provenance-repor
 import { objectOf } from '../../src/control-plane/revision-table.ts';
 import type { DecidedBy, Provenance } from '../../src/model/provenance.ts';
 import { refText } from '../../src/model/provenance.ts';
-import { fieldPaths, fieldPlace } from '../../src/model/provenance-fields.ts';
+import { fieldPaths, fieldPlace, httpRuleName } from '../../src/model/provenance-fields.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import { toEnvoyJson } from '../../src/proto/canonical-json.ts';
 import { decode } from '../../src/proto/codec.ts';
 import { schemaOf } from '../../src/proto/registry.ts';
@@ -127,3 +128,27 @@ function parents(path: string): readonly string[] {
   const cut = Math.max(path.lastIndexOf('.'), path.lastIndexOf('['));
   return cut <= 0 ? [] : [path.slice(0, cut), ...parents(path.slice(0, cut))];
 }
+
+test('rules that share a name, or are called like an index, have each their own', () => {
+  const names = ['canary', '1', 'canary', undefined, 'tcp.0'];
+  const http = names.map((name) => (name === undefined ? {} : { name }));
+  expect(http.map((_, index) => httpRuleName(http, index))).toEqual(['canary', '1', '2', '3', '4']);
+  const text = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec:
+  hosts: [reviews]
+  http:
+    - { name: canary, match: [{ uri: { prefix: /a } }], timeout: 1s, route: [{ destination: { host: reviews } }] }
+    - { name: '0', match: [{ uri: { prefix: /b } }], timeout: 2s, route: [{ destination: { host: reviews } }] }
+    - { name: canary, match: [{ name: beta }], timeout: 3s, route: [{ destination: { host: reviews } }] }
+`;
+  const [object] = parsePolicies([{ path: 'a.yaml', text }], {
+    commit: 'c',
+    rootNamespace: 'istio-system',
+    folders: 'free',
+  }).objects;
+  if (object === undefined) throw new Error('no object');
+  const lines = ['canary', '1', '2', '2.beta'].map((rule) => fieldPlace(object, 'timeout', { rule }).at.line);
+  expect(lines).toEqual([7, 8, 9, 9]);
+});
