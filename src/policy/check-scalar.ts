@@ -107,9 +107,9 @@ function readDuration(shape: DurationShape, value: unknown, wrong: Wrong): numbe
 }
 
 function readBytes(shape: BytesShape, value: unknown, wrong: Wrong): Uint8Array | undefined {
-  const digits = typeof value === 'string' ? /^([\w+/-]*)={0,2}$/.exec(value)?.[1] : undefined;
-  if (digits === undefined || digits.length % 4 === 1) return wrong('bytes in base64');
-  const read = Uint8Array.from(Buffer.from(digits, 'base64'));
+  const inBase64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$/;
+  if (typeof value !== 'string' || !inBase64.test(value)) return wrong('bytes in base64, padded with "="');
+  const read = Uint8Array.from(Buffer.from(value, 'base64'));
   return read.length <= shape.maxLength ? read : wrong(`at most ${shape.maxLength} bytes`);
 }
 

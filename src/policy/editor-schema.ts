@@ -89,7 +89,7 @@ function bareSchema(shape: Shape): JsonSchema {
     case 'percent':
       return { type: 'number', minimum: 0, maximum: 100 };
     case 'bytes':
-      return { type: 'string', contentEncoding: 'base64', pattern: '^[0-9A-Za-z_+/-]*={0,2}$' };
+      return { type: 'string', contentEncoding: 'base64', pattern: '^[0-9A-Za-z+/]+={0,2}$' };
     case 'duration': {
       const least = shape.min > 0 ? `, at least ${durationText(shape.min)}` : '';
       return { type: 'string', pattern: durationPattern, description: `a duration such as 1.5s or 100ms${least}` };

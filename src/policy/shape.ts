@@ -12,6 +12,8 @@ export type Tier = 'T0' | 'T1' | 'T2' | 'never';
 /** Named rules for a text beyond "not empty"; each has its check and its examples in `rules/`. */
 export type TextRule =
   | 'label'
+  | 'any-case-label'
+  | 'port-key'
   | 'label-key'
   | 'label-value'
   | 'name'
@@ -19,8 +21,10 @@ export type TextRule =
   | 'condition-name'
   | 'header-value'
   | 'plain-header-name'
+  | 'probe-header-name'
   | 'http-url'
   | 'host'
+  | 'host-name'
   | 'import-host'
   | 'export-to'
   | 'api-group'
@@ -33,6 +37,7 @@ export type TextRule =
   | 'regex-or-star'
   | 'port-text'
   | 'no-star'
+  | 'trust-domain-pattern'
   /** Control characters and line breaks too. */
   | 'free';
 
@@ -108,7 +113,7 @@ export interface NumberShape extends Described {
   /** `min` itself is too little. */
   readonly above: boolean;
 }
-/** Base64, standard or for URLs, with or without padding. */
+/** Base64, standard and padded, as the API server of Kubernetes wants it. */
 export interface BytesShape extends Described {
   readonly is: 'bytes';
   /** Of the bytes, not of their text. */

@@ -63,7 +63,59 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
 /** What Istio accepts and Weft refuses with another code than WEFT0004: each would mean something else than it says. */
 export const stricter: readonly (readonly [what: string, code: string, why: string])[] = [
   ['names in snake_case (`mirror_percent`)', 'WEFT0002', 'one spelling; the hint names it'],
-  ['a header name with blanks', 'WEFT0002', 'no request has such a header, and Envoy refuses it'],
+  [
+    'a header name that HTTP does not know (`a b`, `a/b`), to be set, removed, or told of by CORS',
+    'WEFT0002',
+    'no request has such a header, and Envoy refuses it',
+  ],
+  [
+    '`null` for an optional value (`retryRemoteLocalities: null`)',
+    'WEFT0002',
+    'a value is forgotten more often than unset',
+  ],
+  ['control characters and line breaks in names, paths and patterns', 'WEFT0002', 'Envoy refuses most of them'],
+  [
+    'labels, selectors, names and namespaces that Kubernetes would not take',
+    'WEFT0002',
+    'no workload has such labels, no object such a name; in Istio that is for the API server to say',
+  ],
+  [
+    'accounts of `serviceAccounts` and `credentialName` that Kubernetes would not take; a `sourceNamespace` of `tcp` and `tls` that is none',
+    'WEFT0002',
+    'nobody has them: the rule would never match, the call always fail',
+  ],
+  [
+    'a host that is a number (`5`), an address with a zone (`fe80::1%eth0`)',
+    'WEFT0002',
+    'Envoy reads another address, or none',
+  ],
+  [
+    'ports that no server has: 0 in AuthorizationPolicy, 0 and above 65535 in `portLevelSettings`',
+    'WEFT0002',
+    'they would never match',
+  ],
+  [
+    'empty texts among `subjectAltNames`, `failover`, `failoverPriority`; a server name of more than 255 characters',
+    'WEFT0002',
+    'they would never match',
+  ],
+  [
+    'negative durations and fractions of a millisecond where Istio does not look (`tcp.idleTimeout`, `budgetInterval`, `httpCookie.ttl`); negative or too large `percent` and `consecutiveErrors`',
+    'WEFT0002',
+    'Envoy refuses them, or counts otherwise',
+  ],
+  [
+    '`maglev.tableSize` that is no prime; groups in `uriRegexRewrite.rewrite` that the expression has not',
+    'WEFT0002',
+    'Envoy refuses the cluster or the route table',
+  ],
+  ['`gateways` beside `sourceLabels` or `sourceNamespace` of a match', 'WEFT0137', 'Istio leaves the condition out'],
+  ['`host` set by a rule and by its destination', 'WEFT0137', 'which one holds depends on the number of destinations'],
+  [
+    'MeshConfig: unknown fields, values of another type, namespaces and conditions of retries that are none, trust domains in capitals',
+    'WEFT0002',
+    'Istio has no schema for it and reads on',
+  ],
   [
     'commands in header values that Envoy does not know (`%NOTHING%`)',
     'WEFT0002',
@@ -79,7 +131,7 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
   ['UDP ports', 'WEFT0119', 'Envoy sidecars carry TCP'],
   ['a principal that is no `domain/ns/namespace/sa/account`, such as `bar`', 'WEFT0158', 'it would never match'],
   [
-    '`from: []`, `to: []`, `source: {}`, empty texts in AuthorizationPolicy',
+    '`from: []`, `to: []`, `source: {}`, other empty lists and texts in AuthorizationPolicy',
     'WEFT0002',
     'Istio reads some of them as "everybody"',
   ],

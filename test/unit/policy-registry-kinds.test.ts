@@ -20,8 +20,11 @@ describe('ServiceEntry', () => {
     ['needs no port', { hosts }, []],
     ['needs no endpoints when STATIC', { hosts, ports: [tcp], resolution: 'STATIC' }, []],
     ['an unset protocol may be empty', { hosts, ports: [{ ...tcp, protocol: '' }] }, []],
-    ['a target port of 0 is none', { hosts, ports: [{ ...tcp, targetPort: 0 }] }, []],
     ['a target port by name', { hosts, ports: [{ ...tcp, targetPort: 'a' }] }, ['WEFT0002 spec.ports[0].targetPort']],
+    ['a target port of 0', { hosts, ports: [{ ...tcp, targetPort: 0 }] }, ['WEFT0002 spec.ports[0].targetPort']],
+    ['an address for a host', { hosts: ['10.0.0.1'], ports: [http] }, ['WEFT0002 spec.hosts[0]']],
+    ['a host twice', { hosts: ['a.b', 'A.b.'], ports: [http] }, []],
+    ['names of ports in capitals', { hosts, ports: [{ ...tcp, name: 'TCP' }] }, []],
     ['several hosts of HTTP', { hosts: ['a.b', 'c.b'], ports: [http], resolution: 'DNS' }, []],
     [
       'several hosts of TCP',
@@ -105,6 +108,18 @@ describe('Service', () => {
     ['no address', { ports, clusterIP: 'none' }, ['WEFT0002 spec.clusterIP']],
     ['another first', { ports, clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.2'] }, ['WEFT0002 spec.clusterIPs[0]']],
     ['None among others', { ports, clusterIPs: ['10.96.0.1', 'None'] }, ['WEFT0002 spec.clusterIPs[1]']],
+    [
+      'what Kubernetes writes by itself',
+      {
+        ports,
+        internalTrafficPolicy: 'Cluster',
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        sessionAffinity: 'None',
+      },
+      [],
+    ],
+    ['what only Kubernetes does', { ports, sessionAffinity: 'ClientIP' }, ['WEFT0004 spec.sessionAffinity']],
     ['three', { ports, clusterIPs: ['10.96.0.1', '10.96.0.2', '10.96.0.3'] }, ['WEFT0002 spec.clusterIPs']],
   ])('%s', (_name, spec, errors) => {
     expect(errorsOf('Service', spec, 'v1')).toEqual(errors);
@@ -119,7 +134,9 @@ describe('WorkloadEntry', () => {
     ['no address', {}, ['WEFT0002 spec']],
     ['a network without an address', { network: 'n' }, ['WEFT0004 spec.network']],
     ['an account with dots', { ...ip, serviceAccount: 'a.b' }, ['WEFT0004 spec.serviceAccount']],
-    ['a port name in capitals', { ...ip, ports: { A: 1 } }, ['WEFT0002 spec.ports.A']],
+    ['a port name in capitals', { ...ip, ports: { A: 1 } }, []],
+    ['a port name of 62 characters', { ...ip, ports: { ['a'.repeat(62)]: 1 } }, []],
+    ['a port name of 63', { ...ip, ports: { ['a'.repeat(63)]: 1 } }, [`WEFT0002 spec.ports.${'a'.repeat(63)}`]],
     ['a socket', { address: 'unix:///run/a.sock' }, []],
     ['an abstract socket', { address: 'unix://@a' }, []],
     ['a socket whose path is too long', { address: `unix:///${'a'.repeat(107)}` }, ['WEFT0002 spec.address']],

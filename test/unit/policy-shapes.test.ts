@@ -108,7 +108,12 @@ describe('rules between fields and entries', () => {
       '0.5',
       '1 WEFT0002 expected a whole number from 0 to 10, got 0.5; write a whole number from 0 to 10',
     ],
-    ['what is no base64', bytes(10), 'a*b', '1 WEFT0002 expected bytes in base64, got "a*b"; write bytes in base64'],
+    ...['a*b', 'YWI', 'YW-_', '""'].map((written): [string, Shape, string, string] => [
+      `what is no base64: ${written}`,
+      bytes(10),
+      written,
+      `1 WEFT0002 expected bytes in base64, padded with "=", got "${written.replaceAll('"', '')}"; write bytes in base64, padded with "="`,
+    ]),
     ['too many bytes', bytes(2), 'YWJj', '1 WEFT0002 expected at most 2 bytes, got "YWJj"; write at most 2 bytes'],
     [
       'parts of a second',
@@ -123,7 +128,7 @@ describe('rules between fields and entries', () => {
   test('what fits is read', () => {
     expect(check(list(anyText, { min: 1, max: 2, unique: true }), '[a, b]')).toEqual({ value: ['a', 'b'], found: [] });
     expect(check(bytes(3), 'YWJj').value).toEqual(new TextEncoder().encode('abc'));
-    expect(check(bytes(3), '-_8').value).toEqual(new Uint8Array([251, 255]));
+    expect(check(bytes(3), '+/8=').value).toEqual(new Uint8Array([251, 255]));
     expect(check(number(0, 10, { above: true }), '0.5').value).toBe(0.5);
     expect(check(text(undefined, { maxLength: 3 }), '𝒶𝒷𝒸').value).toBe('𝒶𝒷𝒸');
     expect(check(text(undefined, { allowEmpty: true }), '""').value).toBe('');

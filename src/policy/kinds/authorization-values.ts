@@ -28,6 +28,13 @@ export function checkServiceAccounts(
   (values ?? []).forEach((value, index) => {
     const parts = value.split('/');
     if (parts.length <= 2 && parts.every(isLabel)) return;
+    if (parts.length <= 2 && parts.every((part) => part !== '' && textRules.name(part) === undefined)) {
+      // Kubernetes has such accounts; here an account becomes a part of a SPIFFE ID, whose parts are labels.
+      context.refuse(`${field}[${index}]`, 'T2', value, {
+        hint: 'give the callers an account without dots, and name that',
+      });
+      return;
+    }
     const message = `expected an account or namespace/account, got ${JSON.stringify(value)}`;
     context.report('WEFT0002', `${field}[${index}]`, message, 'no stars, no trust domain');
   });
@@ -45,6 +52,12 @@ export function checkPaths(
   context: LowerContext,
 ): void {
   (values ?? []).forEach((value, index) => {
+    const strange = value.split('/').find((part) => /[{}]/.test(part) && !/^\{\*{1,2}\}$/.test(part));
+    if (strange !== undefined) {
+      const message = `expected braces as {*} or {**} alone between slashes, got ${JSON.stringify(strange)}`;
+      context.report('WEFT0002', `${field}[${index}]`, message, 'write the path without braces');
+      return;
+    }
     const at = value.search(/\{\*{1,2}\}/);
     if (at === -1) return;
     const whole = field.endsWith('.notPaths') ? 'field' : 'operation';
@@ -55,19 +68,20 @@ export function checkPaths(
   });
 }
 
-type Kind = 'ip' | 'port' | 'principal' | 'account' | 'text';
+type Kind = 'ip' | 'port' | 'principal' | 'account' | 'trust-domain' | 'text';
 /** The keys of section 3.4 that need no token, and what their values are. */
 const keys: Readonly<Record<string, Kind>> = {
   'source.ip': 'ip',
   'source.namespace': 'text',
   'source.serviceAccount': 'account',
-  'source.trustDomain': 'text',
+  'source.trustDomain': 'trust-domain',
   'source.principal': 'principal',
   'remote.ip': 'ip',
   'destination.ip': 'ip',
   'destination.port': 'port',
   'connection.sni': 'text',
 };
+const rules = { ip: 'ip-or-cidr', port: 'port-text', 'trust-domain': 'trust-domain-pattern' } as const;
 const refusedKeys = [
   'request.auth.principal',
   'request.auth.audiences',
@@ -117,8 +131,8 @@ export function checkCondition(condition: Condition, path: string, context: Lowe
 function checkValues(values: readonly string[] | undefined, kind: Kind, field: string, context: LowerContext): void {
   if (kind === 'principal') checkPrincipals(values, field, context);
   else if (kind === 'account') checkServiceAccounts(values, field, context);
-  else if (kind === 'ip' || kind === 'port') {
-    const expectation = textRules[kind === 'ip' ? 'ip-or-cidr' : 'port-text'];
+  else if (kind !== 'text') {
+    const expectation = textRules[rules[kind]];
     (values ?? []).forEach((value, index) => {
       const expected = expectation(value);
       if (!expected) return;

@@ -10,11 +10,11 @@ import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
 
 const shape = object(
   {
-    host: row(text('host'), 'T0', 'which clusters'),
+    host: row(text('host-name'), 'T0', 'which clusters'),
     exportTo,
     trafficPolicy,
     subsets: row(
-      list(object({ name: text('label'), labels, trafficPolicy }, { required: ['name'] })),
+      list(object({ name: text('any-case-label'), labels, trafficPolicy }, { required: ['name'] })),
       'T0',
       'a cluster of its own, endpoints by labels',
     ),
@@ -97,6 +97,9 @@ function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, 
     context.report('WEFT0132', `${path}.connectionPool.http.maxRetries`, message, 'keep one');
   }
   const ports = written.portLevelSettings ?? [];
+  if (written.portLevelSettings?.length === 0 && Object.keys(written).length === 1) {
+    context.report('WEFT0002', path, 'expected at least one field with something in it, got none', 'remove it');
+  }
   ports.forEach(({ port }, index) => {
     const first = ports.findIndex((other) => other.port.number === port.number);
     if (first === index) return;

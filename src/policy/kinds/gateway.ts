@@ -6,7 +6,7 @@ const server = object(
   {
     port: object(
       // `targetPort` is deprecated, and `defaultEndpoint` does nothing in Istio either.
-      { number: port, protocol: text(), name: text('label'), targetPort: port },
+      { number: port, protocol: text(), name: text(), targetPort: port },
       { required: ['number', 'protocol', 'name'] },
     ),
     bind: anyText,

@@ -9,7 +9,7 @@ const times = integer(1, 1000);
 
 const shape = object(
   {
-    host: row(text('host'), 'T0', 'whose endpoints are checked'),
+    host: row(text('host-name'), 'T0', 'whose endpoints are checked'),
     port: row(port, 'T0', 'the service port; absent: every port that the probe fits'),
     // Every client asks every endpoint this often: shorter ones are a load of their own.
     interval: row(duration(100), 'T0', 'time between two checks; 10s'),

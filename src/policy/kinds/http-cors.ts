@@ -1,7 +1,7 @@
 import type { CorsPolicy } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { bool, choice, deprecated, duration, list, object, row, text } from '../shape-builders.ts';
+import { anyText, bool, choice, deprecated, duration, list, object, row, text } from '../shape-builders.ts';
 import { lowerStringMatch, present } from './common.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', '*'] as const;
@@ -17,7 +17,7 @@ const origin = object(
 
 export const corsPolicy = object({
   allowOrigins: row(list(origin), 'T1', 'allow_origin_string_match'),
-  allowOrigin: deprecated(list(text()), 'allowOrigins with exact'),
+  allowOrigin: deprecated(list(anyText), 'allowOrigins with exact'),
   allowMethods: row(list(choice(methods)), 'T1', 'access-control-allow-methods'),
   allowHeaders: row(headerNames, 'T1', 'access-control-allow-headers'),
   exposeHeaders: row(headerNames, 'T1', 'access-control-expose-headers'),

@@ -7,14 +7,23 @@ import type { headerRules } from './http-shape.ts';
 type Written = Infer<typeof headerRules>;
 
 export function lowerHeaderRules(written: Written): HeaderRules {
-  const operations = ({ set = {}, add = {}, remove = [] }: NonNullable<Written['request']>) => ({ set, add, remove });
+  const operations = ({ set = {}, add = {}, remove = [] }: NonNullable<Written['request']>) => ({
+    set: withValue(set),
+    add: withValue(add),
+    remove,
+  });
   return { request: operations(written.request ?? {}), response: operations(written.response ?? {}) };
+}
+
+/** Envoy neither sets nor adds a header without a value. */
+function withValue(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ''));
 }
 
 /** P18: whether request headers set or add `host` or `:authority`. */
 export function rewritesAuthority(written: Written | undefined): boolean {
-  const names = [...Object.keys(written?.request?.set ?? {}), ...Object.keys(written?.request?.add ?? {})];
-  return names.some(isAuthority);
+  const { set = {}, add = {} } = written?.request ?? {};
+  return [...Object.keys(withValue(set)), ...Object.keys(withValue(add))].some(isAuthority);
 }
 
 function isAuthority(name: string): boolean {
@@ -29,6 +38,7 @@ export function checkHeaderRules(
   authorityTwice: boolean,
   context: LowerContext,
 ): void {
+  let rewrites = authorityTwice ? 1 : 0;
   for (const side of ['request', 'response'] as const) {
     for (const operation of ['set', 'add', 'remove'] as const) {
       const entries = written?.[side]?.[operation] ?? {};
@@ -37,8 +47,11 @@ export function checkHeaderRules(
         : Object.keys(entries).map((name) => [name, fieldPath(`${path}.${side}.${operation}`, name)] as const);
       for (const [name, field] of named) {
         const authority = isAuthority(name);
-        if (authority && side === 'request' && operation !== 'remove') {
-          if (authorityTwice) {
+        if (!Array.isArray(entries) && Object.entries(entries).some(([key, value]) => key === name && value === '')) {
+          context.report('WEFT0132', field, 'has no effect: a header without a value is not sent', 'remove it');
+        } else if (authority && side === 'request' && operation !== 'remove') {
+          rewrites += 1;
+          if (rewrites > 1) {
             context.report(
               'WEFT0137',
               field,

@@ -89,6 +89,11 @@ function checkConditionName(name: string, parent: string, context: LowerContext)
   }
   const own = name.replace(/^:/, '').toLowerCase();
   const instead = own === 'path' ? 'uri' : own;
+  if (name.startsWith(':') && !['path', 'method', 'authority', 'scheme'].includes(own)) {
+    const message = `expected the name of a header, got ${JSON.stringify(name)}`;
+    context.report('WEFT0002', field, message, 'no header of a request that rules see begins with ":"');
+    return;
+  }
   if (!['uri', 'path', 'method', 'authority', 'scheme'].includes(own) || (own === 'path' && !name.startsWith(':')))
     return;
   context.report(

@@ -17,8 +17,12 @@ export function lowerRedirect(
   path: string,
   context: LowerContext,
 ): Redirect {
-  const { uri, prefixRewrite, authority, port, derivePort, scheme, redirectCode = 301 } = written;
-  if (!redirectCodes.includes(redirectCode)) {
+  const { uri, prefixRewrite, authority, port, derivePort, scheme } = written;
+  const redirectCode = written.redirectCode || 301;
+  if (redirectCode < 300) {
+    const message = `expected a code from 300 to 399, got ${redirectCode}`;
+    context.report('WEFT0002', `${path}.redirectCode`, message, `write one of ${redirectCodes.join(', ')}`);
+  } else if (!redirectCodes.includes(redirectCode)) {
     const hint = `write one of ${redirectCodes.join(', ')}; without it callers are told 301, which they may keep for good`;
     context.refuse(`${path}.redirectCode`, 'never', `${redirectCode}`, { hint });
   }
@@ -42,7 +46,7 @@ export function lowerRedirect(
     authority: authority || undefined,
     port: port || undefined,
     derivePort,
-    scheme,
+    scheme: scheme || undefined,
     redirectCode,
   });
 }

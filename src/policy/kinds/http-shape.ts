@@ -20,14 +20,14 @@ import {
 import { corsPolicy } from './http-cors.ts';
 import { directResponse } from './http-direct-response.ts';
 
-const headerMap = map('header-name', text('header-value'));
+const headerMap = map('header-name', text('header-value', { allowEmpty: true }));
 const headerOperations = object({ set: headerMap, add: headerMap, remove: list(text('header-name')) });
 export const headerRules = object({ request: headerOperations, response: headerOperations });
 
 export const destination = object(
   {
-    host: text('host'),
-    subset: text('label', { allowEmpty: true }),
+    host: text('host-name'),
+    subset: text('any-case-label', { allowEmpty: true }),
     port: object({ number: port }, { required: ['number'] }),
   },
   { required: ['host'] },
@@ -65,7 +65,7 @@ export const httpMatch = object({
   queryParams: row(map('any', textMatch), 'T0', 'query parameter matcher'),
   port: row(portOrNone, 'T0', 'decided per port of the service'),
   sourceLabels: row(labels, 'T0', 'decided per proxy'),
-  sourceNamespace: row(text('label', { allowEmpty: true }), 'T0', 'decided per proxy'),
+  sourceNamespace: row(text('any-case-label', { allowEmpty: true }), 'T0', 'decided per proxy'),
   gateways: row(list(text()), 'T0', 'decided per proxy; mesh means all of them, gateways are not served'),
   statPrefix: row(anyText, 'T1', 'stat_prefix of the route'),
 });
@@ -76,8 +76,8 @@ export const redirect = object(
     authority: anyText,
     port: portOrNone,
     derivePort: choice(['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']),
-    scheme: choice(['http', 'https']),
-    redirectCode: integer(300, 399),
+    scheme: choice(['http', 'https', '']),
+    redirectCode: integer(0, 399),
     prefixRewrite: anyText,
   },
   { nonEmpty: true, exclusive: [['port', 'derivePort']] },

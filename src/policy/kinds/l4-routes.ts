@@ -3,7 +3,7 @@ import type { ConnectionMatch, ConnectionRule, TlsMatch } from '../../model/conn
 import { hostCovers, plainHost } from '../hosts.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { integer, labels, list, object, refused, row, someOf, text } from '../shape-builders.ts';
+import { anyText, integer, labels, list, object, refused, row, someOf, text } from '../shape-builders.ts';
 import { present, repeatHint } from './common.ts';
 import { refuseGateways } from './gateway-names.ts';
 import { destination } from './http-shape.ts';
@@ -19,7 +19,7 @@ const otherCallers =
 const conditions = {
   port: integer(0, 65_535),
   sourceLabels: labels,
-  sourceNamespace: text('label'),
+  sourceNamespace: text('any-case-label', { allowEmpty: true }),
   gateways: list(text()),
   destinationSubnets: row(list(text('ip-or-cidr')), 'T1', 'decided by the addresses of the service'),
 };
@@ -42,7 +42,7 @@ export const tcpRule = object(
       object({
         ...conditions,
         sourceSubnet: row(
-          refused('T2', text('ip-or-cidr'), { hint: otherCallers, isCondition: true }),
+          refused('T2', anyText, { hint: otherCallers, isCondition: true }),
           'T2',
           'filter chain by source prefix',
         ),
@@ -107,7 +107,7 @@ function lowerMatch(match: Infer<typeof anyMatch>, field: string, context: Lower
   return present<ConnectionMatch>({
     port: match.port === 0 ? undefined : match.port,
     sourceLabels: match.sourceLabels ?? {},
-    sourceNamespace: match.sourceNamespace,
+    sourceNamespace: match.sourceNamespace || undefined,
     destinationSubnets: match.destinationSubnets ?? [],
   });
 }

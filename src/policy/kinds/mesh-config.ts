@@ -16,6 +16,7 @@ import {
   row,
   text,
 } from '../shape-builders.ts';
+import { textRules } from '../text-rules.ts';
 import { present } from './common.ts';
 import { connectionPool, lowerKeepalive } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';
@@ -150,9 +151,10 @@ function checkTrustDomains(
     ...trustDomainAliases.map((alias, index) => [`trustDomainAliases[${index}]`, alias] as const),
   ];
   for (const [field, value] of domains) {
-    if (isTrustDomain(value)) continue;
+    // As strict as Istio: the parts of a name of DNS.
+    if (isTrustDomain(value) && value.split('.').every((part) => textRules.label(part) === undefined)) continue;
     const message = `expected a trust domain such as "corp.example", got ${JSON.stringify(value)}`;
-    context.report('WEFT0002', field, message, 'lower-case letters, digits, "-", "_" and "."');
+    context.report('WEFT0002', field, message, 'lower-case letters, digits and "-", in parts with "." between');
   }
   if (trustDomain === undefined || signed === undefined || trustDomain === signed) return;
   const message = `expected the trust domain of the control plane, ${JSON.stringify(signed)}, got ${JSON.stringify(trustDomain)}`;

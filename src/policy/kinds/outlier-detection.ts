@@ -9,7 +9,7 @@ const millisecond = duration(1);
 export const outlierDetection = object({
   consecutive5xxErrors: row(count, 'T0', 'consecutive_5xx', 'D7'),
   consecutiveGatewayErrors: row(count, 'T0', 'consecutive_gateway_failure', 'D7'),
-  consecutiveErrors: deprecated(count, 'consecutiveGatewayErrors'),
+  consecutiveErrors: deprecated(integer(0, 2 ** 31 - 1), 'consecutiveGatewayErrors'),
   splitExternalLocalOriginErrors: row(bool, 'T0', 'split_external_local_origin_errors'),
   consecutiveLocalOriginFailures: row(count, 'T0', 'consecutive_local_origin_failure'),
   interval: row(millisecond, 'T0', 'interval', 'D7'),

@@ -7,7 +7,7 @@ const jwtRule = object(
   {
     issuer: text(),
     audiences: list(text()),
-    jwks: text('free'),
+    jwks: text('free', { allowEmpty: true }),
     jwksUri: text('http-url', { maxLength: 2048 }),
     fromHeaders: list(object({ name: text(), prefix: anyText }, { required: ['name'] })),
     fromParams: list(text()),

@@ -7,13 +7,10 @@ import { fieldPath } from '../field-path.ts';
 import { plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { choice, integer, labels, list, object, port, row, someOf, text } from '../shape-builders.ts';
+import { choice, labels, list, object, port, row, someOf, text } from '../shape-builders.ts';
 import { beside, checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
 import { lowerPort, protocolOf } from './service-ports.ts';
 import { isAddress, lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
-
-/** 0 is none, as in Istio. */
-const portOrNone = integer(0, 65_535);
 
 const shape = object(
   {
@@ -25,9 +22,9 @@ const shape = object(
           // The target is a number here; names are looked up in the ports of the endpoints.
           {
             number: port,
-            name: text('label'),
+            name: text('any-case-label'),
             protocol: text(undefined, { allowEmpty: true }),
-            targetPort: portOrNone,
+            targetPort: port,
           },
           { required: ['number', 'name'] },
         ),
@@ -66,7 +63,7 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
     const ports = written.map(({ name, number, protocol, targetPort }, index) => {
       const field = `spec.ports[${index}]`;
       const stated = protocol ? { word: protocol, field: `${field}.protocol` } : undefined;
-      return lowerPort({ name, number, targetPort: targetPort || undefined, stated }, field, context);
+      return lowerPort({ name, number, targetPort, stated }, field, context);
     });
     refuseRepeats(
       context,
@@ -79,7 +76,7 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
       'port name',
     );
     return present<ServiceEntrySpec>({
-      hosts: spec.hosts.map(plainHost),
+      hosts: [...new Set(spec.hosts.map(plainHost))],
       addresses: spec.addresses ?? [],
       ports,
       location: spec.location ?? 'MESH_EXTERNAL',
@@ -102,16 +99,21 @@ function checkHosts(spec: Written, context: LowerContext): void {
     if (host === '*') {
       const hint = 'name the hosts; other destinations pass without an entry';
       context.report('WEFT0002', field, 'expected a host name or "*.name", got "*"', hint);
+    } else if (isIP(host) !== 0) {
+      const message = `expected a host name, got ${JSON.stringify(host)}`;
+      context.report('WEFT0002', field, message, 'name the host; the address stands under addresses or endpoints');
       // Valid in Istio, but a proxy knows wildcards of whole labels only.
     } else if (host.startsWith('*') && !host.startsWith('*.')) {
       context.refuse(field, 'never', host, { hint: 'write the names that it means, or "*.name"' });
     }
   });
-  refuseRepeats(
-    context,
-    spec.hosts.map((host, index) => [`spec.hosts[${index}]`, plainHost(host)]),
-    'host',
-  );
+  const names = spec.hosts.map(plainHost);
+  names.forEach((host, index) => {
+    const first = names.indexOf(host);
+    if (first === index) return;
+    const message = `has no effect: spec.hosts[${first}] is the same host`;
+    context.report('WEFT0132', `spec.hosts[${index}]`, message, 'remove it');
+  });
 }
 
 /** Protocols whose connections say which host they are for. */

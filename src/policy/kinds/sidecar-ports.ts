@@ -4,7 +4,7 @@ import { choice, integer, object, text } from '../shape-builders.ts';
 export const sidecarPort = object({
   number: integer(0, 65_535),
   protocol: text(undefined, { allowEmpty: true }),
-  name: text('label', { allowEmpty: true }),
+  name: text('any-case-label', { allowEmpty: true }),
 });
 
 /** Nothing redirects connections yet, so what needs that is refused; all others bind. */

@@ -29,7 +29,7 @@ export const virtualService = supportedKind<typeof shape, VirtualServiceObject>(
   spec: shape,
   lower(spec, context) {
     const hosts = spec.hosts ?? [];
-    checkHosts(hosts, context);
+    checkHosts(hosts, spec.gateways ?? [], context);
     refuseGateways(spec.gateways ?? [], 'spec.gateways', 'the object', context);
     const http = (spec.http ?? []).map((written, index) => lowerHttpRule(written, `spec.http[${index}]`, context));
     checkOrder(spec, http, context);
@@ -43,7 +43,7 @@ export const virtualService = supportedKind<typeof shape, VirtualServiceObject>(
 });
 
 /** The names that the object routes: in the mesh not all, and each of them once (P5). Without any, other objects would delegate to it. */
-function checkHosts(hosts: readonly string[], context: LowerContext): void {
+function checkHosts(hosts: readonly string[], gateways: readonly string[], context: LowerContext): void {
   if (hosts.length === 0) {
     const message =
       'a VirtualService without hosts, to which others delegate, is valid in Istio but not supported by Weft';
@@ -52,6 +52,8 @@ function checkHosts(hosts: readonly string[], context: LowerContext): void {
   hosts.forEach((host, index) => {
     const field = `spec.hosts[${index}]`;
     if (host === '*') {
+      // For gateways alone every host is right; they are refused by name.
+      if (gateways.length > 0 && !gateways.includes('mesh')) return;
       const hint = 'a rule of the mesh names its hosts, or "*.name"';
       context.report('WEFT0002', field, 'expected the hosts by name, got "*"', hint);
     } else if (host.startsWith('*') && !host.startsWith('*.')) {

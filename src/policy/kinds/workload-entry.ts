@@ -17,7 +17,7 @@ const elsewhere =
 /** The body of a WorkloadEntry, also inline in a ServiceEntry. */
 const fields = {
   address: row(text(undefined, { maxLength: 256 }), 'T0', 'where it listens: IP address, DNS name or unix:///path'),
-  ports: row(map('label', port, { max: 128 }), 'T0', 'its port for a port name of a service'),
+  ports: row(map('port-key', port, { max: 128 }), 'T0', 'its port for a port name of a service'),
   labels: row(labels, 'T0', 'what selectors see'),
   network: row(
     refused('T2', text(undefined, { maxLength: 2048, allowEmpty: true }), { hint: elsewhere }),

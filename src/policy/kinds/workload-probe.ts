@@ -4,7 +4,7 @@ import { anyText, choice, integer, list, object, port, row, someOf, text } from 
 import { present } from './common.ts';
 
 const times = integer(0, 2 ** 31 - 1);
-const header = object({ name: text('plain-header-name'), value: anyText });
+const header = object({ name: text('probe-header-name'), value: anyText }, { required: ['name'] });
 /** Istio reads an empty scheme as HTTP. */
 const scheme = choice(['HTTP', 'HTTPS', '']);
 
@@ -39,7 +39,7 @@ export function lowerProbe(written: Infer<typeof probe>): ReadinessProbe {
 function lowerCheck({ httpGet, tcpSocket, grpc, exec }: Infer<typeof probe>): ProbeCheck {
   if (httpGet) {
     const { host, port: number, path = '', httpHeaders = [] } = httpGet;
-    const headers = httpHeaders.map(({ name = '', value = '' }) => ({ name, value }));
+    const headers = httpHeaders.map(({ name, value = '' }) => ({ name, value }));
     return present<ProbeCheck & { kind: 'http' }>({
       kind: 'http',
       scheme: httpGet.scheme === 'HTTPS' ? 'https' : 'http',

@@ -32,6 +32,13 @@ function importProblem(value: string): string | undefined {
 
 /** Names that DNS or the mesh resolve. */
 export const hostRules = {
+  'host-name': {
+    expected: 'a host name or "*.name", no address',
+    problem: (value) => (isIP(value) === 0 ? hostProblem(value) : 'the name of a host, no address'),
+    pattern: '^(?!.*://)[^/\\s_]+$',
+    good: ['reviews', 'reviews.shop.svc.cluster.local', '*.b', '*'],
+    bad: ['10.0.0.1', 'fd00::1', 'a:80', 'a..b'],
+  },
   host: {
     expected: 'a host name, "*.name" or an IP address',
     problem: hostProblem,

@@ -68,6 +68,8 @@ export const httpRules = {
     ['x-a', 'X_b'],
     ['a.b', ':a', 'a b', 'é'],
   ),
+  // Of the kubelet's tests, which take fewer still.
+  'probe-header-name': patternRule('letters, digits and "-"', /^[-A-Za-z0-9]+$/, ['x-a', 'Host'], ['a_b', 'a.b', ':a']),
   'http-url': {
     expected: 'a URL that begins with http:// or https://',
     problem: urlProblem,

@@ -10,6 +10,20 @@ export const nameRules = {
     ['a', 'reviews-v1', '9'],
     ['Reviews', '-a', 'a-', 'a.b', 'a_b', long],
   ),
+  // Istio takes capitals where Kubernetes would not.
+  'any-case-label': patternRule(
+    'letters, digits and "-", at most 63',
+    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/,
+    ['a', 'HTTPS', 'reviews-v1'],
+    ['-a', 'a-', 'a.b', 'a_b', long],
+  ),
+  // A name of a port as a key: Istio's limit is one less there.
+  'port-key': patternRule(
+    'letters, digits and "-", at most 62',
+    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,60}[A-Za-z0-9])?$/,
+    ['http', 'HTTPS', 'a'.repeat(62)],
+    ['-a', 'a_b', 'a.b', 'a'.repeat(63)],
+  ),
   name: patternRule(
     'lower-case letters, digits, "-" and "."',
     /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/,
@@ -30,9 +44,9 @@ export const nameRules = {
   ),
   'export-to': patternRule(
     '"*", "." or a namespace',
-    /^(?:[*.~]|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/,
-    ['*', '.', '~', 'shop'],
-    ['**', 'shop/*', 'Shop', 'a.b', '..'],
+    /^(?:[*.~]|[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)$/,
+    ['*', '.', '~', 'shop', 'Shop'],
+    ['**', 'shop/*', 'a.b', '..'],
   ),
   'api-group': patternRule(
     'the group of an API',
@@ -51,6 +65,12 @@ export const nameRules = {
     /^[0-9a-f]{64}$/,
     ['0123456789abcdef'.repeat(4)],
     ['0123', 'ABCDEF0123456789'.repeat(4), 'g'.repeat(64)],
+  ),
+  'trust-domain-pattern': patternRule(
+    'a trust domain, perhaps with one star at its beginning or its end',
+    /^(?:\*?[^*/]*|[^*/]+\*)$/,
+    ['corp.example', '*', '*.example', 'corp*'],
+    ['**', '*a*', 'a*b', 'a/b', 'spiffe://a'],
   ),
   // For values whose stars would mean nothing.
   'no-star': patternRule('no stars', /^[^*]*$/, ['a', 'shop/a'], ['*', 'a*', '*a']),
