@@ -10,8 +10,8 @@ import type { Shape } from '../../src/policy/shape.ts';
  */
 const removable = `
 Service ports[].nodePort, type=NodePort, type=LoadBalancer, publishNotReadyAddresses, trafficDistribution, externalIPs
-Service sessionAffinity, sessionAffinityConfig, loadBalancerIP, loadBalancerClass, externalTrafficPolicy
-Service internalTrafficPolicy, healthCheckNodePort, allocateLoadBalancerNodePorts, ipFamilies, ipFamilyPolicy
+Service sessionAffinityConfig, loadBalancerIP, loadBalancerClass, externalTrafficPolicy
+Service internalTrafficPolicy=Local, healthCheckNodePort, allocateLoadBalancerNodePorts
 VirtualService http[].fault.delay.exponentialDelay, http[].fault.abort.http2Error, http[].delegate
 DestinationRule loadBalancer.backendUtilization
 Sidecar ingress[].captureMode=IPTABLES, egress[].captureMode=IPTABLES

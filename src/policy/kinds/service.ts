@@ -47,18 +47,30 @@ const shape = object(
     clusterIPs: row(list(text(), { max: 2 }), 'T1', 'the same, of both families'),
     externalName: refused('T2', anything, { hint: aliased }),
     ...refusedFields('T2', ['publishNotReadyAddresses', 'trafficDistribution']),
+    // What Kubernetes writes by itself into what somebody pastes here.
+    sessionAffinity: row(
+      choice(['None'], {
+        refused: { ClientIP: 'never' },
+        hints: { ClientIP: 'write None; a DestinationRule with consistentHash.useSourceIp does that' },
+      }),
+      'T1',
+      'none: a balancer of a DestinationRule says more',
+    ),
+    internalTrafficPolicy: row(choice(['Cluster'], { refused: { Local: 'never' } }), 'T1', 'all endpoints'),
+    ipFamilies: row(list(choice(['IPv4', 'IPv6']), { max: 2 }), 'T1', 'nothing: endpoints have addresses'),
+    ipFamilyPolicy: row(
+      choice(['SingleStack', 'PreferDualStack', 'RequireDualStack']),
+      'T1',
+      'nothing: endpoints have addresses',
+    ),
     ...refusedFields('never', [
       'externalIPs',
-      'sessionAffinity',
       'sessionAffinityConfig',
       'loadBalancerIP',
       'loadBalancerClass',
       'externalTrafficPolicy',
-      'internalTrafficPolicy',
       'healthCheckNodePort',
       'allocateLoadBalancerNodePorts',
-      'ipFamilies',
-      'ipFamilyPolicy',
     ]),
     loadBalancerSourceRanges: refused('never', anything, {
       hint: 'remove it; who may call is said by an AuthorizationPolicy (ipBlocks)',
