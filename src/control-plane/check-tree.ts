@@ -179,6 +179,8 @@ function softened(
   return findings.map((finding) => {
     const { code, object, message } = finding;
     if (code !== 'WEFT0101' || object === undefined || !unchanged.has(refText(object))) return finding;
+    // Who hides a service takes it away as who removes it.
+    if (message.startsWith('service ')) return finding;
     const named = /"([^"]*)"/.exec(message)?.[1] ?? '';
     const host = resolveHost(named, object.namespace, dnsSuffix);
     return before.has(host) && !now.has(host) ? finding : { ...finding, severity: 'warning' };

@@ -47,6 +47,8 @@ function mayFollow({ code, message, object }: Diagnostic, { codes, namespace, na
   if (!codes.includes(code)) return false;
   if (name !== undefined && !message.includes(name)) return false;
   if (namespace === undefined || object === undefined || object.namespace === namespace) return true;
+  // What an object of one namespace names is decided by those of its clients, too (P20).
+  if (message.includes(' clients in ') && message.includes(namespace)) return true;
   // Another namespace is meant by a full name of a service there, or by the host of a ServiceEntry, which says nothing of whose it is.
   return message.includes('.') && (!message.includes('.svc.') || message.includes(`.${namespace}.svc`));
 }

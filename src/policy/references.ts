@@ -6,7 +6,15 @@ import type { Policy } from '../model/policy.ts';
 import type { Service } from '../model/service.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
-import { type CheckRow, each, type ReferenceFacts, type RowMemory, together } from './references/check-rows.ts';
+import { rivalsIn } from './references/acting-rules.ts';
+import {
+  type CheckRow,
+  each,
+  eachAmongRivals,
+  type ReferenceFacts,
+  type RowMemory,
+  together,
+} from './references/check-rows.ts';
 import { checkClientTls } from './references/client-tls.ts';
 import { checkServiceEntryPorts } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
@@ -45,7 +53,7 @@ export function checkReferences(
 /** All checks, each with the kinds that it may look at. */
 const rows: readonly CheckRow[] = [
   together(checkRivals, 'VirtualService'),
-  each('VirtualService', checkVirtualService, 'DestinationRule'),
+  eachAmongRivals('VirtualService', rivalsIn, checkVirtualService, 'DestinationRule'),
   together(checkServiceEntryPorts, 'ServiceEntry'),
   together(checkOverlaps, 'DestinationRule'),
   each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),

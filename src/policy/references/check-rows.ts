@@ -22,6 +22,8 @@ export interface RowMemory {
   readonly inputs: readonly unknown[];
   readonly policies: readonly Policy[];
   readonly found: ReadonlyMap<Policy | undefined, readonly Diagnostic[]>;
+  /** What each object was looked at beside, where that is not the same for all. */
+  readonly rivals?: ReadonlyMap<Policy, readonly Policy[]>;
 }
 
 /** One check; it finds again what it found before where all that it looks at is the same. */
@@ -67,6 +69,40 @@ export function each<K extends Kind>(
   };
 }
 
+/**
+ * A check of one object at a time beside objects of other kinds and those of its own kind that may act instead of it. It is shown no
+ * others.
+ */
+export function eachAmongRivals<K extends Kind>(
+  kind: K,
+  rivalsIn: (all: readonly OfKind<K>[], terms: ScopeTerms) => (object: OfKind<K>) => readonly OfKind<K>[],
+  check: (scope: ReferenceScope, object: OfKind<K>, rivals: readonly OfKind<K>[]) => void,
+  ...beside: readonly Kind[]
+): CheckRow {
+  return function* (facts, before) {
+    const { inputs, policies } = inputsOf(facts, beside, before);
+    const known = before?.inputs === inputs ? before : undefined;
+    const scope = createScope(policies, facts.services, facts.workloads, facts.terms);
+    const all = facts.byKind.get(kind) ?? [];
+    if (!areOf(all, kind)) return { inputs, policies, found: new Map() };
+    yield;
+    const rivalsOf = rivalsIn(all, facts.terms);
+    const found = new Map<Policy, readonly Diagnostic[]>();
+    const rivals = new Map<Policy, readonly Policy[]>();
+    let done = 0;
+    for (const object of all) {
+      const own = rivalsOf(object);
+      const again = sameItems(known?.rivals?.get(object) ?? nobody, own) ? known?.found.get(object) : undefined;
+      if (again === undefined && done++ % objectsAStep === 0) yield;
+      found.set(object, again ?? about(scope, kind, (here, each) => check(here, each, own), object));
+      if (own.length > 0) rivals.set(object, own);
+    }
+    return { inputs, policies, found, rivals };
+  };
+}
+
+const nobody: readonly Policy[] = [];
+
 function about<K extends Kind>(
   scope: ReferenceScope,
   kind: K,
@@ -77,6 +113,10 @@ function about<K extends Kind>(
   const found: Diagnostic[] = [];
   check({ ...scope, found }, object);
   return found.length === 0 ? nothing : found;
+}
+
+function areOf<K extends Kind>(objects: readonly Policy[], kind: K): objects is readonly OfKind<K>[] {
+  return objects.every((object) => isOf(object, kind));
 }
 
 function isOf<K extends Kind>(object: Policy, kind: K): object is OfKind<K> {

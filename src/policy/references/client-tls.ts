@@ -14,6 +14,7 @@ import {
   relatedTo,
   reportAt,
 } from './reference-scope.ts';
+import { isReached } from './rule-clients.ts';
 import { servicesCovered } from './scope-index.ts';
 import { portUsed, workloadsOf } from './service-workloads.ts';
 
@@ -97,7 +98,7 @@ function checkContradictions(scope: ReferenceScope, rule: DestinationRuleObject)
   const told = new Set<string>();
   if (blocksOf(rule).length === 0) return;
   for (const service of servicesCovered(scope, host)) {
-    if (service.external) continue;
+    if (service.external || !isReached(scope, rule, service)) continue;
     for (const workload of workloadsOf(scope, service) ?? []) {
       if (workload.identity === undefined) continue;
       for (const port of service.ports) {

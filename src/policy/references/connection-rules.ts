@@ -4,6 +4,7 @@ import { layerOf, type Service } from '../../model/service.ts';
 import { holdsAddress } from '../address-range.ts';
 import { isVisible, isWildcardHost } from '../hosts.ts';
 import { ofKind, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
+import { matchedBy, type RuleClient } from './rule-clients.ts';
 import { checkDestination } from './rule-destination.ts';
 import { calledPorts } from './rule-ports.ts';
 
@@ -12,13 +13,15 @@ export function checkConnectionRules(
   scope: ReferenceScope,
   object: VirtualServiceObject,
   called: readonly Service[],
+  clients: readonly RuleClient[],
 ): void {
   for (const layer of ['tls', 'tcp'] as const) {
     object.spec[layer].forEach((rule, index) => {
       const field = `spec.${layer}[${index}]`;
       const ports = calledPorts(scope, object, layer, rule.match, field, called);
+      const callers = matchedBy(clients, rule.match);
       for (const [at, route] of rule.route.entries()) {
-        checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports);
+        checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports, callers);
       }
       checkSubnets(scope, object, rule, field, called);
     });

@@ -13,6 +13,8 @@ import {
   reportAt,
   reportNoService,
 } from './reference-scope.ts';
+import { isReached } from './rule-clients.ts';
+import { exportHint } from './rule-ports.ts';
 import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
@@ -20,9 +22,14 @@ import { workloadsOf } from './service-workloads.ts';
 export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
   if (!scope.services) return;
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
-  const services = servicesCovered(scope, host, true);
-  if (services.length === 0) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
-  else {
+  const covered = servicesCovered(scope, host, true);
+  const services = covered.filter((service) => isReached(scope, rule, service));
+  const [hidden] = covered;
+  if (hidden === undefined) reportNoService(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, 'warning');
+  else if (services.length === 0) {
+    const message = `service ${JSON.stringify(rule.spec.host)} is not exported to any client of this rule`;
+    reportAt(scope, 'WEFT0174', rule, 'spec.host', message, exportHint(hidden));
+  } else {
     checkSubsets(scope, rule, services);
     checkHashKeys(scope, rule, services);
     checkPortSettings(scope, rule, host, services);

@@ -2,14 +2,14 @@ import type { Diagnostic, RelatedPlace, Severity } from '../../model/diagnostic.
 import type { MeshSettings } from '../../model/mesh.ts';
 import { rootNamespaceOf, trustDomainsOf } from '../../model/mesh-config.ts';
 import { nearestName } from '../../model/nearest-name.ts';
-import type { DestinationRuleObject, Labels, Policy } from '../../model/policy.ts';
+import type { Labels, Policy } from '../../model/policy.ts';
 import { provenance, refOf } from '../../model/policy-provenance.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { DiagnosticCode } from '../diagnostic-codes.ts';
-import { bySpecificity, hostCovers, isVisible, isWildcardHost, resolveHost } from '../hosts.ts';
+import { isWildcardHost, resolveHost } from '../hosts.ts';
 import { reportInto } from '../report.ts';
-import { objectsOf, rulesByHost, servicesByHost } from './scope-index.ts';
+import { objectsOf, servicesByHost } from './scope-index.ts';
 
 /** Named secrets by `<namespace>/<name>`, and what each holds. */
 export type SecretNames = ReadonlyMap<string, { readonly keys: boolean; readonly roots: boolean }>;
@@ -36,8 +36,6 @@ export interface ReferenceScope extends ScopeTerms {
   /** Services by their host. */
   readonly byHost: ReadonlyMap<string, readonly Service[]>;
   readonly wildcards: readonly Service[];
-  /** DestinationRules by namespace, and in it by their full host. */
-  readonly rules: ReadonlyMap<string, ReadonlyMap<string, readonly DestinationRuleObject[]>>;
 }
 
 /** What MeshConfig and the settings say to all checks. */
@@ -61,8 +59,7 @@ export function createScope(
   terms: ScopeTerms,
 ): ReferenceScope {
   const { byHost, wildcards } = servicesByHost(services ?? noServices);
-  const rules = rulesByHost(policies, terms.settings.dnsSuffix);
-  return { ...terms, policies, services, workloads, found: [], byHost, wildcards, rules };
+  return { ...terms, policies, services, workloads, found: [], byHost, wildcards };
 }
 
 const noServices: readonly Service[] = [];
@@ -99,14 +96,6 @@ export function ofKind<K extends Policy['kind']>(
   kind: K,
 ): readonly Extract<Policy, { kind: K }>[] {
   return objectsOf(scope, kind);
-}
-
-/** The service that a host as written in `object` means: by name, of its own namespace first, else a wildcard that covers it. */
-export function serviceOf(scope: ReferenceScope, object: Policy, host: string): Service | undefined {
-  const name = resolveHost(host, object.namespace, scope.settings.dnsSuffix);
-  const exact = scope.byHost.get(name) ?? [];
-  const near = exact.find((service) => service.namespace === object.namespace) ?? exact[0];
-  return near ?? scope.wildcards.find((service) => hostCovers(service.host, name));
 }
 
 /** WEFT0102 or, with `code`, that a host means no service. */
@@ -159,25 +148,6 @@ function whatMakesIt({ settings, workloads }: ReferenceScope, object: Policy, ho
   if (workloads === undefined)
     return `declare a Service, or correct the name; a workload that joins as "${name}" in ${namespace} makes it too: weft validate --live knows who has`;
   return `declare a Service, let a workload join as it (weft run -n ${namespace} --service ${name}), or correct the name`;
-}
-
-/** P20: the DestinationRules that hold for calls from `client` to a service: of the first namespace with a match, the most specific host. */
-export function rulesFor(scope: ReferenceScope, service: Service, client: string): readonly DestinationRuleObject[] {
-  const { rootNamespace } = scope.settings;
-  for (const namespace of new Set([client, service.namespace, rootNamespace])) {
-    const byHost = scope.rules.get(namespace) ?? new Map<string, readonly DestinationRuleObject[]>();
-    const holds = (rule: DestinationRuleObject) =>
-      namespace === client || (!rule.spec.workloadSelector && isVisible(rule.spec.exportTo, namespace, client));
-    // The host itself is the most specific one; which wildcards cover it is asked for the rest.
-    const own = (byHost.get(service.host) ?? []).filter(holds);
-    if (own.length > 0) return own;
-    const wider = [...byHost.keys()].filter((host) => isWildcardHost(host) && hostCovers(host, service.host));
-    for (const host of wider.sort(bySpecificity)) {
-      const matching = (byHost.get(host) ?? []).filter(holds);
-      if (matching.length > 0) return matching;
-    }
-  }
-  return [];
 }
 
 /** The hint of a selector that matches nothing: the nearest label of these workloads, else the labels there are. */

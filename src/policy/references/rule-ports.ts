@@ -1,7 +1,7 @@
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import { layersOf as layersOfPort, type Service } from '../../model/service.ts';
-import { hostCovers, isWildcardHost, resolveHost } from '../hosts.ts';
-import { type ReferenceScope, reportAt, reportNoService, serviceOf } from './reference-scope.ts';
+import { type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
+import { candidatesOf, servicesMeant } from './rule-clients.ts';
 
 /** Whose rules act on a port (P19). */
 export type Layer = ReturnType<typeof layersOfPort>[number];
@@ -21,28 +21,36 @@ function layersOf({ spec }: VirtualServiceObject): readonly Layer[] {
 /** Istio makes rules act on port 80 of a host that no service has; here the host is one that nobody knows (D18). */
 const idleRules = ', so these rules do not act on requests to it';
 
-/** The services of one host, with WEFT0101 (a warning: an object that routes nothing harms nobody), WEFT0102 and WEFT0136. */
+/**
+ * The services that one host means for clients of these namespaces, with WEFT0101 (a warning: an object that routes nothing harms
+ * nobody), WEFT0102 and WEFT0136.
+ */
 export function checkHost(
   scope: ReferenceScope,
   object: VirtualServiceObject,
   host: string,
   index: number,
+  clients: readonly string[],
 ): readonly Service[] {
   const field = `spec.hosts[${index}]`;
-  const name = resolveHost(host, object.namespace, scope.settings.dnsSuffix);
-  const one = isWildcardHost(name) ? undefined : serviceOf(scope, object, host);
-  const services = isWildcardHost(name)
-    ? (scope.services ?? []).filter((service) => hostCovers(name, service.host))
-    : one
-      ? [one]
-      : [];
+  const services = servicesMeant(scope, object, host, clients);
   const layers = layersOf(object);
-  if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning', idleRules);
+  const [hidden] = services.length === 0 ? candidatesOf(scope, object, host) : [];
+  if (hidden) {
+    const message = `service ${JSON.stringify(host)} is not exported to any client of this object${idleRules}`;
+    reportAt(scope, 'WEFT0101', object, field, message, exportHint(hidden), { severity: 'warning' });
+  } else if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning', idleRules);
   else if (!layers.some((layer) => portsOf(services, layer).length > 0)) {
     const message = `${layers.join(' and ')} rules meet no such port of ${host}`;
     reportAt(scope, 'WEFT0136', object, field, message, portsHint(services, layers));
   }
   return services;
+}
+
+/** Who keeps a service from clients, and where. */
+export function exportHint({ exportTo, by }: Service): string {
+  const place = by === undefined ? '' : `; the service: ${by.at.file}:${by.at.line}`;
+  return `its exportTo is ${exportTo.join(', ')}: export it to them, or limit exportTo of this object${place}`;
 }
 
 /** P19: rules of a layer of which no host has a port (WEFT0136), unless that was said of the hosts already. */

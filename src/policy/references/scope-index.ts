@@ -2,13 +2,13 @@ import { compareText } from '../../model/compare-text.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
-import { hostCovers, isWildcardHost, resolveHost } from '../hosts.ts';
+import { bySpecificity, hostCovers, isWildcardHost, plainHost, resolveHost } from '../hosts.ts';
 import type { ReferenceScope } from './reference-scope.ts';
 
 type OfKind<K extends Policy['kind']> = Extract<Policy, { kind: K }>;
 
 /** The same function, computed once for each list. */
-function onList<Item, Output>(compute: (list: readonly Item[]) => Output): (list: readonly Item[]) => Output {
+export function onList<Item, Output>(compute: (list: readonly Item[]) => Output): (list: readonly Item[]) => Output {
   const known = new WeakMap<readonly Item[], { readonly output: Output }>();
   return (list) => {
     const before = known.get(list);
@@ -69,24 +69,47 @@ export const accountsOf = onList(
 
 /** Services by their host, and those that are wildcards. */
 export const servicesByHost = onList((services: readonly Service[]) => ({
-  byHost: groupBy(services, ({ host }) => host),
+  byHost: groupBy(services, ({ host }) => plainHost(host)),
   wildcards: services.filter(({ host }) => isWildcardHost(host)),
 }));
 
+/** A DestinationRule, and the full host that it is about. */
+export interface RuleOfHost {
+  readonly host: string;
+  readonly rule: OfKind<'DestinationRule'>;
+}
+
+interface RulesByHost {
+  readonly exact: ReadonlyMap<string, readonly RuleOfHost[]>;
+  /** The most specific first. */
+  readonly wildcards: readonly RuleOfHost[];
+}
+
 const rulesBySuffix = onList((policies: readonly Policy[]) => ({ policies, bySuffix: new Map<string, RulesByHost>() }));
 
-type RulesByHost = ReadonlyMap<string, ReadonlyMap<string, readonly OfKind<'DestinationRule'>[]>>;
+/** The DestinationRules of all namespaces that cover a full host, the most specific first. */
+export function rulesCovering({ policies, settings }: ReferenceScope, host: string): readonly RuleOfHost[] {
+  const { exact, wildcards } = rulesByHost(policies, settings.dnsSuffix);
+  const own = exact.get(host) ?? [];
+  const wider = wildcards.filter((one) => hostCovers(one.host, host));
+  return wider.length === 0 ? own : [...own, ...wider];
+}
 
-/** DestinationRules by namespace, and in it by their full host. */
-export function rulesByHost(policies: readonly Policy[], dnsSuffix: string): RulesByHost {
+function rulesByHost(policies: readonly Policy[], dnsSuffix: string): RulesByHost {
   const { bySuffix } = rulesBySuffix(policies);
   let rules = bySuffix.get(dnsSuffix);
   if (rules === undefined) {
-    const all = policies.filter((object) => object.kind === 'DestinationRule');
-    const hostOf = ({ namespace, spec }: OfKind<'DestinationRule'>) => resolveHost(spec.host, namespace, dnsSuffix);
-    rules = new Map(
-      [...groupBy(all, ({ namespace }) => namespace)].map(([name, list]) => [name, groupBy(list, hostOf)]),
+    const all = policies.flatMap((rule): RuleOfHost[] =>
+      rule.kind === 'DestinationRule' ? [{ host: resolveHost(rule.spec.host, rule.namespace, dnsSuffix), rule }] : [],
     );
+    const wildcards = all.filter(({ host }) => isWildcardHost(host));
+    rules = {
+      exact: groupBy(
+        all.filter(({ host }) => !isWildcardHost(host)),
+        ({ host }) => host,
+      ),
+      wildcards: wildcards.sort((a, b) => bySpecificity(a.host, b.host)),
+    };
     bySuffix.set(dnsSuffix, rules);
   }
   return rules;

@@ -1,21 +1,16 @@
 import type { SidecarObject, VirtualServiceObject } from '../../model/policy.ts';
 import type { Service, ServiceKey } from '../../model/service.ts';
 import type { Destination } from '../../model/virtual-service.ts';
-import { bySpecificity, hostCovers, isVisible, isWildcardHost, plainHost, resolveHost } from '../hosts.ts';
+import { plainHost } from '../hosts.ts';
 import { importsOf } from '../imports.ts';
-import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt, serviceOf } from './reference-scope.ts';
+import { indexRules, ruleOf } from './acting-rules.ts';
+import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
+import { serviceFor } from './rule-clients.ts';
 import { clientsText, type SidecarClients, visibleTo } from './sidecar-clients.ts';
-
-/** Rules of a VirtualService by the hosts that they are about. */
-interface RuleIndex {
-  readonly exact: ReadonlyMap<string, readonly VirtualServiceObject[]>;
-  /** The most specific first. */
-  readonly wildcards: readonly (readonly [string, VirtualServiceObject])[];
-}
 
 /** WEFT0114: a route of a service that is imported leads to one that is not. */
 export function checkSidecarRoutes(scope: ReferenceScope, all: readonly SidecarClients[]): void {
-  const rules = indexRules(scope);
+  const rules = indexRules(ofKind(scope, 'VirtualService'), scope.settings.dnsSuffix);
   const visible = visibleTo(scope);
   for (const clients of all) {
     const { sidecar, namespaces } = clients;
@@ -33,37 +28,6 @@ export function checkSidecarRoutes(scope: ReferenceScope, all: readonly SidecarC
   }
 }
 
-function indexRules(scope: ReferenceScope): RuleIndex {
-  const exact = new Map<string, VirtualServiceObject[]>();
-  const wildcards: (readonly [string, VirtualServiceObject])[] = [];
-  for (const object of ofKind(scope, 'VirtualService')) {
-    for (const written of new Set(object.spec.hosts)) {
-      const host = resolveHost(written, object.namespace, scope.settings.dnsSuffix);
-      if (isWildcardHost(host)) wildcards.push([host, object]);
-      else exact.set(host, [...(exact.get(host) ?? []), object]);
-    }
-  }
-  return { exact, wildcards: wildcards.sort(([a], [b]) => bySpecificity(a, b)) };
-}
-
-/** P9: the one that acts for clients of a namespace. */
-function ruleOf({ exact, wildcards }: RuleIndex, service: Service, client: string): VirtualServiceObject | undefined {
-  const host = plainHost(service.host);
-  const seen = ({ spec, namespace }: VirtualServiceObject) => isVisible(spec.exportTo, namespace, client);
-  const closest = (objects: readonly VirtualServiceObject[]) =>
-    [...objects].filter(seen).sort((a, b) => closeness(b, client) - closeness(a, client))[0];
-  const named = closest(exact.get(host) ?? []);
-  if (named) return named;
-  const [first] = wildcards.filter(([pattern, object]) => hostCovers(pattern, host) && seen(object));
-  return first && closest(wildcards.filter(([pattern]) => pattern === first[0]).map(([, object]) => object));
-}
-
-/** 2 private to the client's namespace, 1 exported to it by name, 0 public. */
-function closeness({ namespace, spec }: VirtualServiceObject, client: string): number {
-  if (spec.exportTo.length === 0 || spec.exportTo.includes('*')) return 0;
-  return namespace === client ? 2 : 1;
-}
-
 function checkRoutes(
   scope: ReferenceScope,
   object: VirtualServiceObject,
@@ -73,7 +37,7 @@ function checkRoutes(
   told: Set<string>,
 ): void {
   const check = (destination: Destination, field: string) => {
-    const service = serviceOf(scope, object, destination.host);
+    const service = serviceFor(scope, object, destination.host, client);
     const key = `${object.namespace}/${object.name} ${field}`;
     if (service === undefined || told.has(key)) return;
     // Of several services with one host any that is imported is meant.

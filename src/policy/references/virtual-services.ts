@@ -4,23 +4,31 @@ import { refText } from '../../model/provenance.ts';
 import { isVisible, resolveHost } from '../hosts.ts';
 import { checkConnectionRules } from './connection-rules.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
+import { anyNamespace, clientNamespaces, clientsOf, matchedBy } from './rule-clients.ts';
 import { checkDestination } from './rule-destination.ts';
 import { calledPorts, checkHost, checkLayers } from './rule-ports.ts';
 
-/** What a VirtualService names: its hosts, ports, destinations and subsets. */
-export function checkVirtualService(scope: ReferenceScope, object: VirtualServiceObject): void {
+/** What a VirtualService names, as those for whom it acts see it: its hosts, ports, destinations and subsets. */
+export function checkVirtualService(
+  scope: ReferenceScope,
+  object: VirtualServiceObject,
+  rivals: readonly VirtualServiceObject[],
+): void {
   if (!scope.services) return;
-  const called = object.spec.hosts.flatMap((host, index) => checkHost(scope, object, host, index));
+  const namespaces = clientNamespaces(scope, object, rivals);
+  const called = object.spec.hosts.flatMap((host, index) => checkHost(scope, object, host, index, namespaces));
+  const clients = clientsOf(scope, object, rivals, called, namespaces);
   checkLayers(scope, object, called);
-  checkConnectionRules(scope, object, called);
+  checkConnectionRules(scope, object, called, clients);
   object.spec.http.forEach((rule, index) => {
     const field = `spec.http[${index}]`;
     const ports = calledPorts(scope, object, 'http', rule.match, field, called);
+    const callers = matchedBy(clients, rule.match);
     for (const [at, route] of rule.route.entries()) {
-      checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports);
+      checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports, callers);
     }
     for (const [at, mirror] of rule.mirrors.entries()) {
-      checkDestination(scope, object, `${field}.mirrors[${at}].destination`, mirror.destination, ports);
+      checkDestination(scope, object, `${field}.mirrors[${at}].destination`, mirror.destination, ports, callers);
     }
   });
 }
@@ -50,9 +58,6 @@ export function checkRivals(scope: ReferenceScope): void {
     }
   }
 }
-
-/** Stands for a namespace that nobody names. */
-const anyNamespace = '*';
 
 /** A namespace for whose clients both objects are visible in the same way: private, by name, or public. */
 function tie(a: VirtualServiceObject, b: VirtualServiceObject): string | undefined {
