@@ -90,12 +90,24 @@ export function createReferenceCheck(): ReferenceCheck {
   let before: ReferenceFacts | undefined;
   let memories: readonly RowMemory[] = [];
   return function* (policies, services, workloads, settings, secrets) {
-    const facts = factsOf(policies, services, workloads, scopeTerms(policies, settings, secrets), before);
+    const facts = factsOf(
+      policies,
+      services && declaredServices(services, before?.services),
+      workloads,
+      scopeTerms(policies, settings, secrets),
+      before,
+    );
     const made: RowMemory[] = [];
     for (const [index, row] of rows.entries()) made.push(yield* row(facts, memories[index]));
     [before, memories] = [facts, made];
     return made.flatMap(({ found }) => [...found.values()].flat()).sort(byPosition);
   };
+}
+
+/** A host that only VirtualServices name is no service to anybody who refers to it (decision 44). */
+function declaredServices(services: readonly Service[], before: readonly Service[] = []): readonly Service[] {
+  const declared = services.filter(({ by }) => by?.object.kind !== 'VirtualService');
+  return declared.length === services.length ? services : keepItems(before, declared);
 }
 
 function factsOf(

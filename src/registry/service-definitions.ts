@@ -6,6 +6,7 @@ import { provenance } from '../model/policy-provenance.ts';
 import type { ServicePortSpec, WorkloadEntrySpec } from '../model/registry-objects.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
 import { serviceKeyOf } from '../model/service.ts';
+import { makesRouteHosts, routeHosts } from './route-hosts.ts';
 
 /** A service and where its endpoints come from; lives inside the registry, callers see the Service. */
 export interface ServiceDefinition {
@@ -25,7 +26,7 @@ export type EndpointSource =
   | { readonly kind: 'none' };
 
 /**
- * The services that policies define, sorted by key: one for each v1/Service and for each host of a ServiceEntry (section 2).
+ * The services that policies define, sorted by key: one for each v1/Service and for each host of a ServiceEntry (section 2), and hosts of VirtualServices that nothing else defines.
  * Where two objects define one host of one namespace, a v1/Service goes before a ServiceEntry, and else the first in the order of
  * the PolicySet holds; the policy stage reports the clash.
  */
@@ -39,7 +40,13 @@ export function defineServices(policies: PolicySet, settings: MeshSettings): rea
     if (object.kind === 'ServiceEntry')
       for (const host of object.spec.hosts) add(defineEntryHost(object, host, settings));
   }
+  for (const definition of routeHosts(policies, settings, byKey)) add(definition);
   return [...byKey.values()].sort((a, b) => compareText(a.service.key, b.service.key));
+}
+
+/** Whether an object has a part in which services there are. */
+export function definesServices(object: Policy, settings: MeshSettings): boolean {
+  return object.kind === 'Service' || object.kind === 'ServiceEntry' || makesRouteHosts(object, settings);
 }
 
 const known = new WeakMap<ServiceObject, { readonly settings: MeshSettings; readonly definition: ServiceDefinition }>();

@@ -9,7 +9,7 @@ import type { ImpliedService } from './implied-services.ts';
 import { impliedServices } from './implied-services.ts';
 import { keepIdentity, keepMap } from './keep-identity.ts';
 import type { ServiceDefinition } from './service-definitions.ts';
-import { defineServices } from './service-definitions.ts';
+import { defineServices, definesServices } from './service-definitions.ts';
 import { serviceEndpoints } from './service-endpoints.ts';
 
 /** The services of a mesh and where they run, with what the next call needs to change only what changed. */
@@ -62,7 +62,10 @@ export function buildServices(
   }
   const impliedExportTo = meshConfigOf(policies)?.spec.exportTo.Service ?? everybody;
   const sameExport = before !== undefined && sameItems(before.impliedExportTo, impliedExportTo);
-  const defining = keepItems(before?.defining, policies.objects.filter(definesServices));
+  const defining = keepItems(
+    before?.defining,
+    policies.objects.filter((object) => definesServices(object, settings)),
+  );
   const sameText = before?.defining === defining && sameExport && before.settings === settings;
   if (sameText && before.workloads === workloads && previous) {
     return { ...previous, computed: 0, memory: { ...before, policies } };
@@ -115,10 +118,6 @@ export function buildServices(
     computed,
     memory: { policies, defining, settings, impliedExportTo, workloads, namespaces },
   };
-}
-
-function definesServices({ kind }: Policy): boolean {
-  return kind === 'Service' || kind === 'ServiceEntry';
 }
 
 function namespaceOf(

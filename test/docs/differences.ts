@@ -11,8 +11,8 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   ],
   [
     '`hosts` of a VirtualService that no Service or ServiceEntry has',
-    'its rules act on requests to port 80',
-    'WEFT0101 (a warning): its rules do not act, requests to the host are those to an unknown host; write a ServiceEntry with the host',
+    'its http rules act on requests to port 80',
+    'the same for full names outside the mesh (decision 44). For names of the mesh and wildcards WEFT0101 (a warning): its rules do not act, requests to the host are those to an unknown host',
   ],
   [
     '`retryRemoteLocalities`',

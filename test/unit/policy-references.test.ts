@@ -334,14 +334,19 @@ describe('findings between objects', () => {
     expect(found.map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0101 warning']);
   });
 
-  it('rules for a host outside the mesh act once a ServiceEntry names it, and until then are told to act on nothing', () => {
+  it('http rules for a host outside the mesh act on port 80 until a ServiceEntry says more; nobody can send to such a host', () => {
     const outside = vs('a', route('{ host: reviews }').replace('[reviews]', '[wiki.example.org]'));
+    const looped = vs('b', route('{ host: wiki.example.org }'));
+    expect(check(reviews + outside + looped).found.map(({ code, severity }) => `${code} ${severity}`)).toEqual([
+      'WEFT0101 info',
+      'WEFT0101 error',
+    ]);
     const told = check(reviews + outside).found;
     expect(told.map(({ code, severity, message, hint }) => [code, severity, message, hint])).toEqual([
       [
         'WEFT0101',
-        'warning',
-        'no service "wiki.example.org", so these rules do not act on requests to it',
+        'info',
+        'no service "wiki.example.org": its http rules act on requests to port 80, and no others do',
         'declare a ServiceEntry with this host, or correct the name',
       ],
     ]);

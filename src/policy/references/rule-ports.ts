@@ -1,3 +1,4 @@
+import { isOutsideHost, outsideName } from '../../model/outside-host.ts';
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import { layersOf as layersOfPort, type Service } from '../../model/service.ts';
 import { type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
@@ -18,8 +19,19 @@ function layersOf({ spec }: VirtualServiceObject): readonly Layer[] {
   return (['http', 'tls', 'tcp'] as const).filter((layer) => spec[layer].length > 0);
 }
 
-/** Istio makes rules act on port 80 of a host that no service has; here the host is one that nobody knows (D18). */
+/** Of the mesh, or meant for connections: the host is one that nobody knows (D18). */
 const idleRules = ', so these rules do not act on requests to it';
+/** Decision 44, as in Istio. */
+const routedAlone = ': its http rules act on requests to port 80, and no others do';
+
+const namespacesOf = new WeakMap<readonly Service[], ReadonlySet<string>>();
+
+function isRouted({ services = [], settings }: ReferenceScope, { spec }: VirtualServiceObject, host: string): boolean {
+  if (spec.http.length === 0 || !isOutsideHost(host, settings.dnsSuffix)) return false;
+  const namespaces = namespacesOf.get(services) ?? new Set(services.map(({ namespace }) => namespace));
+  namespacesOf.set(services, namespaces);
+  return isOutsideHost(host, settings.dnsSuffix, namespaces);
+}
 
 /**
  * The services that one host means for clients of these namespaces, with WEFT0101 (a warning: an object that routes nothing harms
@@ -39,7 +51,9 @@ export function checkHost(
   if (hidden) {
     const message = `service ${JSON.stringify(host)} is not exported to any client of this object${idleRules}`;
     reportAt(scope, 'WEFT0101', object, field, message, exportHint(hidden), { severity: 'warning' });
-  } else if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning', idleRules);
+  } else if (services.length === 0 && isRouted(scope, object, host))
+    reportNoService(scope, 'WEFT0101', object, field, host, 'info', routedAlone);
+  else if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning', idleRules);
   else if (!layers.some((layer) => portsOf(services, layer).length > 0)) {
     const message = `${layers.join(' and ')} rules meet no such port of ${host}`;
     reportAt(scope, 'WEFT0136', object, field, message, portsHint(services, layers));
@@ -75,7 +89,10 @@ export function calledPorts(
   called: readonly Service[],
 ): readonly number[] {
   const all = [...new Set(called.flatMap((service) => service.ports.map(({ number }) => number)))];
-  const ofLayer = portsOf(called, layer);
+  const isAlone = (host: string) =>
+    isRouted(scope, object, host) && !called.some((service) => service.host === outsideName(host));
+  const alone = layer === 'http' && object.spec.hosts.some(isAlone) ? [80] : [];
+  const ofLayer = [...new Set([...portsOf(called, layer), ...alone])];
   const named = match.map(({ port }) => port);
   named.forEach((port, index) => {
     if (port === undefined || called.length === 0) return;
