@@ -54,7 +54,7 @@ export function importsOf(
   return [...byHost.values()]
     .map((services): Import => {
       const most = Math.max(...services.map(rank));
-      const [service, ...rivals] = services.filter((each) => rank(each) === most).sort(byKey);
+      const [service, ...rivals] = services.filter((each) => rank(each) === most).sort(byRight);
       if (service === undefined) throw new RangeError('a host without a service');
       return { service, exact: (found.get(service) ?? 0) % 2 === 1, rivals };
     })
@@ -93,6 +93,11 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMa
     else groups.set(keyOf(item), [item]);
   }
   return groups;
+}
+
+/** The Service whose name it is goes before ServiceEntries of other namespaces that have its host. */
+function byRight(a: Service, b: Service): number {
+  return Number(a.origin === 'entry') - Number(b.origin === 'entry') || byKey(a, b);
 }
 
 function byKey(a: Service, b: Service): number {

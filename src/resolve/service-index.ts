@@ -26,7 +26,7 @@ export function indexServices(services: readonly Service[]): ServiceIndex {
 
 /**
  * Which of the services called `host` a client of `clientNamespace` means when an object of `objectNamespace` names it: its own
- * namespace's, else the object's, else the first by key; only those exported to the client (P6).
+ * namespace's, else the object's, else the Service whose name it is, else the first by key; only those exported to the client (P6).
  */
 export function findService(
   index: ServiceIndex,
@@ -38,5 +38,6 @@ export function findService(
     isVisible(service.exportTo, service.namespace, clientNamespace),
   );
   const inNamespace = (namespace: string) => visible.find((service) => service.namespace === namespace);
-  return inNamespace(clientNamespace) ?? inNamespace(objectNamespace) ?? visible[0];
+  const named = visible.find(({ origin }) => origin !== 'entry') ?? visible[0];
+  return inNamespace(clientNamespace) ?? inNamespace(objectNamespace) ?? named;
 }

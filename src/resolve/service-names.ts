@@ -10,8 +10,9 @@ type Names = ReadonlyMap<ServiceKey, readonly string[]>;
 const memory = new WeakMap<readonly Service[], WeakMap<MeshSettings, Map<string, Names>>>();
 
 /**
- * P4: the names by which clients of a namespace may call each of the services that they see. No name stands at two services: one's full name
- * goes before another's short name or address, the client's own namespace before others, then the first by key. Remembered.
+ * P4: the names by which clients of a namespace may call each of the services that they see. No name stands at two services: what the
+ * client's own namespace declares goes first, then the Service whose name it is, then the full name of another's ServiceEntry, then
+ * addresses; of equals the client's own namespace's, then the first by key. Remembered.
  */
 export function serviceNames(services: readonly Service[], settings: MeshSettings, clientNamespace: string): Names {
   const bySettings = remembered(memory, services, () => new WeakMap<MeshSettings, Map<string, Names>>());
@@ -31,16 +32,27 @@ function claimNames(services: readonly Service[], settings: MeshSettings, client
   );
   const owners = new Map<string, ServiceKey>();
   const wanted = seen.map((service) => ({ service, names: namesOf(service, settings, clientNamespace) }));
-  for (const { service } of wanted) {
-    const host = plainHost(service.host);
-    if (!owners.has(host)) owners.set(host, service.key);
-  }
-  for (const { service, names } of wanted) {
-    for (const name of names) if (!owners.has(name)) owners.set(name, service.key);
+  for (const right of [0, 1, 2, 3]) {
+    for (const { service, names } of wanted) {
+      for (const name of names) {
+        if (!owners.has(name) && rightTo(service, name, clientNamespace) === right) owners.set(name, service.key);
+      }
+    }
   }
   return new Map(
     wanted.map(({ service, names }) => [service.key, names.filter((name) => owners.get(name) === service.key)]),
   );
+}
+
+/**
+ * Who has a name, the least first: what the client's own namespace declares by it (P8); the Service whose name it is (P4), which nobody of
+ * another namespace takes away with a ServiceEntry of that host; a ServiceEntry that names it; an address.
+ */
+function rightTo({ origin, host, namespace }: Service, name: string, clientNamespace: string): number {
+  const isHost = plainHost(host) === plainHost(name);
+  if (isHost && namespace === clientNamespace) return 0;
+  if (origin === 'entry') return isHost ? 2 : 3;
+  return name.startsWith('[') || isIP(name) !== 0 ? 3 : 1;
 }
 
 /** P4, P5. Addresses that are ranges are no names; an IPv6 address stands in brackets, as a URI's host does. */

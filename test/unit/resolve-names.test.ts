@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { importsOf } from '../../src/policy/imports.ts';
 import { scopeKey, scopeOf } from '../../src/resolve/scope.ts';
 import {
   destinationRule,
@@ -94,19 +95,44 @@ describe('P4 names', () => {
     expect(view.services[0]?.names).toEqual(['api.example.com', 'api.example.com.', '192.0.2.1']);
   });
 
-  test('no name stands twice: a full name goes before a short one, the own namespace before others', () => {
-    const services = [
-      service('shop/reviews'),
-      entry('bank', 'reviews.shop'),
-      entry('bank', 'api.example.com'),
-      entry('shop', 'api.example.com'),
-    ];
+  test('no name stands twice: the own namespace goes before others', () => {
+    const services = [service('shop/reviews'), entry('bank', 'api.example.com'), entry('shop', 'api.example.com')];
     const view = viewOf({ services }, 'shop');
     const names = view.services.flatMap((each) => each.names);
     expect(new Set(names).size).toBe(names.length);
-    expect(outbound(view, 'bank/reviews.shop').names).toContain('reviews.shop');
     expect(outbound(view, 'shop/api.example.com').names).toContain('api.example.com');
     expect(outbound(view, 'bank/api.example.com').names).toEqual([]);
+  });
+
+  describe.each(['service', 'implied'] as const)('the names of a Service (%s)', (origin) => {
+    const taken = ['reviews', ...long, 'reviews.shop.svc.cluster.local.', 'reviews.shop.mesh'];
+    const squatters = taken.map((host) => entry('bank', host, { addresses: ['10.9.9.9'] }));
+    const services = [service('shop/reviews', { 9080: 'http' }, { origin, addresses: ['10.1.0.7'] }), ...squatters];
+
+    test.each(['shop', 'zoo'])('are not taken by a ServiceEntry of another namespace, for clients of %s', (client) => {
+      const view = viewOf({ services }, client);
+      const own = client === 'shop' ? taken : taken.slice(1);
+      expect(outbound(view, 'shop/reviews').names.toSorted()).toEqual([...own, '10.1.0.7'].toSorted());
+      const names = view.services.flatMap((each) => each.names);
+      expect(new Set(names).size).toBe(names.length);
+    });
+
+    test('are what the own namespace declares for its own clients (P8)', () => {
+      const view = viewOf({ services }, 'bank');
+      expect(outbound(view, 'bank/reviews.shop.mesh').names).toContain('reviews.shop.mesh');
+      expect(outbound(view, 'shop/reviews').names).toEqual(['10.1.0.7']);
+    });
+
+    test('mean it in routes and Sidecars of third namespaces, too', () => {
+      const host = 'reviews.shop.svc.cluster.local';
+      const both = [service('shop/reviews', { 9080: 'http' }, { origin }), entry('bank', host), service('zoo/cage')];
+      const policies = [virtualService('zoo/cage', ['cage'], [{ route: [to(host)] }])];
+      const [route] = outboundPort(viewOf({ services: both, policies }, 'zoo'), 'zoo/cage').routes;
+      expect(forward(route).destinations[0]?.destination.namespace).toBe('shop');
+      const hosts = [{ namespace: '*', host: '*', excluded: false, text: '*/*' }];
+      const imports = importsOf(hosts, both, 'zoo', 'cluster.local');
+      expect(imports.map((each) => each.service.key)).toEqual([`shop/${host}`, 'zoo/cage.zoo.svc.cluster.local']);
+    });
   });
 });
 
