@@ -44,17 +44,30 @@ export const plainCommands: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
-const header = /^\(:?[\w.-]+(?:\?:?[\w.-]+)?\)(?::\d{1,9})?$/;
+/** What stands in parentheses ends at the first one that closes; Envoy's own expression ends at a line break, too. */
+const inside = '[^)\\r\\n\\0]';
+const length = '(?::\\d{1,18})?';
+const name = ":?[\\w!#$%&'*+.^`|~-]+";
+/** A header, and perhaps another one that is written where the first one is not there. */
+const header = new RegExp(`^\\((?:${name})?(?:\\?(?:${name})?)?(?<!\\()\\)${length}$`);
 /** As `strftime` writes it; of its commands `%n` would write a line break. */
-const time = /^\((?:(?!%[-_0^#]*\d*[EO]?n)[^()])*\)$/;
-const words = /^\([^()\s]+\)$/;
-const cutWords = /^\([^()\s]+\)(?::\d{1,9})?$/;
-const state = /^\([^():\s]+(?::(?:PLAIN|TYPED|FIELD:[^():\s]+))?\)(?::\d{1,9})?$/;
-const moment = '(?:[DU]S_[RT]X_(?:BEG|END)|US_CX_(?:BEG|END)|US_HS_END)';
+const time = new RegExp(`^\\((?:(?!%[-_0^#]*\\d*[EO]?n)${inside})*\\)$`);
+const words = new RegExp(`^\\(${inside}+\\)$`);
+const cutWords = new RegExp(`^\\(${inside}+\\)${length}$`);
+const state = new RegExp(`^\\([^):\\r\\n\\0]+(?::(?:PLAIN|TYPED|FIELD:[^):\\r\\n\\0]+))?\\)${length}$`);
+/** Moments have names of their own, and filters may set others. */
+const moment = '[^):\\r\\n\\0]*';
+/** How many bits of an address are written, as one of a range. */
+const bits = /^\((?:\d{1,2}|1[01]\d|12[0-8])\)$/;
+/** Addresses that may be written as a range. */
+const addresses = ['DIRECT_LOCAL', 'DIRECT_REMOTE', 'LOCAL', 'REMOTE'].map((of) => `DOWNSTREAM_${of}`);
+const ranges = [...addresses, 'UPSTREAM_LOCAL', 'UPSTREAM_REMOTE'].map((of) => `${of}_ADDRESS_WITHOUT_PORT`);
 
 /** Commands with words in parentheses, and what may stand behind their name. */
 const withWords: Readonly<Record<string, RegExp>> = {
+  ...Object.fromEntries(ranges.map((range) => [range, bits])),
   REQ: header,
+  STREAM_INFO_REQ: header,
   RESP: header,
   TRAILER: header,
   REQUEST_HEADER: header,
@@ -69,13 +82,14 @@ const withWords: Readonly<Record<string, RegExp>> = {
   UPSTREAM_PEER_CERT_V_START: time,
   UPSTREAM_PEER_CERT_V_END: time,
   GRPC_STATUS: /^\((?:CAMEL_STRING|SNAKE_STRING|NUMBER)\)$/,
-  PATH: /^\((?:WQ|NQ)(?::(?:ORIG|PATH|ORIG_OR_PATH))?\)(?::\d{1,9})?$/,
-  COMMON_DURATION: new RegExp(`^\\(${moment}:${moment}:(?:ms|us|ns)\\)$`),
+  PATH: new RegExp(`^(?:\\((?:(?:WQ|NQ)(?::(?:ORIG|PATH|ORIG_OR_PATH))?)?\\))?${length}$`),
+  COMMON_DURATION: new RegExp(`^\\(${moment}:${moment}(?::(?:ms|us|ns))?\\)$`),
   QUERY_PARAM: cutWords,
-  QUERY_PARAMS: /^\((?:ORIG|DECODED)\)(?::\d{1,9})?$/,
+  QUERY_PARAMS: new RegExp(`^(?:\\((?:ORIG|DECODED)?\\))?${length}$`),
   REQUESTED_SERVER_NAME: /^\((?:SNI_ONLY|SNI_FIRST|HOST_FIRST)(?::(?:ORIG_OR_HOST|HOST|ORIG))?\)$/,
-  RESPONSE_CODE_DETAILS: /^\(ALLOW_WHITESPACES\)$/,
-  XFCC_VALUE: /^\((?:by|hash|cert|chain|subject|uri|dns)\)(?::\d{1,9})?$/i,
+  // ALLOW_WHITESPACES; Envoy takes any other word, and writes what it writes without one.
+  RESPONSE_CODE_DETAILS: words,
+  XFCC_VALUE: new RegExp(`^\\((?:by|hash|cert|chain|subject|uri|dns)\\)${length}$`, 'i'),
   DYNAMIC_METADATA: cutWords,
   ENVIRONMENT: cutWords,
   CLUSTER_METADATA: words,
@@ -84,8 +98,10 @@ const withWords: Readonly<Record<string, RegExp>> = {
   UPSTREAM_FILTER_STATE: state,
 };
 
+const isEmpty = /^(?:\(\))?$/;
+
 /** Commands that extensions of Envoy serve, or whose words are a language of their own. */
-const unsupported = ['CEL', 'COALESCE', 'METADATA', 'REQ_WITHOUT_QUERY'];
+const unsupported = ['CEL', 'TYPED_CEL', 'COALESCE', 'METADATA', 'REQ_WITHOUT_QUERY'];
 
 /** What is wrong with a text of an access log: not one of Envoy's, or one that is refused by name. */
 export type LogFormatProblem =
@@ -104,11 +120,11 @@ export function logFormatProblem(text: string): LogFormatProblem | undefined {
       continue;
     }
     // Words may hold percent signs themselves: `%START_TIME(%s)%`.
-    const found = /^%([A-Z0-9_]+)((?:\([^()]*\))?(?::\d+)?)%/.exec(rest);
+    const found = /^%([A-Z0-9_]+)((?:\([^)\r\n\0]*\))?(?::\d+)?)%/.exec(rest);
     const [whole = '', name = '', behind = ''] = found ?? [];
     const started = /^%([A-Z_]+)\(/.exec(rest)?.[1] ?? name;
     if (unsupported.includes(started)) return { kind: 'refused', what: `%${started}%`, tier: 'T2' };
-    const fits = behind === '' ? plainCommands.has(name) : withWords[name]?.test(behind);
+    const fits = isEmpty.test(behind) ? plainCommands.has(name) : withWords[name]?.test(behind);
     if (found === null || fits !== true) return wrong(rest, started);
     at += whole.length;
   }
