@@ -21,7 +21,8 @@ const routeQuery = {
     method: { ...text(32), default: 'GET' },
     path: { ...text(longestText), default: '/' },
     scheme: { type: 'string', enum: ['http', 'https'] },
-    serverName: text(255),
+    /** Empty: TLS that names no server. */
+    serverName: { type: 'string', maxLength: 255 },
     /** `name: value`, perhaps several. */
     header: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: longestText } },
   },

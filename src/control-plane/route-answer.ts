@@ -7,10 +7,11 @@ import type { DecidedBy } from '../model/provenance.ts';
 import { refText } from '../model/provenance.ts';
 import type { Locality } from '../model/registry-objects.ts';
 import type { AnswerCandidate, AnswerCluster, AnswerPlace, RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
+import { connectionLayer } from '../model/service.ts';
 import { fieldPath } from '../policy/field-path.ts';
 import type { CallCandidate } from '../resolve/call-candidate.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
-import { type CallDecision, decideCall } from '../resolve/route-decision.ts';
+import { type CallDecision, decideCall, hostOf } from '../resolve/route-decision.ts';
 import { scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
 import { clusterName, unknownHostsName } from '../translate/names.ts';
@@ -94,16 +95,43 @@ function requestOf(view: View, { seen }: Extract<CallDecision, { kind: 'request'
   return { method, scheme, authority, path, pathNormalization: view.terms.pathNormalization.value };
 }
 
-/** What a rule does not see. */
-function notesOf(decision: Routed, { method, path }: RouteQuestion): readonly string[] {
+/** What a rule does not see, or sees otherwise than it was meant. */
+function notesOf(decision: Routed, question: RouteQuestion): readonly string[] {
+  const { path, serverName } = question;
+  const { protocol } = decision.called.port;
+  const noName = serverName === undefined ? [] : [`the server name decides nothing: the port is ${protocol}`];
   if (decision.kind === 'request') {
     const { seen } = decision;
-    return seen.path === path
-      ? []
-      : [`the path ${JSON.stringify(path)} is ${JSON.stringify(seen.path)} for every rule`];
+    const plain = `the path ${JSON.stringify(path)} is ${JSON.stringify(seen.path)} for every rule`;
+    return [...caseNotes(question), ...(seen.path === path ? [] : [plain]), ...noName];
   }
-  if (method === 'CONNECT') return ['what is inside a tunnel is seen by no rule about HTTP or server names (R11)'];
-  return [];
+  if (decision.tunnel) return ['what is inside a tunnel is seen by no rule about HTTP or server names (R11)'];
+  const { method, headers, scheme } = question;
+  const saysHttp = method !== 'GET' || path !== '/' || headers.length > 0 || scheme !== undefined;
+  return [
+    ...(saysHttp
+      ? [`method, path, headers and scheme decide nothing: the port is ${protocol}, and nobody reads it`]
+      : []),
+    ...(connectionLayer(protocol) === 'tls' ? [] : noName),
+  ];
+}
+
+const methods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'CONNECT',
+  'TRACE',
+]);
+
+/** Methods are told apart by case: one that is written otherwise is another one, and no program sends it. */
+function caseNotes({ method }: RouteQuestion): readonly string[] {
+  const meant = method.toUpperCase();
+  return method === meant || !methods.has(meant) ? [] : [`${method} is another method than ${meant}`];
 }
 
 function unknownAnswer(
@@ -121,7 +149,7 @@ function unknownAnswer(
   return {
     outcome: value,
     ...(value === 'refuse' ? { status } : {}),
-    notes: [...whyUnknown(mesh, view, unknown, question, namespace), fate],
+    notes: [...caseNotes(question), ...whyUnknown(mesh, view, unknown, namespace), fate],
     by: placeOf(by),
     candidates: [],
     clusters:
@@ -148,10 +176,9 @@ function whyUnknown(
   mesh: Mesh,
   view: View,
   { authority, known }: Extract<CallDecision, { kind: 'unknown' }>,
-  { host }: RouteQuestion,
   namespace: string,
 ): readonly string[] {
-  if (known === undefined) return whyUnknownName(mesh, view, { authority, host, namespace });
+  if (known === undefined) return whyUnknownName(mesh, view, { authority, host: hostOf(authority), namespace });
   const ports = known.ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ');
   return [`${serviceText(known)} has no such port: it has ${ports}`];
 }

@@ -26,7 +26,7 @@ export interface RouteQuestion {
   readonly method: string;
   readonly path: string;
   readonly scheme?: string;
-  /** Of TLS that the program begins itself; absent: the host. */
+  /** Of TLS that the program begins itself; absent: the host; empty: it names none. */
   readonly serverName?: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
 }

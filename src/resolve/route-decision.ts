@@ -22,7 +22,7 @@ export interface Call extends Omit<SentRequest, 'authority'> {
   /** As in `http://HOST:PORT/`. */
   readonly host: string;
   readonly port?: number;
-  /** Of TLS that the program begins itself; absent: the host. */
+  /** Of TLS that the program begins itself; absent: the host; empty: it names none. */
   readonly serverName?: string;
 }
 
@@ -57,7 +57,7 @@ export function decideCall(mesh: Mesh, scope: Scope, call: Call): CallDecision {
   const isRequest = !tunnel && (called === undefined || isHttp(called.port.protocol));
   const seen = isRequest ? seenRequest({ ...call, authority }, view.terms.pathNormalization.value) : undefined;
   if (seen !== undefined && 'refused' in seen) return { kind: 'refused', ...seen };
-  if (called === undefined) return { kind: 'unknown', authority, known: namedService(view, call.host) };
+  if (called === undefined) return { kind: 'unknown', authority, known: namedService(view, hostOf(authority)) };
   const service = indexServices(mesh.services).byKey.get(called.service.service);
   const policies = indexPolicies(mesh.policies, meshDefaults(mesh));
   const virtualService = service && chooseVirtualService(policies, service, scope.namespace);
@@ -85,13 +85,22 @@ function connection(asked: AskedPort, call: Call, tunnel: boolean): CallDecision
 
 /** As HTTP programs write it: port 80 is left out. */
 function authorityOf({ host, port, headers }: Call): string {
-  const written = headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
-  return written ?? (port === undefined || port === 80 ? host : `${host}:${port}`);
+  return hostHeader(headers) ?? (port === undefined || port === 80 ? host : `${host}:${port}`);
 }
 
-/** Without a port, the only one of a service is meant: bare names mean HTTP ports alone. */
-function onlyPort(view: View, { host, port }: Call): CalledPort | undefined {
-  const service = port === undefined ? namedService(view, host) : undefined;
+/** An authority without its port. */
+export function hostOf(authority: string): string {
+  return authority.replace(/:\d*$/, '');
+}
+
+function hostHeader(headers: Call['headers']): string | undefined {
+  return headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+}
+
+/** Without a port, the only one of a service is meant: bare names mean HTTP ports alone. Who writes a Host means that. */
+function onlyPort(view: View, { host, port, headers }: Call): CalledPort | undefined {
+  const isBare = port === undefined && hostHeader(headers) === undefined;
+  const service = isBare ? namedService(view, host) : undefined;
   const [only, another] = service?.ports ?? [];
   return service && only && another === undefined ? { service, port: only } : undefined;
 }

@@ -22,8 +22,13 @@ export interface RefusedRequest {
 
 /** What routes see of a request, as Envoy 1.40 makes it. */
 export function seenRequest(sent: SentRequest, normalization: PathNormalization): SeenRequest | RefusedRequest {
+  const wrong = sent.headers.find(([, value]) => controls.test(value.trim()));
+  if (wrong !== undefined)
+    return { refused: 400, why: `${JSON.stringify(wrong[1])} is no value of a header: it holds a control character` };
+  if (!hostCharacters.test(sent.authority))
+    return { refused: 400, why: `${JSON.stringify(sent.authority)} is no host of HTTP` };
   const path = routedPath(sent.path, normalization);
-  if (path === undefined) return { refused: 400, why: `${JSON.stringify(sent.path)} is no path of HTTP` };
+  if (path === undefined) return refusedPath(sent);
   const headers = seenHeaders(sent.headers);
   const told = headers.get('x-forwarded-proto')?.[0];
   if (told === '') return { refused: 404, why: 'x-forwarded-proto is there and empty' };
@@ -32,6 +37,18 @@ export function seenRequest(sent: SentRequest, normalization: PathNormalization)
   if (!headers.get('x-request-id')?.[0]) headers.set('x-request-id', [someId]);
   const scheme = sent.scheme ?? (told !== undefined && /^https?$/i.test(told) ? told : 'http');
   return { method: sent.method, authority: sent.authority, scheme, path, headers };
+}
+
+const hostCharacters = /^[\w!$%&'()*+,\-.:;=@[\]~]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for; a tab is none of them.
+const controls = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+function refusedPath({ method, path }: SentRequest): RefusedRequest {
+  const written = JSON.stringify(path);
+  if (path === '*' && method === 'OPTIONS') return { refused: 404, why: '"*" is under no prefix: no rule fits it' };
+  if (!path.startsWith('/')) return { refused: 400, why: `${written} is no path of HTTP: paths begin with "/"` };
+  if (path.includes('#')) return { refused: 400, why: `${written} is no path of HTTP: programs keep what follows "#"` };
+  return { refused: 400, why: `${written} is no path of HTTP: blanks, and what is not ASCII, are written %20, %C3%A9` };
 }
 
 const someId = '00000000-0000-4000-8000-000000000000';

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import type { RouteAnswer } from '../../src/model/route-answer.ts';
+import { seenRequest } from '../../src/resolve/seen-request.ts';
 import { fetchOnce } from '../support/load.ts';
+import { openTcp } from '../support/mesh-client.ts';
 import { useRuleMesh } from '../support/rule-mesh.ts';
 import { runVerb } from '../support/run-verb.ts';
 
@@ -24,7 +27,7 @@ metadata: { name: echo, namespace: shop }
 spec: { host: echo, subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }] }
 `;
 
-const { mesh, at } = useRuleMesh({ policies: { 'echo.yaml': policies }, services: { echo: ['v1', 'v2'] } });
+const { mesh, at, client } = useRuleMesh({ policies: { 'echo.yaml': policies }, services: { echo: ['v1', 'v2'] } });
 
 async function answer(words: readonly string[]): Promise<{ readonly code: number; readonly said: RouteAnswer }> {
   const cp = `http://127.0.0.1:${mesh().controlPlane().adminPort}`;
@@ -54,6 +57,42 @@ test.each([
   const [first] = said.candidates;
   expect(first?.condition).toMatchObject({ field: 'sourceLabels.app', got: 'frontend' });
 });
+
+test('what the sidecar answers by itself is told: hosts and values that are none of HTTP, each character tried on Envoy', async () => {
+  const say = async (authority: string, more = '', line = 'GET /abc') => {
+    const text = `${line} HTTP/1.1\r\nhost: ${authority}\r\n${more}connection: close\r\n\r\n`;
+    // At the local port of a service every host means it, so that none has to be looked for.
+    const socket = await openTcp(client().address, mesh().localPort('echo', 80));
+    socket.write(text, 'latin1');
+    const [first] = await once(socket, 'data');
+    socket.destroy();
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(String(first))?.[1]);
+  };
+  const told = (authority: string, headers: readonly (readonly [string, string])[] = []) => {
+    const seen = seenRequest({ method: 'GET', authority, path: '/abc', headers }, 'dots');
+    return 'refused' in seen && seen.refused === 400;
+  };
+  const wrong: string[] = [];
+  const every = Array.from({ length: 255 }, (_, index) => String.fromCharCode(index + 1));
+  for (const character of every.filter((each) => each !== '\r' && each !== '\n')) {
+    const host = `echo${character}x`;
+    if (((await say(host)) === 400) !== told(host)) wrong.push(`host ${JSON.stringify(character)}`);
+    const value = `a${character}x`;
+    if (((await say('echo', `x-any: ${value}\r\n`)) === 400) !== told('echo', [['x-any', value]]))
+      wrong.push(`value ${JSON.stringify(character)}`);
+  }
+  expect(wrong).toEqual([]);
+  for (const [line, words, status] of [
+    ['GET abc', ['--path', 'abc'], 400],
+    ['GET /a#b', ['--path', '/a#b'], 400],
+    ['GET /a b', ['--path', '/a b'], 400],
+    ['OPTIONS *', ['--method', 'OPTIONS', '--path', '*'], 404],
+  ] as const) {
+    expect([line, await say('echo', '', line)]).toEqual([line, status]);
+    const { code, said } = await answer(['--to', 'echo', ...words]);
+    expect([code, said.outcome, said.status]).toEqual([1, 'invalid', status]);
+  }
+}, 60_000);
 
 test('the endpoints are those of this moment', async () => {
   const { said } = await answer(['--to', 'echo:80', '--path', '/17']);

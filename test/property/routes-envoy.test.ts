@@ -13,7 +13,7 @@ import { message } from '../../src/proto/message.ts';
 import { decideCall } from '../../src/resolve/route-decision.ts';
 import { scopeOf } from '../../src/resolve/scope.ts';
 import { droppedHeaders, joinedHeaders, seenRequest } from '../../src/resolve/seen-request.ts';
-import { proxyName, servicePortName } from '../../src/translate/names.ts';
+import { proxyHostName, proxyName, servicePortName, unknownHostsName } from '../../src/translate/names.ts';
 import { routeType } from '../../src/xds/resource-types.ts';
 import { type RawHttp, rawHttp } from '../support/raw-http.ts';
 import { startRouteEnvoy, tellingRoutes } from '../support/route-envoy.ts';
@@ -55,7 +55,7 @@ function decided({ mesh, scope }: Caller, { authority, ...asked }: AskedRequest)
       return `${decision.refused}`;
     // Behind the tunnel, the first route, there is one for everything.
     case 'unknown':
-      return 'out_unknown#1';
+      return `${proxyHostName(unknownHostsName)}#1`;
     case 'connection':
       return 'a tunnel';
     case 'request': {
@@ -64,7 +64,9 @@ function decided({ mesh, scope }: Caller, { authority, ...asked }: AskedRequest)
       // One candidate is chosen, and it is the route.
       if (chosen.join() !== (route?.name ?? '')) return `${route?.name} is not ${chosen.join()}`;
       const { routes, destination } = called.port;
-      return route === undefined ? '404' : `${servicePortName(destination.ref)}#${routes.indexOf(route) + 1}`;
+      return route === undefined
+        ? '404'
+        : `${proxyHostName(servicePortName(destination.ref))}#${routes.indexOf(route) + 1}`;
     }
     default:
       return decision satisfies never;
@@ -160,7 +162,7 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
       if (second !== undefined) http2 += 1;
       const expected = decided(caller, second ?? asked);
       const got = second === undefined ? await answered(client, asked) : await answeredByHttp2(session, second);
-      const kind = /^\d+$/.test(got) ? got : got.startsWith('out_unknown') ? 'unknown' : 'a rule';
+      const kind = /^\d+$/.test(got) ? got : got.startsWith(proxyHostName(unknownHostsName)) ? 'unknown' : 'a rule';
       outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
       if (got !== expected) wrong.push(JSON.stringify({ ...world, scope: caller.scope, asked, second, expected, got }));
     }
