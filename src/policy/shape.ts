@@ -18,6 +18,7 @@ export type TextRule =
   | 'label-value'
   | 'name'
   | 'header-name'
+  | 'query-name'
   | 'condition-name'
   | 'header-value'
   | 'plain-header-name'

@@ -62,7 +62,7 @@ export const httpMatch = object({
     'T0',
     'inverted header matcher; holds without the header, too',
   ),
-  queryParams: row(map('any', textMatch), 'T0', 'query parameter matcher'),
+  queryParams: row(map('query-name', textMatch), 'T0', 'query parameter matcher'),
   port: row(portOrNone, 'T0', 'decided per port of the service'),
   sourceLabels: row(labels, 'T0', 'decided per proxy'),
   sourceNamespace: row(text('any-case-label', { allowEmpty: true }), 'T0', 'decided per proxy'),

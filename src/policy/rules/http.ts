@@ -30,7 +30,16 @@ function headerValueProblem(value: string): string | undefined {
     if (found === undefined) return commandProblem(rest);
     at += found.length;
   }
-  return value.length <= 16_384 ? undefined : 'at most 16384 characters';
+  return problemOfLength(value, longestHeader);
+}
+
+/** Of a header's name, and of its value, in what Envoy is told to add. */
+const longestHeader = 16_384;
+/** Of a query parameter that Envoy is told to look at. */
+const longestQueryName = 1_024;
+
+function problemOfLength(value: string, longest: number): string | undefined {
+  return Buffer.byteLength(value) <= longest ? undefined : `at most ${longest} bytes`;
 }
 
 function urlProblem(value: string): string | undefined {
@@ -40,12 +49,19 @@ function urlProblem(value: string): string | undefined {
 
 /** Words of HTTP. */
 export const httpRules = {
-  'header-name': patternRule(
-    'a header name',
-    headerName,
-    ['x-a', ':authority', 'X_b.c'],
-    ['a b', 'a:b', '::a', 'é', 'a(b)'],
-  ),
+  'header-name': {
+    expected: 'a header name',
+    problem: (value) => (headerName.test(value) ? problemOfLength(value, longestHeader) : 'a header name'),
+    pattern: headerName.source,
+    good: ['x-a', ':authority', 'X_b.c', 'a'.repeat(16_384)],
+    bad: ['a b', 'a:b', '::a', 'é', 'a(b)', 'a'.repeat(16_385)],
+  },
+  'query-name': {
+    expected: 'the name of a query parameter',
+    problem: (value) => (value === '' ? 'the name of a query parameter' : problemOfLength(value, longestQueryName)),
+    good: ['debug', 'a b', 'é'.repeat(512)],
+    bad: ['é'.repeat(513)],
+  },
   // Claims are refused by name later, not as a wrong header.
   'condition-name': {
     expected: 'a header name',
@@ -59,7 +75,7 @@ export const httpRules = {
     expected: 'a header value; "%%" is a percent sign',
     problem: headerValueProblem,
     good: ['a', '100%%', '%REQ(x-a)%', '%REQ(:authority?x-b):20%', '%START_TIME(%s)%', 'a %HOSTNAME% b'],
-    bad: ['100%', '%', '%NOTHING%', '%REQ(a?b?c)%', '%START_TIME(%n)%', 'a'.repeat(16_385)],
+    bad: ['100%', '%', '%NOTHING%', '%REQ(a?b?c)%', '%START_TIME(%n)%', 'a'.repeat(16_385), 'é'.repeat(8_193)],
   },
   // Of tools that take fewer names than HTTP does.
   'plain-header-name': patternRule(
