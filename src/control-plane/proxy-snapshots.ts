@@ -1,23 +1,20 @@
 import type { Scope } from '../model/ir.ts';
-import type { Inbound } from '../model/ir-inbound.ts';
-import type { ProbeDecision } from '../model/ir-probe.ts';
 import type { Mesh } from '../model/mesh.ts';
-import type { Decided } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
-import type { Workload } from '../model/workload.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { resolveProbe } from '../resolve/probe.ts';
 import { scopeKey, scopeOf } from '../resolve/scope.ts';
 import { translateProbe } from '../translate/probe-cluster.ts';
 import { translateInbound } from '../translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../translate/translate-secrets.ts';
-import { createLayer, type Layer } from '../xds/layer.ts';
+import { createLayer } from '../xds/layer.ts';
 import type { Resource } from '../xds/resource.ts';
 import { lookup, type Snapshot } from '../xds/snapshot.ts';
 import { inSlices } from './in-slices.ts';
-import { prepareView, smallMesh, type WantedScope } from './prepare-view.ts';
-import { type CaptureLayer, captureKey, captureLayer, type ViewLayer, viewLayer } from './shared-layers.ts';
+import { type PreparedScope, prepareView, smallMesh, type WantedScope } from './prepare-view.ts';
+import { captureKey, captureLayer, viewLayer } from './shared-layers.ts';
+import { type Group, type Member, partsOf, type Ready, type SharedView } from './snapshot-members.ts';
 
 export interface HeldSnapshot {
   readonly snapshot: Readable<Snapshot | undefined>;
@@ -33,38 +30,6 @@ export interface ProxySnapshots {
   /** What proxies should hold under a name now: those that share the layer of this scope, or the one proxy of this id. */
   wanted(scope: string, typeUrl: string, name: string): Resource | undefined;
   stop(): void;
-}
-
-/** Proxies of one scope and capture setting: all that is shared, they share. */
-interface Group {
-  readonly view: SharedView;
-  readonly capture: Proxy['capture'];
-  readonly members: Set<Member>;
-  made?: CaptureLayer | undefined;
-}
-
-interface SharedView {
-  readonly key: string;
-  readonly scope: Scope;
-  made?: ViewLayer | undefined;
-}
-
-interface Member {
-  readonly proxy: Proxy;
-  readonly secrets: Readable<SecretMaterial | undefined>;
-  readonly cell: ReturnType<typeof createCell<Snapshot | undefined>>;
-  group?: Group;
-  own?: Layer;
-  /** What `own` was made of: while both are the same objects there is nothing to make. */
-  madeOf?: {
-    readonly inbound: readonly Inbound[];
-    readonly probe: Decided<ProbeDecision> | undefined;
-    readonly held: SecretMaterial;
-  };
-  /** Of the registry, when it was looked at last. */
-  workload?: Workload | undefined;
-  /** Its own part could not be made: it is tried again with every mesh. */
-  behind: boolean;
 }
 
 /**
@@ -91,7 +56,7 @@ export function createProxySnapshots(options: {
   /** Proxies of a large mesh whose scope is being made ready. */
   const coming = new Set<Member>();
   /** What was made ready of a large mesh: a proxy that was told to come again finds it. */
-  let ready: { readonly mesh: Mesh | undefined; readonly groups: Set<string> } = { mesh: undefined, groups: new Set() };
+  let ready: Ready = { mesh: undefined, groups: new Set(), scopes: new Map() };
   let [preparing, stopped] = [false, false];
 
   const guarded = <T>(what: string, kept: T, make: () => T): T => {
@@ -103,15 +68,18 @@ export function createProxySnapshots(options: {
     }
   };
 
+  const preparedOf = (current: Mesh, key: string) => (ready.mesh === current ? ready.scopes.get(key) : undefined);
   const makeView = (current: Mesh, view: SharedView): void => {
-    view.made = guarded(`view ${view.key}`, view.made, () => viewLayer(current, view.scope, view.made));
+    const make = () => preparedOf(current, view.key)?.view ?? viewLayer(current, view.scope, view.made);
+    view.made = guarded(`view ${view.key}`, view.made, make);
   };
   const makeCapture = (group: Group): void => {
     const { view, capture, made } = group;
-    const outbound = view.made?.view;
-    if (outbound === undefined) return;
+    if (view.made === undefined) return;
+    const { view: outbound, mesh: current } = view.made;
+    const prepared = preparedOf(current, view.key)?.captures.get(captureKey(capture));
     const what = `capture ${view.key} ${captureKey(capture)}`;
-    group.made = guarded(what, made, () => captureLayer(outbound, capture, made));
+    group.made = prepared ?? guarded(what, made, () => captureLayer(outbound, capture, made));
   };
 
   const groupOf = (current: Mesh, { proxy }: Member, scope: Scope): Group => {
@@ -201,13 +169,16 @@ export function createProxySnapshots(options: {
    */
   const prepare = async (): Promise<void> => {
     for (let current = mesh.get(); current !== undefined && !isReady(current); current = mesh.get()) {
-      for (const wanted of scopesOf(current)) {
+      for (const [name, wanted] of scopesOf(current)) {
+        const names = [...wanted.captures.keys()].map((key) => `${name} ${key}`);
+        if (ready.mesh === current && names.every((key) => ready.groups.has(key))) continue;
+        const beside = ready.mesh === current ? [...ready.scopes.values()].at(-1) : undefined;
         // What fails here fails again, and is told, where it is made for good (F28).
-        await inSlices(prepareView(current, wanted)).catch(() => undefined);
+        const made = await inSlices(prepareView(current, wanted, beside)).catch(() => undefined);
         if (stopped || mesh.get() !== current) break;
-        const name = scopeKey(wanted.scope);
-        if (ready.mesh !== current) ready = { mesh: current, groups: new Set() };
-        for (const key of wanted.captures.keys()) ready.groups.add(`${name} ${key}`);
+        if (ready.mesh !== current) ready = { mesh: current, groups: new Set(), scopes: new Map() };
+        if (made) ready.scopes.set(name, made);
+        for (const key of names) ready.groups.add(key);
       }
       if (stopped) return;
       if (mesh.get() !== current) continue;
@@ -235,16 +206,22 @@ export function createProxySnapshots(options: {
   };
 
   /** The scopes of all proxies, with what their listeners are made by. */
-  const scopesOf = (current: Mesh): readonly WantedScope[] => {
+  const scopesOf = (current: Mesh): ReadonlyMap<string, WantedScope> => {
     const wanted = new Map<string, WantedScope>();
     for (const { proxy } of [...byProxy.values()].flat()) {
       const scope = scopeOf(current, current.workloads.get(proxy.id) ?? proxy);
       const key = scopeKey(scope);
-      const known = wanted.get(key) ?? { scope, captures: new Map(), made: views.get(key)?.made };
+      const known = wanted.get(key) ?? { scope, captures: new Map(), made: madeOf(key) };
       wanted.set(key, known);
       known.captures.set(captureKey(proxy.capture), proxy.capture);
     }
-    return [...wanted.values()];
+    return wanted;
+  };
+  const madeOf = (key: string): PreparedScope | undefined => {
+    const view = views.get(key)?.made;
+    const ofView = [...groups.values()].filter((group) => group.view.key === key);
+    const captures = ofView.flatMap(({ capture, made }) => (made ? [[captureKey(capture), made] as const] : []));
+    return view && { view, captures: new Map(captures) };
   };
 
   const unwatchMesh = mesh.watch((current) => {
@@ -293,8 +270,4 @@ export function createProxySnapshots(options: {
       unwatchMesh();
     },
   };
-}
-
-function partsOf({ view, made }: Group): readonly (Layer | undefined)[] {
-  return [view.made?.layer, made?.layer];
 }

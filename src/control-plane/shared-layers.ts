@@ -1,6 +1,7 @@
 import type { Scope, View } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { touchedServices } from '../resolve/touched-services.ts';
 import { resolveView } from '../resolve/view.ts';
@@ -13,7 +14,7 @@ import {
   translateView,
   type ViewChange,
 } from '../translate/translate-view.ts';
-import { createLayer, type Layer, updateLayer } from '../xds/layer.ts';
+import { createLayer, type Layer, layerBeside, layerSteps, updateLayer } from '../xds/layer.ts';
 
 /** The outbound half of all proxies of one scope, and the mesh that it was made of. */
 export interface ViewLayer {
@@ -33,11 +34,24 @@ export interface CaptureLayer {
  * of those that have others, and where nothing differs the layer is the same object.
  */
 export function viewLayer(mesh: Mesh, scope: Scope, previous?: ViewLayer): ViewLayer {
-  const view = resolveView(mesh, scope);
+  return finish(viewLayerSteps(mesh, resolveView(mesh, scope), previous));
+}
+
+/** The same in steps, of a view. Without `previous` it costs what differs from `beside`, the layer of another scope in the same mesh. */
+export function* viewLayerSteps(
+  mesh: Mesh,
+  view: View,
+  previous: ViewLayer | undefined,
+  beside?: ViewLayer,
+): Steps<ViewLayer> {
   const layer = previous && changedLayer(mesh, view, previous);
   if (layer) return { mesh, view, layer };
+  const scope = `view ${view.key}`;
+  const other = previous === undefined && beside?.mesh === mesh ? changedLayer(mesh, view, beside) : undefined;
+  if (other) return { mesh, view, layer: layerBeside(other, scope) };
   const resources = translateView(view, (destination) => resolveEndpoints(mesh, destination));
-  return { mesh, view, layer: createLayer(resources, previous?.layer, `view ${view.key}`) };
+  yield;
+  return { mesh, view, layer: yield* layerSteps(resources, previous?.layer, scope) };
 }
 
 function changedLayer(mesh: Mesh, view: View, previous: ViewLayer): Layer | undefined {
@@ -55,12 +69,21 @@ function changedLayer(mesh: Mesh, view: View, previous: ViewLayer): Layer | unde
 
 const unchanged: ViewChange = { set: [], remove: [], registered: [] };
 
-/** The layer of a capture setting; the same object while the view is. */
-export function captureLayer(view: View, capture: Proxy['capture'], previous?: CaptureLayer): CaptureLayer {
+/** The layer of a capture setting; the same object while the view is. Without `previous` it costs what differs from `beside`, as above. */
+export function captureLayer(
+  view: View,
+  capture: Proxy['capture'],
+  previous?: CaptureLayer,
+  beside?: CaptureLayer,
+): CaptureLayer {
   if (previous?.view === view) return previous;
-  const change = previous && captureChange(previous.view, view, capture);
-  if (change) return { view, layer: updateLayer(previous.layer, change) };
   const scope = `capture ${view.key} ${captureKey(capture)}`;
+  const start = previous ?? beside;
+  const change = start && captureChange(start.view, view, capture);
+  if (change) {
+    const layer = updateLayer(start.layer, change);
+    return { view, layer: start === previous ? layer : layerBeside(layer, scope) };
+  }
   return { view, layer: createLayer(translateCapture(view, capture), previous?.layer, scope) };
 }
 

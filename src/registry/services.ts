@@ -2,7 +2,7 @@ import { compareText } from '../model/compare-text.ts';
 import { keepItems, sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { meshConfigOf } from '../model/mesh-config.ts';
-import type { Policy, PolicySet } from '../model/policy.ts';
+import type { Labels, Policy, PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import { isEndpointFor, type Workload } from '../model/workload.ts';
 import type { ImpliedService } from './implied-services.ts';
@@ -107,7 +107,7 @@ export function buildServices(
         continue;
       }
       computed += 1;
-      const chosen = now.workloads.filter((workload) => chooses(definition, workload, now));
+      const chosen = candidates(definition, now.workloads).filter((workload) => chooses(definition, workload, now));
       endpoints.set(service.key, serviceEndpoints(definition, chosen, settings, previous?.endpoints.get(service.key)));
     }
   }
@@ -161,13 +161,58 @@ function isSelected(
 ): boolean {
   let answer = selected.get(workload);
   if (answer === undefined) {
-    answer = defined.some(
-      ({ service, endpoints }) =>
-        service.origin === 'service' && endpoints.kind === 'selector' && isEndpointFor(endpoints.selector, workload),
+    const selectors = remembered(selectorsByLabel, defined, () => groupSelectors(defined));
+    answer = Object.entries(workload.labels).some((label) =>
+      selectors.get(labelText(label))?.some((selector) => isEndpointFor(selector, workload)),
     );
     selected.set(workload, answer);
   }
   return answer;
+}
+
+const selectorsByLabel = new WeakMap<readonly ServiceDefinition[], ReadonlyMap<string, readonly Labels[]>>();
+const workloadsByLabel = new WeakMap<readonly Workload[], ReadonlyMap<string, readonly Workload[]>>();
+
+/** The selectors of v1/Services by their first label, which a workload must have to be selected. */
+function groupSelectors(defined: readonly ServiceDefinition[]): ReadonlyMap<string, readonly Labels[]> {
+  const selectors = defined.flatMap(({ service, endpoints }) =>
+    service.origin === 'service' && endpoints.kind === 'selector' ? [endpoints.selector] : [],
+  );
+  return groupBy(selectors, (selector) => Object.entries(selector).slice(0, 1).map(labelText));
+}
+
+/** Workloads of a namespace that a service may choose, in their order. */
+function candidates({ endpoints }: ServiceDefinition, workloads: readonly Workload[]): readonly Workload[] {
+  const [first] = endpoints.kind === 'selector' ? Object.entries(endpoints.selector) : [];
+  if (first === undefined) return workloads;
+  const byLabel = remembered(workloadsByLabel, workloads, () =>
+    groupBy(workloads, ({ labels }) => Object.entries(labels).map(labelText)),
+  );
+  return byLabel.get(labelText(first)) ?? [];
+}
+
+function labelText([name, value]: readonly [string, string]): string {
+  return `${name}=${value}`;
+}
+
+function groupBy<T>(items: readonly T[], keysOf: (item: T) => readonly string[]): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    for (const key of keysOf(item)) {
+      const group = groups.get(key);
+      if (group) group.push(item);
+      else groups.set(key, [item]);
+    }
+  }
+  return groups;
+}
+
+function remembered<K extends object, V>(memory: WeakMap<K, V>, key: K, make: () => V): V {
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const value = make();
+  memory.set(key, value);
+  return value;
 }
 
 function chooses(definition: ServiceDefinition, workload: Workload, namespace: NamespaceMemory): boolean {
@@ -189,28 +234,16 @@ function keepDefinition(last: NamespaceMemory | undefined, next: ServiceDefiniti
 }
 
 function groupByNamespace(workloads: ReadonlyMap<string, Workload>): ReadonlyMap<string, readonly Workload[]> {
-  const groups = new Map<string, Workload[]>();
-  for (const workload of workloads.values()) {
-    const group = groups.get(workload.namespace);
-    if (group) group.push(workload);
-    else groups.set(workload.namespace, [workload]);
-  }
-  for (const group of groups.values()) group.sort((a, b) => compareText(a.id, b.id));
-  return groups;
+  const sorted = [...workloads.values()].sort((a, b) => compareText(a.id, b.id));
+  return groupBy(sorted, ({ namespace }) => [namespace]);
 }
 
 function groupDefinitions(
   definitions: readonly ServiceDefinition[],
   last: (namespace: string) => NamespaceMemory | undefined,
 ): ReadonlyMap<string, readonly ServiceDefinition[]> {
-  const groups = new Map<string, ServiceDefinition[]>();
-  for (const definition of definitions) {
-    const { namespace } = definition.service;
-    const kept = keepDefinition(last(namespace), definition);
-    const group = groups.get(namespace);
-    if (group) group.push(kept);
-    else groups.set(namespace, [kept]);
-  }
+  const kept = definitions.map((definition) => keepDefinition(last(definition.service.namespace), definition));
+  const groups = groupBy(kept, ({ service }) => [service.namespace]);
   return new Map([...groups].map(([name, group]) => [name, keepItems(last(name)?.defined, group)]));
 }
 

@@ -1,4 +1,4 @@
-import type { OutboundService } from '../model/ir.ts';
+import type { OutboundPort, OutboundService } from '../model/ir.ts';
 import { sameItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import { localPortKey } from '../model/mesh.ts';
@@ -31,7 +31,9 @@ interface Known {
   readonly decidedBy: readonly unknown[];
   /** Nothing else of the client decided: whoever it is decided by the same for has the same. */
   readonly isForAll: boolean;
-  readonly outbound: OutboundService;
+  /** The service with these ports, under the names that its clients have for it. */
+  readonly named: Map<string, OutboundService>;
+  readonly ports: readonly OutboundPort[];
 }
 
 const memory = new WeakMap<Service, Map<string, Known>>();
@@ -39,7 +41,8 @@ const memory = new WeakMap<Service, Map<string, Known>>();
 /**
  * How one scope calls one service. Remembered on the objects that decide it: as long as these are the same (chosen policies, services
  * that routes name, destinations, names, local ports) the very same value comes back, whatever else in the mesh changed, and scopes for
- * which they are the same share it, with all that is made of it, unless its rules look at who calls (P10).
+ * which they are the same share it, with all that is made of it, unless its rules look at who calls (P10). Where names alone differ, the ports
+ * are the same.
  */
 export function resolveService(
   context: OutboundContext,
@@ -62,45 +65,48 @@ export function resolveService(
     ...(virtualService ? targetsOf(context, virtualService) : []),
     ...(virtualService ? targetRules(context, virtualService) : []),
     ...ports.flatMap(({ localPort, destinations }) => [localPort, destinations]),
-    ...names,
   ];
   const byScope = remembered(memory, service, () => new Map<string, Known>());
   const key = scopeKey(scope);
   const known = byScope.get(key);
-  if (known && sameItems(known.decidedBy, decidedBy)) return known.outbound;
+  if (known && sameItems(known.decidedBy, decidedBy)) return named(known, service, names);
   const isForAll = virtualService === undefined || !looksAtClients(virtualService);
   if (isForAll) {
     for (const other of byScope.values()) {
       if (!other.isForAll || !sameItems(other.decidedBy, decidedBy)) continue;
       byScope.set(key, other);
-      return other.outbound;
+      return named(other, service, names);
     }
   }
   resolveCounters.services += 1;
-  const outbound: OutboundService = {
-    service: service.key,
-    namespace: service.namespace,
-    name: service.name,
-    host: plainHost(service.host),
-    names,
-    ports: ports.flatMap(({ port, localPort, destinations }) => {
-      const [whole] = destinations;
-      if (whole === undefined) return [];
-      const routes = isHttp(port.protocol) ? resolveRoutes(context, service, port, virtualService) : [];
-      const connections = resolveConnections(context, service, port, whole, virtualService);
-      return [
-        {
-          port: port.number,
-          protocol: port.protocol,
-          ...(localPort === undefined ? {} : { localPort }),
-          destination: whole,
-          ...(connections && { connections }),
-          routes,
-          destinations,
-        },
-      ];
-    }),
-  };
-  byScope.set(key, { decidedBy, isForAll, outbound });
+  const decided = ports.flatMap(({ port, localPort, destinations }) => {
+    const [whole] = destinations;
+    if (whole === undefined) return [];
+    const routes = isHttp(port.protocol) ? resolveRoutes(context, service, port, virtualService) : [];
+    const connections = resolveConnections(context, service, port, whole, virtualService);
+    return [
+      {
+        port: port.number,
+        protocol: port.protocol,
+        ...(localPort === undefined ? {} : { localPort }),
+        destination: whole,
+        ...(connections && { connections }),
+        routes,
+        destinations,
+      },
+    ];
+  });
+  const made = { decidedBy, isForAll, named: new Map<string, OutboundService>(), ports: decided };
+  byScope.set(key, made);
+  return named(made, service, names);
+}
+
+function named({ named: byNames, ports }: Known, service: Service, names: readonly string[]): OutboundService {
+  const key = names.join(' ');
+  const known = byNames.get(key);
+  if (known !== undefined) return known;
+  const { key: ofService, namespace, name, host } = service;
+  const outbound = { service: ofService, namespace, name, host: plainHost(host), names, ports };
+  byNames.set(key, outbound);
   return outbound;
 }

@@ -25,9 +25,13 @@ export function policyChange(before: PolicySet, now: PolicySet): PolicyChange {
 
 /**
  * Whether the way in which clients call a host may differ, as far as policies decide it; the services, their facts and what holds for the
- * whole mesh being the same. Only of kinds whose part is known it is said that it does not.
+ * whole mesh being the same. Undefined where something changed of a kind whose part is not known: then that of any host may.
  */
-export function touchedHosts(before: PolicySet, now: PolicySet, settings: MeshSettings): (host: string) => boolean {
+export function touchedHosts(
+  before: PolicySet,
+  now: PolicySet,
+  settings: MeshSettings,
+): ((host: string) => boolean) | undefined {
   const { gone, added } = policyChange(before, now);
   const hosts = new Set<string>();
   for (const object of [...gone, ...added]) {
@@ -43,7 +47,7 @@ export function touchedHosts(before: PolicySet, now: PolicySet, settings: MeshSe
       case 'WorkloadGroup':
         break;
       default:
-        return () => true;
+        return undefined;
     }
   }
   const patterns = [...hosts];

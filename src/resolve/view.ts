@@ -15,15 +15,22 @@ import { endpointFacts } from './endpoint-facts.ts';
 import { importedServices } from './imports.ts';
 import { keepEqualItems, remembered } from './keep.ts';
 import { type MeshDefaults, meshDefaults } from './mesh-defaults.ts';
-import { resolveService } from './outbound-service.ts';
+import { type OutboundContext, resolveService } from './outbound-service.ts';
 import { touchedHosts } from './policy-change.ts';
 import { indexPolicies } from './policy-index.ts';
 import { scopeKey } from './scope.ts';
+import { isPlain, scopeDifference } from './scope-difference.ts';
 import { indexServices } from './service-index.ts';
-import { serviceNames } from './service-names.ts';
+import { type ServiceNames, serviceNames } from './service-names.ts';
 import { sidecarOf } from './sidecar-choice.ts';
 
 interface Known {
+  readonly scope: Scope;
+  /** Scopes of which this holds are told apart by their namespaces alone. */
+  readonly isPlain: boolean;
+  /** What it imports. */
+  readonly imported: readonly Service[];
+  readonly names: ServiceNames;
   readonly policies: PolicySet;
   readonly services: readonly Service[];
   readonly facts: ReadonlyMap<ServiceKey, EndpointFacts>;
@@ -37,14 +44,15 @@ const noFacts: EndpointFacts = { accepted: [] };
 /**
  * The outbound half for one scope: the services it sees (P6) and its Sidecar imports (P8), by which names (P4), and where requests go. An
  * endpoint change gives the same View (===) unless the identities that callers accept changed, and so does a change of a service that
- * is not imported; any other change leaves untouched services the same objects.
+ * is not imported; any other change leaves untouched services the same objects. Scopes that are told apart by their namespaces alone begin
+ * with what another of them has, and only what may differ is decided.
  */
 export function resolveView(mesh: Mesh, scope: Scope): View {
   return finish(viewSteps(mesh, scope));
 }
 
 /** So many services are decided in one step. */
-const servicesAStep = 50;
+const servicesAStep = 10;
 
 /** resolveView in steps. */
 export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
@@ -54,17 +62,14 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
   const key = scopeKey(scope);
   const byScope = remembered(memory, settings, () => new Map<string, Known>());
   const known = byScope.get(key);
-  if (
-    known?.policies === policies &&
-    known.services === services &&
-    known.facts === facts &&
-    known.localPorts === localPorts
-  ) {
-    return known.view;
-  }
+  const isOfMesh = (one: Known) =>
+    one.services === services && one.facts === facts && one.localPorts === localPorts && one.policies === policies;
+  if (known !== undefined && isOfMesh(known)) return known.view;
+  yield;
   const index = indexPolicies(policies, settings);
   const sidecar = sidecarOf(index, settings, scope);
   const imported = importedServices(services, settings, scope.namespace, sidecar);
+  yield;
   const context = {
     mesh,
     settings,
@@ -74,17 +79,25 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
     services: indexServices(sidecar?.spec.egress ? imported.services : services),
   };
   const names = serviceNames(imported.services, settings, scope.namespace);
-  const sameServices = known?.services === services && known.facts === facts && known.localPorts === localPorts;
-  const kept = sameServices && sidecar === undefined && known.view.imports === undefined ? known : undefined;
-  const isTouched = kept && touchedHosts(kept.policies, policies, settings);
+  yield;
+  const isAlone = sidecar !== undefined || !isPlain(scope);
+  const others = isAlone ? [] : [...byScope.values()];
+  const start =
+    startBefore(mesh, settings, known, facts, sidecar) ??
+    startBeside(
+      others.findLast((one) => one.isPlain && isOfMesh(one) && one.imported === imported.services),
+      context,
+      names,
+    );
   const outbound: OutboundService[] = [];
+  let decided = 0;
   for (const [index, service] of imported.services.entries()) {
-    const before = kept?.view.services[index];
-    if (before?.service === service.key && isTouched?.(plainHost(service.host)) === false) outbound.push(before);
+    const before = start?.view.services[index];
+    if (before?.service === service.key && start?.isTouched(service) === false) outbound.push(before);
     else {
       const own = facts.get(service.key) ?? noFacts;
       outbound.push(resolveService(context, service, names.get(service.key) ?? [], own));
-      if (index % servicesAStep === 0) yield;
+      if (decided++ % servicesAStep === 0) yield;
     }
   }
   const listeners = sidecar ? egressListeners(sidecar, imported, outbound, settings, scope.namespace) : [];
@@ -102,8 +115,41 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
     passing: settings.passing,
     terms: settings.terms,
   });
-  byScope.set(key, { policies, services, facts, localPorts, view });
+  // The newest is last.
+  byScope.delete(key);
+  const { services: list } = imported;
+  byScope.set(key, { scope, isPlain: !isAlone, imported: list, names, policies, services, facts, localPorts, view });
   return view;
+}
+
+/** A view with most of what another will be. */
+interface Start {
+  readonly view: View;
+  /** Whether a service may be decided otherwise. */
+  readonly isTouched: (service: Service) => boolean;
+}
+
+/** What the scope had before, where policies alone have changed, and not all services with them. */
+function startBefore(
+  { policies, services, localPorts }: Mesh,
+  settings: MeshDefaults,
+  known: Known | undefined,
+  facts: Known['facts'],
+  sidecar: SidecarObject | undefined,
+): Start | undefined {
+  if (known === undefined || sidecar !== undefined || known.view.imports !== undefined) return undefined;
+  if (known.services !== services || known.facts !== facts || known.localPorts !== localPorts) return undefined;
+  const isTouched = touchedHosts(known.policies, policies, settings);
+  return isTouched && { view: known.view, isTouched: ({ host }) => isTouched(plainHost(host)) };
+}
+
+/** What another scope has now. */
+function startBeside(other: Known | undefined, context: OutboundContext, names: ServiceNames): Start | undefined {
+  if (other === undefined) return undefined;
+  const differs = scopeDifference(context, context.scope.namespace, other.scope.namespace);
+  const isTouched = (service: Service) =>
+    names.own.has(service.key) || other.names.own.has(service.key) || differs(service);
+  return { view: other.view, isTouched };
 }
 
 /** P7: a Sidecar without a policy for unknown hosts leaves them to MeshConfig. */

@@ -12,7 +12,7 @@ import { loadAssignment } from './load-assignment.ts';
 import { clusterName, servicePortName, unknownHostsName } from './names.ts';
 import { portRouteConfiguration } from './outbound-route-configuration.ts';
 import { portReferences } from './port-references.ts';
-import { proxyHosts, proxyHostsSince, translateHosts } from './proxy-hosts.ts';
+import { serviceHosts, unknownHost } from './proxy-hosts.ts';
 import { remember } from './remember.ts';
 import { fileSecrets, secretNamesOf } from './translate-secrets.ts';
 import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
@@ -37,25 +37,18 @@ export const translateEndpoints = remember((set: EndpointSet): Resource => {
 
 const viewResources = remember((view: View) => {
   const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(view.passing)] : [];
-  const services = view.services.map(serviceResources);
   const files = view.services.flatMap(destinationsOf).flatMap(fileSecrets);
   return {
-    fixed: [...services.flat(), ...unknown, ...proxyHosts(view), ...distinct(files)],
+    fixed: [...view.services.flatMap(serviceResources), ...unknown, unknownHost(view.unknownHosts), ...distinct(files)],
     registered: view.services.flatMap(registeredOf),
   };
 });
 
-/** The clusters of a service, and the routes of its local ports. */
-const serviceResources = remember((service: OutboundService): readonly Resource[] => {
+/** The clusters of a service, its virtual hosts, and the routes of its local ports. Made ahead of the views that they stand in, too. */
+export const serviceResources = remember((service: OutboundService): readonly Resource[] => {
   const local = service.ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
-  return [...destinationsOf(service).map(clusterResource), ...local.map(portRoutes)];
+  return [...destinationsOf(service).map(clusterResource), ...serviceHosts(service), ...local.map(portRoutes)];
 });
-
-/** Makes what is made of one service, ahead of the view that it stands in. */
-export function translateService(service: OutboundService): void {
-  serviceResources(service);
-  translateHosts(service);
-}
 
 function destinationsOf({ ports }: OutboundService): readonly Destination[] {
   return ports.flatMap((port) => port.destinations);
@@ -74,7 +67,7 @@ export interface ViewChange {
 }
 
 /**
- * From one view of a scope to the next, at the cost of the services that changed; undefined where more than services did, or not one by
+ * From one view of a scope to the next, or to that of another scope, at the cost of the services that changed; undefined where more than services did, or not one by
  * one.
  */
 export function translateChange(before: View, now: View): ViewChange | undefined {
@@ -91,17 +84,16 @@ export function translateChange(before: View, now: View): ViewChange | undefined
     ...services.gone.flatMap(registeredOf).map((one) => toEndpoints(clusterName(one.ref))),
   ];
   const remove = old.flatMap(({ typeUrl, name }) => (kept.has(keyOf({ typeUrl, name })) ? [] : [{ typeUrl, name }]));
-  const hosts = proxyHostsSince(before, now);
-  return { set: [...set, ...hosts.set], remove: [...remove, ...hosts.remove], registered };
+  return { set, remove, registered };
 }
 
-/** The services that differ between two views of one scope, if these have the same services in the same order and nothing else differs. */
+/** The services that differ between two views, if these have the same services in the same order and nothing else differs. */
 export function changedServices(
   before: View,
   now: View,
 ): { readonly gone: readonly OutboundService[]; readonly added: readonly OutboundService[] } | undefined {
-  const { services: old, ...rest } = before;
-  const { services, ...others } = now;
+  const { services: old, key: _old, ...rest } = before;
+  const { services, key: _new, ...others } = now;
   if (old.length !== services.length || !isDeepStrictEqual(rest, others)) return undefined;
   if (now.listeners !== undefined) return undefined;
   const gone = old.filter((service, index) => service !== services[index]);

@@ -45,10 +45,28 @@ export function resourcesOf(layer: Layer, typeUrl: string): PersistentMap<Resour
  * what is no resource.
  */
 export function createLayer(resources: Iterable<Resource>, previous?: Layer, scope = previous?.scope ?? ''): Layer {
+  const steps = layerSteps(resources, previous, scope);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** So many resources are looked at in one step. */
+const resourcesAStep = 512;
+
+/** createLayer in steps, between which others may have their turn. */
+export function* layerSteps(
+  resources: Iterable<Resource>,
+  previous: Layer | undefined,
+  scope: string,
+): Generator<void, Layer, void> {
   if (previous !== undefined) requireLayer(previous);
   check('createLayer', scope, anyText, 'scope');
   requireIterable(resources);
   const given = new Map<string, Map<string, Resource>>();
+  const digests = new Map<string, Digest>();
+  let looked = 0;
   for (const resource of resources) {
     requireResource(resource);
     const { typeUrl } = resource;
@@ -56,18 +74,31 @@ export function createLayer(resources: Iterable<Resource>, previous?: Layer, sco
     for (const name of namesFor(resource)) {
       if (ofType.has(name)) throw new Error(`two resources of type ${typeUrl} are named ${name}`);
       ofType.set(name, resource);
+      digests.set(typeUrl, joined(digests.get(typeUrl) ?? emptyDigest, resource.digest));
     }
+    if (++looked % resourcesAStep === 0) yield;
+  }
+  if (previous === undefined) {
+    const types = new Map([...given].map(([typeUrl, ofType]) => [typeUrl, mapOver(ofType)]));
+    return { ...emptyLayer(scope), types, digests };
   }
   const changes: [string, string, Resource | undefined][] = [];
   for (const [typeUrl, ofType] of given) {
-    const before = previous && resourcesOf(previous, typeUrl);
-    for (const [name, resource] of ofType)
-      if (before === undefined || !isSame(valueOf(before, name), resource)) changes.push([typeUrl, name, resource]);
+    const before = resourcesOf(previous, typeUrl);
+    for (const [name, resource] of ofType) {
+      if (!isSame(valueOf(before, name), resource)) changes.push([typeUrl, name, resource]);
+      if (++looked % resourcesAStep === 0) yield;
+    }
   }
-  for (const [typeUrl, ofType] of previous?.types ?? [])
+  for (const [typeUrl, ofType] of previous.types)
     for (const [name] of entriesOf(ofType))
       if (given.get(typeUrl)?.has(name) !== true) changes.push([typeUrl, name, undefined]);
-  return changedLayer(previous ?? emptyLayer(scope), changes, previous === undefined);
+  return changedLayer(previous, changes);
+}
+
+/** The same resources as a layer of its own: of another scope, and with no past. */
+export function layerBeside({ types, digests }: Layer, scope: string): Layer {
+  return { ...emptyLayer(scope), types, digests };
 }
 
 /**
@@ -121,7 +152,7 @@ export function updateLayer(
       put(typeUrl, name, resource);
     }
   }
-  return changedLayer(previous, all, false);
+  return changedLayer(previous, all);
 }
 
 /** For those who write JavaScript: a scope in the place of the layer before would otherwise go unnoticed. */
@@ -146,12 +177,8 @@ function emptyLayer(scope: string): Layer {
   return { id: { layer: true }, scope, types: new Map(), digests: new Map(), history: [] };
 }
 
-function changedLayer(
-  previous: Layer,
-  changes: readonly (readonly [string, string, Resource | undefined])[],
-  fresh: boolean,
-): Layer {
-  if (changes.length === 0) return fresh ? { ...previous, id: { layer: true } } : previous;
+function changedLayer(previous: Layer, changes: readonly (readonly [string, string, Resource | undefined])[]): Layer {
+  if (changes.length === 0) return previous;
   const byType = new Map<string, Map<string, Resource | undefined>>();
   for (const [typeUrl, name, resource] of changes) entry(byType, typeUrl, () => new Map()).set(name, resource);
   const types = new Map(previous.types);
@@ -172,7 +199,7 @@ function changedLayer(
     names.set(typeUrl, [...ofType.keys()]);
   }
   const step: LayerChange = { from: previous.id, names };
-  const history = fresh ? [] : [step, ...previous.history.slice(0, stepsRemembered - 1)];
+  const history = [step, ...previous.history.slice(0, stepsRemembered - 1)];
   return { id: { layer: true }, scope: previous.scope, types, digests, history };
 }
 

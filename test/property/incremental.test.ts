@@ -1,9 +1,17 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
-import { type CaptureLayer, captureLayer, type ViewLayer, viewLayer } from '../../src/control-plane/shared-layers.ts';
+import { type PreparedScope, prepareView, type WantedScope } from '../../src/control-plane/prepare-view.ts';
+import {
+  type CaptureLayer,
+  captureKey,
+  captureLayer,
+  type ViewLayer,
+  viewLayer,
+} from '../../src/control-plane/shared-layers.ts';
 import type { Mesh, MeshSettings } from '../../src/model/mesh.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
+import { finish } from '../../src/model/steps.ts';
 import { localPortKeys } from '../../src/registry/local-ports.ts';
 import { type BuiltServices, buildServices } from '../../src/registry/services.ts';
 import { workloadsOfEntries } from '../../src/registry/workload-entries.ts';
@@ -30,6 +38,9 @@ const versions = (name: string, ns: string, other: string): readonly string[] =>
   `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: bad }\nspec: { hots: [${name}] }\n`,
   `apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: ${name} }\nspec: { workloadSelector: { labels: { app: ${name} } }, egress: [{ hosts: ["./*"] }], ingress: [{ port: { number: 9080, protocol: HTTP }, defaultEndpoint: "127.0.0.1:1" }] }\n`,
   `apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: ${name} }\nspec:\n  workloadSelector: { labels: { app: ${name} } }\n  outboundTrafficPolicy: { mode: REGISTRY_ONLY }\n  egress:\n  - { port: { number: 80, protocol: HTTP }, hosts: ["*/*", "~${ns}/${name}.${ns}.svc.cluster.local"] }\n  - { hosts: ["*/*"] }\n`,
+  `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: of-${other} }\nspec: { host: ${other}.shop.svc.cluster.local, exportTo: ["."], trafficPolicy: { outlierDetection: { consecutive5xxErrors: 7 } } }\n`,
+  `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: ${name}-out }\nspec: { hosts: [${name}.example.com, any.example.com], addresses: [10.9.9.9], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC, endpoints: [{ address: 10.0.0.9 }], exportTo: ["${ns === 'shop' ? '*' : '.'}"] }\n`,
+  `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ${name} }\nspec:\n  hosts: [${name}]\n  http:\n  - match: [{ sourceNamespace: ${ns} }]\n    route: [{ destination: { host: ${other} } }]\n  - route: [{ destination: { host: any.example.com } }]\n`,
   `# a line more\n\napiVersion: v1\nkind: Service\nmetadata: { name: ${name}-two }\nspec: { selector: { app: ${name} }, ports: [{ name: http, port: 80 }] }\n`,
 ];
 
@@ -48,6 +59,7 @@ const proxies = [
   proxy('cart.shop', { labels: { app: 'cart' }, capture }),
   proxy('pay.bank', { labels: { app: 'pay', ring: 'canary' }, capture }),
   proxy('any.third', { labels: { app: 'any' }, capture }),
+  proxy('plain.bank', { labels: { app: 'plain' }, capture }),
 ];
 
 function treeOf(choice: readonly number[], step: number) {
@@ -129,13 +141,18 @@ test('after any sequence of changes, what is served is byte for byte what is mad
         );
         const mesh = meshOf(now.policies, settings, built, ports);
         compared += 1;
+        let beside: PreparedScope | undefined;
         for (const client of proxies) {
           const before = made.get(client.id);
           const view = viewLayer(mesh, scopeOf(mesh, client), sameScope(before?.view, mesh, client));
           const listeners = captureLayer(view.view, client.capture, sameCapture(before, view));
           made.set(client.id, { view, capture: listeners });
-          const whole = viewLayer(scratch, scopeOf(scratch, client));
+          // From scratch: nothing that another client of this mesh was given.
+          const whole = viewLayer({ ...scratch, settings: settingsOnce() }, scopeOf(scratch, client));
           expect(bytesOf(view.layer)).toEqual(bytesOf(whole.layer));
+          beside = finish(prepareView(mesh, wantedOf(mesh, client), beside));
+          expect(bytesOf(beside.view.layer)).toEqual(bytesOf(whole.layer));
+          expect([...beside.captures.values()].map(({ layer }) => bytesOf(layer))).toEqual([bytesOf(listeners.layer)]);
           expect(bytesOf(listeners.layer)).toEqual(bytesOf(captureLayer(whole.view, client.capture).layer));
           const inbound = [mesh, scratch].map((each) => translateInbound(resolveInbound(each, client), client));
           expect(inbound[0]?.map(({ version }) => version)).toEqual(inbound[1]?.map(({ version }) => version));
@@ -146,6 +163,12 @@ test('after any sequence of changes, what is served is byte for byte what is mad
   );
   expect(compared).toBeGreaterThan(20);
 });
+
+/** As of a proxy that has just come. */
+function wantedOf(mesh: Mesh, client: (typeof proxies)[number]): WantedScope {
+  const captures = new Map([[captureKey(client.capture), client.capture]]);
+  return { scope: scopeOf(mesh, client), captures, made: undefined };
+}
 
 /** A proxy whose scope has changed has another view, and nothing of it before. */
 function sameScope(before: ViewLayer | undefined, mesh: Mesh, client: (typeof proxies)[number]): ViewLayer | undefined {

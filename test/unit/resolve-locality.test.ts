@@ -8,6 +8,7 @@ import { resolveEndpoints } from '../../src/resolve/endpoints.ts';
 import { scopeKey, scopeOf } from '../../src/resolve/scope.ts';
 import { resolveView } from '../../src/resolve/view.ts';
 import { translateEndpoints, translateView } from '../../src/translate/translate-view.ts';
+import { clusterType } from '../../src/xds/resource-types.ts';
 import {
   destinationOf,
   destinationRule,
@@ -145,7 +146,9 @@ describe('clients of three zones', () => {
     expect(new Set(ofRatings).size).toBe(1);
     // The cluster of reviews says nothing of places: equal bytes, though each zone has its own endpoints.
     const versions = resources.map((list) =>
-      list.filter(({ name }) => name === 'out_proxy').map(({ version }) => version),
+      list
+        .filter(({ typeUrl, name }) => typeUrl === clusterType && name === 'out_shop_reviews_9080')
+        .map(({ version }) => version),
     );
     expect(new Set(versions.flat()).size).toBe(1);
   });

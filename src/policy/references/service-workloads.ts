@@ -88,7 +88,7 @@ function placesOf(services: readonly ServiceObject[], { namespace, labels }: Wor
 function usedBy(services: readonly ServiceObject[], workload: Workload): readonly PortUse[] {
   const written = placesOf(services, workload)
     .flatMap((place) => services[place] ?? [])
-    .filter((service) => selected(service, [workload]).length > 0)
+    .filter(({ spec }) => isEndpointFor(spec.selector, workload))
     .flatMap((service) =>
       service.spec.ports.flatMap(({ name, port, targetPort, protocol }, index): PortUse[] => {
         const named = workload.ports.find((own) => name !== undefined && own.name === name);
