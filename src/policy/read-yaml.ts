@@ -7,6 +7,9 @@ import { type LineIndex, type MapEntry, rangeAt, type SourceNode } from './sourc
 /** Limits of section 3 of reliability.md. */
 export const limits = { bytes: 1024 * 1024, nodes: 10_000, depth: 32, aliases: 10 } as const;
 
+/** YAML's own limit, of keys that stand in one line before their ":". */
+const longestKey = 1024;
+
 /** One YAML document of a file and the offsets it spans, comments included. */
 export interface SourceDocument {
   readonly root: SourceNode;
@@ -168,6 +171,11 @@ class NodeReader {
         continue;
       }
       const key = typeof keyNode.value === 'string' ? keyNode.value : (keyNode.source ?? String(keyNode.value));
+      // What is longer would be told whole, as a field of that name.
+      if (key.length > longestKey) {
+        this.#fail(start, start + 1, `a key of ${key.length} characters, at most ${longestKey} are read`);
+        continue;
+      }
       const first = entries.get(key);
       const at = rangeAt(this.#lines, start, end);
       if (first) {
