@@ -16,13 +16,14 @@ import {
   together,
 } from './references/check-rows.ts';
 import { checkClientTls } from './references/client-tls.ts';
-import { checkServiceEntryPorts } from './references/connection-rules.ts';
+import { checkSharedAddresses } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
 import { checkHealthCheck } from './references/health-checks.ts';
 import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
 import { type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
+import { checkSharedHosts } from './references/shared-hosts.ts';
 import { checkSidecars } from './references/sidecars.ts';
 import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
 import { checkWorkloadGroup } from './references/workload-groups.ts';
@@ -54,13 +55,14 @@ export function checkReferences(
 const rows: readonly CheckRow[] = [
   together(checkRivals, 'VirtualService'),
   eachAmongRivals('VirtualService', rivalsIn, checkVirtualService, 'DestinationRule'),
-  together(checkServiceEntryPorts, 'ServiceEntry'),
+  together(checkSharedAddresses, 'Service', 'ServiceEntry'),
   together(checkOverlaps, 'DestinationRule'),
   each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),
   each('DestinationRule', checkClientTls, 'PeerAuthentication', 'Service', 'ServiceEntry'),
   each('HealthCheck', checkHealthCheck),
   together(checkSidecars),
   together(checkHostTwins, 'Service', 'ServiceEntry'),
+  together(checkSharedHosts, 'Service', 'ServiceEntry', 'Sidecar'),
   each('Service', checkService),
   together(checkNamedAddresses, 'Service', 'ServiceEntry', 'WorkloadEntry'),
   each('PeerAuthentication', checkSelector),

@@ -1,5 +1,5 @@
 import type { ConnectionRule } from '../../model/connection-rules.ts';
-import type { ServiceEntryObject, VirtualServiceObject } from '../../model/policy.ts';
+import type { ServiceEntryObject, ServiceObject, VirtualServiceObject } from '../../model/policy.ts';
 import { layerOf, type Service } from '../../model/service.ts';
 import { holdsAddress } from '../address-range.ts';
 import { isVisible, isWildcardHost } from '../hosts.ts';
@@ -54,33 +54,61 @@ function checkSubnets(
 }
 
 /**
- * WEFT0140: TCP ports of hosts that nobody can tell apart. A wildcard has no local port and, in plain TCP, no name is said; hosts that
- * share an address and a port are known by their names alone.
+ * WEFT0140: ports that nobody can tell apart. A wildcard has no local port and, in plain TCP, no name is said; hosts that share an address
+ * and a port are known by their names alone, of which TCP says none. A Service shares its address with nobody.
  */
-export function checkServiceEntryPorts(scope: ReferenceScope): void {
-  const owners = new Map<string, ServiceEntryObject>();
-  for (const object of ofKind(scope, 'ServiceEntry')) {
+export function checkSharedAddresses(scope: ReferenceScope): void {
+  const owners = new Map<string, Owner[]>();
+  for (const object of [...ofKind(scope, 'Service'), ...ofKind(scope, 'ServiceEntry')]) {
     object.spec.ports.forEach((port, index) => {
-      if (layerOf(port.protocol) !== 'tcp') return;
-      checkWildcards(scope, object, port.port, index);
+      const isTcp = layerOf(port.protocol) === 'tcp';
+      if (isTcp && object.kind === 'ServiceEntry') checkWildcards(scope, object, port.port, index);
       for (const address of object.spec.addresses) {
         const key = `${address} ${port.port}`;
-        const owner = owners.get(key);
-        if (owner === undefined) owners.set(key, object);
-        else if (meetSomewhere(owner, object)) {
-          const [first, own] = [owner, object].map(({ spec, name }) => spec.hosts[0] ?? name);
-          const message = `TCP port ${port.port} at ${address} cannot be told apart: ${first} has it, too`;
-          const hint = `one of them is called by address; call ${own} by name, or give it an address of its own`;
-          const related = relatedTo(owner, 'spec.addresses', `addresses of ${first}`);
-          reportAt(scope, 'WEFT0140', object, `spec.ports[${index}]`, message, hint, { severity: 'warning', related });
-        }
+        const others = owners.get(key) ?? [];
+        owners.set(key, [...others, { object, isTcp }]);
+        const owner = others.find(
+          (other) =>
+            other.object !== object &&
+            (other.object.kind === 'Service' || object.kind === 'Service' || (isTcp && other.isTcp)) &&
+            meetSomewhere(other.object, object),
+        );
+        if (owner) reportShared(scope, address, owner.object, object, index);
       }
     });
   }
 }
 
+interface Owner {
+  readonly object: ServiceObject | ServiceEntryObject;
+  readonly isTcp: boolean;
+}
+
+function reportShared(
+  scope: ReferenceScope,
+  address: string,
+  owner: Owner['object'],
+  object: Owner['object'],
+  index: number,
+): void {
+  const [first, own] = [owner, object].map((one) =>
+    one.kind === 'Service' ? one.name : (one.spec.hosts[0] ?? one.name),
+  );
+  const port = object.spec.ports[index];
+  const layer = port && layerOf(port.protocol) === 'tcp' ? 'TCP port' : 'port';
+  const message = `${layer} ${port?.port} at ${address} cannot be told apart: ${first} has it, too`;
+  const hint = `one of them is called by address; call ${own} by name, or give it an address of its own`;
+  const related = relatedTo(owner, addressField(owner), `addresses of ${first}`);
+  reportAt(scope, 'WEFT0140', object, `spec.ports[${index}]`, message, hint, { severity: 'warning', related });
+}
+
+function addressField({ kind, positions }: Owner['object']): string {
+  if (kind === 'ServiceEntry') return 'spec.addresses';
+  return positions.has('spec.clusterIP') ? 'spec.clusterIP' : 'spec.clusterIPs';
+}
+
 /** Whether some client may see both (P6). */
-function meetSomewhere(a: ServiceEntryObject, b: ServiceEntryObject): boolean {
+function meetSomewhere(a: Owner['object'], b: Owner['object']): boolean {
   const named = [...a.spec.exportTo, ...b.spec.exportTo].filter((entry) => !['*', '.', '~'].includes(entry));
   return ['*', a.namespace, b.namespace, ...named].some((client) =>
     [a, b].every(({ spec, namespace }) => isVisible(spec.exportTo, namespace, client)),

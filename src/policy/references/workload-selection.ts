@@ -3,7 +3,7 @@ import type { Labels, Policy, ServiceObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import { isSocket } from '../../model/socket-path.ts';
 import { onlyClaims, type Workload } from '../../model/workload.ts';
-import { resolveHost } from '../hosts.ts';
+import { canonicalHost, resolveHost } from '../hosts.ts';
 import { having } from './having.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { groupBy, workloadsIn } from './scope-index.ts';
@@ -120,7 +120,7 @@ export function checkSharedPorts(scope: ReferenceScope): void {
   }
 }
 
-/** One host of one namespace has one definition. */
+/** One host of one namespace has one definition, by whichever of its names (P3). */
 export function checkHostTwins(scope: ReferenceScope): void {
   const seen = new Map<string, { object: Policy; field: string }>();
   const hosts = scope.policies.flatMap((object): { object: Policy; field: string; host: string }[] => {
@@ -130,7 +130,10 @@ export function checkHostTwins(scope: ReferenceScope): void {
       ];
     }
     return object.kind === 'ServiceEntry'
-      ? object.spec.hosts.map((host, index) => ({ object, field: `spec.hosts[${index}]`, host }))
+      ? object.spec.hosts.map((written, index) => {
+          const host = canonicalHost(written, scope.settings.dnsSuffix);
+          return { object, field: `spec.hosts[${index}]`, host };
+        })
       : [];
   });
   for (const { object, field, host } of hosts) {
