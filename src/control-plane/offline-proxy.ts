@@ -51,8 +51,9 @@ function unknownProxy(mesh: Mesh, wanted: string): Failure {
   const lines = [
     ...(known === undefined ? [] : [`did you mean "${known}"?`]),
     names.length === 0
-      ? 'there is no Service, WorkloadEntry or WorkloadGroup; without --proxy it is a caller of the namespace -n'
+      ? 'there is no Service, WorkloadEntry or WorkloadGroup'
       : `there are: ${names.slice(0, mostNames).join(', ')}${names.length > mostNames ? `, ${names.length - mostNames} more` : ''}`,
+    'who only calls is in no file: leave the flag out for a caller of the namespace -n',
   ];
   return new Failure('WEFT0920', `no Service, WorkloadEntry or WorkloadGroup is named "${wanted}"`, lines.join('\n'));
 }

@@ -67,12 +67,12 @@ function routedAnswer(mesh: Mesh, view: View, decision: Routed, question: RouteQ
     ),
     ...(decision.kind === 'request' ? { request: requestOf(view, decision) } : {}),
   };
+  const notes = notesOf(decision, question);
   if (route === undefined) {
     const note = 'rules are left for this caller and port, and none of them fits: the sidecar answers 404 (NR)';
-    return { ...shared, outcome: 'no-rule', status: 404, notes: [note], clusters: [] };
+    return { ...shared, outcome: 'no-rule', status: 404, notes: [note, ...notes], clusters: [] };
   }
   const routed = { ...shared, route: route.name, by: placeOf(route.by) };
-  const notes = notesOf(decision, question);
   const action = 'action' in route ? route.action : { kind: 'forward' as const, destinations: route.destinations };
   switch (action.kind) {
     case 'redirect':

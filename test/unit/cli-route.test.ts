@@ -107,7 +107,7 @@ it('tells the winner, where it leads, what is decided, and which condition of ea
     '  75% reviews.shop:9080 v1 (out_shop_reviews_9080_v1)  policies/shop/reviews.yaml:44',
     '  √ 10.0.0.1:9080 reviews-1.shop mTLS',
     '  25% reviews.shop:9080 v2 (out_shop_reviews_9080_v2)  policies/shop/reviews.yaml:45',
-    '  no endpoint is known (UH)',
+    '  no endpoint in these files; who joins is not known from here',
     '',
     'with',
     '  timeout 2 s  policies/shop/reviews.yaml:41',
@@ -227,6 +227,60 @@ it('tells only what is wrong with policies that would not be served', async () =
   const { code, stdout, stderr } = await weft('-f', 'wrong', '--to', 'reviews.shop');
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr).toContain('policies/shop/reviews.yaml:41');
+});
+
+it.each([
+  // What is wrong, and what to write instead.
+  [['--to', 'http://reviews:9080/x?y=1'], 'not HOST or HOST:PORT', 'write --to reviews:9080 --path /x?y=1'],
+  [['--to', 'reviews/x'], 'not HOST or HOST:PORT', 'write --to reviews --path /x'],
+  [['--to', '::1'], 'not HOST or HOST:PORT', 'write --to [::1], or --to [::1]:9080'],
+  [['--to', ''], 'not HOST or HOST:PORT', 'write --to reviews:9080'],
+  [['--to', 'reviews:0'], '0 is no port', 'from 1 to 65535'],
+  [['--to', 'reviews:700000'], '700000 is no port', 'from 1 to 65535'],
+  [['--to', 'reviews', '--header', ':method: POST'], 'a flag of its own', 'use --method'],
+  [['--to', 'reviews', '--header', 'a b: c'], 'is no header', 'write --header "end-user: ana"'],
+  [['--to', 'db:5433', '--sni', '*.x y'], 'no name of a server', 'write --sni'],
+  [['--to', 'reviews', '--from', ''], 'is no workload', 'leave it out'],
+  [['--to', 'reviews', '--from', 'client'], 'is named "client"', 'leave the flag out for a caller of the namespace -n'],
+])('%s: exit 2, says what is wrong and what to write', async (words, what, fix) => {
+  const { code, stdout, stderr } = await ask(...words);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toContain(what);
+  expect(stderr.slice(stderr.indexOf('fix'))).toContain(fix);
+});
+
+it.each([
+  // What decides nothing, or means something else than it seems, is said.
+  [['--to', 'db:5432', '--method', 'POST'], 'the port is tcp, and nobody reads it'],
+  [['--to', 'db:5432', '--header', 'a: b', '--from', 'reviews'], 'the port is tcp, and nobody reads it'],
+  [['--to', 'db:5433', '--path', '/x'], 'the port is tls, and nobody reads it'],
+  [['--to', 'db:5432', '--sni', 'db'], 'the server name decides nothing: the port is tcp'],
+  [['--to', 'reviews', '--sni', 'db'], 'the server name decides nothing: the port is http'],
+  [['--to', 'reviews', '--method', 'get'], 'get is another method than GET'],
+  [['--to', 'nobody', '--method', 'Post'], 'Post is another method than POST'],
+  [['--to', 'reviews', '--path', 'reviews'], 'paths begin with "/"'],
+  [['--to', 'reviews', '--path', '/a#b'], 'programs keep what follows "#"'],
+  [['--to', 'reviews', '--path', '/é'], '%C3%A9'],
+  [['--to', 'reviews', '--header', 'a: \u0001'], 'it holds a control character'],
+  [['--to', 'reviews', '--header', 'Host: a b'], '"a b" is no host of HTTP'],
+  // A Host that nobody has is no other name of what --to says.
+  [
+    ['--to', 'reviews', '--header', 'Host: elsewhere.example'],
+    'this caller knows no service called "elsewhere.example"',
+  ],
+  [['--to', 'reviews', '--header', 'Host: reviews:1'], 'reviews.shop has no such port: it has 9080 http'],
+])('%s: notes %s', async (words, note) => {
+  expect((await json(...words)).notes.join('\n')).toContain(note);
+});
+
+it('puts a check mark before what gets there by a rule alone, and names no fault of files that tell no endpoint', async () => {
+  const text = async (...words: readonly string[]) => (await ask(...words)).stdout;
+  expect(await text('--to', 'elsewhere.example')).toMatch(/^ {2}‼ unknown host, passed on/m);
+  const known = await text('--to', 'reviews', '--header', 'x-user: ana', '--path', '/reviews');
+  expect(known).toMatch(/^ {2}√ VirtualService\/shop\/reviews\[testers\]/m);
+  expect(known).toContain('no endpoint in these files; who joins is not known from here');
+  expect(await text('--to', 'db:5433', '--sni', '')).toMatch(/^tls db:5433, no server name/);
+  expect(await text('--to', 'reviews', '--path', 'x')).toMatch(/^GET http:\/\/reviews "x"/);
 });
 
 it.each([

@@ -20,14 +20,14 @@ export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: No
     {
       name: 'result',
       rows: [
-        outcomeRow(answer, { ...sign, good: proxiesMark(proxies, sign) }),
+        outcomeRow(answer, { ...sign, good: markOf(answer, sign) }),
         ...[...notes, ...(otherwise.length > 0 ? ['not everywhere: see "held otherwise"'] : [])].map((text) => ({
           text: `- ${text}`,
         })),
       ],
     },
     { name: 'held otherwise', rows: otherwise },
-    { name: 'goes to', rows: clusters.flatMap((cluster) => clusterRows(cluster, sign)) },
+    { name: 'goes to', rows: clusters.flatMap((cluster) => clusterRows(cluster, sign, proxies !== undefined)) },
     {
       name: 'with',
       rows: Object.entries(decisions).map(([name, { value, by }]) => ({
@@ -43,12 +43,23 @@ export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: No
   });
 }
 
+/** A check mark says that the call gets there by a rule, as far as can be seen from here. */
+function markOf({ outcome, clusters, proxies }: RouteAnswer, sign: Marks): string {
+  const mark = proxiesMark(proxies, sign);
+  const isEmpty = ({ discovery, endpoints }: AnswerCluster) =>
+    discovery === undefined ||
+    (discovery === 'registry' && proxies !== undefined && !endpoints.some(({ healthy }) => healthy));
+  return mark === sign.good && (outcome === 'pass' || clusters.some(isEmpty)) ? sign.warning : mark;
+}
+
 function callText({ to, request }: RouteAnswer, { host, port, method, path, serverName }: RouteQuestion): string {
   if (request !== undefined) return `${request.method} ${request.scheme}://${request.authority}${request.path}`;
+  const sought = path.startsWith('/') ? path : ` ${JSON.stringify(path)}`;
   const at = `${host}${(to.port ?? port) === undefined ? '' : `:${to.port ?? port}`}`;
   if (method === 'CONNECT') return `${method} ${at}`;
-  if (to.protocol === undefined) return `${method} http://${at}${path}`;
-  return `${to.protocol} ${at}${serverName === undefined ? '' : `, server name ${serverName}`}`;
+  if (to.protocol === undefined) return `${method} http://${at}${sought}`;
+  const named = serverName === '' ? ', no server name' : `, server name ${serverName}`;
+  return `${to.protocol} ${at}${serverName === undefined ? '' : named}`;
 }
 
 function outcomeRow({ outcome, status, route, by, to }: RouteAnswer, { good, bad }: Marks): DescriptionRow {
@@ -73,7 +84,7 @@ function outcomeRow({ outcome, status, route, by, to }: RouteAnswer, { good, bad
   }
 }
 
-function clusterRows(cluster: AnswerCluster, { good, bad }: Marks): readonly DescriptionRow[] {
+function clusterRows(cluster: AnswerCluster, { good, bad }: Marks, isLive: boolean): readonly DescriptionRow[] {
   const { service, port, subset, percent, by, discovery, endpoints, security } = cluster;
   const share = `${Number(percent.toFixed(2))}%`;
   const name = `${service}${service.endsWith(`:${port}`) ? '' : `:${port}`}${subset === undefined ? '' : ` ${subset}`}`;
@@ -90,16 +101,16 @@ function clusterRows(cluster: AnswerCluster, { good, bad }: Marks): readonly Des
       ];
       return { text: `    ${healthy ? good : bad} ${words.join(' ')}` };
     }),
-    ...(endpoints.length === 0 ? [{ text: `    ${discoveryText(discovery)}` }] : []),
+    ...(endpoints.length === 0 ? [{ text: `    ${discoveryText(discovery, isLive)}` }] : []),
   ];
 }
 
-function discoveryText(discovery: AnswerCluster['discovery']): string {
+function discoveryText(discovery: AnswerCluster['discovery'], isLive: boolean): string {
   switch (discovery) {
     case undefined:
       return 'no such destination';
     case 'registry':
-      return 'no endpoint is known (UH)';
+      return isLive ? 'no endpoint is known (UH)' : 'no endpoint in these files; who joins is not known from here';
     case 'dns':
     case 'dns-round-robin':
       return 'by DNS';

@@ -22,7 +22,10 @@ export const routeFlags = {
     { placeholder: 'SCHEME', help: 'of the URL, for programs that name it: http or https' },
     oneOf(['http', 'https']),
   ),
-  sni: text({ placeholder: 'NAME', help: 'the server name of TLS that the program begins; absent: the host' }),
+  sni: text({
+    placeholder: 'NAME',
+    help: 'the server name of TLS that the program begins; absent: the host; "" for TLS that names none',
+  }),
 } as const;
 
 export const routeVerb = defineVerb({
