@@ -110,7 +110,11 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
     'Envoy refuses the cluster or the route table',
   ],
   ['`gateways` beside `sourceLabels` or `sourceNamespace` of a match', 'WEFT0137', 'Istio leaves the condition out'],
-  ['`host` set by a rule and by its destination', 'WEFT0137', 'which one holds depends on the number of destinations'],
+  [
+    '`host` set by a rule and by its destination, or twice by a destination',
+    'WEFT0137',
+    'which one holds depends on the number of destinations',
+  ],
   [
     'MeshConfig: unknown fields, values of another type, namespaces and conditions of retries that are none, trust domains in capitals',
     'WEFT0002',

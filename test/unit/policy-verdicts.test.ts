@@ -50,6 +50,7 @@ describe('as strict as Istio, where that is not obvious', () => {
     workload({ ports: { a_b: 80 } }),
     set({ set: { host: 'a', ':authority': 'b' } }),
     set({ set: { host: 'a' }, add: { Host: 'b' } }),
+    set({ set: { ':x': '' } }),
     match({ headers: { ':protocol': { exact: 'x' } } }),
     match({ withoutHeaders: { ':x': {} } }),
     rule({ redirect: { uri: '/x', redirectCode: 1 } }),

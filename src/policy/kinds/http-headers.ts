@@ -41,34 +41,35 @@ export function checkHeaderRules(
   let rewrites = authorityTwice ? 1 : 0;
   for (const side of ['request', 'response'] as const) {
     for (const operation of ['set', 'add', 'remove'] as const) {
-      const entries = written?.[side]?.[operation] ?? {};
-      const named: readonly (readonly [string, string])[] = Array.isArray(entries)
-        ? entries.map((name: string, index) => [name, fieldPath(`${path}.${side}.${operation}`, index)] as const)
-        : Object.keys(entries).map((name) => [name, fieldPath(`${path}.${side}.${operation}`, name)] as const);
-      for (const [name, field] of named) {
+      for (const [name, value, field] of entriesOf(
+        written?.[side]?.[operation] ?? {},
+        `${path}.${side}.${operation}`,
+      )) {
         const authority = isAuthority(name);
-        if (!Array.isArray(entries) && Object.entries(entries).some(([key, value]) => key === name && value === '')) {
-          context.report('WEFT0132', field, 'has no effect: a header without a value is not sent', 'remove it');
-        } else if (authority && side === 'request' && operation !== 'remove') {
-          rewrites += 1;
-          if (rewrites > 1) {
-            context.report(
-              'WEFT0137',
-              field,
-              `${JSON.stringify(name)} and another rewrite of the authority exclude each other`,
-              'keep one',
-            );
-          }
-        } else if (authority || name.startsWith(':')) {
+        const rewrite = authority && side === 'request' && operation !== 'remove';
+        if (!rewrite && (authority || name.startsWith(':'))) {
           const message = `expected a header that may be changed here, got ${JSON.stringify(name)}`;
-          context.report(
-            'WEFT0002',
-            field,
-            message,
-            authority ? 'host can be set in requests only' : 'use rewrite, or leave it',
-          );
+          const hint = authority ? 'host can be set in requests only' : 'use rewrite, or leave it';
+          context.report('WEFT0002', field, message, hint);
+        } else if (value === '') {
+          context.report('WEFT0132', field, 'has no effect: a header without a value is not sent', 'remove it');
+        } else if (rewrite) {
+          rewrites += 1;
+          if (rewrites < 2) continue;
+          const message = `${JSON.stringify(name)} and another rewrite of the authority exclude each other`;
+          context.report('WEFT0137', field, message, 'keep one');
         }
       }
     }
   }
+}
+
+/** Names with their values, those that are removed without, and their places. */
+function entriesOf(
+  written: readonly string[] | Readonly<Record<string, string>>,
+  path: string,
+): readonly (readonly [name: string, value: string | undefined, field: string])[] {
+  return Array.isArray(written)
+    ? written.map((name: string, index) => [name, undefined, fieldPath(path, index)] as const)
+    : Object.entries(written).map(([name, value]) => [name, value, fieldPath(path, name)] as const);
 }
