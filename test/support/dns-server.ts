@@ -7,10 +7,11 @@ export interface DnsServer {
   close(): void;
 }
 
-/** A name server for tests, over UDP: `answer` gives the IPv4 address of a name; undefined, there is none. */
+/** A name server for tests, over UDP: `answer` gives the IPv4 address of a name, good for `ttl` seconds; undefined, there is none. */
 export async function startDnsServer(
   address: string,
   answer: (name: string) => string | undefined,
+  ttl = 60,
 ): Promise<DnsServer> {
   const socket = createSocket('udp4');
   const asked = new Set<string>();
@@ -26,7 +27,11 @@ export async function startDnsServer(
     header.writeUInt16BE(found === undefined ? 0x8183 : 0x8180, 2);
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(records.length, 6);
-    socket.send(Buffer.concat([header, query.subarray(12, end + 4), ...records.map(record)]), peer.port, peer.address);
+    socket.send(
+      Buffer.concat([header, query.subarray(12, end + 4), ...records.map((found) => record(found, ttl))]),
+      peer.port,
+      peer.address,
+    );
   });
   await new Promise<void>((resolve) => socket.bind(0, address, resolve));
   return { port: socket.address().port, asked: () => [...asked], close: () => socket.close() };
@@ -42,9 +47,9 @@ function questionOf(query: Buffer): { readonly name: string; readonly end: numbe
   return { name: labels.join('.').toLowerCase(), end: at + 1 };
 }
 
-/** An address of the name that was asked for, good for a minute. */
-function record(address: string): Buffer {
-  const head = Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+/** An address of the name that was asked for, good for `ttl` seconds (at most 255). */
+function record(address: string, ttl: number): Buffer {
+  const head = Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, ttl, 0, 4]);
   return Buffer.concat([head, Buffer.from(address.split('.').map(Number))]);
 }
 
