@@ -4,7 +4,17 @@ import { anyText, choice, integer, list, object, port, row, someOf, text } from 
 import { present } from './common.ts';
 
 const times = integer(0, 2 ** 31 - 1);
-const header = object({ name: text('probe-header-name'), value: anyText }, { required: ['name'] });
+/** Envoy takes 16 KiB of each: a percent sign is two bytes there, and a letter up to four. */
+const longestHeader = 4_096;
+const header = object(
+  {
+    name: text('probe-header-name', { maxLength: longestHeader }),
+    value: text(undefined, { maxLength: longestHeader, allowEmpty: true }),
+  },
+  { required: ['name'] },
+);
+/** Names of DNS end there. */
+const probedHost = text(undefined, { maxLength: 253, allowEmpty: true });
 /** Istio reads an empty scheme as HTTP. */
 const scheme = choice(['HTTP', 'HTTPS', '']);
 
@@ -16,8 +26,11 @@ export const probe = object(
     periodSeconds: times,
     successThreshold: times,
     failureThreshold: times,
-    httpGet: object({ path: anyText, port, host: anyText, scheme, httpHeaders: list(header) }, { required: ['port'] }),
-    tcpSocket: object({ host: anyText, port }, { required: ['port'] }),
+    httpGet: object(
+      { path: anyText, port, host: probedHost, scheme, httpHeaders: list(header) },
+      { required: ['port'] },
+    ),
+    tcpSocket: object({ host: probedHost, port }, { required: ['port'] }),
     exec: row(object({ command: someOf(text()) }, { required: ['command'] }), 'T1', 'a command beside the workload'),
     grpc: object({ port, service: anyText }, { required: ['port'] }),
   },
