@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { documentShapes } from '../../src/policy/document-shapes.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { serverWritten } from '../../src/policy/read-metadata.ts';
 import type { Shape } from '../../src/policy/shape.ts';
 
 /** A field of a kind: the way to it, and the names that are valid beside it. */
@@ -56,8 +57,9 @@ const slips: readonly ((name: string, at: number) => string)[] = [
 ];
 
 describe('T3 of experience.md: no field is ignored', () => {
-  it('knows hundreds of fields', () => {
-    expect(cases.length).toBeGreaterThan(1000);
+  it('knows all fields of all kinds, nested ones included', () => {
+    expect(cases.length).toBeGreaterThan(2000);
+    expect(Math.max(...cases.map(({ way }) => way.length))).toBeGreaterThan(8);
     expect(new Set(cases.map(({ kind }) => kind)).size).toBe(documentShapes.length);
   });
 
@@ -71,7 +73,7 @@ describe('T3 of experience.md: no field is ignored', () => {
     }
   });
 
-  it('tells every misspelling of every field of every kind, and mostly the right name', () => {
+  it('tells every misspelling of every field of every kind, and the right name of almost all', () => {
     let suggested = 0;
     let told = 0;
     for (const one of cases) {
@@ -87,13 +89,15 @@ describe('T3 of experience.md: no field is ignored', () => {
             code: 'WEFT0002',
             severity: 'error',
           });
+          // What servers write nobody has to write, so it is not suggested.
+          if (one.name === 'status' || serverWritten.has(one.name)) return;
           told += 1;
           if (finding?.hint.includes(JSON.stringify(one.name))) suggested += 1;
         }),
         { numRuns: 3, seed: 7 },
       );
     }
-    expect(suggested / told).toBeGreaterThan(0.8);
+    expect(suggested / told).toBeGreaterThan(0.95);
   });
 
   it('tells a misspelled apiVersion or kind', () => {
