@@ -37,7 +37,7 @@ export const failureCodes = {
     title: 'Generated configuration is invalid',
     cause:
       'What Weft made of the policies breaks a rule that Envoy checks before anything else. The policy should have been refused at its line, so this is a mistake of Weft.',
-    fix: 'Report it with the policy that the message names. Undo the commit meanwhile: proxies keep what they had.',
+    fix: 'Report it with the policy that the finding names. No proxy is sent it: each keeps what it had, and the rest of the commit acts. Change the named line meanwhile.',
   },
   WEFT0900: {
     title: 'Bug in Weft',
