@@ -15,7 +15,7 @@ import { createReferenceCheck } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
 import { withoutDetected } from '../policy/undeclared-ports.ts';
 import { keepMap } from '../registry/keep-identity.ts';
-import { type BuiltServices, buildServices } from '../registry/services.ts';
+import { type BuiltServices, serviceSteps } from '../registry/services.ts';
 import { workloadsOfEntries } from '../registry/workload-entries.ts';
 import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
 import type { CheckedTree, HeldTrees } from './policy-source.ts';
@@ -32,6 +32,9 @@ export interface TreeCheckOptions {
   /** What an error holds back: the commit, which is what is meant without it, or the namespace that it is in. */
   readonly isolate?: 'commit' | 'namespace';
 }
+
+/** The services that served policies were checked with: most of what a mesh has of them is made already. */
+export const builtWhileChecked = new WeakMap<PolicySet, BuiltServices>();
 
 /** treeCheckSteps, at once. */
 export function createTreeCheck(options: TreeCheckOptions): (tree: PolicyTree, registry?: 'unknown') => CheckedTree {
@@ -77,7 +80,7 @@ export function treeCheckSteps(
     const members = registry === 'unknown' ? undefined : joined(policies);
     entries = workloadsOfEntries(policies, settings, entries);
     workloads = keepMap(workloads, new Map([...entries, ...(members ?? [])]));
-    built = buildServices(policies, workloads, settings, built);
+    built = yield* serviceSteps(policies, workloads, settings, built);
     yield;
     const known = members === undefined ? undefined : workloads.values();
     // A server that comes back serves what it served, whatever has become of its secrets meanwhile.
@@ -94,7 +97,9 @@ export function treeCheckSteps(
     accepted = new Set(objects);
     served = commit;
     if (isolate === 'namespace') good = goodNamespaces(commit, objects, held);
-    return { commit, objects };
+    const policies = { commit, objects };
+    if (built) builtWhileChecked.set(policies, built);
+    return policies;
   };
 
   /** The commit with namespaces of others in it, as it was served before. */

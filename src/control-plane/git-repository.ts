@@ -43,10 +43,12 @@ export function createGitRepository(options: {
     },
     async readHead() {
       if (workingTree) return readWorkingTree(location, path);
-      const head = await headCommit(location);
-      if (head === undefined)
+      try {
+        return await readCommit(location, 'HEAD', path, known);
+      } catch (error) {
+        if ((await headCommit(location)) !== undefined) throw error;
         throw new Failure('WEFT0961', `${location} has no commit yet`, 'commit the policies', location);
-      return readCommit(location, head, path, known);
+      }
     },
     readCommit: (commit) => readCommit(location, commit, path),
   };

@@ -6,6 +6,7 @@ import type { LocalPorts } from '../registry/local-ports.ts';
 import type { RegistryState } from '../registry/registry.ts';
 import { type BuiltServices, buildServices } from '../registry/services.ts';
 import { createDebounce } from '../xds/debounce.ts';
+import { builtWhileChecked } from './check-tree.ts';
 
 /** Endpoints do not wait as long as policies for further changes (X99). */
 const registryQuiet = 10;
@@ -39,7 +40,7 @@ export function createMeshSource(options: {
     const served = policies.get();
     if (!served) return;
     const { workloads } = registry.get();
-    built = buildServices(served, workloads, settings, built);
+    built = buildServices(served, workloads, settings, built ?? builtWhileChecked.get(served));
     const before = mesh.get();
     const next = {
       settings,

@@ -4,7 +4,7 @@ import type { Proxy } from '../model/proxy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { resolveProbe } from '../resolve/probe.ts';
-import { scopeKey, scopeOf } from '../resolve/scope.ts';
+import { scopeKey, scopeOf, scopeSteps } from '../resolve/scope.ts';
 import { translateProbe } from '../translate/probe-cluster.ts';
 import { translateInbound } from '../translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../translate/translate-secrets.ts';
@@ -169,7 +169,11 @@ export function createProxySnapshots(options: {
    */
   const prepare = async (): Promise<void> => {
     for (let current = mesh.get(); current !== undefined && !isReady(current); current = mesh.get()) {
-      for (const [name, wanted] of scopesOf(current)) {
+      // Who is told to come again is gone before its scope is known.
+      const asking = [...coming].map(({ proxy }) => proxy);
+      await inSlices(scopeSteps(current)).catch(() => undefined);
+      if (mesh.get() !== current) continue;
+      for (const [name, wanted] of scopesOf(current, asking)) {
         const names = [...wanted.captures.keys()].map((key) => `${name} ${key}`);
         if (ready.mesh === current && names.every((key) => ready.groups.has(key))) continue;
         const beside = ready.mesh === current ? [...ready.scopes.values()].at(-1) : undefined;
@@ -196,8 +200,9 @@ export function createProxySnapshots(options: {
 
   /** All that a proxy would share is made ready, so that it need not wait. */
   const isScopeMade = (current: Mesh, { proxy }: Member): boolean => {
+    if (ready.mesh !== current) return false;
     const scope = scopeOf(current, current.workloads.get(proxy.id) ?? proxy);
-    return ready.mesh === current && ready.groups.has(`${scopeKey(scope)} ${captureKey(proxy.capture)}`);
+    return ready.groups.has(`${scopeKey(scope)} ${captureKey(proxy.capture)}`);
   };
 
   const take = (current: Mesh, member: Member): void => {
@@ -205,10 +210,11 @@ export function createProxySnapshots(options: {
     publish(current, member);
   };
 
-  /** The scopes of all proxies, with what their listeners are made by. */
-  const scopesOf = (current: Mesh): ReadonlyMap<string, WantedScope> => {
+  /** The scopes of these and of all connected proxies, with what their listeners are made by. */
+  const scopesOf = (current: Mesh, asking: readonly Proxy[]): ReadonlyMap<string, WantedScope> => {
     const wanted = new Map<string, WantedScope>();
-    for (const { proxy } of [...byProxy.values()].flat()) {
+    const connected = [...byProxy.values()].flat().map(({ proxy }) => proxy);
+    for (const proxy of [...connected, ...asking]) {
       const scope = scopeOf(current, current.workloads.get(proxy.id) ?? proxy);
       const key = scopeKey(scope);
       const known = wanted.get(key) ?? { scope, captures: new Map(), made: madeOf(key) };

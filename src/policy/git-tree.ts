@@ -28,9 +28,10 @@ interface TreeEntry {
 
 /** The full id of HEAD, or undefined in a repository without a commit. Throws Failure WEFT0960 where there is no repository. */
 export async function headCommit(repository: string): Promise<string | undefined> {
-  await prefixOf(repository);
   const head = await runGit(repository, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']);
-  return head.status === 0 ? head.stdout.toString('utf8').trim() : undefined;
+  if (head.status === 0) return head.stdout.toString('utf8').trim();
+  await prefixOf(repository);
+  return undefined;
 }
 
 /** Texts of blobs by their ids, which say all about them. */
@@ -47,9 +48,11 @@ export async function readCommit(
   known: BlobTexts = new Map(),
 ): Promise<PolicyTree> {
   checkRoot(root);
-  const prefix = await prefixOf(repository);
-  const sha = await commitId(repository, revision);
-  const entries = await listTree(repository, sha, `${prefix}${root}`);
+  const { prefix, sha } = await placeOf(repository, revision);
+  const [entries, commit] = await Promise.all([
+    listTree(repository, sha, `${prefix}${root}`),
+    readCommitObject(repository, sha),
+  ]);
   if (entries.length === 0) {
     throw new Failure(
       'WEFT0962',
@@ -65,7 +68,7 @@ export async function readCommit(
   if (wanted.length > mostFiles) refuseFile(found, root, 'the number of its files', mostFiles);
   const taken = wanted.slice(0, mostFiles);
   const unknown = taken.filter(({ id }) => !known.has(id));
-  const [blobs, commit] = await Promise.all([readBlobs(repository, unknown), readCommitObject(repository, sha)]);
+  const blobs = await readBlobs(repository, unknown);
   const texts = new Map<string, string>();
   const files = taken.flatMap(({ path, id }) => {
     const text = known.get(id) ?? decodeText(path, blobs.get(id), found);
@@ -114,10 +117,26 @@ async function prefixOf(repository: string): Promise<string> {
   return result.stdout.toString('utf8').replace(/\n$/, '');
 }
 
+/** Where the folder stands in its repository, and the full id of a commit: by one process where nothing is wrong. */
+async function placeOf(
+  repository: string,
+  revision: string,
+): Promise<{ readonly prefix: string; readonly sha: string }> {
+  if (isPlain(revision)) {
+    const { status, stdout } = await runGit(repository, ['rev-parse', '--show-prefix', `${revision}^{commit}`]);
+    const [, prefix, sha] = /^([\s\S]*)\n([0-9a-f]{40,64})\n$/.exec(stdout.toString('utf8')) ?? [];
+    if (status === 0 && prefix !== undefined && sha !== undefined) return { prefix, sha };
+  }
+  return { prefix: await prefixOf(repository), sha: await commitId(repository, revision) };
+}
+
+/** A name that begins with "-" would be an option of git. */
+function isPlain(revision: string): boolean {
+  return revision !== '' && !revision.startsWith('-') && ![...revision].some((char) => char <= ' ');
+}
+
 async function commitId(repository: string, revision: string): Promise<string> {
-  // A name that begins with "-" would be an option of git.
-  const plain = revision !== '' && !revision.startsWith('-') && ![...revision].some((char) => char <= ' ');
-  const result = plain
+  const result = isPlain(revision)
     ? await runGit(repository, ['rev-parse', '--verify', '--quiet', `${revision}^{commit}`])
     : undefined;
   const sha = result?.status === 0 ? result.stdout.toString('utf8').trim() : '';

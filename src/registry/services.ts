@@ -2,8 +2,9 @@ import { compareText } from '../model/compare-text.ts';
 import { keepItems, sameItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { meshConfigOf } from '../model/mesh-config.ts';
-import type { Labels, Policy, PolicySet } from '../model/policy.ts';
+import type { Policy, PolicySet } from '../model/policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import { isEndpointFor, type Workload } from '../model/workload.ts';
 import type { ImpliedService } from './implied-services.ts';
 import { impliedServices } from './implied-services.ts';
@@ -56,6 +57,16 @@ export function buildServices(
   settings: MeshSettings,
   previous?: BuiltServices,
 ): BuiltServices {
+  return finish(serviceSteps(policies, workloads, settings, previous));
+}
+
+/** buildServices in steps: a namespace each. */
+export function* serviceSteps(
+  policies: PolicySet,
+  workloads: ReadonlyMap<string, Workload>,
+  settings: MeshSettings,
+  previous?: BuiltServices,
+): Steps<BuiltServices> {
   const before = previous?.memory;
   if (before?.policies === policies && before.workloads === workloads && before.settings === settings && previous) {
     return { ...previous, computed: 0 };
@@ -82,6 +93,7 @@ export function buildServices(
   const services: Service[] = [];
   let computed = 0;
   for (const name of [...names].sort(compareText)) {
+    yield;
     const last = definedBefore(name);
     const now = namespaceOf(
       name,
@@ -94,6 +106,7 @@ export function buildServices(
     if (now.definitions.length === 0 && now.workloads.length === 0) continue;
     namespaces.set(name, now);
     const changed = changedWorkloads(last?.workloads, now.workloads);
+    const near = definitionsNear(changed, now);
     for (const definition of now.definitions) {
       const { service } = definition;
       services.push(service);
@@ -101,7 +114,7 @@ export function buildServices(
       if (
         kept &&
         sameChoice(definition, last, now) &&
-        !changed.some((workload) => chooses(definition, workload, now))
+        !(near.has(definition) && changed.some((workload) => chooses(definition, workload, now)))
       ) {
         endpoints.set(service.key, kept);
         continue;
@@ -111,6 +124,7 @@ export function buildServices(
       endpoints.set(service.key, serviceEndpoints(definition, chosen, settings, previous?.endpoints.get(service.key)));
     }
   }
+  yield;
   services.sort((a, b) => compareText(a.key, b.key));
   return {
     services: keepItems(previous?.services, services),
@@ -161,34 +175,60 @@ function isSelected(
 ): boolean {
   let answer = selected.get(workload);
   if (answer === undefined) {
-    const selectors = remembered(selectorsByLabel, defined, () => groupSelectors(defined));
-    answer = Object.entries(workload.labels).some((label) =>
-      selectors.get(labelText(label))?.some((selector) => isEndpointFor(selector, workload)),
+    const byLabel = groupByLabel(defined);
+    answer = labelTexts(workload).some((label) =>
+      byLabel
+        .get(label)
+        ?.some(
+          ({ service, endpoints }) =>
+            service.origin === 'service' &&
+            endpoints.kind === 'selector' &&
+            isEndpointFor(endpoints.selector, workload),
+        ),
     );
     selected.set(workload, answer);
   }
   return answer;
 }
 
-const selectorsByLabel = new WeakMap<readonly ServiceDefinition[], ReadonlyMap<string, readonly Labels[]>>();
+const definitionsByLabel = new WeakMap<
+  readonly ServiceDefinition[],
+  ReadonlyMap<string, readonly ServiceDefinition[]>
+>();
 const workloadsByLabel = new WeakMap<readonly Workload[], ReadonlyMap<string, readonly Workload[]>>();
 
-/** The selectors of v1/Services by their first label, which a workload must have to be selected. */
-function groupSelectors(defined: readonly ServiceDefinition[]): ReadonlyMap<string, readonly Labels[]> {
-  const selectors = defined.flatMap(({ service, endpoints }) =>
-    service.origin === 'service' && endpoints.kind === 'selector' ? [endpoints.selector] : [],
-  );
-  return groupBy(selectors, (selector) => Object.entries(selector).slice(0, 1).map(labelText));
+function groupByLabel(defined: readonly ServiceDefinition[]): ReadonlyMap<string, readonly ServiceDefinition[]> {
+  return remembered(definitionsByLabel, defined, () => groupBy(defined, (definition) => [firstLabel(definition)]));
 }
 
 /** Workloads of a namespace that a service may choose, in their order. */
-function candidates({ endpoints }: ServiceDefinition, workloads: readonly Workload[]): readonly Workload[] {
-  const [first] = endpoints.kind === 'selector' ? Object.entries(endpoints.selector) : [];
-  if (first === undefined) return workloads;
-  const byLabel = remembered(workloadsByLabel, workloads, () =>
-    groupBy(workloads, ({ labels }) => Object.entries(labels).map(labelText)),
-  );
-  return byLabel.get(labelText(first)) ?? [];
+function candidates(definition: ServiceDefinition, workloads: readonly Workload[]): readonly Workload[] {
+  const first = firstLabel(definition);
+  if (first === '') return workloads;
+  const byLabel = remembered(workloadsByLabel, workloads, () => groupBy(workloads, labelTexts));
+  return byLabel.get(first) ?? [];
+}
+
+/** The definitions that may choose one of the workloads: those whose first label one has, and those that look at no label. */
+function definitionsNear(
+  workloads: readonly Workload[],
+  { defined, definitions }: NamespaceMemory,
+): ReadonlySet<ServiceDefinition> {
+  if (workloads.length === 0) return new Set();
+  const byLabel = groupByLabel(defined);
+  const labels = new Set(['', ...workloads.flatMap(labelTexts)]);
+  const written = [...labels].flatMap((label) => byLabel.get(label) ?? []);
+  // Behind the written ones stand the implied ones.
+  return new Set([...written, ...definitions.slice(defined.length)]);
+}
+
+/** The label that a workload must have in any case to be selected; empty: there is none. */
+function firstLabel({ endpoints }: ServiceDefinition): string {
+  return endpoints.kind === 'selector' ? Object.entries(endpoints.selector).slice(0, 1).map(labelText).join() : '';
+}
+
+function labelTexts({ labels }: Workload): readonly string[] {
+  return Object.entries(labels).map(labelText);
 }
 
 function labelText([name, value]: readonly [string, string]): string {

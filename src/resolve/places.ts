@@ -1,4 +1,5 @@
 import type { DestinationRuleObject } from '../model/policy.ts';
+import type { Steps } from '../model/steps.ts';
 import { isVisible } from '../policy/hosts.ts';
 import { type MergedRule, mergedRules, noRule } from './destination-rule.ts';
 import { remembered } from './keep.ts';
@@ -31,6 +32,19 @@ const byRules = new WeakMap<readonly DestinationRuleObject[], WeakMap<MeshDefaul
 export function askedOfPlace(index: PolicyIndex, defaults: MeshDefaults, namespace: string): Asked {
   const byDefaults = remembered(byNamespace, index, () => new WeakMap<MeshDefaults, (namespace: string) => Asked>());
   return remembered(byDefaults, defaults, () => asker(index, defaults))(namespace);
+}
+
+/** So many hosts are looked at in one step. */
+const hostsAStep = 128;
+
+/** Looks at all rules ahead of the first question, in steps. */
+export function* askingSteps(index: PolicyIndex, defaults: MeshDefaults): Steps<void> {
+  let looked = 0;
+  for (const lists of index.destinationRules.values())
+    for (const rules of lists.values()) {
+      rulesAsking(rules, defaults);
+      if (++looked % hostsAStep === 0) yield;
+    }
 }
 
 function asker(index: PolicyIndex, defaults: MeshDefaults): (namespace: string) => Asked {

@@ -13,6 +13,7 @@ import type {
   SidecarObject,
   VirtualServiceObject,
 } from '../model/policy.ts';
+import { finish, type Steps } from '../model/steps.ts';
 import { resolveHost } from '../policy/hosts.ts';
 import { type LabelReader, labelReaders, labelsLookedAt, selectorReader } from './looked-at.ts';
 import { policyChange } from './policy-change.ts';
@@ -44,13 +45,21 @@ const latest = new WeakMap<MeshSettings, { readonly policies: PolicySet; readonl
 
 /** The index of a PolicySet, remembered on its identity. Lists that did not change since the PolicySet before stay the same objects. */
 export function indexPolicies(policies: PolicySet, settings: MeshSettings): PolicyIndex {
+  return finish(indexSteps(policies, settings));
+}
+
+/** So many objects are put into the index in one step. */
+const objectsAStep = 512;
+
+/** indexPolicies in steps. */
+export function* indexSteps(policies: PolicySet, settings: MeshSettings): Steps<PolicyIndex> {
   const known = memory.get(policies);
   const before = latest.get(settings);
   const index =
     known?.settings === settings
       ? known.index
       : ((before && changedIndex(before.policies, before.index, policies, settings)) ??
-        buildIndex(policies, settings, before?.index));
+        (yield* buildIndex(policies, settings, before?.index)));
   memory.set(policies, { settings, index });
   latest.set(settings, { policies, index });
   return index;
@@ -107,7 +116,11 @@ export function* coveringHosts<T>(index: HostIndex<T> | undefined, host: string)
   if (all) yield all;
 }
 
-function buildIndex(policies: PolicySet, settings: MeshSettings, previous: PolicyIndex | undefined): PolicyIndex {
+function* buildIndex(
+  policies: PolicySet,
+  settings: MeshSettings,
+  previous: PolicyIndex | undefined,
+): Steps<PolicyIndex> {
   const objects = [...policies.objects].sort(byNamespaceAndName);
   const hostOf = (object: Policy, host: string) => resolveHost(host, object.namespace, settings.dnsSuffix);
   const virtualServices = new Groups<VirtualServiceObject>();
@@ -118,7 +131,9 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
   const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
-  for (const object of objects) {
+  yield;
+  for (const [number, object] of objects.entries()) {
+    if (number % objectsAStep === 0) yield;
     switch (object.kind) {
       case 'VirtualService':
         for (const host of hostsOf(object, settings)) virtualServices.add(host, object);
@@ -157,6 +172,7 @@ function buildIndex(policies: PolicySet, settings: MeshSettings, previous: Polic
         object satisfies never;
     }
   }
+  yield;
   return {
     virtualServices: virtualServices.keep(previous?.virtualServices),
     destinationRules: new Map(

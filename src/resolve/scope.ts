@@ -4,9 +4,10 @@ import { localityText } from '../model/locality.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
 import type { Locality } from '../model/registry-objects.ts';
+import type { Steps } from '../model/steps.ts';
 import { meshDefaults } from './mesh-defaults.ts';
-import { askedOfPlace } from './places.ts';
-import { indexPolicies } from './policy-index.ts';
+import { askedOfPlace, askingSteps } from './places.ts';
+import { indexPolicies, indexSteps } from './policy-index.ts';
 
 /**
  * The scope of a proxy or workload: its namespace, of its labels only those that a policy which acts for its namespace looks at
@@ -34,6 +35,13 @@ export function scopeOf(
   const scope = { namespace, labels: Object.fromEntries(labels) };
   if (!asked.locality || locality === undefined) return scope;
   return asked.service && service !== undefined ? { ...scope, locality, service } : { ...scope, locality };
+}
+
+/** Makes what `scopeOf` asks in a mesh, in steps. */
+export function* scopeSteps({ policies, settings }: Pick<Mesh, 'policies' | 'settings'>): Steps<void> {
+  const defaults = meshDefaults({ policies, settings });
+  const index = yield* indexSteps(policies, defaults);
+  yield* askingSteps(index, defaults);
 }
 
 /** `shop`, `shop {"version":"v1"}`, `shop @eu/north`: equal scopes have equal keys, whatever the order of their labels, and no others. */
