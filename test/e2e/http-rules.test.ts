@@ -120,12 +120,29 @@ test('a redirect names the called port and the new prefix, and what is about des
   expect(bare.result.headers.location).toBe('http://echo:8080/there');
 });
 
-test('weights 90, 10 and 0 are kept within 3 sigma over 10,000 requests (P15)', async () => {
-  const report = await sendRequests(at('reviews', '/'), 10_000);
-  expect(report).toMatchObject({ succeeded: 10_000, failures: {} });
-  expectShare(report.answers.v2 ?? 0, 10_000, 0.1);
-  expect((report.answers.v1 ?? 0) + (report.answers.v2 ?? 0)).toBe(10_000);
-}, 60_000);
+/**
+ * P15 wants 10,000 requests within 3 sigma, which chance alone misses once in 370 times (decision 40). The long form (`npm run promises
+ * -- P15`) sends them three times: two must keep to 3 sigma and all to 5, which chance misses once in 40,000 runs. The short form
+ * sends 2,000, within 5 sigma.
+ */
+test('weights 90, 10 and 0 are kept over many requests (P15)', async () => {
+  const long = process.env.WEFT_LONG === '1';
+  const all = long ? 10_000 : 2_000;
+  const deviations: number[] = [];
+  for (let round = 0; round < (long ? 3 : 1); round += 1) {
+    const report = await sendRequests(at('reviews', '/'), all);
+    expect(report).toMatchObject({ succeeded: all, failures: {} });
+    const { v1 = 0, v2 = 0 } = report.answers;
+    expect(v1 + v2).toBe(all);
+    expectShare(v2, all, 0.1);
+    deviations.push(Math.abs(v2 - all * 0.1) / Math.sqrt(all * 0.1 * 0.9));
+  }
+  const told = deviations.map((sigma) => sigma.toFixed(2)).join(', ');
+  console.log(
+    `promise P15: ${deviations.length} times ${all} requests by weights 90, 10 and 0: ${told} sigma from 10 %`,
+  );
+  if (long) expect(deviations.filter((sigma) => sigma <= 3).length).toBeGreaterThanOrEqual(2);
+}, 180_000);
 
 test('a route with a name for statistics is counted under it', async () => {
   expect(await sendRequests(at('echo', '/any'), 25)).toMatchObject({ succeeded: 25 });
