@@ -1,9 +1,11 @@
 // One endpoint change in meshes of 100, 1,000 and 10,000 services, to 200 proxies that are subscribed to every one (performance.md 4,
-// `scale`): what a change costs must not depend on the size of the mesh.
+// `scale`): what a change costs must not depend on the size of the mesh. First src/xds alone, then the whole control plane with policies on
+// every service.
 import { type Contestant, startContestant, startWeft } from './support/contestant.ts';
 import { requireDescriptors } from './support/descriptors.ts';
 import { goalsOf, median, printTable } from './support/figures.ts';
 import { assignment, assignments, hot, serviceNames } from './support/mesh.ts';
+import { scaleWithPolicies } from './support/policy-scale.ts';
 import { watchRest } from './support/rest.ts';
 
 const sizes = [100, 1_000, 10_000] as const;
@@ -58,3 +60,4 @@ const { atMost } = goalsOf(`${sizes.at(-1)} services`);
 console.log(`         server cpu with ${sizes.at(-1)} services ${atMost(ratio, 1.5, `× that with ${sizes[0]}`)}`);
 if (largest !== undefined) console.log(`         ${await watchRest(largest.contestant)}`);
 await Promise.all(all.map(({ contestant }) => contestant.end()));
+await scaleWithPolicies();

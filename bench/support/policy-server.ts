@@ -12,7 +12,7 @@ import { createCell } from '../../src/model/readable.ts';
 import { systemClock } from '../../src/model/state-store.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { createLocalPorts } from '../../src/registry/local-ports.ts';
-import type { RegistryState } from '../../src/registry/registry.ts';
+import { createRegistry } from '../../src/registry/registry.ts';
 import { resolveCounters } from '../../src/resolve/counters.ts';
 import { refTo } from '../../src/resolve/destination.ts';
 import { translateCounters } from '../../src/translate/envoy-resource.ts';
@@ -29,7 +29,9 @@ const meter = createMeter(() => encodeCounter.resources);
 let policies: PolicySource | undefined;
 let snapshots: ProxySnapshots | undefined;
 let mesh: MeshSource | undefined;
+let joined: ReturnType<typeof createCell<ReadonlyMap<string, Workload>>> | undefined;
 let namespaces = 0;
+let onAcked = (): void => {};
 /** Streams by the number of responses that wait for an answer. */
 const waiting = new Map<number, number>();
 let [sent, bytes, acked] = [0, 0, 0];
@@ -82,7 +84,9 @@ const commands: PolicyCommands = {
     const cpu = processorTime();
     namespaces = count;
     const workloads = workloadsOf({ namespaces: count, services });
-    const registry = createCell<RegistryState>({ workloads, sources: [] });
+    const moving = createCell<ReadonlyMap<string, Workload>>(workloads);
+    const registry = createRegistry([{ name: 'bench', workloads: moving }]);
+    joined = moving;
     const memory = new Map<string, Uint8Array>();
     const store = {
       read: async (key: string) => memory.get(key),
@@ -90,7 +94,7 @@ const commands: PolicyCommands = {
       delete: async (key: string) => void memory.delete(key),
       list: async () => [...memory.keys()],
     };
-    const steps = treeCheckSteps({ settings, folders: 'namespace', root: 'policies', joined: () => workloads });
+    const steps = treeCheckSteps({ settings, folders: 'namespace', root: 'policies', joined: () => moving.get() });
     policies = await startPolicySource({
       repository: createGitRepository({ location: folder, path: 'policies', workingTree: false }),
       check: (...tree) => inSlices(steps(...tree)),
@@ -168,6 +172,7 @@ const commands: PolicyCommands = {
         if (event.kind === 'acked') {
           acked += 1;
           waiting.set(event.stream, (waiting.get(event.stream) ?? 0) - 1);
+          onAcked();
         }
       },
     });
@@ -208,6 +213,19 @@ const commands: PolicyCommands = {
       acked: now.acked - before.acked,
     };
     return { took: monotonic() - startedAt, checked: checked - startedAt, cpu: processorTime() - cpu, counted: since };
+  },
+  async move({ mark, proxies }) {
+    const [id, own] = workload(0, 0, 'v1');
+    const [before, startedAt] = [acked, monotonic()];
+    joined?.set(new Map(joined.get()).set(id, { ...own, address: `10.99.${mark >> 8}.${mark & 255}` }));
+    // Nobody looks again and again meanwhile: that would be processor time of the measurement.
+    await new Promise<void>((resolve) => {
+      onAcked = () => {
+        if (acked - before >= proxies) resolve();
+      };
+    });
+    onAcked = () => {};
+    return { took: monotonic() - startedAt };
   },
   usage: meter.usage,
   watchLoop: meter.watchLoop,

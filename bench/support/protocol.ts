@@ -92,6 +92,8 @@ export interface PolicyCommands {
     readonly cpu: number;
     readonly counted: Counted;
   }>;
+  /** Gives the first workload another address, and waits until as many proxies have acknowledged it. */
+  move(details: { readonly mark: number; readonly proxies: number }): Promise<{ readonly took: number }>;
   usage(details: object): Usage;
   watchLoop(details: object): object;
 }
