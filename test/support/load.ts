@@ -26,6 +26,8 @@ export interface LoadTarget {
 }
 
 export interface Load {
+  /** How many requests were sent so far, and how many of them have no answer yet. */
+  now(): { readonly sent: number; readonly underWay: number };
   /** Waits until so many more requests have been answered, well or badly: a phase of a test lasts this long. */
   more(requests: number): Promise<void>;
   /** Stops sending, waits for the open requests, reports. */
@@ -65,6 +67,7 @@ export function startLoad(target: LoadTarget, requestsPerSecond: number): Load {
 
   const finished = () => counts.sent - open.size;
   return {
+    now: () => ({ sent: counts.sent, underWay: open.size }),
     async more(requests) {
       const goal = finished() + requests;
       await eventually(`${requests} more answers`, () => finished() >= goal, 30_000);
