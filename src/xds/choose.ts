@@ -16,7 +16,9 @@ export function choose(subscription: Subscription, { offers, removals }: Collect
   const { type } = subscription;
   if (subscription.isolated.size > 0) {
     const alone = offers.find(({ name }) => subscription.isolated.has(name));
-    if (alone !== undefined) return { offers: [alone], removals: [] };
+    // It may be owed under several names.
+    if (alone !== undefined)
+      return { offers: offers.filter(({ resource }) => resource.name === alone.resource.name), removals: [] };
   }
   if (subscription.removalsAlone && removals.length > 0) return { offers: [], removals };
   if (type.single) return offers.length > 0 ? { offers: offers.slice(0, 1), removals: [] } : { offers, removals };

@@ -126,7 +126,7 @@ export function withNothingHeld(subscription: Subscription, wanted: readonly str
   for (const name of wanted) if (!isSubscribed(subscription, name)) fresh.set(name, nothingHeld);
   if (fresh.size === 0) return subscription.differs;
   for (const resource of subscription.inFlight?.sent ?? [])
-    if (fresh.has(resource.name)) fresh.set(resource.name, resource);
+    for (const name of [resource.name, ...(resource.aliases ?? [])]) if (fresh.has(name)) fresh.set(name, resource);
   return withChanges(subscription.differs, fresh);
 }
 

@@ -38,7 +38,7 @@ export function launch(
   if (silent) return { subscription: looked, plan: undefined };
   const { chosen } = outcome;
   const before = new Map<string, Held>();
-  for (const { resource, held } of chosen.offers) if (held !== undefined) before.set(resource.name, held);
+  for (const { name, held } of chosen.offers) if (held !== undefined) before.set(name, held);
   for (const { name, held } of chosen.removals) if (held !== undefined) before.set(name, held);
   const { typeUrl } = subscription.type;
   const version =
@@ -66,6 +66,7 @@ export function send(
   const { nonce, resources } = envelope;
   const launched = copyOf(subscription);
   launched.setOwed = false;
+  launched.beaten = false;
   if (removed.length > 0) launched.removalsAlone = false;
   if (timed || subscription.heartbeats.size > 0) launched.heartbeats = heartbeatsAfter(subscription, content, context);
   const sent = news === undefined ? resources : news.sent;

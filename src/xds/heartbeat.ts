@@ -31,6 +31,12 @@ export function nextHeartbeat({ heartbeats }: Subscription): number {
   return next;
 }
 
+/** X108: where something is always owed heartbeats go before it, but never twice running, or it would never have its turn. */
+export function isBeatDue(subscription: Subscription, { now }: ResponseContext): boolean {
+  const { agreed, beaten, heartbeats } = subscription;
+  return agreed && !beaten && heartbeats.size > 0 && nextHeartbeat(subscription) <= now;
+}
+
 /** X108: name, TTL and version of what is due, without content, for a client to which nothing else is owed. */
 export function respondWithHeartbeats(subscription: Subscription, context: ResponseContext): Answer {
   if (subscription.heartbeats.size === 0 || !context.ttl) return { subscription, plan: undefined, wake: never };
@@ -50,6 +56,7 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
     heartbeats: heartbeatsAfter(subscription, content, context),
     inFlight: { nonce, sent: [], members: [], removed: [], before: new Map(), version },
     lastNonce: nonce,
+    beaten: true,
   };
   return { subscription: beaten, plan: planOf(content, envelope), wake: nextHeartbeat(beaten) };
 }

@@ -1,7 +1,9 @@
 import { status } from '@grpc/grpc-js';
+import { valueOf } from './persistent-map.ts';
 import { type RequestLimits, tooManyNames, Violation } from './request-limits.ts';
+import { canonicalName } from './resource-name.ts';
 import { type StreamState, stepDelta, stepSotw, subscriptionOf } from './stream-state.ts';
-import type { Variant } from './subscription.ts';
+import type { Subscription, Variant } from './subscription.ts';
 
 /** A request of either variant: what it says of one type, and the node of a first request, still encoded. */
 export interface Incoming {
@@ -61,6 +63,14 @@ export function costOfStream({ subscriptions }: StreamState): number {
   return sum;
 }
 
+/** How many names a type has with these: where that may be too many, each counts once, however often it is asked for (X69). */
+function countOf(names: readonly string[], present: Subscription | undefined, limits: RequestLimits): number {
+  const before = present?.names;
+  if (before === undefined || names.length + before.size <= limits.names) return names.length;
+  const fresh = new Set(names.map(canonicalName).filter((name) => valueOf(before, name) === undefined));
+  return before.size + fresh.size;
+}
+
 /** X2 and T8: what any request must keep to. Throws a Violation. */
 export function checkRequest(incoming: Incoming, state: StreamState, limits: RequestLimits): void {
   const { typeUrl, names } = incoming;
@@ -69,6 +79,6 @@ export function checkRequest(incoming: Incoming, state: StreamState, limits: Req
   const present = subscriptionOf(state, typeUrl);
   if (present === undefined && state.subscriptions.length >= limits.types)
     throw new Violation(status.RESOURCE_EXHAUSTED, `more than ${limits.types} resource types on one stream`);
-  const already = state.variant === 'delta' ? (present?.names.size ?? 0) : 0;
-  if (names.length > 0 && names.length + already > limits.names) throw tooManyNames(limits);
+  if (names.length > 0 && countOf(names, state.variant === 'delta' ? present : undefined, limits) > limits.names)
+    throw tooManyNames(limits);
 }

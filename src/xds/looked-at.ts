@@ -1,5 +1,5 @@
 import type { Layer } from './layer.ts';
-import { clusterType } from './resource-types.ts';
+import { endpointType } from './resource-types.ts';
 import type { StreamState } from './stream-state.ts';
 import type { Subscription } from './subscription.ts';
 import { stands } from './suspects.ts';
@@ -44,9 +44,7 @@ export function noteLook(subscription: Subscription, state: StreamState, refusal
   });
 }
 
-/** The types that make and break look at: those that refer to others, and clusters. */
+/** The types that make and break look at: all but endpoints, which refer to nothing and change the most. */
 function othersOf(subscription: Subscription, state: StreamState): readonly Subscription[] {
-  return state.subscriptions.filter(
-    (other) => other !== subscription && (other.type.switches || other.type.typeUrl === clusterType),
-  );
+  return state.subscriptions.filter((other) => other !== subscription && other.type.typeUrl !== endpointType);
 }

@@ -1,4 +1,5 @@
 import type { Layer } from './layer.ts';
+import { namesUnder } from './names-under.ts';
 import { entriesOf, valueOf } from './persistent-map.ts';
 import { referrersOf, refersIn } from './referrers.ts';
 import type { Resource, ResourceReference } from './resource.ts';
@@ -7,7 +8,7 @@ import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
 import { type Held, heldOf, isSubscribed, nothingHeld, type Subscription, wasRefused } from './subscription.ts';
-import { standingNames } from './suspects.ts';
+import { standingVersions } from './suspects.ts';
 
 /** Milliseconds (section 8: hold and grace). */
 export interface Timing {
@@ -113,9 +114,10 @@ function unconfirmedClusters(view: StreamView, clusters: Subscription, resource:
 
 /** Refused, or of a set that was refused and in which nobody looks for the culprit any more: it will not come as it is. */
 function isRefused(view: StreamView, clusters: Subscription, name: string): boolean {
-  if (standingNames(clusters.suspects).has(name)) return true;
   const cluster = lookup(view.layers, clusterType, name);
   if (cluster === undefined) return false;
+  // Of another form than the one that stands nobody knows anything: it comes, with the next set.
+  if (standingVersions(clusters.suspects).get(name) === cluster.version) return true;
   return wasRefused(clusters, name, cluster.version) || view.refused(cluster);
 }
 
@@ -170,7 +172,8 @@ function refersTo(subscription: Subscription, layers: readonly Layer[], to: Reso
   const { typeUrl } = subscription.type;
   for (const [name, { versions, good }] of subscription.refused) {
     const newest = good !== undefined && refers(good, to) ? lookup(layers, typeUrl, name) : undefined;
-    if (newest !== undefined && versions.includes(newest.version) && isSubscribed(subscription, name)) return true;
+    if (newest === undefined || !versions.includes(newest.version)) continue;
+    if (namesUnder(subscription, newest).length > 0) return true;
   }
   if (!subscription.agreed) return false;
   return layers.some((layer) =>

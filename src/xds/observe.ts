@@ -15,15 +15,19 @@ import {
 /** Adds to `pending` what changed between the view that the stream has seen and the next one. */
 export function observe(subscription: Subscription, before: readonly Layer[], next: readonly Layer[]): Subscription {
   if (!subscription.agreed) return withCurrentRejection(subscription, next);
-  const changed = changedNames(next, before, subscription.type.typeUrl);
+  const { typeUrl } = subscription.type;
+  const changed = changedNames(next, before, typeUrl);
   if (changed.length === 0) return subscription;
   const owed: [string, Owed][] = [];
   const differing: [string, Held | typeof nothingHeld][] = [];
   for (const name of changed) {
     if (!isSubscribed(subscription, name)) continue;
+    const was = lookup(before, typeUrl, name);
+    // A wildcard asks for no alias.
+    const isAlias = (was ?? lookup(next, typeUrl, name))?.name !== name;
+    if (isAlias && subscription.wildcard && valueOf(subscription.names, name) === undefined) continue;
     if (valueOf(subscription.pending, name) === undefined) owed.push([name, 'changed']);
-    if (valueOf(subscription.differs, name) === undefined)
-      differing.push([name, lookup(before, subscription.type.typeUrl, name) ?? nothingHeld]);
+    if (valueOf(subscription.differs, name) === undefined) differing.push([name, was ?? nothingHeld]);
   }
   if (owed.length + differing.length === 0) return withCurrentRejection(subscription, next);
   const observed = copyOf(subscription);

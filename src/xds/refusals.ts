@@ -1,7 +1,9 @@
+import { namesUnder } from './names-under.ts';
 import { withChanges } from './persistent-map.ts';
-import type { Resource } from './resource.ts';
+import { isStandIn, type Resource } from './resource.ts';
 import {
   type Flight,
+  type Held,
   isResource,
   isSubscribed,
   nothingHeld,
@@ -35,34 +37,26 @@ export function rejection({ version }: Flight, names: readonly string[], message
   return { message, names, version, at };
 }
 
-/** The client holds of these names what it held before the flight. */
+const nothingElse: readonly Resource[] = [];
+
+/**
+ * The client holds of these names what it held before the flight. `uncertain`: what of them it may have taken, since some, all or none of it
+ * may have been (E15). Clusters and listeners are taken all or not at all, and SotW cannot take anything back.
+ */
 export function asBefore(
   subscription: Subscription,
   flight: Flight,
   names: readonly string[],
-): Subscription['differs'] {
-  return withChanges(
-    subscription.differs,
-    names.map((name) => [name, flight.before.get(name) ?? nothingHeld]),
-  );
-}
-
-/**
- * The same of names that are sent again, since some, all or none of them may have been taken (E15). Clusters and listeners are taken all or not
- * at all, and SotW cannot take anything back.
- */
-export function asBeforeOrTaken(
-  subscription: Subscription,
-  flight: Flight,
-  names: readonly string[],
+  uncertain = nothingElse,
 ): Subscription['differs'] {
   const { type, variant } = subscription;
-  if (type.wildcard || variant === 'sotw') return subscription.differs;
-  const again = new Set(names);
-  const taken = flight.sent.filter(({ name }) => again.has(name) && !flight.before.has(name));
+  const perhapsTaken = new Map<string, Held>();
+  if (!type.wildcard && variant === 'delta')
+    for (const resource of uncertain)
+      for (const name of namesUnder(subscription, resource)) perhapsTaken.set(name, perhaps(resource));
   return withChanges(
     subscription.differs,
-    taken.map((resource) => [resource.name, perhaps(resource)]),
+    names.map((name) => [name, flight.before.get(name) ?? perhapsTaken.get(name) ?? nothingHeld]),
   );
 }
 
@@ -72,11 +66,16 @@ export function withRefusals(
   culprits: ReadonlySet<string>,
 ): ReadonlyMap<string, Refusal> {
   const all = new Map(refused);
-  for (const { name, version } of flight.sent) {
+  for (const { name, version, aliases = [] } of flight.sent) {
     if (!culprits.has(name)) continue;
-    const held = flight.before.get(name);
-    const good = held !== undefined && isResource(held) && held.version !== version ? held : undefined;
-    remember(all, name, version, good);
+    const before = [name, ...aliases].map((asked) => flight.before.get(asked));
+    const forms = before.filter((held) => held !== undefined).filter((held) => isFormOf(held, name));
+    remember(
+      all,
+      name,
+      version,
+      forms.find((form) => form.version !== version),
+    );
   }
   return all;
 }
@@ -116,9 +115,14 @@ export function withGood(
   const all = new Map(refused);
   for (const resource of taken) {
     const known = refused.get(resource.name);
-    if (known !== undefined) all.set(resource.name, { ...known, good: resource });
+    if (known !== undefined && !isStandIn(resource)) all.set(resource.name, { ...known, good: resource });
   }
   return all;
+}
+
+/** Whether what was held is a form of this resource: under an alias there may have been another, or nothing. */
+function isFormOf(held: Held, name: string): held is Resource {
+  return isResource(held) && held.name === name && !isStandIn(held);
 }
 
 export function namesBut(resources: readonly Resource[], culprits: ReadonlySet<string>): readonly string[] {

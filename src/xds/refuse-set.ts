@@ -27,7 +27,7 @@ import {
   newsOf,
   type Suspect,
   type Suspects,
-  standingNames,
+  standingVersions,
   suspectsAfter,
   suspectsAmong,
   suspectsBeside,
@@ -91,8 +91,8 @@ function namesWith(
   suspects: Suspects | undefined,
   before: Suspects | undefined,
 ): readonly string[] {
-  const standing = standingNames(suspects);
-  return standing.size === standingNames(before).size ? names : [...new Set([...names, ...standing])];
+  const standing = standingVersions(suspects);
+  return standing.size === standingVersions(before).size ? names : [...new Set([...names, ...standing.keys()])];
 }
 
 /** X108: of what was refused, only what the client held before with a TTL is to be heard of. */

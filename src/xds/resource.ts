@@ -80,8 +80,13 @@ export function emptyResource(typeUrl: string, name: string): Resource {
   return standIn(typeUrl, name, 'empty', value);
 }
 
+/** Whether it stands for a name that does not exist, or of which no form is known that may be sent: no content has such a version. */
+export function isStandIn({ version }: { readonly version: string }): boolean {
+  return version === 'empty' || version === 'absent';
+}
+
 /** What stands for a name that does not exist. It is cheap to make, since a client may ask for many (T8), and in no view. */
-function standIn(typeUrl: string, name: string, version: string, value: Uint8Array): Resource {
+function standIn(typeUrl: string, name: string, version: 'empty' | 'absent', value: Uint8Array): Resource {
   return { name, typeUrl, value, version, digest: emptyDigest, references: [] };
 }
 

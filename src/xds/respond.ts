@@ -1,6 +1,6 @@
 import { type Chosen, choose } from './choose.ts';
 import { launch } from './flight.ts';
-import { respondWithHeartbeats } from './heartbeat.ts';
+import { isBeatDue, respondWithHeartbeats } from './heartbeat.ts';
 import type { Layer } from './layer.ts';
 import { keysOf, valueOf } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
@@ -106,6 +106,10 @@ const removalsPerLook = 1_024;
 export function respondWithChanges(subscription: Subscription, context: ResponseContext): Answer {
   if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: never };
   if (subscription.agreed && subscription.pending.size === 0) return respondWithHeartbeats(subscription, context);
+  if (isBeatDue(subscription, context)) {
+    const beaten = respondWithHeartbeats(subscription, context);
+    if (beaten.plan !== undefined) return beaten;
+  }
   const collected: Collected = { offers: [], removals: [], settled: [], kept: [], waiting: new Map(), wake: never };
   const names = subscription.agreed ? keysOf(subscription.pending) : everyName(subscription, context.layers);
   const enough = subscription.type.single ? 1 : subscription.type.wildcard ? never : offersPerLook;
@@ -120,10 +124,10 @@ export function respondWithChanges(subscription: Subscription, context: Response
     } else consider(subscription, context, name, collected);
   }
   const chosen = choose(subscription, collected);
-  // X53, X68: an empty mesh is an answer. M7: a client that came back with all of it needs none.
+  // X53, X68: an empty mesh is an answer, and so is one of which nothing can be sent yet (M1). M7: who came back with all of it needs none.
   const mustAnswer =
     subscription.first && subscription.wildcard && subscription.variant === 'delta' && subscription.differs.size === 0;
-  const silent = isEmpty(chosen) && !(mustAnswer && collected.waiting.size === 0);
+  const silent = isEmpty(chosen) && !mustAnswer;
   const answer = launch(subscription, context, { collected, chosen, unvisited }, silent);
   if (answer.plan === undefined && answer.subscription.heartbeats.size > 0) {
     const beaten = respondWithHeartbeats(answer.subscription, context);
@@ -180,6 +184,11 @@ function isAsked(subscription: Subscription, name: string, held: Held | undefine
 
 /** X90, X111, X115: what is said of a name that does not exist, where it cannot be said to be removed. */
 function standIn(subscription: Subscription, name: string, held: Held | undefined): Resource | undefined {
+  const stand = standInOf(subscription, name, held);
+  return stand !== undefined && wasRefused(subscription, name, stand.version) ? undefined : stand;
+}
+
+function standInOf(subscription: Subscription, name: string, held: Held | undefined): Resource | undefined {
   const { missing, typeUrl } = subscription.type;
   if (missing === 'removed' || valueOf(subscription.names, name) === undefined) return undefined;
   if (missing === 'absent') return isPlaceholder(name) ? placeholderHost(typeUrl, name) : absentResource(typeUrl, name);
@@ -210,10 +219,12 @@ function considerResource(
     ? { good: subscription.refused.get(next.name)?.good }
     : instead(due, context.quarantined(next));
   if (refusal !== undefined) {
-    // M4: who asks for a name whose newest content was refused gets what was good, else hears that it is gone.
     const { good } = refusal;
-    if (good !== undefined && (asked || good.version !== held?.version))
-      collected.offers.push({ name, resource: good, held, as: 'instead' });
+    // X90, X111, X115: without a good form it is to this client as if it did not exist.
+    const form = good ?? (asked || held === undefined ? standIn(subscription, name, held) : undefined);
+    // M4: who asks for a name whose newest content was refused gets what was good, else hears that it is gone.
+    if (form !== undefined && (asked || form.version !== held?.version))
+      collected.offers.push({ name, resource: form, held, as: 'instead' });
     else if (asked && subscription.variant === 'delta')
       considerRemoval({ ...due, next: undefined }, true, context, collected);
     else collected.kept.push({ name, held });

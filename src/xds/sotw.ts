@@ -28,7 +28,7 @@ import {
   wasRefused,
   withAll,
 } from './subscription.ts';
-import { type Suspects, standingNames, stands, standsBack, suspectsStill } from './suspects.ts';
+import { type Suspects, standingVersions, stands, standsBack, suspectsStill } from './suspects.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -116,7 +116,7 @@ interface WholeSet {
 /** LDS and CDS: the full subscribed set in one message (X51). */
 function respondWithSet(subscription: Subscription, context: ResponseContext): Answer {
   const suspects = suspectsNow(subscription, context);
-  const set = wholeSet(subscription, context, standsBack(suspects), standingNames(suspects));
+  const set = wholeSet(subscription, context, standsBack(suspects), standingVersions(suspects));
   const { wake, waiting, differs } = set;
   const left = new Set([...set.earlier, ...waiting.keys()]);
   const looked: Subscription = {
@@ -168,7 +168,7 @@ function heartbeatsLater({ heartbeats }: Subscription, now: number): Subscriptio
 function suspectsNow(subscription: Subscription, context: ResponseContext): Suspects | undefined {
   const { suspects, type } = subscription;
   if (suspects === undefined) return undefined;
-  const { news } = wholeSet(subscription, context, () => false, noNames);
+  const { news } = wholeSet(subscription, context, () => false, standingVersions(undefined));
   return suspectsStill(suspects, {
     isTold: ({ name, version }) => news.get(name) === version,
     isNewest: ({ name, version }) => (lookup(context.layers, type.typeUrl, name)?.version ?? removal) === version,
@@ -181,11 +181,11 @@ function wholeSet(
   subscription: Subscription,
   context: ResponseContext,
   isBack: (name: string) => boolean,
-  standing: ReadonlySet<string>,
+  standing: ReadonlyMap<string, string>,
 ): WholeSet {
   const { layers } = context;
   const members = new Map<string, Resource>();
-  const changed: Resource[] = [];
+  const changed = new Map<string, Resource>();
   const gone: string[] = [];
   const before = new Map<string, Held>();
   const differs = new Map<string, Held | typeof nothingHeld>();
@@ -232,10 +232,11 @@ function wholeSet(
       }
       continue;
     }
-    members.set(name, member);
+    // Once, though it may be asked for under an alias, too (X61).
+    members.set(member.name, member);
     if (member.version === held?.version) continue;
-    changed.push(member);
+    changed.set(member.name, member);
     if (held !== undefined) before.set(name, held);
   }
-  return { members, changed, gone, before, differs, waiting, earlier, news, lacking, wake };
+  return { members, changed: [...changed.values()], gone, before, differs, waiting, earlier, news, lacking, wake };
 }

@@ -1,10 +1,12 @@
 import type { StreamNode } from './client-node.ts';
 import type { Layer } from './layer.ts';
 import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
-import type { Resource } from './resource.ts';
+import { isStandIn, type Resource } from './resource.ts';
+import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
 import {
   everythingHeld,
+  type Held,
   heldOf,
   isResource,
   nothingHeld,
@@ -12,6 +14,7 @@ import {
   type Subscription,
   type Variant,
 } from './subscription.ts';
+import { isPlaceholder } from './virtual-hosts.ts';
 
 /** One live stream, for people and programs that ask how the proxies stand (X42, X122). Times: epoch milliseconds. */
 export interface StreamStatus<Principal> {
@@ -132,7 +135,7 @@ class TypeView implements TypeStatus {
     this.typeUrl = subscription.type.typeUrl;
     this.wildcard = subscription.wildcard;
     this.namesSubscribed = subscription.names.size;
-    this.namesDiffering = subscription.agreed ? subscription.differs.size : 0;
+    this.namesDiffering = [...differing(subscription, seen)].length;
     this.nonce = subscription.lastNonce;
     this.sentVersion = subscription.sentVersion;
     this.sentAt = times?.sentAt;
@@ -163,7 +166,7 @@ class TypeView implements TypeStatus {
   }
 
   get differing() {
-    return this.#subscription.agreed ? differing(this.#subscription) : [];
+    return [...differing(this.#subscription, this.#seen)];
   }
 
   get seen() {
@@ -171,10 +174,16 @@ class TypeView implements TypeStatus {
   }
 }
 
-function differing({ differs, pending }: Subscription): readonly Differing[] {
-  return Array.from(entriesOf(differs), ([name, held]) => ({
-    name,
-    version: held === nothingHeld ? undefined : held.version,
-    owed: valueOf(pending, name) !== undefined,
-  }));
+function* differing({ agreed, differs, pending, type }: Subscription, seen: readonly Layer[]): Generator<Differing> {
+  if (!agreed) return;
+  for (const [name, held] of entriesOf(differs)) {
+    const owed = valueOf(pending, name) !== undefined;
+    if (!owed && isForNothing(name, held) && lookup(seen, type.typeUrl, name) === undefined) continue;
+    yield { name, version: held === nothingHeld ? undefined : held.version, owed };
+  }
+}
+
+/** X67, X90, X111, X115: said where there is nothing, so that it differs from nothing. */
+function isForNothing(name: string, held: Held | typeof nothingHeld): boolean {
+  return held !== nothingHeld && (isStandIn(held) || isPlaceholder(name));
 }

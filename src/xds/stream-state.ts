@@ -13,7 +13,6 @@ import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
 import {
   type Draft,
   force,
-  heldOf,
   type Owed,
   openSubscription,
   type Subscription,
@@ -297,11 +296,4 @@ function copyOf(state: StreamState): Draft<StreamState> {
     quarantineEpoch: state.quarantineEpoch,
     subscriptions: state.subscriptions,
   };
-}
-
-/** Whether the client holds this content, and not in a response that waits for its answer. */
-export function hasAccepted(state: StreamState, { typeUrl, name, version }: Resource): boolean {
-  const subscription = subscriptionOf(state, typeUrl);
-  if (subscription === undefined || heldOf(subscription, state.seen, name)?.version !== version) return false;
-  return subscription.inFlight?.sent.some((resource) => resource.name === name) !== true;
 }

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import type { Call } from './call.ts';
 import { agentOf, featuresOf, streamNode } from './client-node.ts';
 import { createGuard } from './guard.ts';
+import { hasAccepted } from './has-accepted.ts';
 import { createInbox } from './inbox.ts';
 import { applied, checkRequest, costOfStream, type Incoming, inParts, namesAtOnce } from './incoming.ts';
 import { inspected } from './inspect.ts';
@@ -13,7 +14,7 @@ import type { Session } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { type TypeTimes, typeStatuses, unansweredSince } from './status.ts';
 import type { StreamHost } from './stream-host.ts';
-import { hasAccepted, nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
+import { nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
 import { type Flight, type Rejection, type Subscription, wasRefused } from './subscription.ts';
 
 /**

@@ -1,8 +1,8 @@
-import type { Layer } from './layer.ts';
-import { emptyMap, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
+import { type Layer, resourcesOf } from './layer.ts';
+import { emptyMap, entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource, ResourceReference } from './resource.ts';
 import { type ResourceType, resourceType } from './resource-types.ts';
-import { lookup, namesOf } from './snapshot.ts';
+import { lookup } from './snapshot.ts';
 import type { Suspects } from './suspects.ts';
 
 /** Incremental xDS, or the state of the world. */
@@ -39,7 +39,7 @@ export interface Flight {
   /** All of it, in the order of the response: a NACK of gRPC counts (A46). */
   readonly members: readonly Resource[];
   readonly removed: readonly string[];
-  /** What the client held of these names before; a name without an entry it did not hold. */
+  /** What the client held before under the names that it asked for; a name without an entry it did not hold. */
   readonly before: ReadonlyMap<string, Held>;
   readonly version: string;
 }
@@ -87,6 +87,8 @@ export interface Subscription {
   readonly waiting: ReadonlyMap<string, Waiting>;
   /** When each resource with a TTL is to be heard of again (X108). */
   readonly heartbeats: ReadonlyMap<string, number>;
+  /** The last response was one of heartbeats. */
+  readonly beaten: boolean;
   /** Nothing has been answered yet on this stream. */
   readonly first: boolean;
   /** SotW LDS and CDS: the subscription changed, so the whole set is owed (M6, X56). */
@@ -124,6 +126,7 @@ export function openSubscription(variant: Variant, type: string | ResourceType):
     removalsAlone: false,
     waiting: nobodyWaits,
     heartbeats: noHeartbeats,
+    beaten: false,
     first: true,
     setOwed: false,
     inFlight: undefined,
@@ -160,6 +163,7 @@ export function copyOf(subscription: Subscription): Draft<Subscription> {
     removalsAlone: subscription.removalsAlone,
     waiting: subscription.waiting,
     heartbeats: subscription.heartbeats,
+    beaten: subscription.beaten,
     first: subscription.first,
     setOwed: subscription.setOwed,
     inFlight: subscription.inFlight,
@@ -199,11 +203,13 @@ export function heldOf(subscription: Subscription, seen: readonly Layer[], name:
   return lookup(seen, subscription.type.typeUrl, name);
 }
 
-/** Every name that the client holds or asked for, each once. */
+/** Every name that the client holds or asked for, each once. A wildcard asks for no alias: it brings the resource itself (X61). */
 export function* everyName(subscription: Subscription, seen: readonly Layer[]): Generator<string> {
   const { wildcard, names, differs, type } = subscription;
   if (wildcard) {
-    for (const name of namesOf(seen, type.typeUrl)) yield name;
+    for (const layer of seen)
+      for (const [name, resource] of entriesOf(resourcesOf(layer, type.typeUrl)))
+        if (resource.name === name || valueOf(names, name) !== undefined) yield name;
     for (const name of keysOf(names)) if (lookup(seen, type.typeUrl, name) === undefined) yield name;
   } else yield* keysOf(names);
   for (const name of keysOf(differs))

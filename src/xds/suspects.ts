@@ -1,4 +1,4 @@
-import { type Flight, noNames, removal } from './subscription.ts';
+import { type Flight, removal } from './subscription.ts';
 
 /** A name of a refused set, and the version that stood there; `removal` where the set lacked what the client holds. */
 export interface Suspect {
@@ -93,7 +93,7 @@ export function standsBack(suspects: Suspects | undefined): (name: string) => bo
   if (suspects === undefined) return () => false;
   const { guilty, others } = suspects;
   if (!isSearched(suspects)) {
-    const standing = standingNames(suspects);
+    const standing = standingVersions(suspects);
     return (name) => standing.has(name);
   }
   const tried = namesOf(guilty.length > 0 ? guilty.slice(0, Math.ceil(guilty.length / 2)) : others);
@@ -105,17 +105,18 @@ export function stands({ suspects }: { readonly suspects: Suspects | undefined }
   return suspects !== undefined && suspects.standing.length > 0;
 }
 
-const standingByList = new WeakMap<readonly Suspect[], ReadonlySet<string>>();
+const standingByList = new WeakMap<readonly Suspect[], ReadonlyMap<string, string>>();
+const nobody: ReadonlyMap<string, string> = new Map();
 
-/** Those of which nobody looks for the culprit. Made once for a list: every route to a cluster asks. */
-export function standingNames(suspects: Suspects | undefined): ReadonlySet<string> {
-  if (suspects === undefined || suspects.standing.length === 0) return noNames;
-  let names = standingByList.get(suspects.standing);
-  if (names === undefined) {
-    names = namesOf(suspects.standing);
-    standingByList.set(suspects.standing, names);
+/** Those of which nobody looks for the culprit, by name: the version that stands. Made once for a list: every route to a cluster asks. */
+export function standingVersions(suspects: Suspects | undefined): ReadonlyMap<string, string> {
+  if (suspects === undefined || suspects.standing.length === 0) return nobody;
+  let versions = standingByList.get(suspects.standing);
+  if (versions === undefined) {
+    versions = new Map(suspects.standing.map(({ name, version }) => [name, version]));
+    standingByList.set(suspects.standing, versions);
   }
-  return names;
+  return versions;
 }
 
 function isSearched({ guilty, others }: Suspects): boolean {

@@ -37,6 +37,21 @@ conformAds(
   },
 );
 
+conformAds('T8 X69 a name that is asked for again counts once', async ({ start }) => {
+  const { client } = await start([endpoints('n1')], { limits: { names: 1_000 } });
+  const names = Array.from({ length: 600 }, (_, index) => `n${index}`);
+  const stream = client.delta();
+  const ask = (resourceNamesSubscribe: readonly string[]) =>
+    stream.send({ node, typeUrl: endpointType, resourceNamesSubscribe: [...resourceNamesSubscribe] });
+  for (let count = 0; count < 2; count += 1) {
+    ask(names);
+    const { resources, removedResources } = await nextAcked(stream);
+    expect(resources.length + removedResources.length).toBe(600);
+  }
+  ask([...names.map((name) => `${name}-other`)]);
+  expect((await stream.closed).code).toBe(status.RESOURCE_EXHAUSTED);
+});
+
 /** What `limits.subscribedBytes` counts for names of so many bytes. */
 const counted = (count: number, bytes: number) => count * (bytes + 128);
 const tooMuch = (limit: number) => ({

@@ -4,7 +4,7 @@ import { VirtualHostSchema } from '../../src/proto/gen/envoy/config/route/v3/rou
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { clusterType, listenerType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { conform, conformAds } from './conform.ts';
-import { namesIn, nextAcked } from './delta-words.ts';
+import { ack, nack, namesIn, nextAcked } from './delta-words.ts';
 import { cluster, eventually, listener, node, route } from './xds-fixture.ts';
 
 /** A virtual host of the route configuration `out`, asked for by any of its hosts. */
@@ -58,6 +58,67 @@ conform(
     await stream.silence();
   },
 );
+
+conform(
+  'X44 X83 E16 hosts asked for under an alias come again one by one after a NACK, and only the culprit stays as it was',
+  async ({ start }) => {
+    const all = (mark: number) => ['a', 'b', 'c'].map((name) => virtualHost(name, [`${name}:80`], mark));
+    const fixture = await start(all(1));
+    const stream = fixture.delta(virtualHostType);
+    const resourceNamesSubscribe = ['out/a:80', 'out/b:80', 'out/c:80'];
+    stream.send({ node, typeUrl: virtualHostType, resourceNamesSubscribe });
+    await nextAcked(stream);
+    fixture.set(all(2));
+    nack(stream, await stream.next(), 'missing ): a(');
+    for (let count = 0; count < 3; count += 1) {
+      const response = await stream.next();
+      expect(response.resources).toHaveLength(1);
+      if (namesIn(response)[0] === 'out/b') nack(stream, response, 'missing ): a(');
+      else ack(stream, response);
+    }
+    await stream.silence();
+    const { server } = fixture;
+    expect(server.quarantine()).toMatchObject([{ name: 'out/b', everywhere: true, good: all(1)[1]?.version }]);
+    const ofHosts = server.status()[0]?.types[0];
+    expect(ofHosts?.differing).toEqual([{ name: 'out/b:80', version: all(1)[1]?.version, owed: false }]);
+    stream.send({ typeUrl: virtualHostType, resourceNamesSubscribe: ['out/b:80'] });
+    expect((await nextAcked(stream)).resources[0]?.version).toBe(all(1)[1]?.version);
+  },
+);
+
+conform(
+  'X111 M4 a host that was refused, and of which no good form is known, is absent for whoever asks, the refuser included',
+  async ({ start }) => {
+    const fixture = await start([svc()]);
+    const ask = async (refuses: boolean) => {
+      const stream = fixture.delta(virtualHostType);
+      stream.send({ node, typeUrl: virtualHostType, resourceNamesSubscribe: ['out/svc:8080'] });
+      if (refuses) nack(stream, await stream.next(), 'missing ): a(');
+      return nextAcked(stream);
+    };
+    for (const refuses of [true, false]) {
+      const absent = await ask(refuses);
+      expect(absent.removedResources).toEqual([]);
+      expect(told(absent)).toEqual([['out/svc:8080', ['out/svc:8080'], false]]);
+    }
+  },
+);
+
+conform('X38 X83 what an equal client took under an alias is refused for nobody else', async ({ start }) => {
+  const fixture = await start([svc()]);
+  const open = () => {
+    const stream = fixture.delta(virtualHostType);
+    stream.send({ node, typeUrl: virtualHostType, resourceNamesSubscribe: ['out/svc:8080'] });
+    return stream;
+  };
+  await nextAcked(open());
+  const { server } = fixture;
+  await eventually(() => server.status()[0]?.types[0]?.ackedVersion !== '', 'the ACK is noted');
+  const refuser = open();
+  nack(refuser, await refuser.next(), 'missing ): a(');
+  await eventually(() => server.quarantine().length === 1, 'the refusal is kept');
+  expect(server.quarantine()).toMatchObject([{ name: 'out/svc', everywhere: false }]);
+});
 
 conform(
   'X67 the first request of VHDS, which names nobody, is answered with a host that nobody asks for',

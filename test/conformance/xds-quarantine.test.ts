@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { endpointType } from '../../src/xds/resource-types.ts';
+import { createResource } from '../../src/xds/resource.ts';
+import { endpointType, runtimeType } from '../../src/xds/resource-types.ts';
 import { conformBoth } from './conform.ts';
 import { endpoints, eventually } from './xds-fixture.ts';
 
@@ -55,5 +56,27 @@ conformBoth(
     await peer.silence();
     set([endpoints('a', 4)]);
     expect((await peer.take()).values.get('a')).toBe(Buffer.from(endpoints('a', 4).value).toString('hex'));
+  },
+);
+
+conformBoth(
+  'X90 X115 M4 what an equal client refused, and no good form is known of, is answered at once with nothing',
+  async (lab) => {
+    for (const typeUrl of [endpointType, runtimeType]) {
+      // Only the name stands in the first field of both.
+      const fixture = await lab.start([createResource({ ...endpoints('a', 2), typeUrl })]);
+      const first = fixture.peer(typeUrl);
+      first.ask(['a']);
+      first.nack(await first.next(), 'malformed IP address: x');
+      await eventually(() => fixture.server.quarantine().length === 1, 'the refusal is kept');
+      await first.silence();
+      const second = fixture.peer(typeUrl);
+      second.ask(['a']);
+      const { names, removed, values } = await second.take();
+      const isRemoved = lab.variant === 'delta' && typeUrl === endpointType;
+      expect([names, removed]).toEqual(isRemoved ? [[], ['a']] : [['a'], []]);
+      if (!isRemoved) expect(values.get('a')).toBe('0a0161');
+      await second.silence();
+    }
   },
 );

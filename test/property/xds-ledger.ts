@@ -1,6 +1,6 @@
 import type { Plan } from '../../src/xds/plan.ts';
 import type { Resource } from '../../src/xds/resource.ts';
-import { clusterType } from '../../src/xds/resource-types.ts';
+import { clusterType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { type Interest, isWhole, textOf } from './xds-client-model.ts';
 import { type Item, keyOf, namesOfType } from './xds-mesh.ts';
 
@@ -96,6 +96,7 @@ export class Ledger {
       if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !took)
         fail(`INV6 X38 content of ${name} that an equal client refused`);
       if (plan.ttl === 'heartbeat') {
+        if (typeUrl === virtualHostType) fail('X109 a heartbeat of a virtual host');
         if (resource.ttl === undefined) fail(`X108 a heartbeat of ${name}, which has no TTL`);
         if (this.acked.has(name) && !known) fail(`X108 a heartbeat of ${name} that the client does not hold`);
       } else {
@@ -129,8 +130,9 @@ export class Ledger {
     if (whole && (this.sent.get(name) === version || this.interest.cache.get(name)?.version === version)) return;
     if (whole && newest === undefined && this.everSent.has(`${name} ${version}`)) return;
     if (newest !== undefined && this.#isBarred(newest, moment)) {
-      // M4: what stood for something missing may be the last good form that the client took.
-      if (text === undefined && !this.everSent.has(`${name} ${version}`)) fail(`INV7 nothing in place of ${name}`);
+      // M4, X90: what stands for something missing may be the last form that the client took, or there is none.
+      const isTaken = this.accepted.has(name) && !this.everSent.has(`${name} ${version}`);
+      if (text === undefined && isTaken) fail(`INV7 nothing in place of ${name}`);
       return;
     }
     // M1: what the client holds in no form may come from the view whose clusters were sent.
@@ -154,7 +156,7 @@ export class Ledger {
     return item.bad || moment.isQuarantined(keyOf(item.typeUrl, item.name), item.text);
   }
 
-  #note({ resources, removed, nonce }: Plan, whole: boolean): void {
+  #note({ resources, removed, nonce, ttl }: Plan, whole: boolean): void {
     if (whole) {
       this.sent.clear();
       this.asked.clear();
@@ -162,6 +164,8 @@ export class Ledger {
     for (const { name, version } of resources) {
       this.sent.set(name, version);
       this.everSent.add(`${name} ${version}`);
+      // Without content it answers nobody.
+      if (ttl === 'heartbeat') continue;
       this.excused.delete(name);
       this.asked.delete(name);
     }

@@ -9,6 +9,7 @@ import {
   checkMemory,
   checkOtherInstance,
   checkSameView,
+  churn,
   settle,
 } from './xds-rest.ts';
 import type { ClientKind } from './xds-serving.ts';
@@ -41,6 +42,7 @@ test(
         (intent, interest, commands, whim) => {
           const history = new History(intent, interest, clients);
           for (const command of commands) history.run(command);
+          if (intent.timed !== 0) churn(history, whim);
           history.each((model) => {
             settle(model, whim);
             checkConvergence(model);

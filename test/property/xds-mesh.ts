@@ -111,6 +111,10 @@ export function itemsOf(intent: Intent): ReadonlyMap<string, Item> {
       if (target % 3 === 1) references.push(...pick(secretType, target));
       if (target % 4 === 0) references.push(...pick(extensionType, target));
     }
+    if (typeUrl === extensionType) {
+      references.push(...pick(clusterType, target));
+      if (target % 4 === 1) references.push(...pick(secretType, target));
+    }
     if (typeUrl === clusterType && target % 3 === 0) references.push(...pick(secretType, target));
     const unique = [...new Map(references.map((to) => [keyOf(to.typeUrl, to.name), to])).values()];
     items.set(keyOf(typeUrl, name), {

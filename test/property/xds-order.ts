@@ -9,7 +9,7 @@ import {
   virtualHostType,
 } from '../../src/xds/resource-types.ts';
 import type { Change } from './xds-client-model.ts';
-import { edsNames, type Item, keyOf } from './xds-mesh.ts';
+import { edsNames, type Item, keyOf, namesOfType } from './xds-mesh.ts';
 import type { Model } from './xds-model.ts';
 import { isBarred } from './xds-rest.ts';
 
@@ -87,6 +87,7 @@ export class Order {
       // What is let through past a refused cluster (X44) is noted now, whatever the cluster is when this is accepted.
       for (const { references } of resources)
         for (const to of references) if (to.typeUrl === clusterType) this.#isExempt(to.name);
+    if (typeUrl === routeType) this.#excuseHosts(names);
     if (typeUrl !== clusterType) return;
     const { variant, world } = this.#client;
     this.atClusters = world.items;
@@ -102,6 +103,14 @@ export class Order {
     }
     for (const name of removed) this.#clusters.delete(name);
     this.checkReferences();
+  }
+
+  /** Envoy passes over virtual hosts of a route configuration that it does not have, so they come again after it. */
+  #excuseHosts(routes: readonly string[]): void {
+    const { excused } = this.#client.ledger(virtualHostType);
+    const { cache } = this.#client.interest(routeType);
+    for (const host of namesOfType(virtualHostType))
+      if (routes.some((name) => !cache.has(name) && host.startsWith(`${name}/`))) excused.add(host);
   }
 
   /** INV8: what was accepted on this stream refers to clusters that were sent and not removed. */

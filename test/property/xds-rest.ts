@@ -1,7 +1,10 @@
-import { keysOf } from '../../src/xds/persistent-map.ts';
-import { clusterType, endpointType, runtimeType } from '../../src/xds/resource-types.ts';
+import { keysOf, valueOf } from '../../src/xds/persistent-map.ts';
+import { isStandIn } from '../../src/xds/resource.ts';
+import { clusterType, endpointType, runtimeType, virtualHostType } from '../../src/xds/resource-types.ts';
+import type { Held } from '../../src/xds/subscription.ts';
 import { isWhole } from './xds-client-model.ts';
-import { edsNames, keyOf, meshTypes, namesOfType } from './xds-mesh.ts';
+import type { History } from './xds-history.ts';
+import { edsNames, keyOf, meshTypes, namesOfType, slots } from './xds-mesh.ts';
 import type { Model } from './xds-model.ts';
 
 /** Lets everything come to rest: all answered, and every moment passed at which the server wants to look again. */
@@ -31,11 +34,34 @@ export function settle(model: Model, seed: number): void {
   throw new Error('INV1 does not come to rest');
 }
 
+/** X108: while the mesh changes without end, and everything is answered soon, heartbeats come in time. */
+export function churn(history: History, whim: number): void {
+  const changing = meshTypes.map((typeUrl) => slots.findIndex((slot) => slot.typeUrl === typeUrl));
+  history.each((model) => {
+    if (!model.online) model.connect(0, true);
+  });
+  for (let round = 0; round < 16; round += 1) {
+    const { targets } = history.intent;
+    history.run({
+      kind: 'tweak',
+      tweaks: changing.map((at) => ({ at, mark: 1 + (round % 3), target: targets[at] ?? 0 })),
+    });
+    history.each((model) => {
+      for (const typeUrl of meshTypes) model.answer(typeUrl, whim + round);
+      model.wait(200);
+      // What had not been answered for long before may be late at first.
+      if (round > 7) checkHeartbeats(model);
+    });
+  }
+}
+
 /** X108: a client that holds a resource with a TTL, and answers at once, hears of it before it would forget it. */
 function checkHeartbeats(model: Model): void {
   for (const { typeUrl, name, ttl, text } of model.world.items.values()) {
     const isHeld = model.interest(typeUrl).cache.get(name)?.text === text;
-    if (ttl === undefined || !isHeld || !model.ledger(typeUrl).accepted.has(name)) continue;
+    // X109: to Envoy a virtual host without content is one that does not exist.
+    if (ttl === undefined || typeUrl === virtualHostType || !isHeld || !model.ledger(typeUrl).accepted.has(name))
+      continue;
     const since = model.now - (model.heard.get(keyOf(typeUrl, name)) ?? 0);
     if (since > ttl) throw new Error(`X108 ${keyOf(typeUrl, name)} was not heard of for ${since} ms`);
   }
@@ -120,8 +146,10 @@ export function checkAnswers(model: Model): void {
     for (const name of ledger.asked) {
       // What waits for a cluster that cannot be sent is answered with what the client accepted before.
       const known = ledger.accepted.has(name);
-      if (isBarred(model, typeUrl, name) || (isUnsettled(model, typeUrl, name) && !known)) continue;
-      const exists = model.world.items.has(keyOf(typeUrl, name));
+      const barred = isBarred(model, typeUrl, name);
+      if (!barred && isUnsettled(model, typeUrl, name) && !known) continue;
+      // Refused by all and with no good form, it is as if it did not exist (M4, X90).
+      const exists = model.world.items.has(keyOf(typeUrl, name)) && !barred;
       // What is gone, still in use, and known to this stream by its version only, can neither be sent nor be removed.
       if (!exists && !known && isInUse(model, typeUrl, name)) continue;
       // SotW has no word for a name that does not exist, but for endpoints and runtime layers.
@@ -160,10 +188,15 @@ export function checkMemory(model: Model): void {
       const lasting = excuses.filter(
         (name) =>
           model.world.items.has(keyOf(type.typeUrl, name)) ||
-          (model.variant === 'delta' && type.typeUrl !== runtimeType),
+          (model.variant === 'delta' && !isNothing(valueOf(differs, name))),
       );
       if (lasting.length > 0) throw new Error(`INV10 at rest ${keyOf(type.typeUrl, lasting.join())} still differs`);
     }
+}
+
+/** Whether it stands for what does not exist (X111, X115). */
+function isNothing(held: Held | 'nothing' | undefined): boolean {
+  return held !== undefined && held !== 'nothing' && isStandIn(held);
 }
 
 /** INV11: what clients of all variants hold of what is settled for all of them, equal in content and version. */

@@ -1,8 +1,18 @@
 import { createLayer, type Layer } from '../../src/xds/layer.ts';
 import type { Plan } from '../../src/xds/plan.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import {
+  clusterType,
+  endpointType,
+  extensionType,
+  listenerType,
+  routeType,
+  runtimeType,
+  secretType,
+  virtualHostType,
+} from '../../src/xds/resource-types.ts';
+import {
+  type ClientFeatures,
   nextResponse,
   openStream,
   type StreamState,
@@ -13,11 +23,23 @@ import {
 import type { Variant } from '../../src/xds/subscription.ts';
 import { countingSeal, noQuarantine } from './xds-world.ts';
 
-/** The four types of a script, in the words of the protocol. */
-export const types = { CDS: clusterType, EDS: endpointType, LDS: listenerType, RDS: routeType } as const;
+/** The types of a script, in the words of the protocol. */
+export const types = {
+  CDS: clusterType,
+  EDS: endpointType,
+  LDS: listenerType,
+  RDS: routeType,
+  VHDS: virtualHostType,
+  SDS: secretType,
+  ECDS: extensionType,
+  RTDS: runtimeType,
+} as const;
 export type TypeName = keyof typeof types;
 
-/** `c=1`: the cluster c in its first form; `r=1>c,d`: a route to the clusters c and d. */
+/**
+ * `c=1`: the cluster c in its first form; `r=1>c,d`: a route to the clusters c and d; `e=1>SDS:k`: an extension that refers to a secret;
+ * `h=1@i`: a virtual host with an alias; `c=1!`: with a TTL of 12 s.
+ */
 export function content(lines: Readonly<Partial<Record<TypeName, string>>>): readonly Resource[] {
   return (Object.keys(types) as TypeName[]).flatMap((type) =>
     (lines[type] ?? '')
@@ -28,10 +50,22 @@ export function content(lines: Readonly<Partial<Record<TypeName, string>>>): rea
 }
 
 function resourceOf(type: TypeName, word: string): Resource {
-  const [said = '', to] = word.split('>');
+  const [before = '', to] = word.split('>');
+  const [said = '', alias] = before.split('@');
   const [name = ''] = said.split('=');
-  const references = (to?.split(',') ?? []).map((cluster) => ({ typeUrl: clusterType, name: cluster }));
-  const fields = { typeUrl: types[type], name, value: Buffer.from(said), references };
+  const references = (to?.split(',') ?? []).map((other) =>
+    other.startsWith('SDS:')
+      ? { typeUrl: secretType, name: other.slice('SDS:'.length) }
+      : { typeUrl: clusterType, name: other },
+  );
+  const fields = {
+    typeUrl: types[type],
+    name,
+    value: Buffer.from(said),
+    references,
+    ...(alias === undefined ? {} : { aliases: [alias] }),
+    ...(said.endsWith('!') ? { ttl: 12_000 } : {}),
+  };
   return createResource(type === 'CDS' ? { ...fields, edsName: name } : fields);
 }
 
@@ -53,9 +87,9 @@ export class ScriptedClient {
   readonly #held = new Map<TypeName, Map<string, string>>();
   readonly #acked = new Map<TypeName, string>();
 
-  constructor(variant: Variant) {
+  constructor(variant: Variant, features: ClientFeatures = { ttl: false }) {
     this.variant = variant;
-    this.state = openStream(variant);
+    this.state = openStream(variant, features);
   }
 
   /** The mesh is this from now on. Like every step it gives what the client is told at once. */
@@ -83,9 +117,13 @@ export class ScriptedClient {
     const type = (Object.keys(types) as TypeName[]).find((name) => types[name] === plan.typeUrl) ?? 'CDS';
     this.#plans.set(type, plan);
     const words = plan.resources.map(({ name, value }) =>
-      isEmpty(value) ? `${name}=empty` : Buffer.from(value).toString(),
+      isEmpty(value) ? `${name}=empty` : value.length === 0 ? `${name}=absent` : Buffer.from(value).toString(),
     );
-    return [type, ...words.sort(), ...plan.removed.map((name) => `-${name}`)].join(' ');
+    return [
+      plan.ttl === 'heartbeat' ? `${type} heartbeat` : type,
+      ...words.sort(),
+      ...plan.removed.map((name) => `-${name}`),
+    ].join(' ');
   }
 
   /** From now on the client wants these names of a type, and nothing else; none: everything, where the type has that. */
