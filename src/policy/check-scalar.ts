@@ -50,16 +50,23 @@ export function readScalar(shape: ScalarShape, node: SourceNode, path: string, f
       return readBytes(shape, value, wrong);
     case 'port-or-name':
       if (typeof value === 'number')
-        return Number.isInteger(value) && value >= 1 && value <= 65535
+        return Number.isInteger(value) && value >= 0 && value <= 65535
           ? value
           : wrong('a whole number from 1 to 65535');
-      return typeof value === 'string' && value !== '' ? value : wrong('a port number or the name of a port');
+      return typeof value === 'string' && (value === '' || isPortName(value))
+        ? value
+        : wrong('a port number or the name of a port: at most 15 lower-case letters, digits and "-"');
     default:
       return shape satisfies never;
   }
 }
 
 type Wrong = (expected: string) => undefined;
+
+/** As Kubernetes has them: a letter is in it, and no "-" at an end or beside another. */
+function isPortName(value: string): boolean {
+  return value.length <= 15 && /[a-z]/.test(value) && /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(value);
+}
 
 function readText(shape: TextShape, node: SourceNode, path: string, findings: ShapeFindings): string | undefined {
   const wrong = (expected: string, got?: string) => findings.wrong(node, path, expected, shape, got);

@@ -97,8 +97,8 @@ function bareSchema(shape: Shape): JsonSchema {
     case 'port-or-name':
       return {
         anyOf: [
-          { type: 'integer', minimum: 1, maximum: 65535 },
-          { type: 'string', minLength: 1 },
+          { type: 'integer', minimum: 0, maximum: 65535 },
+          { type: 'string', maxLength: 15 },
         ],
       };
     default:

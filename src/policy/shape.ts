@@ -134,7 +134,7 @@ export interface DurationShape extends Described {
   /** Only multiples of so many milliseconds. */
   readonly step: number;
 }
-/** A whole number or a text (`targetPort`). */
+/** The number of a port or its name (`targetPort`); 0 and the empty text are none, as in Kubernetes. */
 export interface PortOrNameShape extends Described {
   readonly is: 'port-or-name';
 }

@@ -104,6 +104,7 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
     'WEFT0002',
     'Envoy refuses them, or counts otherwise',
   ],
+  ['a locality of `distribute` with a star after a part of a name (`a*`)', 'WEFT0002', 'it would never match'],
   [
     '`maglev.tableSize` that is no prime; groups in `uriRegexRewrite.rewrite` that the expression has not',
     'WEFT0002',

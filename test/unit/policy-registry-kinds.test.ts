@@ -120,6 +120,21 @@ describe('Service', () => {
       [],
     ],
     ['what only Kubernetes does', { ports, sessionAffinity: 'ClientIP' }, ['WEFT0004 spec.sessionAffinity']],
+    ['headless without ports', { clusterIP: 'None' }, []],
+    ['neither ports nor headless', { ports: [] }, ['WEFT0002 spec.ports']],
+    [
+      'an alias without ports',
+      { type: 'ExternalName', externalName: 'a.b' },
+      ['WEFT0004 spec.type', 'WEFT0004 spec.externalName'],
+    ],
+    ['what says nothing', { ports: [{ port: 80, name: '', protocol: '', targetPort: 0 }] }, []],
+    ['a target port that says nothing', { ports: [{ port: 80, targetPort: '' }] }, []],
+    ['the longest name of a target port', { ports: [{ port: 80, targetPort: 'a23456789-12345' }] }, []],
+    ...['a234567890123456', 'A', 'a_b', 'a--b', '-a', '80'].map((targetPort): [string, object, readonly string[]] => [
+      `a target port ${targetPort}`,
+      { ports: [{ port: 80, targetPort }] },
+      ['WEFT0002 spec.ports[0].targetPort'],
+    ]),
     ['three', { ports, clusterIPs: ['10.96.0.1', '10.96.0.2', '10.96.0.3'] }, ['WEFT0002 spec.clusterIPs']],
   ])('%s', (_name, spec, errors) => {
     expect(errorsOf('Service', spec, 'v1')).toEqual(errors);

@@ -171,7 +171,7 @@ function wrongValues(shape: Shape): readonly unknown[] {
     case 'duration':
       return [5, '5', '-1s', 'soon', '1.5us', ...(shape.min > 0 ? ['0s'] : [])];
     case 'port-or-name':
-      return [0, 65_536, '', 1.5];
+      return [-1, 65_536, 'A', 1.5];
     case 'bytes':
       return ['*', 5];
     case 'list':

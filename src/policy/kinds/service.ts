@@ -14,7 +14,6 @@ import {
   refused,
   refusedFields,
   row,
-  someOf,
   text,
 } from '../shape-builders.ts';
 import { checkLabelName, refuseRepeats } from './common.ts';
@@ -23,10 +22,10 @@ import { lowerPort } from './service-ports.ts';
 
 const servicePort = object(
   {
-    name: text('label'),
+    name: text('label', { allowEmpty: true }),
     port,
     targetPort: portOrName,
-    protocol: text(),
+    protocol: text(undefined, { allowEmpty: true }),
     appProtocol: text(),
     ...refusedFields('never', ['nodePort']),
   },
@@ -35,49 +34,46 @@ const servicePort = object(
 
 const aliased = 'write a ServiceEntry for the name, with resolution: DNS';
 
-const shape = object(
-  {
-    selector: row(labels, 'T0', 'endpoints: workloads with these labels'),
-    ports: row(someOf(servicePort), 'T0', 'a cluster each, protocol by P28'),
-    type: choice(['ClusterIP'], {
-      refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' },
-      hints: { ExternalName: aliased },
+const shape = object({
+  selector: row(labels, 'T0', 'endpoints: workloads with these labels'),
+  ports: row(list(servicePort), 'T0', 'a cluster each, protocol by P28'),
+  type: choice(['ClusterIP'], {
+    refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' },
+    hints: { ExternalName: aliased },
+  }),
+  clusterIP: row(anyText, 'T1', 'address in the domains; None: headless, without one'),
+  clusterIPs: row(list(text(), { max: 2 }), 'T1', 'the same, of both families'),
+  externalName: refused('T2', anything, { hint: aliased }),
+  ...refusedFields('T2', ['publishNotReadyAddresses', 'trafficDistribution']),
+  // What Kubernetes writes by itself into what somebody pastes here.
+  sessionAffinity: row(
+    choice(['None'], {
+      refused: { ClientIP: 'never' },
+      hints: { ClientIP: 'write None; a DestinationRule with consistentHash.useSourceIp does that' },
     }),
-    clusterIP: row(anyText, 'T1', 'address in the domains; None: headless, without one'),
-    clusterIPs: row(list(text(), { max: 2 }), 'T1', 'the same, of both families'),
-    externalName: refused('T2', anything, { hint: aliased }),
-    ...refusedFields('T2', ['publishNotReadyAddresses', 'trafficDistribution']),
-    // What Kubernetes writes by itself into what somebody pastes here.
-    sessionAffinity: row(
-      choice(['None'], {
-        refused: { ClientIP: 'never' },
-        hints: { ClientIP: 'write None; a DestinationRule with consistentHash.useSourceIp does that' },
-      }),
-      'T1',
-      'none: a balancer of a DestinationRule says more',
-    ),
-    internalTrafficPolicy: row(choice(['Cluster'], { refused: { Local: 'never' } }), 'T1', 'all endpoints'),
-    ipFamilies: row(list(choice(['IPv4', 'IPv6']), { max: 2 }), 'T1', 'nothing: endpoints have addresses'),
-    ipFamilyPolicy: row(
-      choice(['SingleStack', 'PreferDualStack', 'RequireDualStack']),
-      'T1',
-      'nothing: endpoints have addresses',
-    ),
-    ...refusedFields('never', [
-      'externalIPs',
-      'sessionAffinityConfig',
-      'loadBalancerIP',
-      'loadBalancerClass',
-      'externalTrafficPolicy',
-      'healthCheckNodePort',
-      'allocateLoadBalancerNodePorts',
-    ]),
-    loadBalancerSourceRanges: refused('never', anything, {
-      hint: 'remove it; who may call is said by an AuthorizationPolicy (ipBlocks)',
-    }),
-  },
-  { required: ['ports'] },
-);
+    'T1',
+    'none: a balancer of a DestinationRule says more',
+  ),
+  internalTrafficPolicy: row(choice(['Cluster'], { refused: { Local: 'never' } }), 'T1', 'all endpoints'),
+  ipFamilies: row(list(choice(['IPv4', 'IPv6']), { max: 2 }), 'T1', 'nothing: endpoints have addresses'),
+  ipFamilyPolicy: row(
+    choice(['SingleStack', 'PreferDualStack', 'RequireDualStack']),
+    'T1',
+    'nothing: endpoints have addresses',
+  ),
+  ...refusedFields('never', [
+    'externalIPs',
+    'sessionAffinityConfig',
+    'loadBalancerIP',
+    'loadBalancerClass',
+    'externalTrafficPolicy',
+    'healthCheckNodePort',
+    'allocateLoadBalancerNodePorts',
+  ]),
+  loadBalancerSourceRanges: refused('never', anything, {
+    hint: 'remove it; who may call is said by an AuthorizationPolicy (ipBlocks)',
+  }),
+});
 
 /** `v1/Service` (section 2 of policy-surface.md): selector and ports. */
 export const service = supportedKind<typeof shape, ServiceObject>({
@@ -86,9 +82,19 @@ export const service = supportedKind<typeof shape, ServiceObject>({
   spec: shape,
   lower(spec, context) {
     checkLabelName(context);
-    const ports = spec.ports.map((written, index) => {
+    const all = spec.ports ?? [];
+    // Without an address of its own it may be names alone.
+    if (all.length === 0 && spec.clusterIP !== 'None') {
+      context.report(
+        'WEFT0002',
+        spec.ports ? 'spec.ports' : 'spec',
+        'expected "ports", which is required',
+        'add ports',
+      );
+    }
+    const ports = all.map((written, index) => {
       const field = `spec.ports[${index}]`;
-      const transport = written.protocol ?? 'TCP';
+      const transport = written.protocol || 'TCP';
       if (transport !== 'TCP') {
         context.report(
           'WEFT0119',
@@ -99,7 +105,7 @@ export const service = supportedKind<typeof shape, ServiceObject>({
       }
       const stated =
         written.appProtocol === undefined ? undefined : { word: written.appProtocol, field: `${field}.appProtocol` };
-      if (spec.ports.length > 1 && written.name === undefined) {
+      if (all.length > 1 && !written.name) {
         context.report(
           'WEFT0002',
           field,
@@ -108,7 +114,7 @@ export const service = supportedKind<typeof shape, ServiceObject>({
         );
       }
       return lowerPort(
-        { name: written.name, number: written.port, targetPort: written.targetPort, stated },
+        { name: written.name || undefined, number: written.port, targetPort: written.targetPort || undefined, stated },
         field,
         context,
       );
