@@ -350,7 +350,7 @@ spec: { ports: [{ name: http, port: 80 }] }
   it.each([
     ['', 'WEFT0002'],
     ['bank,', 'WEFT0002'],
-    ['Bank', 'WEFT0002'],
+    ['a_b', 'WEFT0002'],
     ['*,bank', 'WEFT0137'],
   ])('not "%s"', (value, code) => {
     expect(read(service(value)).diagnostics.map((one) => one.code)).toEqual([code]);
