@@ -43,6 +43,7 @@ const wordsElsewhere: Readonly<Record<string, readonly string[]>> = {
     'Sidecar outboundTrafficPolicy.mode=ALLOW_ANY',
     'VirtualService http[].corsPolicy.unmatchedPreflights=FORWARD',
     'VirtualService http[].corsPolicy.unmatchedPreflights=UNSPECIFIED',
+    'VirtualService http[].redirect.scheme=',
     'WorkloadGroup probe.httpGet.scheme=',
     'WorkloadGroup probe.httpGet.scheme=HTTP',
   ],
