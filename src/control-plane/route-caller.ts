@@ -15,15 +15,35 @@ export function callerOf(mesh: Mesh, { from, namespace }: Pick<RouteQuestion, 'f
   const asked = from.replace(/^proxy\//, '');
   const all = [...mesh.workloads.values()].sort((a, b) => compareText(a.id, b.id));
   const called = (name: string) => all.find(({ id }) => id === name) ?? all.find((one) => serviceOf(one) === name);
-  const found = called(asked) ?? called(`${asked}.${namespace}`);
+  const names = all.flatMap((one) => [one.id, serviceOf(one)]);
+  const found = called(asked) ?? called(wholeName(asked, namespace, names));
   if (found !== undefined) return found;
-  const names = all.flatMap((one) => [one.id, one.name, serviceOf(one)]);
-  const meant = nearestName(asked, names);
+  const short = nearestName(asked, names.map(firstOf));
+  const meant = nearestName(asked, names) ?? names.find((name) => firstOf(name) === short);
   throw new Failure(
     'WEFT0920',
     `there is no workload "${asked}"`,
     meant === undefined ? 'weft get workloads lists them' : `did you mean "${meant}"?`,
   );
+}
+
+/**
+ * `frontend-1` with its namespace: the one that was named, or, where nobody named one and the default has no such workload, the only one
+ * that has: a name is then enough to be understood.
+ */
+export function wholeName(asked: string, namespace: string, names: Iterable<string>): string {
+  const whole = `${asked}.${namespace}`;
+  const fitting = new Set([...names].filter((name) => firstOf(name) === asked));
+  const [only, another] = fitting;
+  const isClear = namespace === unnamed && only !== undefined && another === undefined && !asked.includes('.');
+  return isClear ? only : whole;
+}
+
+/** The namespace of who names none. */
+const unnamed = 'default';
+
+function firstOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('.'));
 }
 
 function serviceOf({ service, namespace }: Workload): string {

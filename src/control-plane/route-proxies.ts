@@ -60,14 +60,14 @@ export function proxiesOf(
 function callersAmong(
   mesh: Mesh,
   caller: RouteCaller,
-  { from, namespace }: RouteQuestion,
+  { from }: RouteQuestion,
   proxies: readonly Proxy[],
 ): readonly Proxy[] {
   const id = `${caller.name}.${caller.namespace}`;
   const asked = from?.replace(/^proxy\//, '');
-  if (asked === id || `${asked}.${namespace}` === id) return proxies.filter((proxy) => proxy.id === id);
+  if (asked === id || asked === caller.name) return proxies.filter((proxy) => proxy.id === id);
   const key = scopeKey(scopeOf(mesh, caller));
-  const services = new Set([asked, `${asked}.${namespace}`]);
+  const services = new Set([asked, `${asked}.${caller.namespace}`]);
   return proxies.filter(
     (proxy) =>
       (asked === undefined || services.has(`${proxy.service}.${proxy.namespace}`)) &&

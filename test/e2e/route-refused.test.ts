@@ -140,6 +140,7 @@ test('a rule that a proxy of the caller refused is no good answer: what it does 
   for (const from of [
     ['--from', 'portal.bank'],
     ['-n', 'bank', '--from', 'portal'],
+    ['--from', 'portal-1'],
     ['-n', 'bank'],
   ]) {
     const again = await answered(...from, ...question);
@@ -196,8 +197,13 @@ test('a listener that one proxy cannot open is told for that proxy, which has no
   });
   const { stdout } = await ask('-n', 'shop', '--from', 'frontend-1', '--to', 'late');
   expect(stdout).toContain('frontend-1.shop: nothing of that name');
-  squatter.close();
+  await new Promise((resolve) => squatter.close(resolve));
   mesh.controlPlane().values.release('out_shop_late_80');
+  await eventually('the proxy has come again', async () => {
+    const { code, said: now } = await asked();
+    return code === 0 && now.proxies?.connected === 1 && now.proxies.otherwise.length === 0;
+  });
+  await mesh.synced();
   await mesh.apply({ 'late.yaml': undefined });
 });
 

@@ -112,5 +112,5 @@ test('a caller that nobody knows is told, and who may be meant', async () => {
   });
   expect(code).toBe(2);
   expect(stderr).toContain('WEFT0920 there is no workload "frontent-1"');
-  expect(stderr).toContain('did you mean "frontend-1"?');
+  expect(stderr).toContain('did you mean "frontend-1.shop"?');
 });

@@ -229,6 +229,19 @@ it('tells only what is wrong with policies that would not be served', async () =
   expect(stderr).toContain('policies/shop/reviews.yaml:41');
 });
 
+it('knows a caller by its bare name where no namespace is named and only one has it', async () => {
+  const { code, stdout } = await weft('-f', 'open', '--from', 'reviews-1', '--to', 'reviews:9080', '-o', 'json');
+  const { from, route } = JSON.parse(stdout);
+  expect([code, from.name, from.namespace, route]).toEqual([
+    0,
+    'reviews-1',
+    'shop',
+    'VirtualService/shop/reviews[canary]',
+  ]);
+  const elsewhere = await weft('-f', 'open', '-n', 'bank', '--from', 'reviews-1', '--to', 'reviews:9080');
+  expect([elsewhere.code, elsewhere.stderr]).toEqual([2, expect.stringContaining('did you mean "reviews-1.shop"?')]);
+});
+
 it.each([
   // What is wrong, and what to write instead.
   [['--to', 'http://reviews:9080/x?y=1'], 'not HOST or HOST:PORT', 'write --to reviews:9080 --path /x?y=1'],

@@ -1,7 +1,8 @@
 import { offlineMesh } from '../../control-plane/offline-mesh.ts';
-import { offlineProxy } from '../../control-plane/offline-proxy.ts';
+import { offlineProxy, offlineProxyNames } from '../../control-plane/offline-proxy.ts';
 import { answerRoute } from '../../control-plane/route-answer.ts';
-import { callerOf } from '../../control-plane/route-caller.ts';
+import { callerOf, wholeName } from '../../control-plane/route-caller.ts';
+import type { Mesh } from '../../model/mesh.ts';
 import type { RouteAnswer, RouteQuestion } from '../../model/route-answer.ts';
 import { renderDiagnostics } from '../../policy/render.ts';
 import { localPortRange } from '../../registry/local-ports.ts';
@@ -24,7 +25,15 @@ export async function routeOfFiles(
   const mesh = offlineMesh({ policies, settings, range: localPortRange(values['localPorts.base']) });
   const { from, namespace } = question;
   // A Service of a file has no workload, but one that has its labels can be thought of.
-  const proxy = from === undefined ? undefined : offlineProxy(mesh, from, namespace);
+  const proxy = from === undefined ? undefined : offlineProxy(mesh, nameOf(mesh, from, namespace), namespace);
   const caller = proxy === undefined ? callerOf(mesh, { namespace }) : (mesh.workloads.get(proxy.id) ?? proxy);
   return answerRoute(mesh, caller, question);
+}
+
+/** As it is written, if a file has it so. */
+function nameOf(mesh: Mesh, from: string, namespace: string): string {
+  const names = offlineProxyNames(mesh);
+  const asked = from.replace(/^proxy\//, '');
+  const whole = wholeName(asked, namespace, names);
+  return names.includes(whole) ? whole : from;
 }
