@@ -60,7 +60,7 @@ const texts: Readonly<Record<string, readonly [text: string | Buffer, said: read
   'key-twice-inside': [good.replace('{ host: reviews }', '{ host: a, "host": b }'), ['10:31 WEFT0006']],
   prototype: [`${good}  __proto__: { http: [] }\n`, ['11:3 WEFT0002']],
   'prototype-among-labels': [good.replace('name: NAME', 'name: NAME\n  labels: { __proto__: x }'), ['5:13 WEFT0002']],
-  constructor: [`${good}  constructor: { prototype: { a: 1 } }\n`, ['11:3 WEFT0002']],
+  'a-constructor': [`${good}  constructor: { prototype: { a: 1 } }\n`, ['11:3 WEFT0002']],
   'control-character': [good.replace('- reviews', '- rev\u0007iews'), ['7:5 WEFT0002']],
   'escape-sequence': [good.replace('- reviews', '- "\\e[31mreviews"'), ['7:5 WEFT0002']],
   'escape-sequence-as-key': [`${good}  "\\e[31mx": 1\n`, ['11:3 WEFT0002']],
