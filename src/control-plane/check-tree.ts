@@ -182,8 +182,8 @@ function softened(
   const hosts = (all: Iterable<Policy>) => new Set([...all].flatMap((object) => hostsOf(object, dnsSuffix)));
   const [before, now] = [hosts(accepted), hosts(objects)];
   return findings.map((finding) => {
-    const { code, object, message } = finding;
-    if (code !== 'WEFT0101' || object === undefined || !unchanged.has(refText(object))) return finding;
+    const { code, severity, object, message } = finding;
+    if (code !== 'WEFT0101' || severity !== 'error' || object === undefined || !unchanged.has(refText(object))) return finding;
     // Who hides a service takes it away as who removes it.
     if (message.startsWith('service ')) return finding;
     const named = /"([^"]*)"/.exec(message)?.[1] ?? '';
