@@ -183,7 +183,8 @@ function softened(
   const [before, now] = [hosts(accepted), hosts(objects)];
   return findings.map((finding) => {
     const { code, severity, object, message } = finding;
-    if (code !== 'WEFT0101' || severity !== 'error' || object === undefined || !unchanged.has(refText(object))) return finding;
+    if (code !== 'WEFT0101' || severity !== 'error' || object === undefined || !unchanged.has(refText(object)))
+      return finding;
     // Who hides a service takes it away as who removes it.
     if (message.startsWith('service ')) return finding;
     const named = /"([^"]*)"/.exec(message)?.[1] ?? '';
