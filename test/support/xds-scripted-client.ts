@@ -77,7 +77,8 @@ export class ScriptedClient {
   /** When the server wants to look again. */
   wake = Number.POSITIVE_INFINITY;
   quarantine: World['quarantine'] = noQuarantine;
-  #layer: Layer = createLayer([]);
+  /** The same value until the mesh changes, as a server has it. */
+  #layers: readonly [Layer] = [createLayer([])];
   #generation = 0;
   readonly #wanted = new Map<TypeName, readonly string[]>();
   /** The nonces of the responses that it handled last. */
@@ -94,7 +95,7 @@ export class ScriptedClient {
 
   /** The mesh is this from now on. Like every step it gives what the client is told at once. */
   set(lines: Parameters<typeof content>[0]): readonly string[] {
-    this.#layer = createLayer(content(lines), this.#layer);
+    this.#layers = [createLayer(content(lines), this.#layers[0])];
     this.#generation += 1;
     return this.run();
   }
@@ -102,7 +103,7 @@ export class ScriptedClient {
   run(): readonly string[] {
     const told: string[] = [];
     for (;;) {
-      const snapshot = { generation: this.#generation, commit: '', layers: [this.#layer] };
+      const snapshot = { generation: this.#generation, commit: '', layers: this.#layers };
       const timing = { hold: 5_000, grace: 5_000 };
       const { quarantine, now } = this;
       const next = nextResponse(this.state, { snapshot, now, timing, seal: countingSeal, quarantine });
