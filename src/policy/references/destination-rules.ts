@@ -57,28 +57,38 @@ export function checkOverlaps(scope: ReferenceScope): void {
     for (const other of others) {
       const overlap = overlapOf(scope, other, rule);
       if (!overlap) continue;
-      const { what, field } = overlap;
+      const { what, field, twin } = overlap;
       const message = `DestinationRules for ${rule.spec.host} overlap in ${what}`;
-      const related = relatedTo(other, field, 'the other');
-      reportAt(scope, 'WEFT0181', rule, field, message, `other: ${placeOf(other, field)}`, { related });
+      const related = relatedTo(other, twin, 'the other');
+      reportAt(scope, 'WEFT0181', rule, field, message, `other: ${placeOf(other, twin)}`, { related });
     }
     byHost.set(key, [...others, rule]);
   }
 }
 
-function overlapOf(
-  scope: ReferenceScope,
-  a: DestinationRuleObject,
-  b: DestinationRuleObject,
-): { what: string; field: string } | undefined {
+interface Overlap {
+  readonly what: string;
+  /** Where it is in the later rule, and where in the earlier. */
+  readonly field: string;
+  readonly twin: string;
+}
+
+function overlapOf(scope: ReferenceScope, a: DestinationRuleObject, b: DestinationRuleObject): Overlap | undefined {
   if (selectorText(a) !== selectorText(b)) return bothSelect(scope, a, b);
   const exported = (rule: DestinationRuleObject) =>
     [...new Set(rule.spec.exportTo.length === 0 ? ['*'] : rule.spec.exportTo)].sort().join();
-  if (exported(a) !== exported(b)) return { what: 'exportTo, which differs', field: 'spec.exportTo' };
-  if (a.spec.trafficPolicy && b.spec.trafficPolicy) return { what: 'trafficPolicy', field: 'spec.trafficPolicy' };
-  const index = b.spec.subsets.findIndex(({ name }) => a.spec.subsets.some((subset) => subset.name === name));
-  const twin = b.spec.subsets[index];
-  return twin && { what: `subset ${JSON.stringify(twin.name)}`, field: `spec.subsets[${index}].name` };
+  if (exported(a) !== exported(b)) return overlapIn('exportTo, which differs', 'spec.exportTo');
+  if (a.spec.trafficPolicy && b.spec.trafficPolicy) return overlapIn('trafficPolicy', 'spec.trafficPolicy');
+  for (const [index, { name }] of b.spec.subsets.entries()) {
+    const twin = a.spec.subsets.findIndex((subset) => subset.name === name);
+    if (twin === -1) continue;
+    return overlapIn(`subset ${JSON.stringify(name)}`, `spec.subsets[${index}].name`, `spec.subsets[${twin}].name`);
+  }
+  return undefined;
+}
+
+function overlapIn(what: string, field: string, twin = field): Overlap {
+  return { what, field, twin };
 }
 
 function selectorText({ spec }: DestinationRuleObject): string {
@@ -86,15 +96,11 @@ function selectorText({ spec }: DestinationRuleObject): string {
 }
 
 /** P21: a rule with a selector goes before one without; of two selectors that meet on a client, nobody could say which. */
-function bothSelect(
-  scope: ReferenceScope,
-  a: DestinationRuleObject,
-  b: DestinationRuleObject,
-): { what: string; field: string } | undefined {
+function bothSelect(scope: ReferenceScope, a: DestinationRuleObject, b: DestinationRuleObject): Overlap | undefined {
   const [one, other] = [a.spec.workloadSelector, b.spec.workloadSelector];
   if (one === undefined || other === undefined) return undefined;
   const client = (scope.workloads ?? []).find(
     ({ namespace, labels }) => namespace === a.namespace && selects(one, labels) && selects(other, labels),
   );
-  return client && { what: `workloadSelector: both select ${client.id}`, field: 'spec.workloadSelector' };
+  return client && overlapIn(`workloadSelector: both select ${client.id}`, 'spec.workloadSelector');
 }
