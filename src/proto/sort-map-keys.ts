@@ -8,22 +8,53 @@ import { isMessage } from '@bufbuild/protobuf';
  */
 export function sortMapKeys<Shape extends Message>(schema: DescMessage, message: Shape): Shape {
   if (!reachesMap(schema)) return message;
-  const changes = new Map<string, unknown>();
-  for (const member of schema.members) {
+  let changes: Map<string, unknown> | undefined;
+  for (const member of membersWithMaps(schema)) {
+    const before = property(message, member.localName);
+    if (before === undefined) continue;
     if (member.kind === 'oneof') {
-      const chosen = property(message, member.localName) as { case?: string; value?: unknown };
-      const field = member.fields.find((candidate) => candidate.localName === chosen.case);
+      const chosen = before as { case?: string; value?: unknown };
+      const field = chosen.case === undefined ? undefined : member.byName.get(chosen.case);
       if (field === undefined) continue;
       const value = sortField(field, chosen.value);
-      if (value !== chosen.value) changes.set(member.localName, { case: chosen.case, value });
-    } else if (Object.hasOwn(message, member.localName)) {
-      const before = property(message, member.localName);
-      const value = sortField(member, before);
-      if (value !== before) changes.set(member.localName, value);
+      if (value === chosen.value) continue;
+      changes ??= new Map();
+      changes.set(member.localName, { case: chosen.case, value });
+    } else {
+      const value = sortField(member.field, before);
+      if (value === before) continue;
+      changes ??= new Map();
+      changes.set(member.localName, value);
     }
   }
-  return changes.size === 0 ? message : copyWith(message, changes);
+  return changes === undefined ? message : copyWith(message, changes);
 }
+
+/** A part of a type below which a map can stand. */
+type MemberWithMaps =
+  | { readonly kind: 'field'; readonly localName: string; readonly field: DescField }
+  | { readonly kind: 'oneof'; readonly localName: string; readonly byName: ReadonlyMap<string, DescField> };
+
+const withMaps = new Map<DescMessage, readonly MemberWithMaps[]>();
+
+/** Most fields of a type have none, and messages are encoded by the ten thousand. */
+function membersWithMaps(schema: DescMessage): readonly MemberWithMaps[] {
+  const known = withMaps.get(schema);
+  if (known !== undefined) return known;
+  const leads = (field: DescField) =>
+    field.fieldKind === 'map' ||
+    (field.message !== undefined && (isStruct(field.message) || reachesMap(field.message)));
+  const members = schema.members.flatMap((member): MemberWithMaps[] => {
+    const { localName } = member;
+    if (member.kind === 'field') return leads(member) ? [{ kind: 'field', localName, field: member }] : [];
+    const byName = new Map(member.fields.filter(leads).map((field) => [field.localName, field]));
+    return byName.size === 0 ? [] : [{ kind: 'oneof', localName, byName }];
+  });
+  withMaps.set(schema, members);
+  return members;
+}
+
+const isStruct = ({ typeName }: DescMessage): boolean => typeName === 'google.protobuf.Struct';
 
 function sortField(field: DescField, value: unknown): unknown {
   if (value === undefined || value === null) return value;
@@ -47,7 +78,7 @@ function sortField(field: DescField, value: unknown): unknown {
 /** One message value; protobuf-es keeps a Struct as plain JSON unless it stands inside a Value. */
 function sortValue(schema: DescMessage, value: unknown): unknown {
   if (isMessage(value)) return sortMapKeys(schema, value);
-  return schema.typeName === 'google.protobuf.Struct' ? sortJson(value as JsonObject) : value;
+  return isStruct(schema) ? sortJson(value as JsonObject) : value;
 }
 
 function sortJson(value: JsonValue): JsonValue {

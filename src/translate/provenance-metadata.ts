@@ -1,4 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { compareText } from '../model/compare-text.ts';
 import type { Decided, DecidedBy } from '../model/provenance.ts';
 import { refText } from '../model/provenance.ts';
 import { type Metadata, MetadataSchema } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
@@ -28,9 +29,11 @@ export function provenanceMetadata(
     const [only, ...others] = new Set(references);
     return only === undefined ? [] : [[field, others.length === 0 ? only : [only, ...others]]];
   });
-  const known = { ...Object.fromEntries(entries), ...extra };
-  if (Object.keys(known).length === 0) return undefined;
-  return message(MetadataSchema, { filterMetadata: { [weftMetadataKey]: known } });
+  const known = [...entries, ...Object.entries(extra)];
+  if (known.length === 0) return undefined;
+  // In order: what encodes messages would else copy each message around it to put them so.
+  known.sort(([one], [other]) => compareText(one, other));
+  return message(MetadataSchema, { filterMetadata: { [weftMetadataKey]: Object.fromEntries(known) } });
 }
 
 /**
