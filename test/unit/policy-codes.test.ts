@@ -461,10 +461,10 @@ const examples: readonly Example[] = [
     name: 'a repeated match',
     code: 'WEFT0131',
     yaml: vs(
-      `  - match: [{ uri: { prefix: /a } }]\n    ${to}\n  - match: [‹{ uri: { prefix: /a }, name: b }›]\n    ${to}\n  - ${to}\n`,
+      `  - match: [{ uri: { prefix: /a } }]\n    ${to}\n  - match: [‹{ uri: { prefix: /a }, name: b }›, { port: 80 }]\n    ${to}\n  - ${to}\n`,
     ),
     message: 'match repeats spec.http[0].match[0]',
-    hint: 'remove the whole rule',
+    hint: 'remove it; with the last match of a rule remove the rule',
   },
   {
     name: 'two authorities (P18)',

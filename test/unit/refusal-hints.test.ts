@@ -207,7 +207,7 @@ describe('what is safe instead of what is refused (WEFT0004)', () => {
         rootNamespace: 'istio-system',
         folders: 'namespace',
       }).diagnostics.map(({ code, hint }) => `${code} ${hint}`);
-    expect(told(twice(''))).toEqual(['WEFT0131 remove the whole rule; without its match it would take everything']);
+    expect(told(twice(''))).toEqual(['WEFT0130 remove the whole rule, or give it another match']);
     expect(told(twice(', { uri: { prefix: /b } }'))).toEqual([
       'WEFT0131 remove it; with the last match of a rule remove the rule',
     ]);
