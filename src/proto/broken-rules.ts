@@ -88,22 +88,28 @@ function leadsToRules(schema: DescMessage): boolean {
   return false;
 }
 
-/** Anys that break nothing, by type and bytes: the same few stand in all resources. */
+/** Anys that break nothing, by type and bytes: the same few stand in all resources, most of them as the very same values. */
 const soundAnys = new Set<string>();
+const soundValues = new WeakSet<Any>();
 const mostSoundAnys = 10_000;
 const longestSoundAny = 4_096;
 
 function visitAny(any: Any, path: string, found: BrokenRule[]): void {
-  if (any.typeUrl === '') return;
+  if (any.typeUrl === '' || soundValues.has(any)) return;
   const { value } = any;
   const isShort = value.length <= longestSoundAny;
   const key = isShort
     ? `${any.typeUrl} ${Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1')}`
     : undefined;
-  if (key !== undefined && soundAnys.has(key)) return;
+  if (key !== undefined && soundAnys.has(key)) {
+    soundValues.add(any);
+    return;
+  }
   const before = found.length;
   visit(schemaOf(any.typeUrl), decodeAny(any), path, found);
-  if (key === undefined || found.length > before) return;
+  if (found.length > before) return;
+  soundValues.add(any);
+  if (key === undefined) return;
   if (soundAnys.size >= mostSoundAnys) soundAnys.clear();
   soundAnys.add(key);
 }
@@ -135,6 +141,8 @@ function checkField(
   found: BrokenRule[],
 ): void {
   const value = valueOf(field, message);
+  // Most are not there, and nothing is asked of these.
+  if (value === undefined && own.required !== true && rules?.message?.required !== true) return;
   const path = (): string => (above === '' ? field.jsonName : `${above}.${field.jsonName}`);
   const report = (rule: string | undefined, at?: string): void => {
     if (rule !== undefined) found.push({ path: at ?? path(), message: schema.typeName, rule });
