@@ -19,6 +19,8 @@ export interface MeshConfigSpec {
   readonly pathNormalization?: 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   readonly accessLog?: AccessLogSpec;
   readonly dnsRefreshRate?: Millis;
+  /** Clients speak HTTP/2 to the services of the mesh. */
+  readonly h2Upgrade?: true;
   readonly localityLbSetting?: LocalityLbSetting;
   /** Of TLS that is no mesh TLS. */
   readonly tlsDefaults?: TlsParameters;

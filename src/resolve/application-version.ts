@@ -18,7 +18,7 @@ import { upgrades } from './upgrades.ts';
  */
 export function applicationVersion(
   index: PolicyIndex,
-  settings: Pick<MeshDefaults, 'dnsSuffix' | 'trafficPolicy'>,
+  settings: Pick<MeshDefaults, 'dnsSuffix' | 'trafficPolicy' | 'httpVersion'>,
   services: readonly (ServiceObject | ServiceEntryObject)[],
   proxy: Proxy,
   workload: Selected,
@@ -26,7 +26,8 @@ export function applicationVersion(
   protocol: Protocol,
 ): Inbound['httpVersion'] {
   if (!isHttp(protocol) || protocol === 'http2' || protocol === 'grpc') return undefined;
-  const { trafficPolicy } = settings;
+  const { trafficPolicy, httpVersion } = settings;
+  if (httpVersion) return { value: 'http1', by: httpVersion.by };
   if (trafficPolicy?.value.connectionPool?.http?.h2Upgrade === true)
     return { value: 'http1', by: provenance(trafficPolicy.object, `${trafficPolicy.path}.connectionPool`) };
   if (index.upgradingRules.length === 0) return undefined;

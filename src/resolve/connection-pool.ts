@@ -12,7 +12,7 @@ const unlimited = 2 ** 32 - 1;
 /** D4, D6 and the age of R17 where nothing is written; a count of 0 is not written either (P26). */
 export function poolDecision(
   block: ActingBlock<ConnectionPool> | undefined,
-  settings: Pick<MeshDefaults, 'connectTimeout' | 'tcpKeepalive'>,
+  settings: Pick<MeshDefaults, 'connectTimeout' | 'tcpKeepalive' | 'httpVersion'>,
 ): ConnectionPoolDecision {
   const { tcp = {}, http = {} } = block?.value ?? {};
   const written = <T>(value: T | undefined, field: string): Decided<T> | undefined =>
@@ -24,7 +24,7 @@ export function poolDecision(
   const httpVersion = http.useClientProtocol
     ? written('caller' as const, 'http.useClientProtocol')
     : http.h2Upgrade === undefined
-      ? undefined
+      ? settings.httpVersion
       : written(http.h2Upgrade ? ('http2' as const) : ('caller' as const), 'http.h2UpgradePolicy');
   const maxRequestsPerConnection = count(http.maxRequestsPerConnection, 'http.maxRequestsPerConnection');
   const tcpKeepalive = keepaliveOf(written(tcp.tcpKeepalive, 'tcp.tcpKeepalive'), settings.tcpKeepalive);

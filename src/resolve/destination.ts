@@ -100,7 +100,7 @@ function destination(
     addresses:
       discovery === 'request' ? declaredAddresses(service, port) : addressesOf(service, port, facts, subset?.value),
     ...loadBalancing(blocks.loadBalancer),
-    pool: poolDecision(blocks.connectionPool, settings),
+    pool: poolDecision(blocks.connectionPool, service.external ? { ...settings, httpVersion: undefined } : settings),
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks, facts.probed),

@@ -36,6 +36,8 @@ export interface MeshDefaults extends MeshSettings {
   /** D4 */
   readonly connectTimeout: Decided<Millis>;
   readonly tcpKeepalive?: Decided<TcpKeepalive>;
+  /** What clients speak to the services of the mesh; absent: what each caller speaks (R2). */
+  readonly httpVersion?: Decided<'http2'>;
   /** Of TLS that is no mesh TLS; absent: as Envoy does. */
   readonly tlsParameters?: Decided<TlsParameters>;
   /** Blocks of traffic policies where no rule has one of the kind (P24). */
@@ -71,6 +73,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
   const tcpKeepalive = written(spec.tcpKeepalive, 'tcpKeepalive');
   const dnsRefreshRate = written(spec.dnsRefreshRate, 'dnsRefreshRate');
   const tlsParameters = written(spec.tlsDefaults, 'tlsDefaults');
+  const httpVersion = written(spec.h2Upgrade && ('http2' as const), 'h2UpgradePolicy');
   const connections = {
     connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
     ...(tcpKeepalive && { tcpKeepalive }),
@@ -98,6 +101,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     automaticTls: written(spec.enableAutoMtls, 'enableAutoMtls') ?? byDefault(true, 'D15'),
     unknownHosts: written(unknownHosts, 'outboundTrafficPolicy.mode') ?? byDefault('pass', 'D18'),
     ...connections,
+    ...(httpVersion && { httpVersion }),
     ...(tlsParameters && { tlsParameters }),
     ...(trafficPolicy && { trafficPolicy }),
     passing: poolDecision(

@@ -22,7 +22,7 @@ Namespace -
 Rollout -
 PolicyTest -
 MeshConfig meshMTLS.minProtocolVersion=TLSV1_2, meshMTLS.cipherSuites, meshMTLS.ecdhCurves, tlsDefaults.minProtocolVersion
-MeshConfig h2UpgradePolicy=UPGRADE, defaultProviders, caCertificates, extensionProviders, zoneAwareLbSetting
+MeshConfig defaultProviders, caCertificates, extensionProviders, zoneAwareLbSetting
 MeshConfig inboundTrafficPolicy, defaultInboundHttpRetryPolicy, proxyInboundListenPort, outboundClusterStatName
 MeshConfig inboundClusterStatName, ca, serviceScopeConfigs, ingressClass, ingressService, ingressControllerMode
 MeshConfig ingressSelector, enableTracing, disableEnvoyListenerLog, enableEnvoyAccessLogService, enablePrometheusMerge

@@ -77,7 +77,7 @@ export const meshConfig = object({
   ),
   tlsDefaults: row(tlsDefaults, 'T1', 'TLS parameters of TLS origination'),
   h2UpgradePolicy: row(
-    choice(['DO_NOT_UPGRADE'], { refused: { UPGRADE: 'T1' } }),
+    choice(['DO_NOT_UPGRADE', 'UPGRADE']),
     'T1',
     "HTTP protocol of connections to endpoints; the caller's",
   ),
@@ -128,6 +128,7 @@ export function lowerMeshConfig(
     pathNormalization: normalization === 'DEFAULT' ? 'BASE' : normalization,
     accessLog: lowerAccessLog(written, context),
     dnsRefreshRate: written.dnsRefreshRate,
+    h2Upgrade: written.h2UpgradePolicy === 'UPGRADE' ? true : undefined,
     tlsDefaults: written.tlsDefaults && lowerTlsDefaults(written.tlsDefaults, context),
     localityLbSetting:
       written.localityLbSetting && lowerLocalityLbSetting(written.localityLbSetting, 'localityLbSetting', context),
