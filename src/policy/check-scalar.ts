@@ -98,8 +98,10 @@ function readChoice(shape: ChoiceShape, node: SourceNode, path: string, findings
     return successor;
   }
   const near = word === undefined ? undefined : nearestName(word, shape.values);
-  const hint = near ? `did you mean ${JSON.stringify(near)}?` : `one of ${shape.values.join(', ')}`;
-  const message = `expected one of ${shape.values.join(', ')}, got ${describeNode(node)}`;
+  // An empty word is taken where Istio takes it, and nothing to advise.
+  const words = shape.values.filter((value) => value !== '').join(', ');
+  const hint = near ? `did you mean ${JSON.stringify(near)}?` : `one of ${words}`;
+  const message = `expected one of ${words}, got ${describeNode(node)}`;
   findings.report('WEFT0002', at, message, hint, { field: path });
   return undefined;
 }

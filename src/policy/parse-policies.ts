@@ -7,7 +7,7 @@ import { finish, type Steps } from '../model/steps.ts';
 import { type FileOptions, type ParsedFile, type PolicyFile, parseFile, pathInTree } from './parse-file.ts';
 import { isMeshConfigFile } from './read-mesh-config.ts';
 import { reportInto } from './report.ts';
-import { type Silencer, silence } from './silencers.ts';
+import { type Silencer, silence, usedBy } from './silencers.ts';
 
 export interface ParseOptions {
   /** Short commit id, or `<id>+edits`: the provenance of all that is read. */
@@ -107,7 +107,7 @@ export function* parseSteps(files: readonly PolicyFile[], options: ParseOptions)
     policies: failed ? undefined : { commit, objects },
     objects,
     diagnostics,
-    silencers,
+    silencers: usedBy(found, silencers),
     rootNamespace: whole.rootNamespace,
     cache: { settings: { meshConfig: forMeshConfig, others: forOthers }, files: parsed, sorted: all },
   };

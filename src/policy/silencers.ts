@@ -12,6 +12,8 @@ export interface Silencer {
   readonly reason: string;
   readonly from: number;
   readonly to: number;
+  /** Whether it has silenced a finding of an earlier stage. */
+  readonly isUsed?: boolean;
 }
 
 /** What silencers need to know of a document: where it begins, where its content does, and where it ends (offsets). */
@@ -83,11 +85,18 @@ export function silence(
   const report = reportInto(kept);
   for (const silencer of silencers) {
     const page = codePage(silencer.code);
-    if (used.has(silencer) || (page ? page.stage : 'text') !== stage) continue;
+    if (used.has(silencer) || silencer.isUsed || (page ? page.stage : 'text') !== stage) continue;
     const [message, hint] = complaint(silencer, page);
     report('WEFT0009', silencer.at, message, hint);
   }
   return kept.sort(byPosition);
+}
+
+/** The silencers for the next stage: those that covered one of these findings need cover nothing there. */
+export function usedBy(diagnostics: readonly Diagnostic[], silencers: readonly Silencer[]): readonly Silencer[] {
+  return silencers.map((silencer) =>
+    diagnostics.some((finding) => covers(silencer, finding)) ? { ...silencer, isUsed: true } : silencer,
+  );
 }
 
 function covers(silencer: Silencer, finding: Diagnostic): boolean {
@@ -106,4 +115,15 @@ function complaint({ code, reason }: Silencer, page: CodePage | undefined): read
 }
 
 /** Errors that are warnings in some cases (section 8 of policy-surface.md). */
-const mayWarn = new Set<string>(['WEFT0004', 'WEFT0101', 'WEFT0102', 'WEFT0182'] satisfies DiagnosticCode[]);
+const mayWarn = new Set<string>([
+  'WEFT0004',
+  'WEFT0101',
+  'WEFT0102',
+  'WEFT0113',
+  'WEFT0136',
+  'WEFT0140',
+  'WEFT0182',
+  'WEFT0183',
+  'WEFT0184',
+  'WEFT0185',
+] satisfies DiagnosticCode[]);

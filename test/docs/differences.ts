@@ -3,6 +3,7 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   ['two VirtualServices route one host for the same clients', 'the older one wins, the other is dropped', 'WEFT0109'],
   ['several DestinationRules for one host', 'merged by age', 'merged where their order cannot matter, else WEFT0181'],
   ['two PeerAuthentications for one scope', 'the older one wins', 'WEFT0182'],
+  ['two Sidecars for one scope', 'the older one wins', 'WEFT0183'],
   ['a port without a declared protocol', 'guessed from its bytes', 'TCP, and WEFT0118'],
   [
     'a destination host or subset that does not exist',
@@ -154,7 +155,6 @@ export const refusedWords: readonly (readonly [field: string, word: string, tier
   ['VirtualService `match[].withoutHeaders`', 'more than four expressions', ''],
   ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
   ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
-  ['WorkloadEntry `address`', '`unix://…`', 'T1'],
   ['AuthorizationPolicy `paths`', 'templates: `{*}`, `{**}`', 'T1'],
   ['AuthorizationPolicy `when[].key`', '`request.auth.…`', 'T1'],
   ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],

@@ -10,6 +10,10 @@ import { settings } from '../support/resolve-values.ts';
 
 /** A rule with this block, in YAML on one line, and all that is found in it. */
 function found(tls: string, more = ''): readonly string[] {
+  return findings(tls, more).map(({ code, severity, field, message }) => `${code} ${severity} ${field} ${message}`);
+}
+
+function tlsFindings(tls: string, more = ''): readonly Diagnostic[] {
   const text = `apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: api, namespace: shop }
@@ -22,7 +26,7 @@ ${more}`;
     rootNamespace: 'istio-system',
     folders: 'free',
   });
-  return diagnostics.map(({ code, severity, field, message }) => `${code} ${severity} ${field} ${message}`);
+  return diagnostics;
 }
 
 const at = 'spec.trafficPolicy.tls';
@@ -102,6 +106,16 @@ describe('a tls block', () => {
       expect.arrayContaining(expected.map((one) => (typeof one === 'string' ? one : one))),
     );
     expect(found(tls)).toHaveLength(expected.length);
+  });
+
+  test.each([
+    ['mode: SIMPLE', 'name it in caCertificates'],
+    ['mode: MUTUAL, credentialName: a', 'add its ca.crt to the named secret'],
+  ])('%s: what WEFT0163 advises is good', (written, roots) => {
+    const [finding] = tlsFindings(`{ ${written}, insecureSkipVerify: true }`);
+    expect(finding?.hint).toBe(`remove insecureSkipVerify; if the authority of the server is private, ${roots}`);
+    expect(found(`{ ${written} }`)).toEqual([]);
+    if (roots.includes('caCertificates')) expect(found(`{ ${written}, caCertificates: /ca }`)).toEqual([]);
   });
 
   test('a port entry with tls alone is a block', () => {

@@ -437,6 +437,13 @@ const examples: readonly Example[] = [
     hint: '# weft-ignore CODE: reason',
   },
   {
+    name: 'a word beside which an empty one would do',
+    code: 'WEFT0002',
+    yaml: `${head('WorkloadGroup')}spec: { template: {}, probe: { httpGet: { port: 80, scheme: ‹gopher› } } }\n`,
+    message: 'expected one of HTTP, HTTPS, got "gopher"',
+    hint: 'one of HTTP, HTTPS',
+  },
+  {
     name: 'a silencer of an error',
     code: 'WEFT0009',
     yaml: `${head('PeerAuthentication', 'security.istio.io/v1')}‹# weft-ignore WEFT0002: no›\nspec: {}\n`,

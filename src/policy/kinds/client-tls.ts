@@ -53,7 +53,8 @@ export function lowerClientTls(written: Written, path: string, context: LowerCon
     }
     if (written.insecureSkipVerify === true) {
       const message = 'server certificate is not verified';
-      const hint = 'set caCertificates or subjectAltNames';
+      const roots = set('credentialName') ? 'add its ca.crt to the named secret' : 'name it in caCertificates';
+      const hint = `remove insecureSkipVerify; if the authority of the server is private, ${roots}`;
       context.report('WEFT0163', `${path}.insecureSkipVerify`, message, hint);
     }
   }
