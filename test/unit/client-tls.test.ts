@@ -10,7 +10,7 @@ import { settings } from '../support/resolve-values.ts';
 
 /** A rule with this block, in YAML on one line, and all that is found in it. */
 function found(tls: string, more = ''): readonly string[] {
-  return findings(tls, more).map(({ code, severity, field, message }) => `${code} ${severity} ${field} ${message}`);
+  return tlsFindings(tls, more).map(({ code, severity, field, message }) => `${code} ${severity} ${field} ${message}`);
 }
 
 function tlsFindings(tls: string, more = ''): readonly Diagnostic[] {
