@@ -144,7 +144,12 @@ describe('what it names', () => {
 apiVersion: v1
 kind: Service
 metadata: { name: reviews, namespace: shop }
-spec: { ports: [{ name: http, port: 80 }] }
+spec: { ports: [{ name: http, port: 80 }, { name: tcp, port: 90 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: db, namespace: shop }
+spec: { ports: [{ name: tcp, port: 5432 }] }
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -157,6 +162,15 @@ spec: { hosts: ["*.example.com"], ports: [{ number: 80, name: http, protocol: HT
     ['{ host: reviews, port: 81, tcp: {} }', ['WEFT0113']],
     ['{ host: reveiws, tcp: {} }', ['WEFT0174']],
     ['{ host: "*.example.com", tcp: {} }', ['WEFT0174']],
+    ['{ host: db, tcp: {} }', []],
+    ['{ host: db, port: 5432, tcp: {} }', []],
+    ['{ host: reviews, http: { path: / } }', []],
+    ['{ host: "*.svc.cluster.local", http: { path: / } }', []],
+    ['{ host: reviews, port: 90, http: { path: / } }', ['WEFT0136']],
+    ['{ host: db, http: { path: / } }', ['WEFT0136']],
+    ['{ host: db, port: 5432, http: { path: / } }', ['WEFT0136']],
+    ['{ host: db, port: 5432, grpc: {} }', ['WEFT0136']],
+    ['{ host: db, port: 5433, http: { path: / } }', ['WEFT0113']],
   ])('%s', (spec, codes) => {
     const { policies } = read(spec, known);
     if (!policies) throw new Error('not read');

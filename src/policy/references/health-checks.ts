@@ -1,9 +1,10 @@
 import type { HealthCheckObject } from '../../model/policy.ts';
-import { resolveHost } from '../hosts.ts';
+import { isHttp, type Service } from '../../model/service.ts';
+import { isWildcardHost, resolveHost } from '../hosts.ts';
 import { type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 
-/** What a HealthCheck names: its host (WEFT0174) and its port (WEFT0113). */
+/** What a HealthCheck names: its host (WEFT0174), its port (WEFT0113), and that this is one that its probe fits (WEFT0136, a warning). */
 export function checkHealthCheck(scope: ReferenceScope, check: HealthCheckObject): void {
   if (!scope.services) return;
   const { host: written, port } = check.spec;
@@ -18,8 +19,29 @@ export function checkHealthCheck(scope: ReferenceScope, check: HealthCheckObject
     const message = `${written} has no port ${port}`;
     reportAt(scope, 'WEFT0113', check, 'spec.port', message, `ports: ${[...new Set(ports)].join(', ') || 'none'}`);
   }
+  checkProtocol(scope, check, services);
   if (services.every(({ resolution }) => resolution === 'request')) {
     const message = `host ${JSON.stringify(written)} has no endpoints that could be checked: each request brings its own`;
     reportAt(scope, 'WEFT0174', check, 'spec.host', message, 'remove the check, or give the ServiceEntry a resolution');
   }
+}
+
+/** Requests are for ports that are declared to have some; a port that is named is asked whatever it is (section 7). */
+function checkProtocol(scope: ReferenceScope, check: HealthCheckObject, services: readonly Service[]): void {
+  const { host, port, probe } = check.spec;
+  if (probe.kind === 'tcp') return;
+  const ports = services.flatMap((service) => service.ports);
+  const asked = ports.filter(({ number }) => port === undefined || number === port);
+  if (asked.length === 0 || asked.some(({ protocol }) => isHttp(protocol))) return;
+  // Without a registry nobody knows which other services a wildcard covers.
+  if (isWildcardHost(host) && !scope.workloads) return;
+  const instead = 'set appProtocol: http where it is HTTP, or write tcp: {}';
+  const declared = [...new Set(asked.map(({ number, protocol }) => `${number}: ${protocol}`))].join(', ');
+  const message =
+    port === undefined
+      ? `${probe.kind} check meets no such port of ${host}: nothing is checked`
+      : `${probe.kind} check asks a port of ${host} that is not declared as HTTP`;
+  reportAt(scope, 'WEFT0136', check, `spec.${probe.kind}`, message, `ports: ${declared}; ${instead}`, {
+    severity: 'warning',
+  });
 }
