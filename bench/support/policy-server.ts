@@ -9,6 +9,7 @@ import { createProxySnapshots, type ProxySnapshots } from '../../src/control-pla
 import { spiffeId } from '../../src/model/identity.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
 import { createCell } from '../../src/model/readable.ts';
+import { withEntries } from '../../src/model/sorted-map.ts';
 import { systemClock } from '../../src/model/state-store.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { createLocalPorts } from '../../src/registry/local-ports.ts';
@@ -217,7 +218,8 @@ const commands: PolicyCommands = {
   async move({ mark, proxies }) {
     const [id, own] = workload(0, 0, 'v1');
     const [before, startedAt] = [acked, monotonic()];
-    joined?.set(new Map(joined.get()).set(id, { ...own, address: `10.99.${mark >> 8}.${mark & 255}` }));
+    const moved = { ...own, address: `10.99.${mark >> 8}.${mark & 255}` };
+    joined?.set(withEntries(joined.get(), new Map([[id, moved]])));
     // Nobody looks again and again meanwhile: that would be processor time of the measurement.
     await new Promise<void>((resolve) => {
       onAcked = () => {

@@ -1,4 +1,4 @@
-import type { Scope } from '../model/ir.ts';
+import type { OutboundService, Scope, View } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Steps } from '../model/steps.ts';
@@ -45,7 +45,7 @@ export function* prepareView(
   const view = yield* viewSteps(mesh, scope);
   yield;
   const start = startOf(mesh, previous) ?? (beside?.view.mesh === mesh ? beside : undefined);
-  const services = (start && changedServices(start.view.view, view))?.added ?? view.services;
+  const services = start?.view.view === view ? [] : addedServices(start, view);
   for (const [index, service] of services.entries()) {
     serviceResources(service);
     for (const capture of captures.values()) translateListeners(view, service, capture);
@@ -61,6 +61,10 @@ export function* prepareView(
     listeners.set(key, captureLayer(view, capture, previous?.captures.get(key), beside?.captures.get(key)));
   }
   return { view: made, captures: listeners };
+}
+
+function addedServices(start: PreparedScope | undefined, view: View): readonly OutboundService[] {
+  return (start && changedServices(start.view.view, view))?.added ?? view.services;
 }
 
 /** Endpoints of every service may be others than those that were made before. */

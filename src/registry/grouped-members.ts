@@ -1,5 +1,6 @@
 import type { PolicySet, WorkloadGroupObject } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
+import { differingKeys, withEntries } from '../model/sorted-map.ts';
 import type { Workload } from '../model/workload.ts';
 import { groupsOf } from '../model/workload-groups.ts';
 import { bindToGroup } from './group-binding.ts';
@@ -33,6 +34,26 @@ export function bindMembers(
     bound.set(id, group === undefined ? workload : boundTo(workload, group, health.get(id), previous?.get(id)));
   }
   return isBound ? keepMap(previous, bound) : joined;
+}
+
+/** The same where only the joined ones are others: it costs what changed. */
+function bindChanged(
+  before: Workloads,
+  joined: Workloads,
+  policies: PolicySet | undefined,
+  health: ReadonlyMap<string, HealthRecord>,
+  previous: Workloads,
+): Workloads {
+  const ids = differingKeys(before, joined);
+  const changed = new Map<string, Workload>();
+  for (const id of ids) {
+    const workload = joined.get(id);
+    if (workload !== undefined) changed.set(id, workload);
+  }
+  const bound = bindMembers(changed, policies, health, previous);
+  // Where nobody has a group the bound ones are the very map of the joined ones.
+  if (bound === changed && previous === before) return joined;
+  return withEntries(previous, new Map([...ids].map((id) => [id, bound.get(id)])));
 }
 
 /** Most meshes have no groups: then a join costs no more than a look. */
@@ -71,8 +92,19 @@ export function groupedMembers(of: {
   readonly health: Readable<ReadonlyMap<string, HealthRecord>>;
 }): Readable<Workloads> & { readonly close: () => void } {
   const { joined, policies, health } = of;
-  const cell = createCell<Workloads>(bindMembers(joined.get(), policies.get(), health.get()));
-  const settle = () => cell.set(bindMembers(joined.get(), policies.get(), health.get(), cell.get()));
+  const asked = () => ({ joined: joined.get(), policies: policies.get(), health: health.get() });
+  let last = asked();
+  const cell = createCell<Workloads>(bindMembers(last.joined, last.policies, last.health));
+  const settle = () => {
+    const [before, now] = [last, asked()];
+    last = now;
+    const isOnlyJoined = now.policies === before.policies && now.health === before.health;
+    cell.set(
+      isOnlyJoined
+        ? bindChanged(before.joined, now.joined, now.policies, now.health, cell.get())
+        : bindMembers(now.joined, now.policies, now.health, cell.get()),
+    );
+  };
   const unwatch = [joined.watch(settle), policies.watch(settle), health.watch(settle)];
   return {
     get: cell.get,

@@ -47,6 +47,7 @@ export class JoinedMembers {
   /** Members without a stream: the only ones that time can remove. */
   readonly #waiting = new Set<string>();
   readonly #drained = new DrainedRuns();
+  readonly #changed = new Set<string>();
   #revision = 0;
   /** Times of the last removals, at most as many as may happen in a second. */
   #removals: readonly number[] = [];
@@ -63,6 +64,13 @@ export class JoinedMembers {
   /** Another number after every change of a workload or its run, or of which there are; streams that come and go do not count. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** The ids of which the workload is another or gone since this was asked last. */
+  takeChanged(): readonly string[] {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    return changed;
   }
 
   /** The member that a stream speaks for; undefined once a newer stream of the same id has come. */
@@ -217,6 +225,7 @@ export class JoinedMembers {
     if (before) this.#forget(before.workload);
     // Callers are sent away from a draining workload: its place is free.
     if (workload.health !== 'draining') for (const place of placesOf(workload)) this.#places.set(place, workload.id);
+    this.#changed.add(workload.id);
     this.#revision += 1;
   }
 
@@ -226,6 +235,7 @@ export class JoinedMembers {
     this.#forget(member.workload);
     this.#members.delete(id);
     this.#waiting.delete(id);
+    this.#changed.add(id);
     this.#revision += 1;
   }
 

@@ -2,6 +2,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
 import { createCell } from '../model/readable.ts';
+import { withEntries } from '../model/sorted-map.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { Workload } from '../model/workload.ts';
 import type { GroupsOf } from '../model/workload-groups.ts';
@@ -109,9 +110,10 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
     if (expiry.next !== undefined) plan(expiry.next);
     if (joined.revision === published) return;
     published = joined.revision;
-    for (const id of proxies.keys()) if (!joined.members.has(id)) proxies.delete(id);
+    const changed = new Map(joined.takeChanged().map((id) => [id, joined.members.get(id)?.workload]));
+    for (const [id, workload] of changed) if (workload === undefined) proxies.delete(id);
     save.changed();
-    workloads.set(new Map([...joined.members].map(([id, member]) => [id, member.workload])));
+    workloads.set(withEntries(workloads.get(), changed));
   };
 
   const memberOf = (id: string, run: string | undefined): Workload | undefined => {

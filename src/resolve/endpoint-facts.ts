@@ -2,6 +2,8 @@ import { compareText } from '../model/compare-text.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
+import { differingKeys, withEntries } from '../model/sorted-map.ts';
+import { indexServices } from './service-index.ts';
 
 /** What the outbound half needs to know of a service's endpoints; everything else about them travels in EndpointSets. */
 export interface EndpointFacts {
@@ -12,6 +14,9 @@ export interface EndpointFacts {
   /** Probes say who of its workloads is well (D8). */
   readonly probed?: true;
 }
+
+/** Of how many services it was asked since the start of the process what callers must know of their endpoints: for tests. */
+export const factsCounter = { services: 0 };
 
 const latestOfService = new WeakMap<Service, EndpointFacts>();
 const latestOfServices = new WeakMap<
@@ -27,19 +32,22 @@ export function endpointFacts(mesh: Mesh): ReadonlyMap<ServiceKey, EndpointFacts
   const { services, endpoints } = mesh;
   const before = latestOfServices.get(services);
   if (before?.endpoints === endpoints) return before.facts;
-  const facts = new Map<ServiceKey, EndpointFacts>();
-  let changed = before === undefined;
-  for (const service of services) {
-    const now = endpoints.get(service.key);
-    const known = before?.facts.get(service.key);
-    const same = known !== undefined && before?.endpoints.get(service.key) === now;
-    const fact = same ? known : factsOf(service, now);
-    changed ||= fact !== known;
-    facts.set(service.key, fact);
+  if (before === undefined) {
+    factsCounter.services += services.length;
+    const facts = new Map(services.map((service) => [service.key, factsOf(service, endpoints.get(service.key))]));
+    latestOfServices.set(services, { endpoints, facts });
+    return facts;
   }
-  const kept = before !== undefined && !changed ? before.facts : facts;
-  latestOfServices.set(services, { endpoints, facts: kept });
-  return kept;
+  const { byKey } = indexServices(services);
+  const changed = new Map<ServiceKey, EndpointFacts>();
+  for (const key of differingKeys(before.endpoints, endpoints)) {
+    const service = byKey.get(key);
+    factsCounter.services += 1;
+    if (service !== undefined) changed.set(key, factsOf(service, endpoints.get(key)));
+  }
+  const facts = withEntries(before.facts, changed);
+  latestOfServices.set(services, { endpoints, facts });
+  return facts;
 }
 
 function factsOf(service: Service, endpoints: ServiceEndpoints | undefined): EndpointFacts {

@@ -1,6 +1,7 @@
 import type { Mesh } from '../model/mesh.ts';
 import type { PeerAuthenticationObject } from '../model/policy.ts';
 import type { ServiceKey } from '../model/service.ts';
+import { differingKeys } from '../model/sorted-map.ts';
 import { remembered } from './keep.ts';
 import { meshDefaults } from './mesh-defaults.ts';
 import { indexPolicies } from './policy-index.ts';
@@ -18,11 +19,7 @@ export function touchedServices(before: Mesh, now: Mesh): ReadonlySet<ServiceKey
 
 function compare(before: Mesh, now: Mesh): ReadonlySet<ServiceKey> | 'all' {
   if (before.settings !== now.settings || before.services !== now.services || !samePeers(before, now)) return 'all';
-  const touched = new Set<ServiceKey>();
-  if (before.endpoints === now.endpoints) return touched;
-  for (const [key, endpoints] of now.endpoints) if (before.endpoints.get(key) !== endpoints) touched.add(key);
-  for (const key of before.endpoints.keys()) if (!now.endpoints.has(key)) touched.add(key);
-  return touched;
+  return differingKeys(before.endpoints, now.endpoints);
 }
 
 /** Whether the modes that endpoints are called in are decided by the same objects (P35). */

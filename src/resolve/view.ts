@@ -6,6 +6,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet, SidecarObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Service, ServiceKey } from '../model/service.ts';
+import { differingKeys } from '../model/sorted-map.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import { plainHost } from '../policy/hosts.ts';
 import { resolveCounters } from './counters.ts';
@@ -129,7 +130,7 @@ interface Start {
   readonly isTouched: (service: Service) => boolean;
 }
 
-/** What the scope had before, where policies alone have changed, and not all services with them. */
+/** What the scope had before, where policies or facts of services have changed, and not all services with them. */
 function startBefore(
   { policies, services, localPorts }: Mesh,
   settings: MeshDefaults,
@@ -138,9 +139,10 @@ function startBefore(
   sidecar: SidecarObject | undefined,
 ): Start | undefined {
   if (known === undefined || sidecar !== undefined || known.view.imports !== undefined) return undefined;
-  if (known.services !== services || known.facts !== facts || known.localPorts !== localPorts) return undefined;
-  const isTouched = touchedHosts(known.policies, policies, settings);
-  return isTouched && { view: known.view, isTouched: ({ host }) => isTouched(plainHost(host)) };
+  if (known.services !== services || known.localPorts !== localPorts) return undefined;
+  const isHost = known.policies === policies ? () => false : touchedHosts(known.policies, policies, settings);
+  const moved = differingKeys(known.facts, facts);
+  return isHost && { view: known.view, isTouched: ({ key, host }) => moved.has(key) || isHost(plainHost(host)) };
 }
 
 /** What another scope has now. */

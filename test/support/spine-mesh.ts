@@ -3,6 +3,7 @@ import { createProxySnapshots } from '../../src/control-plane/proxy-snapshots.ts
 import type { PolicySet } from '../../src/model/policy.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
 import { createCell, type Readable } from '../../src/model/readable.ts';
+import { sortedMap, withEntries } from '../../src/model/sorted-map.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { type ParseCache, parsePolicies } from '../../src/policy/parse-policies.ts';
 import { createLocalPorts } from '../../src/registry/local-ports.ts';
@@ -48,11 +49,14 @@ export function spineMesh(options: {
     if (!parsed.policies) throw new Error(parsed.diagnostics.map(({ message }) => message).join('\n'));
     return parsed.policies;
   };
-  /** As the registry composes them: files before proxies, in the order of ids. */
-  const registryOf = (set: PolicySet, workloads: readonly Workload[]): RegistryState => {
+  /** As the registry composes them: files before proxies, in the order of ids; what changed is handed over as a change. */
+  const registryOf = (set: PolicySet, workloads: readonly Workload[], last?: RegistryState): RegistryState => {
     const all = new Map(workloads.map((workload) => [workload.id, workload]));
     for (const [id, workload] of workloadsOfEntries(set, settings)) all.set(id, workload);
-    return { workloads: new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1))), sources: [] };
+    if (last === undefined) return { workloads: sortedMap(all), sources: [] };
+    const changes = new Map<string, Workload | undefined>(all);
+    for (const id of last.workloads.keys()) if (!all.has(id)) changes.set(id, undefined);
+    return { workloads: withEntries(last.workloads, changes), sources: [] };
   };
   let joined = options.workloads;
   const policies = createCell<PolicySet | undefined>(parse(options.texts));
@@ -86,14 +90,14 @@ export function spineMesh(options: {
     /** Serves other policies, and lets the quiet time pass. */
     serve(set: PolicySet) {
       policies.set(set);
-      registry.set(registryOf(set, joined));
+      registry.set(registryOf(set, joined, registry.get()));
       clock.advance(100);
     },
     /** Other workloads are there. */
     register(workloads: readonly Workload[]) {
       joined = workloads;
       const set = policies.get();
-      if (set) registry.set(registryOf(set, joined));
+      if (set) registry.set(registryOf(set, joined, registry.get()));
       clock.advance(10);
     },
   };

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Proxy } from '../../src/model/proxy.ts';
+import { mapCounter } from '../../src/model/sorted-map.ts';
 import { encode } from '../../src/proto/codec.ts';
 import { ResourceSchema } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
+import { registryCounters } from '../../src/registry/counters.ts';
 import { resolveCounters } from '../../src/resolve/counters.ts';
+import { factsCounter } from '../../src/resolve/endpoint-facts.ts';
 import { translateCounters } from '../../src/translate/envoy-resource.ts';
 import { createXdsServer } from '../../src/xds/create-xds-server.ts';
 import { encodeCounter } from '../../src/xds/resource.ts';
@@ -64,7 +67,7 @@ interface Came {
 }
 
 interface Cost {
-  /** Resolved, translated and encoded, by counter; those that did not move are absent. */
+  /** Looked at, resolved, translated and encoded, by counter; those that did not move are absent. */
   readonly work: Readonly<Record<string, number>>;
   /** By client. */
   readonly came: readonly Came[];
@@ -150,7 +153,9 @@ async function connected(size: number) {
 
 function counted() {
   const translated = Object.values(translateCounters).reduce((sum, count) => sum + count, 0);
-  return { translated, wire: encodeCounter.resources };
+  const { workloads, services: built } = registryCounters;
+  const { entries } = mapCounter;
+  return { translated, wire: encodeCounter.resources, workloads, built, facts: factsCounter.services, entries };
 }
 
 type Mesh = Awaited<ReturnType<typeof connected>>;
@@ -202,7 +207,14 @@ test.each<[keyof typeof changes, Cost]>([
       came: sent(2, 3_000, ...[...clusters, ...clusters].sort()),
     },
   ],
-  ['one changed endpoint', { work: { endpoints: 2, translated: 2, wire: 2 }, came: sent(1, 600, ...clusters) }],
+  // In the registry, too, nobody looks at other workloads and services than those that it is about.
+  [
+    'one changed endpoint',
+    {
+      work: { endpoints: 2, translated: 2, wire: 2, workloads: atMost(5), built: 1, facts: 1 },
+      came: sent(1, 600, ...clusters),
+    },
+  ],
 ])('%s costs the same in a mesh of 50 services and in one of 500', (change, cost) => {
   const [small, large] = costs.map((ofSize) => ofSize[change]);
   expect(large).toEqual(small);
