@@ -35,7 +35,8 @@ export function beside(
   path: string,
   name: string,
 ): { readonly related: readonly RelatedPlace[] } {
-  return { related: [{ file: context.file, line: context.lineOf(`${path}.${name}`), message: name }] };
+  const field = path === '' ? name : `${path}.${name}`;
+  return { related: [{ file: context.file, line: context.lineOf(field), message: name }] };
 }
 
 /** The map with every value changed. */
@@ -97,6 +98,7 @@ export function checkExportTo(
         entry === '*'
           ? 'remove "*" to keep to the others, or write it alone for all'
           : `write ${JSON.stringify(entry)} alone`,
+        beside(context, 'spec', `exportTo[${index === 0 ? 1 : 0}]`),
       );
     }
   });

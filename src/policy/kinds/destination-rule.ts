@@ -3,7 +3,7 @@ import type { DestinationRuleObject } from '../../model/policy.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { labels, list, object, row, text } from '../shape-builders.ts';
-import { checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
+import { beside, checkExportTo, exportTo, matchLabels, present, refuseRepeats } from './common.ts';
 import { checkFailover } from './locality-lb.ts';
 import { lowerRetryBudget } from './retry-budget.ts';
 import { lowerBlocks, trafficPolicy } from './traffic-policy.ts';
@@ -94,7 +94,13 @@ function checkFailovers({ trafficPolicy: policy, subsets = [] }: Infer<typeof sh
 function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, context: LowerContext): TrafficPolicy {
   if (written.retryBudget && written.connectionPool?.http?.maxRetries) {
     const message = 'has no effect beside retryBudget, which bounds the retries alone';
-    context.report('WEFT0132', `${path}.connectionPool.http.maxRetries`, message, 'keep one');
+    context.report(
+      'WEFT0132',
+      `${path}.connectionPool.http.maxRetries`,
+      message,
+      'keep one',
+      beside(context, path, 'retryBudget'),
+    );
   }
   const ports = written.portLevelSettings ?? [];
   if (written.portLevelSettings?.length === 0 && Object.keys(written).length === 1) {
@@ -104,7 +110,8 @@ function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, 
     const first = ports.findIndex((other) => other.port.number === port.number);
     if (first === index) return;
     const message = `has no effect: portLevelSettings[${first}] is for port ${port.number}, too, and the first one counts`;
-    context.report('WEFT0132', `${path}.portLevelSettings[${index}]`, message, 'remove it');
+    const related = beside(context, path, `portLevelSettings[${first}]`);
+    context.report('WEFT0132', `${path}.portLevelSettings[${index}]`, message, 'remove it', related);
   });
   return {
     ...lowerBlocks(written, path, context),

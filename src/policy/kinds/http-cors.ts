@@ -2,7 +2,7 @@ import type { CorsPolicy } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { anyText, bool, choice, deprecated, duration, list, object, row, text } from '../shape-builders.ts';
-import { lowerStringMatch, present } from './common.ts';
+import { beside, lowerStringMatch, present } from './common.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', '*'] as const;
 
@@ -30,7 +30,8 @@ export const corsPolicy = object({
 export function lowerCors(written: Infer<typeof corsPolicy>, path: string, context: LowerContext): CorsPolicy {
   const { allowOrigins, allowOrigin, allowHeaders = [], exposeHeaders = [], unmatchedPreflights } = written;
   if (allowOrigins !== undefined && allowOrigin !== undefined) {
-    context.report('WEFT0132', `${path}.allowOrigin`, 'has no effect beside allowOrigins', 'remove it');
+    const message = 'has no effect beside allowOrigins';
+    context.report('WEFT0132', `${path}.allowOrigin`, message, 'remove it', beside(context, path, 'allowOrigins'));
   }
   for (const [field, names] of Object.entries({ allowHeaders, exposeHeaders })) {
     names.forEach((name, index) => {

@@ -20,10 +20,13 @@ function withValue(headers: Readonly<Record<string, string>>): Readonly<Record<s
   return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ''));
 }
 
-/** P18: whether request headers set or add `host` or `:authority`. */
-export function rewritesAuthority(written: Written | undefined): boolean {
-  const { set = {}, add = {} } = written?.request ?? {};
-  return [...Object.keys(withValue(set)), ...Object.keys(withValue(add))].some(isAuthority);
+/** P18: where request headers at `path` set or add `host` or `:authority`. */
+export function authorityField(written: Written | undefined, path: string): string | undefined {
+  for (const operation of ['set', 'add'] as const) {
+    const name = Object.keys(withValue(written?.request?.[operation] ?? {})).find(isAuthority);
+    if (name !== undefined) return fieldPath(`${path}.request.${operation}`, name);
+  }
+  return undefined;
 }
 
 function isAuthority(name: string): boolean {
@@ -31,14 +34,14 @@ function isAuthority(name: string): boolean {
   return lower === 'host' || lower === ':authority';
 }
 
-/** P18: `host` only in requests and not beside another rewrite of the authority; no other names that begin with `:`. */
+/** P18: `host` only in requests and not beside another rewrite of the authority (`earlier`: its field); no other names that begin with `:`. */
 export function checkHeaderRules(
   written: Written | undefined,
   path: string,
-  authorityTwice: boolean,
+  earlier: string | undefined,
   context: LowerContext,
 ): void {
-  let rewrites = authorityTwice ? 1 : 0;
+  let first = earlier;
   for (const side of ['request', 'response'] as const) {
     for (const operation of ['set', 'add', 'remove'] as const) {
       for (const [name, value, field] of entriesOf(
@@ -54,10 +57,13 @@ export function checkHeaderRules(
         } else if (value === '') {
           context.report('WEFT0132', field, 'has no effect: a header without a value is not sent', 'remove it');
         } else if (rewrite) {
-          rewrites += 1;
-          if (rewrites < 2) continue;
+          if (first === undefined) {
+            first = field;
+            continue;
+          }
           const message = `${JSON.stringify(name)} and another rewrite of the authority exclude each other`;
-          context.report('WEFT0137', field, message, 'keep one');
+          const related = [{ file: context.file, line: context.lineOf(first), message: 'the other' }];
+          context.report('WEFT0137', field, message, 'keep one', { related });
         }
       }
     }

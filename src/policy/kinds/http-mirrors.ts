@@ -1,6 +1,7 @@
 import type { Mirror } from '../../model/virtual-service.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
+import { beside } from './common.ts';
 import type { httpRule } from './http-shape.ts';
 import { lowerDestination } from './route-destination.ts';
 
@@ -11,7 +12,8 @@ export function lowerMirrors(rule: Infer<typeof httpRule>, path: string, context
     if (rule[field] === undefined) continue;
     const instead = mirror === undefined ? 'without mirror' : 'beside mirrorPercentage';
     if (mirror !== undefined && (field === 'mirrorPercentage' || mirrorPercentage === undefined)) continue;
-    context.report('WEFT0132', `${path}.${field}`, `has no effect ${instead}`, 'remove it');
+    const related = mirror === undefined ? {} : beside(context, path, 'mirrorPercentage');
+    context.report('WEFT0132', `${path}.${field}`, `has no effect ${instead}`, 'remove it', related);
   }
   if (mirror) {
     context.place(`${path}.mirrors[0]`, `${path}.mirror`);

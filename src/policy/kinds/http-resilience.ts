@@ -96,7 +96,8 @@ type Abort = NonNullable<Infer<typeof fault>['abort']>;
 function lowerDelay(delay: Delay, path: string, context: LowerContext): Fault['delay'] {
   const { fixedDelay, percentage, percent } = delay;
   if (percentage !== undefined && percent !== undefined) {
-    context.report('WEFT0132', `${path}.percent`, 'has no effect beside percentage', 'remove it');
+    const related = beside(context, path, 'percentage');
+    context.report('WEFT0132', `${path}.percent`, 'has no effect beside percentage', 'remove it', related);
   } else if (percent !== undefined) context.place(`${path}.percentage`, `${path}.percent`);
   const share = percentage ? shareOf(percentage, `${path}.percentage`, context) : (percent ?? 0);
   if (fixedDelay === undefined) {

@@ -4,7 +4,7 @@ import type { Infer } from '../shape.ts';
 import { present } from './common.ts';
 import { lowerCors } from './http-cors.ts';
 import { lowerDirectResponse } from './http-direct-response.ts';
-import { checkHeaderRules, lowerHeaderRules, rewritesAuthority } from './http-headers.ts';
+import { authorityField, checkHeaderRules, lowerHeaderRules } from './http-headers.ts';
 import { lowerMatch } from './http-match.ts';
 import { lowerMirrors } from './http-mirrors.ts';
 import { lowerFault, lowerRetries } from './http-resilience.ts';
@@ -18,10 +18,11 @@ type Written = Infer<typeof httpRule>;
 export function lowerHttpRule(rule: Written, path: string, context: LowerContext): HttpRule {
   checkAction(rule, path, context);
   checkDestinations(rule, path, context);
-  checkHeaderRules(rule.headers, `${path}.headers`, Boolean(rule.rewrite?.authority), context);
-  const authorityTwice = rewritesAuthority(rule.headers) || Boolean(rule.rewrite?.authority);
+  const rewritten = rule.rewrite?.authority ? `${path}.rewrite.authority` : undefined;
+  checkHeaderRules(rule.headers, `${path}.headers`, rewritten, context);
+  const earlier = rewritten ?? authorityField(rule.headers, `${path}.headers`);
   (rule.route ?? []).forEach((route, index) => {
-    checkHeaderRules(route.headers, `${path}.route[${index}].headers`, authorityTwice, context);
+    checkHeaderRules(route.headers, `${path}.route[${index}].headers`, earlier, context);
   });
   checkWeights(rule.route ?? [], `${path}.route`, context);
   return present<HttpRule>({

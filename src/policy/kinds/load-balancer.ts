@@ -2,7 +2,7 @@ import type { LoadBalancer, Warmup } from '../../model/load-balancer.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { anything, choice, deprecated, duration, number, object, refused, row } from '../shape-builders.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 import { consistentHash, lowerConsistentHash } from './consistent-hash.ts';
 import {
   localityLbSetting,
@@ -69,7 +69,13 @@ function lowerWarmup(written: Written, path: string, context: LowerContext): War
   const { warmup: successor, warmupDurationSecs: old, simple, consistentHash: hash } = written;
   const field = successor === undefined ? 'warmupDurationSecs' : 'warmup';
   if (successor !== undefined && old !== undefined)
-    context.report('WEFT0132', `${path}.warmupDurationSecs`, 'has no effect beside warmup', 'remove it');
+    context.report(
+      'WEFT0132',
+      `${path}.warmupDurationSecs`,
+      'has no effect beside warmup',
+      'remove it',
+      beside(context, path, 'warmup'),
+    );
   if (successor === undefined && old === undefined) return undefined;
   const other = hash !== undefined ? 'consistentHash' : simple === 'RANDOM' || simple === 'PASSTHROUGH' ? simple : '';
   if (other !== '') {

@@ -17,7 +17,7 @@ import {
   text,
 } from '../shape-builders.ts';
 import { textRules } from '../text-rules.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 import { connectionPool, lowerKeepalive } from './connection-pool.ts';
 import { lowerRetries } from './http-resilience.ts';
 import { retries } from './http-shape.ts';
@@ -174,7 +174,13 @@ function exportDefault(
   if (index >= 0 && entries.length > 1) {
     const entry = JSON.stringify(entries[index]);
     const message = `${entry} and other entries exclude each other`;
-    context.report('WEFT0137', `${field}[${index}]`, message, `write ${entry} alone`);
+    context.report(
+      'WEFT0137',
+      `${field}[${index}]`,
+      message,
+      `write ${entry} alone`,
+      beside(context, '', `${field}[${index === 0 ? 1 : 0}]`),
+    );
   }
   return entries;
 }

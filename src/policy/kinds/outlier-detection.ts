@@ -2,7 +2,7 @@ import type { OutlierDetection } from '../../model/destination-rule.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { bool, count, deprecated, duration, integer, list, object, row } from '../shape-builders.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 
 const millisecond = duration(1);
 
@@ -32,7 +32,8 @@ export function lowerOutlierDetection(
   const old = successor === undefined ? written.consecutiveErrors : undefined;
   if (successor !== undefined && written.consecutiveErrors !== undefined) {
     const message = 'has no effect beside consecutiveGatewayErrors';
-    context.report('WEFT0132', `${path}.consecutiveErrors`, message, 'remove it');
+    const related = beside(context, path, 'consecutiveGatewayErrors');
+    context.report('WEFT0132', `${path}.consecutiveErrors`, message, 'remove it', related);
   }
   if (old !== undefined) context.place(`${path}.consecutiveGatewayErrors`, `${path}.consecutiveErrors`);
   const split = written.splitExternalLocalOriginErrors ?? false;

@@ -2,7 +2,7 @@ import type { VirtualServiceObject } from '../../model/policy.ts';
 import { hostCovers, plainHost } from '../hosts.ts';
 import { type LowerContext, networking, supportedKind } from '../kind-definition.ts';
 import { list, object, row, text } from '../shape-builders.ts';
-import { checkExportTo, exportTo, refuseRepeats } from './common.ts';
+import { beside, checkExportTo, exportTo, refuseRepeats } from './common.ts';
 import { refuseGateways } from './gateway-names.ts';
 import { checkOrder } from './http-order.ts';
 import { lowerHttpRule } from './http-rule.ts';
@@ -63,9 +63,10 @@ function checkHosts(hosts: readonly string[], gateways: readonly string[], conte
   refuseRepeats(context, hosts.map(repeated), 'host');
   hosts.forEach((host, index) => {
     const cover = (a: string, b: string) => a !== b && (hostCovers(a, b) || hostCovers(b, a));
-    const first = hosts.slice(0, index).find((other) => cover(plainHost(other), plainHost(host)));
+    const at = hosts.slice(0, index).findIndex((other) => cover(plainHost(other), plainHost(host)));
+    const first = hosts[at];
     if (first === undefined || host === '*' || first === '*') return;
     const message = `expected hosts of which none covers another, got ${JSON.stringify(first)} and ${JSON.stringify(host)}`;
-    context.report('WEFT0002', `spec.hosts[${index}]`, message, 'keep one');
+    context.report('WEFT0002', `spec.hosts[${index}]`, message, 'keep one', beside(context, 'spec', `hosts[${at}]`));
   });
 }

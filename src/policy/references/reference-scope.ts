@@ -90,6 +90,13 @@ export function relatedTo(object: Policy, field: string, message: string): reado
   return [{ file: at.file, line: at.line, message }];
 }
 
+/** Where services are declared, the first of them: no list that nobody reads to its end. */
+export function relatedServices(services: readonly Service[]): readonly RelatedPlace[] {
+  return services
+    .slice(0, 8)
+    .flatMap(({ by, namespace }) => (by ? [{ file: by.at.file, line: by.at.line, message: `of ${namespace}` }] : []));
+}
+
 /** The objects of one kind. */
 export function ofKind<K extends Policy['kind']>(
   scope: ReferenceScope,

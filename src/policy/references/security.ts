@@ -4,7 +4,7 @@ import type { AuthorizationRule } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
 import { having } from './having.ts';
-import { peerMode } from './peer-mode.ts';
+import { type PeerMode, peerMode } from './peer-mode.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { accountsOf, workloadsIn } from './scope-index.ts';
 import { checkTcpRules } from './tcp-authorization.ts';
@@ -38,8 +38,9 @@ export function checkPeerScopes(scope: ReferenceScope): void {
       const workload = reached.find(({ labels }) => selects(other.spec.selector, labels));
       if (!twin && !workload) continue;
       const what = twin ? (policy.spec.selector ? 'one selector' : `namespace ${policy.namespace}`) : workload?.id;
-      const related = relatedTo(other, 'spec', 'the other');
-      const hint = `other: ${placeOf(other, 'metadata.name')}; ${twin ? 'keep the stricter one' : 'the strictest holds'}`;
+      const at = 'spec.selector';
+      const related = relatedTo(other, at, 'the other');
+      const hint = `other: ${placeOf(other, at)}; ${twin ? 'keep the stricter one' : 'the strictest holds'}`;
       reportAt(scope, 'WEFT0182', policy, 'spec.selector', `two PeerAuthentications set ${what}`, hint, {
         related,
         severity: twin ? 'error' : 'warning',
@@ -93,10 +94,17 @@ function checkPlaintext(
 ): void {
   const field = policy.spec.rules.map(identityField).find((one) => one !== undefined);
   const index = policy.spec.rules.findIndex((rule) => identityField(rule) !== undefined);
-  const open = field === undefined ? undefined : workloads.find((workload) => acceptsPlaintext(scope, workload));
-  if (!open) return;
-  const message = `rule uses caller identity but ${open.id} accepts plaintext`;
-  reportAt(scope, 'WEFT0154', policy, `spec.rules[${index}].${field}`, message, 'set STRICT, or expect refusals');
+  if (field === undefined) return;
+  for (const workload of workloads) {
+    const open = plaintextMode(scope, workload);
+    if (open === undefined) continue;
+    const message = `rule uses caller identity but ${workload.id} accepts plaintext`;
+    const related = open.by && relatedTo(open.by.object, open.by.field, 'who says so');
+    reportAt(scope, 'WEFT0154', policy, `spec.rules[${index}].${field}`, message, 'set STRICT, or expect refusals', {
+      ...(related && { related }),
+    });
+    return;
+  }
 }
 
 function identityField(rule: AuthorizationRule): string | undefined {
@@ -118,8 +126,8 @@ function identityField(rule: AuthorizationRule): string | undefined {
   return condition === -1 ? undefined : `when[${condition}]`;
 }
 
-/** P31: whether some port of the workload is not STRICT. */
-function acceptsPlaintext(scope: ReferenceScope, workload: Workload): boolean {
+/** P31: the mode of the first port of the workload that is not STRICT. */
+function plaintextMode(scope: ReferenceScope, workload: Workload): PeerMode | undefined {
   const ports = workload.ports.length === 0 ? [undefined] : workload.ports.map(({ port }) => port);
-  return ports.some((port) => peerMode(scope, workload, port).mode !== 'STRICT');
+  return ports.map((port) => peerMode(scope, workload, port)).find(({ mode }) => mode !== 'STRICT');
 }

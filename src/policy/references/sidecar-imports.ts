@@ -4,7 +4,7 @@ import { isHttp, layerOf, type Service } from '../../model/service.ts';
 import type { SidecarEgress, SidecarListener } from '../../model/sidecar-policy.ts';
 import { canonicalHost, hostCovers, isWildcardHost, plainHost } from '../hosts.ts';
 import { type Import, importsOf, listenerPort } from '../imports.ts';
-import { type ReferenceScope, reportAt } from './reference-scope.ts';
+import { type ReferenceScope, relatedServices, reportAt } from './reference-scope.ts';
 import { type SidecarClients, visibleTo } from './sidecar-clients.ts';
 import { checkWildcard } from './sidecar-wildcards.ts';
 
@@ -47,7 +47,8 @@ function checkRivals(
     const index = hostIndex(scope, entry, rival, client);
     const message = `host ${host} comes from several namespaces: ${spaces.join(', ')}`;
     const hint = `name the namespace in egress.hosts, such as "${service.namespace}/${host}"`;
-    reportAt(scope, 'WEFT0185', sidecar, `${path}.hosts[${index}]`, message, hint);
+    const related = relatedServices([service, ...rivals]);
+    reportAt(scope, 'WEFT0185', sidecar, `${path}.hosts[${index}]`, message, hint, { related });
   }
 }
 
@@ -139,6 +140,7 @@ function checkListener(
       `${path}.port`,
       message,
       'name one in hosts, and give others listeners of their own',
+      { related: relatedServices(behind) },
     );
   } else if (behind.length === 0 && imports.every((each) => listenerPort(listener, each) === undefined)) {
     const ports = [...new Set(imports.flatMap(({ service }) => service.ports.map(({ number }) => number)))].sort(
