@@ -1,13 +1,14 @@
-// `weft validate` of 1,000 files as somebody runs it: a process of its own, from its start to its last line. Beside it the same of one
-// file: what the start of a process costs.
+// `weft validate` of 1,000 files as somebody runs it: a process of its own, from its start to its last line. One document in each file,
+// as people keep what they apply to Kubernetes, is what has a goal; four in each is told beside it, and one file: what the start of a
+// process costs.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { goalsOf, median, printTable } from './support/figures.ts';
 import { monotonic } from './support/protocol.ts';
-import { createPolicyFolder, type PolicyFolder } from './support/validate-tree.ts';
+import { createDocumentFolder, createServiceFolder, type PolicyFolder } from './support/validate-tree.ts';
 
-const [many, runs] = [1_000, 9];
+const [many, runs] = [1_000, 10];
 const weft = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 /** Milliseconds, and of processor time in user mode and in the kernel. */
@@ -43,31 +44,24 @@ function timeOfChildren(): number {
   }
 }
 
-const [all, one] = [createPolicyFolder(many), createPolicyFolder(1)];
+const trees = [createDocumentFolder(many), createServiceFolder(many), createServiceFolder(1)] as const;
+const [documents] = trees;
 try {
-  console.log(
-    `validate ${all.documents} documents in ${all.files} files, of which ${all.findings.errors} are wrong; medians of ${runs} runs in ms`,
-  );
-  // Before the first run nobody has read these files.
-  const first = validate(all);
-  const warm: Run[] = [];
-  const small: Run[] = [];
-  for (let run = 0; run < runs; run += 1) {
-    warm.push(validate(all));
-    small.push(validate(one));
-  }
-  const wall = median(warm.map((run) => run.wall));
+  console.log(`validate ${runs} runs of each tree in turn, after one that nobody judges; ms`);
+  const measured = trees.map((tree) => ({ tree, first: validate(tree), runs: [] as Run[] }));
+  for (let run = 0; run < runs; run += 1) for (const one of measured) one.runs.push(validate(one.tree));
   printTable(
-    ['', 'wall', 'cpu'],
-    [
-      [`${all.files} files`, wall, median(warm.map(({ cpu }) => cpu))],
-      ['  the first time', first.wall, first.cpu],
-      ['1 file', median(small.map((run) => run.wall)), median(small.map(({ cpu }) => cpu))],
-    ],
+    ['', 'wall', 'at best', 'cpu', 'at best', 'first wall'],
+    measured.map(({ tree, first, runs: all }) => {
+      const [walls, cpus] = [all.map(({ wall }) => wall), all.map(({ cpu }) => cpu)];
+      const { files, documents: inAll, findings } = tree;
+      const name = `${files} files, ${inAll} documents, ${findings.errors} wrong`;
+      return [name, median(walls), Math.min(...walls), median(cpus), Math.min(...cpus), first.wall];
+    }),
   );
+  const wall = median(measured[0]?.runs.map((run) => run.wall) ?? []);
   const { atMost } = goalsOf('validate');
-  console.log(`         ${all.files} files in ${atMost(wall / 1000, 1, 's')}`);
+  console.log(`         ${documents.files} files in ${atMost(wall / 1000, 1, 's')}`);
 } finally {
-  all.remove();
-  one.remove();
+  for (const tree of trees) tree.remove();
 }

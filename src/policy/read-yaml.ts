@@ -1,21 +1,15 @@
 import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser, type YAMLError } from 'yaml';
 import type { SourceRange } from '../model/provenance.ts';
 import type { Steps } from '../model/steps.ts';
+import { readPlainYaml } from './read-plain-yaml.ts';
 import type { Report } from './report.ts';
-import { type LineIndex, type MapEntry, rangeAt, type SourceNode } from './source-node.ts';
+import { type LineIndex, type MapEntry, rangeAt, type SourceDocument, type SourceNode } from './source-node.ts';
 
 /** Limits of section 3 of reliability.md. */
 export const limits = { bytes: 1024 * 1024, nodes: 10_000, depth: 32, aliases: 10 } as const;
 
 /** YAML's own limit, of keys that stand in one line before their ":". */
 const longestKey = 1024;
-
-/** One YAML document of a file and the offsets it spans, comments included. */
-export interface SourceDocument {
-  readonly root: SourceNode;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** How much of the limits of one file is used up. */
 export interface Spent {
@@ -51,6 +45,18 @@ export function* readYaml(
   lines: LineIndex,
   report: Report,
   spent: Spent = unspent(),
+): Steps<readonly SourceDocument[] | undefined> {
+  const plain = readPlainYaml(lines.text, { nodes: limits.nodes - spent.nodes, depth: limits.depth });
+  if (plain === undefined) return yield* readFullYaml(lines, report, spent);
+  spent.nodes += plain.nodes;
+  return [plain.document];
+}
+
+/** readYaml, whatever the text has of YAML. */
+export function* readFullYaml(
+  lines: LineIndex,
+  report: Report,
+  spent: Spent,
 ): Steps<readonly SourceDocument[] | undefined> {
   try {
     if (Buffer.byteLength(lines.text) > limits.bytes) throw new LimitExceeded('its size in bytes', limits.bytes);

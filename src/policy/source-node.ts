@@ -30,6 +30,13 @@ export interface MapEntry {
   readonly value: SourceNode;
 }
 
+/** One YAML document of a file and the offsets it spans, comments included. */
+export interface SourceDocument {
+  readonly root: SourceNode;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The entry of a map with this key. */
 export function entryOf(node: SourceNode | undefined, key: string): MapEntry | undefined {
   return node?.is === 'map' ? node.entries.find((entry) => entry.key === key) : undefined;
