@@ -2,7 +2,6 @@ import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
 import { resolveHost } from '../hosts.ts';
-import { checkHashKeys } from './hash-keys.ts';
 import { checkPortSettings } from './port-settings.ts';
 import {
   labelHint,
@@ -13,12 +12,13 @@ import {
   reportAt,
   reportNoService,
 } from './reference-scope.ts';
+import { checkRequestFields } from './request-fields.ts';
 import { isReached } from './rule-clients.ts';
 import { exportHint } from './rule-ports.ts';
 import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
-/** WEFT0174, WEFT0175, and WEFT0132 of keys of requests where there are none, and of ports that no service has. */
+/** WEFT0174, WEFT0175, and WEFT0132 of what is for requests where there are none, and of ports that no service has. */
 export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
   if (!scope.services) return;
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
@@ -31,7 +31,7 @@ export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRul
     reportAt(scope, 'WEFT0174', rule, 'spec.host', message, exportHint(hidden));
   } else {
     checkSubsets(scope, rule, services);
-    checkHashKeys(scope, rule, services);
+    checkRequestFields(scope, rule, services);
     checkPortSettings(scope, rule, host, services);
   }
 }

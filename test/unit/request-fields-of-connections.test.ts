@@ -33,11 +33,36 @@ function findings(host: string, trafficPolicy: object) {
 
 const byHeader = { loadBalancer: { consistentHash: { httpHeaderName: 'x-user' } } };
 const byAddress = { loadBalancer: { consistentHash: { useSourceIp: true } } };
+const requests = {
+  connectionPool: { tcp: { maxConnections: 1 }, http: { h2UpgradePolicy: 'UPGRADE' } },
+  outlierDetection: { consecutive5xxErrors: 2, outlierDetectionHttpErrorCodes: [429] },
+  retryBudget: { percent: 5 },
+};
+const policy = 'spec.trafficPolicy';
+const onRequests = [
+  `${policy}.connectionPool.http`,
+  `${policy}.outlierDetection.outlierDetectionHttpErrorCodes`,
+  `${policy}.retryBudget`,
+];
 const at5432 = { port: { number: 5432 } };
 
 test.each<[string, string, object, readonly string[]]>([
   ['a header of connections', 'db', byHeader, ['spec.trafficPolicy.loadBalancer.consistentHash.httpHeaderName']],
   ['their address', 'db', byAddress, []],
+  ['bounds, codes and retries of requests', 'db', requests, onRequests],
+  ['the same where one port has requests', 'both', requests, []],
+  [
+    'the same for the port that has none',
+    'both',
+    { portLevelSettings: [{ ...at5432, connectionPool: requests.connectionPool }] },
+    [`${policy}.portLevelSettings[0].connectionPool.http`],
+  ],
+  [
+    'what bounds connections, too',
+    'db',
+    { connectionPool: { http: { http1MaxPendingRequests: 1 } }, outlierDetection: { consecutive5xxErrors: 2 } },
+    [],
+  ],
   ['a header where one port has requests', 'both', byHeader, []],
   [
     'a header for the port that has none',
