@@ -27,6 +27,7 @@ import { checkSharedHosts } from './references/shared-hosts.ts';
 import { checkSidecars } from './references/sidecars.ts';
 import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
 import { checkWorkloadGroup } from './references/workload-groups.ts';
+import { checkOperationPorts, checkPeerPorts } from './references/workload-ports.ts';
 import {
   checkHostTwins,
   checkNamedAddresses,
@@ -75,6 +76,8 @@ const rows: readonly CheckRow[] = [
   each('WorkloadEntry', checkEntryPorts, 'Service', 'ServiceEntry'),
   together(checkSharedPorts, 'Service'),
   together(checkPeerScopes, 'PeerAuthentication'),
+  each('PeerAuthentication', checkPeerPorts, 'Service', 'ServiceEntry', 'Sidecar'),
+  each('AuthorizationPolicy', checkOperationPorts, 'Service', 'ServiceEntry', 'Sidecar'),
   each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service'),
 ];
 

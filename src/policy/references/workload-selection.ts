@@ -8,6 +8,7 @@ import { having } from './having.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { groupBy, workloadsIn } from './scope-index.ts';
 import { portsUsed, selected } from './service-workloads.ts';
+import { checkTargetNames } from './target-names.ts';
 
 /** WEFT0127: a selector of what acts on workloads. */
 export function checkSelector(scope: ReferenceScope, object: Policy): void {
@@ -52,8 +53,10 @@ export function checkService(scope: ReferenceScope, service: ServiceObject): voi
     reportAt(scope, 'WEFT0205', service, 'spec', message, hint);
   } else if (own) {
     const selection = { labels: service.spec.selector, field: 'spec.selector' };
-    if (reportClaims(scope, 'WEFT0205', service, selection, own) || selected(service, own).length > 0) return;
-    reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
+    if (reportClaims(scope, 'WEFT0205', service, selection, own)) return;
+    const workloads = selected(service, own);
+    if (workloads.length > 0) checkTargetNames(scope, service, workloads);
+    else reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
   }
 }
 
