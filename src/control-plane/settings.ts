@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { Failure } from '../model/failure.ts';
 import { isLabel, isTrustDomain } from '../model/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import { debianRoots } from '../model/system-roots.ts';
+import { yamlLibrary } from '../policy/yaml-library.ts';
 
 type Check<T> = (value: unknown) => T | undefined;
 
@@ -182,6 +182,7 @@ interface Entry {
 }
 
 function readEntries(file: string): Entry[] {
+  const { isMap, isNode, isScalar, LineCounter, parseDocument } = yamlLibrary();
   const lines = new LineCounter();
   let content: string;
   try {

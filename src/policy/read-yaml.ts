@@ -1,9 +1,10 @@
-import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser, type YAMLError } from 'yaml';
+import type { Composer, Node, YAMLError } from 'yaml';
 import type { SourceRange } from '../model/provenance.ts';
 import type { Steps } from '../model/steps.ts';
 import { readPlainYaml } from './read-plain-yaml.ts';
 import type { Report } from './report.ts';
 import { type LineIndex, type MapEntry, rangeAt, type SourceDocument, type SourceNode } from './source-node.ts';
+import { yamlLibrary } from './yaml-library.ts';
 
 /** Limits of section 3 of reliability.md. */
 export const limits = { bytes: 1024 * 1024, nodes: 10_000, depth: 32, aliases: 10 } as const;
@@ -81,6 +82,7 @@ export function firstLineOf(file: string): SourceRange {
 const lexemesAStep = 1_000;
 
 function* compose(lines: LineIndex, report: Report, spent: Spent): Steps<readonly SourceDocument[] | undefined> {
+  const { Composer, Lexer, Parser } = yamlLibrary();
   const documents: SourceDocument[] = [];
   const reader = new NodeReader(lines, report, spent);
   const composer = new Composer({ schema: 'core', merge: false, uniqueKeys: false, strict: true, stringKeys: false });
@@ -129,6 +131,7 @@ function syntaxHint(code: string): string {
 /** Turns the nodes of one text into SourceNodes, counting them over the whole file. */
 class NodeReader {
   ok = true;
+  readonly #is = yamlLibrary();
   readonly #lines: LineIndex;
   readonly #report: Report;
   readonly #anchors = new Map<string, Node>();
@@ -145,7 +148,7 @@ class NodeReader {
     if (this.#spent.nodes > limits.nodes) throw new LimitExceeded('its number of nodes', limits.nodes);
     if (depth > limits.depth) throw new LimitExceeded('its nesting', limits.depth);
     const [start, end] = node.range ?? [0, 0];
-    if (isAlias(node)) {
+    if (this.#is.isAlias(node)) {
       this.#spent.aliases += 1;
       if (this.#spent.aliases > limits.aliases) throw new LimitExceeded('its number of aliases', limits.aliases);
       const target = this.#anchors.get(node.source);
@@ -153,17 +156,17 @@ class NodeReader {
       return this.#fail(start, end, `alias "${node.source}" has no anchor before it`);
     }
     if ('anchor' in node && typeof node.anchor === 'string') this.#anchors.set(node.anchor, node);
-    if (isScalar(node)) {
+    if (this.#is.isScalar(node)) {
       const source = node.source ?? this.#lines.text.slice(start, end);
       const { value } = node;
       const known = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
       return { is: 'scalar', value: known ? value : null, source, start, end };
     }
-    if (isSeq(node)) {
+    if (this.#is.isSeq(node)) {
       const items = node.items.map((item) => this.read(item as Node, depth + 1)).filter((item) => item !== undefined);
       return { is: 'list', items, start, end };
     }
-    if (isMap(node)) return { is: 'map', entries: this.#entries(node.items, depth), start, end };
+    if (this.#is.isMap(node)) return { is: 'map', entries: this.#entries(node.items, depth), start, end };
     return this.#fail(start, end, 'this is neither a value, a list nor a map');
   }
 
@@ -172,7 +175,7 @@ class NodeReader {
     for (const pair of items) {
       const keyNode = pair.key as Node;
       const [start, end] = keyNode.range ?? [0, 0];
-      if (!isScalar(keyNode) || keyNode.value === null) {
+      if (!this.#is.isScalar(keyNode) || keyNode.value === null) {
         this.#fail(start, end, 'a key must be a text');
         continue;
       }
