@@ -1,11 +1,13 @@
 import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
-import { selects } from '../model/selector.ts';
 import { ruleConditions } from './authorization-rule.ts';
 import type { MeshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import type { PolicyIndex } from './policy-index.ts';
+import { selecting } from './selecting.ts';
+
+const none: readonly AuthorizationPolicyObject[] = [];
 
 /** P38: the policies of the root namespace and of the workload's own whose selector fits; all act together. */
 export function authorizationPolicies(
@@ -14,9 +16,9 @@ export function authorizationPolicies(
   workload: Selected,
 ): readonly AuthorizationPolicyObject[] {
   const namespaces = [...new Set([settings.rootNamespace, workload.namespace])];
-  return namespaces
-    .flatMap((namespace) => index.authorizationPolicies.get(namespace) ?? [])
-    .filter(({ spec }) => selects(spec.selector, workload.labels));
+  return namespaces.flatMap((namespace) =>
+    selecting(index.authorizationPolicies.get(namespace) ?? none, workload.labels, ({ spec }) => spec.selector),
+  );
 }
 
 /**

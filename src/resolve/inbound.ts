@@ -11,13 +11,14 @@ import { resolveCounters } from './counters.ts';
 import { inboundPool } from './inbound-pool.ts';
 import { inboundPorts, programAddress } from './inbound-ports.ts';
 import { inboundProtocol } from './inbound-protocol.ts';
-import { keepEqualItems } from './keep.ts';
+import { keepEqualItems, type Lasts, noLasts, withAsked, withNext } from './keep.ts';
 import { meshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
-import { indexPolicies } from './policy-index.ts';
+import { indexPolicies, selectorOf } from './policy-index.ts';
 import { requestsPerConnection } from './requests-per-connection.ts';
 import { inboundRetries } from './retries.ts';
+import { selecting } from './selecting.ts';
 import { sidecarOf } from './sidecar-choice.ts';
 
 interface Known {
@@ -25,7 +26,7 @@ interface Known {
   readonly inbound: readonly Inbound[];
 }
 
-const memory = new WeakMap<Proxy, Known>();
+const memory = new WeakMap<Proxy, Lasts<Known>>();
 const noServices: readonly (ServiceObject | ServiceEntryObject)[] = [];
 
 /**
@@ -38,11 +39,12 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const registered = mesh.workloads.get(proxy.id);
   const workload: Selected = registered ?? proxy;
   const sidecar = sidecarOf(index, settings, workload);
-  const services = index.selectingServices.get(workload.namespace) ?? noServices;
+  const all = index.selectingServices.get(workload.namespace) ?? noServices;
   const decidedBy = [
     settings,
-    workload.labels,
-    services,
+    // Who comes again says them anew.
+    JSON.stringify(workload.labels),
+    all,
     index.upgradingRules,
     sidecar,
     sidecar && registered?.address,
@@ -51,9 +53,15 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       lists.get(settings.rootNamespace),
     ]),
   ];
-  const known = memory.get(proxy);
-  if (known && sameItems(known.decidedBy, decidedBy)) return known.inbound;
+  const lasts = memory.get(proxy) ?? noLasts;
+  const same = lasts.all.find((one) => sameItems(one.decidedBy, decidedBy));
+  if (same) {
+    memory.set(proxy, withAsked(lasts, same));
+    return same.inbound;
+  }
+  const known = lasts.all.at(-1);
   resolveCounters.inbound += 1;
+  const services = selecting(all, workload.labels, selectorOf);
   const peers = peerPolicies(index, settings, workload);
   const authorization = authorizationPolicies(index, settings, workload);
   const ports = inboundPorts(proxy, sidecar).map(({ port, listen, entry }): Inbound => {
@@ -82,6 +90,6 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   });
   ports.sort((a, b) => a.port - b.port || a.listen.port - b.listen.port);
   const inbound = keepEqualItems(known?.inbound, ports, (port) => `${port.port} ${port.listen.port}`);
-  memory.set(proxy, { decidedBy, inbound });
+  memory.set(proxy, withNext(lasts, known, { decidedBy, inbound }));
   return inbound;
 }

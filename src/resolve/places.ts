@@ -37,8 +37,9 @@ export function askedOfPlace(index: PolicyIndex, defaults: MeshDefaults, namespa
 /** So many hosts are looked at in one step. */
 const hostsAStep = 128;
 
-/** Looks at all rules ahead of the first question, in steps. */
+/** Looks at all rules ahead of the first question, in steps; once it was asked, at none. */
 export function* askingSteps(index: PolicyIndex, defaults: MeshDefaults): Steps<void> {
+  if (byNamespace.get(index)?.has(defaults)) return;
   let looked = 0;
   for (const lists of index.destinationRules.values())
     for (const rules of lists.values()) {

@@ -15,6 +15,7 @@ import type {
 } from '../model/policy.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import { resolveHost } from '../policy/hosts.ts';
+import { type Lasts, noLasts, withNext } from './keep.ts';
 import { type LabelReader, labelReaders, labelsLookedAt, selectorReader } from './looked-at.ts';
 import { policyChange } from './policy-change.ts';
 import { upgrades } from './upgrades.ts';
@@ -41,7 +42,13 @@ export interface PolicyIndex {
 }
 
 const memory = new WeakMap<PolicySet, { readonly settings: MeshSettings; readonly index: PolicyIndex }>();
-const latest = new WeakMap<MeshSettings, { readonly policies: PolicySet; readonly index: PolicyIndex }>();
+
+interface Indexed {
+  readonly policies: PolicySet;
+  readonly index: PolicyIndex;
+}
+
+const latest = new WeakMap<MeshSettings, Lasts<Indexed>>();
 
 /** The index of a PolicySet, remembered on its identity. Lists that did not change since the PolicySet before stay the same objects. */
 export function indexPolicies(policies: PolicySet, settings: MeshSettings): PolicyIndex {
@@ -54,15 +61,26 @@ const objectsAStep = 512;
 /** indexPolicies in steps. */
 export function* indexSteps(policies: PolicySet, settings: MeshSettings): Steps<PolicyIndex> {
   const known = memory.get(policies);
-  const before = latest.get(settings);
+  if (known?.settings === settings) return known.index;
+  const lasts = latest.get(settings) ?? noLasts;
+  const before = nearest(lasts.all, policies);
   const index =
-    known?.settings === settings
-      ? known.index
-      : ((before && changedIndex(before.policies, before.index, policies, settings)) ??
-        (yield* buildIndex(policies, settings, before?.index)));
+    (before && changedIndex(before.policies, before.index, policies, settings)) ??
+    (yield* buildIndex(policies, settings, before?.index));
   memory.set(policies, { settings, index });
-  latest.set(settings, { policies, index });
+  latest.set(settings, withNext(lasts, before, { policies, index }));
   return index;
+}
+
+/** The one of which fewer objects differ; the newest where these are few. */
+function nearest([other, newest = other]: readonly Indexed[], policies: PolicySet): Indexed | undefined {
+  if (other === undefined || newest === undefined || other === newest) return newest;
+  const distance = (one: Indexed) => {
+    const { gone, added } = policyChange(one.policies, policies);
+    return gone.length + added.length;
+  };
+  const far = distance(newest);
+  return far * 8 <= policies.objects.length || far <= distance(other) ? newest : other;
 }
 
 /** The index where only such objects differ as change most, at a cost that follows their number. */

@@ -14,7 +14,7 @@ import { egressListeners } from './egress-listeners.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { endpointFacts } from './endpoint-facts.ts';
 import { importedServices } from './imports.ts';
-import { keepEqualItems, remembered } from './keep.ts';
+import { keepEqualItems, type Lasts, noLasts, remembered, withAsked, withNext } from './keep.ts';
 import { type MeshDefaults, meshDefaults } from './mesh-defaults.ts';
 import { type OutboundContext, resolveService } from './outbound-service.ts';
 import { touchedHosts } from './policy-change.ts';
@@ -39,7 +39,8 @@ interface Known {
   readonly view: View;
 }
 
-const memory = new WeakMap<MeshDefaults, Map<string, Known>>();
+/** By scope, the newest last. */
+const memory = new WeakMap<MeshDefaults, Map<string, Lasts<Known>>>();
 const noFacts: EndpointFacts = { accepted: [] };
 
 /**
@@ -61,11 +62,17 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
   const settings = meshDefaults(mesh);
   const facts = endpointFacts(mesh);
   const key = scopeKey(scope);
-  const byScope = remembered(memory, settings, () => new Map<string, Known>());
-  const known = byScope.get(key);
+  const byScope = remembered(memory, settings, () => new Map<string, Lasts<Known>>());
+  const lasts = byScope.get(key) ?? noLasts;
   const isOfMesh = (one: Known) =>
     one.services === services && one.facts === facts && one.localPorts === localPorts && one.policies === policies;
-  if (known !== undefined && isOfMesh(known)) return known.view;
+  const same = lasts.all.find(isOfMesh);
+  if (same !== undefined) {
+    // In its place: which scope is the newest stays.
+    byScope.set(key, withAsked(lasts, same));
+    return same.view;
+  }
+  const known = lasts.all.findLast((one) => one.services === services) ?? lasts.all.at(-1);
   yield;
   const index = indexPolicies(policies, settings);
   const sidecar = sidecarOf(index, settings, scope);
@@ -82,7 +89,7 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
   const names = serviceNames(imported.services, settings, scope.namespace);
   yield;
   const isAlone = sidecar !== undefined || !isPlain(scope);
-  const others = isAlone ? [] : [...byScope.values()];
+  const others = isAlone ? [] : [...byScope.values()].flatMap(({ all }) => all);
   const start =
     startBefore(mesh, settings, known, facts, sidecar) ??
     startBeside(
@@ -116,10 +123,11 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
     passing: settings.passing,
     terms: settings.terms,
   });
+  const { services: list } = imported;
+  const made = { scope, isPlain: !isAlone, imported: list, names, policies, services, facts, localPorts, view };
   // The newest is last.
   byScope.delete(key);
-  const { services: list } = imported;
-  byScope.set(key, { scope, isPlain: !isAlone, imported: list, names, policies, services, facts, localPorts, view });
+  byScope.set(key, withNext(lasts, known, made));
   return view;
 }
 
