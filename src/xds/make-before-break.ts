@@ -107,7 +107,9 @@ function unconfirmedClusters(view: StreamView, clusters: Subscription, resource:
     // A client that names its clusters learns of a new one from the route: it cannot have that before (gRPC does so).
     if (typeUrl !== clusterType || !isSubscribed(clusters, name)) continue;
     if (lookup(view.layers, clusterType, name) === undefined) continue;
-    if (heldOf(clusters, view.layers, name) === undefined || isNewInFlight(clusters, name)) names.push(name);
+    const held = heldOf(clusters, view.layers, name);
+    // What may be held or not has not been accepted either.
+    if (held === undefined || held.version === '' || isNewInFlight(clusters, name)) names.push(name);
   }
   return names;
 }

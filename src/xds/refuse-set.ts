@@ -19,6 +19,7 @@ import {
   isSubscribed,
   mayHoldMore,
   nothingHeld,
+  perhaps,
   removal,
   type Subscription,
   withAll,
@@ -66,12 +67,16 @@ function suspectSet(
 ): Subscription {
   const names = news.map(nameOf);
   const again = names.filter((name) => isSubscribed(landed, name));
-  // Of what is held without its form being known nothing can stand in a set.
+  const blind = mayHoldMore(landed);
+  const sent = new Map(flight.sent.map((resource) => [resource.name, resource]));
+  // Of what is held without its form being known nothing can stand in a set; what it came back with may be in use all the same.
   const formOf = (name: string) => {
     const held = flight.before.get(name);
-    return held !== undefined && isResource(held) ? held : nothingHeld;
+    if (held !== undefined && isResource(held)) return held;
+    const resource = sent.get(name);
+    return blind && resource !== undefined ? perhaps(resource) : nothingHeld;
   };
-  const suspects = suspectsAmong(news, landed.suspects, mayHoldMore(landed));
+  const suspects = suspectsAmong(news, landed.suspects, blind);
   return {
     ...landed,
     suspects,

@@ -209,6 +209,8 @@ function wholeSet(
       else if (elsewhere !== undefined) member = own ?? elsewhere.good;
       else if (verdict.kind === 'wait') {
         member = own;
+        // It has to stay, and there is no form of it to tell.
+        lacking ||= next === undefined && own === undefined && verdict.until === Number.POSITIVE_INFINITY;
         wake = Math.min(wake, verdict.until);
         waiting.set(name, waitingSince(due.waiting, verdict.clearSince, context.now));
       } else if (verdict.instead !== undefined) {
