@@ -19,6 +19,7 @@ import { checkClientTls } from './references/client-tls.ts';
 import { checkSharedAddresses } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
 import { checkHealthCheck } from './references/health-checks.ts';
+import { checkExports, checkMatchedClients } from './references/known-namespaces.ts';
 import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
 import { type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
@@ -56,6 +57,10 @@ export function checkReferences(
 const rows: readonly CheckRow[] = [
   together(checkRivals, 'VirtualService'),
   eachAmongRivals('VirtualService', rivalsIn, checkVirtualService, 'DestinationRule'),
+  each('VirtualService', checkMatchedClients),
+  each('VirtualService', checkExports),
+  each('DestinationRule', checkExports),
+  each('ServiceEntry', checkExports),
   together(checkSharedAddresses, 'Service', 'ServiceEntry'),
   together(checkOverlaps, 'DestinationRule'),
   each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),

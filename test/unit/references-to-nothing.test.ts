@@ -96,3 +96,43 @@ describe('ports of workloads (WEFT0113, a warning)', () => {
     ],
   ])('%s', (_, text, expected) => expect(told(text, 'WEFT0113')).toEqual(expected));
 });
+
+describe('namespaces and labels that nobody has', () => {
+  const here = core('Service', 'reviews', '{ ports: [{ name: http, port: 80 }] }') + workload();
+  const rule = (match: string) =>
+    networking(
+      'VirtualService',
+      'x',
+      `{ hosts: [reviews], http: [{ match: [${match}], route: [{ destination: { host: reviews } }] }] }`,
+    );
+  const at = 'info spec.http[0].match[0]';
+  test.each([
+    ['{ sourceNamespace: shpo }', [`${at}.sourceNamespace: did you mean "shop"?`]],
+    ['{ sourceNamespace: shop }', []],
+    ['{ sourceLabels: { app: review } }', [`${at}.sourceLabels: nearest label: app: reviews`]],
+    ['{ sourceLabels: { app: reviews } }', []],
+    ['{ sourceNamespace: shpo, sourceLabels: { app: no } }', [`${at}.sourceNamespace: did you mean "shop"?`]],
+    ['{ sourceNamespace: shop, sourceLabels: { app: none } }', [`${at}.sourceLabels: labels present: app: reviews`]],
+  ])('a match for %s (WEFT0127)', (match, expected) => {
+    expect(told(here + rule(match), 'WEFT0127')).toEqual(expected);
+  });
+
+  test.each([
+    ['namespaces: [shpo]', ['warning spec.rules[0].from[0].source.namespaces[0]: did you mean "shop"?']],
+    ['notNamespaces: [far]', [expect.stringMatching(/notNamespaces\[0\]: correct it, or wait until/)]],
+    ['namespaces: [shop, "sh*"]', []],
+  ])('a rule for %s (WEFT0152)', (source, expected) => {
+    const policy = security('AuthorizationPolicy', `{ rules: [{ from: [{ source: { ${source} } }] }] }`);
+    expect(told(here + policy, 'WEFT0152')).toEqual(expected);
+  });
+
+  test.each([
+    ['[shpo]', ['info spec.exportTo[0]: did you mean "shop"?']],
+    ['[shop]', []],
+    ['["."]', []],
+  ])('exportTo: %s (WEFT0101)', (exportTo, expected) => {
+    expect(
+      told(here + networking('DestinationRule', 'x', `{ host: reviews, exportTo: ${exportTo} }`), 'WEFT0101'),
+    ).toEqual(expected);
+  });
+});

@@ -57,6 +57,12 @@ export function workloadsIn({ workloads }: ReferenceScope, namespace: string): r
   return workloads && (workloadsByNamespace(workloads).get(namespace) ?? noWorkloads);
 }
 
+/** The namespaces in which some of a list are. */
+export const namespacesWith = onList(
+  (list: readonly { readonly namespace: string }[]): ReadonlySet<string> =>
+    new Set(list.map(({ namespace }) => namespace)),
+);
+
 /** `<namespace>/<account>` of every workload. */
 export const accountsOf = onList(
   (workloads: readonly Workload[]): ReadonlySet<string> =>

@@ -4,6 +4,7 @@ import type { AuthorizationRule } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
 import { having } from './having.ts';
+import { namespaceHint } from './known-namespaces.ts';
 import { type PeerMode, peerMode } from './peer-mode.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { accountsOf, workloadsIn } from './scope-index.ts';
@@ -49,7 +50,7 @@ export function checkPeerScopes(scope: ReferenceScope): void {
   }
 }
 
-/** WEFT0152: exact principals of this trust domain, and service accounts, whose account no workload has. */
+/** WEFT0152: exact principals of this trust domain, and service accounts, whose account no workload has; namespaces with nobody. */
 function checkAccounts(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
   const accounts = accountsOf(scope.workloads ?? []);
   const check = (value: string, account: string, field: string): void => {
@@ -75,6 +76,14 @@ function checkAccounts(scope: ReferenceScope, policy: AuthorizationPolicyObject)
           const [domain = '', , namespace = '', , account = ''] = value.split('/');
           if (domain !== 'cluster.local' && !scope.trustDomains.includes(domain)) return;
           if (!value.includes('*')) check(value, `${namespace}/${account}`, `${field}.${side}[${at}]`);
+        });
+      }
+      for (const side of ['namespaces', 'notNamespaces'] as const) {
+        source[side].forEach((value, at) => {
+          const hint = value.includes('*') ? undefined : namespaceHint(scope, value);
+          if (hint === undefined) return;
+          const message = `namespace ${JSON.stringify(value)} has no workload`;
+          reportAt(scope, 'WEFT0152', policy, `${field}.${side}[${at}]`, message, hint);
         });
       }
       for (const side of ['serviceAccounts', 'notServiceAccounts'] as const) {

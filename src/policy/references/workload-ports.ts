@@ -9,12 +9,10 @@ import { workloadsInReach } from './workload-selection.ts';
 
 /** WEFT0113 as a warning: a port of portLevelMtls that no workload has of those that the policy is for (P29). */
 export function checkPeerPorts(scope: ReferenceScope, policy: PeerAuthenticationObject): void {
-  const written = Object.keys(policy.spec.portLevelMtls);
-  const known = written.length === 0 ? undefined : portsInReach(scope, policy, policy.spec.selector);
-  if (known === undefined) return;
-  for (const port of written) {
-    if (!known.includes(Number(port))) reportPort(scope, policy, `spec.portLevelMtls.${port}`, port, known);
-  }
+  const written = Object.keys(policy.spec.portLevelMtls).map(
+    (port) => [Number(port), `spec.portLevelMtls.${port}`] as const,
+  );
+  checkPorts(scope, policy, written);
 }
 
 /** The same of `ports` of a rule: it does not act, or refuses what it was to allow. */
@@ -24,37 +22,44 @@ export function checkOperationPorts(scope: ReferenceScope, policy: Authorization
       ports.map((port, index) => [port, `spec.rules[${rule}].to[${operation}].operation.ports[${index}]`] as const),
     ),
   );
-  const known = written.length === 0 ? undefined : portsInReach(scope, policy, policy.spec.selector);
-  if (known === undefined) return;
-  for (const [port, field] of written) {
-    if (!known.includes(port)) reportPort(scope, policy, field, `${port}`, known);
+  checkPorts(scope, policy, written);
+}
+
+/** Nothing is said where of one of the workloads, or of nobody, no port is known. */
+function checkPorts(
+  scope: ReferenceScope,
+  policy: PeerAuthenticationObject | AuthorizationPolicyObject,
+  written: readonly (readonly [port: number, field: string])[],
+): void {
+  const missing = new Set(written.map(([port]) => port));
+  if (missing.size === 0) return;
+  const known = new Set<number>();
+  for (const workload of having(workloadsInReach(scope, policy), policy.spec.selector ?? {})) {
+    // Policies act in the proxy of the mesh.
+    if (workload.identity === undefined) continue;
+    const ports = portsOf(scope, workload);
+    if (ports.length === 0) return;
+    for (const port of ports) {
+      known.add(port);
+      missing.delete(port);
+    }
+    if (missing.size === 0) return;
   }
+  if (known.size === 0) return;
+  const sorted = [...known].sort((a, b) => a - b);
+  for (const [port, field] of written) if (missing.has(port)) reportPort(scope, policy, field, port, sorted);
 }
 
 function reportPort(
   scope: ReferenceScope,
   policy: Policy,
   field: string,
-  port: string,
+  port: number,
   known: readonly number[],
 ): void {
   const message = `no workload that this is for has port ${port}`;
   const hint = `ports of workloads, which are not those of Services: ${known.slice(0, 8).join(', ')}`;
   reportAt(scope, 'WEFT0113', policy, field, message, hint, { severity: 'warning' });
-}
-
-/** The ports of all workloads of the mesh that a policy is for; undefined where of one of them, or of nobody, none is known. */
-function portsInReach(
-  scope: ReferenceScope,
-  policy: PeerAuthenticationObject | AuthorizationPolicyObject,
-  selector: Workload['labels'] | undefined,
-): readonly number[] | undefined {
-  const workloads = having(workloadsInReach(scope, policy), selector ?? {}).filter(
-    ({ identity }) => identity !== undefined,
-  );
-  const ports = workloads.map((workload) => portsOf(scope, workload));
-  if (ports.length === 0 || ports.some((list) => list.length === 0)) return undefined;
-  return [...new Set(ports.flat())].sort((a, b) => a - b);
 }
 
 /** What a workload says itself, what leads to it, and what Sidecars of its namespace name. */
