@@ -55,7 +55,7 @@ function read(shape: Shape, node: SourceNode, path: string, findings: ShapeFindi
 
 function readObject(shape: ObjectShape, node: SourceNode, path: string, findings: ShapeFindings): unknown {
   if (node.is !== 'map') return findings.wrong(node, path, 'a map', shape);
-  const value: [string, unknown][] = [];
+  const value: Record<string, unknown> = {};
   const written = new Map<string, SourceRange>();
   for (const entry of node.entries) {
     const at = findings.at(entry.start, entry.end);
@@ -74,10 +74,11 @@ function readObject(shape: ObjectShape, node: SourceNode, path: string, findings
       continue;
     }
     if (inner.is === 'deprecated') findings.deprecate(field, at, '', inner.write);
-    value.push([entry.key, read(inner, entry.value, field, findings)]);
+    // A field of a shape: no name here means anything to JavaScript.
+    value[entry.key] = read(inner, entry.value, field, findings);
   }
   checkFields(shape, node, path, written, findings);
-  return Object.fromEntries(value);
+  return value;
 }
 
 function readMap(shape: MapShape, node: SourceNode, path: string, findings: ShapeFindings): unknown {
@@ -109,7 +110,7 @@ function readList(shape: ListShape, node: SourceNode, path: string, findings: Sh
   if (node.is !== 'list') return findings.wrong(node, path, 'a list', shape);
   const values = node.items.map((item, index) => {
     const field = fieldPath(path, index);
-    findings.place(field, item, findings.at(item.start, item.end));
+    findings.place(field, item);
     return read(shape.items, item, field, findings);
   });
   checkEntries(shape, node, path, values, findings);

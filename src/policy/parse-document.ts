@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ExportDefaults } from '../model/mesh-config.ts';
 import type { Policy } from '../model/policy.ts';
@@ -25,8 +24,7 @@ export interface DocumentOptions extends MeshConfigOptions {
 
 /** All that one document says, whatever stands in the others. */
 export interface ParsedDocument {
-  /** Of its text. */
-  readonly hash: string;
+  readonly text: string;
   /** How many lines of the file stand before it. */
   readonly firstLine: number;
   /** False: its text cannot be read, so that nothing of the file is; the findings tell why. */
@@ -39,16 +37,10 @@ export interface ParsedDocument {
   readonly spent: Readonly<Spent>;
 }
 
-/** How texts are told apart: what is remembered of a document holds as long as this is the same. */
-export function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64');
-}
-
 /** Reads one document: its objects and its findings. `spent` is what the documents before it in its file took of the limits. */
 export function* parseDocument(
   file: string,
   { text, firstLine }: DocumentText,
-  hash: string,
   options: DocumentOptions,
   spent: Spent,
 ): Steps<ParsedDocument> {
@@ -63,7 +55,7 @@ export function* parseDocument(
   );
   const spans = (documents ?? []).map(({ root, start, end }) => ({ start, content: root.start, end }));
   return {
-    hash,
+    text,
     firstLine,
     isReadable: documents !== undefined,
     objects,

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ExportDefaults } from '../model/mesh-config.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Steps } from '../model/steps.ts';
-import { hashOf, type ParsedDocument, parseDocument, rememberedDocument, restamp } from './parse-document.ts';
+import { type ParsedDocument, parseDocument, rememberedDocument, restamp } from './parse-document.ts';
 import type { MeshConfigOptions } from './read-mesh-config.ts';
 import { limits, unspent } from './read-yaml.ts';
 import type { Silencer } from './silencers.ts';
@@ -30,7 +30,7 @@ export interface ParsedFile {
   /** Not yet silenced. */
   readonly diagnostics: readonly Diagnostic[];
   readonly silencers: readonly Silencer[];
-  /** By the hash of their text. */
+  /** By their text. */
   readonly documents: ReadonlyMap<string, ParsedDocument>;
 }
 
@@ -52,9 +52,8 @@ export function* parseFile(file: PolicyFile, options: FileOptions, previous?: Pa
   const spent = unspent();
   const documents: ParsedDocument[] = [];
   for (const part of splitDocuments(text)) {
-    const hash = hashOf(part.text);
-    const known = rememberedDocument(previous?.documents.get(hash), part.firstLine, options.commit, spent, limits);
-    documents.push(known ?? (yield* parseDocument(path, part, hash, { ...options, folder, inside }, spent)));
+    const known = rememberedDocument(previous?.documents.get(part.text), part.firstLine, options.commit, spent, limits);
+    documents.push(known ?? (yield* parseDocument(path, part, { ...options, folder, inside }, spent)));
     if (spent.over) break;
     yield;
   }
@@ -66,7 +65,7 @@ export function* parseFile(file: PolicyFile, options: FileOptions, previous?: Pa
     objects: unreadable.length > 0 ? [] : documents.flatMap(({ objects }) => objects),
     diagnostics: telling.flatMap(({ diagnostics }) => diagnostics),
     silencers: documents.flatMap(({ silencers }) => silencers),
-    documents: new Map(documents.map((document) => [document.hash, document])),
+    documents: new Map(documents.map((document) => [document.text, document])),
   };
 }
 

@@ -37,6 +37,8 @@ export const metadataShape = object(
   { required: ['name'] },
 );
 
+const whole = object({ metadata: metadataShape });
+
 export const allowUnsupported = 'weft.dev/allow-unsupported';
 
 /** Of a `v1/Service`, which has no field for it (P6). */
@@ -67,7 +69,7 @@ export function readMetadata(
   });
   const read = checkShape(metadataShape, { ...written.value, entries }, 'metadata', {
     ...context,
-    whole: object({ metadata: metadataShape }),
+    whole,
   });
   if (!read.name) return undefined;
   checkAnnotations(read.annotations ?? {}, textOf(document, 'kind'), context);

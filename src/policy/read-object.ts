@@ -173,11 +173,13 @@ function nearestKind(apiVersion: string, kind: string): string {
   return `did you mean "${version}/${near.kind}"?`;
 }
 
+const head: Readonly<Record<string, Shape>> = { apiVersion: anything, kind: anything, metadata: anything };
+const documentShape = object({ ...head, spec: anything });
+
 /** Checks what stands beside apiVersion, kind and metadata, and reads the spec. An absent spec is an empty one. */
 function readBody(root: MapNode, definition: KindDefinition, context: CheckContext): unknown {
   const { lines, report, positions } = context;
   const empty: MapNode = { is: 'map', entries: [], start: root.start, end: root.end };
-  const head: Record<string, Shape> = { apiVersion: anything, kind: anything, metadata: anything };
   const rest = root.entries.filter((entry) => {
     if (entry.key !== 'status') return true;
     report('WEFT0008', rangeAt(lines, entry.start, entry.end), 'skipped server-written field status', 'delete it', {
@@ -191,7 +193,7 @@ function readBody(root: MapNode, definition: KindDefinition, context: CheckConte
     readShape(object({ ...fields, ...head }), document, '', context);
     return {};
   }
-  readShape(object({ ...head, spec: anything }), document, '', { ...context, whole: anything });
+  readShape(documentShape, document, '', { ...context, whole: anything });
   const spec = entryOf(root, 'spec');
   positions.set('spec', spec ? rangeAt(lines, spec.start, spec.end) : rangeAt(lines, root.start, root.end));
   return readShape(definition.spec, spec?.value ?? empty, 'spec', context);

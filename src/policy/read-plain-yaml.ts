@@ -99,8 +99,12 @@ class PlainReader {
   }
 
   #isItem(): boolean {
-    const { [this.#at + 1]: next } = this.#text;
-    return this.#text.charCodeAt(this.#at) === dash && (next === ' ' || next === '\n' || next === undefined);
+    return this.#text.charCodeAt(this.#at) === dash && this.#isBlank(this.#at + 1);
+  }
+
+  #isBlank(at: number): boolean {
+    const char = this.#text.charCodeAt(at);
+    return char === space || char === newline || at >= this.#text.length;
   }
 
   #count(depth: number): void {
@@ -114,9 +118,8 @@ class PlainReader {
     const start = this.#at;
     const entries: MapEntry[] = [];
     do {
-      const entry = this.#key(entries, false);
-      const value = this.#valueOf(indent, depth + 1);
-      entries.push({ ...entry, value });
+      const { key, start, end } = this.#key(entries, false);
+      entries.push({ key, start, end, value: this.#valueOf(indent, depth + 1) });
     } while (this.#indent === indent && !this.#isItem());
     if (this.#indent > indent) throw notPlain;
     return { is: 'map', entries, start, end: this.#lineEnd };
@@ -140,9 +143,8 @@ class PlainReader {
 
   /** What stands behind the ":" of a key in this column, in its line or below it. */
   #valueOf(indent: number, depth: number): SourceNode {
-    const { [this.#at]: next = '\n' } = this.#text;
-    if (next !== ' ' && next !== '\n') throw notPlain;
-    while (this.#text.charCodeAt(this.#at) === space) this.#at += 1;
+    if (!this.#isBlank(this.#at)) throw notPlain;
+    this.#spaces();
     const char = this.#text.charCodeAt(this.#at);
     if (char !== newline && char !== hash && this.#at < this.#text.length) return this.#inLine(indent, depth);
     if (char === hash) this.#at -= 1;
@@ -200,10 +202,10 @@ class PlainReader {
     const start = this.#at;
     const entries: MapEntry[] = [];
     for (let more = this.#open(closeMap); more; more = this.#next(closeMap)) {
-      const entry = this.#key(entries, true);
+      const { key, start, end } = this.#key(entries, true);
       if (this.#text.charCodeAt(this.#at) !== space) throw notPlain;
       this.#spaces();
-      entries.push({ ...entry, value: this.#value(depth + 1, true) });
+      entries.push({ key, start, end, value: this.#value(depth + 1, true) });
     }
     return { is: 'map', entries, start, end: this.#at };
   }

@@ -76,9 +76,9 @@ export class ShapeFindings {
   }
 
   /** Remembers where a field was written: its value, if that is one word, else its key. */
-  place(field: string, value: SourceNode, key: SourceRange): void {
+  place(field: string, value: SourceNode, key?: SourceRange): void {
     const scalar = value.is === 'scalar' && value.end > value.start;
-    this.#context.positions.set(field, scalar ? this.at(value.start, value.end) : key);
+    this.#context.positions.set(field, scalar || !key ? this.at(value.start, value.end) : key);
   }
 
   /** The place of a field, or of the node that is its value. */

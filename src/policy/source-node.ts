@@ -77,8 +77,8 @@ export function indexLines(file: string, text: string, firstLine = 0): LineIndex
 export function rangeAt(lines: LineIndex, start: number, end: number): SourceRange {
   const line = lineOf(lines, start);
   const lineStart = lines.starts[line] ?? 0;
-  const newline = lines.text.indexOf('\n', start);
-  const lineEnd = newline === -1 ? lines.text.length : newline;
+  const next = lines.starts[line + 1];
+  const lineEnd = next === undefined ? lines.text.length : next - 1;
   const last = Math.max(start + 1, Math.min(end, lineEnd));
   const column = start - lineStart + 1;
   const number = lines.firstLine + line + 1;

@@ -49,7 +49,12 @@ export function mapValues<A, B>(
 
 /** The object without its undefined fields: the model leaves out what was not written. */
 export function present<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
+  const kept: Record<string, unknown> = {};
+  for (const name of Object.keys(value) as (keyof T & string)[]) {
+    const field = value[name];
+    if (field !== undefined) kept[name] = field;
+  }
+  return kept as T;
 }
 
 /** WEFT0002 for an entry that was seen before; `what` names it ("port"). */
