@@ -180,7 +180,7 @@ function whyUnknown(
 ): readonly string[] {
   if (known === undefined) return whyUnknownName(mesh, view, { authority, host: hostOf(authority), namespace });
   const ports = known.ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ');
-  return [`${serviceText(known)} has no such port: it has ${ports}`];
+  return [`${serviceText(known)} has no such port: it has ${ports || 'none'}`];
 }
 
 function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDestination[]): readonly AnswerCluster[] {

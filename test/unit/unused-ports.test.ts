@@ -58,9 +58,22 @@ describe('what is said of ports and endpoints that nobody has (WEFT0132)', () =>
   });
 
   test('STATIC without endpoints', () => {
-    const entry = (more: string) => `{ hosts: [a.test], resolution: STATIC${more} }`;
+    const entry = (more: string) =>
+      `{ hosts: [a.test], resolution: STATIC, ports: [{ name: http, number: 80 }]${more} }`;
     expect(unused('ServiceEntry', entry(', endpoints: [{ address: 10.0.0.1 }]'))).toEqual([]);
     expect(unused('ServiceEntry', entry(', workloadSelector: { labels: { app: a } }'))).toEqual([]);
     expect(unused('ServiceEntry', entry(''))).toEqual([['spec.resolution', expect.stringContaining('add endpoints')]]);
+  });
+
+  test('a ServiceEntry without ports, and one that selects everybody', () => {
+    const entry = (more: string) => `{ hosts: [a.test], resolution: STATIC, ${more} }`;
+    const endpoints = 'endpoints: [{ address: 10.0.0.1 }]';
+    expect(unused('ServiceEntry', entry(endpoints))).toEqual([['spec.hosts', 'add ports']]);
+    const ports = 'ports: [{ name: http, number: 80 }]';
+    const hint = 'add the labels of those that serve the host';
+    for (const selector of ['{}', '{ labels: {} }'])
+      expect(unused('ServiceEntry', entry(`${ports}, workloadSelector: ${selector}`))).toEqual([
+        ['spec.workloadSelector', hint],
+      ]);
   });
 });

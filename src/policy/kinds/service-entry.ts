@@ -55,6 +55,7 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
   spec: shape,
   lower(spec, context) {
     checkHosts(spec, context);
+    checkContent(spec, context);
     checkResolution(spec, context);
     checkSockets(spec, context);
     if (spec.resolution === 'DYNAMIC_DNS') checkDynamic(spec, context);
@@ -114,6 +115,17 @@ function checkHosts(spec: Written, context: LowerContext): void {
     const message = `has no effect: spec.hosts[${first}] is the same host`;
     context.report('WEFT0132', `spec.hosts[${index}]`, message, 'remove it');
   });
+}
+
+/** What Istio takes and nobody can have meant: a host that cannot be called, a selector that selects everybody. */
+function checkContent({ ports = [], workloadSelector }: Written, context: LowerContext): void {
+  if (ports.length === 0) {
+    context.report('WEFT0132', 'spec.hosts', 'has no effect without ports: nobody can call the host', 'add ports');
+  }
+  if (workloadSelector && Object.keys(workloadSelector.labels ?? {}).length === 0) {
+    const message = `narrows nothing without labels: every workload of namespace ${context.namespace} becomes an endpoint`;
+    context.report('WEFT0132', 'spec.workloadSelector', message, 'add the labels of those that serve the host');
+  }
 }
 
 /** Protocols whose connections say which host they are for. */
