@@ -26,7 +26,7 @@ function outcomeOf(shape: Shape | undefined, word: string): string | undefined {
 
 /** Of Kubernetes, of Istio beyond section 3, or ours: what the specification has no line for. Every other field has one. */
 const beyond: readonly (readonly [kind: string, path: RegExp])[] = [
-  ['Service', /^(?:type|clusterIPs)$/],
+  ['Service', /^(?:type|clusterIPs|sessionAffinity|internalTrafficPolicy|ipFamilies|ipFamilyPolicy)$/],
   ['AuthorizationPolicy', /^(?:rules|rules\[\]\.(?:from|to|when))$/],
   ['MeshConfig', /^(?:defaultConfig\.|defaultInboundHttpRetryPolicy|outboundTrafficPolicy\.tls)/],
 ];
