@@ -79,7 +79,7 @@ const rows: readonly CheckRow[] = [
   each('WorkloadGroup', checkWorkloadGroup),
   each('WorkloadGroup', checkGroupPorts, 'Service', 'ServiceEntry'),
   each('WorkloadEntry', checkEntryPorts, 'Service', 'ServiceEntry'),
-  together(checkSharedPorts, 'Service'),
+  together(checkSharedPorts, 'Service', 'ServiceEntry'),
   together(checkPeerScopes, 'PeerAuthentication'),
   each('PeerAuthentication', checkPeerPorts, 'Service', 'ServiceEntry', 'Sidecar'),
   each('AuthorizationPolicy', checkOperationPorts, 'Service', 'ServiceEntry', 'Sidecar'),

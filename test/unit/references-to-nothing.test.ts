@@ -136,3 +136,28 @@ describe('namespaces and labels that nobody has', () => {
     ).toEqual(expected);
   });
 });
+
+describe('P30: a Service and a ServiceEntry that select one workload', () => {
+  const entry = (protocol: string, port = 81, selector = '{ app: reviews }') =>
+    networking(
+      'ServiceEntry',
+      'x',
+      `{ hosts: [a.example.com], location: MESH_INTERNAL, resolution: STATIC, workloadSelector: { labels: ${selector} }, ports: [{ number: ${port}, name: p, protocol: ${protocol}, targetPort: 9080 }] }`,
+    );
+  test.each([
+    [
+      'another protocol',
+      entry('TCP'),
+      [expect.stringMatching(/^error spec.ports\[0\]: give both one protocol; other: /)],
+    ],
+    ['the same protocol', entry('HTTP'), []],
+    ['other workloads', entry('TCP', 81, '{ app: other }'), []],
+  ])('%s (WEFT0184)', (_, text, expected) => {
+    expect(told(service(9080) + workload() + text, 'WEFT0184')).toEqual(expected);
+  });
+
+  test('two ServiceEntries', () => {
+    const second = entry('HTTP', 82).replace('name: x', 'name: y').replace('a.example.com', 'b.example.com');
+    expect(told(workload() + entry('TCP') + second, 'WEFT0184')).toHaveLength(1);
+  });
+});

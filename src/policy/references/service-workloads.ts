@@ -1,4 +1,4 @@
-import type { Protocol, ServiceObject } from '../../model/policy.ts';
+import type { Labels, Protocol, ServiceEntryObject, ServiceObject } from '../../model/policy.ts';
 import type { Service, ServicePort } from '../../model/service.ts';
 import { isEndpointFor, type Workload } from '../../model/workload.ts';
 import { having, pairOf } from './having.ts';
@@ -28,11 +28,14 @@ export function selected(service: ServiceObject, own: readonly Workload[]): read
   );
 }
 
+/** What leads to workloads by their labels. */
+export type Selecting = ServiceObject | ServiceEntryObject;
+
 export interface PortUse {
   readonly port: number;
   readonly protocol: Protocol;
   /** Absent: the workload's own declaration, of a service that nobody wrote. */
-  readonly by?: { readonly service: ServiceObject; readonly field: string };
+  readonly by?: { readonly service: Selecting; readonly field: string };
 }
 
 /** The workload's own port behind a port of a service (section 2); undefined where nothing says. */
@@ -52,7 +55,7 @@ export function portUsed(
 }
 
 /** Which workload ports the Services use, and with which protocol (P28, P29); else what the workload itself declares. */
-export function portsUsed(services: readonly ServiceObject[], workload: Workload): readonly PortUse[] {
+export function portsUsed(services: readonly Selecting[], workload: Workload): readonly PortUse[] {
   let known = uses.get(services);
   if (known === undefined) {
     known = new WeakMap();
@@ -65,17 +68,39 @@ export function portsUsed(services: readonly ServiceObject[], workload: Workload
   return used;
 }
 
-const uses = new WeakMap<readonly ServiceObject[], WeakMap<Workload, readonly PortUse[]>>();
+const uses = new WeakMap<readonly Selecting[], WeakMap<Workload, readonly PortUse[]>>();
+
+function selectorOf(object: Selecting): Labels {
+  return object.kind === 'Service' ? object.spec.selector : (object.spec.workloadSelector ?? {});
+}
+
+/** Services, and ServiceEntries that choose their endpoints; the same list for the same lists. */
+export function selecting(
+  services: readonly ServiceObject[],
+  entries: readonly ServiceEntryObject[],
+): readonly Selecting[] {
+  const before = both.get(services);
+  if (before?.entries === entries) return before.list;
+  const choosing = entries.filter((entry) => Object.keys(selectorOf(entry)).length > 0);
+  const list = choosing.length === 0 ? services : [...services, ...choosing];
+  both.set(services, { entries, list });
+  return list;
+}
+
+const both = new WeakMap<
+  readonly ServiceObject[],
+  { readonly entries: readonly ServiceEntryObject[]; readonly list: readonly Selecting[] }
+>();
 
 /** Services by namespace and the first label that they select, with their places in the list. */
-const bySelector = new WeakMap<readonly ServiceObject[], ReadonlyMap<string, readonly number[]>>();
+const bySelector = new WeakMap<readonly Selecting[], ReadonlyMap<string, readonly number[]>>();
 
-function placesOf(services: readonly ServiceObject[], { namespace, labels }: Workload): readonly number[] {
+function placesOf(services: readonly Selecting[], { namespace, labels }: Workload): readonly number[] {
   let index = bySelector.get(services);
   if (index === undefined) {
     const places = services.map((service, place) => ({ service, place }));
-    const keyOf = ({ service }: { readonly service: ServiceObject }) => {
-      const [first] = Object.entries(service.spec.selector);
+    const keyOf = ({ service }: { readonly service: Selecting }) => {
+      const [first] = Object.entries(selectorOf(service));
       return first === undefined ? '' : `${service.namespace}/${pairOf(...first)}`;
     };
     index = new Map([...groupBy(places, keyOf)].map(([key, list]) => [key, list.map(({ place }) => place)]));
@@ -85,10 +110,10 @@ function placesOf(services: readonly ServiceObject[], { namespace, labels }: Wor
   return found.sort((a, b) => a - b);
 }
 
-function usedBy(services: readonly ServiceObject[], workload: Workload): readonly PortUse[] {
+function usedBy(services: readonly Selecting[], workload: Workload): readonly PortUse[] {
   const written = placesOf(services, workload)
     .flatMap((place) => services[place] ?? [])
-    .filter(({ spec }) => isEndpointFor(spec.selector, workload))
+    .filter((service) => isEndpointFor(selectorOf(service), workload))
     .flatMap((service) =>
       service.spec.ports.flatMap(({ name, port, targetPort, protocol }, index): PortUse[] => {
         const named = workload.ports.find((own) => name !== undefined && own.name === name);

@@ -7,7 +7,7 @@ import { canonicalHost, resolveHost } from '../hosts.ts';
 import { having } from './having.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { groupBy, workloadsIn } from './scope-index.ts';
-import { portsUsed, selected } from './service-workloads.ts';
+import { portsUsed, selected, selecting } from './service-workloads.ts';
 import { checkTargetNames } from './target-names.ts';
 
 /** WEFT0127: a selector of what acts on workloads. */
@@ -103,7 +103,7 @@ function reportClaims(
 
 /** P30: one workload port, two protocols. Each pair of ports is told once. */
 export function checkSharedPorts(scope: ReferenceScope): void {
-  const services = ofKind(scope, 'Service');
+  const services = selecting(ofKind(scope, 'Service'), ofKind(scope, 'ServiceEntry'));
   const told = new Set<string>();
   for (const workload of scope.workloads ?? []) {
     const uses = portsUsed(services, workload);
@@ -111,12 +111,12 @@ export function checkSharedPorts(scope: ReferenceScope): void {
       const rival = uses.slice(0, index).find((other) => other.port === use.port && other.protocol !== use.protocol);
       if (!rival?.by || !use.by) return;
       const key = [rival.by, use.by]
-        .map(({ service, field }) => `${service.namespace}/${service.name}/${field}`)
+        .map(({ service, field }) => `${service.kind}/${service.namespace}/${service.name}/${field}`)
         .join(' ');
       if (told.has(key)) return;
       told.add(key);
       const message = `workload port ${use.port} is ${rival.protocol} for ${rival.by.service.name}, ${use.protocol} for ${use.by.service.name}`;
-      const hint = `give both Services one protocol; other: ${placeOf(rival.by.service, rival.by.field)}`;
+      const hint = `give both one protocol; other: ${placeOf(rival.by.service, rival.by.field)}`;
       const related = relatedTo(rival.by.service, rival.by.field, rival.protocol);
       reportAt(scope, 'WEFT0184', use.by.service, use.by.field, message, hint, { related });
     });
