@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -31,7 +32,7 @@ export function createServiceFolder(files: number): PolicyFolder {
   return createFolder(texts, documentsEach);
 }
 
-/** One file for each document, as people keep what they apply to Kubernetes: `team-3/service-7/virtual-service.yaml`. */
+/** One file for each document, as people keep what they apply to Kubernetes: `team-3/service-7/virtual-service.yaml`, in git. */
 export function createDocumentFolder(files: number): PolicyFolder {
   const perNamespace = Math.ceil(files / namespaces);
   const services = Math.floor((perNamespace - 2) / documentsEach);
@@ -48,7 +49,14 @@ export function createDocumentFolder(files: number): PolicyFolder {
     texts.push([`${below}/peer-authentication.yaml`, peerAuthentication(below)]);
     texts.push([`${below}/payments.yaml`, serviceEntry(below)]);
   }
-  return createFolder(texts, 1);
+  const made = createFolder(texts, 1);
+  writeFileSync(join(made.folder, 'weft.yaml'), 'trustDomain: bench.test\npolicy:\n  path: policies\n');
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=Ana', '-c', 'user.email=ana@bench.test', ...args], { cwd: made.folder });
+  git('init', '-q');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'all');
+  return made;
 }
 
 function peerAuthentication(namespace: string): string {

@@ -19,9 +19,9 @@ export async function readWorkingTree(repository: string, root: string): Promise
   const found: Diagnostic[] = [];
   const files: PolicyFile[] = [];
   await requireFolder(repository, root);
-  await walk(repository, root, root, files, found, 0);
+  // git works while files are read.
+  const [committed] = await Promise.all([readHead(repository, root), walk(repository, root, root, files, found, 0)]);
   files.sort(byPath);
-  const committed = await readHead(repository, root);
   const same =
     committed?.files.length === files.length &&
     committed.diagnostics.length === 0 &&
