@@ -139,6 +139,7 @@ function isNewInFlight({ inFlight }: Subscription, name: string): boolean {
 /** X92, X114, X119: what is made goes after everything that the client accepted has stopped referring to it; a cluster after the grace too. */
 function judgeRemoval(view: StreamView, due: Due): Verdict {
   const { typeUrl } = due.subscription.type;
+  if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
   const isGhost = due.held !== undefined && !('value' in due.held);
   const hosts = subscriptionOf(view, virtualHostType);
   const switched = [listenerType, routeType]
@@ -150,7 +151,6 @@ function judgeRemoval(view: StreamView, due: Due): Verdict {
     const deadline = (due.waiting?.since ?? view.now) + view.timing.hold;
     if (view.now < deadline) return { kind: 'wait', until: deadline };
   }
-  if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
   if (due.held === undefined || typeUrl !== clusterType) return send;
   const clearSince = due.waiting?.clearSince ?? view.now;
   const until = clearSince + view.timing.grace;

@@ -165,8 +165,11 @@ function consider(subscription: Subscription, context: ResponseContext, name: st
     else collected.offers.push({ name, resource: stand, held, as: 'instead' });
   } else if (held === undefined && !asked) collected.settled.push(name);
   else if (subscription.variant === 'sotw') {
-    // SotW has no word for "gone": the client keeps what it has, and the name is served when it comes back (X52, X58).
-    collected.kept.push({ name, held });
+    // SotW has no word for "gone": the client keeps what it has, and the name is served when it comes back (X52, X58). What it is owed all the
+    // same, as endpoints after their cluster (X87), it is told as it has it.
+    if (asked && held !== undefined && isResource(held) && !subscription.isolated.has(name))
+      collected.offers.push({ name, resource: held, held, as: 'earlier' });
+    else collected.kept.push({ name, held });
   } else
     considerRemoval(
       { subscription, name, next, held, waiting: subscription.waiting.get(name) },

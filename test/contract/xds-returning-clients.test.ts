@@ -154,3 +154,32 @@ test('X51 M1 listeners whose clusters are refused, of a client that came back, a
   expect(client.wait(3_600_000)).toEqual([]);
   expect(client.set({ CDS: 'a=2 b=2', LDS: 'l=3>a m=1>b' })).toEqual(['CDS a=2 b=2']);
 });
+
+test('M3 X92 INV8 what a client that came back may hold of a set that it refused stays while a route leads to it', () => {
+  const client = new ScriptedClient('sotw');
+  client.set({ CDS: 'a=1 b=1', RDS: 'r=1>b' });
+  client.ask('CDS', []);
+  client.ack('CDS');
+  client.ask('RDS', ['r']);
+  client.ack('RDS');
+  client.set({ CDS: 'a=bad b=2', RDS: 'r=2>b' });
+  expect(client.reconnect()).toEqual(['CDS a=bad b=2', 'RDS r=2']);
+  expect(client.ack('RDS')).toEqual([]);
+  expect(client.nack('CDS', 'no')).toEqual([]);
+  // It holds the first form of b, which nobody can tell: no set may lack it while the route stands there.
+  expect(client.set({ CDS: 'c=1', RDS: '' })).toEqual([]);
+  expect(client.ask('RDS', [])).toEqual(['CDS c=1']);
+});
+
+test('X87 INV9 endpoints that went stand after their cluster once more, in SotW as they were', () => {
+  const client = new ScriptedClient('sotw');
+  client.set({ CDS: 'a=1', EDS: 'a=1' });
+  client.ask('CDS', []);
+  client.ack('CDS');
+  client.ask('EDS', ['a']);
+  client.ack('EDS');
+  // Envoy waits for them as for those of a new cluster.
+  expect(client.set({ CDS: 'a=2', EDS: '' })).toEqual(['CDS a=2', 'EDS a=1']);
+  client.ack('CDS');
+  expect(client.ack('EDS')).toEqual([]);
+});
