@@ -126,6 +126,21 @@ test('rules look at method and path, and at the whole of it', async () => {
   expect(await status(frontend, '/books')).toBe(200);
 });
 
+test('ports of a rule are those of the workload, neither the Service’s nor those of its proxy (P29)', async () => {
+  const before = catalog.requests();
+  for (const [port, code] of [
+    [80, 200],
+    [9080, 403],
+    [server.inbound(9080), 200],
+  ] as const) {
+    await enforce(
+      allowFrontend + policy('ports', `action: DENY, rules: [{ to: [{ operation: { ports: ["${port}"] } }] }]`),
+    );
+    for (let request = 0; request < 10; request += 1) expect(await status(frontend), `ports: ${port}`).toBe(code);
+  }
+  expect(catalog.requests()).toBe(before + 20);
+});
+
 test('a host is the same with another case and with a port (T15)', async () => {
   const svid = await mesh().certificate('frontend');
   const asked = async (host: string) => {

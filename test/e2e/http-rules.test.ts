@@ -30,6 +30,8 @@ spec:
     - { name: empty, match: [{ uri: { prefix: /empty } }], directResponse: { status: 503 } }
     - { name: moved, match: [{ uri: { prefix: /moved } }], redirect: { prefixRewrite: /there, derivePort: FROM_REQUEST_PORT, authority: other.test, redirectCode: 307 }, timeout: 1s, corsPolicy: { allowOrigins: [{ exact: "*" }] } }
     - { name: bare, match: [{ uri: { prefix: /bare } }], redirect: { uri: /there, derivePort: FROM_PROTOCOL_DEFAULT } }
+    - { name: rewritten, match: [{ uri: { prefix: /books } }], rewrite: { uriRegexRewrite: { match: "^/books/([0-9]+)/([a-z]+)", rewrite: '/\\2/of/\\1' } }, ${to} }
+    - { name: renamed, match: [{ uri: { prefix: /renamed } }], headers: { request: { set: { host: other.test } } }, ${to} }
     - { name: counted, match: [{ uri: { prefix: "" }, statPrefix: counted }], ${to} }
 `;
 
@@ -55,8 +57,9 @@ const { at, asked, client, counting } = useRuleMesh({
   policies: { 'echo.yaml': echoRules, 'shares.yaml': shares },
   services: { echo: ['v1'], reviews: ['v1', 'v2'] },
   answers: {
-    'echo-v1': (_request, response) => {
+    'echo-v1': (request, response) => {
       response.setHeader('x-answer', 'application');
+      response.setHeader('x-seen', `${request.headers.host} ${request.url}`);
     },
   },
 });
@@ -175,4 +178,13 @@ test('every name of a service leads to it, with the port in Host and without, in
       }
     }
   }
+});
+
+test('uriRegexRewrite rewrites what matches, leaves the rest and the query; host under set renames the request (P13, P18)', async () => {
+  const seen = async (path: string) => (await asked(path)).result.headers['x-seen'];
+  expect(await seen('/books/12/pages?of=3')).toMatch(/ \/pages\/of\/12\?of=3$/);
+  expect(await seen('/books/12/pages/7')).toMatch(/ \/pages\/of\/12\/7$/);
+  expect(await seen('/books/first')).toMatch(/ \/books\/first$/);
+  expect(await seen('/renamed/a')).toBe('other.test /renamed/a');
+  expect(await seen('/else')).not.toContain('other.test');
 });

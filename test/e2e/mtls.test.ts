@@ -56,6 +56,31 @@ test('plaintext to a STRICT port is closed and never reaches the application', a
   await eventually('Envoy counted what it closed', async () => (await server.stat(refused)) === attempts.length + 1);
 });
 
+test('portLevelMtls is about the port of the workload, neither the Service’s nor that of its proxy (P29, P31)', async () => {
+  const before = catalog.requests();
+  const { host, port } = direct();
+  const answered = async () => (await exchange(await openTcp(host, port), get)).received.startsWith('HTTP/1.1 200');
+  const ofPort = (number: number) => `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: ports, namespace: shop }
+spec: { selector: { matchLabels: { app: catalog } }, portLevelMtls: { ${number}: { mode: PERMISSIVE } } }
+`;
+  await mesh().apply({ 'ports.yaml': ofPort(9080) });
+  await eventually('plaintext is answered', answered);
+  expect((await fetchOnce(throughMesh())).status).toBe(200);
+  for (const number of [80, port]) {
+    await mesh().apply({ 'ports.yaml': ofPort(9080) });
+    await eventually('plaintext is answered', answered);
+    await mesh().apply({ 'ports.yaml': ofPort(number) });
+    await eventually(`plaintext is refused with ${number}`, async () => !(await answered()));
+  }
+  const open = catalog.requests();
+  expect(open).toBeGreaterThan(before);
+  for (let call = 0; call < 10; call += 1) expect(await answered()).toBe(false);
+  expect(catalog.requests()).toBe(open);
+  await mesh().apply({ 'ports.yaml': undefined });
+});
+
 test('the server presents a certificate whose only name is its SPIFFE ID, and takes only one of this mesh', async () => {
   const svid = await mesh().certificate('frontend');
   const socket = await meshTls(direct(), svid);
