@@ -5,9 +5,10 @@ import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { MutualTlsMode } from '../model/security-policy.ts';
-import { selects } from '../model/selector.ts';
+import { remembered } from './keep.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { hasSelector } from './policy-index.ts';
+import { selecting } from './selecting.ts';
 
 /** What selectors look at on a workload. */
 export interface Selected {
@@ -30,13 +31,22 @@ export interface PeerPolicies {
 
 /** The PeerAuthentications of a workload's own namespace that select it, of its namespace, and of the root namespace (P31, P32). */
 export function peerPolicies(index: PolicyIndex, settings: MeshSettings, workload: Selected): PeerPolicies {
-  const own = index.peerAuthentications.get(workload.namespace) ?? [];
-  const root = index.peerAuthentications.get(settings.rootNamespace) ?? [];
+  const own = index.peerAuthentications.get(workload.namespace) ?? none;
+  const root = index.peerAuthentications.get(settings.rootNamespace) ?? none;
+  const fitting = selecting(own, workload.labels, ({ spec }) => spec.selector);
   return {
-    selecting: own.filter(({ spec }) => hasSelector(spec.selector) && selects(spec.selector, workload.labels)),
-    namespace: own.filter(({ spec }) => !hasSelector(spec.selector)),
-    root: root.filter(({ spec }) => !hasSelector(spec.selector)),
+    selecting: fitting.filter(({ spec }) => hasSelector(spec.selector)),
+    namespace: withoutSelector(own),
+    root: withoutSelector(root),
   };
+}
+
+const none: readonly PeerAuthenticationObject[] = [];
+const wide = new WeakMap<readonly PeerAuthenticationObject[], readonly PeerAuthenticationObject[]>();
+
+/** Remembered on the list: every endpoint asks. */
+function withoutSelector(objects: readonly PeerAuthenticationObject[]): readonly PeerAuthenticationObject[] {
+  return remembered(wide, objects, () => objects.filter(({ spec }) => !hasSelector(spec.selector)));
 }
 
 /**
