@@ -100,6 +100,8 @@ interface WholeSet {
   readonly changed: readonly Resource[];
   /** What it holds and is no member. */
   readonly gone: readonly string[];
+  /** What it may hold or not, and is no member: nobody is to blame for that. */
+  readonly dropped: readonly string[];
   readonly before: ReadonlyMap<string, Held>;
   /** What it holds once the set has arrived, where that is not what stands in the view. */
   readonly differs: ReadonlyMap<string, Held | typeof nothingHeld>;
@@ -142,10 +144,10 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
   const withdraws = set.lacking && mayHoldMore(subscription);
   const untaken = !subscription.first && subscription.ackedVersion === '' && !set.lacking;
   const owed = subscription.setOwed || (untaken && version !== subscription.sentVersion);
-  if (!interested || withdraws || (!owed && set.changed.length + set.gone.length === 0)) {
+  if (!interested || withdraws || (!owed && set.changed.length + set.gone.length + set.dropped.length === 0)) {
     // Nothing is sent, so what the client holds stays as it was.
     const kept = new Map(differs);
-    for (const name of [...set.changed.map((resource) => resource.name), ...set.gone])
+    for (const name of [...set.changed.map((resource) => resource.name), ...set.gone, ...set.dropped])
       kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
     const unsent: Subscription = {
       ...looked,
@@ -187,6 +189,7 @@ function wholeSet(
   const members = new Map<string, Resource>();
   const changed = new Map<string, Resource>();
   const gone: string[] = [];
+  const dropped: string[] = [];
   const before = new Map<string, Held>();
   const differs = new Map<string, Held | typeof nothingHeld>();
   const waiting = new Map<string, Waiting>();
@@ -218,7 +221,8 @@ function wholeSet(
         earlier.add(name);
       }
     }
-    if (member?.version !== held?.version) {
+    const isDropped = member === undefined && held?.version === '';
+    if (member?.version !== held?.version && !isDropped) {
       news.set(name, member?.version ?? removal);
       if (isBack(name)) {
         member = held !== undefined && isResource(held) ? held : undefined;
@@ -228,7 +232,8 @@ function wholeSet(
     if (member !== next) differs.set(name, member ?? nothingHeld);
     if (member === undefined) {
       lacking ||= next !== undefined;
-      if (held !== undefined) {
+      if (isDropped) dropped.push(name);
+      else if (held !== undefined) {
         gone.push(name);
         before.set(name, held);
       }
@@ -240,5 +245,17 @@ function wholeSet(
     changed.set(member.name, member);
     if (held !== undefined) before.set(name, held);
   }
-  return { members, changed: [...changed.values()], gone, before, differs, waiting, earlier, news, lacking, wake };
+  return {
+    members,
+    changed: [...changed.values()],
+    gone,
+    dropped,
+    before,
+    differs,
+    waiting,
+    earlier,
+    news,
+    lacking,
+    wake,
+  };
 }
