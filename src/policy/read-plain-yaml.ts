@@ -146,7 +146,7 @@ class PlainReader {
     if (!this.#isBlank(this.#at)) throw notPlain;
     this.#spaces();
     const char = this.#text.charCodeAt(this.#at);
-    if (char !== newline && char !== hash && this.#at < this.#text.length) return this.#inLine(indent, depth);
+    if (char !== newline && char !== hash && this.#at < this.#text.length) return this.#inLine(depth);
     if (char === hash) this.#at -= 1;
     this.#endOfLine();
     if (this.#isItem() && this.#indent >= indent) return this.#list(this.#indent, depth);
@@ -164,7 +164,7 @@ class PlainReader {
       this.#at += 1;
       while (this.#text.charCodeAt(this.#at) === space) this.#at += 1;
       const column = indent + this.#at - dashAt;
-      items.push(this.#startsMap() ? this.#map(column, depth + 1) : this.#inLine(indent, depth + 1));
+      items.push(this.#startsMap() ? this.#map(column, depth + 1) : this.#inLine(depth + 1));
     } while (this.#indent === indent && this.#isItem());
     if (this.#indent > indent) throw notPlain;
     return { is: 'list', items, start, end: this.#lineEnd };
@@ -177,11 +177,10 @@ class PlainReader {
     return this.#text.charCodeAt(readPlainWord(this.#text, this.#at, false).next) === colon;
   }
 
-  /** A value that ends with its line. What follows it must stand left of it, as far as `indent`. */
-  #inLine(indent: number, depth: number): SourceNode {
+  /** A value that ends with its line. */
+  #inLine(depth: number): SourceNode {
     const node = this.#value(depth, false);
     this.#endOfLine();
-    if (this.#indent > indent) throw notPlain;
     return node;
   }
 

@@ -173,4 +173,90 @@ describe('plain YAML is read as all of YAML is', () => {
       { numRuns: 5_000 },
     );
   });
+
+  test('in lines of keys and values', () => {
+    const keys = [
+      'a',
+      'b',
+      'c',
+      'd',
+      '"q"',
+      "'s'",
+      '1',
+      'Null',
+      '~',
+      'true',
+      '...',
+      '...b',
+      'a b',
+      'a#',
+      'x:y',
+      '- a',
+      '- b',
+      '-',
+    ];
+    const values = [
+      'x',
+      'x y',
+      '',
+      '1',
+      '-0',
+      '007',
+      '1.5',
+      '1e3',
+      '0x1',
+      '.inf',
+      '10.0.0.1',
+      'Null',
+      'NULL',
+      'True',
+      'x:y',
+      'a: b',
+      'a:',
+    ];
+    const more = [
+      'x # c',
+      'x# c',
+      '# c',
+      '"a"',
+      '"a\\n"',
+      '"a" # c',
+      '"a"# c',
+      "'it''s'",
+      '[]',
+      '{}',
+      '[a, b]',
+      '[a: b]',
+      '[a b # c]',
+    ];
+    const flow = [
+      '{ a: b, a: c }',
+      '{ a: Null, b: [1, {c: "d"}] }',
+      '{a: b}',
+      '{ a: b: c }',
+      '[a,]',
+      '{ Null: a }',
+      '...',
+      '...x',
+      '-1',
+      '-x',
+      '- x',
+      '---',
+    ];
+    const line = fc
+      .tuple(
+        fc.constantFrom('', '', '  ', '    '),
+        fc.constantFrom(...keys),
+        fc.constantFrom(': ', ': ', ': ', ':', ' : ', ''),
+        fc.constantFrom(...values, ...more, ...flow),
+      )
+      .map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 4 }), (lines) => {
+        sameAsFull(lines.join('\n'));
+        sameAsFull(`a:\n${lines.map((one) => `  ${one}`).join('\n')}\n`);
+      }),
+      { numRuns: 10_000 },
+    );
+  });
 });
