@@ -13,6 +13,8 @@ export interface DestinationRef {
   readonly host: string;
   readonly port: number;
   readonly subset?: string;
+  /** There is no such service, or no such port of it: whoever is led there gets 503. */
+  readonly missing?: true;
 }
 
 /** A set of endpoints and how to talk to them. The endpoints themselves are an EndpointSet of the same ref. */

@@ -31,9 +31,12 @@ export function routeTarget(
   const service = findService(context.services, host, context.scope.namespace, object.namespace);
   const [only, another] = service?.ports ?? [];
   const port = destination.port ?? (only && another === undefined ? only.number : calledPort);
-  if (service) return refTo(service, port, destination.subset);
+  if (service) {
+    const ref = refTo(service, port, destination.subset);
+    return service.ports.some(({ number }) => number === port) ? ref : { ...ref, missing: true };
+  }
   const [name, namespace] = nameOf(host, object.namespace, context.settings.dnsSuffix);
-  const ref = { service: serviceKeyOf(namespace, host), namespace, name, host, port };
+  const ref = { service: serviceKeyOf(namespace, host), namespace, name, host, port, missing: true } as const;
   return destination.subset === undefined ? ref : { ...ref, subset: destination.subset };
 }
 

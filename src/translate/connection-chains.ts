@@ -86,7 +86,8 @@ export function detectingChains(port: OutboundPort, requests: Filter, listener: 
 /** The clusters that connections to a port go to. */
 export function connectionClusters(port: OutboundPort): readonly string[] {
   const routes = [...(port.connections ?? []), restConnections(port)];
-  return routes.flatMap(({ destinations }) => destinations.map(({ destination }) => clusterName(destination)));
+  const named = routes.flatMap(({ destinations }) => destinations.map(({ destination }) => destination));
+  return named.filter(({ missing }) => missing !== true).map(clusterName);
 }
 
 function chain(route: ConnectionRoute, listener: ListenerTerms): FilterChain {

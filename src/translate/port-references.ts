@@ -21,5 +21,10 @@ const referencesTo = rememberWith((_: readonly Destination[], names: string): re
 );
 
 function namedBy({ destinations, mirrors }: ForwardAction) {
-  return [...destinations.map(({ destination }) => destination), ...mirrors.map(({ value }) => value.destination)];
+  const named = [
+    ...destinations.map(({ destination }) => destination),
+    ...mirrors.map(({ value }) => value.destination),
+  ];
+  // What is not there is waited for by nobody, and keeps no cluster that was.
+  return named.filter(({ missing }) => missing !== true);
 }
