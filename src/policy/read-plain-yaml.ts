@@ -191,7 +191,7 @@ class PlainReader {
     this.#count(depth);
     const start = this.#at;
     const { source, value, end, next } = readPlainWord(this.#text, start, inFlow);
-    if (this.#text.charCodeAt(next) === colon) throw notPlain;
+    // At a ":" nobody goes on: neither the end of a line nor the next between brackets.
     this.#at = next;
     return { is: 'scalar', value, source, start, end };
   }

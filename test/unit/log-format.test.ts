@@ -132,9 +132,7 @@ describe('formats of access logs (D28)', () => {
   test('what stands behind a command is judged as the pinned Envoy does, or more strictly where it would be ignored', async () => {
     const formats = [
       ...[...plainCommands].flatMap((name) => ['()', ':3', '(24)'].map((tail) => `%${name}${tail}%`)),
-      ...wordCommands.flatMap((name) =>
-        tails.flatMap((tail) => ['', ':3'].map((end) => `%${name}${tail}${end}%`)),
-      ),
+      ...wordCommands.flatMap((name) => tails.flatMap((tail) => ['', ':3'].map((end) => `%${name}${tail}${end}%`))),
       ...odd,
     ];
     const accepted = await acceptedFormats(formats);
