@@ -46,6 +46,12 @@ export class Ledger {
     this.interest = interest;
   }
 
+  /** Name → version of what the server knows the client to hold: also what stood beside a culprit that was named. */
+  get known(): ReadonlyMap<string, string> {
+    const here = [...this.interest.cache].filter(([name, { version }]) => this.everSent.has(`${name} ${version}`));
+    return new Map([...this.accepted, ...here.map(([name, { version }]) => [name, version] as const)]);
+  }
+
   /** X70: what is told at its newest version need not be sent again, and M7 wants it not to be. */
   told(versions: ReadonlyMap<string, string>): void {
     for (const [name, version] of versions) {

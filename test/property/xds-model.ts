@@ -219,7 +219,7 @@ export class Model {
       plan.ttl === 'heartbeat' ? { error: undefined, applied: [], removed: [], setApplied: true } : react(plan, whim);
     const { error } = reaction;
     const interest = this.interest(typeUrl);
-    const culprits = error === undefined ? undefined : culpritsOf(plan, error, ledger.accepted);
+    const culprits = error === undefined ? undefined : culpritsOf(plan, error, ledger.known);
     const taken = interest.take(plan, reaction);
     if (plan.ttl !== 'heartbeat' || error !== undefined) ledger.landed(plan, taken, culprits);
     ledger.outstanding = undefined;
