@@ -70,7 +70,7 @@ test('the demo presses every key, sees every announced effect on real requests, 
   expect(rejected?.place).toMatch(/^policies\/reviews\.yaml:\d+:\d+$/);
   expect(events.find(({ step }) => step === 'mtls')).toMatchObject({ ok: true });
   expect(events.find(({ step, event }) => step === 'canary' && event === 'plan')?.text).toMatch(
-    /^1 of 6 proxies changes: frontend-1 {2}RDS ~\d$/,
+    /^1 of 6 proxies changes: frontend-1 {2}RDS ~\d, VHDS ~\d$/,
   );
 });
 
