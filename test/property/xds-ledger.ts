@@ -200,8 +200,9 @@ export class Ledger {
       return;
     }
     for (const { name, version } of culprits) this.refused.add(`${name} ${version}`);
-    // What stood beside the culprits was taken, and may stay, whatever an equal client says of it later.
-    for (const { name, version } of taken) this.everAcked.add(`${name} ${version}`);
+    // What stood beside the culprits was taken, or may have been, which nobody can tell: it may stay, whatever an equal client says later.
+    const beside = culprits.length === 0 ? taken : plan.resources.filter((resource) => !culprits.includes(resource));
+    for (const { name, version } of beside) this.everAcked.add(`${name} ${version}`);
     for (const name of [...plan.resources.map((resource) => resource.name), ...plan.removed]) this.acked.delete(name);
     this.#ackedSet = undefined;
   }
