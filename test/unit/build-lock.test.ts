@@ -36,6 +36,8 @@ beforeAll(() => {
   put('envoy/protos/additions.json', '{}');
   put('envoy/protos/weft/v1/small.proto', 'syntax = "proto3";\npackage weft.v1;\nmessage Small { string text = 1; }\n');
   put('src/proto/codec.ts', 'export const name = 1;\n');
+  for (const name of ['descriptors.ts', 'codec-error.ts'])
+    cpSync(join(repository, 'src/proto', name), join(checkout, 'src/proto', name));
   put('src/cli/main.ts', "import { files } from '../proto/gen/files.ts';\nconsole.log(files.length);\n");
   for (let at = 0; at < count; at += 1) put(`src/model/value-${at}.ts`, `export const value = ${at};\n`);
 });
