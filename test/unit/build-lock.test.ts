@@ -38,7 +38,9 @@ beforeAll(() => {
   put('src/proto/codec.ts', 'export const name = 1;\n');
   for (const name of ['descriptors.ts', 'codec-error.ts'])
     cpSync(join(repository, 'src/proto', name), join(checkout, 'src/proto', name));
-  put('src/cli/main.ts', "import { files } from '../proto/gen/files.ts';\nconsole.log(files.length);\n");
+  const main =
+    "import { fileNamed } from '../proto/descriptors.ts';\nconsole.log(fileNamed('weft/v1/small.proto').messages.length);\n";
+  put('src/cli/main.ts', main);
   for (let at = 0; at < count; at += 1) put(`src/model/value-${at}.ts`, `export const value = ${at};\n`);
 });
 
