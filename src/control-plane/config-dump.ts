@@ -3,7 +3,6 @@ import type { ConfigDump } from '../admin/admin-source.ts';
 import { toEnvoyJson } from '../proto/canonical-json.ts';
 import { decode } from '../proto/codec.ts';
 import { schemaOf } from '../proto/registry.ts';
-import { routesOfHost } from '../translate/names.ts';
 import type { Resource } from '../xds/resource.ts';
 import {
   clusterType,
@@ -14,6 +13,7 @@ import {
   virtualHostType,
 } from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
+import { routesOf } from '../xds/virtual-hosts.ts';
 
 /** A resource whose newest form a proxy refused, or is kept from since an equal one refused it. */
 export interface HeldInstead {
@@ -46,7 +46,7 @@ export function configDump(
     });
   const hosts = new Map<string, Resource[]>();
   for (const host of all(virtualHostType)) {
-    const routes = routesOfHost(host.name);
+    const routes = routesOf(host.name);
     const list = hosts.get(routes);
     if (list === undefined) hosts.set(routes, [host]);
     else list.push(host);

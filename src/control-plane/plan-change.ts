@@ -2,10 +2,10 @@ import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type XdsType, xdsTypes } from '../model/status.ts';
-import { routesOfHost } from '../translate/names.ts';
 import type { Resource } from '../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, virtualHostType } from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
+import { routesOf } from '../xds/virtual-hosts.ts';
 import { offlineMesh } from './offline-mesh.ts';
 import { resourcesOf } from './proxy-resources.ts';
 
@@ -68,7 +68,7 @@ function asked(resources: readonly Resource[]): readonly Resource[] {
   );
   return resources.filter(
     ({ typeUrl, name }) =>
-      (typeUrl !== routeType || named.has(name)) && (typeUrl !== virtualHostType || named.has(routesOfHost(name))),
+      (typeUrl !== routeType || named.has(name)) && (typeUrl !== virtualHostType || named.has(routesOf(name))),
   );
 }
 

@@ -6,6 +6,7 @@ import {
   type SyncState,
   type TypeStatus,
   type WithheldResource,
+  worstOf,
   type XdsType,
   xdsTypes,
 } from '../model/status.ts';
@@ -49,7 +50,7 @@ export function proxyStatus(
       ),
     ]),
   ) as Record<XdsType, TypeStatus>;
-  const status = worst(Object.values(types).map((type) => type.status));
+  const status = worstOf(Object.values(types).map((type) => type.status));
   const settled = status === 'SYNCED' || status === '-';
   const { proxy } = session;
   const { group, trouble } = context.workload?.(proxy.id) ?? {};
@@ -155,12 +156,6 @@ function syncState(type: StreamType, resources: number, now: number): SyncState 
   if (type.inFlightSince !== undefined) return now - type.inFlightSince < staleAfter ? 'PENDING' : 'STALE';
   if (type.owed > 0) return 'PENDING';
   return type.sentAt === undefined && resources === 0 ? '-' : 'SYNCED';
-}
-
-const badness: readonly SyncState[] = ['REJECTED', 'STALE', 'PENDING', 'SYNCED', '-'];
-
-function worst(states: readonly SyncState[]): SyncState {
-  return badness.find((state) => states.includes(state)) ?? '-';
 }
 
 function rejection(type: StreamType, { placeOf }: Refusals): Rejection | undefined {

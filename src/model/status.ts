@@ -4,6 +4,13 @@ import type { Labels } from './policy.ts';
 /** What a proxy said about the newest configuration (words of experience.md, introduction). */
 export type SyncState = 'SYNCED' | 'PENDING' | 'STALE' | 'REJECTED' | '-';
 
+const worstFirst: readonly SyncState[] = ['REJECTED', 'STALE', 'PENDING', 'SYNCED', '-'];
+
+/** What counts of several; `-` of none. */
+export function worstOf(states: readonly SyncState[]): SyncState {
+  return worstFirst.find((state) => states.includes(state)) ?? '-';
+}
+
 export type XdsType = 'CDS' | 'LDS' | 'EDS' | 'RDS' | 'VHDS' | 'SDS';
 export const xdsTypes: readonly XdsType[] = ['CDS', 'LDS', 'EDS', 'RDS', 'VHDS', 'SDS'];
 

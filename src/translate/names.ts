@@ -75,11 +75,6 @@ export function proxyHostName(name: string): string {
   return `${proxyName}/${name}`;
 }
 
-/** The route configuration that a virtual host stands in, by the name of its resource. */
-export function routesOfHost(resource: string): string {
-  return resource.slice(0, Math.max(0, resource.lastIndexOf('/')));
-}
-
 /** The cluster that no request goes to: its health checks are the probe of a WorkloadGroup. */
 export const probeName = 'probe';
 

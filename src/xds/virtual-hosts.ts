@@ -55,8 +55,8 @@ function namespaces(names: Iterable<string>): ReadonlySet<string> {
   return all;
 }
 
-/** X111: names are split at the right. */
-function routesOf(name: string): string {
+/** The route configuration that a virtual host stands in: names are split at the right (X111). */
+export function routesOf(name: string): string {
   return name.slice(0, Math.max(0, name.lastIndexOf('/')));
 }
 

@@ -7,7 +7,7 @@ import type {
   WithheldResource,
   XdsType,
 } from '../../model/status.ts';
-import { xdsTypes } from '../../model/status.ts';
+import { worstOf, xdsTypes } from '../../model/status.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
 import { ago, shortSpan, spanInWords } from './span.ts';
@@ -39,12 +39,8 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
 
 /** Virtual hosts are routes, whichever way they came. */
 function statusIn(types: ProxyStatus['types'], type: XdsType): SyncState {
-  if (type !== 'RDS') return types[type].status;
-  const both = [types.RDS.status, types.VHDS.status];
-  return worstFirst.find((status) => both.includes(status)) ?? '-';
+  return type === 'RDS' ? worstOf([types.RDS.status, types.VHDS.status]) : types[type].status;
 }
-
-const worstFirst: readonly SyncState[] = ['REJECTED', 'STALE', 'PENDING', 'SYNCED'];
 
 function mark(status: SyncState, marks: Marks): string {
   switch (status) {
