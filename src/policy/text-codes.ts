@@ -30,4 +30,5 @@ export const textCodes = {
   WEFT0157: page('error', 'text', 'Policy without rules never matches'),
   WEFT0158: page('error', 'text', 'Not a principal'),
   WEFT0163: page('warning', 'text', 'Server is not verified'),
+  WEFT0165: page('warning', 'text', 'Condition that nothing meets'),
 } as const satisfies Readonly<Record<string, CodePage>>;

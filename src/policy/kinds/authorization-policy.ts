@@ -3,6 +3,7 @@ import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
 import type { Infer, TextRule } from '../shape.ts';
 import { anyText, choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
+import { checkOperation, checkSource, checkWhen } from './authorization-forms.ts';
 import {
   checkCondition,
   checkPaths,
@@ -131,6 +132,7 @@ function lowerRule(
     ),
     when: (written.when ?? []).map((entry, index) => {
       checkCondition(entry, `${path}.when[${index}]`, context);
+      checkWhen(entry, `${path}.when[${index}]`, context);
       return { key: entry.key, values: entry.values ?? [], notValues: entry.notValues ?? [] };
     }),
   };
@@ -146,6 +148,7 @@ function lowerSource(
   checkPrincipals(written.notPrincipals, `${field}.notPrincipals`, context);
   checkServiceAccounts(written.serviceAccounts, `${field}.serviceAccounts`, context);
   checkServiceAccounts(written.notServiceAccounts, `${field}.notServiceAccounts`, context);
+  checkSource(written, field, context);
   const accounts = written.serviceAccounts
     ? 'serviceAccounts'
     : written.notServiceAccounts
@@ -186,6 +189,7 @@ function lowerOperation(
 ): AuthorizationPolicySpec['rules'][number]['to'][number] {
   checkPaths(written.paths, action === 'ALLOW', `${path}.operation.paths`, context);
   checkPaths(written.notPaths, action === 'DENY', `${path}.operation.notPaths`, context);
+  checkOperation(written, `${path}.operation`, context);
   return {
     hosts: written.hosts ?? [],
     notHosts: written.notHosts ?? [],
