@@ -149,6 +149,8 @@ export interface EndpointAddress extends EndpointPlace {
   readonly weight: number;
   /** True: mutual TLS as PeerSecurity says; false or absent: plaintext. */
   readonly meshTls?: boolean;
+  /** False: not to be called; absent: nobody says so. */
+  readonly healthy?: boolean;
 }
 
 /** The endpoints of one destination, sorted by workload. */

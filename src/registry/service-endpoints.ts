@@ -87,9 +87,12 @@ function placesOf(
   }
 }
 
-/** EDS carries IP addresses and sockets only: a name there would make Envoy refuse the whole resource. WEFT0205 tells of them. */
+/**
+ * EDS carries IP addresses and sockets only, DNS leads to addresses and names: another one would make Envoy refuse the whole resource.
+ * WEFT0205 tells of them.
+ */
 function usable(service: Service, address: string): boolean {
-  return service.resolution !== 'registry' || isIP(address) !== 0 || isSocket(address);
+  return service.resolution === 'registry' ? isIP(address) !== 0 || isSocket(address) : !isSocket(address);
 }
 
 function endpointAt(definition: ServiceDefinition, place: Place, port: ServicePort): Endpoint | undefined {

@@ -123,13 +123,14 @@ function addressesOf(
     (endpoint) => endpoint.health !== 'draining' && selects(subset?.labels, endpoint.labels),
   );
   const addresses = placeEndpoints(locality, endpoints).map(({ endpoint, place }) => {
-    const { address, port: number, weight, identity } = endpoint;
+    const { address, port: number, weight, identity, health } = endpoint;
     const meshTls = identity !== undefined && !service.external;
     return {
       address,
       port: number,
       weight: Math.max(1, weight),
       ...(meshTls && { meshTls }),
+      ...(health === 'unhealthy' && { healthy: false }),
       ...(locality !== undefined && place),
     };
   });

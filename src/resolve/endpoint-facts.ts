@@ -3,13 +3,14 @@ import { keepItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import { differingKeys, withEntries } from '../model/sorted-map.ts';
+import { resolvedModes } from './resolved-modes.ts';
 import { indexServices } from './service-index.ts';
 
 /** What the outbound half needs to know of a service's endpoints; everything else about them travels in EndpointSets. */
 export interface EndpointFacts {
   /** Whom a caller accepts as the service, sorted (P36): its subjectAltNames, else the identities of all its workloads. */
   readonly accepted: readonly string[];
-  /** Set where the proxy itself resolves addresses: then the addresses are part of the destination. */
+  /** Set where the proxy itself resolves addresses: then they are part of the destination; an identity, where mesh TLS is accepted (P35). */
   readonly endpoints?: ServiceEndpoints;
   /** Probes say who of its workloads is well (D8). */
   readonly probed?: true;
@@ -29,7 +30,10 @@ const latestOfServices = new WeakMap<
  * stays valid; only services whose endpoints changed are looked at.
  */
 export function endpointFacts(mesh: Mesh): ReadonlyMap<ServiceKey, EndpointFacts> {
-  const { services, endpoints } = mesh;
+  return resolvedModes(mesh, registeredFacts(mesh));
+}
+
+function registeredFacts({ services, endpoints }: Mesh): ReadonlyMap<ServiceKey, EndpointFacts> {
   const before = latestOfServices.get(services);
   if (before?.endpoints === endpoints) return before.facts;
   if (before === undefined) {

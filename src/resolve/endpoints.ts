@@ -126,7 +126,12 @@ function decide(
  * P35: an endpoint with an identity is called in plaintext only where its own PeerAuthentication says DISABLE for its port. Whoever
  * stands behind a service is of its namespace, an inline endpoint of a ServiceEntry included.
  */
-function acceptsTls(settings: MeshSettings, policies: PolicyIndex, service: Service, endpoint: Endpoint): boolean {
+export function acceptsTls(
+  settings: MeshSettings,
+  policies: PolicyIndex,
+  service: Service,
+  endpoint: Endpoint,
+): boolean {
   const selected = { namespace: service.namespace, labels: endpoint.labels };
   const port = endpoint.applicationPort ?? endpoint.port;
   return mutualTlsMode(peerPolicies(policies, settings, selected), port).value !== 'DISABLE';

@@ -51,10 +51,11 @@ function localityGroups<T extends EndpointAddress>(endpoints: readonly T[], tran
 }
 
 function lbEndpoint(endpoint: EndpointAddress & Pick<Partial<EndpointDecision>, 'version'>): LbEndpoint {
-  const { address, port, weight } = endpoint;
+  const { address, port, weight, healthy } = endpoint;
   return message(LbEndpointSchema, {
     hostIdentifier: { case: 'endpoint', value: { address: socketAddress(address, port) } },
     loadBalancingWeight: Math.max(1, weight),
+    ...(healthy === false && { healthStatus: HealthStatus.UNHEALTHY }),
     ...metadataOf(endpoint),
   });
 }

@@ -52,7 +52,12 @@ describe('ServiceEntry', () => {
     [
       'a selector beside DNS',
       { hosts, ports: [http], resolution: 'DNS', workloadSelector: { labels: { a: 'b' } } },
-      ['WEFT0004 spec.workloadSelector'],
+      [],
+    ],
+    [
+      'a wildcard and a selector beside DNS',
+      { hosts: ['*.b'], ports: [http], resolution: 'DNS', workloadSelector: { labels: { a: 'b' } } },
+      ['WEFT0002 spec.hosts[0]'],
     ],
     ['a part of a label as a star', { hosts: ['*a.b'], ports: [http] }, ['WEFT0004 spec.hosts[0]']],
     ['an underscore', { hosts: ['a_b.c'], ports: [http] }, ['WEFT0002 spec.hosts[0]']],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Policy } from '../../src/model/policy.ts';
 import type { ServicePortSpec } from '../../src/model/registry-objects.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
 import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
@@ -276,4 +277,37 @@ test.each([
     const own = built.services.some((item) => item.name === 'intruder' && item.origin === 'implied');
     expect(own).toBe(expected.length === 0 || Object.keys(selector).length === 0);
   }
+});
+
+test('ServiceEntry with DNS: the workloads that it selects, by name or address, never its hosts', () => {
+  const chosen = (resolution: 'DNS' | 'DNS_ROUND_ROBIN') =>
+    serviceEntry('far', {
+      resolution,
+      workloadSelector: { app: 'far' },
+      ports: [port({ port: 443, name: 'https', targetPort: 8443 })],
+    });
+  const entries = [
+    workloadEntry('far-1', { address: 'far.example', ports: { https: 9443 }, labels: { app: 'far' }, weight: 3 }),
+    workloadEntry('far-2', { address: '10.1.0.2', labels: { app: 'far' } }),
+    workloadEntry('far-3', { address: 'unix:///run/far.sock', labels: { app: 'far' } }),
+    workloadEntry('near', { address: 'near.example', labels: { app: 'near' } }),
+  ];
+  const at = (...objects: readonly Policy[]) => {
+    const policies = policySet(...objects);
+    const workloads = new Map([
+      ...workloadsOfEntries(policies, settings),
+      ...byId(workload('far-9', 'far', 21_009, { ports: [{ port: 8443, endpointPort: 21_009 }] })),
+    ]);
+    const built = buildServices(policies, workloads, settings);
+    return places(built, serviceKeyOf('shop', 'far.example'), 443);
+  };
+  const all = ['far-1.shop@far.example:9443', 'far-2.shop@10.1.0.2:8443', 'far-9.shop@127.0.0.1:21009'];
+  expect(at(chosen('DNS'), ...entries)).toEqual(all);
+  expect(at(chosen('DNS_ROUND_ROBIN'), ...entries)).toEqual(all.slice(0, 1));
+  const nobody = serviceEntry('far', {
+    resolution: 'DNS',
+    workloadSelector: { app: 'nobody' },
+    ports: [port({ port: 443 })],
+  });
+  expect(at(nobody)).toEqual([]);
 });

@@ -175,10 +175,6 @@ function checkResolution(spec: Written, context: LowerContext): void {
       spec.resolution === undefined ? {} : beside(context, 'spec', 'resolution'),
     );
   }
-  if (dns && spec.workloadSelector)
-    context.refuse('spec.workloadSelector', 'T2', `workloadSelector beside ${resolution}`, {
-      hint: 'set resolution: STATIC; without the selector calls would go to what the hosts resolve to',
-    });
   if (dns) {
     spec.addresses?.forEach((address, index) => {
       if (!address.includes('/')) return;
@@ -199,7 +195,10 @@ function checkResolution(spec: Written, context: LowerContext): void {
       // "*" alone is refused whatever the resolution.
       if (!host.startsWith('*') || host === '*') return;
       const message = `expected a name that DNS can resolve, got ${JSON.stringify(host)}`;
-      context.report('WEFT0002', `spec.hosts[${index}]`, message, 'add endpoints, or set resolution: NONE');
+      const instead = spec.workloadSelector
+        ? 'write its names, or set resolution: STATIC'
+        : 'add endpoints, or set resolution: NONE';
+      context.report('WEFT0002', `spec.hosts[${index}]`, message, instead);
     });
   }
   if (resolution !== 'STATIC') return;

@@ -1,14 +1,15 @@
 import { isIP } from 'node:net';
+import { compareText } from '../../model/compare-text.ts';
 import type { Labels, Policy, ServiceObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import { isSocket } from '../../model/socket-path.ts';
-import { onlyClaims, type Workload } from '../../model/workload.ts';
+import { isEndpointFor, onlyClaims, type Workload } from '../../model/workload.ts';
 import { canonicalHost, resolveHost } from '../hosts.ts';
 import { having } from './having.ts';
 import { labelHint, ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { groupBy, workloadsIn } from './scope-index.ts';
 import { portsUsed, selected, selecting } from './service-workloads.ts';
-import { checkTargetNames } from './target-names.ts';
+import { checkTargets } from './target-ports.ts';
 
 /** WEFT0127: a selector of what acts on workloads. */
 export function checkSelector(scope: ReferenceScope, object: Policy): void {
@@ -17,7 +18,17 @@ export function checkSelector(scope: ReferenceScope, object: Policy): void {
   const reached = workloadsInReach(scope, object);
   // Whoever claims a label may bind itself by it; to become an endpoint takes more.
   if (object.kind === 'ServiceEntry' && reportClaims(scope, 'WEFT0127', object, selection, reached)) return;
-  if (having(reached, selection.labels).length > 0) return;
+  const selected = having(reached, selection.labels);
+  if (object.kind === 'ServiceEntry' && object.spec.resolution === 'DNS_ROUND_ROBIN') {
+    const [called, ...others] = selected
+      .filter((workload) => isEndpointFor(selection.labels, workload))
+      .toSorted((a, b) => compareText(a.id, b.id));
+    if (called !== undefined && others.length > 0) {
+      const message = `selects ${others.length + 1} workloads; resolution DNS_ROUND_ROBIN has one endpoint, ${called.id}: the others have no effect`;
+      reportAt(scope, 'WEFT0132', object, selection.field, message, 'set resolution: DNS, or select one');
+    }
+  }
+  if (selected.length > 0) return;
   const hint = labelHint(selection.labels, reached);
   reportAt(scope, 'WEFT0127', object, selection.field, 'selector matches no workload', hint);
 }
@@ -55,29 +66,36 @@ export function checkService(scope: ReferenceScope, service: ServiceObject): voi
     const selection = { labels: service.spec.selector, field: 'spec.selector' };
     if (reportClaims(scope, 'WEFT0205', service, selection, own)) return;
     const workloads = selected(service, own);
-    if (workloads.length > 0) checkTargetNames(scope, service, workloads);
+    if (workloads.length > 0) checkTargets(scope, service, workloads);
     else reportAt(scope, 'WEFT0205', service, selection.field, message, labelHint(selection.labels, own));
   }
 }
 
-/** What serves endpoints by IP address leaves out a WorkloadEntry that has a name only; told at the entry. */
+/** EDS leaves out a WorkloadEntry that has a name only, DNS one that is a socket; told at the entry. */
 export function checkNamedAddresses(scope: ReferenceScope): void {
   const services = [
-    ...ofKind(scope, 'Service').map((object) => ({ object, selector: object.spec.selector })),
-    ...ofKind(scope, 'ServiceEntry').flatMap((object) =>
-      object.spec.resolution === 'STATIC' ? [{ object, selector: object.spec.workloadSelector ?? {} }] : [],
-    ),
+    ...ofKind(scope, 'Service').map((object) => ({ object, selector: object.spec.selector, resolves: false })),
+    ...ofKind(scope, 'ServiceEntry').flatMap((object) => {
+      const { resolution, workloadSelector: selector = {} } = object.spec;
+      const resolves = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN';
+      return resolves || resolution === 'STATIC' ? [{ object, selector, resolves }] : [];
+    }),
   ].filter(({ selector }) => Object.keys(selector).length > 0);
   const byNamespace = groupBy(services, ({ object }) => object.namespace);
   for (const entry of ofKind(scope, 'WorkloadEntry')) {
     const { address } = entry.spec;
-    if (isIP(address) !== 0 || isSocket(address)) continue;
+    if (isIP(address) !== 0) continue;
+    const socket = isSocket(address);
     // Both kinds of labels count; those of the metadata win (section 2).
     const labels = { ...entry.spec.labels, ...entry.labels };
-    const choosing = (byNamespace.get(entry.namespace) ?? []).find(({ selector }) => selects(selector, labels));
+    const own = byNamespace.get(entry.namespace) ?? [];
+    const choosing = own.find(({ selector, resolves }) => resolves === socket && selects(selector, labels));
     if (!choosing) continue;
-    const message = `service ${choosing.object.name} cannot use this workload: its address ${JSON.stringify(address)} is a name`;
-    const hint = 'write its IP address, or list the name in endpoints of a ServiceEntry with resolution: DNS';
+    const { name } = choosing.object;
+    const message = `service ${name} cannot use this workload: its address ${JSON.stringify(address)} is a ${socket ? 'socket' : 'name'}`;
+    const hint = socket
+      ? `set resolution: STATIC in ServiceEntry ${name}`
+      : 'write its IP address, or choose it in a ServiceEntry with resolution: DNS';
     reportAt(scope, 'WEFT0205', entry, 'spec.address', message, hint);
   }
 }
