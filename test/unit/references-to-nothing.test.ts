@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
+import type { Diagnostic } from '../../src/model/diagnostic.ts';
+import { spiffeId } from '../../src/model/identity.ts';
+import type { Workload } from '../../src/model/workload.ts';
 import { settings } from '../support/registry-values.ts';
 
 const core = (kind: string, name: string, spec: string) =>
@@ -17,13 +20,43 @@ const service = (targetPort: string | number, name = 'http') =>
 const workload = (more = '') =>
   networking('WorkloadEntry', 'r1', `{ address: 10.0.0.1, labels: { app: reviews }, serviceAccount: reviews${more} }`);
 
-/** Codes and fields of a file of namespace shop; its WorkloadEntries are all the workloads there are. */
-function told(text: string, code: string, namespace = 'shop'): readonly string[] {
-  const check = createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined: () => new Map() });
+/** A workload that has joined with these ports. */
+const joined = (name: string, ports: readonly (number | [number, string])[]): Workload => ({
+  id: `${name}.shop`,
+  name,
+  namespace: 'shop',
+  labels: { app: 'reviews' },
+  granted: { app: 'reviews' },
+  service: 'reviews',
+  serviceAccount: 'reviews',
+  identity: spiffeId({ trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'reviews' }),
+  address: '10.0.0.2',
+  ports: ports.map((one) => {
+    const [port, portName] = typeof one === 'number' ? [one] : one;
+    return { port, endpointPort: port + 10_000, ...(portName === undefined ? {} : { name: portName }) };
+  }),
+  weight: 1,
+  health: 'healthy',
+  source: 'proxy',
+});
+
+/** What is found in a file of namespace shop; its WorkloadEntries, and `members`, are all the workloads there are. */
+function found(
+  text: string,
+  code: string,
+  namespace = 'shop',
+  members: readonly Workload[] = [],
+): readonly Diagnostic[] {
+  const workloads = new Map(members.map((member) => [member.id, member]));
+  const check = createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined: () => workloads });
   const files = [{ path: `policies/${namespace}/a.yaml`, text }];
   const { diagnostics } = check({ commit: 'x', files, diagnostics: [], author: '', subject: '', time: 0 });
-  return diagnostics.flatMap((one) => (one.code === code ? [`${one.severity} ${one.field}: ${one.hint}`] : []));
+  return diagnostics.filter((one) => one.code === code);
 }
+
+/** The same as severity, field and hint. */
+const told = (...asked: Parameters<typeof found>): readonly string[] =>
+  found(...asked).map(({ severity, field, hint }) => `${severity} ${field}: ${hint}`);
 
 describe('targetPort by a name that no workload has (WEFT0205)', () => {
   const at = 'warning spec.ports[0].targetPort';
@@ -50,6 +83,44 @@ describe('targetPort by a name that no workload has (WEFT0205)', () => {
   ])('%s', (_, text, expected) => expect(told(text, 'WEFT0205')).toEqual(expected));
 });
 
+describe('targetPort by a number that nobody who joined has (WEFT0205)', () => {
+  const two = [joined('j1', [9080, [9090, 'admin']]), joined('j2', [9080])];
+  const said = (text: string, members = two) =>
+    found(text, 'WEFT0205', 'shop', members).map(({ field, message, hint }) => [field, message, hint]);
+
+  test('says how many there are and which ports they have', () => {
+    expect(said(service(8080))).toEqual([
+      [
+        'spec.ports[0].targetPort',
+        'port 80 of service reviews has no workload: 2 match the selector, none has port 8080',
+        'ports of its workloads: 9080, 9090 (admin); write one of them in targetPort, or start them with --port 8080',
+      ],
+    ]);
+    const [first] = two;
+    expect(said(service(8080), first ? [first] : []).map(([, message]) => message)).toEqual([
+      'port 80 of service reviews has no workload: 1 matches the selector, it has not port 8080',
+    ]);
+  });
+
+  test('without targetPort it is the port itself', () => {
+    const plain = core('Service', 'reviews', '{ selector: { app: reviews }, ports: [{ name: http, port: 80 }] }');
+    expect(said(plain).map(([field]) => field)).toEqual(['spec.ports[0].port']);
+  });
+
+  test('who joined without ports', () => {
+    expect(said(service(8080), [joined('j1', [])]).map(([, , hint]) => hint)).toEqual([
+      'it joined without ports: start it with weft run --port 8080',
+    ]);
+  });
+
+  test.each([
+    ['one of them has it', service(9090), two],
+    ['the name of the port goes before the number', service(8080, 'admin'), two],
+    ['behind a WorkloadEntry any port may be open', service(8080) + workload(), two],
+    ['a WorkloadEntry that names others', service(8080) + workload(', ports: { x: 9080 }'), []],
+  ])('nothing: %s', (_, text, members) => expect(said(text, members)).toEqual([]));
+});
+
 describe('ports of workloads (WEFT0113, a warning)', () => {
   const peer = (port: number, selector = 'reviews') =>
     security(
@@ -58,7 +129,8 @@ describe('ports of workloads (WEFT0113, a warning)', () => {
     );
   const rule = (port: number, selector = '') =>
     security('AuthorizationPolicy', `{ ${selector}rules: [{ to: [{ operation: { ports: ["${port}"] } }] }] }`);
-  const hint = 'ports of workloads, which are not those of Services: 9080';
+  const hint = 'port 80 of Service reviews is port 9080 of its workloads: write 9080';
+  const unknown = 'ports of workloads, which are not those of Services: 9080';
   const ofPeer = [`warning spec.portLevelMtls.80: ${hint}`];
   const ofRule = [`warning spec.rules[0].to[0].operation.ports[0]: ${hint}`];
 
@@ -69,6 +141,20 @@ describe('ports of workloads (WEFT0113, a warning)', () => {
       'in a rule with a selector',
       service(9080) + workload() + rule(80, 'selector: { matchLabels: { app: reviews } }, '),
       ofRule,
+    ],
+    [
+      'what a rule excludes, and what a condition asks for',
+      service(9080) +
+        workload() +
+        security(
+          'AuthorizationPolicy',
+          '{ rules: [{ to: [{ operation: { notPorts: ["80"] } }], when: [{ key: destination.port, values: ["81", "9080"], notValues: ["82"] }] }] }',
+        ),
+      [
+        `warning spec.rules[0].to[0].operation.notPorts[0]: ${hint}`,
+        `warning spec.rules[0].when[0].values[0]: ${unknown}`,
+        `warning spec.rules[0].when[0].notValues[0]: ${unknown}`,
+      ],
     ],
     ['the workload’s', service(9080) + workload() + peer(9080) + rule(9080), []],
     ['one that the workload declares', service(9080) + workload(', ports: { admin: 80 }') + peer(80) + rule(80), []],
@@ -95,6 +181,11 @@ describe('ports of workloads (WEFT0113, a warning)', () => {
       [],
     ],
   ])('%s', (_, text, expected) => expect(told(text, 'WEFT0113')).toEqual(expected));
+
+  test('a joined workload has those that it declares, whatever leads to it', () => {
+    const said = told(service(8080) + rule(8080), 'WEFT0113', 'shop', [joined('j1', [9080])]);
+    expect(said).toEqual([`warning spec.rules[0].to[0].operation.ports[0]: ${unknown}`]);
+  });
 });
 
 describe('namespaces and labels that nobody has', () => {
@@ -121,9 +212,49 @@ describe('namespaces and labels that nobody has', () => {
     ['namespaces: [shpo]', ['warning spec.rules[0].from[0].source.namespaces[0]: did you mean "shop"?']],
     ['notNamespaces: [far]', [expect.stringMatching(/notNamespaces\[0\]: correct it, or wait until/)]],
     ['namespaces: [shop, "sh*"]', []],
+    [
+      'principals: [cluster.local/ns/shpo/sa/reviews]',
+      [expect.stringMatching(/principals\[0\]: did you mean "cluster.local\/ns\/shop\/sa\/reviews"\?$/)],
+    ],
+    [
+      'principals: [clusterlocal/ns/shop/sa/reviews]',
+      [expect.stringMatching(/principals\[0\]: did you mean "cluster.local\/ns\/shop\/sa\/reviews"\?$/)],
+    ],
+    [
+      'notPrincipals: [far.example/ns/shop/sa/reviews]',
+      [expect.stringMatching(/notPrincipals\[0\]: name it in trustDomainAliases of MeshConfig/)],
+    ],
+    ['serviceAccounts: [review]', [expect.stringMatching(/serviceAccounts\[0\]: did you mean "reviews"\?$/)]],
+    ['serviceAccounts: [shpo/reviews]', [expect.stringMatching(/did you mean "shop\/reviews"\?$/)]],
+    ['serviceAccounts: [reviews, shop/reviews]', []],
   ])('a rule for %s (WEFT0152)', (source, expected) => {
     const policy = security('AuthorizationPolicy', `{ rules: [{ from: [{ source: { ${source} } }] }] }`);
     expect(told(here + policy, 'WEFT0152')).toEqual(expected);
+  });
+
+  test.each([
+    ['source.namespace, values: [shpo]', ['warning spec.rules[0].when[0].values[0]: did you mean "shop"?']],
+    ['source.serviceAccount, values: [review]', [expect.stringMatching(/values\[0\]: did you mean "reviews"\?$/)]],
+    [
+      'source.principal, notValues: [cluster.local/ns/shop/sa/review, "*"]',
+      [expect.stringMatching(/notValues\[0\]: did you mean "cluster.local\/ns\/shop\/sa\/reviews"\?$/)],
+    ],
+    ['source.ip, values: [10.0.0.9]', []],
+  ])('a condition on %s (WEFT0152)', (condition, expected) => {
+    const policy = security('AuthorizationPolicy', `{ rules: [{ when: [{ key: ${condition} }] }] }`);
+    expect(told(here + policy, 'WEFT0152')).toEqual(expected);
+  });
+
+  test('a policy for workloads before which no proxy stands (WEFT0127)', () => {
+    const policy = security('AuthorizationPolicy', '{ selector: { matchLabels: { app: reviews } } }');
+    const bare = workload().replace(', serviceAccount: reviews', '');
+    expect(found(bare + policy, 'WEFT0127').map(({ field, message }) => [field, message])).toEqual([
+      [
+        'spec.selector',
+        'selector matches r1.shop, before which no proxy of the mesh stands: nobody is allowed or refused there',
+      ],
+    ]);
+    expect(found(workload() + policy, 'WEFT0127')).toEqual([]);
   });
 
   test.each([

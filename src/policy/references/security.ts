@@ -1,26 +1,35 @@
-import { nearestName } from '../../model/nearest-name.ts';
 import type { AuthorizationPolicyObject, PeerAuthenticationObject } from '../../model/policy.ts';
 import type { AuthorizationRule } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
+import { checkCallers } from './authorization-callers.ts';
 import { having } from './having.ts';
-import { namespaceHint } from './known-namespaces.ts';
 import { type PeerMode, peerMode } from './peer-mode.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
-import { accountsOf, workloadsIn } from './scope-index.ts';
+import { workloadsIn } from './scope-index.ts';
 import { checkTcpRules } from './tcp-authorization.ts';
 import { workloadsInReach } from './workload-selection.ts';
 
-/** WEFT0152, WEFT0153, WEFT0154 and WEFT0164. */
+/** WEFT0127, WEFT0152, WEFT0153, WEFT0154 and WEFT0164. */
 export function checkAuthorization(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
   if (!scope.workloads) return;
   // Rules act in the mesh proxy, so only workloads that have one are looked at.
-  const workloads = having(workloadsInReach(scope, policy), policy.spec.selector ?? {}).filter(
-    ({ identity }) => identity !== undefined,
-  );
-  checkAccounts(scope, policy);
+  const chosen = having(workloadsInReach(scope, policy), policy.spec.selector ?? {});
+  const workloads = chosen.filter(({ identity }) => identity !== undefined);
+  if (policy.spec.selector && workloads.length === 0) reportBare(scope, policy, chosen);
+  checkCallers(scope, policy);
   checkPlaintext(scope, policy, workloads);
   checkTcpRules(scope, policy, workloads);
+}
+
+/** WEFT0127: all that a selector chooses has no proxy of the mesh, so that nothing judges who calls it (P35). */
+function reportBare(scope: ReferenceScope, policy: AuthorizationPolicyObject, chosen: readonly Workload[]): void {
+  const [first] = chosen;
+  if (first === undefined) return;
+  const others = chosen.length === 1 ? '' : ` and ${chosen.length - 1} more`;
+  const message = `selector matches ${first.id}${others}, before which no proxy of the mesh stands: nobody is allowed or refused there`;
+  const hint = 'run them with weft run, or state serviceAccount in their WorkloadEntry, if they have one';
+  reportAt(scope, 'WEFT0127', policy, 'spec.selector', message, hint);
 }
 
 /** WEFT0182 (P33): the same namespace and the same selector twice; different selectors that meet on a workload are a warning. */
@@ -48,51 +57,6 @@ export function checkPeerScopes(scope: ReferenceScope): void {
       });
     }
   }
-}
-
-/** WEFT0152: exact principals of this trust domain, and service accounts, whose account no workload has; namespaces with nobody. */
-function checkAccounts(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
-  const accounts = accountsOf(scope.workloads ?? []);
-  const check = (value: string, account: string, field: string): void => {
-    if (accounts.has(account)) return;
-    const near = nearestName(account, accounts);
-    const hint = near
-      ? `did you mean ${JSON.stringify(value.replace(account.split('/')[1] ?? '', near.split('/')[1] ?? ''))}?`
-      : 'correct it, or wait until the workload joins';
-    reportAt(
-      scope,
-      'WEFT0152',
-      policy,
-      field,
-      `principal ${JSON.stringify(value)}: no workload has this account`,
-      hint,
-    );
-  };
-  policy.spec.rules.forEach((rule, index) => {
-    rule.from.forEach((source, from) => {
-      const field = `spec.rules[${index}].from[${from}].source`;
-      for (const side of ['principals', 'notPrincipals'] as const) {
-        source[side].forEach((value, at) => {
-          const [domain = '', , namespace = '', , account = ''] = value.split('/');
-          if (domain !== 'cluster.local' && !scope.trustDomains.includes(domain)) return;
-          if (!value.includes('*')) check(value, `${namespace}/${account}`, `${field}.${side}[${at}]`);
-        });
-      }
-      for (const side of ['namespaces', 'notNamespaces'] as const) {
-        source[side].forEach((value, at) => {
-          const hint = value.includes('*') ? undefined : namespaceHint(scope, value);
-          if (hint === undefined) return;
-          const message = `namespace ${JSON.stringify(value)} has no workload`;
-          reportAt(scope, 'WEFT0152', policy, `${field}.${side}[${at}]`, message, hint);
-        });
-      }
-      for (const side of ['serviceAccounts', 'notServiceAccounts'] as const) {
-        for (const [at, value] of source[side].entries()) {
-          check(value, value.includes('/') ? value : `${policy.namespace}/${value}`, `${field}.${side}[${at}]`);
-        }
-      }
-    });
-  });
 }
 
 /** WEFT0154 (P43), once for each policy: where its rules first use an identity. */

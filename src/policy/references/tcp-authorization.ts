@@ -3,7 +3,7 @@ import type { AuthorizationRule, AuthorizationSource } from '../../model/securit
 import { isHttp } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { ofKind, type ReferenceScope, reportAt } from './reference-scope.ts';
-import { portsUsed } from './service-workloads.ts';
+import { portsUsed, selecting } from './service-workloads.ts';
 
 /**
  * What rules do where connections are all there is. WEFT0153 (P45): a condition on HTTP meets a TCP port. WEFT0164: a rule is judged
@@ -24,10 +24,10 @@ export function checkTcpRules(
     const http = reached.find(({ httpField }) => httpField !== undefined);
     if (http?.httpField) {
       const effect = action === 'ALLOW' ? 'allows nothing' : 'denies more';
-      const message = `HTTP field ${http.httpField.split('.').pop()} on TCP port ${http.port}; the rule then ${effect}`;
+      const message = `HTTP field ${http.httpField.name} on TCP port ${http.port}; the rule then ${effect}`;
       const hint =
         action === 'ALLOW' ? 'name the HTTP ports' : `name the HTTP ports, if port ${http.port} shall be open`;
-      reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${http.httpField}`, message, hint);
+      reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${http.httpField.field}`, message, hint);
     }
     // An ALLOW rule that asks for HTTP is not there at all (P45).
     const acting = reached.find(({ httpField }) => action === 'DENY' || httpField === undefined);
@@ -41,7 +41,7 @@ export function checkTcpRules(
 
 /** The ports of these workloads that are no HTTP: as a Service says, else as the workload itself declares. */
 function tcpPorts(scope: ReferenceScope, workloads: readonly Workload[]): readonly number[] {
-  const services = ofKind(scope, 'Service');
+  const services = selecting(ofKind(scope, 'Service'), ofKind(scope, 'ServiceEntry'));
   const ports = workloads.flatMap((workload) => {
     const used = portsUsed(services, workload);
     const declared = workload.ports.flatMap(({ port, protocol }) =>
@@ -70,13 +70,21 @@ function operationReaches({ ports, notPorts }: Operation, port: number): boolean
   return (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
 }
 
-/** The first condition on HTTP in what reaches the port, as a field below the rule. */
-function httpFieldAt(rule: AuthorizationRule, port: number): string | undefined {
-  const index = rule.to.findIndex((operation) => operationReaches(operation, port) && httpFields(operation).length > 0);
-  const operation = rule.to[index];
-  if (operation) return `to[${index}].operation.${httpFields(operation)[0]}`;
+/** A condition on HTTP: what it is called, and its field below the rule. */
+interface HttpField {
+  readonly name: string;
+  readonly field: string;
+}
+
+/** The first one in what reaches the port. */
+function httpFieldAt(rule: AuthorizationRule, port: number): HttpField | undefined {
+  for (const [index, operation] of rule.to.entries()) {
+    const [name] = operationReaches(operation, port) ? httpFields(operation) : [];
+    if (name !== undefined) return { name, field: `to[${index}].operation.${name}` };
+  }
   const header = rule.when.findIndex(({ key }) => key.startsWith('request.headers['));
-  return header === -1 ? undefined : `when[${header}].key`;
+  const name = rule.when[header]?.key;
+  return name === undefined ? undefined : { name, field: `when[${header}].key` };
 }
 
 function httpFields(operation: Operation): readonly string[] {
