@@ -44,10 +44,9 @@ export const workloadFlags = {
   ),
   bind: text({
     placeholder: 'ADDRESS',
-    default: '127.0.0.1',
-    help: 'the address on which the application reaches the sidecar',
+    help: 'the loopback address on which the application reaches the sidecar (127.0.0.1; weft run takes and names another where that is in use)',
   }),
-  'outbound-port': value({ placeholder: 'PORT', default: '15001', help: 'the port for HTTP_PROXY' }, port),
+  'outbound-port': value({ placeholder: 'PORT', help: 'the port for HTTP_PROXY (15001)' }, port),
   admin: text({ placeholder: 'PATH|ADDRESS:PORT', help: "Envoy's admin endpoint (a unix socket, 0600)" }),
   'token-file': text({ placeholder: 'FILE', help: 'the join token, - for stdin (WEFT_TOKEN_FILE)' }),
   'stats-interval': value(

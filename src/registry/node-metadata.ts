@@ -91,7 +91,7 @@ function ipAddress(value: unknown, path: string): string {
   return address;
 }
 
-/** A sidecar stands before its own application only: never before another machine. */
+/** A sidecar stands before its own application only, and is reached by it only: never by or from another machine. */
 function loopbackAddress(value: unknown, path: string): string {
   const address = ipAddress(value, path);
   if (!isLoopback(address)) throw wrong(path, 'a loopback address', value);
@@ -160,7 +160,8 @@ function localityOf(value: unknown, path: string): string {
 function capture(value: unknown, path: string): Capture {
   const fields = objectOf(value, path, ['bind', 'proxy', 'ports']);
   return {
-    ...optional(fields, 'bind', path, ipAddress),
+    // Whoever reaches these listeners speaks in the workload's name (docs/decisions/46).
+    ...optional(fields, 'bind', path, loopbackAddress),
     ...optional(fields, 'proxy', path, portNumber),
     ...optional(fields, 'ports', path, flag),
   };

@@ -14,13 +14,13 @@ export type PortState =
   /** The address is not of this machine, or the port needs a privilege. */
   | { readonly kind: 'refused'; readonly problem: string };
 
-/** Whether somebody could listen there now. Envoys share a port without complaint (SO_REUSEPORT), so this must be asked before. */
-export function portState(address: string, port: number): Promise<PortState> {
+/** Whether somebody could listen there now, and who does: Envoy says of a port in use only that it is. To find who, all of /proc is read. */
+export function portState(address: string, port: number, asksWho = true): Promise<PortState> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE') return resolve({ kind: 'refused', problem: refusal(error) });
-      const owner = portOwner(port);
+      const owner = asksWho ? portOwner(port) : undefined;
       resolve(owner === undefined ? { kind: 'used' } : { kind: 'used', owner });
     });
     probe.listen({ host: address, port, exclusive: true }, () => probe.close(() => resolve({ kind: 'free' })));

@@ -44,6 +44,8 @@ export function inboundListener(inbound: Inbound, ownHost: string): Listener {
   return message(ListenerSchema, {
     name: inboundName(port),
     address: socketAddress(listen.address, listen.port),
+    // What is for this workload is for no other Envoy of the machine (docs/decisions/46).
+    enableReusePort: false,
     trafficDirection: TrafficDirection.INBOUND,
     filterChains: filterChains(inbound, ownHost),
     ...inspection(inbound),

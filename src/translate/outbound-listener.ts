@@ -49,6 +49,8 @@ export function outboundListener(
   return message(ListenerSchema, {
     name,
     address,
+    // Envoys that share a port share its connections, and a call leaves under another workload's identity (docs/decisions/46).
+    enableReusePort: false,
     trafficDirection: TrafficDirection.OUTBOUND,
     ...chains,
     ...(metadata === undefined ? {} : { metadata }),

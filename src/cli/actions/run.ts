@@ -1,7 +1,8 @@
-import { Failure } from '../../model/failure.ts';
+import type { Failure } from '../../model/failure.ts';
 import type { NodeMetadata } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { deferred } from '../../sidecar/deferred.ts';
+import { claimOutboundAddress, type OutboundAddress, portTaken } from '../../sidecar/outbound-address.ts';
 import { portState } from '../../sidecar/port-owner.ts';
 import type { RunEvent } from '../../sidecar/run-event.ts';
 import { startSidecar } from '../../sidecar/sidecar.ts';
@@ -35,8 +36,8 @@ export async function run(context: VerbContext<typeof runFlags>): Promise<ExitCo
 
 async function runIn(folder: string, workload: Workload, context: VerbContext<typeof runFlags>): Promise<ExitCode> {
   const { flags, output, env } = context;
-  const { good } = marks(env);
-  const { nodeId, metadata } = workload;
+  const { good, warning } = marks(env);
+  const { nodeId } = workload;
   const admin = adminOf(flags.admin, folder);
   const lock = await acquireLock(`${folder}/lock`, {
     what: `proxy ${nodeId}`,
@@ -44,10 +45,16 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     code: 'WEFT0914',
     hint: (pid) => `stop that one (kill ${pid}), or give this one its own --name`,
   });
+  let outbound: OutboundAddress | undefined;
   try {
     const envoy = await findEnvoyOrFail(flags.envoy, context);
-    await requireFreePorts(metadata, admin);
+    await requireFreePorts(workload.metadata, admin);
     const joined = await joinControlPlane(context, flags['token-file']);
+    outbound = await outboundOf(workload.metadata, joined.fingerprint, flags);
+    const { address, because } = outbound;
+    if (because !== undefined)
+      output.say(`${warning} outbound       from here the mesh is at ${address}: ${because}; --bind names another`);
+    const metadata = { ...workload.metadata, capture: { ...workload.metadata.capture, bind: address } };
     const { host, port } = joined.controlPlane;
     const pin = `sha256:${joined.fingerprint.slice(0, 8)}..`;
     output.event(
@@ -58,7 +65,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     const decided = deferred<ExitCode>();
     let wasReady = false;
     const sidecar = startSidecar({
-      bootstrap: { ...workload, ...joined, admin, stats: { flushInterval: flags['stats-interval'] } },
+      bootstrap: { nodeId, metadata, ...joined, admin, stats: { flushInterval: flags['stats-interval'] } },
       folder,
       envoy: envoy.path,
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
@@ -85,6 +92,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       await sidecar.kill();
     }
   } finally {
+    outbound?.release();
     emptyRuntimeFolder(folder);
     lock.release();
   }
@@ -105,34 +113,30 @@ function isFinal(failure: Failure): boolean {
   return failure.code !== 'WEFT0901';
 }
 
-/** Envoys share a port without complaint, so what is used is refused before one starts. Throws Failure WEFT0910. */
-async function requireFreePorts(metadata: NodeMetadata, admin: AdminAddress): Promise<void> {
-  const { capture, ports = [], inboundBind = '0.0.0.0' } = metadata;
+/** Where the application reaches this sidecar; without a way to it nothing is taken from others. Throws Failure WEFT0910. */
+async function outboundOf(
+  { capture }: NodeMetadata,
+  mesh: string,
+  flags: VerbContext<typeof runFlags>['flags'],
+): Promise<OutboundAddress> {
+  const { proxy, ports = false } = capture ?? {};
+  const isAsked = flags['outbound-port'] !== undefined;
+  return claimOutboundAddress({
+    mesh,
+    ports,
+    ...(flags.bind === undefined ? {} : { asked: capture?.bind ?? flags.bind }),
+    ...(proxy === undefined ? {} : { proxy: { port: proxy, isAsked } }),
+  });
+}
+
+/** Envoy would wait for what is in use, and not say for whom, so that is refused before one starts. Throws Failure WEFT0910. */
+async function requireFreePorts({ ports = [], inboundBind = '0.0.0.0' }: NodeMetadata, admin: AdminAddress) {
   const wanted = [
-    ...(capture?.proxy === undefined
-      ? []
-      : [{ address: capture.bind ?? '127.0.0.1', port: capture.proxy, flag: '--outbound-port' }]),
     ...ports.map(({ inbound }) => ({ address: inboundBind, port: inbound, flag: '--inbound-port' })),
     ...(admin.kind === 'tcp' ? [{ address: admin.address, port: admin.port, flag: '--admin' }] : []),
   ];
   for (const { address, port, flag } of wanted) {
     const state = await portState(address, port);
-    if (state.kind === 'free') continue;
-    const where = `${address}:${port}`;
-    if (state.kind === 'refused')
-      throw new Failure(
-        'WEFT0910',
-        `${where} cannot be listened on: ${state.problem}`,
-        `choose another with ${flag}`,
-        where,
-      );
-    const owner =
-      state.owner === undefined ? 'a process of another user' : `pid ${state.owner.pid} (${state.owner.name})`;
-    throw new Failure(
-      'WEFT0910',
-      `port ${port} is used by ${owner}`,
-      `choose another with ${flag}, or stop that process`,
-      where,
-    );
+    if (state.kind !== 'free') throw portTaken(address, port, state, flag);
   }
 }

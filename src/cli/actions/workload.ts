@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Failure } from '../../model/failure.ts';
 import { isLabel } from '../../model/identity.ts';
 import type { NodeMetadata, NodePort } from '../../model/proxy.ts';
+import { isLoopback, parseAddress } from '../../registry/address.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { preferredPort } from '../../sidecar/free-port.ts';
 import { portState } from '../../sidecar/port-owner.ts';
@@ -43,6 +44,7 @@ export async function workloadOf(
   };
   for (const [flag, given] of Object.entries(binds))
     if (given !== undefined && isIP(given) === 0) throw wrong(flag, given, 'is not an IP address', 'as 10.0.0.7');
+  const bind = loopback('--bind', flags.bind ?? '127.0.0.1');
   const labels = readLabels(flags.label, flags.version === undefined ? {} : { version: flags.version });
   const ports = await portsOf(flags, onOtherPort);
   const { proxy, ports: perService } = flags.capture;
@@ -58,9 +60,21 @@ export async function workloadOf(
       ...(flags.locality === undefined ? {} : { locality: flags.locality }),
       inboundBind: flags['inbound-bind'],
       ...(flags['application-address'] === '127.0.0.1' ? {} : { applicationAddress: flags['application-address'] }),
-      capture: { bind: flags.bind, ...(proxy ? { proxy: flags['outbound-port'] } : {}), ports: perService },
+      capture: { bind, ...(proxy ? { proxy: flags['outbound-port'] ?? 15_001 } : {}), ports: perService },
     },
   };
+}
+
+/** The one spelling of a loopback address: who reaches a sidecar's outbound listeners speaks in its workload's name (docs/decisions/46). */
+function loopback(flag: string, given: string): string {
+  const address = parseAddress(given);
+  if (address !== undefined && isLoopback(address)) return address;
+  throw wrong(
+    flag,
+    given,
+    "is not a loopback address: whoever reaches it would call in this workload's name",
+    'an address of 127.0.0.0/8, or ::1',
+  );
 }
 
 /** The namespace that `--group NAMESPACE/NAME` states, else the one of short names. Throws Failure WEFT0912 if `-n` names another one. */

@@ -1,0 +1,111 @@
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../model/failure.ts';
+import { type PortState, portState } from './port-owner.ts';
+
+/** What is wanted of the address where an application reaches its sidecar. */
+export interface OutboundWish {
+  /** The control plane by its fingerprint: sidecars of one mesh have the same local ports. */
+  readonly mesh: string;
+  /** The address that somebody asked for: this one or none. */
+  readonly asked?: string;
+  /** The HTTP_PROXY port, if there is to be one; `isAsked`: somebody chose it, so it is not looked for elsewhere when another program has it. */
+  readonly proxy?: { readonly port: number; readonly isAsked: boolean };
+  /** Local ports are captured: no other sidecar of the mesh may have them at this address. */
+  readonly ports: boolean;
+}
+
+export interface OutboundAddress {
+  readonly address: string;
+  /** Why it is not the usual one, in words. */
+  readonly because?: string;
+  /** Lets another sidecar have the address; the end of this process does as well. */
+  release(): void;
+}
+
+const usual = '127.0.0.1';
+/** The last byte of the address may be all but 0 and 255. */
+const candidates = Array.from({ length: 254 }, (_, index) => `127.0.0.${index + 1}`);
+/** How long the Envoy of a process that has just ended may still hold its ports. */
+const settling = 1_000;
+
+/**
+ * The loopback address where this sidecar's local ports and HTTP_PROXY stand (docs/decisions/46): the one asked for, else 127.0.0.1, else the
+ * first beside it that no other sidecar of the mesh has. Throws Failure WEFT0910 where it cannot be had.
+ */
+export async function claimOutboundAddress(wish: OutboundWish): Promise<OutboundAddress> {
+  const { asked, proxy } = wish;
+  const wanted = asked ?? usual;
+  let because: string | undefined;
+  for (const address of asked === undefined ? candidates : [asked]) {
+    const release = wish.ports ? await claimOf(wish.mesh, address) : () => undefined;
+    if (release === undefined) {
+      because ??= `another sidecar of this mesh has the local ports of ${address}`;
+      continue;
+    }
+    const state = await proxyState(proxy, address, address === wanted);
+    if (state.kind === 'free' || proxy === undefined)
+      return { address, ...(because === undefined ? {} : { because }), release };
+    release();
+    // Who chose a port, or an address, means it.
+    if (proxy.isAsked || asked !== undefined) throw portTaken(address, proxy.port, state);
+    because ??= wordsOf(address, proxy.port, state);
+  }
+  throw new Failure(
+    'WEFT0910',
+    because ?? 'no loopback address is free',
+    asked === undefined
+      ? 'stop a sidecar that is not needed, or name an address: --bind 127.0.1.1'
+      : 'leave --bind out for an address of its own, or name another one of 127.0.0.0/8',
+    wanted,
+  );
+}
+
+/**
+ * A socket without a file: its names are those of the network that the loopback addresses are of, for all users alike, and the kernel takes
+ * it back with its process. Undefined where another process has it.
+ */
+function claimOf(mesh: string, address: string): Promise<(() => void) | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen({ path: `\0weft/outbound/${mesh.slice(0, 32)}/${address}` }, () => {
+      server.unref();
+      resolve(() => void server.close());
+    });
+  });
+}
+
+/** The state of the HTTP_PROXY port; at the address that is wanted most once what is about to leave it has left. */
+async function proxyState(proxy: OutboundWish['proxy'], address: string, isWanted: boolean): Promise<PortState> {
+  if (proxy === undefined) return { kind: 'free' };
+  const end = Date.now() + (isWanted ? settling : 0);
+  for (;;) {
+    const isOver = Date.now() >= end;
+    const state = await portState(address, proxy.port, isOver && (isWanted || proxy.isAsked));
+    if (state.kind !== 'used' || isOver) return state;
+    await sleep(50);
+  }
+}
+
+type NotFree = Exclude<PortState, { kind: 'free' }>;
+
+function wordsOf(address: string, port: number, state: NotFree): string {
+  if (state.kind === 'refused') return `${address}:${port} cannot be listened on: ${state.problem}`;
+  const { owner } = state;
+  return `port ${port} is used by ${owner === undefined ? 'a process of another user' : `pid ${owner.pid} (${owner.name})`}`;
+}
+
+/** WEFT0910 for a port that cannot be had, with the process that has it and the flag that names another. */
+export function portTaken(address: string, port: number, state: NotFree, flag = '--outbound-port'): Failure {
+  const other = state.kind === 'refused' ? '' : ', or stop that process';
+  return new Failure(
+    'WEFT0910',
+    wordsOf(address, port, state),
+    `choose another with ${flag}${other}`,
+    `${address}:${port}`,
+  );
+}
