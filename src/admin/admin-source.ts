@@ -45,6 +45,8 @@ export interface AdminSource {
   /** Who holds this bearer token; undefined for an unknown, revoked or expired one. Compares in constant time. */
   authenticate(bearer: string): Promise<Caller | undefined> | Caller | undefined;
   policies(): PolicyReport;
+  /** Whether a commit is another one or comes after it, as the policy repository says. */
+  includes(commit: string, earlier: string): Promise<boolean>;
   /** Undefined until the first one was built. */
   mesh(): Mesh | undefined;
   /** Sorted by namespace and name. */

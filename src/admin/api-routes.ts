@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { DescribedKind } from '../model/description.ts';
 import type { ProxyStatus } from '../model/status.ts';
 import type { AdminSource } from './admin-source.ts';
+import { commitAnswer } from './commit-answer.ts';
 import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
 import { policyItems, portItems, serviceItems, workloadItems } from './mesh-values.ts';
 import { dumpOf, meshOf, ofProxy, proxiesOf } from './own-view.ts';
@@ -9,6 +10,11 @@ import { statusValue } from './status-value.ts';
 
 const pretty = { pretty: { type: 'string' } } as const;
 const noQuery = { type: 'object', additionalProperties: false, properties: pretty } as const;
+const statusQuery = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { ...pretty, commit: { type: 'string', pattern: '^[0-9a-f]{7,64}$' } },
+} as const;
 const longestWindow = 3600;
 const describeQuery = {
   type: 'object',
@@ -30,7 +36,15 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
   app.get('/api/v1/version', { schema: { querystring: noQuery } }, () =>
     envelope('Version', { ...source.version, api: apiVersion }),
   );
-  app.get('/api/v1/status', { schema: { querystring: noQuery } }, () => statusValue(source));
+  app.get<{ Querystring: { commit?: string } }>(
+    '/api/v1/status',
+    { schema: { querystring: statusQuery } },
+    async ({ query: { commit } }) => {
+      // Read at one moment: the answer comes of what the rest says.
+      const value = statusValue(source);
+      return commit === undefined ? value : { ...value, commit: await commitAnswer(source, commit) };
+    },
+  );
   app.get('/api/v1/proxies', { schema: { querystring: noQuery } }, (request) =>
     listEnvelope<ProxyStatus>('Proxy', proxiesOf(source, request.asker)),
   );

@@ -1,5 +1,6 @@
 import type { RevisionStatus, SyncState } from '../model/status.ts';
 import type { AdminSource, RegistrySourceReport } from './admin-source.ts';
+import type { CommitAnswer } from './commit-answer.ts';
 import { envelope } from './envelope.ts';
 import { type HealthReport, healthOf } from './health.ts';
 
@@ -29,6 +30,8 @@ export interface StatusValue {
   readonly health: HealthReport;
   readonly certs: { readonly valid: number; readonly nextRenewal?: string; readonly rootNotAfter?: string };
   readonly sources: readonly RegistrySourceReport[];
+  /** How far the commit is that was asked about. */
+  readonly commit?: CommitAnswer;
 }
 
 /** The state of the whole in one value; `now` in milliseconds since 1970. */

@@ -18,6 +18,7 @@ import type { TrafficStore } from '../telemetry/traffic-store.ts';
 import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
+import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
 import { allFindings } from './generated-finding.ts';
@@ -27,7 +28,7 @@ import type { PolicySource } from './policy-source.ts';
 import { createPolicyWindows } from './policy-windows.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
 import type { ProxySnapshots } from './proxy-snapshots.ts';
-import { isRolling, proxyStatus, type StatusContext, streamReport } from './proxy-status.ts';
+import { isRolling, proxyStatus, type StatusContext, streamOf, streamReport } from './proxy-status.ts';
 import { heldInstead, type Refusals, refusedResources } from './refused-resources.ts';
 import type { RevisionTable } from './revision-table.ts';
 import { createRouteWindow } from './route-window.ts';
@@ -106,10 +107,11 @@ export function createAdminValues(parts: {
   });
 
   const proxies: AdminSource['proxies'] = () => {
-    const newest = new Map(streams().map((stream) => [stream.node.id, stream]));
+    const open = new Map<string, StreamStatus<JoinCredential>[]>();
+    for (const stream of streams()) open.set(stream.node.id, [...(open.get(stream.node.id) ?? []), stream]);
     const context = statusContext();
     return [...sessions.sessions()]
-      .map(([id, session]) => proxyStatus(session, newest.get(id), context))
+      .map(([id, session]) => proxyStatus(session, streamOf(session, open.get(id) ?? []), context))
       .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
   };
 
@@ -121,8 +123,9 @@ export function createAdminValues(parts: {
   };
   const revisionOf = (proxyId: string): string => {
     const session = sessions.sessions().get(proxyId);
-    const stream = streams().findLast(({ node }) => node.id === proxyId);
-    return session === undefined ? '' : proxyStatus(session, stream, statusContext()).revision.serving;
+    return session === undefined
+      ? ''
+      : proxyStatus(session, streamOf(session, streams()), statusContext()).revision.serving;
   };
   const edges = (windowMilliseconds: number) => edgesOf(traffic.recent(windowMilliseconds, clock.now()));
 
@@ -167,6 +170,7 @@ export function createAdminValues(parts: {
         ...(state.failure ? { failure: state.failure } : {}),
       };
     },
+    includes: createCommitOrder(policies.location),
     mesh: mesh.get,
     proxies,
     streams() {

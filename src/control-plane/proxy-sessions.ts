@@ -22,10 +22,14 @@ export interface ProxySession {
   readonly acknowledgedCommit: string;
   /** From the newest change to its last acknowledgement; undefined while it is on its way. */
   readonly acknowledgedAfter: number | undefined;
+  /** What it is to have now; undefined: that is not made yet. */
+  readonly snapshot: () => Snapshot | undefined;
 }
 
 interface LiveSession extends ProxySession {
   readonly held: HeldSnapshot;
+  /** What its stream has looked at last. */
+  looked: Snapshot | undefined;
   inFlight: Set<string>;
   acknowledgedCommit: string;
   acknowledgedAfter: number | undefined;
@@ -99,6 +103,8 @@ export function createProxySessions(options: {
         peer,
         connectedAt: clock.now(),
         held,
+        snapshot: held.snapshot.get,
+        looked: undefined,
         inFlight: new Set(),
         acknowledgedCommit: '',
         acknowledgedAfter: undefined,
@@ -108,14 +114,18 @@ export function createProxySessions(options: {
       byProxy.set(proxy.id, [...(byProxy.get(proxy.id) ?? []), session]);
       let before = held.snapshot.get();
       const unwatch = held.snapshot.watch((now) => {
-        if (session.inFlight.size === 0 && before !== undefined && !isRefused(before))
+        // What no stream has looked at was sent to nobody, though nothing is on its way.
+        if (before !== undefined && before === session.looked && session.inFlight.size === 0 && !isRefused(before))
           session.acknowledgedCommit = before.commit;
         session.changedAt = clock.now();
         before = now;
       });
       return {
         ok: {
-          snapshot: () => held.snapshot.get(),
+          snapshot() {
+            session.looked = held.snapshot.get();
+            return session.looked;
+          },
           watch: (onChange) => held.snapshot.watch(onChange),
           close: () => {
             unwatch();

@@ -124,12 +124,15 @@ export function createProxySnapshots(options: {
     });
   };
 
-  const publish = (current: Mesh, { cell, group, own }: Member): void => {
+  const publish = (current: Mesh, { cell, group, own, behind }: Member): void => {
     const [outbound, capture] = [group?.view.made?.layer, group?.made?.layer];
     if (outbound === undefined || capture === undefined || own === undefined) return;
     const layers = [outbound, capture, own];
-    const { commit } = current.policies;
     const before = cell.get();
+    // With a part of an earlier commit, as its own could not be made (F28), it is not what this commit says.
+    const view = group?.view.made;
+    const isWhole = !behind && view?.mesh === current && group?.made?.view === view.view;
+    const { commit } = isWhole ? current.policies : { commit: before?.commit ?? '' };
     const unchanged = before?.layers.every((layer, index) => layer === layers[index]) === true;
     // A new commit that changes nothing for this proxy is still what it serves from now on.
     if (unchanged && before.commit === commit) return;
@@ -152,7 +155,9 @@ export function createProxySnapshots(options: {
     for (const view of views.values()) makeView(current, view);
     for (const group of groups.values()) makeCapture(group);
     each(concerned, (member) => look(current, member));
-    const told = new Set(concerned);
+    const { commit } = current.policies;
+    // Whose last snapshot had a part of an earlier commit may have it whole now.
+    const told = new Set([...concerned, ...all.filter(({ cell }) => cell.get()?.commit !== commit)]);
     for (const [name, group] of groups) {
       if (group.members.size === 0) groups.delete(name);
       else if (partsOf(group).some((layer, index) => layer !== before.get(group)?.[index]))

@@ -12,9 +12,10 @@ import {
 } from '../model/status.ts';
 import type { Workload } from '../model/workload.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
-import { lookup } from '../xds/snapshot.ts';
+import { lookup, type Snapshot } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
 import { configurationCost, isBeyondBudget } from './configuration-cost.ts';
+import { notAskedYet } from './not-asked-yet.ts';
 import { oneLine } from './one-line.ts';
 import type { ProxySession } from './proxy-sessions.ts';
 import { notOffered, type Refusals, withheldFrom } from './refused-resources.ts';
@@ -40,19 +41,23 @@ export function proxyStatus(
   stream: StreamStatus<JoinCredential> | undefined,
   context: StatusContext,
 ): ProxyStatus {
-  const types = Object.fromEntries(
-    xdsTypes.map((type) => [
-      type,
-      typeStatus(
-        stream?.types.find(({ typeUrl }) => typeUrl === urlOf[type]),
-        session.proxy.id,
-        context,
-      ),
-    ]),
-  ) as Record<XdsType, TypeStatus>;
-  const status = worstOf(Object.values(types).map((type) => type.status));
-  const settled = status === 'SYNCED' || status === '-';
   const { proxy } = session;
+  const all = stream?.types ?? [];
+  const behind = isBehind(all, session.snapshot());
+  const missing = notAskedYet(all);
+  const types = Object.fromEntries(
+    xdsTypes.map((type) => {
+      const ofType = all.find(({ typeUrl }) => typeUrl === urlOf[type]);
+      const now = typeStatus(ofType, proxy.id, context);
+      const isOwed = missing.has(urlOf[type]) || (behind && now.status !== '-');
+      return [type, isOwed ? { ...now, status: worstOf([now.status, 'PENDING']) } : now];
+    }),
+  ) as Record<XdsType, TypeStatus>;
+  const commit = session.snapshot()?.commit ?? '';
+  // While the part of a new commit that it would get is being made, a proxy may have all that there is.
+  const isLate = commit !== context.wanted ? ['PENDING' as const] : [];
+  const status = worstOf([...Object.values(types).map((type) => type.status), ...isLate]);
+  const settled = status === 'SYNCED';
   const { group, trouble } = context.workload?.(proxy.id) ?? {};
   return {
     name: proxy.name,
@@ -65,12 +70,39 @@ export function proxyStatus(
     address: session.peer,
     connectedSince: iso(session.connectedAt),
     status,
-    revision: { serving: settled ? context.wanted : session.acknowledgedCommit, wanted: context.wanted },
+    revision: { serving: settled ? commit : session.acknowledgedCommit, wanted: context.wanted },
     ...costOf(stream),
     ...(group === undefined ? {} : { group: group.name }),
     ...(trouble === undefined ? {} : { trouble: troubleOf(trouble) }),
     ...(session.acknowledgedAfter === undefined ? {} : { ackMilliseconds: session.acknowledgedAfter }),
     types,
+  };
+}
+
+/** Whether a newer view waits for the stream to look at it. */
+function isBehind(types: readonly StreamType[], snapshot: Snapshot | undefined): boolean {
+  if (snapshot === undefined) return true;
+  const { layers } = snapshot;
+  return types.some(
+    ({ seen }) => seen.length !== layers.length || seen.some((layer, index) => layer !== layers[index]),
+  );
+}
+
+/**
+ * All that a proxy was sent: of the streams of its newest connection, for who asks for each type on one of its own has several; of a type
+ * that is asked for twice, the newer.
+ */
+export function streamOf(
+  session: ProxySession,
+  streams: readonly StreamStatus<JoinCredential>[],
+): StreamStatus<JoinCredential> | undefined {
+  const { proxy, peer } = session;
+  const own = streams.filter(({ node, peer: other }) => node.id === proxy.id && other === peer);
+  const newest = own.at(-1);
+  if (newest === undefined || own.length === 1) return newest;
+  return {
+    ...newest,
+    types: [...new Map(own.flatMap(({ types }) => types.map((one) => [one.typeUrl, one]))).values()],
   };
 }
 

@@ -51,6 +51,10 @@ export interface TypeStatus {
   /** How many names are owed and not sent yet, held back by make before break included. */
   readonly owed: number;
   readonly error: Rejection | undefined;
+  /** Nothing has been answered yet on this stream. */
+  readonly unanswered: boolean;
+  /** Whether the client asked for this name itself. Costs one look. */
+  isSubscribed(name: string): boolean;
   /** The version that the client holds of one resource; undefined: it holds none. Costs one look. */
   versionOf(name: string): string | undefined;
   /** That resource itself, where it was sent on this stream; of what a client brought along only the version is known. */
@@ -128,6 +132,7 @@ class TypeView implements TypeStatus {
   readonly inFlightSince: number | undefined;
   readonly owed: number;
   readonly error: Rejection | undefined;
+  readonly unanswered: boolean;
   readonly #subscription: Subscription;
   readonly #seen: readonly Layer[];
 
@@ -144,8 +149,13 @@ class TypeView implements TypeStatus {
     this.inFlightSince = subscription.inFlight === undefined ? undefined : times?.sentAt;
     this.owed = subscription.pending.size;
     this.error = subscription.rejection;
+    this.unanswered = subscription.first;
     this.#subscription = subscription;
     this.#seen = seen;
+  }
+
+  isSubscribed(name: string): boolean {
+    return valueOf(this.#subscription.names, name) !== undefined;
   }
 
   versionOf(name: string): string | undefined {

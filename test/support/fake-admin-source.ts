@@ -263,6 +263,7 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
     revoked,
     version: { server: '0.1.0', envoy: '1.40.0', replica: 'cp-1' },
     readiness: () => ({ ready: true, waitingFor: [] }),
+    includes: async () => false,
     authenticate(bearer) {
       if (bearer === 'viewer' || bearer === 'operator' || bearer === 'admin') return { role: bearer };
       if (bearer.startsWith(`${operatorTokenId}.`)) return { role: 'operator' };

@@ -152,6 +152,8 @@ describe('callers that have not acknowledged the newest endpoints (F16)', () => 
     wildcard: false,
     namesSubscribed: 0,
     namesDiffering: 0,
+    unanswered: false,
+    isSubscribed: () => true,
     versionOf: () => undefined,
     heldResource: () => undefined,
     subscribed: [],

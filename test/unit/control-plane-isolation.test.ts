@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { heldNote, isServed } from '../../src/cli/render/status.ts';
+import { commitAnswer } from '../../src/admin/commit-answer.ts';
+import { heldNote } from '../../src/cli/render/status.ts';
 import { createTreeCheck, treeCheckSteps } from '../../src/control-plane/check-tree.ts';
 import type { PolicyRepository } from '../../src/control-plane/git-repository.ts';
 import { inSlices } from '../../src/control-plane/in-slices.ts';
 import { type CheckedTree, startPolicySource } from '../../src/control-plane/policy-source.ts';
 import { refText } from '../../src/model/provenance.ts';
+import type { RevisionStatus } from '../../src/model/status.ts';
 import type { PolicyTree } from '../../src/policy/git-tree.ts';
+import { fakeSource } from '../support/fake-admin-source.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { settings } from '../support/registry-values.ts';
 
@@ -262,12 +265,29 @@ describe('over a restart', () => {
   });
 });
 
-test('weft status says what is held back, and that a commit that is served in part is never served whole', () => {
+test('weft status says what is held back, and that a commit that is served in part is never served whole', async () => {
   const held = [{ namespace: 'bank' }, { namespace: 'shop', commit: 'aaa' }];
   expect(heldNote({ held })).toBe('  held back: bank (nothing of it served), shop at aaa');
   expect(heldNote({})).toBe('');
   const revision = { commit: 'bbb', author: 'Ana', subject: 's', time: '', errors: 0, warnings: 0 };
-  const whole = { policies: { serving: { ...revision, state: 'Applied' as const } } };
-  const part = { policies: { serving: { ...revision, state: 'Partial' as const, held } } };
-  expect([isServed(whole, [], 'bbb'), isServed(part, [], 'bbb')]).toEqual([true, 'never']);
+  const order = ['aaa', 'bbb', 'ccc'];
+  const ask = async (serving: RevisionStatus, commit: string) => {
+    const status = { repository: '/r', serving, objects: 0, files: 0 };
+    const source = fakeSource({
+      policies: () => ({ status, history: [], diagnostics: [] }),
+      proxies: () => [],
+      includes: async (later, earlier) => order.indexOf(later) >= order.indexOf(earlier),
+    });
+    return (await commitAnswer(source, commit)).state;
+  };
+  const whole = { ...revision, state: 'Applied' as const };
+  const part = { ...revision, state: 'Partial' as const, held };
+  expect([await ask(whole, 'bbb'), await ask(part, 'bbb')]).toEqual(['served', 'never']);
+  // Of an earlier one the same is missing, and a later one may bring it; what shop is held back at has it.
+  expect([await ask(whole, 'aaa'), await ask(part, 'aaa'), await ask(whole, 'ccc')]).toEqual([
+    'served',
+    'waiting',
+    'waiting',
+  ]);
+  expect(await ask({ ...part, held: held.slice(1) }, 'aaa')).toBe('served');
 });

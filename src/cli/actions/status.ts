@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { StatusValue } from '../../admin/status-value.ts';
-import type { ProxyStatus } from '../../model/status.ts';
-import { readApi, readItems, readValue } from '../read-api.ts';
-import { isServed, isWell, statusLines } from '../render/status.ts';
+import { readApi, readValue } from '../read-api.ts';
+import { isWell, statusLines } from '../render/status.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { statusFlags } from '../verbs/status.ts';
 
@@ -14,15 +13,12 @@ export async function status(context: VerbContext<typeof statusFlags>): Promise<
   const { wait: waits, commit } = context.flags;
   const deadline = performance.now() + context.globals.timeout;
   for (;;) {
-    const value = await readValue<StatusValue>(api, '/api/v1/status');
-    const answer =
-      commit === undefined
-        ? isWell(value)
-        : isServed(value, await readItems<ProxyStatus>(api, '/api/v1/proxies'), commit);
-    if (answer !== false || !waits || performance.now() + pollMilliseconds >= deadline) {
+    const value = await readValue<StatusValue>(api, `/api/v1/status${commit === undefined ? '' : `?commit=${commit}`}`);
+    const answer = commit === undefined ? isWell(value) : value.commit?.state === 'served';
+    if (answer || value.commit?.state === 'never' || !waits || performance.now() + pollMilliseconds >= deadline) {
       const { apiVersion: _version, kind, ...rest } = value;
       context.output.object(kind, rest, statusLines(value, Date.now()));
-      return answer === true ? 0 : 1;
+      return answer ? 0 : 1;
     }
     await wait(pollMilliseconds);
   }

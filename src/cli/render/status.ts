@@ -1,5 +1,6 @@
+import type { CommitAnswer } from '../../admin/commit-answer.ts';
 import type { StatusValue } from '../../admin/status-value.ts';
-import type { ProxyStatus, RevisionStatus } from '../../model/status.ts';
+import type { RevisionStatus } from '../../model/status.ts';
 import { ago, spanInWords } from './span.ts';
 
 /** The lines of `weft status` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
@@ -43,7 +44,20 @@ export function statusLines(status: StatusValue, now: number): readonly string[]
     ),
     line('health     ', health.state, health.reasons.join('; ')),
     line('certs      ', `${certs.valid} valid`, dates.join(', ')),
+    ...(status.commit === undefined ? [] : [`commit     ${commitNote(status.commit)}`]),
   ];
+}
+
+/** So many proxies are named. */
+const namedProxies = 5;
+
+function commitNote({ id, state, reason = '', waitingFor }: CommitAnswer): string {
+  const name = id.slice(0, 7);
+  if (state === 'served') return `${name} is what every connected proxy has`;
+  if (state === 'never') return `${name} will not be served: ${reason}`;
+  if (waitingFor.length === 0) return `${name} is not served: ${reason}`;
+  const more = waitingFor.length > namedProxies ? [`${waitingFor.length - namedProxies} more`] : [];
+  return `${name} waits for ${[...waitingFor.slice(0, namedProxies), ...more].join(', ')}`;
 }
 
 /** `  held back: shop at 4f1c2ab`; empty where nothing is. */
@@ -85,27 +99,5 @@ export function isWell(status: StatusValue): boolean {
     status.policies.failure === undefined &&
     status.pending?.state !== 'Rejected' &&
     (status.proxies.byStatus.REJECTED ?? 0) === 0
-  );
-}
-
-/** What of the status says which commits are served. */
-interface ServedStatus {
-  readonly policies: { readonly serving?: RevisionStatus };
-  readonly pending?: RevisionStatus;
-}
-
-/**
- * Whether a commit is served, and every connected proxy has acknowledged what it says; health is another question. `commit` is an id in
- * full or in short. 'never': it is the newest one and was rejected.
- */
-export function isServed(status: ServedStatus, proxies: readonly ProxyStatus[], commit: string): boolean | 'never' {
-  const means = (known: string | undefined) =>
-    known !== undefined && known !== '' && (commit.startsWith(known) || known.startsWith(commit));
-  if (status.pending?.state === 'Rejected' && means(status.pending.commit)) return 'never';
-  // Of a commit that is served in part, the rest needs another commit.
-  if (status.policies.serving?.held !== undefined && means(status.policies.serving.commit)) return 'never';
-  return (
-    means(status.policies.serving?.commit) &&
-    proxies.every((proxy) => proxy.status === 'SYNCED' && means(proxy.revision.serving))
   );
 }
