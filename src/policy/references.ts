@@ -21,7 +21,7 @@ import { checkDestinationRule, checkOverlaps } from './references/destination-ru
 import { checkHealthCheck } from './references/health-checks.ts';
 import { checkExports, checkMatchedClients } from './references/known-namespaces.ts';
 import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
-import { type KnownBeside, type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
+import { type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSharedHosts } from './references/shared-hosts.ts';
@@ -50,7 +50,7 @@ export function checkReferences(
   settings: MeshSettings,
   secrets?: KnownSecrets,
 ): readonly Diagnostic[] {
-  return finish(createReferenceCheck()(policies, services, workloads, settings, { secrets }));
+  return finish(createReferenceCheck()(policies, services, workloads, settings, secrets));
 }
 
 /** All checks, each with the kinds that it may look at. */
@@ -92,19 +92,19 @@ export type ReferenceCheck = (
   services: readonly Service[] | undefined,
   workloads: Iterable<Workload> | undefined,
   settings: MeshSettings,
-  beside?: KnownBeside,
+  secrets?: KnownSecrets,
 ) => Steps<readonly Diagnostic[]>;
 
 /** A check between objects that remembers what it has found. */
 export function createReferenceCheck(): ReferenceCheck {
   let before: ReferenceFacts | undefined;
   let memories: readonly RowMemory[] = [];
-  return function* (policies, services, workloads, settings, beside = {}) {
+  return function* (policies, services, workloads, settings, secrets) {
     const facts = factsOf(
       policies,
       services && declaredServices(services, before?.services),
       workloads,
-      scopeTerms(policies, settings, beside),
+      scopeTerms(policies, settings, secrets),
       before,
     );
     const made: RowMemory[] = [];
