@@ -197,7 +197,8 @@ describe('labels that a joined workload only claims', () => {
     ['WEFT0127', entry],
   ])('%s says who is left out and which token would let it in', (code, yaml) => {
     const intruder = workload('intruder', claims, { service: 'intruder' });
-    const granted = workload('payments', claims, { granted: claims });
+    const ports = [{ port: 80, endpointPort: 80 }];
+    const granted = workload('payments', claims, { granted: claims, ports });
     for (const present of [[intruder], [intruder, granted]]) {
       expect(told(yaml, present)).toEqual([
         [
