@@ -1,30 +1,31 @@
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Policy, PolicySet } from '../model/policy.ts';
-import { refText } from '../model/provenance.ts';
 import type { HeldNamespace } from '../model/status.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
 import { withoutConsequences } from '../policy/consequences.ts';
 import type { PolicyTree } from '../policy/git-tree.ts';
-import { resolveHost } from '../policy/hosts.ts';
 import { folderOf, pathInTree } from '../policy/parse-file.ts';
 import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../policy/parse-policies.ts';
 import type { KnownSecrets } from '../policy/references/reference-scope.ts';
-import { createReferenceCheck } from '../policy/references.ts';
 import { silence } from '../policy/silencers.ts';
 import { withoutDetected } from '../policy/undeclared-ports.ts';
-import { keepMap } from '../registry/keep-identity.ts';
-import { type BuiltServices, serviceSteps } from '../registry/services.ts';
-import { workloadsOfEntries } from '../registry/workload-entries.ts';
+import type { AwayServices } from '../registry/known-services.ts';
+import type { BuiltServices } from '../registry/services.ts';
+import { type CheckedAgainst, createBetweenObjects } from './between-objects.ts';
 import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
 import type { CheckedTree, HeldTrees } from './policy-source.ts';
+import { mistakesOf, withoutStanding } from './standing-errors.ts';
 
 export interface TreeCheckOptions {
   readonly settings: MeshSettings;
   readonly folders: 'namespace' | 'free';
   readonly root: string;
   readonly joined: (policies: PolicySet) => ReadonlyMap<string, Workload> | undefined;
+  /** Services that were there and are away, and hosts of those that may come; absent: nothing is known of them. */
+  readonly away?: () => AwayServices;
+  readonly expected?: () => ReadonlySet<string>;
   /** What is known of the named secrets. */
   readonly secrets?: () => KnownSecrets;
   /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
@@ -44,23 +45,22 @@ export function createTreeCheck(options: TreeCheckOptions): (tree: PolicyTree, r
 
 /**
  * Text of a policy tree → checked objects and all findings, the references between objects included. `joined`: the workloads that are
- * connected now as these policies make them, undefined where that is not known. Documents that did not change since the last call are not parsed again. An object that
- * was accepted once and has not changed is not held back because a service that nobody wrote is away with its workloads: that is then a
- * warning. With `heldTrees` the objects of these namespaces come from these trees, as they were served together before.
+ * connected now as these policies make them, undefined where that is not known. Documents that did not change since the last call are not
+ * parsed again. An error that what was served last has, too, is a warning: a workload made it, not this tree (decision 47). With
+ * `heldTrees` the objects of these namespaces come from these trees, as they were served together before.
  */
 export function treeCheckSteps(
   options: TreeCheckOptions,
 ): (tree: PolicyTree, registry?: 'unknown', heldTrees?: HeldTrees) => Steps<CheckedTree> {
   const { settings, folders, root, joined, isolate = 'commit' } = options;
   let cache: ParseCache | undefined;
-  let accepted: ReadonlySet<Policy> = new Set();
+  let served: PolicySet | undefined;
   /** Undefined until something was good as a whole: then there is nothing that could be held back to. */
   let good: GoodNamespaces | undefined;
-  let served: string | undefined;
-  const references = createReferenceCheck();
+  const check = createBetweenObjects();
+  /** Looks at what is served while the other looks at what may be: each remembers what it saw last. */
+  const checkServed = createBetweenObjects();
   let built: BuiltServices | undefined;
-  let entries: ReadonlyMap<string, Workload> | undefined;
-  let workloads: ReadonlyMap<string, Workload> | undefined;
 
   const parse = function* (tree: PolicyTree): Steps<ParsedPolicies> {
     const parsed = yield* parseSteps(tree.files, {
@@ -75,18 +75,19 @@ export function treeCheckSteps(
     cache = parsed.cache;
     return parsed;
   };
+  const against = (registry: 'unknown' | undefined): CheckedAgainst => {
+    // A server that comes back serves what it served, whatever has become of workloads and secrets meanwhile.
+    if (registry === 'unknown') return { settings, joined: () => undefined };
+    const [away, expected, secrets] = [options.away?.(), options.expected?.(), options.secrets?.()];
+    return { settings, joined, away, expected, secrets };
+  };
   /** The findings between objects. */
-  const between = function* (policies: PolicySet, registry: 'unknown' | undefined): Steps<readonly Diagnostic[]> {
-    const members = registry === 'unknown' ? undefined : joined(policies);
-    entries = workloadsOfEntries(policies, settings, entries);
-    workloads = keepMap(workloads, new Map([...entries, ...(members ?? [])]));
-    built = yield* serviceSteps(policies, workloads, settings, built);
-    yield;
-    const known = members === undefined ? undefined : workloads.values();
-    // A server that comes back serves what it served, whatever has become of its secrets meanwhile.
-    const secrets = registry === 'unknown' ? undefined : options.secrets?.();
-    const found = yield* references(policies.objects, built.services, known, settings, secrets);
-    return softened(found, policies.objects, accepted, settings);
+  const between = function* (policies: PolicySet, beside: CheckedAgainst): Steps<readonly Diagnostic[]> {
+    const result = yield* check(policies, beside);
+    ({ built } = result);
+    if (served === undefined || errorsOf(result.found).length === 0) return result.found;
+    const now = yield* checkServed(served, beside);
+    return withoutStanding(result.found, mistakesOf(now.found));
   };
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');
   const namespaceOf = ({ at, object }: Diagnostic): string | undefined => {
@@ -94,10 +95,9 @@ export function treeCheckSteps(
     return folder ?? object?.namespace;
   };
   const serve = (commit: string, objects: readonly Policy[], held: readonly HeldNamespace[]): PolicySet => {
-    accepted = new Set(objects);
-    served = commit;
-    if (isolate === 'namespace') good = goodNamespaces(commit, objects, held);
     const policies = { commit, objects };
+    served = policies;
+    if (isolate === 'namespace') good = goodNamespaces(commit, objects, held);
     if (built) builtWhileChecked.set(policies, built);
     return policies;
   };
@@ -114,7 +114,7 @@ export function treeCheckSteps(
     const whole = [...objects.filter(({ namespace }) => !heldTrees.has(namespace)), ...kept].sort(byName);
     const ofOthers = (finding: Diagnostic) => !heldTrees.has(namespaceOf(finding) ?? '');
     const found = [...tree.diagnostics, ...withoutDetected(diagnostics, settings)].filter(ofOthers);
-    found.push(...(yield* between({ commit: tree.commit, objects: whole }, 'unknown')));
+    found.push(...(yield* between({ commit: tree.commit, objects: whole }, against('unknown'))));
     const failed = errorsOf(found).length > 0;
     return {
       policies: failed ? undefined : serve(tree.commit, whole, held),
@@ -129,12 +129,9 @@ export function treeCheckSteps(
     const { commit } = tree;
     const text = [...tree.diagnostics, ...withoutDetected(parsed.diagnostics, settings)];
     const isPart = errorsOf(text).length > 0;
+    const beside = against(registry);
     // Each stage on all that passed the one before (section 8); what only follows from the rest is left out.
-    const meaning = withoutConsequences(
-      yield* between({ commit, objects: parsed.objects }, registry),
-      text,
-      namespaceOf,
-    );
+    const meaning = withoutConsequences(yield* between({ commit, objects: parsed.objects }, beside), text, namespaceOf);
     const found = [...text, ...silence(meaning, parsed.silencers, 'references', isPart)];
     const errors = errorsOf(found);
     if (errors.length === 0) {
@@ -148,9 +145,9 @@ export function treeCheckSteps(
             wrong: errorsOf(text).map(namespaceOf),
             good,
             rootNamespace: parsed.rootNamespace,
-            isServed: served === commit,
+            isServed: served?.commit === commit,
             judge: function* (objects) {
-              return errorsOf(yield* between({ commit, objects }, registry));
+              return errorsOf(yield* between({ commit, objects }, beside));
             },
           })
         : undefined;
@@ -165,36 +162,4 @@ function goodNamespaces(commit: string, objects: readonly Policy[], held: readon
   const keeps = new Map(held.map(({ namespace, commit: of = commit }) => [namespace, of]));
   const groups = [...byNamespace(objects)];
   return new Map(groups.map(([name, list]) => [name, { commit: keeps.get(name) ?? commit, objects: list }]));
-}
-
-/**
- * What a workload that went away makes of a good object: it is still good while the service that it names was never written, and so
- * comes and goes with its workloads. One that was written, and is removed by this commit, is missed.
- */
-function softened(
-  findings: readonly Diagnostic[],
-  objects: readonly Policy[],
-  accepted: ReadonlySet<Policy>,
-  { dnsSuffix }: MeshSettings,
-): readonly Diagnostic[] {
-  if (accepted.size === 0 || !findings.some(({ code }) => code === 'WEFT0101')) return findings;
-  const unchanged = new Set(objects.filter((object) => accepted.has(object)).map(refText));
-  const hosts = (all: Iterable<Policy>) => new Set([...all].flatMap((object) => hostsOf(object, dnsSuffix)));
-  const [before, now] = [hosts(accepted), hosts(objects)];
-  return findings.map((finding) => {
-    const { code, severity, object, message } = finding;
-    if (code !== 'WEFT0101' || severity !== 'error' || object === undefined || !unchanged.has(refText(object)))
-      return finding;
-    // Who hides a service takes it away as who removes it.
-    if (message.startsWith('service ')) return finding;
-    const named = /"([^"]*)"/.exec(message)?.[1] ?? '';
-    const host = resolveHost(named, object.namespace, dnsSuffix);
-    return before.has(host) && !now.has(host) ? finding : { ...finding, severity: 'warning' };
-  });
-}
-
-/** The hosts that an object defines. */
-function hostsOf(object: Policy, dnsSuffix: string): readonly string[] {
-  if (object.kind === 'Service') return [resolveHost(object.name, object.namespace, dnsSuffix)];
-  return object.kind === 'ServiceEntry' ? object.spec.hosts : [];
 }

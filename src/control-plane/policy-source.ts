@@ -104,7 +104,9 @@ export async function startPolicySource(options: {
         return;
       }
       const head = await options.repository.readHead();
-      if (!started && options.isolates === true) await serveLastGood();
+      // What was served before is known first: what it says, too, is held against no new commit (decision 47).
+      if (!started && (options.isolates === true || (await lastGood.read())?.commit !== head.commit))
+        await serveLastGood();
       started = true;
       await take(head);
       seen = signature;

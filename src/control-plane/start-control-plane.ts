@@ -23,6 +23,7 @@ import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createBearerCheck } from './bearer.ts';
 import { callersPending } from './callers-pending.ts';
+import { grantedHosts } from './granted-hosts.ts';
 import { createHealthDesk } from './health-desk.ts';
 import { createStreamLog } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
@@ -94,6 +95,7 @@ export async function startControlPlane(options: {
       mesh: settings,
       parts,
       onFailure,
+      expected: () => grantedHosts(tokens, settings),
       onSecretProblem: (problem) =>
         logger.warn(
           { component: 'control-plane', ...problem },

@@ -8,6 +8,7 @@ import { type GroupsOf, groupsOf } from '../model/workload-groups.ts';
 import { bindMembers, groupedMembers } from '../registry/grouped-members.ts';
 import { createJoinHealth, type JoinHealth } from '../registry/join-health.ts';
 import { createJoinedProxies, type JoinedProxies } from '../registry/joined-proxies.ts';
+import { createKnownServices } from '../registry/known-services.ts';
 import { createLocalPorts, type LocalPorts, localPortRange } from '../registry/local-ports.ts';
 import { createRegistry, type RegistryState } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
@@ -49,6 +50,8 @@ export async function startFacts(options: {
   readonly mesh: MeshSettings;
   readonly parts: RunningParts;
   readonly onFailure: (error: unknown, what: string) => void;
+  /** Hosts of services that somebody may join as. */
+  readonly expected: () => ReadonlySet<string>;
   readonly onSecretProblem: (problem: SecretProblem) => void;
 }): Promise<FactParts> {
   const { store, clock, mesh, parts, onFailure } = options;
@@ -65,6 +68,11 @@ export async function startFacts(options: {
   parts.add(() => joined.close());
   await joined.restore();
   parts.add(joined.workloads.watch((now) => health.prune((id) => now.has(id))));
+  const known = createKnownServices({ store, clock, settings: mesh, joined: joined.workloads });
+  parts.add(() => known.close());
+  await known.restore();
+  const forgotten = known.problem();
+  if (forgotten !== undefined) onFailure(new Error(forgotten), 'what was known of services before the start');
   const localPorts = createLocalPorts(store, clock, localPortRange(values['localPorts.base']));
   parts.add(() => localPorts.flush());
   await localPorts.restore();
@@ -84,9 +92,11 @@ export async function startFacts(options: {
     root: values['policy.path'],
     isolate: values['policy.isolate'],
     secrets: () => (values['secrets.directory'] === '' ? 'unset' : secretNames(secrets.get())),
-    // Before anything has joined, the registry says nothing yet: what needs it is not held against the policies.
+    away: known.away,
+    expected: options.expected,
+    // Before anything has ever joined, the registry says nothing: what needs it is not held against the policies.
     joined: (checked) =>
-      joined.workloads.get().size > 0 ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,
+      known.away().isHistory ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,
   });
   const policies = await startPolicySource({
     repository: createGitRepository({

@@ -2,6 +2,7 @@ import { compareText } from '../model/compare-text.ts';
 import { undeclaredProtocol } from '../model/detect-protocol.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { MeshSettings } from '../model/mesh.ts';
+import type { Protocol } from '../model/policy.ts';
 import { protocolOfName } from '../model/protocol.ts';
 import { serviceKeyOf } from '../model/service.ts';
 import type { Workload, WorkloadPort } from '../model/workload.ts';
@@ -41,6 +42,14 @@ export function impliedServices(
   );
 }
 
+/** As declared, else by the port's name. */
+export function impliedProtocol(
+  { name = '', protocol }: Pick<WorkloadPort, 'name' | 'protocol'>,
+  settings: MeshSettings,
+): Protocol {
+  return protocol ?? protocolOfName(name) ?? undeclaredProtocol(settings);
+}
+
 export interface ImpliedService {
   readonly members: readonly Workload[];
   readonly definition: ServiceDefinition;
@@ -71,7 +80,7 @@ function impliedService(
         .map((port) => ({
           ...(port.name === undefined ? {} : { name: port.name }),
           number: port.port,
-          protocol: port.protocol ?? protocolOfName(port.name ?? '') ?? undeclaredProtocol(settings),
+          protocol: impliedProtocol(port, settings),
         })),
       exportTo,
       subjectAltNames: [],

@@ -4,12 +4,14 @@ import type { Service } from '../../model/service.ts';
 import { resolveHost } from '../hosts.ts';
 import { checkPortSettings } from './port-settings.ts';
 import {
+  areAway,
   labelHint,
   ofKind,
   placeOf,
   type ReferenceScope,
   relatedTo,
   reportAt,
+  reportAway,
   reportNoService,
 } from './reference-scope.ts';
 import { checkRequestFields } from './request-fields.ts';
@@ -30,6 +32,7 @@ export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRul
     const message = `service ${JSON.stringify(rule.spec.host)} is not exported to any client of this rule`;
     reportAt(scope, 'WEFT0174', rule, 'spec.host', message, exportHint(hidden));
   } else {
+    if (areAway(scope, services)) reportAway(scope, 'WEFT0174', rule, 'spec.host', rule.spec.host, services);
     checkSubsets(scope, rule, services);
     checkRequestFields(scope, rule, services);
     checkPortSettings(scope, rule, host, services);

@@ -1,7 +1,7 @@
 import type { HealthCheckObject } from '../../model/policy.ts';
 import { isHttp, type Service } from '../../model/service.ts';
 import { isWildcardHost, resolveHost } from '../hosts.ts';
-import { type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
+import { areAway, hadPort, type ReferenceScope, reportAt, reportAway, reportNoService } from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 
 /** What a HealthCheck names: its host (WEFT0174), its port (WEFT0113), and that this is one that its probe fits (WEFT0136, a warning). */
@@ -14,10 +14,15 @@ export function checkHealthCheck(scope: ReferenceScope, check: HealthCheckObject
     reportNoService(scope, 'WEFT0174', check, 'spec.host', written, 'warning');
     return;
   }
+  if (areAway(scope, services)) reportAway(scope, 'WEFT0174', check, 'spec.host', written, services);
   const ports = services.flatMap((service) => service.ports.map(({ number }) => number));
   if (port !== undefined && !ports.includes(port)) {
-    const message = `${written} has no port ${port}`;
-    reportAt(scope, 'WEFT0113', check, 'spec.port', message, `ports: ${[...new Set(ports)].join(', ') || 'none'}`);
+    const isAway = services.some((service) => hadPort(scope, service, port));
+    const message = isAway
+      ? `no workload of ${written} with port ${port} is here now`
+      : `${written} has no port ${port}`;
+    const hint = `ports: ${[...new Set(ports)].join(', ') || 'none'}`;
+    reportAt(scope, 'WEFT0113', check, 'spec.port', message, hint, isAway ? { severity: 'warning' } : {});
   }
   checkProtocol(scope, check, services);
   if (services.every(({ resolution }) => resolution === 'request')) {

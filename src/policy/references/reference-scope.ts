@@ -4,7 +4,7 @@ import { rootNamespaceOf, trustDomainsOf } from '../../model/mesh-config.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { Labels, Policy } from '../../model/policy.ts';
 import { provenance, refOf } from '../../model/policy-provenance.ts';
-import type { Service } from '../../model/service.ts';
+import type { Service, ServiceKey, ServicePort } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import type { DiagnosticCode } from '../diagnostic-codes.ts';
 import { isWildcardHost, resolveHost } from '../hosts.ts';
@@ -17,6 +17,16 @@ export type SecretNames = ReadonlyMap<string, { readonly keys: boolean; readonly
 /** `unset`: the server has no folder of secrets, so there are none. `elsewhere`: they are where the server runs, and not known here. */
 export type KnownSecrets = SecretNames | 'unset' | 'elsewhere';
 
+/** Services that nobody wrote, and that are not there: a reference to one is a warning (decision 47). */
+export interface AbsentServices {
+  /** Those among the services of a scope of which every workload has left; they stand there as they were last. */
+  readonly away: ReadonlySet<ServiceKey>;
+  /** Ports that a service once had. */
+  readonly ports: ReadonlyMap<ServiceKey, readonly Pick<ServicePort, 'number' | 'protocol'>[]>;
+  /** Hosts of those that a credential is for, and nobody has come. */
+  readonly expected: ReadonlySet<string>;
+}
+
 /** What holds for all checks. */
 export interface ScopeTerms {
   /** With the root namespace that MeshConfig states. */
@@ -25,6 +35,8 @@ export interface ScopeTerms {
   readonly secrets: KnownSecrets | undefined;
   /** The mesh's own, then its aliases (P43). */
   readonly trustDomains: readonly string[];
+  /** Undefined: nothing is known of what is not there. */
+  readonly absent?: AbsentServices | undefined;
 }
 
 /** What the checks between objects look at. Without a registry `services` or `workloads` are undefined. */
@@ -38,15 +50,22 @@ export interface ReferenceScope extends ScopeTerms {
   readonly wildcards: readonly Service[];
 }
 
+/** What is known besides policies, services and workloads. */
+export interface KnownBeside {
+  readonly secrets?: KnownSecrets | undefined;
+  readonly absent?: AbsentServices | undefined;
+}
+
 /** What MeshConfig and the settings say to all checks. */
 export function scopeTerms(
   policies: readonly Policy[],
   settings: MeshSettings,
-  secrets: KnownSecrets | undefined,
+  { secrets, absent }: KnownBeside,
 ): ScopeTerms {
   return {
     settings: { ...settings, rootNamespace: rootNamespaceOf({ objects: policies }, settings) },
     secrets,
+    absent,
     trustDomains: trustDomainsOf({ objects: policies }, settings),
   };
 }
@@ -105,6 +124,36 @@ export function ofKind<K extends Policy['kind']>(
   return objectsOf(scope, kind);
 }
 
+/** Whether only workloads that have left make what is there under a host, if anything does. */
+export function areAway({ absent }: ReferenceScope, services: readonly Service[]): boolean {
+  return absent !== undefined && services.length > 0 && services.every(({ key }) => absent.away.has(key));
+}
+
+/** Whether a port that a service does not have is that of workloads that have left. */
+export function hadPort({ absent }: ReferenceScope, { key }: Service, port: number): boolean {
+  return absent?.ports.get(key)?.some(({ number }) => number === port) === true;
+}
+
+/** A warning, whatever the code is usually: of a service that is known, and away. */
+export function reportAway(
+  scope: ReferenceScope,
+  code: 'WEFT0101' | 'WEFT0174',
+  object: Policy,
+  field: string,
+  host: string,
+  [service]: readonly Service[],
+  consequence = '',
+): void {
+  if (service === undefined) return;
+  const message = `no workload of service ${JSON.stringify(host)} is here now${consequence}`;
+  const hint = `start one (${runCommand(service)}), declare a Service, or correct the name`;
+  reportAt(scope, code, object, field, message, hint, { severity: 'warning' });
+}
+
+function runCommand({ name, namespace }: Pick<Service, 'name' | 'namespace'>): string {
+  return `weft run -n ${namespace} --service ${name}`;
+}
+
 /** WEFT0102 or, with `code`, that a host means no service. */
 export function reportNoService(
   scope: ReferenceScope,
@@ -128,6 +177,14 @@ export function reportNoService(
       `host ${JSON.stringify(host)} has a dot, so it is a full name`,
       `write ${short}"${completed.host}"`,
     );
+    return;
+  }
+  const full = resolveHost(host, object.namespace, dnsSuffix);
+  if (scope.absent?.expected.has(full)) {
+    const message = `no workload of service ${JSON.stringify(host)} has come yet, though a token is for it`;
+    const hint = 'start it with this token (weft run), declare a Service, or correct the name';
+    const soft = severity === 'error' ? 'warning' : severity;
+    reportAt(scope, code, object, field, `${message}${consequence}`, hint, { severity: soft });
     return;
   }
   const names = services.flatMap((service) =>
@@ -154,7 +211,7 @@ function whatMakesIt({ settings, workloads }: ReferenceScope, object: Policy, ho
     return 'declare a ServiceEntry with this host, or correct the name';
   if (workloads === undefined)
     return `declare a Service, or correct the name; a workload that joins as "${name}" in ${namespace} makes it too: weft validate --live knows who has`;
-  return `declare a Service, let a workload join as it (weft run -n ${namespace} --service ${name}), or correct the name`;
+  return `declare a Service, let a workload join as it (${runCommand({ name, namespace })}), or correct the name`;
 }
 
 /** The hint of a selector that matches nothing: the nearest label of these workloads, else the labels there are. */

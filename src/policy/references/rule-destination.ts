@@ -4,7 +4,16 @@ import type { VirtualServiceObject } from '../../model/policy.ts';
 import type { Service } from '../../model/service.ts';
 import type { Destination } from '../../model/virtual-service.ts';
 import { plainHost } from '../hosts.ts';
-import { placeOf, type ReferenceScope, relatedTo, reportAt, reportNoService } from './reference-scope.ts';
+import {
+  areAway,
+  hadPort,
+  placeOf,
+  type ReferenceScope,
+  relatedTo,
+  reportAt,
+  reportAway,
+  reportNoService,
+} from './reference-scope.ts';
 import { candidatesOf, isByLabels, isSeen, type RuleClient, rulesFor, serviceFor, whomText } from './rule-clients.ts';
 import { exportHint } from './rule-ports.ts';
 import { rulesCovering } from './scope-index.ts';
@@ -18,6 +27,8 @@ interface Problem {
   readonly related?: readonly RelatedPlace[];
   /** The client means a service that whoever wrote the object cannot see. */
   readonly isUnseen?: boolean;
+  /** It was right while workloads were there that have left. */
+  readonly isAway?: boolean;
 }
 
 /**
@@ -33,17 +44,19 @@ export function checkDestination(
   clients: readonly RuleClient[],
 ): void {
   const { host } = destination;
-  const [any] = candidatesOf(scope, object, host);
+  const candidates = candidatesOf(scope, object, host);
+  const [any] = candidates;
   if (any === undefined) {
     reportNoService(scope, 'WEFT0101', object, `${field}.host`, host, scope.workloads ? 'error' : 'warning');
     return;
   }
+  if (areAway(scope, candidates)) reportAway(scope, 'WEFT0101', object, `${field}.host`, host, candidates);
   const found = clients.flatMap((client) => {
     const service = serviceFor(scope, object, host, client.namespace);
     if (service === undefined) return [{ client, problem: hiddenProblem(field, host, any) }];
     const ofSubset = subsetProblems(scope, field, destination, service, client);
     const isUnseen = !isSeen(service, object.namespace);
-    return [...portProblems(field, destination, service, called), ...ofSubset].map((problem) => ({
+    return [...portProblems(scope, field, destination, service, called), ...ofSubset].map((problem) => ({
       client,
       problem: { ...problem, isUnseen },
     }));
@@ -57,7 +70,8 @@ export function checkDestination(
     const whom = whomText(concerned, clients, object.namespace);
     // What others keep to themselves, or nobody may come to, holds no commit back (P6).
     const isPrivate = concerned.length < clients.length && same.every(({ problem }) => problem.isUnseen === true);
-    const severity: Severity = isPrivate || isByLabels(concerned, clients) ? 'warning' : 'error';
+    const isAway = same.every(({ problem }) => problem.isAway === true);
+    const severity: Severity = isPrivate || isAway || isByLabels(concerned, clients) ? 'warning' : 'error';
     const word = code === 'WEFT0101' ? 'to' : 'for';
     const text = whom === undefined ? message : `${message} ${word} clients in ${whom}`;
     reportAt(scope, code, object, at, text, hint, { severity, ...(related.length > 0 && { related }) });
@@ -70,6 +84,7 @@ function hiddenProblem(field: string, host: string, service: Service): Problem {
 }
 
 function portProblems(
+  scope: ReferenceScope,
   field: string,
   { host, port }: Destination,
   service: Service,
@@ -78,13 +93,10 @@ function portProblems(
   const numbers = service.ports.map(({ number }) => number);
   const problems: Problem[] = [];
   if (port !== undefined && !numbers.includes(port)) {
-    const message = `${host} has no port ${port}`;
-    problems.push({
-      code: 'WEFT0113',
-      field: `${field}.port.number`,
-      message,
-      hint: `ports: ${numbers.join(', ')}`,
-    });
+    const isAway = hadPort(scope, service, port);
+    const message = isAway ? `no workload of ${host} with port ${port} is here now` : `${host} has no port ${port}`;
+    const hint = `ports: ${numbers.join(', ')}`;
+    problems.push({ code: 'WEFT0113', field: `${field}.port.number`, message, hint, isAway });
   }
   const unclear = called.filter((number) => !numbers.includes(number));
   if (port === undefined && numbers.length > 1 && unclear.length > 0) {

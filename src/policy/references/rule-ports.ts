@@ -1,7 +1,7 @@
 import { isOutsideHost, outsideName } from '../../model/outside-host.ts';
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import { layersOf as layersOfPort, type Service } from '../../model/service.ts';
-import { type ReferenceScope, reportAt, reportNoService } from './reference-scope.ts';
+import { areAway, hadPort, type ReferenceScope, reportAt, reportAway, reportNoService } from './reference-scope.ts';
 import { candidatesOf, servicesMeant } from './rule-clients.ts';
 
 /** Whose rules act on a port (P19). */
@@ -47,6 +47,7 @@ export function checkHost(
   const field = `spec.hosts[${index}]`;
   const services = servicesMeant(scope, object, host, clients);
   const layers = layersOf(object);
+  if (areAway(scope, services)) reportAway(scope, 'WEFT0101', object, field, host, services, idleRules);
   const [hidden] = services.length === 0 ? candidatesOf(scope, object, host) : [];
   if (hidden) {
     const message = `service ${JSON.stringify(host)} is not exported to any client of this object${idleRules}`;
@@ -56,7 +57,7 @@ export function checkHost(
   else if (services.length === 0) reportNoService(scope, 'WEFT0101', object, field, host, 'warning', idleRules);
   else if (!layers.some((layer) => portsOf(services, layer).length > 0)) {
     const message = `${layers.join(' and ')} rules meet no such port of ${host}`;
-    reportAt(scope, 'WEFT0136', object, field, message, portsHint(services, layers));
+    reportAt(scope, 'WEFT0136', object, field, message, portsHint(services, layers), onceMet(scope, services, layers));
   }
   return services;
 }
@@ -75,7 +76,8 @@ export function checkLayers(scope: ReferenceScope, object: VirtualServiceObject,
   for (const layer of layers) {
     if (met.includes(layer)) continue;
     const message = `${layer} rules meet no such port of ${object.spec.hosts.join(', ')}`;
-    reportAt(scope, 'WEFT0136', object, `spec.${layer}`, message, portsHint(called, [layer]));
+    const details = onceMet(scope, called, [layer]);
+    reportAt(scope, 'WEFT0136', object, `spec.${layer}`, message, portsHint(called, [layer]), details);
   }
 }
 
@@ -99,10 +101,13 @@ export function calledPorts(
     const at = `${field}.match[${index}].port`;
     const host = object.spec.hosts.join(', ');
     if (!all.includes(port)) {
-      reportAt(scope, 'WEFT0113', object, at, `${host} has no port ${port}`, `ports: ${all.join(', ')}`);
+      const isAway = called.some((service) => hadPort(scope, service, port));
+      const message = isAway ? `no workload of ${host} with port ${port} is here now` : `${host} has no port ${port}`;
+      const details = isAway ? ({ severity: 'warning' } as const) : {};
+      reportAt(scope, 'WEFT0113', object, at, message, `ports: ${all.join(', ')}`, details);
     } else if (!ofLayer.includes(port)) {
       const message = `${layer} rules meet no such port of ${host}`;
-      reportAt(scope, 'WEFT0136', object, at, message, portsHint(called, [layer]));
+      reportAt(scope, 'WEFT0136', object, at, message, portsHint(called, [layer]), onceMet(scope, called, [layer]));
     }
   });
   const limited = named.length > 0 && named.every((port) => port !== undefined);
@@ -112,6 +117,17 @@ export function calledPorts(
 function portsOf(services: readonly Service[], layer: Layer): readonly number[] {
   const ports = services.flatMap((service) => service.ports);
   return ports.filter(({ protocol }) => layersOfPort(protocol).includes(layer)).map(({ number }) => number);
+}
+
+/** A warning where workloads that have left had such a port (decision 47). */
+function onceMet(
+  { absent }: ReferenceScope,
+  services: readonly Service[],
+  layers: readonly Layer[],
+): { readonly severity?: 'warning' } {
+  const ports = services.flatMap(({ key }) => absent?.ports.get(key) ?? []);
+  const wasMet = ports.some(({ protocol }) => layersOfPort(protocol).some((layer) => layers.includes(layer)));
+  return wasMet ? { severity: 'warning' } : {};
 }
 
 function portsHint(services: readonly Service[], layers: readonly Layer[]): string {

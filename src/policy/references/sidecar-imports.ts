@@ -4,7 +4,7 @@ import { isHttp, layerOf, type Service } from '../../model/service.ts';
 import type { SidecarEgress, SidecarListener } from '../../model/sidecar-policy.ts';
 import { canonicalHost, hostCovers, isWildcardHost, plainHost } from '../hosts.ts';
 import { type Import, importsOf, listenerPort } from '../imports.ts';
-import { type ReferenceScope, relatedServices, reportAt } from './reference-scope.ts';
+import { areAway, type ReferenceScope, relatedServices, reportAt, reportAway } from './reference-scope.ts';
 import { type SidecarClients, visibleTo } from './sidecar-clients.ts';
 import { checkWildcard } from './sidecar-wildcards.ts';
 
@@ -79,7 +79,9 @@ function checkHosts(
     const host = canonicalHost(entry.host, scope.settings.dnsSuffix);
     const services = scope.byHost.get(host) ?? [];
     const namespace = entry.namespace === '.' ? client : entry.namespace;
-    if (services.some((service) => namespace === '*' || service.namespace === namespace)) return;
+    const meant = services.filter((service) => namespace === '*' || service.namespace === namespace);
+    if (areAway(scope, meant)) reportAway(scope, 'WEFT0174', sidecar, `${path}.hosts[${index}]`, entry.text, meant);
+    if (meant.length > 0) return;
     const [elsewhere] = services;
     const sign = entry.excluded ? '~' : '';
     const near = nearestName(host, [...scope.byHost.keys()]);
