@@ -20,8 +20,9 @@ import { checkSharedAddresses } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
 import { checkHealthCheck } from './references/health-checks.ts';
 import { checkExports, checkMatchedClients } from './references/known-namespaces.ts';
+import { checkMeshLocalities, checkRuleLocalities } from './references/localities.ts';
 import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
-import { type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
+import { type KnownBeside, type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSharedHosts } from './references/shared-hosts.ts';
@@ -50,7 +51,7 @@ export function checkReferences(
   settings: MeshSettings,
   secrets?: KnownSecrets,
 ): readonly Diagnostic[] {
-  return finish(createReferenceCheck()(policies, services, workloads, settings, secrets));
+  return finish(createReferenceCheck()(policies, services, workloads, settings, { secrets }));
 }
 
 /** All checks, each with the kinds that it may look at. */
@@ -61,6 +62,9 @@ const rows: readonly CheckRow[] = [
   each('VirtualService', checkExports),
   each('DestinationRule', checkExports),
   each('ServiceEntry', checkExports),
+  each('Service', checkExports),
+  each('DestinationRule', checkRuleLocalities, 'ServiceEntry'),
+  each('MeshConfig', checkMeshLocalities, 'ServiceEntry'),
   together(checkSharedAddresses, 'Service', 'ServiceEntry'),
   together(checkOverlaps, 'DestinationRule'),
   each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),
@@ -92,19 +96,19 @@ export type ReferenceCheck = (
   services: readonly Service[] | undefined,
   workloads: Iterable<Workload> | undefined,
   settings: MeshSettings,
-  secrets?: KnownSecrets,
+  beside?: KnownBeside,
 ) => Steps<readonly Diagnostic[]>;
 
 /** A check between objects that remembers what it has found. */
 export function createReferenceCheck(): ReferenceCheck {
   let before: ReferenceFacts | undefined;
   let memories: readonly RowMemory[] = [];
-  return function* (policies, services, workloads, settings, secrets) {
+  return function* (policies, services, workloads, settings, beside = {}) {
     const facts = factsOf(
       policies,
       services && declaredServices(services, before?.services),
       workloads,
-      scopeTerms(policies, settings, secrets),
+      scopeTerms(policies, settings, beside),
       before,
     );
     const made: RowMemory[] = [];
