@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
+import { createCell } from '../../src/model/readable.ts';
+import type { Workload } from '../../src/model/workload.ts';
+import { createKnownServices } from '../../src/registry/known-services.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { memoryStore } from '../support/memory-store.ts';
+import { byId, settings, workload } from '../support/registry-values.ts';
+
+const names = ['cart', 'pay', 'web'] as const;
+const ports = { cart: [80], pay: [80, 81], web: [90] } as const;
+const members = names.flatMap((name) =>
+  [1, 2].map((index) =>
+    workload(`${name}-${index}`, name, 1, {
+      ports: ports[name].map((port) => ({ port, endpointPort: port, protocol: 'http' as const })),
+    }),
+  ),
+);
+
+const host = fc.constantFrom(...names, 'crat', 'pay.shop', 'web.shop.svc.cluster.local');
+const destination = fc
+  .tuple(host, fc.option(fc.constantFrom(80, 81, 90), { nil: undefined }))
+  .map(([of, port]) => `{ host: ${of}${port === undefined ? '' : `, port: { number: ${port} }`} }`);
+const route = fc
+  .tuple(host, destination, fc.option(destination, { nil: undefined }))
+  .map(
+    ([of, to, mirror]) =>
+      `kind: VirtualService\nmetadata: { name: NAME }\nspec: { hosts: [${of}], http: [{ ${mirror === undefined ? '' : `mirror: ${mirror}, `}route: [{ destination: ${to} }] }] }`,
+  );
+const sidecar = host.map(
+  (of) =>
+    `kind: Sidecar\nmetadata: { name: NAME }\nspec: { egress: [{ hosts: ["./${of}.shop.svc.cluster.local", "./cart.shop.svc.cluster.local"] }] }`,
+);
+const tree = fc
+  .array(fc.oneof({ weight: 4, arbitrary: route }, { weight: 1, arbitrary: sidecar }), { minLength: 1, maxLength: 4 })
+  .map((all) =>
+    all
+      .map((text, index) => `apiVersion: networking.istio.io/v1\n${text.replace('NAME', `o${index}`)}\n`)
+      .join('---\n'),
+  );
+const event = fc.oneof(
+  fc.record({ kind: fc.constant('come' as const), who: fc.constantFrom(...members) }),
+  fc.record({ kind: fc.constant('leave' as const), who: fc.constantFrom(...members) }),
+  fc.constant({ kind: 'restart' as const }),
+);
+
+async function plane(store = memoryStore(), now: readonly Workload[] = []) {
+  const joined = createCell(byId(...now));
+  const known = createKnownServices({ store, clock: fakeClock(), settings, joined });
+  await known.restore();
+  const check = createTreeCheck({
+    settings,
+    folders: 'namespace',
+    root: 'policies',
+    joined: () => (known.away().isHistory ? joined.get() : undefined),
+    away: known.away,
+  });
+  const commit = (text: string) =>
+    check({
+      commit: text,
+      files: [{ path: 'policies/shop/a.yaml', text }],
+      diagnostics: [],
+      author: '',
+      subject: '',
+      time: 0,
+    }).policies !== undefined;
+  return { store, joined, known, commit };
+}
+
+type Plane = Awaited<ReturnType<typeof plane>>;
+
+async function after(history: readonly (typeof event extends fc.Arbitrary<infer E> ? E : never)[], from: Plane) {
+  let now = from;
+  for (const one of history) {
+    const present = new Map(now.joined.get());
+    if (one.kind === 'restart') {
+      await now.known.close();
+      now = await plane(now.store, [...present.values()]);
+      continue;
+    }
+    if (one.kind === 'come') present.set(one.who.id, one.who);
+    else present.delete(one.who.id);
+    now.joined.set(present);
+  }
+  return now;
+}
+
+test('a commit is good or not by what has ever joined, whoever is there now and whenever the server started', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 12 }), tree, async (history, text) => {
+      const lived = await after(history, await plane());
+      const ever = history.flatMap((one) => (one.kind === 'come' ? [one.who] : []));
+      const everybody = await plane(undefined, ever);
+      expect(lived.commit(text)).toBe(everybody.commit(text));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('what was served is good for ever, beside whatever else is new, whoever comes and goes', async () => {
+  const other =
+    '---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ name: http, port: 1 }] }\n';
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(event, { maxLength: 8 }),
+      tree,
+      fc.array(fc.array(event, { maxLength: 4 }), { minLength: 1, maxLength: 3 }),
+      async (history, text, later) => {
+        const now = await after(history, await plane());
+        fc.pre(now.commit(text));
+        for (const [index, more] of later.entries()) {
+          // Who restarts reads what it served first (startPolicySource), so that is what a restart is here, too.
+          await after(
+            more.filter(({ kind }) => kind !== 'restart'),
+            now,
+          );
+          expect(now.commit(`# ${index}\n${text}${other}`)).toBe(true);
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
