@@ -1,5 +1,11 @@
 import { nearestName } from '../../model/nearest-name.ts';
-import type { DestinationRuleObject, ServiceEntryObject, VirtualServiceObject } from '../../model/policy.ts';
+import type {
+  DestinationRuleObject,
+  ServiceEntryObject,
+  ServiceObject,
+  VirtualServiceObject,
+} from '../../model/policy.ts';
+import { exportToAnnotation } from '../read-metadata.ts';
 import { having } from './having.ts';
 import { labelHint, type ReferenceScope, reportAt } from './reference-scope.ts';
 import { namespacesWith, workloadsIn } from './scope-index.ts';
@@ -18,12 +24,13 @@ export function namespaceHint(scope: ReferenceScope, namespace: string): string 
 /** WEFT0101, an info: an object that is for a namespace in which there is nothing. */
 export function checkExports(
   scope: ReferenceScope,
-  object: VirtualServiceObject | DestinationRuleObject | ServiceEntryObject,
+  object: VirtualServiceObject | DestinationRuleObject | ServiceEntryObject | ServiceObject,
 ): void {
   if (!scope.workloads) return;
+  const annotation = `metadata.annotations["${exportToAnnotation}"]`;
   for (const [index, entry] of object.spec.exportTo.entries()) {
     // What MeshConfig says is no word of this object.
-    const field = `spec.exportTo[${index}]`;
+    const field = object.kind === 'Service' ? annotation : `spec.exportTo[${index}]`;
     if (['*', '.', '~', object.namespace].includes(entry) || !object.positions.has(field)) continue;
     const hint = namespaceHint(scope, entry);
     if (hint === undefined) continue;
