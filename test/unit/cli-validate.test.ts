@@ -122,6 +122,17 @@ it('fails on warnings when asked to', async () => {
   expect((await weft('validate warned --fail-on warning')).code).toBe(1);
 });
 
+it('says with -q nothing of a good tree and no infos, and all in json', async () => {
+  write('informed/policies/shop/service.yaml', service.replace('{name: http, port: 9080}', '{port: 9080}'));
+  expect((await weft('validate informed')).stdout).toMatch(/: info WEFT0118 /);
+  expect(await weft('validate -q informed')).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  expect(JSON.parse((await weft('validate -q informed -o json')).stdout).summary.infos).toBe(1);
+  write('informed/policies/shop/rule.yaml', rule.replace('host: reviews', 'host: nobody'));
+  const { stdout } = await weft('validate -q informed');
+  expect(stdout).toMatch(/: warning WEFT0174 /);
+  expect(stdout).not.toMatch(/info/);
+});
+
 it('refuses what it cannot do by name', async () => {
   expect(await weft('validate missing')).toMatchObject({ code: 2 });
   expect((await weft('validate missing')).stderr).toContain('"missing" does not exist');

@@ -22,7 +22,7 @@ interface Checked {
 
 /** `weft validate PATH..`: exit 1 when a finding reaches `--fail-on`. */
 export async function validate(context: ValidateContext): Promise<ExitCode> {
-  const { flags, output, cwd } = context;
+  const { flags, output, cwd, globals } = context;
   const started = performance.now();
   const asked = context.arguments.length === 0 ? ['.'] : context.arguments;
   const places = asked.map((path) => policyPlace(cwd, path, flags.rev === undefined));
@@ -39,13 +39,16 @@ export async function validate(context: ValidateContext): Promise<ExitCode> {
   const count = (severity: Diagnostic['severity']) =>
     diagnostics.filter((finding) => finding.severity === severity).length;
   const summary = { errors: count('error'), warnings: count('warning'), infos: count('info'), files };
+  // With -q what is good and what only informs is not said; of `-o json` all is data.
+  const isSaid = ({ severity }: Diagnostic) => !globals.quiet || severity !== 'info';
   // One tree after another: files of two trees may have the same name.
-  const frames = checked
-    .filter((group) => group.diagnostics.length > 0)
-    .flatMap((group) =>
-      renderDiagnostics(group.diagnostics, (file) => group.files.get(file), flags.all ? 0 : 20).split('\n'),
-    );
-  const lines = [...frames, renderSummary(diagnostics, files, performance.now() - started)];
+  const frames = checked.flatMap((group) => {
+    const said = group.diagnostics.filter(isSaid);
+    if (said.length === 0) return [];
+    return renderDiagnostics(said, (file) => group.files.get(file), flags.all ? 0 : 20).split('\n');
+  });
+  const summaryLine = renderSummary(diagnostics.filter(isSaid), files, performance.now() - started);
+  const lines = globals.quiet && frames.length === 0 ? [] : [...frames, summaryLine];
   output.object('DiagnosticList', { summary, items: diagnostics.map(diagnosticRecord) }, lines);
   return summary.errors > 0 || (flags['fail-on'] === 'warning' && summary.warnings > 0) ? 1 : 0;
 }
