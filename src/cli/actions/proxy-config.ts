@@ -7,11 +7,13 @@ import { findProxy } from '../find-proxy.ts';
 import { type Marks, marks } from '../marks.ts';
 import type { Output } from '../output.ts';
 import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
+import { type AskedHost, isAbout, nothingAbout, onlyAbout } from '../render/asked-host.ts';
 import {
   type DumpedResource,
   type DumpType,
   dumpParts,
   dumpTypes,
+  filteredParts,
   partsOf,
   type RefusedInDump,
   refusedOf,
@@ -46,16 +48,21 @@ export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
   const types = typesOf(context.arguments[0] ?? '');
   const { dump, where, places } = await load(context);
   const parts = dumpParts(dump, where);
+  const keep = filterOf(context);
   if (output.format === 'json' || output.format === 'yaml') {
     // No envelope: tools that read Envoy's own dumps read this one.
-    const configs = types.length === dumpTypes.length ? parts : types.flatMap((type) => partsOf(parts, type));
+    const asked = types.length === dumpTypes.length ? parts : types.flatMap((type) => partsOf(parts, type));
+    const configs =
+      keep === undefined ? asked : types.flatMap((type) => filteredParts(partsOf(asked, type), type, keep));
     output.document(output.format === 'yaml' ? yamlText({ configs }) : `${JSON.stringify({ configs }, null, 2)}\n`);
     return 0;
   }
   for (const type of types) {
-    const shown = resourcesOf(parts, type).filter((resource) => isAsked(resource, context.flags));
+    const all = resourcesOf(parts, type);
+    const shown = keep === undefined ? all : all.flatMap((resource) => keep(resource) ?? []);
     if (types.length > 1 && output.format !== 'name') output.document(`${type === types[0] ? '' : '\n'}${type}\n`);
-    show(type, shown, context.flags.fqdn, places, output);
+    if (keep === undefined || shown.length > 0) show(type, shown, places, output);
+    else output.say(nothingFound(type, all, context));
     if (output.format === 'name') continue;
     const more = context.flags.file === undefined ? `  weft proxies ${where}` : '';
     for (const line of refusedLines(refusedOf(parts, type), more, marks(context.env))) output.line(line);
@@ -107,30 +114,38 @@ async function readDump(context: ConfigContext, file: string): Promise<Json> {
   }
 }
 
-function isAsked({ resource, name }: DumpedResource, flags: ConfigContext['flags']): boolean {
-  const text = `${name} ${JSON.stringify(resource)}`;
-  const { fqdn, port } = flags;
-  return (
-    (fqdn === undefined || text.includes(fqdn)) &&
-    (port === undefined || new RegExp(`(^|[^0-9])${port}([^0-9]|$)`).test(text))
-  );
+type Keep = (resource: DumpedResource) => DumpedResource | undefined;
+
+/** What --fqdn and --port leave of a resource; undefined: they ask for nothing. */
+function filterOf(context: ConfigContext): Keep | undefined {
+  const { fqdn, port } = context.flags;
+  if (fqdn === undefined && port === undefined) return undefined;
+  const host = askedHost(context);
+  const number = new RegExp(`(^|[^0-9])${port}([^0-9]|$)`);
+  return (one) => {
+    if (port !== undefined && !number.test(`${one.name} ${JSON.stringify(one.resource)}`)) return undefined;
+    if (host === undefined) return one;
+    return isAbout(one, host) ? { ...one, resource: onlyAbout(one, host) } : undefined;
+  };
 }
 
-function show(
-  part: DumpType,
-  shown: readonly DumpedResource[],
-  fqdn: string | undefined,
-  places: ProvenancePlaces,
-  output: Output,
-): void {
+function askedHost(context: ConfigContext): AskedHost | undefined {
+  const { fqdn } = context.flags;
+  return fqdn === undefined ? undefined : { text: fqdn, namespace: askedNamespace(context) };
+}
+
+function nothingFound(type: DumpType, all: readonly DumpedResource[], context: ConfigContext): string {
+  const host = askedHost(context);
+  const { port } = context.flags;
+  const isOfHost = (one: DumpedResource) => host === undefined || isAbout(one, host);
+  if (host === undefined || all.some(isOfHost)) return `no ${type} with port ${port}`;
+  return nothingAbout(type, host, all);
+}
+
+function show(part: DumpType, shown: readonly DumpedResource[], places: ProvenancePlaces, output: Output): void {
   switch (part) {
     case 'routes':
-      // One route configuration holds every host: the rows are what is asked for.
-      output.list(
-        'RouteList',
-        routeRows(shown, places.ofRoute).filter(({ host }) => fqdn === undefined || host.includes(fqdn)),
-        routeColumns,
-      );
+      output.list('RouteList', routeRows(shown, places.ofRoute), routeColumns);
       break;
     case 'listeners':
       output.list('ListenerList', shown, listenerColumns(places));

@@ -1,5 +1,5 @@
 import { Failure } from '../../model/failure.ts';
-import { at, field, items, type Json, textOf } from './dump-value.ts';
+import { at, field, items, type Json, keyOf, objectOf, textOf } from './dump-value.ts';
 
 /** The parts of a configuration that `weft proxy-config` shows, in the order of `all`. */
 export const dumpTypes = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets', 'bootstrap'] as const;
@@ -91,6 +91,37 @@ export function resourcesOf(parts: readonly Json[], type: DumpType): readonly Du
       ),
     )
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** The parts of one type with those resources alone that `keep` leaves, as it leaves them. */
+export function filteredParts(
+  parts: readonly Json[],
+  type: DumpType,
+  keep: (resource: DumpedResource) => DumpedResource | undefined,
+): readonly Json[] {
+  if (type === 'bootstrap') return parts;
+  const { lists, nameField } = shapes[type];
+  const filtered = (entry: Json, path: readonly string[]): readonly Json[] => {
+    const resource = at(entry, ...path);
+    const name = textOf(field(resource, nameField)) || textOf(field(entry, 'name'));
+    const left = keep({ name, version: '', resource });
+    return left === undefined ? [] : [withAt(entry, path, left.resource)];
+  };
+  return parts.map((part) => {
+    const lefts = Object.entries(lists).flatMap(([list, path]) => {
+      const key = keyOf(part, list);
+      return key === undefined
+        ? []
+        : [[key, items(field(part, list)).flatMap((entry) => filtered(entry, path))] as const];
+    });
+    return { ...objectOf(part), ...Object.fromEntries(lefts) };
+  });
+}
+
+function withAt(value: Json, [first, ...rest]: readonly string[], inner: Json): Json {
+  const key = first === undefined ? undefined : keyOf(value, first);
+  if (first === undefined) return inner;
+  return key === undefined ? value : { ...objectOf(value), [key]: withAt(field(value, first), rest, inner) };
 }
 
 /** What stands in a dump under `error_state`, by name: Envoy's own dumps have it for listeners, Weft's for every type. */

@@ -9,6 +9,19 @@ export function field(value: Json, protoName: string): Json {
   return object[protoName] ?? object[jsonName];
 }
 
+/** The key under which a JSON object has that field; undefined: it has none. */
+export function keyOf(value: Json, protoName: string): string | undefined {
+  if (field(value, protoName) === undefined) return undefined;
+  return protoName in objectOf(value)
+    ? protoName
+    : protoName.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The fields of a JSON object; none of all else. */
+export function objectOf(value: Json): Readonly<Record<string, Json>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
 /** A field of a field of a …: `at(value, 'address', 'socket_address', 'port_value')`. */
 export function at(value: Json, ...path: readonly string[]): Json {
   return path.reduce(field, value);

@@ -6,7 +6,7 @@ import { defineVerb } from '../verb.ts';
 export const proxyConfigFlags = {
   ...readFlags,
   file: text({ placeholder: 'DUMP', help: "read Envoy's config dump from a file, - for stdin; needs no server" }),
-  fqdn: text({ placeholder: 'HOST', help: 'only what names this host' }),
+  fqdn: text({ placeholder: 'HOST', help: 'only what is about this host: reviews, reviews.shop or its whole name' }),
   port: value({ placeholder: 'PORT', help: 'only what names this port' }, port),
 } as const;
 
