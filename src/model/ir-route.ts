@@ -57,6 +57,8 @@ export interface WeightedDestination {
   readonly headers?: Decided<HeaderChanges>;
   /** The authority that requests to this one of several destinations get; goes before the rule's rewrite (P18). */
   readonly authority?: Decided<string>;
+  /** The proxy resolves the authority that its requests get, which is another than the caller's. */
+  readonly resolvesAuthority?: true;
 }
 
 export interface RetryDecision {

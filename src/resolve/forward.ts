@@ -5,32 +5,37 @@ import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { HttpRule } from '../model/virtual-service.ts';
+import { calledAuthority } from './called-authority.ts';
 import { hashKeys } from './hash-keys.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { resolveRetries } from './retries.ts';
 import { routeTarget } from './route-target.ts';
 import type { RuleContext } from './target-rule.ts';
 
-/** Where a rule sends requests, and how (P13 to P18, P27). `field` is `spec.http[0]`; `called` is what the request named. */
+/** Where a rule sends requests, and how (P13 to P18, P27). `field` is `spec.http[0]`; `asked` is what the request named. */
 export function resolveForward(
   context: RuleContext,
   object: VirtualServiceObject,
   field: string,
   rule: HttpRule,
   match: RouteMatch,
-  called: DestinationRef,
+  asked: DestinationRef,
 ): ForwardAction {
-  const destinations = weighted(context, object, field, rule, called);
+  const destinations = weighted(context, object, field, rule, asked);
   const [only, another] = destinations;
   // A single destination's authority is the route's own: it is written after the rule's headers, so it holds (P18).
   const single = only && another === undefined ? only : undefined;
   const { settings } = context;
   const keys = hashKeys(context, destinations);
   const hashed = single !== undefined && keys.hash !== undefined;
-  const rewrite = rewriteDecision(object, field, rule, match, single?.authority);
+  const written = rewriteDecision(object, field, rule, match, single?.authority);
+  const { destinations: called, rewrite } = calledAuthority(context, {
+    destinations: single ? [withoutAuthority(single)] : destinations,
+    ...(written && { rewrite: written }),
+  });
   return {
     kind: 'forward',
-    destinations: single ? [withoutAuthority(single)] : destinations,
+    destinations: called,
     timeout:
       rule.timeout === undefined
         ? byDefault(undefined, 'D3')
@@ -45,7 +50,7 @@ export function resolveForward(
     mirrors: rule.mirrors.flatMap((mirror, position) => {
       // P17: an explicit 0 is none.
       if (mirror.percentage <= 0) return [];
-      const destination = routeTarget(context, object, mirror.destination, called.port);
+      const destination = routeTarget(context, object, mirror.destination, asked.port);
       const by = provenance(object, mirrorField(object, field, position));
       return [{ value: { destination, percentage: mirror.percentage }, by }];
     }),

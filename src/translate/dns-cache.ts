@@ -21,3 +21,6 @@ export const dnsCache: DnsCacheConfig = message(DnsCacheConfigSchema, {
   dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
   dnsFailureRefreshRate: dnsRetryWithin(),
 });
+
+/** The filter that resolves the hosts of requests; routes name by it what else it shall resolve. */
+export const dynamicForwardProxyName = 'envoy.filters.http.dynamic_forward_proxy';

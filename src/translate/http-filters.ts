@@ -13,7 +13,7 @@ import {
 import { message } from '../proto/message.ts';
 import { bytesMarkName } from './bytes-mark.ts';
 import { corsFilterName } from './cors.ts';
-import { dnsCache } from './dns-cache.ts';
+import { dnsCache, dynamicForwardProxyName } from './dns-cache.ts';
 import { faultFilterName } from './fault.ts';
 
 /** Names under which route configurations give the two authorization filters their rules (P39). */
@@ -33,7 +33,7 @@ export const corsFilter = filter(corsFilterName, CorsSchema, {});
 export const bytesMark = filter(bytesMarkName, BytesMarkSchema, {});
 
 /** Resolves the request's own host, for routes to clusters that need it; other requests pass untouched. */
-export const dynamicForwardProxyFilter = filter('envoy.filters.http.dynamic_forward_proxy', FilterConfigSchema, {
+export const dynamicForwardProxyFilter = filter(dynamicForwardProxyName, FilterConfigSchema, {
   implementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache },
 });
 

@@ -18,6 +18,7 @@ import { headerOperations } from './header-operations.ts';
 import { clusterName } from './names.ts';
 import { fractionalPercent } from './percentage.ts';
 import { retryPolicy } from './retry-policy.ts';
+import { resolvedAuthority } from './route-filters.ts';
 
 /**
  * Whether what the route does to headers must move into its destinations: as soon as one of these has changes of its own, which come
@@ -68,6 +69,8 @@ function clusterWeight(
     weight: one.weight.value,
     ...headerOperations([ofRoute.headers, one.headers?.value]),
     ...hostRewrite(one.authority?.value ?? ofRoute.authority),
+    ...(one.resolvesAuthority === true &&
+      one.authority && { typedPerFilterConfig: resolvedAuthority(one.authority.value) }),
   });
 }
 

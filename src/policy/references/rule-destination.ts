@@ -3,7 +3,7 @@ import { nearestName } from '../../model/nearest-name.ts';
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import type { Service } from '../../model/service.ts';
 import type { Destination } from '../../model/virtual-service.ts';
-import { plainHost } from '../hosts.ts';
+import { plainHost, resolveHost } from '../hosts.ts';
 import {
   areAway,
   hadPort,
@@ -54,6 +54,9 @@ export function checkDestination(
   const found = clients.flatMap((client) => {
     const service = serviceFor(scope, object, host, client.namespace);
     if (service === undefined) return [{ client, problem: hiddenProblem(field, host, any) }];
+    if (plainHost(service.host) !== resolveHost(host, object.namespace, scope.settings.dnsSuffix)) {
+      return [{ client, problem: coveredProblem(field, host, service) }];
+    }
     const ofSubset = subsetProblems(scope, field, destination, service, client);
     const isUnseen = !isSeen(service, object.namespace);
     return [...portProblems(scope, field, destination, service, called), ...ofSubset].map((problem) => ({
@@ -81,6 +84,15 @@ export function checkDestination(
 function hiddenProblem(field: string, host: string, service: Service): Problem {
   const message = `service ${JSON.stringify(host)} is not exported`;
   return { code: 'WEFT0101', field: `${field}.host`, message, hint: exportHint(service) };
+}
+
+/** Who has a wildcard is called by it: a name below it is no destination. */
+function coveredProblem(field: string, host: string, service: Service): Problem {
+  const wildcard = JSON.stringify(service.host);
+  const message = `no service ${JSON.stringify(host)}: ${wildcard} covers the name, it is no destination of its own`;
+  const further = service.resolution === 'request' ? ` and rewrite.authority: ${host}` : '';
+  const hint = `write host: ${wildcard}${further}, or declare a ServiceEntry with this host`;
+  return { code: 'WEFT0101', field: `${field}.host`, message, hint };
 }
 
 function portProblems(
