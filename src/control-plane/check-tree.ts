@@ -10,6 +10,7 @@ import { folderOf, pathInTree } from '../policy/parse-file.ts';
 import { byName, type ParseCache, type ParsedPolicies, parseSteps } from '../policy/parse-policies.ts';
 import type { KnownSecrets } from '../policy/references/reference-scope.ts';
 import { silence } from '../policy/silencers.ts';
+import { strayFindings } from '../policy/stray-files.ts';
 import { withoutDetected } from '../policy/undeclared-ports.ts';
 import type { AwayServices } from '../registry/known-services.ts';
 import type { BuiltServices } from '../registry/services.ts';
@@ -89,6 +90,7 @@ export function treeCheckSteps(
     const now = yield* checkServed(served, beside);
     return withoutStanding(result.found, mistakesOf(now.found));
   };
+  const ofFiles = ({ diagnostics, beside = [] }: PolicyTree) => [...diagnostics, ...strayFindings(beside, root)];
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');
   const namespaceOf = ({ at, object }: Diagnostic): string | undefined => {
     const folder = folders === 'namespace' ? folderOf(pathInTree(at.file, root)) : undefined;
@@ -113,7 +115,7 @@ export function treeCheckSteps(
     const { objects, diagnostics } = yield* parse(tree);
     const whole = [...objects.filter(({ namespace }) => !heldTrees.has(namespace)), ...kept].sort(byName);
     const ofOthers = (finding: Diagnostic) => !heldTrees.has(namespaceOf(finding) ?? '');
-    const found = [...tree.diagnostics, ...withoutDetected(diagnostics, settings)].filter(ofOthers);
+    const found = [...ofFiles(tree), ...withoutDetected(diagnostics, settings)].filter(ofOthers);
     found.push(...(yield* between({ commit: tree.commit, objects: whole }, against('unknown'))));
     const failed = errorsOf(found).length > 0;
     return {
@@ -127,7 +129,7 @@ export function treeCheckSteps(
     if (heldTrees !== undefined) return yield* restore(tree, heldTrees);
     const parsed = yield* parse(tree);
     const { commit } = tree;
-    const text = [...tree.diagnostics, ...withoutDetected(parsed.diagnostics, settings)];
+    const text = [...ofFiles(tree), ...withoutDetected(parsed.diagnostics, settings)];
     const isPart = errorsOf(text).length > 0;
     const beside = against(registry);
     // Each stage on all that passed the one before (section 8); what only follows from the rest is left out.

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { Failure } from '../model/failure.ts';
 import { runGit } from '../policy/git.ts';
 import { type BlobTexts, headCommit, type PolicyTree, readCommit } from '../policy/git-tree.ts';
+import { foldersAbove, mayBeMeant } from '../policy/stray-files.ts';
 import { readWorkingTree } from '../policy/working-tree.ts';
 
 /** Reads policies from a repository; failures are Failures (no repository, no such folder, no such revision). */
@@ -38,7 +39,7 @@ export function createGitRepository(options: {
       const ref = head.startsWith('ref: ') ? head.slice('ref: '.length) : undefined;
       const parts = [head, await stamp(join(common, 'packed-refs'))];
       if (ref !== undefined) parts.push(await readFile(join(common, ref), 'utf8').catch(() => ''));
-      if (workingTree) parts.push(...(await walk(join(location, path))));
+      if (workingTree) parts.push(...(await walk(join(location, path))), ...(await besideOf(location, path)));
       return parts.join('\n');
     },
     async readHead() {
@@ -74,6 +75,16 @@ async function gitFolders(location: string): Promise<readonly string[]> {
 async function stamp(file: string): Promise<string> {
   const known = await stat(file).catch(() => undefined);
   return known === undefined ? '-' : `${known.mtimeMs} ${known.size} ${known.ino}`;
+}
+
+/** Files above the tree that may be meant to be in it. */
+async function besideOf(location: string, path: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const folder of foldersAbove(path)) {
+    const names = await readdir(join(location, folder)).catch(() => []);
+    for (const name of names.filter(mayBeMeant).sort()) found.push(await stamp(join(location, folder, name)));
+  }
+  return found;
 }
 
 async function walk(folder: string): Promise<string[]> {

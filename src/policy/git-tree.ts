@@ -3,6 +3,7 @@ import { Failure } from '../model/failure.ts';
 import { runGit } from './git.ts';
 import type { PolicyFile } from './parse-file.ts';
 import { limits } from './read-yaml.ts';
+import { foldersAbove, mayBeMeant, mostBeside } from './stray-files.ts';
 import { acceptName, decodeText, mostFiles, refuseFile } from './tree-rules.ts';
 
 /** A policy tree as it was read, and what is known of the commit. */
@@ -11,6 +12,8 @@ export interface PolicyTree {
   readonly commit: string;
   /** Sorted by path; paths begin with the root (`policies/shop/reviews.yaml`). */
   readonly files: readonly PolicyFile[];
+  /** Files above the tree that may be meant to be in it; absent: none. */
+  readonly beside?: readonly PolicyFile[];
   /** Files that were refused (WEFT0007, WEFT0001): errors, so the commit is held back. */
   readonly diagnostics: readonly Diagnostic[];
   readonly author: string;
@@ -49,9 +52,10 @@ export async function readCommit(
 ): Promise<PolicyTree> {
   checkRoot(root);
   const { prefix, sha } = await placeOf(repository, revision);
-  const [entries, commit] = await Promise.all([
-    listTree(repository, sha, `${prefix}${root}`),
+  const [entries, commit, ...above] = await Promise.all([
+    listTree(repository, sha, `${prefix}${root}`, '-r'),
     readCommitObject(repository, sha),
+    ...foldersAbove(root).map((folder) => listTree(repository, sha, `${prefix}${folder}${folder && '/'}`)),
   ]);
   if (entries.length === 0) {
     throw new Failure(
@@ -67,7 +71,13 @@ export async function readCommit(
     .filter((entry) => acceptEntry(entry, root, found));
   if (wanted.length > mostFiles) refuseFile(found, root, 'the number of its files', mostFiles);
   const taken = wanted.slice(0, mostFiles);
-  const unknown = taken.filter(({ id }) => !known.has(id));
+  const meant = above.flat().flatMap((entry) => {
+    const path = entry.path.slice(prefix.length);
+    const isFile = entry.mode.startsWith('100') && entry.size <= limits.bytes;
+    return isFile && mayBeMeant(path.slice(path.lastIndexOf('/') + 1)) ? [{ ...entry, path }] : [];
+  });
+  const outside = meant.slice(0, mostBeside);
+  const unknown = [...taken, ...outside].filter(({ id }) => !known.has(id));
   const blobs = await readBlobs(repository, unknown);
   const texts = new Map<string, string>();
   const files = taken.flatMap(({ path, id }) => {
@@ -76,10 +86,22 @@ export async function readCommit(
     texts.set(id, text);
     return [{ path, text }];
   });
+  const beside = outside.flatMap(({ path, id }) => {
+    const text = known.get(id) ?? blobs.get(id)?.toString('utf8');
+    if (text === undefined) return [];
+    texts.set(id, text);
+    return [{ path, text }];
+  });
   // What is not in the newest commit is let go.
   known.clear();
   for (const [id, text] of texts) known.set(id, text);
-  return { commit: sha.slice(0, 7), files: files.sort(byPath), diagnostics: found, ...commit };
+  return {
+    commit: sha.slice(0, 7),
+    files: files.sort(byPath),
+    beside: beside.sort(byPath),
+    diagnostics: found,
+    ...commit,
+  };
 }
 
 /** By path, in the order of their bytes' code units. */
@@ -149,16 +171,21 @@ async function commitId(repository: string, revision: string): Promise<string> {
   );
 }
 
-async function listTree(repository: string, sha: string, path: string): Promise<readonly TreeEntry[]> {
+/** What is below a path; without `-r` only what is directly in it, where it ends with a slash. */
+async function listTree(
+  repository: string,
+  sha: string,
+  path: string,
+  ...options: readonly '-r'[]
+): Promise<readonly TreeEntry[]> {
   const { status, stdout, stderr } = await runGit(repository, [
     'ls-tree',
-    '-r',
+    ...options,
     '-z',
     '-l',
     '--full-tree',
     sha,
-    '--',
-    path,
+    ...(path === '' ? [] : ['--', path]),
   ]);
   if (status !== 0)
     throw new Failure(

@@ -14,6 +14,7 @@ export const textCodes = {
   WEFT0010: page('error', 'text', 'Namespace differs from its folder'),
   WEFT0011: page('error', 'text', 'Defined twice'),
   WEFT0012: page('error', 'text', 'Belongs in the root namespace'),
+  WEFT0013: page('warning', 'text', 'Outside of the policies'),
   WEFT0118: page('info', 'text', 'Port without protocol'),
   WEFT0119: page('error', 'text', 'Protocol not supported'),
   WEFT0130: page('warning', 'text', 'Rule is never reached'),

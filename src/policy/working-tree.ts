@@ -7,6 +7,7 @@ import { Failure } from '../model/failure.ts';
 import { byPath, checkRoot, headCommit, type PolicyTree, readCommit } from './git-tree.ts';
 import type { PolicyFile } from './parse-file.ts';
 import { limits } from './read-yaml.ts';
+import { foldersAbove, mayBeMeant, mostBeside } from './stray-files.ts';
 import { acceptName, decodeText, mostFiles, refuseFile } from './tree-rules.ts';
 
 /**
@@ -31,7 +32,22 @@ export async function readWorkingTree(repository: string, root: string): Promise
     });
   const id = committed?.commit ?? 'uncommitted';
   const { author = '', subject = '', time = 0 } = committed ?? {};
-  return { commit: same ? id : `${id}+edits`, files, diagnostics: found, author, subject, time };
+  const beside = await readBeside(repository, root);
+  return { commit: same ? id : `${id}+edits`, files, beside, diagnostics: found, author, subject, time };
+}
+
+/** Files directly in the folders above the tree that may be meant to be in it. */
+async function readBeside(repository: string, root: string): Promise<readonly PolicyFile[]> {
+  const beside: PolicyFile[] = [];
+  for (const folder of foldersAbove(root)) {
+    const entries = await readdir(join(repository, folder), { withFileTypes: true });
+    for (const { name } of entries.filter((entry) => entry.isFile() && mayBeMeant(entry.name)).slice(0, mostBeside)) {
+      const path = folder === '' ? name : `${folder}/${name}`;
+      const read = readRegular(join(repository, path));
+      if (read instanceof Uint8Array) beside.push({ path, text: new TextDecoder().decode(read) });
+    }
+  }
+  return beside.sort(byPath);
 }
 
 /** What HEAD has, or undefined where there is no repository, no commit or no such folder in it. */

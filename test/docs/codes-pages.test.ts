@@ -30,7 +30,10 @@ function check(block: string, files: readonly ExampleFile[]): readonly Diagnosti
   const live = block.startsWith('# weft validate --live\n');
   const joined = (policies: PolicySet) => (live ? bindMembers(joinedIn(block), policies, new Map()) : undefined);
   const run = createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined });
-  return run({ commit: '4f1c2ab', files, diagnostics: [], author: '', subject: '', time: 0 }).diagnostics;
+  const isInside = ({ path }: ExampleFile) => path.startsWith('policies/');
+  const [inside, beside] = [files.filter(isInside), files.filter((file) => !isInside(file))];
+  const tree = { commit: '4f1c2ab', files: inside, beside, diagnostics: [], author: '', subject: '', time: 0 };
+  return run(tree).diagnostics;
 }
 
 /** The workloads of lines as `# joined: NAME in group GROUP says KEY=VALUE`, in namespace shop. */
