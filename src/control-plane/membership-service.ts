@@ -2,6 +2,7 @@ import { status as grpcStatus } from '@grpc/grpc-js';
 import { Failure } from '../model/failure.ts';
 import type { Clock } from '../model/state-store.ts';
 import type { ProxyStatus } from '../model/status.ts';
+import type { Workload } from '../model/workload.ts';
 import { Membership } from '../proto/gen/weft/v1/membership_pb.ts';
 import { couldBe, type JoinCredential } from '../registry/join-claims.ts';
 import type { JoinedProxies } from '../registry/joined-proxies.ts';
@@ -11,6 +12,7 @@ import { type Authenticate, unaryHandler } from '../xds/handlers.ts';
 import type { Refused } from '../xds/server-options.ts';
 import type { CheckBearer } from './bearer.ts';
 import type { HealthDesk } from './health-desk.ts';
+import type { OwnAddress } from './own-addresses.ts';
 import { proxyRefusals } from './proxy-refusals.ts';
 
 /** How long a goodbye waits for the callers, in milliseconds (F16). */
@@ -19,7 +21,7 @@ const lookEvery = 20;
 
 /**
  * `weft.v1.Membership`: a sidecar leaves the registry before it drains, and is answered when its callers have acknowledged that
- * (E35, E37); it hears what was refused of its configuration, and what is to be probed. The credential must be one that the workload could have joined with.
+ * (E35, E37); it hears what was refused of its configuration, where others call it, and what is to be probed. The credential must be one that the workload could have joined with.
  */
 export function createMembershipService(options: {
   readonly check: CheckBearer;
@@ -28,10 +30,12 @@ export function createMembershipService(options: {
   readonly callersPending: (leaving: string) => number;
   readonly publish: () => void;
   readonly status: (nodeId: string) => ProxyStatus | undefined;
+  /** The service ports that lead to a workload. */
+  readonly addresses: (workload: Workload) => readonly OwnAddress[];
   readonly healthDesk: HealthDesk;
   readonly clock: Clock;
 }): readonly (readonly [path: string, handler: CallHandler])[] {
-  const { check, joined, callersPending, publish, status, healthDesk, clock } = options;
+  const { check, joined, callersPending, publish, status, addresses, healthDesk, clock } = options;
 
   /** Whether there is such a workload. Throws Failure WEFT0203 where this credential is not its own. */
   function isOwn(nodeId: string, credential: JoinCredential): boolean {
@@ -69,6 +73,15 @@ export function createMembershipService(options: {
       authenticate,
       answer: ({ nodeId }, credential) =>
         answered(async () => ({ refusals: isOwn(nodeId, credential) ? [...proxyRefusals(status(nodeId))] : [] })),
+    }),
+    unaryHandler(Membership.method.addresses, {
+      authenticate,
+      answer: ({ nodeId }, credential) =>
+        answered(async () => {
+          const workload = isOwn(nodeId, credential) ? joined.workloads.get().get(nodeId) : undefined;
+          const ports = workload === undefined ? [] : addresses(workload);
+          return { known: ports.length > 0, ports: [...ports] };
+        }),
     }),
     unaryHandler(Membership.method.health, {
       authenticate,

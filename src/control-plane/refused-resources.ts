@@ -8,6 +8,7 @@ import { lookup } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus } from '../xds/status.ts';
 import type { HeldInstead } from './config-dump.ts';
 import { oneLine } from './one-line.ts';
+import { ownTroubleFix } from './own-trouble.ts';
 import { shortType } from './xds-types.ts';
 
 /** What clients refused, and how to find what led to it. */
@@ -182,7 +183,9 @@ function fromStream(
       withheldFrom: 'refusers',
       wanted: true,
       ...(source === undefined ? {} : { source }),
-      fix: `remove the cause at ${node.id}, then weft nacks --release ${name}: it is offered again to a new stream`,
+      fix:
+        ownTroubleFix(error.message, name, node.id) ??
+        `remove the cause at ${node.id}, then weft nacks --release ${name}: it is offered again to a new stream`,
     };
     return [{ key: `${typeUrl} ${name} ${resource.version}`, refused }];
   });

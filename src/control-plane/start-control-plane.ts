@@ -30,6 +30,7 @@ import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
 import { createMetricsEndpoint } from './metrics-endpoint.ts';
 import { offerAgain } from './offer-again.ts';
+import { ownAddresses } from './own-addresses.ts';
 import type { PolicyState } from './policy-source.ts';
 import { portFailure } from './port-failure.ts';
 import { createProxySecrets } from './proxy-secrets.ts';
@@ -172,6 +173,7 @@ export async function startControlPlane(options: {
           joined,
           publish: mesh.publish,
           status: (id) => values.proxies().find(({ name, namespace }) => `${name}.${namespace}` === id),
+          addresses: (workload) => ownAddresses(mesh.get(), workload),
           callersPending: (leaving) => callersPending(xds.status(), snapshots, leaving),
           clock,
         }),

@@ -95,8 +95,9 @@ export const failureCodes = {
   },
   WEFT0910: {
     title: 'Port in use',
-    cause: 'Another process listens where Weft, a sidecar or an application of the demo wants to listen.',
-    fix: 'Stop that process, or choose other ports: --port-base, xds.port and admin.port in weft.yaml, the port flags of weft run.',
+    cause:
+      'Another process listens where Weft, a sidecar or an application of the demo wants to listen. No two sidecars share a port: the calls of one would leave under the identity of the other.',
+    fix: 'Stop that process, or choose other ports: --port-base, xds.port and admin.port in weft.yaml, the port flags of weft run; for the local ports of a sidecar another address (--bind).',
   },
   WEFT0911: {
     title: 'Answer not understood',

@@ -3,7 +3,7 @@ import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/prot
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Failure } from '../model/failure.ts';
 import type { Secret } from '../model/secret.ts';
-import { Membership, type Refusal } from '../proto/gen/weft/v1/membership_pb.ts';
+import { Membership, type Refusal, type ServicePort } from '../proto/gen/weft/v1/membership_pb.ts';
 import { type Method, serviceDefinition } from '../proto/services.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
 import { notPinned } from './diagnose-connection.ts';
@@ -20,6 +20,8 @@ export interface ControlPlaneClient {
   leave(nodeId: string, deadline: number): Promise<number>;
   /** What this proxy does not get of its newest configuration since it was refused. Rejects as `leave` does. */
   refusals(nodeId: string, deadline: number): Promise<readonly Refusal[]>;
+  /** The service ports that lead to this workload; empty while there are none. Rejects as `leave` does. */
+  addresses(nodeId: string, deadline: number): Promise<readonly ServicePort[]>;
   /** What is to be probed at this workload; `report` tells what was found. Rejects as `leave` does. */
   health(nodeId: string, report: HealthReport | undefined, deadline: number): Promise<HealthAnswer>;
   close(): void;
@@ -64,6 +66,7 @@ export function createControlPlaneClient(
   return {
     leave: async (nodeId, deadline) => (await ask(methods.leave, { nodeId }, deadline)).callersPending,
     refusals: async (nodeId, deadline) => (await ask(methods.refusals, { nodeId }, deadline)).refusals,
+    addresses: async (nodeId, deadline) => (await ask(methods.addresses, { nodeId }, deadline)).ports,
     async health(nodeId, report, deadline) {
       const { joined, group, version, probe } = await ask(methods.health, { nodeId, ...report }, deadline);
       const wanted = probe && probeOf(probe);

@@ -13,6 +13,13 @@ export type SidecarState =
   | 'draining'
   | 'stopped';
 
+/** A service port that leads to this workload: `payments.shop`, 80, `http`. */
+export interface OwnAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: string;
+}
+
 /** What happens to a sidecar, in order; `weft run -o json` prints one a line (section 1.3 of experience.md). */
 export type RunEvent =
   /** `admin`: the unix socket (`unix:/path`) or `address:port`. */
@@ -28,6 +35,8 @@ export type RunEvent =
       readonly listeners: number;
       readonly clusters: number;
       readonly certificate?: ServedCertificate;
+      /** The service ports that lead here, as `weft run` was told them; empty: none does. Absent: it serves nothing, or nobody said. */
+      readonly addresses?: readonly OwnAddress[];
     }
   /** Envoy refused a resource, or is kept from it since an equal one refused it; told once. `place` as `file:line (commit)`, where it is known. */
   | {

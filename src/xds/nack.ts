@@ -56,11 +56,11 @@ function isListed(listed: string, name: string): boolean {
 }
 
 /**
- * Whether a NACK speaks of the client's own machine and not of the content: a port that is taken, a file that is not
- * there. The same content may be fine a moment later.
+ * Whether a NACK speaks of the client's own machine, or of what it holds, and not of the content: a port that is taken, a file that is not
+ * there, a field that cannot change while a listener lives. The same content may be fine a moment later, or after a start anew.
  */
 export function isLocalFault(text: string): boolean {
-  return /cannot bind|address (?:already )?in use|permission denied|no such file|unable to (?:read|open) file|^invalid path: |failed to load .* from (?:path: )?\/|cannot assign requested address/i.test(
+  return /cannot bind|address (?:already )?in use|permission denied|no such file|unable to (?:read|open) file|^invalid path: |failed to load .* from (?:path: )?\/|cannot assign requested address|cannot be changed during an update/i.test(
     text,
   );
 }

@@ -38,6 +38,7 @@ test.each([
   ['Failed to load trusted CA certificates from /etc/roots/ca.crt', true],
   ['Failed to load incomplete private key from path: /etc/client/tls.key', true],
   ["cannot bind '127.0.0.1:80': Permission denied", true],
+  ['Listener out_proxy: reuse port cannot be changed during an update', true],
   ['Failed to load certificate chain from <inline>', false],
   ['malformed IP address: /nowhere', false],
 ])('%j is the trouble of a machine: %j', (text, local) => expect(isLocalFault(text)).toBe(local));

@@ -1,6 +1,7 @@
 import type { NodeMetadata } from '../../model/proxy.ts';
-import type { RunEvent } from '../../sidecar/run-event.ts';
+import type { OwnAddress, RunEvent } from '../../sidecar/run-event.ts';
 import type { Marks } from '../marks.ts';
+import { reachable } from '../render/environment.ts';
 
 /** What `weft run` says about an event (section 1.3 of experience.md); problems are printed as failures, not here. */
 export function runLines(event: RunEvent, metadata: NodeMetadata, version: string, marks: Marks): readonly string[] {
@@ -9,16 +10,16 @@ export function runLines(event: RunEvent, metadata: NodeMetadata, version: strin
     case 'envoy':
       return [`${good} envoy          ${version}, pid ${event.pid}, admin ${event.admin}`];
     case 'ready':
-      return [...identityLine(event, good), configLine(event, good), ...membershipLines(metadata)];
+      return [...identityLine(event, good), configLine(event, good), ...membershipLines(metadata, event.addresses)];
     case 'connected':
       return event.state === 'ready' ? [`${good} control plane  connected again`] : [];
     case 'problem':
       return [];
     case 'refused': {
       const { type, resource, message, place } = event;
-      return [
-        `${bad} refused        ${`${type} ${resource}`.trimEnd()}: ${message}  ${place ?? 'no line of a policy is known'}`,
-      ];
+      const inUse = /address already in use/i.test(message);
+      const why = inUse ? 'another program of this machine listens there' : 'no line of a policy is known';
+      return [`${bad} refused        ${`${type} ${resource}`.trimEnd()}: ${message}  ${place ?? why}`];
     }
     case 'accepted':
       return [
@@ -76,22 +77,35 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
-function membershipLines(metadata: NodeMetadata): readonly string[] {
-  const { service, namespace, ports = [], capture, group } = metadata;
-  // A Service may give the port another number: with one port its name alone is right in any case (P4).
-  const urls = ports.map(({ port, protocol }) => {
-    const url = `${protocol === 'tcp' ? 'tcp' : 'http'}://${service}.${namespace}`;
-    return ports.length === 1 && protocol !== 'tcp' ? url : `${url}:${port}`;
-  });
-  const served = group === undefined ? 'it calls, and is not called' : `others call the ports of its group, ${group}`;
-  const others = urls.length === 0 ? served : `others call ${urls.join(', ')}`;
-  const proxy =
-    capture?.proxy === undefined
-      ? undefined
-      : `export HTTP_PROXY=http://${capture.bind ?? '127.0.0.1'}:${capture.proxy}`;
+function membershipLines(metadata: NodeMetadata, addresses: Ready['addresses']): readonly string[] {
+  const { service, capture } = metadata;
+  const at = reachable(capture?.bind ?? '127.0.0.1');
   const ways = [
-    ...(proxy === undefined ? [] : [proxy]),
+    ...(capture?.proxy === undefined ? [] : [`export HTTP_PROXY=http://${at}:${capture.proxy}`]),
     ...(capture?.ports === true ? [`fixed ports (weft env ${service})`] : []),
   ];
-  return [`${service} is in the mesh: ${others}`, ...(ways.length === 0 ? [] : [`from here: ${ways.join(', or ')}`])];
+  const from = ways.length === 0 ? [] : [`from here: ${ways.join(', or ')}`];
+  return [`${service} is in the mesh: ${callersLine(metadata, addresses)}`, ...from];
+}
+
+/** How others call it: by the ports of its services, which need not have the numbers of its own. */
+function callersLine({ service, namespace, ports = [], group }: NodeMetadata, addresses: Ready['addresses']): string {
+  if (addresses?.length === 0) return `no service leads to it yet (weft describe service ${service} -n ${namespace})`;
+  if (addresses === undefined && ports.length === 0)
+    return group === undefined ? 'it calls, and is not called' : `others call the ports of its group, ${group}`;
+  const declared = ports.map(({ port, protocol = 'http' }) => ({ host: `${service}.${namespace}`, port, protocol }));
+  const known = addresses ?? declared;
+  const urls = known.filter(({ protocol }) => !isBytes(protocol)).map(urlOf);
+  const bytes = known.filter(({ protocol }) => isBytes(protocol)).map(({ host, port }) => `${host}:${port}`);
+  // Bytes name no host, so nothing but a local port of the caller leads there.
+  const local = bytes.length === 0 ? [] : [`${bytes.join(', ')} at local ports of theirs (weft env)`];
+  return `others call ${[...urls, ...local].join(', ')}`;
+}
+
+function isBytes(protocol: string): boolean {
+  return !/^(http|grpc|auto)/.test(protocol);
+}
+
+function urlOf({ host, port, protocol }: OwnAddress): string {
+  return `${protocol === 'https' ? 'https' : 'http'}://${host}:${port}`;
 }

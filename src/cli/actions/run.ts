@@ -12,7 +12,8 @@ import { failureLines } from '../output.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { runFlags } from '../verbs/run.ts';
 import { findEnvoyOrFail } from './find-envoy.ts';
-import { joinControlPlane } from './join.ts';
+import { type Joined, joinControlPlane } from './join.ts';
+import { ownAddresses } from './own-addresses.ts';
 import { eventValue, runLines } from './run-lines.ts';
 import { dropRuntimeFolder, emptyRuntimeFolder, runtimeFolder } from './runtime-folder.ts';
 import { adminOf, namespaceOf, type Workload, workloadOf } from './workload.ts';
@@ -64,6 +65,13 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     );
     const decided = deferred<ExitCode>();
     let wasReady = false;
+    let said = Promise.resolve();
+    const serves = (metadata.ports ?? []).length > 0 || metadata.group !== undefined;
+    /** In order, though where others call it is asked for first. */
+    const say = (event: RunEvent) => {
+      const whole = event.event === 'ready' && serves ? withAddresses(event, joined, nodeId) : event;
+      said = said.then(async () => tell(context, await whole, metadata, envoy.version));
+    };
     const sidecar = startSidecar({
       bootstrap: { nodeId, metadata, ...joined, admin, stats: { flushInterval: flags['stats-interval'] } },
       folder,
@@ -78,7 +86,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
         wasReady ||= event.event === 'ready';
         // Whoever is turned down before it ever was a member will not become one by waiting; the message ends the command.
         const final = event.event === 'problem' && !wasReady && isFinal(event.failure) ? event.failure : undefined;
-        if (final === undefined || output.format !== 'table') tell(context, event, metadata, envoy.version);
+        if (final === undefined || output.format !== 'table') say(event);
         if (final !== undefined) decided.reject(final);
       },
     });
@@ -90,12 +98,18 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       return await decided.promise;
     } finally {
       await sidecar.kill();
+      await said;
     }
   } finally {
     outbound?.release();
     emptyRuntimeFolder(folder);
     lock.release();
   }
+}
+
+async function withAddresses(event: RunEvent, joined: Joined, nodeId: string): Promise<RunEvent> {
+  const addresses = await ownAddresses(joined, nodeId);
+  return event.event !== 'ready' || addresses === undefined ? event : { ...event, addresses };
 }
 
 /** Troubles go to stderr as messages, everything else is what `weft run` prints. */

@@ -91,7 +91,7 @@ function scheme(port: PortItem): string {
 }
 
 /** An address that listens on everything is reached through loopback. */
-function reachable(address: string): string {
+export function reachable(address: string): string {
   if (address === '0.0.0.0' || address === '') return '127.0.0.1';
   if (address === '::') return '[::1]';
   return address.includes(':') ? `[${address}]` : address;

@@ -1,3 +1,4 @@
+import { ownTroubleFix } from '../../control-plane/own-trouble.ts';
 import type {
   ProxyCost,
   ProxyStatus,
@@ -205,9 +206,13 @@ function offered(error: Rejection, withheld: readonly WithheldResource[]): strin
 }
 
 function fix(proxy: ProxyStatus, error: Rejection, withheld: readonly WithheldResource[]): string {
-  const { source, resources } = error;
-  if (isOwn(error, withheld))
-    return `remove the cause at ${idOf(proxy)}, then weft nacks --release ${resources[0]}; or change what it refused`;
+  const { source, resources, message } = error;
+  if (isOwn(error, withheld)) {
+    const told = ownTroubleFix(message, resources[0] ?? '', idOf(proxy));
+    return (
+      told ?? `remove the cause at ${idOf(proxy)}, then weft nacks --release ${resources[0]}; or change what it refused`
+    );
+  }
   if (source === undefined) return 'change it by a commit, or git revert the commit that brought it';
   return `change ${source.file}:${source.line}, or git revert ${source.commit}`;
 }
