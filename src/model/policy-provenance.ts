@@ -1,5 +1,5 @@
 import type { Policy } from './policy.ts';
-import type { ObjectRef, Provenance } from './provenance.ts';
+import type { FieldRange, ObjectRef, Provenance, SourceRange } from './provenance.ts';
 
 /** The object's reference. */
 export function refOf(object: Pick<Policy, 'kind' | 'namespace' | 'name'>): ObjectRef {
@@ -8,12 +8,22 @@ export function refOf(object: Pick<Policy, 'kind' | 'namespace' | 'name'>): Obje
 
 /** Where a field of an object stands in the text: its own place, else that of the nearest parent that was written. */
 export function provenance(object: Policy, field: string): Provenance {
-  let path = field;
-  for (;;) {
-    const at = object.positions.get(path);
-    if (at) return { object: refOf(object), field, at, commit: object.commit };
-    const cut = Math.max(path.lastIndexOf('.'), path.lastIndexOf('['));
-    if (cut <= 0) return { object: refOf(object), field, at: object.at, commit: object.commit };
-    path = path.slice(0, cut);
+  const written = writtenPlace(object.positions, field);
+  return { object: refOf(object), field: written?.field ?? field, at: written?.at ?? object.at, commit: object.commit };
+}
+
+/** The place of a field, else of the nearest part around it that was written; and what the text calls the field. */
+export function writtenPlace(
+  positions: ReadonlyMap<string, FieldRange>,
+  field: string,
+): { readonly field: string; readonly at: SourceRange } | undefined {
+  for (let path = field; path !== ''; path = path.slice(0, Math.max(0, path.lastIndexOf('.'), path.lastIndexOf('[')))) {
+    const range = positions.get(path);
+    if (range === undefined) continue;
+    // Most fields are written as what they are, and share their range.
+    if (range.writtenAs === undefined) return { field, at: range };
+    const { writtenAs, ...at } = range;
+    return { field: `${writtenAs}${field.slice(path.length)}`, at };
   }
+  return undefined;
 }

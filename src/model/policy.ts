@@ -1,7 +1,7 @@
 import type { DestinationRuleSpec } from './destination-rule.ts';
 import type { HealthCheckSpec } from './health-check.ts';
 import type { MeshConfigSpec } from './mesh-config.ts';
-import type { SourceRange } from './provenance.ts';
+import type { FieldRange, SourceRange } from './provenance.ts';
 import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from './registry-objects.ts';
 import type { AuthorizationPolicySpec, PeerAuthenticationSpec } from './security-policy.ts';
 import type { SidecarSpec } from './sidecar-policy.ts';
@@ -26,7 +26,7 @@ export interface PolicyObject<Kind extends string, Spec> {
   readonly at: SourceRange;
   /** Short commit id, or `<id>+edits`. */
   readonly commit: string;
-  readonly positions: ReadonlyMap<string, SourceRange>;
+  readonly positions: ReadonlyMap<string, FieldRange>;
 }
 
 export type Policy =

@@ -136,8 +136,11 @@ export function fieldPlace(object: Placed, field: string, context: FieldContext 
 /** The place of a path: its own, else that of the nearest part around it that was written. */
 export function placeOfPath(object: Pick<Placed, 'at' | 'positions'>, path: string): FieldPlace {
   for (let field = path; field !== ''; ) {
-    const at = object.positions.get(field);
-    if (at !== undefined) return { field, at };
+    const place = object.positions.get(field);
+    if (place !== undefined) {
+      const { writtenAs = field, ...at } = place;
+      return { field: writtenAs, at };
+    }
     field = field.slice(0, Math.max(0, field.lastIndexOf('.'), field.lastIndexOf('[')));
   }
   return { field: path, at: object.at };

@@ -14,6 +14,12 @@ export interface SourceRange {
   readonly endColumn: number;
 }
 
+/** The place of a field. */
+export interface FieldRange extends SourceRange {
+  /** The field as the text has it, where that is another: `spec.http[0].mirror` for `spec.http[0].mirrors[0]`. */
+  readonly writtenAs?: string;
+}
+
 /** Where a decided value comes from: an object, a field of it, and the line (section 1.3 of policy-surface.md). */
 export interface Provenance {
   readonly object: ObjectRef;

@@ -1,7 +1,8 @@
-import type { SourceRange } from '../model/provenance.ts';
+import type { FieldRange, SourceRange } from '../model/provenance.ts';
 import { checkEntries, checkFields } from './check-between.ts';
 import { readScalar } from './check-scalar.ts';
 import { fieldPath } from './field-path.ts';
+import { successor } from './map-hint.ts';
 import type { Report } from './report.ts';
 import type { Infer, ListShape, MapShape, ObjectShape, Shape, TextRule } from './shape.ts';
 import { ShapeFindings } from './shape-findings.ts';
@@ -17,7 +18,7 @@ export interface CheckContext {
   /** Field paths of `weft.dev/allow-unsupported`; those met are removed. Absent: the kind does not allow it. */
   readonly allowed?: Set<string>;
   /** Filled with the place of every field that was written. */
-  readonly positions: Map<string, SourceRange>;
+  readonly positions: Map<string, FieldRange>;
 }
 
 /**
@@ -63,7 +64,7 @@ function readObject(shape: ObjectShape, node: SourceNode, path: string, findings
     const inner = Object.hasOwn(shape.fields, entry.key) ? shape.fields[entry.key] : undefined;
     if (!inner) {
       const written = node.entries.map(({ key }) => key);
-      findings.unknown(shape, entry.key, at, path, written);
+      findings.unknown(shape, entry, path, written);
       continue;
     }
     written.set(entry.key, at);
@@ -73,7 +74,7 @@ function readObject(shape: ObjectShape, node: SourceNode, path: string, findings
       read(inner, entry.value, field, findings);
       continue;
     }
-    if (inner.is === 'deprecated') findings.deprecate(field, at, '', inner.write);
+    if (inner.is === 'deprecated') findings.deprecate(field, at, '', successor(inner, entry.value));
     // A field of a shape: no name here means anything to JavaScript.
     value[entry.key] = read(inner, entry.value, field, findings);
   }

@@ -1,5 +1,5 @@
-import type { ObjectShape, Shape } from './shape.ts';
-import type { ScalarNode } from './source-node.ts';
+import type { DeprecatedShape, ObjectShape, Shape } from './shape.ts';
+import type { ScalarNode, SourceNode } from './source-node.ts';
 
 /**
  * A value that stands where a map belongs, as the map that was meant: `{ exact: /b }`, `{ number: 80 }`, `{ mode: REGISTRY_ONLY }`.
@@ -20,6 +20,30 @@ export function wrapped(
   const sole = [words, required, fitting].find(({ length }) => length === 1)?.[0];
   if (sole === undefined) return undefined;
   return `{ ${sole[0]}: ${typeof node.value === 'string' ? textOf(node) : node.source} }`;
+}
+
+/** More entries than these make no hint. */
+const mostEntries = 3;
+
+/**
+ * What replaces a deprecated field, with its value: `percentage: { value: 5 }` for `percentage.value`, and a list of maps for
+ * `allowOrigins[].exact`. Where the value is not one word, or no short list of such, only the name of the field.
+ */
+export function successor({ write, also }: Pick<DeprecatedShape, 'write' | 'also'>, node: SourceNode): string {
+  const [, name = write, isList, inner] = /^(\w+)(\[\])?(?:\.(\w+))?$/.exec(write) ?? [];
+  const entries = (isList === undefined ? [node] : node.is === 'list' ? node.items : []).map((one) =>
+    wordOf(one, inner),
+  );
+  const isShort = entries.length > 0 && entries.length <= mostEntries && entries.every((one) => one !== undefined);
+  const field = !isShort ? write : `${name}: ${isList === undefined ? entries[0] : `[${entries.join(', ')}]`}`;
+  return also === '' ? field : `${field}, ${also}`;
+}
+
+/** One word as the value of a field, or of the only field of a map. */
+function wordOf(node: SourceNode, field: string | undefined): string | undefined {
+  if (node.is !== 'scalar' || node.value === null) return undefined;
+  const word = typeof node.value === 'string' ? textOf(node) : node.source;
+  return field === undefined ? word : `{ ${field}: ${word} }`;
 }
 
 /** The value as a text inside `{ }`: what YAML would take for something else is quoted. */

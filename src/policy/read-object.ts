@@ -2,6 +2,7 @@ import type { Diagnostic } from '../model/diagnostic.ts';
 import type { ExportDefaults } from '../model/mesh-config.ts';
 import { nearestName } from '../model/nearest-name.ts';
 import type { Policy } from '../model/policy.ts';
+import { writtenPlace } from '../model/policy-provenance.ts';
 import type { ObjectRef, SourceRange } from '../model/provenance.ts';
 import { type CheckContext, readShape } from './check-shape.ts';
 import type { KindDefinition, LowerContext } from './kind-definition.ts';
@@ -213,17 +214,7 @@ export function lowerContext(
   start: SourceRange,
 ): LowerContext {
   const { positions } = context;
-  const placeOf = (field: string): SourceRange => {
-    for (
-      let path = field;
-      path !== '';
-      path = path.slice(0, Math.max(0, path.lastIndexOf('.'), path.lastIndexOf('[')))
-    ) {
-      const at = positions.get(path);
-      if (at) return at;
-    }
-    return start;
-  };
+  const placeOf = (field: string) => writtenPlace(positions, field) ?? { field, at: start };
   return {
     name: metadata.name,
     namespace: metadata.namespace,
@@ -232,14 +223,18 @@ export function lowerContext(
     annotations: metadata.annotations,
     exportTo: options.exportTo,
     file: context.lines.file,
-    report: (code, field, message, hint, details) =>
-      context.report(code, placeOf(field), message, hint, { ...details, field }),
-    refuse: (field, tier, word, more) =>
-      reportRefused({ report: context.report }, field, placeOf(field), { tier, word, ...more }),
+    report(code, field, message, hint, details) {
+      const written = placeOf(field);
+      context.report(code, written.at, message, hint, { ...details, field: written.field });
+    },
+    refuse(field, tier, word, more) {
+      const written = placeOf(field);
+      reportRefused({ report: context.report }, written.field, written.at, { tier, word, ...more });
+    },
     place(field, written) {
       const at = positions.get(written);
-      if (at && !positions.has(field)) positions.set(field, at);
+      if (at && !positions.has(field)) positions.set(field, { ...at, writtenAs: written });
     },
-    lineOf: (field) => placeOf(field).line,
+    lineOf: (field) => placeOf(field).at.line,
   };
 }

@@ -139,8 +139,8 @@ export function names(...fields: readonly string[]): ObjectShape {
   return object(Object.fromEntries(fields.map((name) => [name, anything])));
 }
 
-export function deprecated<S extends Shape>(shape: S, write: string): DeprecatedShape<S> {
-  return { is: 'deprecated', shape, write };
+export function deprecated<S extends Shape>(shape: S, write: string, also = ''): DeprecatedShape<S> {
+  return { is: 'deprecated', shape, write, also };
 }
 
 /** A field that is a line of section 3: its tier, what it becomes and the number of its default. The checked type stays. */

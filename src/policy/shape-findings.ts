@@ -3,10 +3,10 @@ import type { SourceRange } from '../model/provenance.ts';
 import { readScalar } from './check-scalar.ts';
 import type { CheckContext } from './check-shape.ts';
 import type { DiagnosticCode } from './diagnostic-codes.ts';
-import { wrapped } from './map-hint.ts';
+import { successor, wrapped } from './map-hint.ts';
 import type { ReportDetails } from './report.ts';
 import type { ObjectShape, RefusedShape, Shape } from './shape.ts';
-import { describeNode, indexLines, rangeAt, type ScalarNode, type SourceNode } from './source-node.ts';
+import { describeNode, indexLines, type MapEntry, rangeAt, type ScalarNode, type SourceNode } from './source-node.ts';
 import { placesOf } from './valid-places.ts';
 
 /** Says what is wrong with the nodes of one object. Inside a refused field that is all: what is refused or deprecated in there is not told again. */
@@ -52,21 +52,26 @@ export class ShapeFindings {
     if (!this.#insideRefused) reportRefused(this.#context, field, at, refusal);
   }
 
-  /** WEFT0005. */
+  /** WEFT0005; `write` says what replaces it. */
   deprecate(field: string, at: SourceRange, what: string, write: string): void {
     if (!this.#insideRefused) this.report('WEFT0005', at, `${what}is deprecated`, `write ${write}`, { field });
   }
 
-  /** An unknown field; `written` are all that stand beside it. */
-  unknown(shape: ObjectShape, name: string, at: SourceRange, path: string, written: readonly string[]): void {
-    const near = nearestName(name, Object.keys(shape.fields));
+  /** An unknown field with its value; `written` are all that stand beside it. */
+  unknown(shape: ObjectShape, entry: MapEntry, path: string, written: readonly string[]): void {
+    const name = entry.key;
+    const at = this.at(entry.start, entry.end);
+    const near = nearestName(name, Object.keys(shape.fields)) ?? begunBy(shape, name);
+    const older = near === undefined ? undefined : shape.fields[near];
     const [only, another] = supportedNames(shape);
     // Where one field is wanted and absent, that is the one that was meant.
     const meant = another === undefined && shape.required.some((one) => one === only) ? only : undefined;
     const wanted = meant !== undefined && !written.includes(meant) ? meant : undefined;
     const elsewhere = near || wanted !== undefined ? undefined : placesOf(this.#context.whole, name, path);
     const hint = near
-      ? `did you mean ${JSON.stringify(near)}?`
+      ? older?.is === 'deprecated'
+        ? `did you mean ${JSON.stringify(near)}, which is deprecated? write ${successor(older, entry.value)}`
+        : `did you mean ${JSON.stringify(near)}?`
       : wanted !== undefined
         ? `write ${wanted}`
         : elsewhere
@@ -89,6 +94,12 @@ export class ShapeFindings {
   at(start: number, end: number): SourceRange {
     return rangeAt(this.#context.lines, start, end);
   }
+}
+
+/** The one supported field that goes on where a name ends: `percentage` for `percent`. */
+function begunBy(shape: ObjectShape, name: string): string | undefined {
+  const [only, another] = supportedNames(shape).filter((field) => name.length > 3 && field.startsWith(name));
+  return another === undefined ? only : undefined;
 }
 
 /** Whether a field is one of the conditions of a rule: without it the rule would act on more. */

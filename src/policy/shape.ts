@@ -153,6 +153,8 @@ export interface DeprecatedShape<S extends Shape = Shape> extends Described {
   readonly shape: S;
   /** The field to write instead. */
   readonly write: string;
+  /** What else is to be written for the same effect. */
+  readonly also: string;
 }
 /** Read by nobody here: inside refused fields only. */
 export interface AnyShape extends Described {

@@ -427,7 +427,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0005',
     yaml: vs(`  - ${to}\n    mirror: { host: b }\n    ‹mirrorPercent›: 5\n`),
     message: 'is deprecated',
-    hint: 'write mirrorPercentage.value',
+    hint: 'write mirrorPercentage: { value: 5 }',
   },
   {
     name: 'a silencer without reason',

@@ -87,5 +87,7 @@ export const envoyFilter = refusedKind(
     },
     { exclusive: [['workloadSelector', 'targetRefs']] },
   ),
-  { hint: 'remove it where nothing depends on what it checks or changes' },
+  {
+    hint: 'say it in a VirtualService (headers, timeouts, retries, CORS, faults), a DestinationRule (pools, TLS, ejection), an AuthorizationPolicy or MeshConfig (access log, keepalive); remove it only where nothing depends on what it checks or changes',
+  },
 );

@@ -17,7 +17,7 @@ const origin = object(
 
 export const corsPolicy = object({
   allowOrigins: row(list(origin), 'T1', 'allow_origin_string_match'),
-  allowOrigin: deprecated(list(anyText), 'allowOrigins with exact'),
+  allowOrigin: deprecated(list(anyText), 'allowOrigins[].exact'),
   allowMethods: row(list(choice(methods)), 'T1', 'access-control-allow-methods'),
   allowHeaders: row(headerNames, 'T1', 'access-control-allow-headers'),
   exposeHeaders: row(headerNames, 'T1', 'access-control-expose-headers'),

@@ -85,6 +85,7 @@ function lowerWarmup(written: Written, path: string, context: LowerContext): War
   }
   if (successor === undefined) {
     context.place(`${path}.warmup`, `${path}.warmupDurationSecs`);
+    context.place(`${path}.warmup.duration`, `${path}.warmupDurationSecs`);
     return { duration: old ?? 0 };
   }
   const { duration: window, minimumPercent, aggression } = successor;

@@ -9,7 +9,11 @@ const millisecond = duration(1);
 export const outlierDetection = object({
   consecutive5xxErrors: row(count, 'T0', 'consecutive_5xx', 'D7'),
   consecutiveGatewayErrors: row(count, 'T0', 'consecutive_gateway_failure', 'D7'),
-  consecutiveErrors: deprecated(integer(0, 2 ** 31 - 1), 'consecutiveGatewayErrors'),
+  consecutiveErrors: deprecated(
+    integer(0, 2 ** 31 - 1),
+    'consecutiveGatewayErrors',
+    'and consecutive5xxErrors: 0 unless it is there: the old one does not count them',
+  ),
   splitExternalLocalOriginErrors: row(bool, 'T0', 'split_external_local_origin_errors'),
   consecutiveLocalOriginFailures: row(count, 'T0', 'consecutive_local_origin_failure'),
   interval: row(millisecond, 'T0', 'interval', 'D7'),

@@ -93,8 +93,8 @@ export function reportAt(
   hint: string,
   details: { readonly severity?: Severity; readonly related?: readonly RelatedPlace[] } = {},
 ): void {
-  const { at } = provenance(object, field);
-  reportInto(scope.found, { object: refOf(object), field })(code, at, message, hint, details);
+  const { at, field: written } = provenance(object, field);
+  reportInto(scope.found, { object: refOf(object), field: written })(code, at, message, hint, details);
 }
 
 /** `policies/a.yaml:3` */
