@@ -22,6 +22,17 @@ export function derivedMetrics(source: AdminSource, now: number): readonly Metri
       ),
     ]),
     family(
+      'weft_ejected_endpoints',
+      'gauge',
+      'Endpoints that the outlier detection of a proxy holds out.',
+      source.proxies().flatMap((proxy) =>
+        (proxy.ejected ?? []).map(({ destination, endpoints }) => ({
+          labels: { proxy: `${proxy.name}.${proxy.namespace}`, destination },
+          value: endpoints,
+        })),
+      ),
+    ),
+    family(
       'weft_policy_revision_state',
       'gauge',
       'State of the newest policy revision: 1 for the one that holds.',

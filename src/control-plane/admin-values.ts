@@ -21,6 +21,7 @@ import type { StreamStatus } from '../xds/status.ts';
 import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
+import { ejectedBy } from './ejected-by.ts';
 import { allFindings } from './generated-finding.ts';
 import { policyPlace } from './policy-place.ts';
 import { readiness } from './policy-readiness.ts';
@@ -104,6 +105,7 @@ export function createAdminValues(parts: {
     now: clock.now(),
     refusals: refusals(),
     workload: (id) => mesh.get()?.workloads.get(id),
+    ejected: ejectedBy(traffic, clock.now()),
   });
 
   const proxies: AdminSource['proxies'] = () => {

@@ -129,10 +129,16 @@ function inboundRows({ mesh }: Describable, proxies: readonly Proxy[]): readonly
 function edgeRows({ edges = [] }: Describable, { name, namespace, host }: Service): readonly DescriptionRow[] {
   return edges
     .filter(({ to, toNamespace }) => to === host || (to === name && toNamespace === namespace))
-    .map(({ from, fromNamespace, rps, success, p99, requests }) => {
+    .map(({ from, fromNamespace, rps, success, p99, requests, ejected, tlsFailures = [] }) => {
       const who = fromNamespace === undefined ? from : `${from}.${fromNamespace}`;
       const slow = p99 === undefined ? '' : `, p99 ${spanText(Math.round(p99))}`;
-      return rowOf(`${who}: ${requests} (${rps.toFixed(1)} a second), ${(success * 100).toFixed(2)}% succeeded${slow}`);
+      const all = ejected?.of === undefined ? '' : ` of ${ejected.of}`;
+      const held = ejected === undefined ? '' : `; outlier detection holds out ${ejected.endpoints}${all} endpoints`;
+      const tls = tlsFailures
+        .map(({ name, count }) => `; no TLS ${count} times (${name}: weft edges says why)`)
+        .join('');
+      const calls = `${requests} (${rps.toFixed(1)} a second), ${(success * 100).toFixed(2)}% succeeded`;
+      return rowOf(`${who}: ${calls}${slow}${held}${tls}`);
     });
 }
 

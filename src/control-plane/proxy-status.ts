@@ -1,6 +1,7 @@
 import type { StreamReport, SubscriptionReport } from '../admin/admin-source.ts';
 import { troubleOf } from '../admin/mesh-values.ts';
 import {
+  type EjectedBy,
   type ProxyStatus,
   type Rejection,
   type SyncState,
@@ -33,6 +34,8 @@ export interface StatusContext {
   readonly refusals: Refusals;
   /** Absent: nobody knows. */
   readonly workload?: (id: string) => Workload | undefined;
+  /** What it holds out of the endpoints that it calls; absent: nobody knows. */
+  readonly ejected?: (id: string) => readonly EjectedBy[];
 }
 
 /** One proxy as `weft proxies` shows it. */
@@ -59,6 +62,7 @@ export function proxyStatus(
   const status = worstOf([...Object.values(types).map((type) => type.status), ...isLate]);
   const settled = status === 'SYNCED';
   const { group, trouble } = context.workload?.(proxy.id) ?? {};
+  const ejected = context.ejected?.(proxy.id) ?? [];
   return {
     name: proxy.name,
     namespace: proxy.namespace,
@@ -74,6 +78,7 @@ export function proxyStatus(
     ...costOf(stream),
     ...(group === undefined ? {} : { group: group.name }),
     ...(trouble === undefined ? {} : { trouble: troubleOf(trouble) }),
+    ...(ejected.length === 0 ? {} : { ejected }),
     ...(session.acknowledgedAfter === undefined ? {} : { ackMilliseconds: session.acknowledgedAfter }),
     types,
   };

@@ -1,5 +1,6 @@
 import type { SpiffeId } from './identity.ts';
 import type { Labels } from './policy.ts';
+import type { EjectedEndpoints } from './traffic.ts';
 
 /** What a proxy said about the newest configuration (words of experience.md, introduction). */
 export type SyncState = 'SYNCED' | 'PENDING' | 'STALE' | 'REJECTED' | '-';
@@ -133,7 +134,15 @@ export interface ProxyStatus {
   readonly cost?: ProxyCost;
   /** Set while probes find its application unhealthy: callers are sent elsewhere. */
   readonly trouble?: WorkloadTrouble;
+  /** Endpoints that its outlier detection holds out at present; absent: none, or its Envoy does not report. */
+  readonly ejected?: readonly EjectedBy[];
   readonly types: Readonly<Record<XdsType, TypeStatus>>;
+}
+
+/** What a proxy holds out of a destination's endpoints. */
+export interface EjectedBy extends EjectedEndpoints {
+  /** `reviews.shop:9080 v1` */
+  readonly destination: string;
 }
 
 /** `Partial`: served but for the namespaces that are held back (policy.isolate). */

@@ -33,7 +33,26 @@ export interface EdgeRow {
   readonly codes: readonly Tally[];
   /** Whose sidecar counted. */
   readonly reporter: 'source' | 'destination';
+  /** What the caller's outlier detection holds out at present, at the proxy that holds out most; absent: nothing. */
+  readonly ejected?: EjectedEndpoints;
+  /** Connections that found no agreement on TLS, by reason (`TlsTrouble`), the most frequent first; absent: none. */
+  readonly tlsFailures?: readonly Tally[];
 }
+
+/** Endpoints that a proxy calls no more for a while, since they failed too often. */
+export interface EjectedEndpoints {
+  readonly endpoints: number;
+  /** How many there are in all; absent: not known yet. */
+  readonly of?: number;
+}
+
+/**
+ * Why a caller's sidecar did not believe a server: `names`: its certificate has none of the expected names; `issuer`: nobody whom the caller
+ * believes vouches for it, or it has expired; `handshake`: there was no such agreement at all.
+ */
+export const tlsTroubles = ['names', 'issuer', 'handshake'] as const;
+
+export type TlsTrouble = (typeof tlsTroubles)[number];
 
 export interface VersionShare {
   readonly version: string;

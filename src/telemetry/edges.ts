@@ -1,5 +1,5 @@
 import type { EdgeRow, Tally, VersionShare } from '../model/traffic.ts';
-import { nowhere, outside } from '../model/traffic.ts';
+import { nowhere, outside, tlsTroubles } from '../model/traffic.ts';
 import type { Distribution } from './distribution.ts';
 import { addDistribution, emptyDistribution, quantile } from './distribution.ts';
 import type { Series } from './series.ts';
@@ -34,7 +34,31 @@ export function edgesOf(recent: Recent): readonly EdgeRow[] {
   const rows = [...groups].map(([key, group]) => rowOf(group, turnedAway.get(key) ?? [], recent.span));
   return [...rows, ...alone.map(([, group]) => rowOf(group, [], recent.span))]
     .filter((row) => row.requests > 0)
+    .map((row) => withTroubles(row, recent.troubles))
     .sort(byEnds);
+}
+
+/** With what the caller's sidecars hold out of the callee's endpoints, and why they got no TLS of it. */
+function withTroubles(row: EdgeRow, troubles: Recent['troubles']): EdgeRow {
+  const own = troubles.filter(
+    ({ proxy, destination }) =>
+      proxy.service === row.from &&
+      proxy.namespace === row.fromNamespace &&
+      destination?.service === row.to &&
+      destination.namespace === row.toNamespace,
+  );
+  if (own.length === 0) return row;
+  const held = own.flatMap(({ ejected }) => ejected ?? []).sort((a, b) => b.endpoints - a.endpoints);
+  const counts = tlsTroubles.map((name) => ({
+    name,
+    count: own.reduce((all, { tls }) => all + (tls.get(name) ?? 0), 0),
+  }));
+  const failures = counts.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
+  return {
+    ...row,
+    ...(held[0] === undefined ? {} : { ejected: held[0] }),
+    ...(failures.length === 0 ? {} : { tlsFailures: failures }),
+  };
 }
 
 /** `turnedAway`: what the callee's side refused of what the caller's side counted in `group`. */

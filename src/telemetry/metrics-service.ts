@@ -3,10 +3,11 @@ import type { TelemetryStatName, TelemetryTag } from '../model/telemetry-tags.ts
 import { telemetryPrefix, telemetryStats } from '../model/telemetry-tags.ts';
 import type { StreamMetricsMessage } from '../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
 import type { Metric } from '../proto/gen/io/prometheus/client/metrics_pb.ts';
+import { type ClusterFigures, readClusterFigures } from './cluster-figures.ts';
 import type { QuantilePoint } from './distribution.ts';
 
 /** What one statistic with one set of tags gained in a flush interval. */
-export type Sample = CountSample | DurationSample;
+export type Sample = CountSample | DurationSample | ClusterFigures;
 
 export interface CountSample {
   readonly kind: 'count';
@@ -63,7 +64,7 @@ const statsByName: ReadonlyMap<string, (typeof telemetryStats)[number]> = new Ma
  * nothing, with NaN for its quantiles; that and other statistics are passed over.
  */
 export function readSamples(message: StreamMetricsMessage): readonly Sample[] {
-  return message.envoyMetrics.flatMap((family) => {
+  const calls = message.envoyMetrics.flatMap((family) => {
     const stat = statsByName.get(family.name);
     if (stat === undefined) return [];
     return family.metric.flatMap((metric) => {
@@ -71,6 +72,7 @@ export function readSamples(message: StreamMetricsMessage): readonly Sample[] {
       return sample === undefined ? [] : [sample];
     });
   });
+  return [...calls, ...readClusterFigures(message)];
 }
 
 function readCount(stat: TelemetryStatName, metric: Metric): CountSample | undefined {

@@ -1,9 +1,10 @@
 import type { Proxy } from '../model/proxy.ts';
 import { telemetryStats } from '../model/telemetry-tags.ts';
+import { type ClusterTrouble, createClusterTroubles } from './cluster-troubles.ts';
 import type { Distribution } from './distribution.ts';
 import { addDistribution, addSummary, emptyDistribution } from './distribution.ts';
-import type { Sample } from './metrics-service.ts';
-import type { Directory, Series } from './series.ts';
+import type { CountSample, DurationSample, Sample } from './metrics-service.ts';
+import type { Directory, NamedService, Series } from './series.ts';
 import { seriesKey, seriesOf } from './series.ts';
 
 /** What a series gained: requests (or connections), their durations, bytes of connections. */
@@ -23,6 +24,8 @@ export interface Gained {
 export interface Recent {
   readonly span: number;
   readonly gained: readonly Gained[];
+  /** What sidecars say of the clusters that they call. */
+  readonly troubles: readonly (ClusterTrouble & { readonly destination: NamedService | undefined })[];
 }
 
 export interface TrafficStore {
@@ -30,6 +33,8 @@ export interface TrafficStore {
   record(proxy: Proxy, samples: readonly Sample[], now: number): void;
   /** Up to 2 minutes by seconds, up to 60 minutes by minutes. */
   recent(window: number, now: number): Recent;
+  /** What sidecars say of the clusters that they call, of failures those of the last `window` milliseconds. */
+  troubles(window: number, now: number): readonly ClusterTrouble[];
   /** Since the start, or since a series was last idle for an hour. */
   totals(): readonly Gained[];
   /** Samples that were dropped, as there were too many series. */
@@ -50,6 +55,7 @@ interface Total extends Gained {
 /** Traffic in memory, bounded: at most `maxSeries` series, the last two minutes by seconds and the last hour by minutes. */
 export function createTrafficStore(directory: Directory, maxSeries = 10_000): TrafficStore {
   const totals = new Map<string, Total>();
+  const troubles = createClusterTroubles();
   const seconds = new Map<number, Map<string, Gain>>();
   const minutes = new Map<number, Map<string, Gain>>();
   let started: number | undefined;
@@ -78,6 +84,10 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
       const inSecond = slot(seconds, Math.floor(now / second));
       const inMinute = slot(minutes, Math.floor(now / minute));
       for (const sample of samples) {
+        if (sample.kind === 'cluster') {
+          troubles.record(proxy, sample, now);
+          continue;
+        }
         const series = seriesOf(proxy, sample.tags, statOf.get(sample.stat) ?? 'http', directory);
         const key = seriesKey(series);
         let total = totals.get(key);
@@ -108,8 +118,12 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
       });
       // A flush reports the time before it, so even the first one stands for a while.
       const age = started === undefined ? 0 : now - started + interval;
-      return { span: Math.max(second, Math.min(window, age)), gained };
+      const wrong = troubles
+        .recent(window, now)
+        .map((trouble) => ({ ...trouble, destination: directory.destinationOf(trouble.cluster) }));
+      return { span: Math.max(second, Math.min(window, age)), gained, troubles: wrong };
     },
+    troubles: troubles.recent,
     totals: () => [...totals.values()],
     overflow: () => dropped,
   };
@@ -142,7 +156,7 @@ function gainOf(gains: Map<string, Gain>, key: string): Gain {
   return found;
 }
 
-function add(gain: Gain, sample: Sample): void {
+function add(gain: Gain, sample: CountSample | DurationSample): void {
   if (sample.kind === 'duration') {
     gain.durations ??= emptyDistribution();
     addSummary(gain.durations, sample.count, sample.sum, sample.points);

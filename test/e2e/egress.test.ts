@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, sendRequests, startLoad } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { createTestAuthority } from '../support/test-certificates.ts';
 import { mutualTlsYaml, nextAddress, useTestMesh } from '../support/test-mesh.ts';
 import { startTlsApplication, type TlsApplication } from '../support/tls-application.ts';
@@ -143,6 +144,28 @@ test('whoever chains to other roots, or has another name, is refused with a reas
   expect(answer).toMatchObject({ status: 200 });
   expect(applications.renamed?.last().serverName).toBe('renamed.example.com');
 }, 60_000);
+
+test('weft edges says why there was no TLS, and what to look at', async () => {
+  const edges = async () => {
+    const words = ['edges', '--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
+    return (await runVerb(words, { cwd: mesh().folder })).stdout;
+  };
+  for (const name of ['stranger', 'other']) await sendRequests(through(`http://${name}.example.com/`), 5);
+  const refused = (name: string) =>
+    new RegExp(`refused the TLS of ${name}\\.example\\.com \\d+ times: (.*)\\n +fix +(.*)`);
+  const said = await eventually('both are told', async () => {
+    const text = await edges();
+    const found = ['stranger', 'other'].map((name) => refused(name).exec(text)?.slice(1));
+    return found.every((one) => one !== undefined) && [text, ...found];
+  });
+  expect(said[0]).toMatch(/stranger\.example\.com .* tls:issuer \d+\n/);
+  expect(said[0]).toMatch(/other\.example\.com .* tls:names \d+\n/);
+  expect(said[0]).not.toContain('tls:handshake');
+  expect(said.slice(1)).toEqual([
+    [expect.stringContaining('nobody who is believed vouches for'), expect.stringContaining('tls.caCertificates')],
+    [expect.stringContaining('none of the names'), expect.stringContaining('tls.subjectAltNames')],
+  ]);
+});
 
 test('the proxy proves itself with files, or with a named secret of its namespace', async () => {
   expect(await ask('mutual')).toMatchObject({ status: 200 });

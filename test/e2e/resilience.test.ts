@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { type HealthService, startHealthService } from '../support/grpc-health-service.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 // How the second instance answers; the first is always well.
@@ -141,6 +142,29 @@ describe('outlier detection takes an endpoint out (D7)', () => {
     await applyRule(`{ ${inTurn}, outlierDetection: { ${out} } }`);
     await expectNoEjection(429);
     await expectEjection(500);
+  });
+
+  test('and people see it where they look: edges, the service, the proxy and its endpoints', async () => {
+    const cp = ['--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
+    const weft = async (...words: string[]) => (await runVerb([...words, ...cp], { cwd: mesh().folder })).said;
+    const shows = (words: string, text: string) =>
+      eventually(`weft ${words} says: ${text}`, async () => {
+        await sendRequests(to(), 2);
+        return (await weft(...words.split(' '))).includes(text);
+      });
+    await shows('edges', 'ejected 1 of 2');
+    await shows('describe service pair -n shop', 'outlier detection holds out 1 of 2 endpoints');
+    const held = 'pair.shop:80  1 of 2 endpoints ejected by outlier detection';
+    await shows('proxies frontend-1.shop', held);
+    await shows('proxy-config endpoints frontend-1 --fqdn pair', held);
+    const metrics = await fetch(`http://127.0.0.1:${mesh().controlPlane().adminPort}/metrics`);
+    expect(await metrics.text()).toContain(
+      'weft_ejected_endpoints{proxy="frontend-1.shop",destination="pair.shop:80"} 1',
+    );
+    // What is in again is told no more.
+    await applyRule(`{ ${inTurn}, outlierDetection: { ${out}, consecutive5xxErrors: 0 } }`);
+    await eventually('nothing is out', async () => !(await weft('edges')).includes('ejected'));
+    expect(await weft('proxies', 'frontend-1.shop')).not.toContain('ejected');
   });
 
   test('by gateway errors alone, where those of 5xx are off (P26)', async () => {

@@ -2,7 +2,7 @@ import { Failure } from '../../model/failure.ts';
 import type { EdgeRow } from '../../model/traffic.ts';
 import { marks } from '../marks.ts';
 import { askedNamespace, readApi, readItems } from '../read-api.ts';
-import { edgeColumns } from '../render/edges.ts';
+import { edgeColumns, tlsLines } from '../render/edges.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { edgesFlags } from '../verbs/edges.ts';
 
@@ -22,6 +22,8 @@ export async function edges(context: VerbContext<typeof edgesFlags>): Promise<Ex
       (namespace === undefined || row.fromNamespace === namespace || row.toNamespace === namespace),
   );
   output.list('EdgeList', shown, edgeColumns(marks(env)));
+  const isForPeople = output.format === 'table' || output.format === 'wide';
+  if (isForPeople) for (const line of tlsLines(shown, marks(env))) output.line(line);
   if (shown.length === 0) output.say('no calls in this time');
   return 0;
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { ProvenanceItem } from '../../admin/policy-windows.ts';
 import { Failure } from '../../model/failure.ts';
 import { nearestName } from '../../model/nearest-name.ts';
+import type { ProxyStatus } from '../../model/status.ts';
 import { findProxy } from '../find-proxy.ts';
 import { type Marks, marks } from '../marks.ts';
 import type { Output } from '../output.ts';
@@ -28,6 +29,7 @@ import {
   secretColumns,
 } from '../render/dump-tables.ts';
 import type { Json } from '../render/dump-value.ts';
+import { ejectedLines, whichAreEjected } from '../render/ejected.ts';
 import { noPlaces, type ProvenancePlaces, provenancePlaces } from '../render/provenance-places.ts';
 import { routeRows } from '../render/route-rows.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -37,6 +39,8 @@ import { yamlText } from '../yaml-text.ts';
 type ConfigContext = VerbContext<typeof proxyConfigFlags>;
 
 interface Loaded {
+  /** Whose configuration it is; absent: that of a file. */
+  readonly proxy?: ProxyStatus;
   readonly dump: Json;
   readonly where: string;
   readonly places: ProvenancePlaces;
@@ -46,7 +50,7 @@ interface Loaded {
 export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
   const { output } = context;
   const types = typesOf(context.arguments[0] ?? '');
-  const { dump, where, places } = await load(context);
+  const { dump, where, places, proxy } = await load(context);
   const parts = dumpParts(dump, where);
   const keep = filterOf(context);
   if (output.format === 'json' || output.format === 'yaml') {
@@ -66,6 +70,7 @@ export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
     if (output.format === 'name') continue;
     const more = context.flags.file === undefined ? `  weft proxies ${where}` : '';
     for (const line of refusedLines(refusedOf(parts, type), more, marks(context.env))) output.line(line);
+    if (type === 'endpoints' && proxy !== undefined) for (const line of heldOut(proxy, context)) output.line(line);
   }
   return 0;
 }
@@ -76,6 +81,13 @@ function refusedLines(refused: readonly RefusedInDump[], more: string, { bad }: 
     const held = version === '' ? 'is not held' : `is held as it was (${version.slice(0, 12)})`;
     return `${bad} ${name} ${held}: its newest form was refused: ${message}${more}`;
   });
+}
+
+/** What it was told of is shown above; what it calls of that, only its Envoy knows. */
+function heldOut(proxy: ProxyStatus, context: ConfigContext): readonly string[] {
+  const lines = ejectedLines(proxy);
+  const { warning } = marks(context.env);
+  return lines.length === 0 ? [] : [...lines.map((line) => `${warning} ${line}`), `    ${whichAreEjected}`];
 }
 
 function typesOf(asked: string): readonly DumpType[] {
@@ -102,7 +114,7 @@ async function load(context: ConfigContext): Promise<Loaded> {
     readValue<object>(api, `${path}/config`),
     readItems<ProvenanceItem>(api, `${path}/provenance`),
   ]);
-  return { dump, where: id, places: provenancePlaces(items) };
+  return { dump, where: id, places: provenancePlaces(items), proxy };
 }
 
 async function readDump(context: ConfigContext, file: string): Promise<Json> {

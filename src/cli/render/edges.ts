@@ -1,7 +1,8 @@
-import type { EdgeRow } from '../../model/traffic.ts';
-import { outside } from '../../model/traffic.ts';
+import type { EdgeRow, TlsTrouble } from '../../model/traffic.ts';
+import { outside, tlsTroubles } from '../../model/traffic.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
+import { ejectedText } from './ejected.ts';
 
 /** The table of calls, as `weft edges` and the demo show it (section 1.1 of experience.md). The last column holds notes. */
 export function edgeColumns(marks: Marks): readonly Column<EdgeRow>[] {
@@ -47,5 +48,36 @@ function notes(row: EdgeRow): string {
   const flags = row.flags.map(({ name, count }) => `${name} ${count}`);
   const refusals = row.codes.filter(({ name }) => refusalCodes.has(name)).map(({ name, count }) => `${name} ${count}`);
   const turnedAway = row.refused === undefined ? [] : [`refused ${row.refused}`];
-  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...split, ...flags, ...refusals, ...turnedAway].join('  ');
+  const { ejected, tlsFailures = [] } = row;
+  const held = ejected === undefined ? [] : [ejectedText(ejected)];
+  const tls = tlsFailures.map(({ name, count }) => `tls:${name} ${count}`);
+  const all = [...split, ...flags, ...refusals, ...turnedAway, ...held, ...tls];
+  return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...all].join('  ');
+}
+
+const tlsWords: Readonly<Record<TlsTrouble, { readonly says: string; readonly fix: string }>> = {
+  names: {
+    says: 'its certificate has none of the names that are expected',
+    fix: 'tls.subjectAltNames of the DestinationRule (absent: the host), and tls.sni, which it chose the certificate by',
+  },
+  issuer: {
+    says: 'nobody who is believed vouches for its certificate, or it is out of date',
+    fix: 'tls.caCertificates or tls.credentialName of the DestinationRule; absent: the roots of the system',
+  },
+  handshake: {
+    says: 'no TLS came about',
+    fix: 'does it speak TLS at this port, and ask for a certificate (tls.mode: MUTUAL)?',
+  },
+};
+
+/** For each edge whose connections found no TLS: why, and what to look at. */
+export function tlsLines(rows: readonly EdgeRow[], { bad }: Marks): readonly string[] {
+  return rows.flatMap(({ from, to, tlsFailures = [] }) =>
+    tlsFailures.flatMap(({ name, count }) => {
+      const trouble = tlsTroubles.find((word) => word === name);
+      if (trouble === undefined) return [];
+      const { says, fix } = tlsWords[trouble];
+      return [`${bad} ${from} refused the TLS of ${to} ${count} times: ${says}`, `    fix    ${fix}`];
+    }),
+  );
 }

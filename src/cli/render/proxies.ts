@@ -11,6 +11,7 @@ import type {
 import { worstOf, xdsTypes } from '../../model/status.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
+import { ejectedLines } from './ejected.ts';
 import { ago, shortSpan, spanInWords } from './span.ts';
 
 /** The columns of `weft proxies` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
@@ -77,6 +78,7 @@ export function proxyLines(proxy: ProxyStatus, now: number): readonly string[] {
     ...(trouble === undefined
       ? []
       : [`  health    unhealthy for ${spanInWords(now - Date.parse(trouble.since))}: ${trouble.reason}`]),
+    ...ejectedLines(proxy).map((line) => `  ejected   ${line}`),
     '',
   ];
 }

@@ -1,0 +1,73 @@
+import type { Proxy } from '../model/proxy.ts';
+import { type EjectedEndpoints, type TlsTrouble, tlsTroubles } from '../model/traffic.ts';
+import type { ClusterFigures } from './cluster-figures.ts';
+
+/** What is wrong between a proxy and what it calls. */
+export interface ClusterTrouble {
+  readonly proxy: Proxy;
+  readonly cluster: string;
+  /** At present. */
+  readonly ejected?: EjectedEndpoints;
+  /** In the window that was asked for. */
+  readonly tls: ReadonlyMap<TlsTrouble, number>;
+}
+
+export interface ClusterTroubles {
+  record(proxy: Proxy, figures: ClusterFigures, now: number): void;
+  /** Those of the last `window` milliseconds, at most an hour. */
+  recent(window: number, now: number): readonly ClusterTrouble[];
+}
+
+const hour = 3_600_000;
+/** A gauge that was not said for so long is known no more: its proxy has gone, or its cluster. */
+const gaugeStands = 90_000;
+const kept = 10_000;
+
+interface Known {
+  readonly proxy: Proxy;
+  readonly cluster: string;
+  ejected: EjectedEndpoints | undefined;
+  seen: number;
+  /** One for each report that had any, oldest first. */
+  failures: { readonly at: number; readonly tls: ClusterFigures['tls'] }[];
+}
+
+/** Troubles in memory, bounded: of at most 10,000 clusters of proxies, forgotten after an hour. */
+export function createClusterTroubles(): ClusterTroubles {
+  const known = new Map<string, Known>();
+  const forget = (now: number) => {
+    for (const [key, each] of known) {
+      each.failures = each.failures.filter(({ at }) => at > now - hour);
+      if (each.failures.length === 0 && (each.ejected === undefined || each.seen < now - gaugeStands))
+        known.delete(key);
+    }
+  };
+  return {
+    record(proxy, { cluster, ejected, members, tls }, now) {
+      const key = `${proxy.id}\n${cluster}`;
+      const failed = Object.keys(tls).length > 0;
+      const present = known.get(key);
+      if (present === undefined && !failed && (ejected ?? 0) === 0) return;
+      if (present === undefined && known.size >= kept) forget(now);
+      if (present === undefined && known.size >= kept) return;
+      const each = present ?? { proxy, cluster, ejected: undefined, seen: now, failures: [] };
+      known.set(key, each);
+      if (failed) each.failures = [...each.failures.filter(({ at }) => at > now - hour), { at: now, tls }];
+      if (ejected === undefined) return;
+      each.ejected =
+        ejected === 0 ? undefined : { endpoints: ejected, ...(members === undefined ? {} : { of: members }) };
+      each.seen = now;
+    },
+    recent(window, now) {
+      forget(now);
+      return [...known.values()].flatMap(({ proxy, cluster, ejected, seen, failures }) => {
+        const stands = seen >= now - gaugeStands ? ejected : undefined;
+        const lately = failures.filter(({ at }) => at > now - window);
+        if (stands === undefined && lately.length === 0) return [];
+        const sum = (word: TlsTrouble) => lately.reduce((all, { tls }) => all + (tls[word] ?? 0), 0);
+        const tls = new Map(tlsTroubles.map((word) => [word, sum(word)] as const).filter(([, count]) => count > 0));
+        return [{ proxy, cluster, ...(stands === undefined ? {} : { ejected: stands }), tls }];
+      });
+    },
+  };
+}
