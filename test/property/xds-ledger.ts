@@ -39,6 +39,8 @@ export class Ledger {
   readonly everAcked = new Set<string>();
   /** Everything that was sent, as `name version`. */
   readonly everSent = new Set<string>();
+  /** What stood beside a culprit that was named, as `name version`. */
+  readonly #spared = new Set<string>();
   #ackedSet: string | undefined;
   #setExcused = true;
 
@@ -48,8 +50,13 @@ export class Ledger {
 
   /** Name → version of what the server knows the client to hold: also what stood beside a culprit that was named. */
   get known(): ReadonlyMap<string, string> {
-    const here = [...this.interest.cache].filter(([name, { version }]) => this.everSent.has(`${name} ${version}`));
+    const here = [...this.interest.cache].filter(([name, { version }]) => this.#spared.has(`${name} ${version}`));
     return new Map([...this.accepted, ...here.map(([name, { version }]) => [name, version] as const)]);
+  }
+
+  /** SotW: what was sent last was accepted, so that the client's version is that of what it holds. */
+  get isSetAccepted(): boolean {
+    return this.#ackedSet !== undefined;
   }
 
   /** X70: what is told at its newest version need not be sent again, and M7 wants it not to be. */
@@ -98,7 +105,9 @@ export class Ledger {
       if (!this.interest.wants(name)) fail(`INV4 ${name} is not subscribed`);
       if (this.refused.has(`${name} ${version}`)) fail(`INV6 refused content of ${name} again`);
       const known = this.acked.get(name) === version;
-      const took = known || this.everAcked.has(`${name} ${version}`);
+      // The client of a set that stands came with its version, and holds what is in it.
+      const isOfSet = whole && this.interest.cache.get(name)?.version === version;
+      const took = known || isOfSet || this.everAcked.has(`${name} ${version}`);
       if (moment.isQuarantined(keyOf(typeUrl, name), textOf(resource)) && this.sent.get(name) !== version && !took)
         fail(`INV6 X38 content of ${name} that an equal client refused`);
       if (plan.ttl === 'heartbeat') {
@@ -202,7 +211,10 @@ export class Ledger {
     for (const { name, version } of culprits) this.refused.add(`${name} ${version}`);
     // What stood beside the culprits was taken, or may have been, which nobody can tell: it may stay, whatever an equal client says later.
     const beside = culprits.length === 0 ? taken : plan.resources.filter((resource) => !culprits.includes(resource));
-    for (const { name, version } of beside) this.everAcked.add(`${name} ${version}`);
+    for (const { name, version } of beside) {
+      this.everAcked.add(`${name} ${version}`);
+      if (culprits.length > 0) this.#spared.add(`${name} ${version}`);
+    }
     for (const name of [...plan.resources.map((resource) => resource.name), ...plan.removed]) this.acked.delete(name);
     this.#ackedSet = undefined;
   }

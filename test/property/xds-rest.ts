@@ -219,7 +219,9 @@ export function checkOtherInstance(model: Model): void {
   const isClean = (typeUrl: string) =>
     namesOfType(typeUrl).every((name) => !isUnsettled(model, typeUrl, name) && !isInUse(model, typeUrl, name));
   const clean = new Set(meshTypes.filter(isClean));
-  const versions = new Map(meshTypes.map((typeUrl) => [typeUrl, model.interest(typeUrl).ackedVersion]));
+  // Who refused a part of the last set, and holds what is wanted, keeps the version of the set before.
+  const ofSets = meshTypes.filter((typeUrl) => model.ledgers.get(typeUrl)?.isSetAccepted === true);
+  const versions = new Map(ofSets.map((typeUrl) => [typeUrl, model.interest(typeUrl).ackedVersion]));
   const caches = new Map(meshTypes.map((typeUrl) => [typeUrl, new Map(model.interest(typeUrl).cache)]));
   const { responses } = model;
   model.connect(1, true);
@@ -237,6 +239,7 @@ export function checkOtherInstance(model: Model): void {
       model.variant === 'sotw' &&
       isWhole(typeUrl) &&
       interest.wildcard &&
+      versions.has(typeUrl) &&
       interest.ackedVersion !== versions.get(typeUrl)
     )
       throw new Error(`INV11 the set of ${typeUrl} has another version on another instance`);
