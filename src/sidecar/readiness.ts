@@ -4,7 +4,7 @@ import type { Stats } from './envoy-admin.ts';
 
 /** The statistics that readiness needs, as a filter for the admin endpoint. */
 export const readinessStats =
-  '^(server\\.live|cluster_manager\\.(cds\\.update_success|active_clusters)|listener_manager\\.(lds\\.update_success|total_listeners_active))$';
+  '^(server\\.live|cluster_manager\\.(cds\\.update_success|active_clusters)|listener_manager\\.(lds\\.update_(success|rejected)|total_listeners_active))$';
 
 /** The lists of `/config_dump` about secrets. */
 export interface SecretDump {
@@ -32,18 +32,22 @@ export type Readiness =
   | { readonly ready: false; readonly waitingFor: string };
 
 /**
- * Whether a sidecar is a working member: CDS and LDS acknowledged, started, and the certificate there (section 8 of experience.md). Envoy's
- * own `/ready` proves none of it (E5). `needsCertificate`: it receives traffic, so without a certificate it serves nobody.
+ * Whether a sidecar is a working member: CDS and LDS acknowledged, started, and the certificate there (section 8 of experience.md); who refused a
+ * listener is one without that. Envoy's own `/ready` proves none of it (E5). `needsCertificate`: it receives traffic, so without a
+ * certificate it serves nobody.
  */
 export function readinessOf(stats: Stats, secrets: SecretDump, needsCertificate: boolean): Readiness {
   const count = (name: string) => stats.get(name) ?? 0;
   if (count('cluster_manager.cds.update_success') === 0) return { ready: false, waitingFor: 'clusters (CDS)' };
-  if (count('listener_manager.lds.update_success') === 0) return { ready: false, waitingFor: 'listeners (LDS)' };
+  // Of a response that was refused for one listener, a port in use for example, Envoy takes the others (E15).
+  const listeners = count('listener_manager.total_listeners_active');
+  const someTaken = count('listener_manager.lds.update_rejected') > 0 && listeners > 0;
+  if (count('listener_manager.lds.update_success') === 0 && !someTaken)
+    return { ready: false, waitingFor: 'listeners (LDS)' };
   if (secrets.warming.some(isOwn)) return { ready: false, waitingFor: 'certificates (SDS)' };
   const certificate = secrets.active.map(servedCertificate).find((found) => found !== undefined);
   if (needsCertificate && certificate === undefined) return { ready: false, waitingFor: 'certificates (SDS)' };
   if (count('server.live') === 0) return { ready: false, waitingFor: "Envoy's start" };
-  const listeners = count('listener_manager.total_listeners_active');
   // The control plane's own cluster is ours, not part of what it sent.
   const clusters = Math.max(0, count('cluster_manager.active_clusters') - 1);
   return { ready: true, listeners, clusters, ...(certificate === undefined ? {} : { certificate }) };

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.ts';
@@ -215,6 +217,22 @@ describe('two services on one machine', () => {
     expect(seenAt('/bare/own')).toEqual({ delta: calls });
     expect(seenAt('/bare/first')).toEqual({ gamma: calls });
     await gamma.kill();
+  });
+
+  test('a local port in use keeps nobody out of the mesh: what is refused is said, the rest acts', {
+    timeout: 60_000,
+  }, async () => {
+    const at = nextAddress();
+    const port = mesh.localPort('callee', 80);
+    const holder = createServer().listen(port, at);
+    stops.push(async () => holder.close());
+    await once(holder, 'listening');
+    const { said, ready } = await startRun('alpha', '--bind', at);
+    await ready();
+    await eventually('the refusal is told', () => said.stdout.includes('out_shop_callee_80'));
+    expect(said.stdout).toContain(`cannot bind '${at}:${port}': Address already in use`);
+    await callByProxy(new URL(`http://${at}:15001`), '/squatted', 20);
+    expect(seenAt('/squatted')).toEqual({ alpha: 20 });
   });
 
   test('an address that somebody names is taken or refused, never replaced', { timeout: 60_000 }, async () => {

@@ -84,6 +84,8 @@ test.each<[string, JoinCredential, unknown, string, string?]>([
   ['multicast', wider, node('r', 1, { address: '224.0.0.1' }), 'no workload can be at'],
   ['broadcast', wider, node('r', 1, { address: '255.255.255.255' }), 'no workload can be at'],
   ['IPv6 link-local', wider, node('r', 1, { address: 'fe80::1' }), 'no workload can be at'],
+  ['local ports for everybody', credential, node('r', 1, { capture: { bind: '0.0.0.0' } }), 'a loopback address'],
+  ['local ports for a network', credential, node('r', 1, { capture: { bind: '10.0.0.7' } }), 'a loopback address'],
   ['a name as address', wider, node('r', 1, { address: 'db.example' }), 'expected an IP address'],
 ])('refused: %s', (_, allowed, claimed, words) => {
   const { joined } = setUp();

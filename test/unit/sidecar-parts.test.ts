@@ -78,6 +78,21 @@ describe('readinessOf (E5)', () => {
     expect(readinessOf(configured, { active: [], warming: [{ name: 'bundle' }] }, false).ready).toBe(false);
     expect(readinessOf(configured, none, false)).toEqual({ ready: true, listeners: 5, clusters: 11 });
   });
+  test('of a refused response the other listeners are there; without one it is no member', () => {
+    const refused = stats({
+      ...Object.fromEntries(configured),
+      'listener_manager.lds.update_success': 0,
+      'listener_manager.lds.update_rejected': 1,
+    });
+    expect(readinessOf(refused, none, false)).toEqual({ ready: true, listeners: 5, clusters: 11 });
+    const waiting = { ready: false, waitingFor: 'listeners (LDS)' };
+    expect(readinessOf(new Map([...refused, ['listener_manager.total_listeners_active', 0]]), none, false)).toEqual(
+      waiting,
+    );
+    expect(readinessOf(new Map([...refused, ['listener_manager.lds.update_rejected', 0]]), none, false)).toEqual(
+      waiting,
+    );
+  });
   test('a bundle is no certificate, nor is a certificate without a SPIFFE ID', () => {
     const pem = Buffer.from(selfSigned('xds.weft').certificate).toString('base64');
     expect(
