@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AdminSource } from './admin-source.ts';
 import { debugIndex } from './debug-index.ts';
 import { notFound } from './envelope.ts';
-import { endpointShards, instances, policyItems } from './mesh-values.ts';
+import { endpointShards, instances, policyItems, rootNamespaceItem } from './mesh-values.ts';
 import { nearest } from './nearest.ts';
 import { dumpOf, idOf, meshOf, ofProxy, proxiesOf, requirePerson, streamsOf } from './own-view.ts';
 import { endpoints } from './role-table.ts';
@@ -117,11 +117,14 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
   get('/debug/configz', () => policyItems(meshOf(source)));
   get('/debug/mesh', () => {
     const mesh = meshOf(source);
-    const { generation, settings, policies, services, workloads } = mesh;
+    const { generation, policies, services, workloads } = mesh;
+    const rootNamespace = rootNamespaceItem(mesh);
+    const { rootNamespaceFrom: _, ...settings } = mesh.settings;
     return {
       generation,
       revision: policies.commit,
-      settings,
+      rootNamespace,
+      settings: { ...settings, rootNamespace: rootNamespace.value },
       objects: policies.objects.length,
       services: services.length,
       workloads: workloads.size,

@@ -1,5 +1,5 @@
 import { localPortKey, type Mesh } from '../model/mesh.ts';
-import { rootNamespaceOf } from '../model/mesh-config.ts';
+import { meshConfigOf, rootNamespaceOf } from '../model/mesh-config.ts';
 import type { Labels, Policy, Protocol } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
 import { selects } from '../model/selector.ts';
@@ -94,6 +94,16 @@ export function actsOn(
     default:
       return policy satisfies never;
   }
+}
+
+/** The root namespace and who says so: MeshConfig (`policies/meshconfig.yaml:3`), the settings (`weft.yaml:4`), or nobody (`default:D16`). */
+export function rootNamespaceItem({ policies, settings }: Pick<Mesh, 'policies' | 'settings'>): {
+  readonly value: string;
+  readonly by: string;
+} {
+  const at = meshConfigOf(policies)?.positions.get('rootNamespace');
+  const by = at === undefined ? (settings.rootNamespaceFrom ?? 'default:D16') : `${at.file}:${at.line}`;
+  return { value: rootNamespaceOf(policies, settings), by };
 }
 
 export type WorkloadItem = Omit<Workload, 'by' | 'trouble'> & {

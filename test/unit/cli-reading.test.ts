@@ -446,6 +446,7 @@ it('weft get lists every kind', async () => {
     /^NAME +PORTS +WORKLOADS +MTLS +POLICIES +AGE\nfrontend.shop +9080\/http +1 +all/,
   );
   expect((await weft('get policy -o name')).stdout).toBe('Service/shop/reviews\n');
+  expect((await weft('get mesh')).stdout).toMatch(/^rootNamespace +istio-system {2}default:D16$/m);
   expect((await weft('get servces')).stderr).toContain('did you mean "services"?');
   // One of them, whole, without its namespace, or by its host.
   for (const name of ['reviews', 'reviews.shop', 'reviews.shop.svc.cluster.local'])

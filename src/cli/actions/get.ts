@@ -86,7 +86,11 @@ const kinds: Readonly<Record<string, Show>> = {
   mesh: async (api, { output }) => {
     const mesh = await readValue<Readonly<Record<string, unknown>>>(api, '/debug/mesh');
     const width = Math.max(...Object.keys(mesh).map((key) => key.length)) + 2;
-    const shown = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+    const shown = (value: unknown): string => {
+      if (typeof value !== 'object' || value === null) return String(value);
+      // A decided value, with who says so.
+      return 'value' in value && 'by' in value ? `${value.value}  ${value.by}` : JSON.stringify(value);
+    };
     output.object(
       'Mesh',
       mesh,
