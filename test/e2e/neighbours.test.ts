@@ -273,6 +273,12 @@ test('weft run says of each port where others call it', { timeout: 90_000 }, asy
     await mesh.synced();
     return /others call (.*)/.exec(run.said.stdout)?.[1] ?? run.said.stdout;
   };
+  // Of two proxies of a service each is told how to ask for its own ports.
+  const twin = await startRun('alpha', '--name', 'alpha-2', '--outbound-port', String(await freePort()));
+  await twin.ready();
+  const line = (said: { readonly stdout: string }) => /weft env (\S+)\)/.exec(said.stdout)?.[1];
+  expect([line(caller.said), line(twin.said)]).toEqual(['alpha', 'alpha-2.shop']);
+  expect((await urlOf('callee', 'alpha-2.shop')).hostname).not.toBe((await urlOf('callee', 'alpha')).hostname);
   // Its Service gives the ports numbers of their own.
   expect(await serve('store', '9080', '6432/tcp')).toBe(
     'http://store.shop:80, store.shop:5432 at local ports of theirs (weft env)',

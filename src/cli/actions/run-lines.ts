@@ -2,15 +2,16 @@ import type { NodeMetadata } from '../../model/proxy.ts';
 import type { OwnAddress, RunEvent } from '../../sidecar/run-event.ts';
 import type { Marks } from '../marks.ts';
 import { reachable } from '../render/environment.ts';
+import type { Workload } from './workload.ts';
 
 /** What `weft run` says about an event (section 1.3 of experience.md); problems are printed as failures, not here. */
-export function runLines(event: RunEvent, metadata: NodeMetadata, version: string, marks: Marks): readonly string[] {
+export function runLines(event: RunEvent, workload: Workload, version: string, marks: Marks): readonly string[] {
   const { good, warning, bad } = marks;
   switch (event.event) {
     case 'envoy':
       return [`${good} envoy          ${version}, pid ${event.pid}, admin ${event.admin}`];
     case 'ready':
-      return [...identityLine(event, good), configLine(event, good), ...membershipLines(metadata, event.addresses)];
+      return [...identityLine(event, good), configLine(event, good), ...membershipLines(workload, event.addresses)];
     case 'connected':
       return event.state === 'ready' ? [`${good} control plane  connected again`] : [];
     case 'problem':
@@ -77,12 +78,14 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
-function membershipLines(metadata: NodeMetadata, addresses: Ready['addresses']): readonly string[] {
-  const { service, capture } = metadata;
+function membershipLines({ nodeId, metadata }: Workload, addresses: Ready['addresses']): readonly string[] {
+  const { service, namespace, capture } = metadata;
+  // Of several proxies of a service its name means the first, and each has local ports at an address of its own.
+  const asked = nodeId === `${service}-1.${namespace}` ? service : nodeId;
   const at = reachable(capture?.bind ?? '127.0.0.1');
   const ways = [
     ...(capture?.proxy === undefined ? [] : [`export HTTP_PROXY=http://${at}:${capture.proxy}`]),
-    ...(capture?.ports === true ? [`fixed ports (weft env ${service})`] : []),
+    ...(capture?.ports === true ? [`fixed ports (weft env ${asked})`] : []),
   ];
   const from = ways.length === 0 ? [] : [`from here: ${ways.join(', or ')}`];
   return [`${service} is in the mesh: ${callersLine(metadata, addresses)}`, ...from];

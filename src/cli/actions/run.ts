@@ -70,7 +70,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     /** In order, though where others call it is asked for first. */
     const say = (event: RunEvent) => {
       const whole = event.event === 'ready' && serves ? withAddresses(event, joined, nodeId) : event;
-      said = said.then(async () => tell(context, await whole, metadata, envoy.version));
+      said = said.then(async () => tell(context, await whole, { nodeId, metadata }, envoy.version));
     };
     const sidecar = startSidecar({
       bootstrap: { nodeId, metadata, ...joined, admin, stats: { flushInterval: flags['stats-interval'] } },
@@ -113,14 +113,14 @@ async function withAddresses(event: RunEvent, joined: Joined, nodeId: string): P
 }
 
 /** Troubles go to stderr as messages, everything else is what `weft run` prints. */
-function tell(context: VerbContext<typeof runFlags>, event: RunEvent, metadata: NodeMetadata, version: string): void {
+function tell(context: VerbContext<typeof runFlags>, event: RunEvent, workload: Workload, version: string): void {
   const { output, env } = context;
   if (output.format !== 'table') {
     output.event('RunEvent', eventValue(event), undefined);
     return;
   }
   if (event.event === 'problem') for (const line of failureLines(event.failure, env)) output.say(line);
-  for (const line of runLines(event, metadata, version, marks(env))) output.line(line);
+  for (const line of runLines(event, workload, version, marks(env))) output.line(line);
 }
 
 function isFinal(failure: Failure): boolean {
