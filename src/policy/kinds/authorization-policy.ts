@@ -9,6 +9,7 @@ import {
   checkPaths,
   checkPrincipals,
   checkServiceAccounts,
+  conditionKeys,
   refusesMore,
 } from './authorization-values.ts';
 import { beside, matchLabels, present } from './common.ts';
@@ -65,7 +66,7 @@ const rule = object({
     'T0',
     'permissions of RBAC; ports decided per chain',
   ),
-  when: row(someOf(condition), 'T0', 'principals and permissions of RBAC'),
+  when: row(someOf(condition), 'T0', `principals and permissions of RBAC, by ${conditionKeys.join(', ')}`),
 });
 
 /** Without an action a policy is ALLOW (D17), which is no less than what another action says. */
@@ -178,6 +179,8 @@ function lowerSource(
     notIpBlocks: written.notIpBlocks ?? [],
     remoteIpBlocks: written.remoteIpBlocks ?? [],
     notRemoteIpBlocks: written.notRemoteIpBlocks ?? [],
+    requestPrincipals: [],
+    notRequestPrincipals: [],
   };
 }
 

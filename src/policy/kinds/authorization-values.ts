@@ -81,6 +81,9 @@ const keys: Readonly<Record<string, Kind>> = {
   'destination.port': 'port',
   'connection.sni': 'text',
 };
+/** What `when[].key` may be, as messages and the support page list it. */
+export const conditionKeys: readonly string[] = [...Object.keys(keys), 'request.headers[name]'];
+
 const rules = { ip: 'ip-or-cidr', port: 'port-text', 'trust-domain': 'trust-domain-pattern' } as const;
 const refusedKeys = [
   'request.auth.principal',
@@ -119,9 +122,8 @@ export function checkCondition(condition: Condition, path: string, context: Lowe
   }
   const kind = Object.hasOwn(keys, key) ? keys[key] : undefined;
   if (!kind) {
-    const known = [...Object.keys(keys), 'request.headers[name]'];
-    const near = nearestName(key, known);
-    const hint = near ? `did you mean ${JSON.stringify(near)}?` : `known: ${known.join(', ')}`;
+    const near = nearestName(key, conditionKeys);
+    const hint = near ? `did you mean ${JSON.stringify(near)}?` : `known: ${conditionKeys.join(', ')}`;
     context.report('WEFT0002', `${path}.key`, `expected a key that rules know, got ${JSON.stringify(key)}`, hint);
     return;
   }
