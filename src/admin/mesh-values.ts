@@ -82,6 +82,7 @@ export function actsOn(
       return names(policy.spec.host);
     case 'PeerAuthentication':
     case 'AuthorizationPolicy':
+    case 'RequestAuthentication':
       return !service.external && covers(policy.spec.selector);
     case 'Service':
     case 'ServiceEntry':

@@ -106,6 +106,8 @@ export function conditionText(condition: Condition): string {
       return `server name${textMatch(condition.match)}`;
     case 'header':
       return `${condition.name}${textMatch(condition.match)}`;
+    case 'claim':
+      return `claim ${condition.path.join('.')}${textMatch(condition.match)}`;
     case 'host':
     case 'method':
     case 'path':

@@ -3,7 +3,7 @@ import type { ListenerTerms } from './ir-mesh.ts';
 import type { RetryDecision, TextMatch } from './ir-route.ts';
 import type { Millis, Protocol } from './policy.ts';
 import type { Decided, Provenance } from './provenance.ts';
-import type { MutualTlsMode } from './security-policy.ts';
+import type { MutualTlsMode, TokenRule } from './security-policy.ts';
 
 /** What stands before one port of the application. */
 export interface Inbound {
@@ -32,6 +32,8 @@ export interface Inbound {
   readonly authorization: Authorization;
   /** Of a port whose first bytes tell what is spoken: what holds for connections that are not HTTP (P45). */
   readonly ofBytes?: Authorization;
+  /** What is made of tokens in requests (P44, P49); absent: nothing. */
+  readonly tokens?: TokenDecision;
   readonly terms: ListenerTerms;
 }
 
@@ -44,10 +46,38 @@ export type ProgramAddress =
   /** A path, or `@name` for one that is no file. */
   | { readonly kind: 'socket'; readonly path: string };
 
-/** P39: refused if a deny rule matches; else allowed if `allow` is undefined (no ALLOW policy) or one of its rules matches. */
+/**
+ * P39: whom a rule of `custom` matches its authorizer is asked about, and refused if it says so; then refused if a deny rule matches;
+ * else allowed if `allow` is undefined (no ALLOW policy) or one of its rules matches. `audit` decides nothing.
+ */
 export interface Authorization {
+  /** Absent: nobody is asked. */
+  readonly custom?: CustomAuthorization;
+  /** Absent: no AUDIT policy acts. */
+  readonly audit?: readonly AuthorizationRuleDecision[];
   readonly deny: readonly AuthorizationRuleDecision[];
   readonly allow: readonly AuthorizationRuleDecision[] | undefined;
+  /** What policies in dry-run would decide; absent: there are none. */
+  readonly dryRun?: Pick<Authorization, 'deny' | 'allow'>;
+}
+
+/** One provider decides for a workload (WEFT0160). */
+export interface CustomAuthorization {
+  readonly provider: string;
+  readonly by: Provenance;
+  readonly rules: readonly AuthorizationRuleDecision[];
+}
+
+/** All rules of all RequestAuthentications of the workload: a request has no token, or one of them takes it; else 401. */
+export interface TokenDecision {
+  readonly rules: readonly TokenRuleDecision[];
+}
+
+export interface TokenRuleDecision {
+  /** `ns[shop]-authentication[tokens]-rule[0]`. */
+  readonly id: string;
+  readonly by: Provenance;
+  readonly rule: TokenRule;
 }
 
 export interface AuthorizationRuleDecision {
@@ -76,4 +106,9 @@ export type Condition =
   /** Lower case here; the request's authority is compared without regard to its case (P42) and its port (T15). */
   | { readonly kind: 'host'; readonly match: TextMatch }
   | { readonly kind: 'method'; readonly match: TextMatch }
-  | { readonly kind: 'path'; readonly match: TextMatch };
+  | { readonly kind: 'path'; readonly match: TextMatch }
+  /**
+   * A claim of a token that was verified (P44): keys from the outside in. A text is compared, or each text of a list; numbers and other
+   * values equal nothing.
+   */
+  | { readonly kind: 'claim'; readonly path: readonly string[]; readonly match: TextMatch };

@@ -3,7 +3,7 @@ import type { HealthCheckSpec } from './health-check.ts';
 import type { MeshConfigSpec } from './mesh-config.ts';
 import type { FieldRange, SourceRange } from './provenance.ts';
 import type { ServiceEntrySpec, ServiceSpec, WorkloadEntrySpec } from './registry-objects.ts';
-import type { AuthorizationPolicySpec, PeerAuthenticationSpec } from './security-policy.ts';
+import type { AuthorizationPolicySpec, PeerAuthenticationSpec, RequestAuthenticationSpec } from './security-policy.ts';
 import type { SidecarSpec } from './sidecar-policy.ts';
 import type { VirtualServiceSpec } from './virtual-service.ts';
 import type { WorkloadGroupSpec } from './workload-group.ts';
@@ -38,6 +38,7 @@ export type Policy =
   | DestinationRuleObject
   | PeerAuthenticationObject
   | AuthorizationPolicyObject
+  | RequestAuthenticationObject
   | HealthCheckObject
   | SidecarObject
   | MeshConfigObject;
@@ -52,6 +53,7 @@ export type HealthCheckObject = PolicyObject<'HealthCheck', HealthCheckSpec>;
 export type SidecarObject = PolicyObject<'Sidecar', SidecarSpec>;
 export type PeerAuthenticationObject = PolicyObject<'PeerAuthentication', PeerAuthenticationSpec>;
 export type AuthorizationPolicyObject = PolicyObject<'AuthorizationPolicy', AuthorizationPolicySpec>;
+export type RequestAuthenticationObject = PolicyObject<'RequestAuthentication', RequestAuthenticationSpec>;
 /** The one of `meshconfig.yaml`: `MeshConfig/<root namespace>/mesh`; its field paths begin at the top of the file. */
 export type MeshConfigObject = PolicyObject<'MeshConfig', MeshConfigSpec>;
 

@@ -110,6 +110,8 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
     }
     case 'PeerAuthentication':
       return field === 'mtls' ? [`spec.portLevelMtls.${context.port}`, 'spec.mtls.mode'] : undefined;
+    case 'RequestAuthentication':
+      return [context.rule === undefined ? 'spec' : `spec.jwtRules[${context.rule}]`];
     case 'AuthorizationPolicy':
       return [context.rule === undefined ? 'spec' : `spec.rules[${context.rule}]`];
     case 'Sidecar':

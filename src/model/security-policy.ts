@@ -1,4 +1,4 @@
-import type { Labels } from './policy.ts';
+import type { Labels, Millis } from './policy.ts';
 
 export type MutualTlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
 
@@ -10,9 +10,15 @@ export interface PeerAuthenticationSpec {
   readonly portLevelMtls: Readonly<Record<number, MutualTlsMode>>;
 }
 
+export type AuthorizationAction = 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
+
 export interface AuthorizationPolicySpec {
   readonly selector?: Labels;
-  readonly action: 'ALLOW' | 'DENY';
+  readonly action: AuthorizationAction;
+  /** Of CUSTOM, and there always: the name of an extension provider of the mesh configuration. */
+  readonly provider?: string;
+  /** It decides nothing, and tells what it would decide (`istio.io/dry-run`). */
+  readonly dryRun?: true;
   /** Empty with ALLOW: nothing is allowed (P40). */
   readonly rules: readonly AuthorizationRule[];
 }
@@ -37,6 +43,9 @@ export interface AuthorizationSource {
   readonly notIpBlocks: readonly string[];
   readonly remoteIpBlocks: readonly string[];
   readonly notRemoteIpBlocks: readonly string[];
+  /** `<issuer>/<subject>` of the request's token (P44). */
+  readonly requestPrincipals: readonly string[];
+  readonly notRequestPrincipals: readonly string[];
 }
 
 export interface AuthorizationOperation {
@@ -50,9 +59,37 @@ export interface AuthorizationOperation {
   readonly notPorts: readonly number[];
 }
 
-/** Keys of section 3.4 that need no token: `request.headers[x]`, `source.ip`, `source.principal`, `connection.sni` … */
+/** Keys of section 3.4: `request.headers[x]`, `source.ip`, `source.principal`, `connection.sni`, `request.auth.claims[a][b]` … */
 export interface AuthorizationCondition {
   readonly key: string;
   readonly values: readonly string[];
   readonly notValues: readonly string[];
 }
+
+/** P44, P49: whose tokens are checked, and how; requests without a token pass. */
+export interface RequestAuthenticationSpec {
+  readonly selector?: Labels;
+  readonly rules: readonly TokenRule[];
+}
+
+/** One `jwtRules[]`. Lists that are not written are empty. */
+export interface TokenRule {
+  readonly issuer: string;
+  /** Empty: any. */
+  readonly audiences: readonly string[];
+  readonly keys: TokenKeys;
+  /** Where a token is looked for; all empty: the bearer of `Authorization`, and the parameter `access_token` (D23). */
+  readonly fromHeaders: readonly { readonly name: string; readonly prefix: string }[];
+  readonly fromParams: readonly string[];
+  readonly fromCookies: readonly string[];
+  readonly forwardOriginalToken: boolean;
+  readonly outputPayloadToHeader?: string;
+  readonly outputClaimToHeaders: readonly { readonly header: string; readonly claim: string }[];
+  readonly spaceDelimitedClaims: readonly string[];
+}
+
+export type TokenKeys =
+  /** A JSON Web Key Set, as text that was checked. */
+  | { readonly kind: 'inline'; readonly jwks: string }
+  /** Fetched by the proxy. `timeout` of one fetch. */
+  | { readonly kind: 'remote'; readonly uri: string; readonly timeout: Millis };

@@ -1,6 +1,7 @@
 import type { Condition } from '../model/ir-inbound.ts';
 import type { TextMatch } from '../model/ir-route.ts';
 import type {
+  AuthorizationAction,
   AuthorizationCondition,
   AuthorizationOperation,
   AuthorizationRule,
@@ -16,7 +17,7 @@ export interface RuleContext {
   readonly settings: MeshDefaults;
   /** The policy's namespace: that of a bare service account. */
   readonly namespace: string;
-  readonly action: 'ALLOW' | 'DENY';
+  readonly action: AuthorizationAction;
   /** The workload's port (P29). */
   readonly port: number;
   /** Whether requests are seen there, or only connections (P45). */

@@ -48,7 +48,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
     index.upgradingRules,
     sidecar,
     sidecar && registered?.address,
-    ...[index.peerAuthentications, index.authorizationPolicies].flatMap((lists) => [
+    ...[index.peerAuthentications, index.authorizationPolicies, index.requestAuthentications].flatMap((lists) => [
       lists.get(workload.namespace),
       lists.get(settings.rootNamespace),
     ]),

@@ -8,6 +8,7 @@ import type {
   PeerAuthenticationObject,
   Policy,
   PolicySet,
+  RequestAuthenticationObject,
   ServiceEntryObject,
   ServiceObject,
   SidecarObject,
@@ -35,6 +36,7 @@ export interface PolicyIndex {
   readonly sidecars: ReadonlyMap<string, readonly SidecarObject[]>;
   readonly peerAuthentications: ReadonlyMap<string, readonly PeerAuthenticationObject[]>;
   readonly authorizationPolicies: ReadonlyMap<string, readonly AuthorizationPolicyObject[]>;
+  readonly requestAuthentications: ReadonlyMap<string, readonly RequestAuthenticationObject[]>;
   /** Objects whose selector may name a workload, and with it the protocol of its ports (P28). */
   readonly selectingServices: ReadonlyMap<string, readonly (ServiceObject | ServiceEntryObject)[]>;
   /** The labels of clients of a namespace that decide how they are treated, sorted: no others split views. Remembered. */
@@ -148,6 +150,7 @@ function* buildIndex(
   const sidecars = new Groups<SidecarObject>();
   const peerAuthentications = new Groups<PeerAuthenticationObject>();
   const authorizationPolicies = new Groups<AuthorizationPolicyObject>();
+  const requestAuthentications = new Groups<RequestAuthenticationObject>();
   const selectingServices = new Groups<ServiceObject | ServiceEntryObject>();
   yield;
   for (const [number, object] of objects.entries()) {
@@ -182,6 +185,9 @@ function* buildIndex(
       case 'ServiceEntry':
         if (hasSelector(selectorOf(object))) selectingServices.add(object.namespace, object);
         break;
+      case 'RequestAuthentication':
+        requestAuthentications.add(object.namespace, object);
+        break;
       case 'WorkloadEntry':
       case 'WorkloadGroup':
       case 'MeshConfig':
@@ -206,6 +212,7 @@ function* buildIndex(
     sidecars: sidecars.keep(previous?.sidecars),
     peerAuthentications: peerAuthentications.keep(previous?.peerAuthentications),
     authorizationPolicies: authorizationPolicies.keep(previous?.authorizationPolicies),
+    requestAuthentications: requestAuthentications.keep(previous?.requestAuthentications),
     selectingServices: selectingServices.keep(previous?.selectingServices),
     lookedAt: lookedAtBy(policies),
   };

@@ -40,6 +40,7 @@ function rule(condition: Condition): Permission['rule'] {
     case 'principal':
     case 'source-address':
     case 'remote-address':
+    case 'claim':
       throw new TypeError(`a condition on ${condition.kind} is not about the operation`);
     default:
       return condition satisfies never;

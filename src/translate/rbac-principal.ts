@@ -7,6 +7,7 @@ import {
 } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
 import { cidrRange } from './cidr.ts';
+import { claimMatcher } from './claim-matcher.ts';
 import { spiffeMatcher } from './spiffe-matcher.ts';
 import { headerMatcher } from './text-matcher.ts';
 
@@ -40,6 +41,8 @@ function identifier(condition: Condition): Principal['identifier'] {
       return { case: 'remoteIp', value: cidrRange(condition.cidr) };
     case 'header':
       return { case: 'header', value: headerMatcher(condition.name, condition.match) };
+    case 'claim':
+      return { case: 'metadata', value: claimMatcher(condition.path, condition.match) };
     case 'destination-address':
     case 'server-name':
     case 'host':

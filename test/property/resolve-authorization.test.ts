@@ -170,6 +170,7 @@ function holds(condition: Condition, request: Request): boolean {
       return textHolds(condition.match, request.path);
     case 'destination-address':
     case 'server-name':
+    case 'claim':
       throw new Error(`not in these policies: ${condition.kind}`);
     default:
       return condition satisfies never;

@@ -144,6 +144,8 @@ const nothing = {
     notIpBlocks: [],
     remoteIpBlocks: [],
     notRemoteIpBlocks: [],
+    requestPrincipals: [],
+    notRequestPrincipals: [],
   },
   to: { hosts: [], notHosts: [], methods: [], notMethods: [], paths: [], notPaths: [], ports: [], notPorts: [] },
   when: { values: [], notValues: [] },
