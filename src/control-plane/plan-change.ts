@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import type { Proxy } from '../model/proxy.ts';
@@ -6,6 +7,7 @@ import type { Resource } from '../xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType, virtualHostType } from '../xds/resource-types.ts';
 import { lookup, namesOf, type Snapshot } from '../xds/snapshot.ts';
 import { routesOf } from '../xds/virtual-hosts.ts';
+import { faultsIn } from './generated-findings.ts';
 import { offlineMesh } from './offline-mesh.ts';
 import { resourcesOf } from './proxy-resources.ts';
 
@@ -18,6 +20,8 @@ export interface ProxyPlan {
     readonly changed: number;
     readonly removed: number;
   }[];
+  /** WEFT0601: what of it would be kept from the proxy, as it breaks a rule of Envoy (decision 45); absent: nothing. */
+  readonly findings?: readonly Diagnostic[];
 }
 
 const planned: readonly (readonly [XdsType, string])[] = [
@@ -54,7 +58,8 @@ export function planChange(
       ),
     );
     const types = ofProxy.flatMap(([type, typeUrl]) => difference(type, typeUrl, resources, held));
-    return types.length > 0 ? [{ id: proxy.id, types }] : [];
+    const findings = faultsIn(policies, resources);
+    return types.length > 0 ? [{ id: proxy.id, types, ...(findings.length === 0 ? {} : { findings }) }] : [];
   });
 }
 
@@ -101,5 +106,6 @@ export function planText(plan: ProxyPlan): string {
       .map((kind) => `${sign[kind]}${counts[kind]}`);
     return [`${type} ${changes.join(' ')}`];
   });
-  return `${plan.id.split('.')[0]}  ${parts.join(', ')}`;
+  const kept = (plan.findings ?? []).map(({ code, at, message }) => `, but ${code} ${at.file}:${at.line} ${message}`);
+  return `${plan.id.split('.')[0]}  ${parts.join(', ')}${kept.join('')}`;
 }

@@ -2,8 +2,11 @@ import type { SettingReport } from '../../admin/admin-source.ts';
 import { rejectionWords } from '../../admin/envelope.ts';
 import type { WorkloadItem } from '../../admin/mesh-values.ts';
 import type { StatusValue } from '../../admin/status-value.ts';
+import { offlineMesh } from '../../control-plane/offline-mesh.ts';
 import { byPosition, type Diagnostic } from '../../model/diagnostic.ts';
 import { Failure } from '../../model/failure.ts';
+import type { MeshSettings } from '../../model/mesh.ts';
+import type { PolicySet } from '../../model/policy.ts';
 import type { Workload } from '../../model/workload.ts';
 import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -33,7 +36,7 @@ export async function validate(context: ValidateContext): Promise<ExitCode> {
     groups.set(key, [...(groups.get(key) ?? []), place]);
   }
   const checked: Checked[] = [];
-  for (const group of groups.values()) checked.push(await checkGroup(group, flags.rev, live));
+  for (const group of groups.values()) checked.push(await checkGroup(group, flags.rev, live, generatedBy(context)));
   const diagnostics = checked.flatMap((group) => group.diagnostics).sort(byPosition);
   const files = checked.reduce((sum, group) => sum + group.files.size, 0);
   const count = (severity: Diagnostic['severity']) =>
@@ -58,11 +61,38 @@ async function checkGroup(
   places: readonly PolicyPlace[],
   revision: string | undefined,
   { joined, secrets }: LiveFacts,
+  generated: Generated,
 ): Promise<Checked> {
-  const { tree, diagnostics } = await checkPlaces(places, revision, joined, secrets);
+  const { tree, diagnostics: found, policies, settings } = await checkPlaces(places, revision, joined, secrets);
+  const diagnostics = policies === undefined ? found : [...found, ...(await generated(policies, settings, joined))];
   const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));
   return { files, diagnostics: diagnostics.filter(({ at }) => isAsked(at.file)) };
+}
+
+/** The last stage of all: what is generated breaks no rule of Envoy (WEFT0601). */
+type Generated = (
+  policies: PolicySet,
+  settings: MeshSettings,
+  joined: ReadonlyMap<string, Workload> | undefined,
+) => Promise<readonly Diagnostic[]>;
+
+/** A mesh of so many services is looked at whole without being asked to. */
+const smallMesh = 100;
+
+/** Of every proxy that files or `--live` tell of. A large mesh takes seconds: it is looked at where --generated says so. */
+function generatedBy({ flags, output }: ValidateContext): Generated {
+  return async (policies, settings, joined = new Map()) => {
+    const mesh = offlineMesh({ policies, settings, joined });
+    const count = mesh.services.length;
+    if (count > smallMesh && !flags.generated) {
+      output.detail(`${count} services: what proxies would be sent is looked at with --generated`);
+      return [];
+    }
+    // Only now are the messages of Envoy loaded.
+    const { generatedFindings, offlineProxies } = await import('../../control-plane/generated-findings.ts');
+    return generatedFindings(mesh, offlineProxies(mesh));
+  };
 }
 
 /** What a running control plane knows besides the text. */

@@ -10,6 +10,7 @@ export const validateFlags = {
     { placeholder: 'SEVERITY', default: 'error', help: 'exit 1 from this severity on: error or warning' },
     oneOf(['error', 'warning']),
   ),
+  generated: onOff({ help: 'look at all that proxies would be sent (WEFT0601) also in a mesh of over 100 services' }),
   all: onOff({ help: 'show every finding, not only the first 20' }),
   live: onOff({ help: 'also check against the workloads that are connected now; the rest needs no server' }),
 } as const;
