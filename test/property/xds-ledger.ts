@@ -39,6 +39,8 @@ export class Ledger {
   readonly everAcked = new Set<string>();
   /** Everything that was sent, as `name version`. */
   readonly everSent = new Set<string>();
+  /** Name → version that was on its way when the name was given up: whoever asks again may have it, or may have dropped it. */
+  readonly #doubtful = new Map<string, string>();
   /** What stood beside a culprit that was named, as `name version`. */
   readonly #spared = new Set<string>();
   #ackedSet: string | undefined;
@@ -51,7 +53,8 @@ export class Ledger {
   /** Name → version of what the server knows the client to hold: also what stood beside a culprit that was named. */
   get known(): ReadonlyMap<string, string> {
     const here = [...this.interest.cache].filter(([name, { version }]) => this.#spared.has(`${name} ${version}`));
-    return new Map([...this.accepted, ...here.map(([name, { version }]) => [name, version] as const)]);
+    const surely = [...this.accepted].filter(([name, version]) => this.#doubtful.get(name) !== version);
+    return new Map([...surely, ...here.map(([name, { version }]) => [name, version] as const)]);
   }
 
   /** SotW: what was sent last was accepted, so that the client's version is that of what it holds. */
@@ -80,6 +83,8 @@ export class Ledger {
     // A wildcard that begins brings everything, whatever an answer to an earlier one was.
     if (subscribe.includes('*')) for (const name of namesOfType(this.interest.typeUrl)) this.excused.add(name);
     for (const name of unsubscribe) this.asked.delete(name);
+    for (const { name, version } of this.outstanding?.resources ?? [])
+      if (!this.interest.wants(name)) this.#doubtful.set(name, version);
     for (const name of [...this.accepted.keys()]) if (!this.interest.wants(name)) this.accepted.delete(name);
     // What a wildcard brought is given up with it, and told again when it returns.
     for (const name of [...this.acked.keys()]) if (!this.interest.wants(name)) this.acked.delete(name);
@@ -179,6 +184,7 @@ export class Ledger {
     for (const { name, version } of resources) {
       this.sent.set(name, version);
       this.everSent.add(`${name} ${version}`);
+      this.#doubtful.delete(name);
       // Without content it answers nobody.
       if (ttl === 'heartbeat') continue;
       this.excused.delete(name);
