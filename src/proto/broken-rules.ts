@@ -1,7 +1,7 @@
 import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { getOption, hasOption, isFieldSet, isMessage } from '@bufbuild/protobuf';
 import { type Any, AnySchema, isWrapperDesc } from '@bufbuild/protobuf/wkt';
-import { decodeAny } from './codec.ts';
+import { decodeAny, packed } from './codec.ts';
 import { disabled, type FieldRules, required, rules as rulesOption } from './gen/validate/validate_pb.ts';
 import { schemaOf } from './registry.ts';
 import { brokenCount, brokenRule } from './value-rules.ts';
@@ -22,14 +22,31 @@ export interface BrokenRule {
  */
 export function brokenRules(schema: DescMessage, message: Message): readonly BrokenRule[] {
   const found: BrokenRule[] = [];
-  visit(schema, message, '', found);
+  visit(schema, message, undefined, found);
   return found;
+}
+
+/** Where a message stands: its text is made only for what is broken. */
+interface Place {
+  readonly above: Place | undefined;
+  readonly name: string;
+  /** Of an item of a list or map. */
+  readonly key: string | number | undefined;
+}
+
+function pathOf(place: Place | undefined): string {
+  if (place === undefined) return '';
+  const { above, name, key } = place;
+  return `${above === undefined ? '' : `${pathOf(above)}.`}${name}${key === undefined ? '' : `[${key}]`}`;
 }
 
 /** A field that has rules, or leads to some. */
 interface AskedField {
   readonly field: DescField;
+  /** The field of the message that says which of several is chosen. */
+  readonly oneof: string | undefined;
   readonly rules: FieldRules | undefined;
+  readonly isRequired: boolean;
   /** Of a list or map: what was set. */
   readonly own: Readonly<Record<string, unknown>>;
   /** The message that it holds, if that can break anything. */
@@ -53,7 +70,9 @@ function askedOf(schema: DescMessage): Asked {
         const rules = rulesOf(schema, field);
         const inner = field.message !== undefined && leadsToRules(field.message) ? field.message : undefined;
         if (rules === undefined && inner === undefined) return [];
-        return [{ field, rules, own: rules === undefined ? {} : written(rules.type.value), inner }];
+        const own = rules === undefined ? {} : written(rules.type.value);
+        const isRequired = own.required === true || rules?.message?.required === true;
+        return [{ field, oneof: field.oneof?.localName, rules, isRequired, own, inner }];
       }),
       oneofs: requiredOneofs(schema),
     };
@@ -94,7 +113,7 @@ const soundValues = new WeakSet<Any>();
 const mostSoundAnys = 10_000;
 const longestSoundAny = 4_096;
 
-function visitAny(any: Any, path: string, found: BrokenRule[]): void {
+function visitAny(any: Any, place: Place | undefined, found: BrokenRule[]): void {
   if (any.typeUrl === '' || soundValues.has(any)) return;
   const { value } = any;
   const isShort = value.length <= longestSoundAny;
@@ -106,7 +125,7 @@ function visitAny(any: Any, path: string, found: BrokenRule[]): void {
     return;
   }
   const before = found.length;
-  visit(schemaOf(any.typeUrl), decodeAny(any), path, found);
+  visit(schemaOf(any.typeUrl), packed(any) ?? decodeAny(any), place, found);
   if (found.length > before) return;
   soundValues.add(any);
   if (key === undefined) return;
@@ -114,63 +133,116 @@ function visitAny(any: Any, path: string, found: BrokenRule[]): void {
   soundAnys.add(key);
 }
 
-function visit(schema: DescMessage, message: Message, path: string, found: BrokenRule[]): void {
+function visit(schema: DescMessage, message: Message, place: Place | undefined, found: BrokenRule[]): void {
   if (isMessage(message, AnySchema)) {
-    visitAny(message, path, found);
+    visitAny(message, place, found);
     return;
   }
   const { fields, oneofs } = askedOf(schema);
   for (const name of oneofs) {
     const chosen: { readonly case?: string } | undefined = Reflect.get(message, name);
-    if (chosen?.case === undefined) found.push({ path, message: schema.typeName, rule: `must choose one of ${name}` });
+    if (chosen?.case !== undefined) continue;
+    found.push({ path: pathOf(place), message: schema.typeName, rule: `must choose one of ${name}` });
   }
-  for (const asked of fields) checkField(schema, asked, message, path, found);
+  for (const asked of fields) {
+    const value = valueOf(asked, message);
+    // Most are not there, and nothing is asked of these.
+    if (value === undefined && !asked.isRequired) continue;
+    const { fieldKind } = asked.field;
+    if (fieldKind === 'list') checkList(schema, asked, Array.isArray(value) ? value : [], place, found);
+    else if (fieldKind === 'map') checkMap(schema, asked, Object.entries(value ?? {}), place, found);
+    else checkOne(schema, asked, message, value, place, found);
+  }
 }
 
-function valueOf(field: DescField, message: Message): unknown {
-  if (field.oneof === undefined) return Reflect.get(message, field.localName);
-  const chosen: { readonly case?: string; readonly value?: unknown } = Reflect.get(message, field.oneof.localName);
+function valueOf({ field, oneof }: AskedField, message: Message): unknown {
+  if (oneof === undefined) return Reflect.get(message, field.localName);
+  const chosen: { readonly case?: string; readonly value?: unknown } = Reflect.get(message, oneof);
   return chosen.case === field.localName ? chosen.value : undefined;
 }
 
-function checkField(
+/** `rule`: undefined where nothing is broken. */
+function report(
+  found: BrokenRule[],
   schema: DescMessage,
-  { field, rules, own, inner }: AskedField,
-  message: Message,
-  above: string,
+  rule: string | undefined,
+  { field }: AskedField,
+  above: Place | undefined,
+  key?: string | number,
+): void {
+  if (rule === undefined) return;
+  found.push({ path: pathOf({ above, name: field.jsonName, key }), message: schema.typeName, rule });
+}
+
+function checkList(
+  schema: DescMessage,
+  asked: AskedField,
+  items: readonly unknown[],
+  above: Place | undefined,
   found: BrokenRule[],
 ): void {
-  const value = valueOf(field, message);
-  // Most are not there, and nothing is asked of these.
-  if (value === undefined && own.required !== true && rules?.message?.required !== true) return;
-  const path = (): string => (above === '' ? field.jsonName : `${above}.${field.jsonName}`);
-  const report = (rule: string | undefined, at?: string): void => {
-    if (rule !== undefined) found.push({ path: at ?? path(), message: schema.typeName, rule });
-  };
-  if (field.fieldKind === 'list' || field.fieldKind === 'map') {
-    const entries = Object.entries(typeof value === 'object' && value !== null ? value : {});
-    if (rules !== undefined) report(brokenCount(own, entries.length));
-    if (entries.length === 0) return;
-    const ofItem = field.fieldKind === 'map' ? own.values : own.items;
-    for (const [key, item] of entries) {
-      const at = `${path()}[${key}]`;
-      if (field.fieldKind === 'map') report(brokenOne(own.keys, key, field), at);
-      report(brokenOne(ofItem, item, field), at);
-      if (inner !== undefined && isMessage(item)) visit(inner, item, at, found);
-    }
-    if (own.unique !== true) return;
-    const distinct = new Set(entries.map(([, item]) => item));
-    if (distinct.size < entries.length) report('must not hold the same twice');
-    return;
+  const { field, rules, own, inner } = asked;
+  if (rules !== undefined) report(found, schema, brokenCount(own, items.length), asked, above);
+  items.forEach((item, index) => {
+    if (own.items !== undefined) report(found, schema, brokenOne(own.items, item, field), asked, above, index);
+    if (inner !== undefined && isMessage(item)) visit(inner, item, { above, name: field.jsonName, key: index }, found);
+  });
+  checkUnique(schema, asked, items, above, found);
+}
+
+function checkMap(
+  schema: DescMessage,
+  asked: AskedField,
+  entries: readonly (readonly [string, unknown])[],
+  above: Place | undefined,
+  found: BrokenRule[],
+): void {
+  const { field, rules, own, inner } = asked;
+  if (rules !== undefined) report(found, schema, brokenCount(own, entries.length), asked, above);
+  for (const [key, item] of entries) {
+    report(found, schema, brokenOne(own.keys, key, field), asked, above, key);
+    report(found, schema, brokenOne(own.values, item, field), asked, above, key);
+    if (inner !== undefined && isMessage(item)) visit(inner, item, { above, name: field.jsonName, key }, found);
   }
-  const isSet = isFieldSet(message, field);
-  if (!isSet && field.oneof !== undefined) return;
-  if (!isSet && (rules?.message?.required === true || own.required === true)) report('must be there');
-  // Where presence is told, what is absent breaks nothing.
-  if (!isSet && (field.presence !== IMPLICIT || field.fieldKind === 'message')) return;
-  if (rules !== undefined) report(brokenValue(rules, value, field));
+  checkUnique(
+    schema,
+    asked,
+    entries.map(([, item]) => item),
+    above,
+    found,
+  );
+}
+
+function checkUnique(
+  schema: DescMessage,
+  asked: AskedField,
+  items: readonly unknown[],
+  above: Place | undefined,
+  found: BrokenRule[],
+): void {
+  if (asked.own.unique !== true || new Set(items).size === items.length) return;
+  report(found, schema, 'must not hold the same twice', asked, above);
+}
+
+function checkOne(
+  schema: DescMessage,
+  asked: AskedField,
+  message: Message,
+  value: unknown,
+  above: Place | undefined,
+  found: BrokenRule[],
+): void {
+  const { field, oneof, rules, inner, isRequired } = asked;
+  // Where presence is not told, what is the default is looked at as any other value.
+  const isPlain = field.fieldKind !== 'message' && field.presence === IMPLICIT;
+  const isTold = oneof !== undefined || field.fieldKind === 'message' || (isPlain && !isRequired);
+  const isSet = isTold ? value !== undefined : isFieldSet(message, field);
+  if (!isSet && oneof !== undefined) return;
+  if (!isSet && isRequired) report(found, schema, 'must be there', asked, above);
+  if (!isSet && !isPlain) return;
+  if (rules !== undefined) report(found, schema, brokenValue(rules, value, field), asked, above);
   if (inner !== undefined && isMessage(value) && rules?.message?.skip !== true && !isWrapperDesc(inner))
-    visit(inner, value, path(), found);
+    visit(inner, value, { above, name: field.jsonName, key: undefined }, found);
 }
 
 /** FeatureSet.FieldPresence.IMPLICIT of google/protobuf/descriptor.proto: a value that is the default is not told from none. */

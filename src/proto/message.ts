@@ -19,10 +19,13 @@ function refuseUnknown(schema: DescMessage, init: unknown, root: string, path: s
   }
   if (schema.typeName === 'google.protobuf.Struct') return;
   const members = membersOf(schema);
-  for (const [key, value] of Object.entries(init)) {
+  for (const key of Object.keys(init)) {
+    const value: unknown = Reflect.get(init, key);
     if (key === '$typeName' || key === '$unknown' || value === undefined || value === null) continue;
-    const here = path === '' ? key : `${path}.${key}`;
     const member = members.get(key);
+    // Most hold no message, in which something unknown could be.
+    if (member !== undefined && member !== 'oneof' && member.message === undefined) continue;
+    const here = path === '' ? key : `${path}.${key}`;
     if (member === undefined) throw new CodecError(root, here, 'unknown field');
     if (member !== 'oneof') refuseInField(member, value, root, here);
     else refuseInOneof(schema, key, value as { case?: string; value?: unknown }, root, here);

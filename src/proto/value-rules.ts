@@ -41,6 +41,9 @@ export function brokenCount({ minItems, maxItems, minPairs, maxPairs }: Written,
 }
 
 function bounds(rules: Written, value: unknown, of: (limit: unknown) => unknown): Problem {
+  const { const: only, gt, gte, lt, lte } = rules;
+  if (only === undefined && gt === undefined && gte === undefined && lt === undefined && lte === undefined)
+    return undefined;
   const against = (name: string, holds: (value: number | bigint, limit: number | bigint) => boolean, words: string) => {
     const [one, limit] = [value, rules[name] === undefined ? undefined : of(rules[name])];
     if (!isNumber(one) || !isNumber(limit) || holds(one, limit)) return undefined;
@@ -89,16 +92,23 @@ function ofEnum(rules: Written, value: unknown, described: DescEnum | undefined)
 }
 
 function ofText(rules: Written, value: string): Problem {
-  const { minBytes, maxBytes, pattern, prefix, suffix } = rules;
+  const { len, minLen, maxLen, minBytes, maxBytes, pattern, prefix, suffix } = rules;
+  const hasCount = len !== undefined || minLen !== undefined || maxLen !== undefined;
+  const hasSize = minBytes !== undefined || maxBytes !== undefined;
   const problem =
-    sizes(rules, [...value].length, 'characters') ??
-    sizes({ minLen: minBytes, maxLen: maxBytes }, Buffer.byteLength(value), 'bytes') ??
+    (hasCount ? sizes(rules, charactersOf(value), 'characters') : undefined) ??
+    (hasSize ? sizes({ minLen: minBytes, maxLen: maxBytes }, Buffer.byteLength(value), 'bytes') : undefined) ??
     listed(rules, value);
   if (problem !== undefined) return problem;
   if (typeof pattern === 'string' && !expressionOf(pattern).test(value)) return `must match ${pattern}`;
   if (typeof prefix === 'string' && !value.startsWith(prefix)) return `must begin with ${prefix}`;
   if (typeof suffix === 'string' && !value.endsWith(suffix)) return `must end with ${suffix}`;
   return ofKnownText(rules, value);
+}
+
+/** Not of UTF-16, whose units are two for some. */
+function charactersOf(value: string): number {
+  return /[\uD800-\uDFFF]/.test(value) ? [...value].length : value.length;
 }
 
 const expressions = new Map<string, RegExp>();

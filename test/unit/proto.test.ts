@@ -3,7 +3,7 @@ import { AnySchema, StringValueSchema, StructSchema } from '@bufbuild/protobuf/w
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromCanonicalJson, toCanonicalJson, toEnvoyJson } from '../../src/proto/canonical-json.ts';
-import { decode, decodeAny, encode, pack, typeUrl } from '../../src/proto/codec.ts';
+import { decode, decodeAny, encode, pack, packed, typeUrl } from '../../src/proto/codec.ts';
 import { CodecError } from '../../src/proto/codec-error.ts';
 import { contentHash } from '../../src/proto/content-hash.ts';
 import { described } from '../../src/proto/descriptors.ts';
@@ -274,4 +274,17 @@ test('every file of the descriptor set is in the registry, and empty messages of
     }
   expect(files.length).toBeGreaterThan(150);
   expect([BootstrapSchema, HttpConnectionManagerSchema].map((schema) => schemaOf(typeUrl(schema)))).toHaveLength(2);
+});
+
+test('texts are written as TextEncoder would, and what was packed is known without decoding it', () => {
+  const texts = ['', 'shop', 'Größe', '價格', '😀', 'a'.repeat(5_000), '\u0000'];
+  for (const text of texts) {
+    const bytes = new TextEncoder().encode(text);
+    const name = Buffer.from(encode(ClusterSchema, { name: text }));
+    expect(name.subarray(name.length - bytes.length).equals(Buffer.from(bytes))).toBe(true);
+    expect(decode(ClusterSchema, name).name).toBe(text);
+  }
+  const any = pack(ClusterSchema, { name: 'a' });
+  expect(packed(any)).toEqual(decodeAny(any));
+  expect(packed(message(AnySchema, { typeUrl: any.typeUrl, value: any.value }))).toBeUndefined();
 });
