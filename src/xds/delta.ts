@@ -89,8 +89,9 @@ function subscribe(
 ): Subscription {
   if (names.length === 0) return subscription;
   const { type } = subscription;
-  const wanted = (type.wildcard ? names.filter((name) => name !== everything) : names).map(canonicalName);
-  const becomesWildcard = type.wildcard && !subscription.wildcard && names.includes(everything);
+  // X65: of any type, though only LDS and CDS have a wildcard that nobody names.
+  const wanted = names.filter((name) => name !== everything).map(canonicalName);
+  const becomesWildcard = !subscription.wildcard && names.includes(everything);
   const known = becomesWildcard ? lookAgain(subscription, seen) : subscription;
   const named: Subscription = {
     ...known,
@@ -130,6 +131,12 @@ export function withNothingHeld(subscription: Subscription, wanted: readonly str
   return withChanges(subscription.differs, fresh);
 }
 
+/** Before the first look everything that is held is written down, and only what is written down, or is in the view, is looked at. */
+function withNothingOf(subscription: Subscription, names: readonly string[]): Subscription {
+  const unknown = names.filter((name) => valueOf(subscription.differs, name) === undefined);
+  return { ...subscription, differs: withAll<Held | typeof nothingHeld>(subscription.differs, unknown, nothingHeld) };
+}
+
 function unsubscribe(subscription: Subscription, listed: readonly string[]): Subscription {
   if (listed.length === 0) return subscription;
   const names = listed.map(canonicalName);
@@ -142,7 +149,7 @@ function unsubscribe(subscription: Subscription, listed: readonly string[]): Sub
     namesCost: subscription.namesCost - costOfNames(new Set(unnamed)),
   };
   // X75: under a wildcard the client must hear what is now under the name. X76: other unsubscribes are superfluous.
-  if (remaining.wildcard) return force(remaining, unnamed);
+  if (remaining.wildcard) return force(remaining.agreed ? remaining : withNothingOf(remaining, unnamed), unnamed);
   if (!endsWildcard) return forget(remaining, new Set(unnamed));
   const left = [...keysOf(remaining.differs), ...keysOf(remaining.pending), ...names];
   return forget(remaining, new Set(left.filter((name) => valueOf(remaining.names, name) === undefined)));

@@ -5,7 +5,7 @@ import { mapOver, type PersistentMap, valueOf, withChanges } from './persistent-
 import { type Content, type Plan, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Collected, ResponseContext } from './respond.ts';
-import { digestOfType, lookup } from './snapshot.ts';
+import { digestOfType } from './snapshot.ts';
 import {
   copyOf,
   type Held,
@@ -15,6 +15,7 @@ import {
   type Subscription,
   type Waiting,
 } from './subscription.ts';
+import { wantedOf } from './wanted.ts';
 
 /** What a look at the owed names came to. */
 export interface Outcome {
@@ -131,7 +132,7 @@ function settleAll(subscription: Subscription, context: ResponseContext, outcome
 
 /** What the client holds of the names that need nothing more; undefined: what stands in the view. */
 function differences(
-  { type }: Subscription,
+  subscription: Subscription,
   { layers }: ResponseContext,
   { collected, chosen }: Outcome,
 ): readonly Difference[] {
@@ -140,7 +141,7 @@ function differences(
   for (const { name, held } of collected.kept) all.push([name, held ?? nothingHeld]);
   for (const { name, resource, as } of chosen.offers) all.push([name, as === 'newest' ? undefined : resource]);
   for (const { name } of chosen.removals)
-    all.push([name, lookup(layers, type.typeUrl, name) === undefined ? undefined : nothingHeld]);
+    all.push([name, wantedOf(subscription, layers, name) === undefined ? undefined : nothingHeld]);
   return all;
 }
 

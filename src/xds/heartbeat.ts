@@ -1,3 +1,4 @@
+import { namesUnder } from './names-under.ts';
 import { type Content, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Answer, ResponseContext } from './respond.ts';
@@ -8,7 +9,7 @@ const timesPerLife = 3;
 
 const never = Number.POSITIVE_INFINITY;
 
-/** When each resource with a TTL is to be heard of again, once this content is sent. */
+/** When each resource with a TTL is to be heard of again, once this content is sent: by the names under which it is asked for (X83). */
 export function heartbeatsAfter(
   subscription: Subscription,
   content: Content,
@@ -17,9 +18,10 @@ export function heartbeatsAfter(
   // A whole set says all: what is not in it needs none.
   const isSet = subscription.variant === 'sotw' && subscription.type.wildcard;
   const heartbeats = new Map(isSet ? [] : subscription.heartbeats);
-  for (const { name, ttl } of content.resources)
-    if (ttl === undefined) heartbeats.delete(name);
-    else heartbeats.set(name, now + ttl / timesPerLife);
+  for (const resource of content.resources)
+    for (const name of namesUnder(subscription, resource))
+      if (resource.ttl === undefined) heartbeats.delete(name);
+      else heartbeats.set(name, now + resource.ttl / timesPerLife);
   for (const name of content.removed) heartbeats.delete(name);
   return heartbeats;
 }
@@ -41,10 +43,13 @@ export function isBeatDue(subscription: Subscription, { now }: ResponseContext):
 export function respondWithHeartbeats(subscription: Subscription, context: ResponseContext): Answer {
   if (subscription.heartbeats.size === 0 || !context.ttl) return { subscription, plan: undefined, wake: never };
   const due = [...subscription.heartbeats].filter(([, at]) => at <= context.now).map(([name]) => name);
-  const resources = due.map((name) => heldOf(subscription, context.layers, name)).filter(isTimed);
+  const timed = due.map((name) => heldOf(subscription, context.layers, name)).filter(isTimed);
+  // It may be asked for under several names (X61).
+  const resources = timed.some(({ aliases }) => aliases !== undefined) ? [...new Set(timed)] : timed;
+  // What is not heard of any more, or not under this name, is due no more either.
+  const later = new Map([...subscription.heartbeats].filter(([, at]) => at > context.now));
   if (resources.length === 0) {
-    const heartbeats = new Map([...subscription.heartbeats].filter(([name]) => !due.includes(name)));
-    const left = due.length === 0 ? subscription : { ...subscription, heartbeats };
+    const left = due.length === 0 ? subscription : { ...subscription, heartbeats: later };
     return { subscription: left, plan: undefined, wake: nextHeartbeat(left) };
   }
   const { type, variant, sentVersion: version } = subscription;
@@ -53,7 +58,7 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
   const { nonce } = envelope;
   const beaten: Subscription = {
     ...subscription,
-    heartbeats: heartbeatsAfter(subscription, content, context),
+    heartbeats: heartbeatsAfter({ ...subscription, heartbeats: later }, content, context),
     inFlight: { nonce, sent: [], members: [], removed: [], before: new Map(), version },
     lastNonce: nonce,
     beaten: true,

@@ -21,6 +21,8 @@ export interface LayerId {
  */
 export interface Layer {
   readonly id: LayerId;
+  /** The first of those that it was made from, one after the other. */
+  readonly origin: LayerId;
   /** What the layer is of: layers of equal scope share what was refused of them (X38). Empty: of one proxy alone. */
   readonly scope: string;
   readonly types: ReadonlyMap<string, PersistentMap<Resource>>;
@@ -126,11 +128,14 @@ export function updateLayer(
   };
   const removed = new Set<string>();
   for (const { typeUrl, name } of changes.remove ?? []) {
-    removed.add(`${typeUrl} ${name}`);
     const resource = old({ typeUrl, name });
-    if (resource !== undefined) for (const each of namesFor(resource)) put(typeUrl, each, undefined);
+    for (const each of resource === undefined ? [name] : namesFor(resource)) {
+      removed.add(`${typeUrl} ${each}`);
+      if (resource !== undefined) put(typeUrl, each, undefined);
+    }
   }
   const given = new Set<string>();
+  const fresh: Resource[] = [];
   for (const resource of changes.set ?? []) {
     requireResource(resource);
     const { typeUrl } = resource;
@@ -143,7 +148,12 @@ export function updateLayer(
       );
     const before = old(resource);
     if (isSame(before, resource)) continue;
+    // Aliases that are given up are free for others, whichever stands first in the list.
     for (const name of before?.aliases ?? []) put(typeUrl, name, undefined);
+    fresh.push(resource);
+  }
+  for (const resource of fresh) {
+    const { typeUrl } = resource;
     for (const name of namesFor(resource)) {
       const key = `${typeUrl} ${name}`;
       const present = made.has(key) ? made.get(key) : old({ typeUrl, name });
@@ -174,7 +184,8 @@ function namesFor({ name, aliases }: Resource): readonly string[] {
 }
 
 function emptyLayer(scope: string): Layer {
-  return { id: { layer: true }, scope, types: new Map(), digests: new Map(), history: [] };
+  const id: LayerId = { layer: true };
+  return { id, origin: id, scope, types: new Map(), digests: new Map(), history: [] };
 }
 
 function changedLayer(previous: Layer, changes: readonly (readonly [string, string, Resource | undefined])[]): Layer {
@@ -200,7 +211,7 @@ function changedLayer(previous: Layer, changes: readonly (readonly [string, stri
   }
   const step: LayerChange = { from: previous.id, names };
   const history = [step, ...previous.history.slice(0, stepsRemembered - 1)];
-  return { id: { layer: true }, scope: previous.scope, types, digests, history };
+  return { id: { layer: true }, origin: previous.origin, scope: previous.scope, types, digests, history };
 }
 
 function onlyPresent(entries: ReadonlyMap<string, Resource | undefined>): ReadonlyMap<string, Resource> {

@@ -7,7 +7,15 @@ import { clusterType, endpointType, listenerType, routeType, virtualHostType } f
 import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
-import { type Held, heldOf, isSubscribed, nothingHeld, type Subscription, wasRefused } from './subscription.ts';
+import {
+  everythingHeld,
+  type Held,
+  heldOf,
+  isSubscribed,
+  nothingHeld,
+  type Subscription,
+  wasRefused,
+} from './subscription.ts';
 import { standingVersions } from './suspects.ts';
 
 /** Milliseconds (section 8: hold and grace). */
@@ -52,7 +60,7 @@ function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   if (unconfirmed.length === 0) return send;
   // A cluster that was refused will not come: it counts as sent, or it would keep back all else that stands in the route (X44).
   const unsent = unconfirmed.some(
-    (name) => heldOf(clusters, view.layers, name) === undefined && !isRefused(view, clusters, name),
+    (name) => heldAs(clusters, view.layers, name) === undefined && !isRefused(view, clusters, name),
   );
   if (due.subscription.first || due.held === undefined) {
     // M1: a first answer is not held for an ACK, but it comes from a view whose clusters were sent.
@@ -82,7 +90,7 @@ function earlierForm(view: StreamView, clusters: Subscription, due: Due, next: R
     ({ typeUrl, name }) =>
       typeUrl !== clusterType ||
       !isSubscribed(clusters, name) ||
-      heldOf(clusters, view.layers, name) !== undefined ||
+      heldAs(clusters, view.layers, name) !== undefined ||
       lookup(from, clusterType, name) === undefined,
   );
   return sent ? earlier : undefined;
@@ -94,7 +102,7 @@ export function hasClusters(view: StreamView, { references }: Resource): boolean
   if (clusters === undefined) return true;
   return references.every(
     ({ typeUrl, name }) =>
-      typeUrl !== clusterType || !isSubscribed(clusters, name) || heldOf(clusters, view.layers, name) !== undefined,
+      typeUrl !== clusterType || !isSubscribed(clusters, name) || heldAs(clusters, view.layers, name) !== undefined,
   );
 }
 
@@ -107,11 +115,16 @@ function unconfirmedClusters(view: StreamView, clusters: Subscription, resource:
     // A client that names its clusters learns of a new one from the route: it cannot have that before (gRPC does so).
     if (typeUrl !== clusterType || !isSubscribed(clusters, name)) continue;
     if (lookup(view.layers, clusterType, name) === undefined) continue;
-    const held = heldOf(clusters, view.layers, name);
+    const held = heldAs(clusters, view.layers, name);
     // What may be held or not has not been accepted either.
     if (held === undefined || held.version === '' || isNewInFlight(clusters, name)) names.push(name);
   }
   return names;
+}
+
+/** What the client holds of a cluster that something refers to, be it by an alias. */
+function heldAs(clusters: Subscription, layers: readonly Layer[], name: string): Held | undefined {
+  return heldOf(clusters, layers, name) ?? heldOf(clusters, layers, lookup(layers, clusterType, name)?.name ?? name);
 }
 
 /** Refused, or of a set that was refused and in which nobody looks for the culprit any more: it will not come as it is. */
@@ -164,8 +177,17 @@ function hasAcknowledged(subscription: Subscription | undefined): boolean {
 /** Whether what the client accepted, or may yet fall back to, refers to the resource. */
 function isReferredTo(view: StreamView, to: ResourceReference): boolean {
   return view.state.subscriptions.some(
-    (subscription) => subscription.type.typeUrl !== to.typeUrl && refersTo(subscription, view.layers, to),
+    (subscription) =>
+      refersTo(subscription, view.layers, to) &&
+      (subscription.type.typeUrl !== to.typeUrl || isUsedBeside(subscription, view.layers, to)),
   );
+}
+
+/** A cluster of clusters may refer to its like, or a filter to a filter; of these count those that stay, or two would keep each other. */
+function isUsedBeside(subscription: Subscription, layers: readonly Layer[], to: ResourceReference): boolean {
+  for (const [name, held] of everythingHeld(subscription, layers))
+    if (name !== to.name && refers(held, to) && lookup(layers, to.typeUrl, name) !== undefined) return true;
+  return false;
 }
 
 function refersTo(subscription: Subscription, layers: readonly Layer[], to: ResourceReference): boolean {

@@ -11,6 +11,7 @@ import {
   type Subscription,
   wasRefused,
 } from './subscription.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Adds to `pending` what changed between the view that the stream has seen and the next one. */
 export function observe(subscription: Subscription, before: readonly Layer[], next: readonly Layer[]): Subscription {
@@ -22,10 +23,10 @@ export function observe(subscription: Subscription, before: readonly Layer[], ne
   const differing: [string, Held | typeof nothingHeld][] = [];
   for (const name of changed) {
     if (!isSubscribed(subscription, name)) continue;
-    const was = lookup(before, typeUrl, name);
+    const was = wantedOf(subscription, before, name);
     // A wildcard asks for no alias.
-    const isAlias = (was ?? lookup(next, typeUrl, name))?.name !== name;
-    if (isAlias && subscription.wildcard && valueOf(subscription.names, name) === undefined) continue;
+    const isNamed = valueOf(subscription.names, name) !== undefined;
+    if (was === undefined && !isNamed && wantedOf(subscription, next, name) === undefined) continue;
     if (valueOf(subscription.pending, name) === undefined) owed.push([name, 'changed']);
     if (valueOf(subscription.differs, name) === undefined) differing.push([name, was ?? nothingHeld]);
   }

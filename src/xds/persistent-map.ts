@@ -80,8 +80,10 @@ export function withChanges<Value>(
     const below = valueBelow(map, key);
     const before = overlay.has(key) ? overlay.get(key) : below;
     size += (value === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
-    if (value === undefined && below === undefined) overlay.delete(key);
-    else overlay.set(key, value);
+    // What comes back stands last: whoever goes through the first ones only would otherwise find it before all others each time (X44).
+    if (before === undefined) overlay.delete(key);
+    if (value !== undefined || below !== undefined) overlay.set(key, value);
+    else overlay.delete(key);
   }
   if (overlay.size < most) return { base, more, overlay: overlay.size === 0 ? nothing : overlay, size };
   return folded(map, changes);

@@ -1,4 +1,4 @@
-import type { Layer } from './layer.ts';
+import type { Layer, LayerId } from './layer.ts';
 import { isLocalFault } from './nack.ts';
 import type { Resource } from './resource.ts';
 import type { Quarantined } from './respond.ts';
@@ -65,6 +65,8 @@ export interface Quarantine {
 
 interface Kept {
   readonly scope: string;
+  /** Where the layer is of one proxy alone: which, since a node may have several views. */
+  readonly origin: LayerId | undefined;
   readonly agent: string;
   readonly resource: Resource;
   readonly message: string;
@@ -121,6 +123,7 @@ export function createQuarantine(): Quarantine {
       const key = keyOf(refuser, resource);
       const before = kept.get(key);
       const same = before?.resource.version === resource.version ? before : undefined;
+      const origin = originOf(refuser, resource);
       const nodes = same?.nodes ?? new Set<string>();
       if (nodes.size < mostNodes) nodes.add(by ?? refuser.node);
       if (same !== undefined) return;
@@ -129,13 +132,14 @@ export function createQuarantine(): Quarantine {
       counts.set(resource.typeUrl, (counts.get(resource.typeUrl) ?? 0) + 1);
       kept.set(key, {
         scope: scopeOf(refuser, resource),
+        origin,
         agent: refuser.agent,
         resource,
         message,
         at,
         nodes,
         everywhere: !accepted,
-        good: good ?? (before?.good?.version === resource.version ? undefined : before?.good),
+        good: good ?? (before?.origin === origin ? goodBefore(before, resource) : undefined),
       });
       const [oldest] = kept.keys();
       if (kept.size > mostEntries && oldest !== undefined) drop(oldest);
@@ -165,9 +169,24 @@ export function createQuarantine(): Quarantine {
   };
 }
 
+/** X93: what was good before the last refusal is so still, where it was of this view. */
+function goodBefore(before: Kept | undefined, { version }: Resource): Resource | undefined {
+  return before?.good?.version === version ? undefined : before?.good;
+}
+
+function holderOf({ layers }: Refuser, { typeUrl, name }: Resource): Layer | undefined {
+  return layers.find((layer) => lookup([layer], typeUrl, name) !== undefined);
+}
+
+function originOf(refuser: Refuser, resource: Resource): LayerId | undefined {
+  const holder = holderOf(refuser, resource);
+  return holder?.scope === '' ? holder.origin : undefined;
+}
+
 /** Layers that are shared have a scope; a layer of one proxy is its node's. */
-function scopeOf({ node, layers }: Refuser, { typeUrl, name }: Resource): string {
-  const holder = layers.find((layer) => lookup([layer], typeUrl, name) !== undefined);
+function scopeOf(refuser: Refuser, resource: Resource): string {
+  const { node } = refuser;
+  const holder = holderOf(refuser, resource);
   return holder === undefined || holder.scope === '' ? `node ${node}` : holder.scope;
 }
 

@@ -20,15 +20,17 @@ const versionsRemembered = 8;
 /** How many names with refused content are remembered on one stream; the oldest go (INV10). */
 const refusalsRemembered = 1_000;
 
-/** M5: what was refused is that these are gone. */
-export function refuseRemovals(landed: Subscription, flight: Flight, message: string, now: number): Subscription {
+/** M5: what was refused is that these are gone. `asked`: the names under which the client asks for them. */
+export function refuseRemovals(
+  landed: Subscription,
+  flight: Flight,
+  message: string,
+  now: number,
+  asked = flight.removed.filter((name) => isSubscribed(landed, name)),
+): Subscription {
   const refused = new Map<string, Refusal>(landed.refused);
   for (const name of flight.removed) remember(refused, name, removal, undefined);
-  const differs = asBefore(
-    landed,
-    flight,
-    flight.removed.filter((name) => isSubscribed(landed, name)),
-  );
+  const differs = asBefore(landed, flight, asked);
   return { ...landed, refused, differs, rejection: rejection(flight, flight.removed, message, now) };
 }
 

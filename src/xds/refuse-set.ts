@@ -1,5 +1,6 @@
 import { digestOf, emptyDigest, joined, versionOf } from './digest.ts';
 import { blameByText } from './nack.ts';
+import { namesUnder } from './names-under.ts';
 import { withChanges } from './persistent-map.ts';
 import {
   asBefore,
@@ -43,19 +44,34 @@ export function refuseSet(landed: Subscription, flight: Flight, message: string,
   const named = blameByText(message, flight.sent, flight.members);
   if (named.culprits.size === 0 && news.length > 1) return suspectSet(landed, flight, news, message, now);
   const suspects = suspectsBeside(news, landed.suspects);
-  if (flight.sent.length === 0) return { ...refuseRemovals(landed, flight, message, now), suspects };
+  const askedFor = namesAsked(landed, flight);
+  if (flight.sent.length === 0)
+    return { ...refuseRemovals(landed, flight, message, now, flight.removed.flatMap(askedFor)), suspects };
   const culprits = named.culprits.size > 0 ? named.culprits : new Set(flight.sent.map(nameOf));
-  const still = (name: string): boolean => isSubscribed(landed, name);
-  const again = named.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed].filter(still);
+  const innocent = named.rest === 'applied' ? [] : [...namesBut(flight.sent, culprits), ...flight.removed];
+  const [refused, again] = [[...culprits].flatMap(askedFor), innocent.flatMap(askedFor)];
+  const spares = innocent.filter((name) => askedFor(name).length > 0);
   return {
     ...landed,
     suspects,
-    refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, again),
-    differs: asBefore(landed, flight, [...culprits, ...again].filter(still)),
-    heartbeats: heartbeatsBefore(landed, flight, culprits),
+    refused: withSpares(withRefusals(landed.refused, flight, culprits), flight, spares),
+    differs: asBefore(landed, flight, [...refused, ...again]),
+    heartbeats: heartbeatsBefore(landed, flight, new Set(refused)),
     pending: withAll(landed.pending, again, 'changed'),
     rejection: rejection(flight, namesWith([...culprits], suspects, landed.suspects), message, now),
   };
+}
+
+/** Under which names the client still asks for a resource of a refused set: its own, and aliases (X83). */
+function namesAsked(subscription: Subscription, { sent, before }: Flight): (name: string) => readonly string[] {
+  const under = new Map<string, Set<string>>();
+  const note = (name: string, asked: string): void => {
+    if (asked === name || !isSubscribed(subscription, asked)) return;
+    under.set(name, (under.get(name) ?? new Set()).add(asked));
+  };
+  for (const resource of sent) for (const asked of namesUnder(subscription, resource)) note(resource.name, asked);
+  for (const [asked, held] of before) if (isResource(held)) note(held.name, asked);
+  return (name) => [...(isSubscribed(subscription, name) ? [name] : []), ...(under.get(name) ?? [])];
 }
 
 function suspectSet(
@@ -66,9 +82,10 @@ function suspectSet(
   now: number,
 ): Subscription {
   const names = news.map(nameOf);
-  const again = names.filter((name) => isSubscribed(landed, name));
+  const askedFor = namesAsked(landed, flight);
+  const again = names.flatMap(askedFor);
   const blind = mayHoldMore(landed);
-  const sent = new Map(flight.sent.map((resource) => [resource.name, resource]));
+  const sent = new Map(flight.sent.flatMap((resource) => askedFor(resource.name).map((name) => [name, resource])));
   // Of what is held without its form being known nothing can stand in a set; what it came back with may be in use all the same.
   const formOf = (name: string) => {
     const held = flight.before.get(name);
@@ -84,7 +101,7 @@ function suspectSet(
       landed.differs,
       again.map((name) => [name, formOf(name)]),
     ),
-    heartbeats: heartbeatsBefore(landed, flight, new Set(names)),
+    heartbeats: heartbeatsBefore(landed, flight, new Set(again)),
     pending: withAll(landed.pending, again, 'changed'),
     rejection: rejection(flight, namesWith(names, suspects, landed.suspects), message, now),
   };

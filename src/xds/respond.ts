@@ -5,7 +5,6 @@ import type { Layer } from './layer.ts';
 import { keysOf, valueOf } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import { absentResource, emptyResource, placeholderHost, type Resource } from './resource.ts';
-import { lookup } from './snapshot.ts';
 import {
   everyName,
   type Held,
@@ -18,6 +17,7 @@ import {
   wasRefused,
 } from './subscription.ts';
 import { isPlaceholder } from './virtual-hosts.ts';
+import { wantedOf } from './wanted.ts';
 
 /** A change of one name that is due, as the order of types sees it. */
 export interface Due {
@@ -141,13 +141,15 @@ function isEmpty(chosen: Chosen): boolean {
 }
 
 function consider(subscription: Subscription, context: ResponseContext, name: string, collected: Collected): void {
-  const { typeUrl } = subscription.type;
   const held = heldOf(subscription, context.layers, name);
+  const next = wantedOf(subscription, context.layers, name);
   if (!isSubscribed(subscription, name)) {
-    collected.settled.push(name);
+    const { waiting } = subscription;
+    // X71, X83: what a client came with and asks for under an alias is gone under its own name all the same.
+    if (held === undefined || isResource(held) || next !== undefined) collected.settled.push(name);
+    else considerRemoval({ subscription, name, next, held, waiting: waiting.get(name) }, false, context, collected);
     return;
   }
-  const next = lookup(context.layers, typeUrl, name);
   const asked = isAsked(subscription, name, held);
   if (next !== undefined) {
     considerResource(
@@ -255,7 +257,7 @@ function instead({ subscription, held }: Due, found: Quarantined | undefined): Q
 }
 
 /** X108: a TTL that came, went or changed is told, though the content is what it was. */
-function isSame(held: Held | undefined, next: Resource, { ttl }: ResponseContext): boolean {
+export function isSame(held: Held | undefined, next: Resource, { ttl }: ResponseContext): boolean {
   if (held?.version !== next.version) return false;
   return !ttl || !isResource(held) || held.ttl === next.ttl;
 }
@@ -266,9 +268,8 @@ function considerRemoval(due: Due, asked: boolean, context: ResponseContext, col
     collected.kept.push({ name, held });
     return;
   }
-  // X72: who names what does not exist hears so at once.
-  const atOnce = held === undefined && valueOf(due.subscription.names, name) !== undefined;
-  const verdict: Verdict = atOnce ? { kind: 'send' } : context.judge(due);
+  // X72, X75: who asks about what does not exist hears so at once, whatever refers to it: nothing is taken away.
+  const verdict: Verdict = held === undefined ? { kind: 'send' } : context.judge(due);
   if (verdict.kind === 'send') collected.removals.push({ name, held });
   // X69: who asks for what is on its way out, but still in use, gets what it holds; the removal stays owed.
   else if (asked && isGiven(due)) collected.offers.push({ name, resource: due.held, held, as: 'earlier' });

@@ -46,6 +46,8 @@ interface Slot {
   layer: Layer | undefined;
   published: Snapshot | undefined;
   readonly watchers: Set<() => void>;
+  /** How many sessions are open: a stream that begins watches a moment after it has its session. */
+  sessions: number;
   publish(): void;
   readonly all: Debounce;
   readonly endpoints: Debounce;
@@ -80,6 +82,7 @@ export function createSnapshotStore(
       layer: undefined,
       published: undefined,
       watchers: new Set(),
+      sessions: 0,
       publish,
       all: createDebounce(clock, times.quiet, times.longest, publish, onFailure),
       endpoints: createDebounce(clock, times.endpointsQuiet, times.endpointsLongest, publish, onFailure),
@@ -122,7 +125,7 @@ export function createSnapshotStore(
       slot.endpoints.stop();
       slot.layer = undefined;
       slot.published = undefined;
-      if (slot.watchers.size === 0) slots.delete(node);
+      if (slot.sessions === 0) slots.delete(node);
       // The generation of no stream goes back (INV7).
       const shared = slotOf(undefined);
       generation += 1;
@@ -131,6 +134,8 @@ export function createSnapshotStore(
     },
     session(node) {
       const [own, shared] = [slotOf(node), slotOf(undefined)];
+      own.sessions += 1;
+      let closed = false;
       return {
         snapshot: () => own.published ?? shared.published,
         watch(onChange) {
@@ -145,7 +150,10 @@ export function createSnapshotStore(
           };
         },
         close() {
-          if (own.layer === undefined && own.watchers.size === 0) slots.delete(node);
+          if (closed) return;
+          closed = true;
+          own.sessions -= 1;
+          if (own.layer === undefined && own.sessions === 0) slots.delete(node);
         },
       };
     },

@@ -7,7 +7,14 @@ import { withCurrentRejection } from './observe.ts';
 import { emptyMap, keysOf, mapOver, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
-import { type Answer, type ResponseContext, respondWithChanges, standingVerdict, waitingSince } from './respond.ts';
+import {
+  type Answer,
+  isSame,
+  type ResponseContext,
+  respondWithChanges,
+  standingVerdict,
+  waitingSince,
+} from './respond.ts';
 import { lookup } from './snapshot.ts';
 import {
   everyName,
@@ -29,6 +36,7 @@ import {
   withAll,
 } from './subscription.ts';
 import { type Suspects, standingVersions, stands, standsBack, suspectsStill } from './suspects.ts';
+import { wantedOf } from './wanted.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -58,8 +66,8 @@ export function receiveSotw(
 /** X48 to X50: what a list of names means depends on the type and on what was ever named. */
 function rename(subscription: Subscription, listed: readonly string[], { seen }: Moment): Subscription {
   const { wildcard: whole, typeUrl } = subscription.type;
-  const named = new Set((whole ? listed.filter((name) => name !== '*') : listed).map(canonicalName));
-  const wildcard = whole && (listed.includes('*') || (listed.length === 0 && !subscription.everNamed));
+  const named = new Set(listed.filter((name) => name !== '*').map(canonicalName));
+  const wildcard = listed.includes('*') || (whole && listed.length === 0 && !subscription.everNamed);
   const everNamed = subscription.everNamed || listed.length > 0;
   const added: string[] = [];
   for (const name of named) if (valueOf(subscription.names, name) === undefined) added.push(name);
@@ -78,6 +86,10 @@ function rename(subscription: Subscription, listed: readonly string[], { seen }:
     setOwed: subscription.setOwed || whole,
   };
   if (whole) return renamed;
+  // What the wildcard alone brought is asked for no more.
+  if (subscription.wildcard && !wildcard)
+    for (const list of [known.differs, known.pending])
+      for (const name of keysOf<unknown>(list)) if (!named.has(name)) dropped.add(name);
   // The first request is answered as a whole, name by name.
   return subscription.first ? forget(renamed, dropped) : force(forget(renamed, dropped), added);
 }
@@ -102,6 +114,8 @@ interface WholeSet {
   readonly gone: readonly string[];
   /** What it may hold or not, and is no member: nobody is to blame for that. */
   readonly dropped: readonly string[];
+  /** The names, as they are asked for, under which any of that is told. */
+  readonly told: readonly string[];
   readonly before: ReadonlyMap<string, Held>;
   /** What it holds once the set has arrived, where that is not what stands in the view. */
   readonly differs: ReadonlyMap<string, Held | typeof nothingHeld>;
@@ -147,8 +161,7 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
   if (!interested || withdraws || (!owed && set.changed.length + set.gone.length + set.dropped.length === 0)) {
     // Nothing is sent, so what the client holds stays as it was.
     const kept = new Map(differs);
-    for (const name of [...set.changed.map((resource) => resource.name), ...set.gone, ...set.dropped])
-      kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
+    for (const name of set.told) kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
     const unsent: Subscription = {
       ...looked,
       differs: mapOver(kept),
@@ -188,8 +201,9 @@ function wholeSet(
   const { layers } = context;
   const members = new Map<string, Resource>();
   const changed = new Map<string, Resource>();
-  const gone: string[] = [];
+  const gone = new Set<string>();
   const dropped: string[] = [];
+  const told: string[] = [];
   const before = new Map<string, Held>();
   const differs = new Map<string, Held | typeof nothingHeld>();
   const waiting = new Map<string, Waiting>();
@@ -200,14 +214,16 @@ function wholeSet(
   for (const name of everyName(subscription, layers)) {
     if (!isSubscribed(subscription, name)) continue;
     const held = heldOf(subscription, layers, name);
-    const next = lookup(layers, subscription.type.typeUrl, name);
+    const next = wantedOf(subscription, layers, name);
+    // Refusals and suspects bear the name of the resource, whatever it is asked for by (X83).
+    const { name: key } = next ?? (held !== undefined && isResource(held) ? held : { name });
     let member = next;
-    const own = held !== undefined && isResource(held) ? held : subscription.refused.get(name)?.good;
+    const own = held !== undefined && isResource(held) ? held : subscription.refused.get(key)?.good;
     if (next?.version !== held?.version || (next === undefined && own !== undefined)) {
       const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
       const verdict = standingVerdict(context.judge(due), context);
       const elsewhere = next === undefined ? undefined : context.quarantined(next);
-      const isRefused = wasRefused(subscription, name, next?.version ?? removal);
+      const isRefused = wasRefused(subscription, key, next?.version ?? removal);
       if (isRefused && (next ?? held) !== undefined) member = own;
       else if (elsewhere !== undefined) member = own ?? elsewhere.good;
       else if (verdict.kind === 'wait') {
@@ -223,33 +239,36 @@ function wholeSet(
     }
     const isDropped = member === undefined && held?.version === '';
     if (member?.version !== held?.version && !isDropped) {
-      news.set(name, member?.version ?? removal);
-      if (isBack(name)) {
+      news.set(key, member?.version ?? removal);
+      if (isBack(key)) {
         member = held !== undefined && isResource(held) ? held : undefined;
-        if (!standing.has(name)) earlier.add(name);
+        if (!standing.has(key)) earlier.add(name);
       }
     }
     if (member !== next) differs.set(name, member ?? nothingHeld);
     if (member === undefined) {
       lacking ||= next !== undefined;
+      if (held !== undefined) told.push(name);
       if (isDropped) dropped.push(name);
       else if (held !== undefined) {
-        gone.push(name);
+        gone.add(key);
         before.set(name, held);
       }
       continue;
     }
     // Once, though it may be asked for under an alias, too (X61).
     members.set(member.name, member);
-    if (member.version === held?.version) continue;
+    if (isSame(held, member, context)) continue;
+    told.push(name);
     changed.set(member.name, member);
     if (held !== undefined) before.set(name, held);
   }
   return {
     members,
     changed: [...changed.values()],
-    gone,
+    gone: [...gone].filter((name) => !members.has(name)),
     dropped,
+    told,
     before,
     differs,
     waiting,

@@ -2,17 +2,17 @@ import { type DeltaRequest, type Moment, receiveDelta } from './delta.ts';
 import type { Layer } from './layer.ts';
 import { lookedAt, noteLook } from './looked-at.ts';
 import { hasClusters, judge, type StreamView, type Timing } from './make-before-break.ts';
-import { entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
+import { owedAfter } from './owed-after.ts';
+import { entriesOf, keysOf, mapOver, type PersistentMap, withChanges } from './persistent-map.ts';
 import type { Plan, Seal } from './plan.ts';
 import type { Resource } from './resource.ts';
-import { allVirtualHosts, clusterType, endpointType, routeType, virtualHostType } from './resource-types.ts';
+import { allVirtualHosts, clusterType, routeType, virtualHostType } from './resource-types.ts';
 import type { Quarantined, ResponseContext } from './respond.ts';
 import { joined, observeOnce, openedOnce, respondOnce } from './shared-steps.ts';
 import type { Snapshot } from './snapshot.ts';
 import { receiveSotw, respondSotw, type SotwRequest } from './sotw.ts';
 import {
   type Draft,
-  force,
   type Owed,
   openSubscription,
   type Subscription,
@@ -20,7 +20,7 @@ import {
   wasRefused,
 } from './subscription.ts';
 import { stands } from './suspects.ts';
-import { hostsUnder, withPlaceholders } from './virtual-hosts.ts';
+import { withPlaceholders } from './virtual-hosts.ts';
 
 /** What a client can do beyond the first version of the protocol. */
 export interface ClientFeatures {
@@ -92,9 +92,7 @@ export function subscriptionOf(state: StreamState, typeUrl: string): Subscriptio
 }
 
 function placeOf({ subscriptions }: StreamState, typeUrl: string): number {
-  for (let index = 0; index < subscriptions.length; index += 1)
-    if (subscriptions[index]?.type.typeUrl === typeUrl) return index;
-  return -1;
+  return subscriptions.findIndex(({ type }) => type.typeUrl === typeUrl);
 }
 
 /** Applies a delta request for one type. */
@@ -176,10 +174,9 @@ export function nextResponse(state: StreamState, world: World): Next {
     }
     const sent = replaced(current, index, answer.subscription);
     sent.lastNumber = plan.envelope.number;
-    if (before.type.typeUrl === routeType) return { state: oweHosts(sent, answer.subscription), plan, wake };
-    if (before.type.typeUrl !== clusterType) return { state: sent, plan, wake };
-    sent.clustersFrom = snapshot.layers;
-    return { state: oweEndpoints(sent, answer.subscription), plan, wake };
+    if (before.type.typeUrl === clusterType) sent.clustersFrom = snapshot.layers;
+    const owed = owedAfter(sent, answer.subscription);
+    return { state: owed === undefined ? sent : withSubscription(sent, owed), plan, wake };
   }
   return { state: current, plan: undefined, wake };
 }
@@ -237,33 +234,8 @@ function hostsOwed(state: StreamState): StreamState {
   return owed === hosts ? state : withSubscription(state, owed);
 }
 
-/**
- * Envoy passes over virtual hosts of a route configuration that it does not have: those of one that it is only just sent are owed, again if
- * need be.
- */
-function oweHosts(state: StreamState, routes: Subscription): StreamState {
-  const hosts = subscriptionOf(state, virtualHostType);
-  // A subscription without its first answer is owed everything anyway.
-  if (hosts?.type !== allVirtualHosts || !hosts.agreed) return state;
-  const { sent, before } = routes.inFlight ?? { sent: [], before: new Map() };
-  const fresh = sent.filter(({ name }) => !before.has(name));
-  const owed = fresh.flatMap(({ name }) => hostsUnder(state.seen, name));
-  return owed.length === 0 ? state : withSubscription(state, force(hosts, owed));
-}
-
 function differing({ differs }: Subscription): PersistentMap<Owed> {
   return mapOver(new Map(Array.from(keysOf(differs), (name) => [name, 'changed' as const])));
-}
-
-/** X87, X89: the endpoints of every EDS cluster just sent are owed again, whatever was sent or acknowledged before. */
-function oweEndpoints(state: StreamState, clusters: Subscription): StreamState {
-  const endpoints = subscriptionOf(state, endpointType);
-  // A subscription without its first answer is owed everything anyway.
-  if (endpoints === undefined || endpoints.names.size === 0) return state;
-  const asked: string[] = [];
-  for (const { edsName } of clusters.inFlight?.sent ?? [])
-    if (edsName !== undefined && valueOf(endpoints.names, edsName) !== undefined) asked.push(edsName);
-  return asked.length === 0 ? state : withSubscription(state, force(endpoints, asked));
 }
 
 function withSubscription(state: StreamState, subscription: Subscription): StreamState {

@@ -2,8 +2,8 @@ import { type Layer, resourcesOf } from './layer.ts';
 import { emptyMap, entriesOf, keysOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource, ResourceReference } from './resource.ts';
 import { type ResourceType, resourceType } from './resource-types.ts';
-import { lookup } from './snapshot.ts';
 import type { Suspects } from './suspects.ts';
+import { wantedOf } from './wanted.ts';
 
 /** Incremental xDS, or the state of the world. */
 export type Variant = 'delta' | 'sotw';
@@ -200,7 +200,7 @@ export function heldOf(subscription: Subscription, seen: readonly Layer[], name:
     if (other !== undefined) return other === nothingHeld ? undefined : other;
   }
   if (!subscription.agreed || !isSubscribed(subscription, name)) return undefined;
-  return lookup(seen, subscription.type.typeUrl, name);
+  return wantedOf(subscription, seen, name);
 }
 
 /** Every name that the client holds or asked for, each once. A wildcard asks for no alias: it brings the resource itself (X61). */
@@ -210,12 +210,12 @@ export function* everyName(subscription: Subscription, seen: readonly Layer[]): 
     for (const layer of seen)
       for (const [name, resource] of entriesOf(resourcesOf(layer, type.typeUrl)))
         if (resource.name === name || valueOf(names, name) !== undefined) yield name;
-    for (const name of keysOf(names)) if (lookup(seen, type.typeUrl, name) === undefined) yield name;
+    for (const name of keysOf(names)) if (wantedOf(subscription, seen, name) === undefined) yield name;
   } else yield* keysOf(names);
   for (const name of keysOf(differs))
     if (
       wildcard
-        ? lookup(seen, type.typeUrl, name) === undefined && valueOf(names, name) === undefined
+        ? wantedOf(subscription, seen, name) === undefined && valueOf(names, name) === undefined
         : valueOf(names, name) === undefined
     )
       yield name;

@@ -1,3 +1,4 @@
+import type { DeltaRequest } from '../../src/xds/delta.ts';
 import { createLayer, type Layer } from '../../src/xds/layer.ts';
 import type { Plan } from '../../src/xds/plan.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
@@ -8,6 +9,7 @@ import {
   listenerType,
   routeType,
   runtimeType,
+  scopedRouteType,
   secretType,
   virtualHostType,
 } from '../../src/xds/resource-types.ts';
@@ -29,6 +31,7 @@ export const types = {
   EDS: endpointType,
   LDS: listenerType,
   RDS: routeType,
+  SRDS: scopedRouteType,
   VHDS: virtualHostType,
   SDS: secretType,
   ECDS: extensionType,
@@ -38,7 +41,7 @@ export type TypeName = keyof typeof types;
 
 /**
  * `c=1`: the cluster c in its first form; `r=1>c,d`: a route to the clusters c and d; `e=1>SDS:k`: an extension that refers to a secret;
- * `h=1@i`: a virtual host with an alias; `c=1!`: with a TTL of 12 s.
+ * `s=1>r`: a scope of the route configuration r; `h=1@i`: a virtual host with an alias; `c=1!`: with a TTL of 12 s.
  */
 export function content(lines: Readonly<Partial<Record<TypeName, string>>>): readonly Resource[] {
   return (Object.keys(types) as TypeName[]).flatMap((type) =>
@@ -56,7 +59,7 @@ function resourceOf(type: TypeName, word: string): Resource {
   const references = (to?.split(',') ?? []).map((other) =>
     other.startsWith('SDS:')
       ? { typeUrl: secretType, name: other.slice('SDS:'.length) }
-      : { typeUrl: clusterType, name: other },
+      : { typeUrl: type === 'SRDS' ? routeType : clusterType, name: other },
   );
   const fields = {
     typeUrl: types[type],
@@ -95,7 +98,11 @@ export class ScriptedClient {
 
   /** The mesh is this from now on. Like every step it gives what the client is told at once. */
   set(lines: Parameters<typeof content>[0]): readonly string[] {
-    this.#layers = [createLayer(content(lines), this.#layers[0])];
+    return this.setResources(content(lines));
+  }
+
+  setResources(resources: readonly Resource[]): readonly string[] {
+    this.#layers = [createLayer(resources, this.#layers[0])];
     this.#generation += 1;
     return this.run();
   }
@@ -139,6 +146,13 @@ export class ScriptedClient {
   /** The client names again what it wants already: in delta this asks anew, in SotW it says nothing. */
   askAgain(type: TypeName, name: string): readonly string[] {
     return this.#say(type, this.#handled.get(type) ?? '', undefined, [name], []);
+  }
+
+  /** A delta request in all its words. */
+  request(type: TypeName, words: Partial<DeltaRequest>): readonly string[] {
+    const none = { nonce: '', error: undefined, subscribe: [], unsubscribe: [], initialVersions: new Map() };
+    this.state = stepDelta(this.state, types[type], { ...none, ...words }, this.now);
+    return this.run();
   }
 
   ack(type: TypeName): readonly string[] {

@@ -101,6 +101,26 @@ test('what is set and removed at once is refused; of another type, or under anot
   expect(lookup([next], other.typeUrl, 'a')).toBeUndefined();
 });
 
+test('an alias passes from one resource to another in one update, in either order', () => {
+  const named = (name: string, text: string, aliases: readonly string[]) =>
+    createResource({ typeUrl, name, value: Buffer.from(text), aliases });
+  const layer = createLayer([named('x', '1', ['z']), named('w', '1', [])]);
+  const [x, y] = [named('x', '1', []), named('y', '1', ['z'])];
+  for (const set of [
+    [x, y],
+    [y, x],
+  ]) {
+    const next = updateLayer(layer, { set });
+    expect(['x', 'y', 'z', 'w'].map((name) => lookup([next], typeUrl, name)?.name)).toEqual(['x', 'y', 'y', 'w']);
+    expect(digestOfType([next], typeUrl)).toEqual(digestOfType([createLayer([x, y, named('w', '1', [])])], typeUrl));
+  }
+  const taken = [named('y', '1', ['x'])];
+  expect(() => updateLayer(layer, { set: taken })).toThrow('named x');
+  // By whichever name it is said to be gone.
+  const remove = [{ typeUrl, name: 'z' }];
+  expect(() => updateLayer(layer, { set: [named('x', '1', ['z'])], remove })).toThrow('"set" and in "remove"');
+});
+
 test('names are found in every layer', () => {
   const layers = [createLayer([make('a', '1')]), createLayer([make('b', '1')])];
   expect([lookup(layers, typeUrl, 'b')?.name, lookup(layers, typeUrl, 'c')]).toEqual(['b', undefined]);
