@@ -247,6 +247,25 @@ describe('rules on TCP ports', () => {
     expect(codesOf(action, rule)).toEqual(expected);
   });
 
+  it('a condition on a header is called by its key', () => {
+    const rule = `${toTcp}, when: [{ key: "request.headers[x]", values: [a] }]`;
+    const { found } = check(ports + security('AuthorizationPolicy', 'a', `  rules: [{ ${rule} }]\n`));
+    const [finding] = found.filter(({ code }) => code === 'WEFT0153');
+    expect([finding?.field, finding?.message]).toEqual([
+      'spec.rules[0].when[0].key',
+      'HTTP field request.headers[x] on TCP port 9025; the rule then allows nothing',
+    ]);
+  });
+
+  it('a port counts as the ServiceEntry says that selects its workload', () => {
+    const entry = `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n${meta('e')}\nspec: { hosts: [e.shop], location: MESH_INTERNAL, resolution: STATIC, workloadSelector: { labels: { app: reviews } }, ports: [{ number: 9080, name: tcp }] }\n---\n`;
+    const policy = security('AuthorizationPolicy', 'a', '  rules: [{ to: [{ operation: { methods: [GET] } }] }]\n');
+    expect(check(entry + policy).found.map(({ code }) => code)).toContain('WEFT0153');
+    expect(check(entry.replace('name: tcp', 'name: http') + policy).found.map(({ code }) => code)).not.toContain(
+      'WEFT0153',
+    );
+  });
+
   it('a port that no Service names counts as its workload declares it', () => {
     const own = workload('reviews', { app: 'reviews' }, { ports: [{ port: 7, endpointPort: 7, protocol: 'tcp' }] });
     expect(codesOf('DENY', 'to: [{ operation: { ports: ["7"] } }]', [own])).toEqual(['WEFT0164']);
