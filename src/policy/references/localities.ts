@@ -1,10 +1,11 @@
 import type { LocalityLbSetting } from '../../model/load-balancer.ts';
 import { localityCovers, localityText } from '../../model/locality.ts';
 import { nearestName } from '../../model/nearest-name.ts';
-import type { DestinationRuleObject, MeshConfigObject } from '../../model/policy.ts';
+import type { DestinationRuleObject, MeshConfigObject, ServiceEntryObject } from '../../model/policy.ts';
 import type { Locality } from '../../model/registry-objects.ts';
 import { fieldPath } from '../field-path.ts';
 import { ofKind, type ReferenceScope, reportAt } from './reference-scope.ts';
+import { onList } from './scope-index.ts';
 
 type Setting = Pick<LocalityLbSetting, 'failover'> & Partial<Pick<LocalityLbSetting, 'distribute'>>;
 
@@ -68,10 +69,17 @@ function checkSetting(
 
 /** Of workloads, and of endpoints that a ServiceEntry lists. */
 function localities(scope: ReferenceScope): readonly Locality[] {
-  const endpoints = ofKind(scope, 'ServiceEntry').flatMap(({ spec }) => spec.endpoints);
-  const all = [...(scope.workloads ?? []), ...endpoints].flatMap(({ locality }) => locality ?? []);
-  return [...new Map(all.map((locality) => [localityText(locality), locality])).values()];
+  return [...localitiesOf(scope.workloads ?? []), ...localitiesListed(ofKind(scope, 'ServiceEntry'))];
 }
+
+const localitiesOf = onList((list: readonly { readonly locality?: Locality }[]): readonly Locality[] => {
+  const all = list.flatMap(({ locality }) => locality ?? []);
+  return [...new Map(all.map((locality) => [localityText(locality), locality])).values()];
+});
+
+const localitiesListed = onList((entries: readonly ServiceEntryObject[]) =>
+  localitiesOf(entries.flatMap(({ spec }) => spec.endpoints)),
+);
 
 function hintFor(pattern: string, known: readonly Locality[]): string {
   if (known.length === 0) return 'nobody says where it is: weft run --locality, or locality of a WorkloadEntry';
