@@ -134,7 +134,7 @@ export function treeCheckSteps(
     const beside = against(registry);
     // Each stage on all that passed the one before (section 8); what only follows from the rest is left out.
     const meaning = withoutConsequences(yield* between({ commit, objects: parsed.objects }, beside), text, namespaceOf);
-    const found = [...text, ...silence(meaning, parsed.silencers, 'references', isPart)];
+    const found = [...text, ...silence(meaning, parsed.silencers, 'references', () => isPart)];
     const errors = errorsOf(found);
     if (errors.length === 0) {
       return { policies: serve(commit, parsed.objects, []), diagnostics: found.sort(byPosition) };

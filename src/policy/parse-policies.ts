@@ -101,7 +101,9 @@ export function* parseSteps(files: readonly PolicyFile[], options: ParseOptions)
   const twins = refuseTwins(all, found);
   const objects = twins.size === 0 ? all : all.filter((object) => !twins.has(object));
   const silencers = results.flatMap((result) => result.silencers);
-  const diagnostics = [...silence(found, silencers, 'text')].sort(byPosition);
+  // Of an object with errors not all can be said that a silencer may be for.
+  const wrong = new Set(found.flatMap(({ severity, at }) => (severity === 'error' ? [at.file] : [])));
+  const diagnostics = [...silence(found, silencers, 'text', (file) => wrong.has(file))].sort(byPosition);
   const failed = diagnostics.some(({ severity }) => severity === 'error');
   return {
     policies: failed ? undefined : { commit, objects },

@@ -1,9 +1,11 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { MeshConfigObject } from '../model/policy.ts';
 import { type CheckContext, checkShape } from './check-shape.ts';
+import { independentFindings } from './independent-findings.ts';
 import { lowerMeshConfig, meshConfig } from './kinds/mesh-config.ts';
 import { lowerContext } from './read-object.ts';
 import { reportInto } from './report.ts';
+import type { Infer } from './shape.ts';
 import { describeNode, entryOf, type LineIndex, rangeAt, type SourceNode, textOf } from './source-node.ts';
 
 export interface MeshConfigOptions {
@@ -55,10 +57,25 @@ export function readMeshConfig(
   const failed = () => found.slice(before).some(({ severity }) => severity === 'error');
   const context: CheckContext = { lines, report, whole: meshConfig, positions: new Map() };
   const written = checkShape(meshConfig, root, '', context);
-  if (failed()) return undefined;
   const { positions } = context;
-  const lowering = lowerContext({ ...ref, labels: {}, annotations: {} }, { ...options, exportTo: [] }, context, at);
-  const spec = lowerMeshConfig(written, lowering, options.trustDomain);
+  const lower = (value: Infer<typeof meshConfig>, within: CheckContext) => {
+    const lowering = lowerContext({ ...ref, labels: {}, annotations: {} }, { ...options, exportTo: [] }, within, at);
+    return lowerMeshConfig(value, lowering, options.trustDomain);
+  };
+  if (failed()) {
+    const judge = (repaired: unknown) => {
+      const meaning: Diagnostic[] = [];
+      // Repaired by this very shape, so it has the shape's type.
+      lower(repaired as Infer<typeof meshConfig>, { ...context, report: reportInto(meaning, { object: ref }) });
+      return meaning;
+    };
+    const wrong = found.slice(before);
+    found.push(
+      ...independentFindings({ shape: meshConfig, node: root, value: written, path: '', context, wrong, judge }),
+    );
+    return undefined;
+  }
+  const spec = lower(written, context);
   const { rootNamespace = options.rootNamespace } = spec;
   if (options.rootNamespaceFrom !== undefined && rootNamespace !== options.rootNamespace) {
     const message = `expected the root namespace of ${options.rootNamespaceFrom}, ${JSON.stringify(options.rootNamespace)}, got ${JSON.stringify(rootNamespace)}`;

@@ -5,6 +5,7 @@ import type { Policy } from '../model/policy.ts';
 import { writtenPlace } from '../model/policy-provenance.ts';
 import type { ObjectRef, SourceRange } from '../model/provenance.ts';
 import { type CheckContext, readShape } from './check-shape.ts';
+import { independentFindings } from './independent-findings.ts';
 import type { KindDefinition, LowerContext } from './kind-definition.ts';
 import { kindTable } from './kinds/kind-table.ts';
 import { meshConfig } from './kinds/mesh-config.ts';
@@ -78,12 +79,24 @@ export function readObject(
     });
   }
   const clean = () => !found.slice(before).some(({ severity }) => severity === 'error');
-  if (!metadata || !definition.lower || !clean()) return undefined;
+  const { lower } = definition;
+  if (!lower) return undefined;
   const { positions } = context;
-  const spec = definition.lower(
-    value,
-    lowerContext(metadata, { ...options, exportTo: exportDefault(options, definition.kind) }, context, at),
-  );
+  const defaults = { ...options, exportTo: exportDefault(options, definition.kind) };
+  if (!metadata || !clean()) {
+    const judge = (repaired: unknown) => {
+      const meaning: Diagnostic[] = [];
+      const judging = { ...context, report: reportInto(meaning, ref ? { object: ref } : {}) };
+      const known = metadata ?? { name: name ?? 'a', namespace, labels: {}, annotations: {} };
+      lower(repaired, lowerContext(known, defaults, judging, at));
+      return metadata ? meaning : meaning.filter(({ field = '' }) => !field.startsWith('metadata'));
+    };
+    const wrong = found.slice(before);
+    const node = entryOf(root, 'spec')?.value ?? { ...root, entries: [] };
+    found.push(...independentFindings({ shape: definition.spec, node, value, path: 'spec', context, wrong, judge }));
+    return undefined;
+  }
+  const spec = lower(value, lowerContext(metadata, defaults, context, at));
   for (const path of allowed) {
     const field = 'metadata.annotations["weft.dev/allow-unsupported"]';
     const message = `${JSON.stringify(path)} allows nothing: no refused field has this path`;

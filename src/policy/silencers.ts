@@ -65,14 +65,14 @@ function coveredLines(
 
 /**
  * Removes the warnings and infos that a silencer covers. A silencer that covers none, or is no silencer at all, is a warning itself
- * (WEFT0009); only those whose code belongs to `stage` are judged, because others had no chance yet, and none where not all was looked
- * at (`partly`).
+ * (WEFT0009); only those whose code belongs to `stage` are judged, because others had no chance yet, and none in a file of which not all was
+ * looked at (`partly`).
  */
 export function silence(
   diagnostics: readonly Diagnostic[],
   silencers: readonly Silencer[],
   stage: CodePage['stage'],
-  partly = false,
+  partly: (file: string) => boolean = () => false,
 ): readonly Diagnostic[] {
   if (silencers.length === 0) return diagnostics;
   const used = new Set<Silencer>();
@@ -81,11 +81,11 @@ export function silence(
     if (by) used.add(by);
     return !by;
   });
-  if (partly) return kept;
   const report = reportInto(kept);
   for (const silencer of silencers) {
     const page = codePage(silencer.code);
-    if (used.has(silencer) || silencer.isUsed || (page ? page.stage : 'text') !== stage) continue;
+    if (used.has(silencer) || silencer.isUsed || partly(silencer.at.file) || (page ? page.stage : 'text') !== stage)
+      continue;
     const [message, hint] = complaint(silencer, page);
     report('WEFT0009', silencer.at, message, hint);
   }

@@ -228,7 +228,7 @@ describe('what a workload makes wrong by coming holds back no commit', () => {
         [],
         [catalog, reviews],
       ),
-      'WEFT0114 spec.http[0].mirrors[0].destination.host',
+      'WEFT0114 spec.http[0].mirror.host',
     ],
   ])('%s', async (_, [text, before, come], code) => {
     const plane = await controlPlane(undefined, before);
