@@ -257,6 +257,9 @@ test('F28 a proxy whose secrets cannot be had keeps its own part, is tried again
   fails = true;
   serve(parse({ ...texts, 'shop/note.yaml': '# nothing but words\n' }));
   expect(failures).toEqual([failure]);
+  // It does not have what the commit says, though nothing is on its way to it.
+  const commits = () => [0, 1].map((index) => all()[index]?.commit);
+  expect(commits()).toEqual(['c1', 'c2']);
   register(moved(workloads, 's009-1.shop', 29_009));
   expect(failures).toEqual([failure, failure]);
   for (const [index, snapshot] of all().entries()) {
@@ -267,6 +270,7 @@ test('F28 a proxy whose secrets cannot be had keeps its own part, is tried again
   register(moved(workloads, 's009-1.shop', 29_010));
   register(moved(workloads, 's009-1.shop', 29_011));
   expect(failures).toHaveLength(2);
+  expect(commits()).toEqual(['c2', 'c2']);
 });
 
 test('a change of one scope wakes no proxy of another', () => {
