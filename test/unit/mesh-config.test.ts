@@ -364,3 +364,22 @@ spec: { ports: [{ name: http, port: 80 }] }
     expect(read(text).diagnostics.map((one) => one.code)).toEqual(['WEFT0004']);
   });
 });
+
+it.each([
+  ['defaultConfig: { gatewayTopology: { numTrustedProxies: 1 } }', 'defaultConfig.gatewayTopology', 'load balancer'],
+  ['defaultConfig: { drainDuration: 5s }', 'defaultConfig.drainDuration', 'remove'],
+  ['defaultConfig: { concurrency: 2 }', 'defaultConfig.concurrency', 'remove'],
+  ['caCertificates: [{ pem: x }]', 'caCertificates', 'roots of this control plane'],
+  ['extensionProviders: [{ name: x }]', 'extensionProviders', 'CUSTOM'],
+  ['proxyInboundListenPort: 15006', 'proxyInboundListenPort', '--inbound-port'],
+  ['meshMTLS: { minProtocolVersion: TLSV1_2 }', 'meshMTLS.minProtocolVersion', 'remove'],
+  ['meshMTLS: { cipherSuites: [ECDHE-RSA-AES128-SHA] }', 'meshMTLS.cipherSuites', 'remove'],
+])('what waits for others is refused by its own name, with what to do: %s', (text, field, hint) => {
+  const { diagnostics } = parsePolicies([{ path: 'policies/meshconfig.yaml', text: `${text}\n` }], {
+    commit: 'x',
+    rootNamespace: 'istio-system',
+    folders: 'namespace',
+  });
+  expect(diagnostics).toMatchObject([{ code: 'WEFT0004', severity: 'error', field }]);
+  expect(diagnostics[0]?.hint).toContain(hint);
+});

@@ -22,12 +22,26 @@ Namespace -
 Rollout -
 PolicyTest -
 MeshConfig meshMTLS.minProtocolVersion=TLSV1_2, meshMTLS.cipherSuites, meshMTLS.ecdhCurves, tlsDefaults.minProtocolVersion
-MeshConfig defaultProviders, caCertificates, extensionProviders, zoneAwareLbSetting
-MeshConfig inboundTrafficPolicy, defaultInboundHttpRetryPolicy, proxyInboundListenPort, outboundClusterStatName
+MeshConfig defaultProviders, zoneAwareLbSetting
+MeshConfig inboundTrafficPolicy, defaultInboundHttpRetryPolicy, outboundClusterStatName
 MeshConfig inboundClusterStatName, ca, serviceScopeConfigs, ingressClass, ingressService, ingressControllerMode
 MeshConfig ingressSelector, enableTracing, disableEnvoyListenerLog, enableEnvoyAccessLogService, enablePrometheusMerge
 MeshConfig discoverySelectors, configSources, serviceSettings, certificates, protocolDetectionTimeout, proxyHttpPort
 MeshConfig verifyCertificateAtClient, hboneIdleTimeout
+MeshConfig defaultConfig.proxyStatsMatcher, defaultConfig.connectionSettings, defaultConfig.drainDuration
+MeshConfig defaultConfig.terminationDrainDuration, defaultConfig.discoveryAddress, defaultConfig.concurrency
+MeshConfig defaultConfig.tracing, defaultConfig.holdApplicationUntilProxyStarts, defaultConfig.proxyMetadata
+MeshConfig defaultConfig.image, defaultConfig.extraStatTags, defaultConfig.configPath, defaultConfig.binaryPath
+MeshConfig defaultConfig.serviceCluster, defaultConfig.parentShutdownDuration
+MeshConfig defaultConfig.discoveryRefreshDelay, defaultConfig.zipkinAddress, defaultConfig.statsdUdpAddress
+MeshConfig defaultConfig.envoyMetricsServiceAddress, defaultConfig.proxyAdminPort
+MeshConfig defaultConfig.availabilityZone, defaultConfig.controlPlaneAuthPolicy, defaultConfig.customConfigFile
+MeshConfig defaultConfig.statNameLength, defaultConfig.proxyBootstrapTemplatePath
+MeshConfig defaultConfig.interceptionMode, defaultConfig.sds, defaultConfig.envoyAccessLogService
+MeshConfig defaultConfig.envoyMetricsService, defaultConfig.runtimeValues, defaultConfig.statusPort
+MeshConfig defaultConfig.meshId, defaultConfig.readinessProbe, defaultConfig.caCertificatesPem
+MeshConfig defaultConfig.privateKeyProvider, defaultConfig.proxyHeaders, defaultConfig.fileFlushInterval
+MeshConfig defaultConfig.fileFlushMinSizeKb, defaultConfig.statsCompression
 `;
 
 interface Refused {

@@ -1,57 +1,61 @@
-import { anything, names, refused, refusedFields, row } from '../shape-builders.ts';
+import { anything, names, object, refused, refusedFields, row } from '../shape-builders.ts';
 
 /** `defaultConfig`: what Istio's agent beside each proxy starts with. */
-const proxyDefaults = names(
-  'gatewayTopology',
-  'proxyStatsMatcher',
-  'connectionSettings',
-  'drainDuration',
-  'terminationDrainDuration',
-  'discoveryAddress',
-  'concurrency',
-  'tracing',
-  'holdApplicationUntilProxyStarts',
-  'proxyMetadata',
-  'image',
-  'extraStatTags',
-  'configPath',
-  'binaryPath',
-  'serviceCluster',
-  'parentShutdownDuration',
-  'discoveryRefreshDelay',
-  'zipkinAddress',
-  'statsdUdpAddress',
-  'envoyMetricsServiceAddress',
-  'proxyAdminPort',
-  'availabilityZone',
-  'controlPlaneAuthPolicy',
-  'customConfigFile',
-  'statNameLength',
-  'proxyBootstrapTemplatePath',
-  'interceptionMode',
-  'sds',
-  'envoyAccessLogService',
-  'envoyMetricsService',
-  'runtimeValues',
-  'statusPort',
-  'meshId',
-  'readinessProbe',
-  'caCertificatesPem',
-  'privateKeyProvider',
-  'proxyHeaders',
-  'fileFlushInterval',
-  'fileFlushMinSizeKb',
-  'statsCompression',
-);
+const proxyDefaults = object({
+  // Callers behind balancers are known by headers then.
+  gatewayTopology: refused('T1', anything, {
+    hint: 'remove it; remote.ip and remoteIpBlocks are the nearest address then, which may be that of a load balancer',
+  }),
+  ...refusedFields('T1', ['proxyStatsMatcher', 'connectionSettings', 'drainDuration', 'terminationDrainDuration']),
+  ...refusedFields('never', [
+    'discoveryAddress',
+    'concurrency',
+    'tracing',
+    'holdApplicationUntilProxyStarts',
+    'proxyMetadata',
+    'image',
+    'extraStatTags',
+    'configPath',
+    'binaryPath',
+    'serviceCluster',
+    'parentShutdownDuration',
+    'discoveryRefreshDelay',
+    'zipkinAddress',
+    'statsdUdpAddress',
+    'envoyMetricsServiceAddress',
+    'proxyAdminPort',
+    'availabilityZone',
+    'controlPlaneAuthPolicy',
+    'customConfigFile',
+    'statNameLength',
+    'proxyBootstrapTemplatePath',
+    'interceptionMode',
+    'sds',
+    'envoyAccessLogService',
+    'envoyMetricsService',
+    'runtimeValues',
+    'statusPort',
+    'meshId',
+    'readinessProbe',
+    'caCertificatesPem',
+    'privateKeyProvider',
+    'proxyHeaders',
+    'fileFlushInterval',
+    'fileFlushMinSizeKb',
+    'statsCompression',
+  ]),
+});
 
 /** Fields of MeshConfig that Istio knows and Weft refuses by name, with their tier (section 3.5). */
 export const refusedMeshConfig = {
   defaultProviders: refused('T1', names('tracing', 'metrics', 'accessLogging')),
-  // With gatewayTopology, callers behind balancers are known by headers.
-  defaultConfig: refused('T1', proxyDefaults, {
-    hint: 'remove it; remote.ip and remoteIpBlocks are the nearest address then, which may be that of a load balancer',
+  defaultConfig: proxyDefaults,
+  caCertificates: refused('T1', anything, {
+    hint: 'remove it: peers are believed by the roots of this control plane alone',
   }),
-  ...refusedFields('T1', ['caCertificates', 'extensionProviders']),
+  extensionProviders: refused('T1', anything, {
+    hint: 'remove it, with what names its providers: CUSTOM of an AuthorizationPolicy, and Telemetry',
+  }),
   zoneAwareLbSetting: refused('T2', names('enabled', 'minClusterSize', 'failover', 'failoverPriority')),
   inboundTrafficPolicy: refused('T2', names('mode')),
   defaultInboundHttpRetryPolicy: refused(
@@ -59,7 +63,13 @@ export const refusedMeshConfig = {
     names('attempts', 'perTryTimeout', 'retryOn', 'retryRemoteLocalities', 'retryIgnorePreviousHosts', 'backoff'),
   ),
   // Where nothing is redirected every port has its own inbound listener.
-  proxyInboundListenPort: row(refused('T2'), 'T0', 'inbound listener of redirected connections'),
+  proxyInboundListenPort: row(
+    refused('T2', anything, {
+      hint: 'remove it; each port has an inbound listener of its own (weft run --inbound-port)',
+    }),
+    'T0',
+    'inbound listener of redirected connections',
+  ),
   ...refusedFields('T2', ['outboundClusterStatName', 'inboundClusterStatName']),
   serviceEntryVisibility: refused('T2', anything, {
     hint: 'write exportTo in the ServiceEntries that not all may see',

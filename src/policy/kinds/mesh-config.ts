@@ -9,7 +9,6 @@ import {
   choice,
   duration,
   list,
-  names,
   object,
   port,
   refused,
@@ -69,8 +68,8 @@ export const meshConfig = object({
     object({
       // The mesh speaks TLS 1.3 and nothing else: what asks for it, or for nothing in particular, has it.
       minProtocolVersion: choice(['TLS_AUTO', 'TLSV1_3'], { refused: { TLSV1_2: 'T1' } }),
-      cipherSuites: refused('T1', names()),
-      ecdhCurves: refused('T1', names()),
+      cipherSuites: refused('T1', list(text())),
+      ecdhCurves: refused('T1', list(text())),
     }),
     'T1',
     'TLS parameters of mesh TLS',
