@@ -12,11 +12,14 @@ import { type Application, startApplication } from '../support/application.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
+import { freePortBase } from '../support/port-base.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, nextAddress, serviceYaml, startTestMesh, type TestMesh } from '../support/test-mesh.ts';
 
 /** Calls of each caller: of two Envoys that share a port, each would get about half of them. */
 const calls = 200;
+/** For what takes the start of an Envoy, on a machine that does much else. */
+const patience = 30_000;
 
 let mesh: TestMesh;
 let callee: Application;
@@ -31,7 +34,7 @@ beforeAll(async () => {
   mesh = await startTestMesh({
     policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'callee.yaml': serviceYaml('callee') },
     // A port base of its own: programs of this machine may have the usual ones.
-    settings: { 'localPorts.base': await portsOfTheirOwn() },
+    settings: { 'localPorts.base': (await freePortBase()) + 6_000 },
   });
   const address = nextAddress();
   callee = await startApplication({ address, port: 9080 }, 'callee', (request) => {
@@ -52,13 +55,8 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const stop of stops.reverse()) await stop();
   stops = [];
+  await eventually('who has ended is gone', () => mesh.controlPlane().values.proxies().length === 1, patience);
 });
-
-/** Local ports of a mesh begin where nobody listens on the usual address. */
-async function portsOfTheirOwn(): Promise<number> {
-  const port = await freePort();
-  return port < 60_000 ? port : port - 10_000;
-}
 
 /** A `weft run` in this process: what it wrote so far, and its end. */
 async function startRun(service: string, ...more: string[]) {
@@ -92,7 +90,7 @@ async function startRun(service: string, ...more: string[]) {
   return {
     said,
     code,
-    ready: () => eventually(`${service} is in the mesh`, () => said.stdout.includes('is in the mesh')),
+    ready: () => eventually(`${service} is in the mesh`, () => said.stdout.includes('is in the mesh'), patience),
   };
 }
 
@@ -141,12 +139,12 @@ async function startBare(service: string, ...more: string[]) {
 }
 
 function stateOf(service: string, state: string): Promise<unknown> {
-  return eventually(`${service} is ${state}`, () =>
+  const isSo = () =>
     mesh
       .controlPlane()
       .values.proxies()
-      .some(({ name, status }) => name === `${service}-1` && status === state),
-  );
+      .some(({ name, status }) => name === `${service}-1` && status === state);
+  return eventually(`${service} is ${state}`, isSo, patience);
 }
 
 const seenAt = (path: string) => Object.fromEntries(callers.get(path) ?? []);

@@ -3,12 +3,12 @@ import { createControlPlaneClient } from '../../sidecar/control-plane-client.ts'
 import type { OwnAddress } from '../../sidecar/run-event.ts';
 import type { Joined } from './join.ts';
 
-const limit = 2_000;
+const limit = 5_000;
 const between = 100;
 
 /**
  * The service ports that lead to a workload which has just joined; the control plane needs a moment to know. Empty where none does within
- * two seconds; undefined where the control plane does not say.
+ * five seconds; undefined where the control plane does not say.
  */
 export async function ownAddresses(joined: Joined, nodeId: string): Promise<readonly OwnAddress[] | undefined> {
   const client = createControlPlaneClient(joined.controlPlane, joined.credential);
