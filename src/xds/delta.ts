@@ -1,4 +1,5 @@
 import { acknowledge, refuse } from './acknowledge.ts';
+import { withHeartbeatsKept } from './heartbeat.ts';
 import { type Layer, resourcesOf } from './layer.ts';
 import { costOfNames, costOfNew, costOfVersions } from './name-cost.ts';
 import { keysOf, mapOver, namesOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
@@ -29,6 +30,8 @@ export interface DeltaRequest {
 export interface Moment {
   readonly now: number;
   readonly seen: readonly Layer[];
+  /** The client understands a TTL (X106, X107). */
+  readonly ttl: boolean;
 }
 
 const everything = '*';
@@ -55,10 +58,11 @@ export function land(
   request: { readonly nonce: string; readonly error: string | undefined },
   moment: Moment,
 ): Subscription {
-  if (subscription.inFlight === undefined || request.nonce !== subscription.inFlight.nonce) return subscription;
-  return request.error === undefined
-    ? acknowledge(subscription, moment)
-    : refuse(subscription, request.error, moment.now);
+  const { inFlight } = subscription;
+  if (inFlight === undefined || request.nonce !== inFlight.nonce) return subscription;
+  if (request.error === undefined) return acknowledge(subscription, moment);
+  const refused = refuse(subscription, request.error, moment.now);
+  return moment.ttl ? withHeartbeatsKept(refused, inFlight, moment.now) : refused;
 }
 
 /**

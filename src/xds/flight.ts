@@ -1,6 +1,6 @@
 import { type Chosen, resourcesIn } from './choose.ts';
 import { versionOf } from './digest.ts';
-import { heartbeatsAfter } from './heartbeat.ts';
+import { heartbeatsAfter, withHeartbeats } from './heartbeat.ts';
 import { mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import { type Content, type Plan, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
@@ -35,7 +35,9 @@ export function launch(
   outcome: Outcome,
   silent: boolean,
 ): { readonly subscription: Subscription; readonly plan: Plan | undefined } {
-  const looked = settle(subscription, context, outcome);
+  const { claimed } = outcome.collected;
+  const settled = settle(subscription, context, outcome);
+  const looked = claimed.length === 0 ? settled : withHeartbeats(settled, claimed, context.now);
   if (silent) return { subscription: looked, plan: undefined };
   const { chosen } = outcome;
   const before = new Map<string, Held>();

@@ -1,8 +1,9 @@
 import { namesUnder } from './names-under.ts';
+import { valueOf } from './persistent-map.ts';
 import { type Content, planOf } from './plan.ts';
 import type { Resource } from './resource.ts';
 import type { Answer, ResponseContext } from './respond.ts';
-import { heldOf, isResource, type Subscription } from './subscription.ts';
+import { type Flight, heldOf, isResource, type Subscription } from './subscription.ts';
 
 /** A client hears three times of a resource before it would forget it (X108). */
 const timesPerLife = 3;
@@ -52,7 +53,9 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
     const left = due.length === 0 ? subscription : { ...subscription, heartbeats: later };
     return { subscription: left, plan: undefined, wake: nextHeartbeat(left) };
   }
-  const { type, variant, sentVersion: version } = subscription;
+  const { type, variant, sentVersion } = subscription;
+  // Who came back with everything was sent nothing yet.
+  const version = sentVersion === '' ? String(context.generation) : sentVersion;
   const content: Content = { variant, typeUrl: type.typeUrl, version, resources, removed: [], ttl: 'heartbeat' };
   const envelope = context.seal(content, context.after);
   const { nonce } = envelope;
@@ -64,6 +67,30 @@ export function respondWithHeartbeats(subscription: Subscription, context: Respo
     beaten: true,
   };
   return { subscription: beaten, plan: planOf(content, envelope), wake: nextHeartbeat(beaten) };
+}
+
+/** After a NACK: what the client keeps because it refused what was to follow is heard of at once, since nobody knows when it was last. */
+export function withHeartbeatsKept(landed: Subscription, { before }: Flight, now: number): Subscription {
+  const { differs, heartbeats, pending } = landed;
+  const kept = [...before].filter(
+    ([name, held]) =>
+      isTimed(held) && valueOf(differs, name) === held && valueOf(pending, name) === undefined && !heartbeats.has(name),
+  );
+  return kept.length === 0
+    ? landed
+    : withHeartbeats(
+        landed,
+        kept.map(([name]) => name),
+        now,
+      );
+}
+
+/** These are to be heard of at once. */
+export function withHeartbeats(subscription: Subscription, names: readonly string[], now: number): Subscription {
+  return {
+    ...subscription,
+    heartbeats: new Map([...subscription.heartbeats, ...names.map((name) => [name, now] as const)]),
+  };
 }
 
 function isTimed(held: ReturnType<typeof heldOf>): held is Resource {

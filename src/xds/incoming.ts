@@ -29,8 +29,10 @@ export const namesAtOnce = 1_024;
  * Lists of SotW are whole, and so are the versions of a first delta request: these stay one.
  */
 export function inParts(incoming: Incoming): readonly [Incoming, ...Incoming[]] {
-  const { names } = incoming;
   if (incoming.variant === 'sotw' || incoming.initialVersions.size > 0) return [incoming];
+  // X19: Envoy takes the first answer for the whole set, so the wildcard goes first.
+  const isEverything = incoming.names.includes('*');
+  const names = isEverything ? ['*', ...incoming.names.filter((name) => name !== '*')] : incoming.names;
   const first: Incoming = { ...incoming, names: names.slice(0, namesAtOnce), unsubscribe: [] };
   const parts: Incoming[] = [];
   for (let from = namesAtOnce; from < names.length; from += namesAtOnce) {

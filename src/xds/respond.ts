@@ -80,12 +80,13 @@ export interface Removal {
   readonly held: Held | undefined;
 }
 
-/** What was found about the names that were looked at. */
 export interface Collected {
   readonly offers: Offer[];
   readonly removals: Removal[];
   /** Names that need nothing: the client holds what stands in the view. */
   readonly settled: string[];
+  /** Of these, what the client came with and has to hear of, since it has a TTL (X108). */
+  readonly claimed: string[];
   /** Names that stay as they are, although the view says otherwise: what stands there was refused, or cannot be said. */
   readonly kept: { readonly name: string; readonly held: Held | undefined }[];
   readonly waiting: Map<string, Waiting>;
@@ -110,13 +111,13 @@ export function respondWithChanges(subscription: Subscription, context: Response
     const beaten = respondWithHeartbeats(subscription, context);
     if (beaten.plan !== undefined) return beaten;
   }
-  const collected: Collected = { offers: [], removals: [], settled: [], kept: [], waiting: new Map(), wake: never };
+  const nothing = { offers: [], removals: [], settled: [], claimed: [], kept: [] };
+  const collected: Collected = { ...nothing, waiting: new Map(), wake: never };
   const names = subscription.agreed ? keysOf(subscription.pending) : everyName(subscription, context.layers);
   const enough = subscription.type.single ? 1 : subscription.type.wildcard ? never : offersPerLook;
   const removalsEnough = Math.min(enough, subscription.type.wildcard ? never : removalsPerLook);
   const unvisited: string[] = [];
   for (const name of names) {
-    // What is not looked at now keeps its notes until its turn, after the ACK.
     const { offers, removals } = collected;
     if (offers.length + removals.length >= enough || removals.length >= removalsEnough) {
       if (subscription.agreed) break;
@@ -144,10 +145,10 @@ function consider(subscription: Subscription, context: ResponseContext, name: st
   const held = heldOf(subscription, context.layers, name);
   const next = wantedOf(subscription, context.layers, name);
   if (!isSubscribed(subscription, name)) {
-    const { waiting } = subscription;
+    const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
     // X71, X83: what a client came with and asks for under an alias is gone under its own name all the same.
     if (held === undefined || isResource(held) || next !== undefined) collected.settled.push(name);
-    else considerRemoval({ subscription, name, next, held, waiting: waiting.get(name) }, false, context, collected);
+    else considerRemoval(due, false, context, collected);
     return;
   }
   const asked = isAsked(subscription, name, held);
@@ -218,6 +219,7 @@ function considerResource(
   const { subscription, name, held } = due;
   if (isSame(held, next, context) && !asked) {
     collected.settled.push(name);
+    if (context.ttl && next.ttl !== undefined && held !== undefined && !isResource(held)) collected.claimed.push(name);
     return;
   }
   const refusal = wasRefused(subscription, next.name, next.version)

@@ -147,8 +147,9 @@ function respondWithSet(subscription: Subscription, context: ResponseContext): A
     differs: mapOver(differs),
   };
   const version = versionOf([...set.members.values()].reduce((sum, { digest }) => joined(sum, digest), emptyDigest));
-  // X34: a pure wildcard that comes with the current version holds the set already.
-  const pure = subscription.first && subscription.wildcard && !subscription.everNamed;
+  // X34: a pure wildcard that comes with the current version holds the set already; of a TTL it has to hear (X108).
+  const isTimed = context.ttl && [...set.members.values()].some(({ ttl }) => ttl !== undefined);
+  const pure = subscription.first && subscription.wildcard && !subscription.everNamed && !isTimed;
   if (pure && subscription.claimedVersion !== '' && subscription.claimedVersion === version)
     return { subscription: { ...looked, ackedVersion: version }, plan: undefined, wake };
   // A list that never named anything, and is not the wildcard, asks for nothing (X50).

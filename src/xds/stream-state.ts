@@ -95,11 +95,16 @@ function placeOf({ subscriptions }: StreamState, typeUrl: string): number {
   return subscriptions.findIndex(({ type }) => type.typeUrl === typeUrl);
 }
 
+/** X109: to Envoy a virtual host without content is one that does not exist. */
+function knowsTtl({ features }: StreamState, typeUrl: string): boolean {
+  return features.ttl && typeUrl !== virtualHostType;
+}
+
 /** Applies a delta request for one type. */
 export function stepDelta(state: StreamState, typeUrl: string, request: DeltaRequest, now: number): StreamState {
   const present = subscriptionOf(state, typeUrl);
   const { seen } = state;
-  const moment: Moment = { now, seen };
+  const moment: Moment = { now, seen, ttl: knowsTtl(state, typeUrl) };
   if (present !== undefined) return withSubscription(state, joined(receiveDelta(present, request, false, moment)));
   const type = typeUrl === virtualHostType && state.virtualHosts === 'all' ? allVirtualHosts : typeUrl;
   const open = () => receiveDelta(openSubscription('delta', type), request, true, moment);
@@ -120,7 +125,7 @@ export function stepSotw(
 ): { readonly state: StreamState; readonly stale: boolean } {
   const present = subscriptionOf(state, typeUrl);
   const { seen } = state;
-  const moment: Moment = { now, seen };
+  const moment: Moment = { now, seen, ttl: knowsTtl(state, typeUrl) };
   if (present === undefined) {
     const open = () => receiveSotw(openSubscription('sotw', typeUrl), request, true, moment).subscription;
     const opening = { variant: 'sotw', typeUrl, version: request.version, seen } as const;
@@ -161,8 +166,7 @@ export function nextResponse(state: StreamState, world: World): Next {
       judge: (due) => judge(view, due),
       quarantined: (resource) => standing(view, before, quarantine.find(resource)),
       withholds: quarantine.withholds(before.type.typeUrl),
-      // X109: to Envoy a virtual host without content is one that does not exist.
-      ttl: state.features.ttl && before.type.typeUrl !== virtualHostType,
+      ttl: knowsTtl(state, before.type.typeUrl),
     };
     const answer = state.variant === 'delta' ? respondOnce(before, context) : respondSotw(before, context);
     wake = Math.min(wake, answer.wake);

@@ -134,3 +134,21 @@ conform('X28 X29 names are added while a change is pushed every round trip, and 
     expect([...served].filter((each) => all.indexOf(each) >= 0).length).toBeGreaterThanOrEqual(round - 1);
   }
 });
+
+conform('X19 X65 * behind a thousand names: the first answer is the whole set all the same', async ({ start }) => {
+  const fixture = await start([cluster('a'), cluster('b')]);
+  const stream = fixture.delta(clusterType);
+  const names = Array.from({ length: 1_500 }, (_, index) => `on-demand-${index}`);
+  stream.send({ node, typeUrl: clusterType, resourceNamesSubscribe: [...names, '*'] });
+  const first = await stream.next();
+  expect(first.resources.map(({ name }) => name).sort()).toEqual(['a', 'b']);
+  stream.send({ typeUrl: clusterType, responseNonce: first.nonce });
+  // The rest of what was asked for follows.
+  const removed = new Set(first.removedResources);
+  while (removed.size < names.length) {
+    const { nonce, removedResources } = await stream.next();
+    for (const name of removedResources) removed.add(name);
+    stream.send({ typeUrl: clusterType, responseNonce: nonce });
+  }
+  await stream.silence();
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { type Incoming, inParts, namesAtOnce } from '../../src/xds/incoming.ts';
 import { createResource } from '../../src/xds/resource.ts';
 import { clusterType } from '../../src/xds/resource-types.ts';
 import { content, ScriptedClient } from '../support/xds-scripted-client.ts';
@@ -195,6 +196,25 @@ test('X57 a route configuration that another scope takes over is told again in S
 });
 
 describe('delta under a wildcard', () => {
+  test('X19 X65 a request in parts begins with the wildcard, wherever that stood', () => {
+    const names = [...Array.from({ length: 3 * namesAtOnce }, (_, index) => `n${index}`), '*'];
+    const request: Incoming = {
+      variant: 'delta',
+      typeUrl: clusterType,
+      node: undefined,
+      nonce: '',
+      version: '',
+      error: undefined,
+      names,
+      unsubscribe: ['n1'],
+      initialVersions: new Map(),
+    };
+    const parts = inParts(request);
+    expect(parts[0].names[0]).toBe('*');
+    expect(new Set(parts.flatMap((part) => part.names))).toEqual(new Set(names));
+    expect(parts.map(({ unsubscribe }) => unsubscribe.length)).toEqual([0, 0, 0, 1]);
+  });
+
   test('X72 X75 of a name that is not there it is said so at once, whatever refers to it', () => {
     const client = new ScriptedClient('delta');
     client.set({ CDS: 'a=1', RDS: 'r=1>x' });

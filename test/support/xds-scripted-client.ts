@@ -91,8 +91,11 @@ export class ScriptedClient {
   readonly #held = new Map<TypeName, Map<string, string>>();
   readonly #acked = new Map<TypeName, string>();
 
+  readonly #features: ClientFeatures;
+
   constructor(variant: Variant, features: ClientFeatures = { ttl: false }) {
     this.variant = variant;
+    this.#features = features;
     this.state = openStream(variant, features);
   }
 
@@ -191,7 +194,7 @@ export class ScriptedClient {
 
   /** A new stream, on which the client says what it wanted and what it holds. */
   reconnect(): readonly string[] {
-    this.state = openStream(this.variant);
+    this.state = openStream(this.variant, this.#features);
     this.#plans.clear();
     this.#handled.clear();
     const told: string[] = [];
