@@ -32,8 +32,8 @@ function regexString(regex: string): StringMatcher {
 }
 
 /**
- * A condition on the request's host, whatever its case and the port after it (T15): `Host: admin.example:80` is admin.example. A port
- * that the condition itself names must be that one. Texts are escaped before they become an expression (P42).
+ * A condition on the request's host, whatever its case, the port and the dot of a full name after it (T15): `Host: admin.example.:80` is
+ * admin.example. A port that the condition itself names must be that one. Texts are escaped before they become an expression (P42).
  */
 export function hostMatcher(match: TextMatch): HeaderMatcher {
   return headerMatcher(':authority', hostForm(match), { ignoreCase: true });
@@ -42,12 +42,12 @@ export function hostMatcher(match: TextMatch): HeaderMatcher {
 function hostForm(match: TextMatch): TextMatch {
   switch (match.kind) {
     case 'exact':
-      return { kind: 'regex', value: `${escapeRegex(match.value)}${portAfter(match.value)}` };
+      return { kind: 'regex', value: endOf(match.value) };
     case 'suffix':
       // Any byte, `.` would pass over a host that is no UTF-8.
-      return { kind: 'regex', value: `\\C*${escapeRegex(match.value)}${portAfter(match.value)}` };
+      return { kind: 'regex', value: `\\C*${endOf(match.value)}` };
     case 'regex':
-      return { kind: 'regex', value: `(?:${match.value})${anyPort}` };
+      return { kind: 'regex', value: `(?:${match.value})${fullName}${anyPort}` };
     case 'prefix':
     case 'present':
       return match;
@@ -59,8 +59,13 @@ function hostForm(match: TextMatch): TextMatch {
 /** A colon with nothing after it is a port, too. */
 const anyPort = '(?::[0-9]*)?';
 
-function portAfter(host: string): string {
-  return /:[0-9]*$/.test(host) ? '' : anyPort;
+/** Applications take `admin.example.` for admin.example, as DNS does. */
+const fullName = '\\.?';
+
+function endOf(host: string): string {
+  const [, name = host, port] = /^(.*?)(:[0-9]*)?$/s.exec(host) ?? [];
+  const end = name.endsWith('.') ? name.slice(0, -1) : name;
+  return `${escapeRegex(end)}${fullName}${port ?? anyPort}`;
 }
 
 /**

@@ -141,7 +141,7 @@ test('ports of a rule are those of the workload, neither the Service’s nor tho
   expect(catalog.requests()).toBe(before + 20);
 });
 
-test('a host is the same with another case and with a port (T15)', async () => {
+test('a host is the same with another case, with a port and as a full name (T15)', async () => {
   const svid = await mesh().certificate('frontend');
   const asked = async (host: string) => {
     const socket = await meshTls({ host: server.address, port: server.inbound(9080) }, svid);
@@ -150,8 +150,11 @@ test('a host is the same with another case and with a port (T15)', async () => {
   };
   const answers = async (names: readonly string[]) => [...new Set(await Promise.all(names.map(asked)))];
   const hosts = (values: string) => `rules: [{ to: [{ operation: { hosts: [${values}] } }] }]`;
-  const named = ['admin.example', 'Admin.Example', 'admin.example:80', 'ADMIN.example:9080', 'admin.example:'];
-  const others = ['xadmin.example', 'adminXexample:80', 'admin.example.org', 'admin.example:80.org'];
+  const named = ['admin.example', 'Admin.Example', 'admin.example:80', 'ADMIN.example:9080', 'admin.example:'].concat([
+    'admin.example.',
+    'Admin.example.:80',
+  ]);
+  const others = ['xadmin.example', 'adminXexample:80', 'admin.example.org', 'admin.example:80.org', 'admin.example..'];
   await enforce(policy('closed', `action: DENY, ${hosts('Admin.example')}`));
   expect(await answers(named)).toEqual(['403']);
   expect(await answers(others)).not.toContain('403');
@@ -162,7 +165,10 @@ test('a host is the same with another case and with a port (T15)', async () => {
   expect(await answers([...named, 'x.EXAMPLE:1', '\u00ff.example:80', 'ADMINISTRATION:80'])).not.toContain('200');
   expect(await asked('books.test:80')).toBe('200');
   await enforce(policy('closed', `action: DENY, ${hosts('"admin.example:8080"')}`));
-  expect(await asked('admin.example:8080')).toBe('403');
+  expect(await answers(['admin.example:8080', 'admin.example.:8080'])).toEqual(['403']);
+  await enforce(policy('closed', `action: DENY, ${hosts('admin.example.')}`));
+  expect(await answers(named)).toEqual(['403']);
+  await enforce(policy('closed', `action: DENY, ${hosts('"admin.example:8080"')}`));
   expect(await asked('admin.example:80')).toBe('200');
 });
 

@@ -109,9 +109,9 @@ function both<T>(values: readonly T[] = [], notValues: readonly T[] = [], matche
   return (values.length === 0 || values.some(matches)) && !notValues.some(matches);
 }
 
-/** T15: neither its case nor its port say which host is meant. */
+/** T15: neither its case nor its port nor the dot of a full name say which host is meant. */
 function hostOf({ host }: Request): string {
-  return host.toLowerCase().replace(/:[0-9]*$/, '');
+  return host.toLowerCase().replace(/\.?(?::[0-9]*)?$/, '');
 }
 
 /** P42, `least` characters for a star alone. */
