@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { Failure } from '../model/failure.ts';
 import { type Identity, spiffeId } from '../model/identity.ts';
 import type { Millis } from '../model/policy.ts';
@@ -12,7 +12,7 @@ import { issuerTemplate, rootTemplate, serverTemplate, svidTemplate } from './ce
 import type { Slot } from './rotation.ts';
 import { type Signer, signCertificate } from './sign-certificate.ts';
 import { startRotation } from './start-rotation.ts';
-import type { Bundle, IssuedCertificate, Svid } from './svid.ts';
+import type { Bundle, IssuedCertificate, SignedCertificate, SignedSvid, Svid } from './svid.ts';
 import { type CertificateProfile, validateCertificate } from './validate-certificate.ts';
 
 /** Life of a leaf unless asked otherwise, and the bounds of what may be asked (section 3 of reliability.md). */
@@ -41,6 +41,8 @@ export interface Authority {
   readonly bundle: Readable<Bundle>;
   /** A new key and X509-SVID for an identity. `ttl` in ms. Throws Failure WEFT0909 if it cannot be: nothing else is ever handed out. */
   issue(identity: Identity, options?: { readonly ttl?: Millis }): Svid;
+  /** An X509-SVID for a key that somebody else keeps (csr.ts read it and checked that he has it). Throws Failure WEFT0909. */
+  sign(identity: Identity, publicKey: KeyObject, options?: { readonly ttl?: Millis }): Omit<SignedSvid, 'renewAt'>;
   /** A new key and certificate for the control plane's own port. Throws Failure WEFT0909. */
   issueServer(names: ServerNames, options?: { readonly ttl?: Millis }): IssuedCertificate;
   info(): AuthorityInfo;
@@ -54,9 +56,10 @@ export interface Authority {
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { store, clock, trustDomain, random = randomBytes, allowShortLives = false } = options;
+  const inputFor = (publicKey: KeyObject) => ({ publicKey, serial: random(16), now: clock.now() });
   const fresh = () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    return { key: pair.privateKey, input: { publicKey: pair.publicKey, serial: random(16), now: clock.now() } };
+    return { key: pair.privateKey, input: inputFor(pair.publicKey) };
   };
   const state = (await loadAuthority(store, trustDomain)) ?? (await createRoot());
   const { root } = state;
@@ -114,35 +117,39 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     if (ttl > 0 && ttl <= defaultLife && (ttl >= shortestLife || allowShortLives)) return ttl;
     throw cannot(`a life of ${ttl / 1_000} s is outside 5 min to 24 h`, 'choose a life between 5m and 24h');
   };
-  const issued = (certificate: Certificate, key: Signer['key'], chain: readonly Certificate[]): IssuedCertificate => ({
-    certificateChain: [certificate, ...chain].map((link) => link.pem).join(''),
-    privateKey: new Secret(pkcs8(key)),
-    serial: certificate.serial,
+  const signed = (chain: readonly [Certificate, ...Certificate[]]): SignedCertificate => ({
+    certificateChain: chain.map((link) => link.pem).join(''),
+    serial: chain[0].serial,
     issuedAt: clock.now(),
-    notBefore: certificate.notBefore,
-    notAfter: certificate.notAfter,
+    notBefore: chain[0].notBefore,
+    notAfter: chain[0].notAfter,
   });
+  const sign: Authority['sign'] = (identity, publicKey, { ttl } = {}) => {
+    if (identity.trustDomain !== trustDomain) {
+      throw cannot(
+        `"${identity.trustDomain}" is another trust domain`,
+        `this authority speaks for "${trustDomain}" only`,
+      );
+    }
+    const [id, life, issuer] = [spiffeId(identity), lifeOf(ttl), issuerRotation.get()];
+    const leaf = signCertificate(svidTemplate(inputFor(publicKey), id, life, issuer.certificate), issuer);
+    checked(leaf, { kind: 'svid', spiffeId: id, publicKey }, issuer.certificate);
+    return { identity, spiffeId: id, ...signed([leaf, issuer.certificate]) };
+  };
   return {
     trustDomain,
     bundle: createCell<Bundle>({ trustDomain, roots: [root.pem] }),
-    issue(identity, { ttl } = {}) {
-      if (identity.trustDomain !== trustDomain) {
-        throw cannot(
-          `"${identity.trustDomain}" is another trust domain`,
-          `this authority speaks for "${trustDomain}" only`,
-        );
-      }
-      const [id, life, issuer, { key, input }] = [spiffeId(identity), lifeOf(ttl), issuerRotation.get(), fresh()];
-      const leaf = signCertificate(svidTemplate(input, id, life, issuer.certificate), issuer);
-      checked(leaf, { kind: 'svid', spiffeId: id }, issuer.certificate);
-      return { identity, spiffeId: id, ...issued(leaf, key, [issuer.certificate]) };
+    sign,
+    issue(identity, options) {
+      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      return { ...sign(identity, pair.publicKey, options), privateKey: new Secret(pkcs8(pair.privateKey)) };
     },
     issueServer(names, { ttl } = {}) {
       const [life, issuer, { key, input }] = [lifeOf(ttl), issuerRotation.get(), fresh()];
       const template = serverTemplate(input, names, life, issuer.certificate);
       const leaf = signCertificate(template, issuer);
       checked(leaf, { ...template, kind: 'server' }, issuer.certificate);
-      return issued(leaf, key, [issuer.certificate, root]);
+      return { ...signed([leaf, issuer.certificate, root]), privateKey: new Secret(pkcs8(key)) };
     },
     info: () =>
       describeAuthority({

@@ -3,12 +3,12 @@ import type { Millis } from '../model/policy.ts';
 import {
   childrenOf,
   contentOf,
-  contextSpecific,
   type Der,
   decodeDer,
   decodePem,
   encodeDer,
   encodePem,
+  isContext,
   objectIdOf,
   timeOf,
 } from './der.ts';
@@ -125,8 +125,4 @@ function extensionOf(value: Der): Extension {
 function versionOf(value: Der | undefined): number {
   const [number] = value ? childrenOf(value) : [];
   return (number ? (contentOf(number)[0] ?? 0) : 0) + 1;
-}
-
-function isContext(value: Der | undefined, tag: number): value is Der {
-  return value !== undefined && value.tagClass === contextSpecific && Number(value.type) === tag;
 }

@@ -18,6 +18,8 @@ export type Der = forge.asn1.Asn1;
 
 const { Class, Type } = forge.asn1;
 
+type UniversalType = 'SEQUENCE' | 'SET' | 'INTEGER' | 'BITSTRING' | 'OCTETSTRING' | 'OID' | 'BOOLEAN' | 'NULL';
+
 export const contextSpecific = Class.CONTEXT_SPECIFIC;
 
 export function sequence(...items: readonly Der[]): Der {
@@ -30,6 +32,10 @@ export function setOf(...items: readonly Der[]): Der {
 
 export function objectId(dotted: string): Der {
   return primitive(Type.OID, forge.asn1.oidToDer(dotted).getBytes());
+}
+
+export function nothing(): Der {
+  return primitive(Type.NULL, '');
 }
 
 /** DER leaves a default out: write only what is true. */
@@ -97,6 +103,25 @@ export function contentOf(value: Der): Buffer {
 
 export function objectIdOf(value: Der): string {
   return forge.asn1.derToOid(contentOf(value).toString('binary'));
+}
+
+/** True if an OBJECT IDENTIFIER has exactly the bytes of this one: a padded form of the same number is another. */
+export function isObjectId(value: Der | undefined, dotted: string): boolean {
+  return isType(value, 'OID') && contentOf(value).equals(contentOf(objectId(dotted)));
+}
+
+/** True if the value is of this universal type, constructed exactly where the type is. */
+export function isType(value: Der | undefined, type: UniversalType): value is Der {
+  return (
+    value?.tagClass === Class.UNIVERSAL &&
+    value.type === Type[type] &&
+    value.constructed === (type === 'SEQUENCE' || type === 'SET')
+  );
+}
+
+/** True for `[tag]`, primitive or constructed. */
+export function isContext(value: Der | undefined, tag: number): value is Der {
+  return value !== undefined && value.tagClass === contextSpecific && Number(value.type) === tag;
 }
 
 /** Milliseconds of a UTCTime or GeneralizedTime. */

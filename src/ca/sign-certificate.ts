@@ -1,10 +1,9 @@
-import { createHash, type KeyObject, sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import { type Certificate, readCertificate, subjectKeyId } from './certificate.ts';
 import type { CertificateTemplate } from './certificate-template.ts';
 import {
   bitString,
   booleanTrue,
-  childrenOf,
   contextConstructed,
   contextPrimitive,
   type Der,
@@ -20,6 +19,7 @@ import {
 } from './der.ts';
 import { ipBytes } from './ip-bytes.ts';
 import { keyUsageBits, nameTag, oid } from './object-ids.ts';
+import { keyIdOf, subjectKeyOf } from './subject-key.ts';
 
 /** A key that signs, and the certificate that says whose it is. */
 export interface Signer {
@@ -43,7 +43,7 @@ export function signCertificate(template: CertificateTemplate, signer: Signer | 
     parent ? decodeDer(parent.subject) : subject,
     sequence(time(template.notBefore), time(template.notAfter)),
     subject,
-    decodeDer(template.publicKey.export({ type: 'spki', format: 'der' })),
+    decodeDer(subjectKeyOf(template.publicKey)),
     contextConstructed(3, sequence(...extensionsOf(template, ownKeyId, parentKeyId))),
   );
   const key = 'certificate' in signer ? signer.key : signer;
@@ -59,13 +59,6 @@ function signatureAlgorithm(): Der {
 function nameOf(commonName: string | undefined): Der {
   if (commonName === undefined) return sequence();
   return sequence(setOf(sequence(objectId(oid.commonName), utf8String(commonName))));
-}
-
-/** RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the public key's bits. */
-function keyIdOf(publicKey: KeyObject): Buffer {
-  const [, bits] = childrenOf(decodeDer(publicKey.export({ type: 'spki', format: 'der' })));
-  const content = Buffer.from(typeof bits?.value === 'string' ? bits.value : '', 'binary');
-  return createHash('sha256').update(content.subarray(1)).digest().subarray(0, 20);
 }
 
 function extensionsOf(template: CertificateTemplate, ownKeyId: Buffer, parentKeyId: Buffer): Der[] {

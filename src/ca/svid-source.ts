@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { type Identity, type SpiffeId, spiffeId } from '../model/identity.ts';
 import type { Millis } from '../model/policy.ts';
 import type { Unwatch } from '../model/readable.ts';
@@ -5,7 +6,7 @@ import type { Clock } from '../model/state-store.ts';
 import type { Authority, ServerNames } from './authority.ts';
 import { renewalTime, type Slot } from './rotation.ts';
 import { type Rotation, startRotation } from './start-rotation.ts';
-import type { IssuedCertificate, Svid } from './svid.ts';
+import type { IssuedCertificate, SignedSvid, Svid } from './svid.ts';
 
 /** One X509-SVID for each identity in use, shared by all its proxies and renewed before it ends. */
 export interface SvidSource {
@@ -13,6 +14,13 @@ export interface SvidSource {
   get(identity: Identity): Svid;
   /** Calls `onChange` after each renewal, until the returned function is called. The key is kept while anybody watches. */
   subscribe(identity: Identity, onChange: (svid: Svid) => void): Unwatch;
+  /**
+   * An X509-SVID for a key that the workload keeps. `holder` (a proxy's id) is who has it: the newest of each is remembered until it
+   * ends (`signed`). Throws Failure WEFT0909.
+   */
+  issue(identity: Identity, publicKey: KeyObject, holder: string): SignedSvid;
+  /** The newest of each holder that has not ended. */
+  signed(): ReadonlyMap<string, SignedSvid>;
   /** When the SVID of a held identity will be renewed, in milliseconds since 1970; undefined for one that is not held. */
   renewsAt(identity: Identity): Millis | undefined;
   /** SPIFFE IDs of which a key is held. */
@@ -63,7 +71,26 @@ export function createSvidSource(options: SourceOptions): SvidSource {
     });
   };
 
+  const signed = new Map<string, SignedSvid>();
+  const forgetEnded = (): void => {
+    for (const [holder, { notAfter }] of signed) if (notAfter <= clock.now()) signed.delete(holder);
+  };
+
   return {
+    issue(identity, publicKey, holder) {
+      const leaf = authority.sign(identity, publicKey, ttl === undefined ? {} : { ttl });
+      const { issuedAt, notAfter } = leaf;
+      const svid = { ...leaf, renewAt: renewalTime(issuedAt, notAfter, (options.random ?? Math.random)()) };
+      // Deleted first: the map then stands in the order of issuance, the oldest at its head.
+      signed.delete(holder);
+      forgetEnded();
+      signed.set(holder, svid);
+      return svid;
+    },
+    signed() {
+      forgetEnded();
+      return new Map(signed);
+    },
     get: (identity) => entryOf(identity).rotation.get(),
     subscribe(identity, onChange) {
       const entry = entryOf(identity);

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import type { SpiffeId } from '../model/identity.ts';
 import {
   authorityKeyId,
@@ -15,7 +15,8 @@ import { keyUsageBits, oid } from './object-ids.ts';
 /** What a certificate is supposed to be. */
 export type CertificateProfile =
   | { readonly kind: 'root' | 'issuer'; readonly trustDomain: string }
-  | { readonly kind: 'svid'; readonly spiffeId: SpiffeId }
+  /** `publicKey`: the key it was asked for; absent: any on P-256. */
+  | { readonly kind: 'svid'; readonly spiffeId: SpiffeId; readonly publicKey?: KeyObject }
   | { readonly kind: 'server'; readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] };
 
 const knownExtensions: ReadonlySet<string> = new Set([
@@ -45,7 +46,9 @@ export function validateCertificate(
   demand(isMinimalPositive(certificate.serial), 'its serial is not positive and minimal, or longer than 20 bytes');
   demand(certificate.notBefore < certificate.notAfter, 'it ends before it begins');
   demand(certificate.notAfter <= signer.notAfter, 'it outlives its signer');
-  demand(certificate.publicKey.asymmetricKeyDetails?.namedCurve === 'prime256v1', 'its key is not on P-256');
+  const expectedKey = profile.kind === 'svid' ? profile.publicKey : undefined;
+  if (expectedKey) demand(certificate.publicKey.equals(expectedKey), 'its key is not the one that was asked for');
+  else demand(certificate.publicKey.asymmetricKeyDetails?.namedCurve === 'prime256v1', 'its key is not on P-256');
   demand(
     certificate.signatureAlgorithms.every(isEcdsaSha256),
     'its signature algorithm is not plain ecdsa-with-SHA256',

@@ -22,6 +22,12 @@ export const failureCodes = {
       'The sidecar reached the address, but the certificate shown there is not signed by the CA that the token pins, or is not that of a control plane.',
     fix: 'Point --cp at the xDS port of the control plane that made the token; if its CA was replaced, make a new token.',
   },
+  WEFT0305: {
+    title: 'Certificate signing request refused',
+    cause:
+      'A workload that keeps its own key asked for a certificate with a request that is not strict PKCS#10, has a weak key or a wrong signature, or asks for more than the SPIFFE ID of its credential; or it asked too often. Nothing is cut to size: it is refused.',
+    fix: 'weft run writes such requests itself. Others: an EC P-256 key, an empty subject, at most one alternative name (your own SPIFFE ID), at most 10 requests a minute.',
+  },
   WEFT0401: {
     title: 'Configuration not acknowledged',
     cause: 'A proxy refused the configuration it was sent (NACK), or did not answer in time. It keeps what it had.',
