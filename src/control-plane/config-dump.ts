@@ -7,6 +7,7 @@ import type { Resource } from '../xds/resource.ts';
 import {
   clusterType,
   endpointType,
+  extensionType,
   listenerType,
   routeType,
   secretType,
@@ -82,6 +83,7 @@ export function configDump(
         ),
       }),
       dump('RoutesConfigDump', { dynamic_route_configs: each(routeType, withHosts) }),
+      dump('EcdsConfigDump', { ecds_filters: each(extensionType, versioned('ecds_filter')) }),
       dump('SecretsConfigDump', {
         dynamic_active_secrets: each(secretType, (name, version, resource) => ({
           name,

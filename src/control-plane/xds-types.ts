@@ -2,6 +2,7 @@ import { type XdsType, xdsTypes } from '../model/status.ts';
 import {
   clusterType,
   endpointType,
+  extensionType,
   listenerType,
   routeType,
   secretType,
@@ -16,6 +17,7 @@ export const urlOf: Readonly<Record<XdsType, string>> = {
   RDS: routeType,
   VHDS: virtualHostType,
   SDS: secretType,
+  ECDS: extensionType,
 };
 
 const shortTypes: ReadonlyMap<string, XdsType> = new Map(xdsTypes.map((type) => [urlOf[type], type]));

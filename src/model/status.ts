@@ -12,8 +12,8 @@ export function worstOf(states: readonly SyncState[]): SyncState {
   return worstFirst.find((state) => states.includes(state)) ?? '-';
 }
 
-export type XdsType = 'CDS' | 'LDS' | 'EDS' | 'RDS' | 'VHDS' | 'SDS';
-export const xdsTypes: readonly XdsType[] = ['CDS', 'LDS', 'EDS', 'RDS', 'VHDS', 'SDS'];
+export type XdsType = 'CDS' | 'LDS' | 'EDS' | 'RDS' | 'VHDS' | 'SDS' | 'ECDS';
+export const xdsTypes: readonly XdsType[] = ['CDS', 'LDS', 'EDS', 'RDS', 'VHDS', 'SDS', 'ECDS'];
 
 /** The line of a policy that led to something. */
 export interface PolicyPlace {

@@ -4,6 +4,7 @@ import { createResource, type Resource, type ResourceReference } from '../xds/re
 import {
   clusterType,
   endpointType,
+  extensionType,
   listenerType,
   routeType,
   secretType,
@@ -13,7 +14,15 @@ import { lookForFault } from './generated-fault.ts';
 import { remember } from './remember.ts';
 
 /** How many messages were encoded since the process started, by type: tests assert on differences (house.md 3.4). */
-export const translateCounters = { clusters: 0, endpoints: 0, listeners: 0, routes: 0, virtualHosts: 0, secrets: 0 };
+export const translateCounters = {
+  clusters: 0,
+  endpoints: 0,
+  listeners: 0,
+  routes: 0,
+  virtualHosts: 0,
+  secrets: 0,
+  extensions: 0,
+};
 
 const counterOf: ReadonlyMap<string, keyof typeof translateCounters> = new Map([
   [clusterType, 'clusters'],
@@ -22,6 +31,7 @@ const counterOf: ReadonlyMap<string, keyof typeof translateCounters> = new Map([
   [routeType, 'routes'],
   [virtualHostType, 'virtualHosts'],
   [secretType, 'secrets'],
+  [extensionType, 'extensions'],
 ]);
 
 /** Encodes a message as the resource of that name, and looks whether Envoy can take it (WEFT0601); `references` without duplicates, in order of type and name. */

@@ -22,6 +22,8 @@ import {
   routerFilter,
 } from './http-filters.ts';
 import { maxHeadersCount, maxHeadersKb, serverHttp1Options } from './http1-options.ts';
+import { tokensFilter } from './jwt-filter.ts';
+import { inboundReplies } from './local-replies.ts';
 
 /** Protocols that a connection may change to; there is no wildcard, and an unlisted one is refused by Envoy itself (R4, E24). */
 const upgrades = ['websocket', 'tcp', 'spdy/3.1'];
@@ -29,8 +31,8 @@ const upgrades = ['websocket', 'tcp', 'spdy/3.1'];
 /** The filters of outbound requests, in order. */
 const outboundFilters: readonly HttpFilter[] = [faultFilter, corsFilter, dynamicForwardProxyFilter, routerFilter];
 
-/** The filters of inbound requests, in order (P39): refuse, allow, serve. */
-const inboundFilters: readonly HttpFilter[] = [...authorizationFilters, routerFilter];
+/** The filters of inbound requests, in order (P39): verify tokens, refuse, allow, serve. */
+const inboundFilters: readonly HttpFilter[] = [tokensFilter, ...authorizationFilters, routerFilter];
 
 /** Requests of the application to others. `routes` names the route configuration; `host` stands in for HTTP/1.0 without one. */
 export function outboundConnectionManager(routes: string, host: string, terms: ListenerTerms): HttpConnectionManager {
@@ -60,6 +62,7 @@ export function inboundConnectionManager(
     ...transparent(name, ownHost),
     statPrefix: name,
     httpFilters: [...inboundFilters],
+    localReplyConfig: inboundReplies,
     accessLog: accessLogs('http', 'destination', terms),
     // Idle callers close first, after an hour (D4): whoever closes must not be the one who is about to be asked.
     commonHttpProtocolOptions: {

@@ -13,6 +13,7 @@ import type { EgressAddress } from '../model/ir-egress.ts';
  *   check_<namespace>_<name>                      health check of a cluster
  *   probe                                         cluster of what a proxy without `weft run` tests of its application
  *   in_<port>                                     listener, cluster and route configuration before an application's port
+ *   tokens                                        filter (ECDS): what is made of the tokens of inbound requests
  *   keys_<name>, roots_<name>                     secret: a named one of the proxy's namespace
  *   system_roots                                  secret: the roots of the system that the proxy runs on
  *   keyfile_<path>_<path>, rootfile_<path>_<path> secret: files beside the proxy; a certificate and its key, roots and revocations
@@ -25,6 +26,9 @@ export const proxyName = 'out_proxy';
 
 /** The cluster of hosts that the registry does not know (D18). */
 export const unknownHostsName = 'out_unknown';
+
+/** The filter of inbound requests that verifies tokens. */
+export const tokensName = 'tokens';
 
 /** The SDS secret with a proxy's own certificate and key. */
 export const identitySecretName = 'identity';

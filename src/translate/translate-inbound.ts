@@ -6,19 +6,22 @@ import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_p
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource } from '../xds/resource.ts';
 import { envoyResource, toCluster, toRoutes, toSecret } from './envoy-resource.ts';
+import { toExtension } from './extension-config.ts';
 import { inboundCluster } from './inbound-cluster.ts';
 import { inboundListener, speaksMeshTls } from './inbound-listener.ts';
 import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
-import { bundleSecretName, identitySecretName, inboundName } from './names.ts';
+import { noTokens } from './jwt-filter.ts';
+import { bundleSecretName, identitySecretName, inboundName, tokensName } from './names.ts';
 import { rememberWith } from './remember.ts';
 
 /**
  * What stands before the ports of one application: for each a listener and a cluster and, for HTTP, the route configuration that
- * carries what policies say (E21).
+ * carries what policies say (E21); for all of them together the filter that verifies tokens.
  */
 export function translateInbound(inbound: readonly Inbound[], proxy: Proxy): readonly Resource[] {
   const ownHost = `${proxy.service}.${proxy.namespace}`;
-  return inbound.flatMap((port) => portResources(port, ownHost));
+  const tokens = inbound.some(({ protocol }) => isHttp(protocol)) ? [noTokens] : [];
+  return [...inbound.flatMap((port) => portResources(port, ownHost)), ...tokens];
 }
 
 const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly Resource[] => {
@@ -26,7 +29,7 @@ const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly
   const http = isHttp(inbound.protocol);
   const secrets = speaksMeshTls(inbound) ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
   const leadsTo = [
-    ...(http ? [toRoutes(name)] : []),
+    ...(http ? [toRoutes(name), toExtension(tokensName)] : []),
     ...(connectionLayer(inbound.protocol) === undefined ? [] : [toCluster(name)]),
   ];
   const routes = http

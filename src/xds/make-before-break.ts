@@ -3,7 +3,14 @@ import { namesUnder } from './names-under.ts';
 import { entriesOf, valueOf } from './persistent-map.ts';
 import { referrersOf, refersIn } from './referrers.ts';
 import type { Resource, ResourceReference } from './resource.ts';
-import { clusterType, endpointType, listenerType, routeType, virtualHostType } from './resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  extensionType,
+  listenerType,
+  routeType,
+  virtualHostType,
+} from './resource-types.ts';
 import type { Due, Verdict } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
@@ -44,14 +51,15 @@ export function judge(view: StreamView, due: Due): Verdict {
   const { typeUrl, switches } = due.subscription.type;
   if (due.next !== undefined) return switches ? judgeSwitch(view, due, due.next) : send;
   if (typeUrl === endpointType) return judgeEndpointRemoval(view, due);
-  return switches ? send : judgeRemoval(view, due);
+  // A filter leads to clusters, as routes do, and listeners lead to it: without its content they refuse every request.
+  return switches && typeUrl !== extensionType ? send : judgeRemoval(view, due);
 }
 
 function subscriptionOf(view: StreamView, typeUrl: string): Subscription | undefined {
   return view.state.subscriptions.find(({ type }) => type.typeUrl === typeUrl);
 }
 
-/** A route or listener to clusters that are new to the client waits for their ACK; what stands there stays meanwhile. */
+/** A route, listener or filter to clusters that are new to the client waits for their ACK; what stands there stays meanwhile. */
 function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   if (next.references.length === 0) return send;
   const clusters = subscriptionOf(view, clusterType);

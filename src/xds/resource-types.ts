@@ -47,7 +47,7 @@ const known: ReadonlyMap<string, ResourceType> = new Map(
     { ...plain, typeUrl: scopedRouteType, order: 4, wildcard: true, switches: true },
     { ...plain, typeUrl: virtualHostType, order: 5, switches: true, missing: 'absent' as const },
     { ...plain, typeUrl: secretType, order: 6, single: true },
-    { ...plain, typeUrl: extensionType, order: 7, single: true },
+    { ...plain, typeUrl: extensionType, order: 7, single: true, switches: true },
     { ...plain, typeUrl: runtimeType, order: 8, missing: 'empty' as const },
   ].map((type) => [type.typeUrl, type]),
 );

@@ -3,7 +3,14 @@ import type { ProxyIR, View } from '../../src/model/ir.ts';
 import { readable } from '../../src/model/readable-ir.ts';
 import { toCanonicalJson } from '../../src/proto/canonical-json.ts';
 import type { Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  extensionType,
+  listenerType,
+  routeType,
+  secretType,
+} from '../../src/xds/resource-types.ts';
 import type { Scene } from './scene.ts';
 import { messageOf } from './static-bootstrap.ts';
 
@@ -13,6 +20,7 @@ const words: ReadonlyMap<string, string> = new Map([
   [listenerType, 'listener'],
   [routeType, 'routes'],
   [secretType, 'secret'],
+  [extensionType, 'filter'],
 ]);
 
 const style = { lineWidth: 120, aliasDuplicateObjects: false } as const;

@@ -17,7 +17,7 @@ interface SceneText {
     readonly proxy: string;
     readonly services?: readonly string[];
     readonly inbound?: boolean;
-    /** `cluster NAME`, `endpoints NAME`, `listener NAME`, `routes NAME`, `secret NAME`. */
+    /** `cluster NAME`, `endpoints NAME`, `listener NAME`, `routes NAME`, `secret NAME`, `filter NAME`. */
     readonly resources: readonly string[];
   };
   /** By `<name>.<namespace>`; a proxy `reviews-1` runs the service `reviews` with the label `app: reviews`. */

@@ -3,7 +3,14 @@ import { toEnvoyJson } from '../../src/proto/canonical-json.ts';
 import { decode } from '../../src/proto/codec.ts';
 import { schemaOf } from '../../src/proto/registry.ts';
 import type { Resource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  extensionType,
+  listenerType,
+  routeType,
+  secretType,
+} from '../../src/xds/resource-types.ts';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { readonly [key: string]: Json };
@@ -14,8 +21,8 @@ export function messageOf(resource: Resource): Message {
 }
 
 /**
- * A bootstrap that holds everything and asks nobody: `envoy --mode validate` looks only at what is static, so routes move into their
- * listeners, endpoints into their clusters, and secrets are named where they were asked for. Nothing else changes. Throws if a
+ * A bootstrap that holds everything and asks nobody: `envoy --mode validate` looks only at what is static, so routes and
+ * filters move into their listeners, endpoints into their clusters, and secrets are named where they were asked for. Nothing else changes. Throws if a
  * resource refers to a route configuration, endpoints or a secret that is not among them. Files that secrets name do not exist here:
  * `pem` stands for what is in them, and revocations are left out.
  */
@@ -29,7 +36,8 @@ export function staticBootstrap(resources: readonly Resource[], pem = { certific
   const inline = (json: Json): Json => {
     if (typeof json !== 'object' || json === null) return json;
     if (isList(json)) return json.map(inline);
-    const { rds, sds_config: sds, ...rest } = json;
+    const { rds, sds_config: sds, config_discovery: discovery, ...rest } = json;
+    if (discovery !== undefined) return find(extensionType, String(json.name));
     const kept = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, inline(value)]));
     if (sds !== undefined) find(secretType, String(json.name));
     if (rds === undefined) return kept;

@@ -162,7 +162,7 @@ describe('weft proxies', () => {
       'ACKNOWLEDGED',
     ]);
     expect(lines[8]).toMatch(/^LDS {3}REJECTED {2}2 {10}1 {9}b3f1 {5}- {5}-$/);
-    expect(lines[14]).toBe('× reviews-2.shop  LDS in_9080: filter chain match rules are duplicated');
+    expect(lines[15]).toBe('× reviews-2.shop  LDS in_9080: filter chain match rules are duplicated');
     expect(JSON.parse((await weft('proxies reviews-2.shop -o json')).stdout).items).toHaveLength(1);
     expect(await weft('proxies reviews-9.shop')).toMatchObject({ code: 2, stdout: '' });
 

@@ -49,7 +49,7 @@ function listOf(value: unknown): readonly unknown[] {
 describe('the configuration of a proxy, in the shape of Envoy', () => {
   test('has its parts in the order of Envoy, each resource whole and with its version', () => {
     const parts = dump();
-    expect([...parts.keys()]).toEqual(['Clusters', 'Endpoints', 'Listeners', 'Routes', 'Secrets']);
+    expect([...parts.keys()]).toEqual(['Clusters', 'Endpoints', 'Listeners', 'Routes', 'Ecds', 'Secrets']);
     const version = expect.stringMatching(/^\S+$/);
     const cluster = {
       version_info: version,

@@ -18,7 +18,14 @@ import { localPortRange } from '../../registry/local-ports.ts';
 import { generatedFault } from '../../translate/generated-fault.ts';
 import { createLayer } from '../../xds/layer.ts';
 import type { Resource } from '../../xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType, secretType } from '../../xds/resource-types.ts';
+import {
+  clusterType,
+  endpointType,
+  extensionType,
+  listenerType,
+  routeType,
+  secretType,
+} from '../../xds/resource-types.ts';
 import { type CheckedPlaces, checkPlaces } from '../check-places.ts';
 import { policyPlace } from '../policy-place.ts';
 import { costText } from '../render/proxies.ts';
@@ -75,11 +82,13 @@ function byType(resources: readonly Resource[]): Readonly<Record<string, readonl
       .filter((resource) => resource.typeUrl === typeUrl)
       .map(({ value }) => toEnvoyJson(decode(schemaOf(typeUrl), value)));
   const secrets = of(secretType);
+  const filters = of(extensionType);
   return {
     listeners: of(listenerType),
     routes: of(routeType),
     clusters: of(clusterType),
     endpoints: of(endpointType),
+    ...(filters.length > 0 && { filters }),
     // What policies say of secrets are the paths of files.
     ...(secrets.length > 0 && { secrets }),
   };

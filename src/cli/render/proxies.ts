@@ -21,7 +21,7 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
     { title: 'VERSION', of: (proxy) => proxy.labels.version ?? '-' },
     { title: 'STATUS', of: (proxy) => proxy.status },
     ...xdsTypes
-      .filter((type) => type !== 'VHDS')
+      .filter((type) => type !== 'VHDS' && type !== 'ECDS')
       .map((type) => ({ title: type, of: ({ types }: ProxyStatus) => mark(statusIn(types, type), marks) })),
     { title: 'REVISION', of: (proxy) => proxy.revision.serving || '-' },
     {
@@ -39,8 +39,9 @@ export function proxyColumns(marks: Marks, now: number): readonly Column<ProxySt
   ];
 }
 
-/** Virtual hosts are routes, whichever way they came. */
+/** Virtual hosts are routes, and filters are part of their listener, whichever way they came. */
 function statusIn(types: ProxyStatus['types'], type: XdsType): SyncState {
+  if (type === 'LDS') return worstOf([types.LDS.status, types.ECDS.status]);
   return type === 'RDS' ? worstOf([types.RDS.status, types.VHDS.status]) : types[type].status;
 }
 
