@@ -10,7 +10,7 @@ import type {
 import { all, always, any, field, never } from './condition.ts';
 import type { MeshDefaults } from './mesh-defaults.ts';
 import { namespaceCondition, principalCondition, serviceAccountCondition, trustDomainCondition } from './principal.ts';
-import { textForm } from './text-form.ts';
+import { pathForm, textForm } from './text-form.ts';
 
 /** What a rule's words mean at one inbound port. */
 export interface RuleContext {
@@ -84,7 +84,7 @@ function operationCondition({ http, port }: RuleContext, operation: Authorizatio
     ? [
         field(hosts, notHosts, (value) => ({ kind: 'host', match: textForm(value.toLowerCase(), 'present') })),
         field(methods, notMethods, (value) => ({ kind: 'method', match: textForm(value, 'present') })),
-        field(paths, notPaths, (value) => ({ kind: 'path', match: textForm(value, 'not-empty') })),
+        field(paths, notPaths, (value) => ({ kind: 'path', match: pathForm(value) })),
       ]
     : [];
   return all([reaches(operation, port) ? always : never, ...ofRequest]);

@@ -12,6 +12,18 @@ export function textForm(text: string, star: 'not-empty' | 'present'): TextMatch
   return { kind: 'exact', value: text };
 }
 
+/**
+ * A path in the forms of P42, templates included: `{*}` is one segment, `{**}` whatever stands there. As expressions: Envoy's own templates
+ * never match a segment with brackets, so that a DENY rule would be walked around by `/b/[x]`, and it ends at those that it cannot read.
+ */
+export function pathForm(text: string): TextMatch {
+  if (!/[{}]/.test(text)) return textForm(text, 'not-empty');
+  const parts = text.split('/').map((part) => templates[part] ?? escapeRegex(part));
+  return { kind: 'regex', value: parts.join('/') };
+}
+
+const templates: Readonly<Record<string, string>> = { '{*}': '[^/]+', '{**}': '.*' };
+
 /** Text in which every star stands for any characters but slashes, as RE2. */
 export function starsToRegex(text: string): string {
   return text.split('*').map(escapeRegex).join('[^/]*');

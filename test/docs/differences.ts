@@ -155,7 +155,6 @@ export const refusedWords: readonly (readonly [field: string, word: string, tier
   ['VirtualService `match[].withoutHeaders`', 'more than four expressions', ''],
   ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
   ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
-  ['AuthorizationPolicy `paths`', 'templates: `{*}`, `{**}`', 'T1'],
   ['AuthorizationPolicy `when[].key`', '`request.auth.…`', 'T1'],
   ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],
   ['AuthorizationPolicy annotation', '`istio.io/dry-run`', 'T1'],

@@ -47,6 +47,15 @@ describe('conditions of an AuthorizationPolicy that nothing meets (WEFT0165)', (
     expect(told(operation('{ paths: ["/", "/a", "/a/*", "*", "*.css", "/a+b.(c)"] }'))).toEqual([]);
   });
 
+  test('templates begin with a slash and have no query, too', () => {
+    expect(hintOf('{ paths: ["{**}", "{*}/a", "/{*}/a?b=c"] }')).toEqual([
+      'write "/{**}"',
+      'write "/{*}/a"',
+      'write "/{*}/a"',
+    ]);
+    expect(told(operation('{ paths: ["/{**}", "/a/{*}/b", "/a/{**}/b"] }'))).toEqual([]);
+  });
+
   test('a star inside is a letter', () => {
     expect(told(operation('{ paths: ["/a/*/b", "*a*"], hosts: ["a.*.b"] }')).map(([field]) => field)).toEqual([
       'to[0].operation.paths[0]',

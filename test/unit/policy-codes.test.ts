@@ -402,10 +402,10 @@ const examples: readonly Example[] = [
   },
   {
     name: 'a path template',
-    code: 'WEFT0004',
-    yaml: authz('  rules: [{ to: [{ operation: { paths: [‹"/a/{*}"›] } }] }]\n'),
-    message: '"/a/{*}"',
-    hint: 'remove it',
+    code: 'WEFT0002',
+    yaml: authz('  rules: [{ to: [{ operation: { paths: [‹"/a/{**}/{*}"›] } }] }]\n'),
+    message: 'expected {**} as the last operator',
+    hint: 'only names may follow',
   },
   {
     name: 'a token condition',

@@ -153,27 +153,6 @@ describe('what is safe instead of what is refused (WEFT0004)', () => {
       ['WEFT0004 spec.action: remove the policy, which decides nothing; without the action it would be ALLOW'],
     ],
     [
-      'a template of paths that are allowed',
-      authorization('ALLOW', 'rules: [{ to: [{ operation: { paths: ["/a/{*}/b"] } }] }]'),
-      [
-        'WEFT0004 spec.rules[0].to[0].operation.paths[0]: remove it (the whole operation, if it has no other), or write a path that it covers: both refuse more, not less',
-      ],
-    ],
-    [
-      'a template of paths that are refused',
-      authorization('DENY', 'rules: [{ to: [{ operation: { paths: ["/a/{*}/b"] } }] }]'),
-      [
-        'WEFT0004 spec.rules[0].to[0].operation.paths[0]: write "/a/*", which covers it: without the path less would be refused',
-      ],
-    ],
-    [
-      'a template of paths that are not allowed',
-      authorization('ALLOW', 'rules: [{ to: [{ operation: { notPaths: ["/a/{**}"] } }] }]'),
-      [
-        'WEFT0004 spec.rules[0].to[0].operation.notPaths[0]: write "/a/*", which covers it: without the path less would be refused',
-      ],
-    ],
-    [
       'a key without a value',
       authorization('ALLOW', 'rules: [{ from: [{ source: { namespaces: [shop], principals: } }] }]'),
       ['WEFT0002 spec.rules[0].from[0].source.principals: write a value; without the key the rule would be about more'],

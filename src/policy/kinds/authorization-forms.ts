@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { LowerContext } from '../kind-definition.ts';
+import { templateProblem } from './authorization-values.ts';
 import { beside } from './common.ts';
 
 /** Why no request has a value, or not the one that was meant, and what to write. */
@@ -108,12 +109,11 @@ function methodProblem(value: string): Problem | undefined {
 }
 
 function pathProblem(value: string): Problem | undefined {
-  // What is said of templates is said where they are refused.
-  if (/[{}]/.test(value)) return undefined;
+  if (templateProblem(value) !== undefined) return undefined;
   const [path = ''] = value.split(/[?#]/);
   if (path !== value) return { why: 'paths are compared without their query', hint: `write ${JSON.stringify(path)}` };
   if (!/^[/*]/.test(value)) return { why: 'paths begin with "/"', hint: `write ${JSON.stringify(`/${value}`)}` };
-  return starProblem(value, 'paths');
+  return /[{}]/.test(value) ? undefined : starProblem(value, 'paths');
 }
 
 function hostProblem(value: string): Problem | undefined {

@@ -115,22 +115,19 @@ export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPoli
     return present<AuthorizationPolicySpec>({
       selector: Object.keys(labels).length > 0 ? labels : undefined,
       action,
-      rules: rules.map((written, index) => lowerRule(written, action, `spec.rules[${index}]`, context)),
+      rules: rules.map((written, index) => lowerRule(written, `spec.rules[${index}]`, context)),
     });
   },
 });
 
 function lowerRule(
   written: Infer<typeof rule>,
-  action: AuthorizationPolicySpec['action'],
   path: string,
   context: LowerContext,
 ): AuthorizationPolicySpec['rules'][number] {
   return {
     from: (written.from ?? []).map((entry, index) => lowerSource(entry.source, `${path}.from[${index}]`, context)),
-    to: (written.to ?? []).map((entry, index) =>
-      lowerOperation(entry.operation, action, `${path}.to[${index}]`, context),
-    ),
+    to: (written.to ?? []).map((entry, index) => lowerOperation(entry.operation, `${path}.to[${index}]`, context)),
     when: (written.when ?? []).map((entry, index) => {
       checkCondition(entry, `${path}.when[${index}]`, context);
       checkWhen(entry, `${path}.when[${index}]`, context);
@@ -186,12 +183,11 @@ function lowerSource(
 
 function lowerOperation(
   written: Infer<typeof operation>,
-  action: AuthorizationPolicySpec['action'],
   path: string,
   context: LowerContext,
 ): AuthorizationPolicySpec['rules'][number]['to'][number] {
-  checkPaths(written.paths, action === 'ALLOW', `${path}.operation.paths`, context);
-  checkPaths(written.notPaths, action === 'DENY', `${path}.operation.notPaths`, context);
+  checkPaths(written.paths, `${path}.operation.paths`, context);
+  checkPaths(written.notPaths, `${path}.operation.notPaths`, context);
   checkOperation(written, `${path}.operation`, context);
   return {
     hosts: written.hosts ?? [],

@@ -44,28 +44,33 @@ export function checkServiceAccounts(
 export const refusesMore =
   'in an ALLOW policy remove the whole rule, in a DENY policy this alone: both refuse more than the rule did, not less';
 
-/** Templates of P42 are not built yet. `fewer`: with fewer paths the rule refuses more; else with more of them. */
-export function checkPaths(
-  values: readonly string[] | undefined,
-  fewer: boolean,
-  field: string,
-  context: LowerContext,
-): void {
+/** P42: what a path with braces may be. */
+export function checkPaths(values: readonly string[] | undefined, field: string, context: LowerContext): void {
   (values ?? []).forEach((value, index) => {
-    const strange = value.split('/').find((part) => /[{}]/.test(part) && !/^\{\*{1,2}\}$/.test(part));
-    if (strange !== undefined) {
-      const message = `expected braces as {*} or {**} alone between slashes, got ${JSON.stringify(strange)}`;
-      context.report('WEFT0002', `${field}[${index}]`, message, 'write the path without braces');
-      return;
-    }
-    const at = value.search(/\{\*{1,2}\}/);
-    if (at === -1) return;
-    const whole = field.endsWith('.notPaths') ? 'field' : 'operation';
-    const hint = fewer
-      ? `remove it (the whole ${whole}, if it has no other), or write a path that it covers: both refuse more, not less`
-      : `write ${JSON.stringify(`${value.slice(0, at)}*`)}, which covers it: without the path less would be refused`;
-    context.refuse(`${field}[${index}]`, 'T1', value, { hint });
+    const problem = templateProblem(value);
+    if (problem !== undefined) context.report('WEFT0002', `${field}[${index}]`, problem.message, problem.hint);
   });
+}
+
+/** Why a path is no template, though it has braces. */
+export function templateProblem(path: string): { readonly message: string; readonly hint: string } | undefined {
+  if (!/[{}]/.test(path)) return undefined;
+  const parts = path.split('/');
+  const isOperator = (part: string) => part === '{*}' || part === '{**}';
+  const strange = parts.find((part) => /[{}]/.test(part) && !isOperator(part));
+  if (strange !== undefined) {
+    const message = `expected braces as {*} or {**} alone between slashes, got ${JSON.stringify(strange)}`;
+    return { message, hint: 'write the path without braces' };
+  }
+  const starred = parts.find((part) => part.includes('*') && !isOperator(part));
+  if (starred !== undefined) {
+    const message = `expected no star beside braces, got ${JSON.stringify(starred)}`;
+    return { message, hint: 'write {*} for one segment, {**} at the end for any number' };
+  }
+  const rest = parts.slice(parts.indexOf('{**}') + 1);
+  if (!parts.includes('{**}') || !rest.some(isOperator)) return undefined;
+  const message = `expected {**} as the last operator, got ${JSON.stringify(path)}`;
+  return { message, hint: 'only names may follow {**}' };
 }
 
 type Kind = 'ip' | 'port' | 'principal' | 'account' | 'trust-domain' | 'text';
