@@ -28,6 +28,12 @@ export const failureCodes = {
       'A workload that keeps its own key asked for a certificate with a request that is not strict PKCS#10, has a weak key or a wrong signature, or asks for more than the SPIFFE ID of its credential; or it asked too often. Nothing is cut to size: it is refused.',
     fix: 'weft run writes such requests itself. Others: an EC P-256 key, an empty subject, at most one alternative name (your own SPIFFE ID), at most 10 requests a minute.',
   },
+  WEFT0306: {
+    title: 'Step of a root rotation refused',
+    cause:
+      'The change of root is in another phase than the step needs, or live proxies have not yet shown that it is safe: to trust both roots before the next one signs, to hold a certificate under it before the old one goes.',
+    fix: 'Wait for the proxies that the message names, or stop them, and repeat the step; abort takes a rotation back at any step.',
+  },
   WEFT0401: {
     title: 'Configuration not acknowledged',
     cause: 'A proxy refused the configuration it was sent (NACK), or did not answer in time. It keeps what it had.',
