@@ -14,8 +14,8 @@ export interface RawHttp {
   close(): void;
 }
 
-/** Opens the next connection by itself where the server has closed the last one. */
-export function rawHttp(port: number): RawHttp {
+/** Opens the next connection by itself where the server has closed the last one. `dial`: how; absent: to the port on loopback. */
+export function rawHttp(port: number, dial: () => Socket = () => connect(port, '127.0.0.1')): RawHttp {
   let socket: Socket | undefined;
   let received = '';
   let waiting: { readonly done: (answer: RawAnswer) => void; readonly fail: (error: Error) => void } | undefined;
@@ -34,7 +34,7 @@ export function rawHttp(port: number): RawHttp {
     received = '';
   };
   const open = () => {
-    const opened = connect(port, '127.0.0.1').setNoDelay(true).setEncoding('latin1');
+    const opened = dial().setNoDelay(true).setEncoding('latin1');
     opened.on('data', (text) => {
       if (opened !== socket) return;
       received += String(text);

@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import { offlineProxy } from '../../src/control-plane/offline-proxy.ts';
+import type { MeshSettings } from '../../src/model/mesh.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import { resolveInbound } from '../../src/resolve/inbound.ts';
+import type { Door } from '../support/authorization-envoy.ts';
+
+/*
+ * Random policies about one workload. What they say and what authorization-calls.ts sends come from the same few words, so that every
+ * condition is met, just missed, and met by another rule as well.
+ */
+
+/** There in so many of ten cases. */
+export function sometimes<T>(ofTen: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: 10 - ofTen, arbitrary: fc.constant(undefined) }, { weight: ofTen, arbitrary });
+}
+
+const listOf = (...values: readonly string[]) =>
+  fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 2 });
+/** A field and its negation, each rarely. */
+const pair = (name: string, values: fc.Arbitrary<readonly string[]>) =>
+  fc
+    .tuple(sometimes(3, values), sometimes(1, values))
+    .map(([written, not]) => ({ [name]: written, [`not${name.charAt(0).toUpperCase()}${name.slice(1)}`]: not }));
+const together = (...parts: readonly fc.Arbitrary<object>[]) =>
+  fc.tuple(...parts).map((all) => Object.assign({}, ...all) as object);
+
+const principals = listOf(
+  'cluster.local/ns/shop/sa/web',
+  'demo.mesh/ns/bank/sa/api',
+  'old.mesh/ns/shop/sa/web',
+  'partner.mesh/ns/shop/sa/web',
+  '*',
+  'demo.mesh/ns/shop/*',
+  '*/sa/api',
+  'cluster.local/ns/*',
+  'partner*',
+);
+const namespaces = listOf('shop', 'sh*', '*op', 's*p', '*', 'bank', 's.op');
+const accounts = listOf('web', 'bank/api', 'shop/w-b');
+const trustDomains = listOf('demo.mesh', 'cluster.local', 'partner*', '*.mesh', '*', 'demo-mesh');
+const sourceRanges = listOf('127.0.0.2', '127.0.0.0/30', '127.0.0.8/29', '0.0.0.0/0', '10.0.0.0/8');
+const remoteRanges = listOf('10.1.0.0/16', '192.0.2.1', '127.0.0.0/8', '2001:db8::/32', '0.0.0.0/0');
+const hosts = listOf('reviews', 'Reviews*', '*.shop', '*', 'reviews:9080', 'reviews.', '*op:80', '*shop');
+const methods = listOf('GET', 'P*', '*', '*T', 'get');
+const paths = listOf(
+  '/a',
+  '/a*',
+  '*b',
+  '*',
+  '/a.b',
+  '/(+',
+  '/a/',
+  '/api*',
+  '/a/{*}',
+  '/a/{**}',
+  '/{*}/b',
+  '/{**}/a',
+  '/A',
+);
+
+const source = fc
+  .oneof(
+    { weight: 4, arbitrary: together(pair('principals', principals), pair('namespaces', namespaces)) },
+    { weight: 1, arbitrary: pair('serviceAccounts', accounts) },
+  )
+  .chain((identity) =>
+    together(
+      fc.constant(identity),
+      pair('trustDomains', trustDomains),
+      pair('ipBlocks', sourceRanges),
+      pair('remoteIpBlocks', remoteRanges),
+    ),
+  );
+const operation = (http: boolean) =>
+  together(
+    ...(http ? [pair('hosts', hosts), pair('methods', methods), pair('paths', paths)] : []),
+    pair('ports', listOf('9080', '80')),
+  );
+const values = (texts: fc.Arbitrary<readonly string[]>) =>
+  fc.oneof(
+    { weight: 3, arbitrary: texts.map((some) => ({ values: some })) },
+    { weight: 2, arbitrary: texts.map((some) => ({ notValues: some })) },
+    { weight: 1, arbitrary: fc.tuple(texts, texts).map(([some, not]) => ({ values: some, notValues: not })) },
+  );
+const when = (key: string, texts: fc.Arbitrary<readonly string[]>) => values(texts).map((said) => ({ key, ...said }));
+const ofConnection = [
+  when('source.ip', sourceRanges),
+  when('remote.ip', remoteRanges),
+  when('source.namespace', namespaces),
+  when('source.serviceAccount', accounts),
+  when('source.trustDomain', trustDomains),
+  when('source.principal', principals),
+  when('destination.ip', listOf('127.0.0.1', '127.0.0.5', '127.0.0.4/30')),
+  when('destination.port', listOf('9080', '80')),
+  when('connection.sni', listOf('reviews', '*.shop', '*', 'other*')),
+];
+const ofRequest = [
+  when('request.headers[x-user]', listOf('ann', 'a*', '*', '*n', 'a,ann')),
+  when('request.headers[Accept]', listOf('a', '*b', 'a,b', '*')),
+  when('request.headers[x-forwarded-proto]', listOf('http', 'https', '*')),
+];
+
+/** Without what is empty, which policies refuse. */
+function compact(value: object): object | undefined {
+  const kept = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+}
+
+function list(name: string, of: fc.Arbitrary<object>, often: number): fc.Arbitrary<object> {
+  return sometimes(often, fc.array(of, { minLength: 1, maxLength: 2 })).map((all = []) => {
+    const written = all.flatMap((each) => compact(each) ?? []);
+    return written.length === 0
+      ? {}
+      : { [name]: written.map((each) => (name === 'when' ? each : wrapped(name, each))) };
+  });
+}
+
+function wrapped(name: string, value: object): object {
+  return name === 'from' ? { source: value } : { operation: value };
+}
+
+const rule = (http: boolean) =>
+  together(
+    list('from', source, 6),
+    list('to', operation(http), 5),
+    list('when', fc.oneof(...ofConnection, ...(http ? ofRequest : [])), 4),
+  );
+
+export interface World {
+  readonly protocol: 'http' | 'tcp';
+  readonly port: 9080 | 80;
+  readonly mode: 'STRICT' | 'PERMISSIVE' | 'DISABLE';
+  readonly normalization: 'BASE' | 'NONE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+  readonly policies: readonly {
+    readonly action: string;
+    readonly namespace: string;
+    readonly rules: readonly object[];
+  }[];
+}
+
+export const world: fc.Arbitrary<World> = fc
+  .record({
+    protocol: fc.constantFrom('http', 'http', 'tcp'),
+    port: fc.constantFrom(9080, 80),
+    mode: fc.constantFrom('PERMISSIVE', 'PERMISSIVE', 'PERMISSIVE', 'STRICT', 'DISABLE'),
+    normalization: fc.constantFrom('BASE', 'NONE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'),
+  } as const)
+  .chain((of) => {
+    const policy = fc
+      .record({
+        action: fc.constantFrom('ALLOW', 'ALLOW', 'DENY'),
+        namespace: fc.constantFrom('shop', 'shop', 'istio-system', 'bank'),
+        rules: fc.array(rule(of.protocol === 'http'), { minLength: 1, maxLength: 3 }),
+      })
+      // An ALLOW policy without rules allows nothing, a DENY policy without them is refused.
+      .chain((made) => fc.constantFrom(made, made, made, made.action === 'ALLOW' ? { ...made, rules: [] } : made));
+    return fc.array(policy, { minLength: 1, maxLength: 3 }).map((policies) => ({ ...of, policies }) as World);
+  });
+
+const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
+
+const security = 'security.istio.io/v1';
+
+/** The port of the workload `reviews` in the namespace `shop`, as this world has it. Throws if a policy is refused. */
+export function doorOf({ protocol, port, mode, normalization, policies: written }: World): Door {
+  const documents = [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'reviews', namespace: 'shop' },
+      spec: { selector: { app: 'reviews' }, ports: [{ name: `${protocol}-port`, port }] },
+    },
+    {
+      apiVersion: security,
+      kind: 'PeerAuthentication',
+      metadata: { name: 'mode', namespace: 'shop' },
+      spec: { mtls: { mode } },
+    },
+    ...written.map(({ action, namespace, rules }, position) => ({
+      apiVersion: security,
+      kind: 'AuthorizationPolicy',
+      metadata: { name: `p${position}`, namespace },
+      spec: { action, ...(rules.length === 0 ? {} : { rules }) },
+    })),
+  ];
+  const meshConfig = { trustDomainAliases: ['old.mesh'], pathNormalization: { normalization } };
+  const files = [
+    { path: 'meshconfig.yaml', text: JSON.stringify(meshConfig) },
+    { path: 'world.yaml', text: documents.map((document) => JSON.stringify(document)).join('\n---\n') },
+  ];
+  const { policies, diagnostics } = parsePolicies(files, {
+    commit: '4f1c2ab',
+    rootNamespace: settings.rootNamespace,
+    folders: 'free',
+  });
+  if (policies === undefined) {
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    throw new Error(errors.map(({ code, field, message }) => `${code} ${field} ${message}`).join('\n'));
+  }
+  // Each its own: what is remembered by settings is no other world's.
+  const mesh = offlineMesh({ policies, settings: { ...settings }, range: { first: 21_000, last: 65_535 } });
+  const proxy = offlineProxy(mesh, 'reviews', 'shop');
+  const inbound = resolveInbound(mesh, proxy).find((each) => each.port === port);
+  if (inbound === undefined) throw new Error('no such port');
+  return { inbound, proxy };
+}

@@ -1,0 +1,138 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Inbound } from '../../src/model/ir-inbound.ts';
+import type { Proxy } from '../../src/model/proxy.ts';
+import { createEnvoyAdmin } from '../../src/sidecar/envoy-admin.ts';
+import { spawnLeashed } from '../../src/sidecar/spawn-leashed.ts';
+import { inboundName } from '../../src/translate/names.ts';
+import { translateInbound } from '../../src/translate/translate-inbound.ts';
+import { type SecretMaterial, translateSecrets } from '../../src/translate/translate-secrets.ts';
+import { staticBootstrap } from '../golden/static-bootstrap.ts';
+import { envoyPath } from './envoy-path.ts';
+import { eventually } from './eventually.ts';
+
+/** One port of one workload, as it was resolved. */
+export interface Door {
+  readonly inbound: Inbound;
+  readonly proxy: Proxy;
+}
+
+export interface DoorEnvoy {
+  /** The ports of the doors, in their order, on all addresses of the machine. */
+  readonly ports: readonly number[];
+  stop(): Promise<void>;
+}
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+type JsonObject = { readonly [key: string]: Json };
+
+/**
+ * A real Envoy with the inbound listeners of these doors as translation makes them, and nobody to ask. Behind HTTP it answers 200 itself,
+ * behind TCP stands `application`; what it refuses by itself has the details of its answer (`%RESPONSE_CODE_DETAILS%`) as body.
+ */
+export async function startDoorEnvoy(
+  doors: readonly Door[],
+  secrets: SecretMaterial,
+  application: { readonly address: string; readonly port: number },
+  extraClusters: readonly JsonObject[] = [],
+): Promise<DoorEnvoy> {
+  const folder = await mkdtemp(join(tmpdir(), 'weft-doors-'));
+  const admin = { kind: 'pipe', path: join(folder, 'admin.sock') } as const;
+  const secretResources = translateSecrets(secrets);
+  const listeners = doors.map(({ inbound, proxy }, index) => {
+    const made = staticBootstrap([...translateInbound([inbound], proxy), ...secretResources]);
+    const { listeners: all } = made.static_resources as { readonly listeners: readonly JsonObject[] };
+    const [listener = {}] = all;
+    return { ...(opened(listener, inboundName(inbound.port), `w${index}`) as JsonObject), name: `w${index}` };
+  });
+  const { secrets: staticSecrets } = staticBootstrap(secretResources).static_resources as {
+    readonly secrets: readonly JsonObject[];
+  };
+  const bootstrap = {
+    node: { id: 'doors', cluster: 'doors' },
+    admin: { address: { pipe: { path: admin.path, mode: 0o600 } } },
+    static_resources: {
+      listeners,
+      secrets: staticSecrets.filter(({ name }) => name === 'identity' || name === 'bundle'),
+      clusters: [cluster('application', application), ...extraClusters],
+    },
+    layered_runtime: {
+      layers: [
+        { name: 'static', static_layer: { re2: { max_program_size: { error_level: 32_768, warn_level: 32_768 } } } },
+      ],
+    },
+  };
+  const file = join(folder, 'envoy.json');
+  await writeFile(file, JSON.stringify(bootstrap));
+  const log: string[] = [];
+  const flags = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'error'];
+  const envoy = spawnLeashed(await envoyPath(), flags, (line) => log.push(line));
+  const stop = async () => {
+    envoy.kill('SIGKILL');
+    await envoy.exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  let ended = false;
+  void envoy.exited.then(() => {
+    ended = true;
+  });
+  try {
+    const client = createEnvoyAdmin(admin, 5_000);
+    await eventually('the Envoy of the doors is ready', async () => ended || (await client.ready()), 60_000);
+    if (ended) throw new Error(`Envoy ended:\n${log.join('\n').slice(0, 4_000)}`);
+    return { ports: portsOf(await client.get('/listeners?format=json'), doors.length), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** A cluster of one address. */
+export function cluster(
+  name: string,
+  { address, port }: { readonly address: string; readonly port: number },
+): JsonObject {
+  const endpoint = { address: { socket_address: { address, port_value: port } } };
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '5s',
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint }] }] },
+  };
+}
+
+/** A listener on a port that Envoy chooses, under its own name, that leads to where the test looks. */
+function opened(value: Json, name: string, own: string): Json {
+  if (typeof value !== 'object' || value === null) return value === name ? own : value;
+  if (isList(value)) return value.map((each) => opened(each, name, own));
+  const kept = Object.entries(value).map(([key, inner]): readonly [string, Json] => {
+    if (key === 'port_value') return [key, 0];
+    if (key === 'cluster' && inner === name) return [key, 'application'];
+    return [key, opened(inner, name, own)];
+  });
+  const { route, ...rest } = Object.fromEntries(kept);
+  const answer = { status: 200, body: { inline_string: 'served' } };
+  const served =
+    route === undefined || !('match' in rest) ? Object.fromEntries(kept) : { ...rest, direct_response: answer };
+  if (!('http_filters' in served)) return served;
+  const details = { text_format_source: { inline_string: '%RESPONSE_CODE_DETAILS%' } };
+  const replies = served.local_reply_config;
+  const given = typeof replies === 'object' && replies !== null && !isList(replies) ? replies : {};
+  return { ...served, local_reply_config: { ...given, body_format: details } };
+}
+
+function isList(json: Json): json is readonly Json[] {
+  return Array.isArray(json);
+}
+
+function portsOf(text: string, count: number): readonly number[] {
+  const { listener_statuses: statuses } = JSON.parse(text) as {
+    readonly listener_statuses: readonly {
+      readonly name: string;
+      readonly local_address: { readonly socket_address: { readonly port_value: number } };
+    }[];
+  };
+  const byName = new Map(statuses.map((status) => [status.name, status.local_address.socket_address.port_value]));
+  return Array.from({ length: count }, (_, index) => byName.get(`w${index}`) ?? 0);
+}
