@@ -6,13 +6,23 @@ import { createCell, type Readable } from '../model/readable.ts';
 import { Secret } from '../model/secret.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import { type AuthorityInfo, describeAuthority } from './authority-info.ts';
-import { type AuthorityState, loadAuthority, pkcs8, saveIssuer, saveRoot } from './authority-state.ts';
 import type { Certificate } from './certificate.ts';
 import { issuerTemplate, rootTemplate, serverTemplate, svidTemplate } from './certificate-template.ts';
-import type { Slot } from './rotation.ts';
-import { type Signer, signCertificate } from './sign-certificate.ts';
-import { startRotation } from './start-rotation.ts';
+import { createIssuers } from './issuers.ts';
+import {
+  firstRoots,
+  needsRoot,
+  type RootInput,
+  type RootState,
+  rootWakeAt,
+  step,
+  trustedRoots,
+} from './root-rotation.ts';
+import { type AuthorityState, loadAuthority, pkcs8, sweepAuthority } from './root-state-file.ts';
+import { signCertificate } from './sign-certificate.ts';
+import { createStateKeeper, savingProblem } from './state-keeper.ts';
 import type { Bundle, IssuedCertificate, SignedCertificate, SignedSvid, Svid } from './svid.ts';
+import { type IssuingSigner, issuingSigner, rootSlot, type TrustedRoot } from './trusted-root.ts';
 import { type CertificateProfile, validateCertificate } from './validate-certificate.ts';
 
 /** Life of a leaf unless asked otherwise, and the bounds of what may be asked (section 3 of reliability.md). */
@@ -35,18 +45,36 @@ export interface ServerNames {
   readonly ipAddresses: readonly string[];
 }
 
+/** What a person asks of the roots. `pending` is asked at the moment of the step: who is awaited still. */
+export type RootStep =
+  | { readonly kind: 'prepare'; readonly by: string }
+  | { readonly kind: 'activate' | 'finish'; readonly pending: () => readonly string[] }
+  | { readonly kind: 'abort' }
+  /** `fingerprint`: which root is in wrong hands; absent: the one that signs, or signed before a rotation that is not over. */
+  | { readonly kind: 'compromised'; readonly by: string; readonly fingerprint?: string };
+
 /** The certificate authority of one trust domain. */
 export interface Authority {
   readonly trustDomain: string;
+  /** Every trusted root, the longest trusted first. */
   readonly bundle: Readable<Bundle>;
+  readonly roots: Readable<RootState>;
+  /**
+   * Takes a step of the rotation of roots: makes keys, saves, and only then acts. Resolves to the state after it, which is the same if
+   * the step was done before. Throws Failure WEFT0306 (not now, and why), WEFT0904 (not saved: nothing has changed).
+   */
+  rotate(step: RootStep): Promise<RootState>;
   /** A new key and X509-SVID for an identity. `ttl` in ms. Throws Failure WEFT0909 if it cannot be: nothing else is ever handed out. */
   issue(identity: Identity, options?: { readonly ttl?: Millis }): Svid;
   /** An X509-SVID for a key that somebody else keeps (csr.ts read it and checked that he has it). Throws Failure WEFT0909. */
   sign(identity: Identity, publicKey: KeyObject, options?: { readonly ttl?: Millis }): Omit<SignedSvid, 'renewAt'>;
-  /** A new key and certificate for the control plane's own port. Throws Failure WEFT0909. */
-  issueServer(names: ServerNames, options?: { readonly ttl?: Millis }): IssuedCertificate;
+  /**
+   * A new key and certificate for the control plane's own port, under a trusted root; absent: under the one that has been trusted longest,
+   * which is the one that most have pinned. Throws Failure WEFT0909.
+   */
+  issueServer(names: ServerNames, options?: { readonly ttl?: Millis; readonly root?: string }): IssuedCertificate;
   info(): AuthorityInfo;
-  /** Stops the rotation of the issuer. */
+  /** Stops the rotation of the issuers. */
   dispose(): void;
 }
 
@@ -56,73 +84,124 @@ export interface Authority {
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { store, clock, trustDomain, random = randomBytes, allowShortLives = false } = options;
-  const inputFor = (publicKey: KeyObject) => ({ publicKey, serial: random(16), now: clock.now() });
   const fresh = () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     return { key: pair.privateKey, input: inputFor(pair.publicKey) };
   };
-  const state = (await loadAuthority(store, trustDomain)) ?? (await createRoot());
-  const { root } = state;
-  let unsaved: Failure | undefined;
+  const inputFor = (publicKey: KeyObject) => ({ publicKey, serial: random(16), now: clock.now() });
 
-  async function createRoot(): Promise<AuthorityState> {
+  const makeRoot = (): TrustedRoot => {
     const { key, input } = fresh();
     const certificate = signCertificate(rootTemplate(input, trustDomain), key);
-    await saveRoot(store, { key, certificate: checked(certificate, { kind: 'root', trustDomain }, certificate) });
-    return { root: certificate, rootKey: key };
-  }
+    checked(certificate, { kind: 'root', trustDomain }, certificate);
+    return { slot: rootSlot(certificate, trustDomain, 'made'), certificate, key };
+  };
+  const makeIssuer = (root: TrustedRoot): IssuingSigner => {
+    if (root.key === undefined)
+      throw cannot(`the root key is not in the state dir (ca/roots/${root.slot.fingerprint}.key)`, 'bring it back');
+    if (root.slot.notAfter <= clock.now()) throw cannot('the root certificate has ended', 'start with a new state dir');
+    const { key, input } = fresh();
+    const signer = { key: root.key, certificate: root.certificate };
+    const certificate = signCertificate(issuerTemplate(input, trustDomain, root.certificate), signer);
+    checked(certificate, { kind: 'issuer', trustDomain }, root.certificate);
+    return issuingSigner({ key, certificate }, [], root.certificate);
+  };
 
-  const issuerRotation = startRotation<Signer>({
+  const loaded = await loadAuthority(store, trustDomain);
+  const keeper = createStateKeeper(store, loaded);
+  let state = loaded ?? (await keeper.save(() => withRoot(makeRoot())));
+  const bundleOf = (of: RootState): Bundle => ({
+    trustDomain,
+    roots: trustedRoots(of).map((root) => root.certificate),
+  });
+  const [bundle, roots] = [createCell(bundleOf(state.roots)), createCell(state.roots)];
+  let unsaved: string | undefined;
+  let cancelTick = (): void => undefined;
+  let rotating = 0;
+  let started = false;
+  let disposed = false;
+
+  // What could not be saved acts all the same: each chain carries its issuer, and after a restart the saved one is renewed again.
+  const keep = (): Promise<void> =>
+    keeper
+      .save(() => state)
+      .then(
+        () => {
+          unsaved = undefined;
+        },
+        (error: unknown) => {
+          unsaved = savingProblem(error);
+        },
+      );
+  const issuers = createIssuers({
     clock,
-    ...(state.issuer && { initial: issuerSlot(state.issuer) }),
-    issue() {
-      if (state.rootKey === undefined)
-        throw cannot('the root key is not in the state dir (ca/root.key)', 'bring it back');
-      if (root.notAfter <= clock.now()) throw cannot('the root certificate has ended', 'start with a new state dir');
-      const { key, input } = fresh();
-      const signed = signCertificate(issuerTemplate(input, trustDomain, root), {
-        key: state.rootKey,
-        certificate: root,
-      });
-      const certificate = checked(signed, { kind: 'issuer', trustDomain }, root);
-      return issuerSlot({ key, certificate });
+    make: makeIssuer,
+    onRenewed({ slot }, issuer) {
+      const root = state.parts.get(slot.fingerprint);
+      if (root) state = { ...state, parts: new Map(state.parts).set(slot.fingerprint, { ...root, issuer }) };
+      if (started) void keep();
     },
   });
-  // An issuer that is not saved yet is as good as any: each chain carries it. After a restart the saved one is renewed again.
-  const keep = (issuer: Signer): Promise<void> =>
-    saveIssuer(store, issuer).then(
-      () => {
-        unsaved = undefined;
-      },
-      (error: unknown) => {
-        unsaved = error instanceof Failure ? error : cannot('the issuer could not be saved', 'check the state dir');
-      },
-    );
-  const firstIssuer = issuerRotation.get();
-  let lastIssuer = firstIssuer;
-  issuerRotation.watch((issuer) => {
-    lastIssuer = issuer;
-    void keep(issuer);
-  });
-  if (firstIssuer !== state.issuer) {
-    try {
-      await saveIssuer(store, firstIssuer);
-    } catch (error) {
-      issuerRotation.dispose();
-      throw error;
+
+  /** Lets a state act: the bundle first, so that whoever hears of a new signer has heard of its root. */
+  const enact = (next: RootState, added: readonly TrustedRoot[] = []): void => {
+    const known = withParts(state.parts, added);
+    const trusted = trustedRoots(next).flatMap(({ fingerprint }) => known.get(fingerprint) ?? []);
+    state = { roots: next, parts: new Map(trusted.map((root) => [root.slot.fingerprint, root])) };
+    issuers.keep(trusted);
+    const wanted = bundleOf(next);
+    if (wanted.roots.join() !== bundle.get().roots.join()) bundle.set(wanted);
+    roots.set(next);
+    cancelTick();
+    const wakeAt = rootWakeAt(next);
+    if (wakeAt !== undefined && !disposed) cancelTick = clock.after(Math.max(wakeAt - clock.now(), 1), tick);
+  };
+  /** Deadlines of a compromised root are kept whether or not the disk takes it: after a restart they have passed again. */
+  const tick = (): void => {
+    if (rotating > 0) {
+      cancelTick = clock.after(50, tick);
+      return;
     }
+    const next = stepped(state.roots, { kind: 'tick', now: clock.now() });
+    if (next !== state.roots) {
+      enact(next);
+      if (started) void keep();
+    } else enact(state.roots);
+  };
+
+  tick();
+  const { signing } = state.roots;
+  try {
+    // Whoever cannot sign does not begin to serve.
+    issuers.of(signing.fingerprint);
+    if (state !== loaded) await keeper.save(() => state);
+    else await sweepAuthority(store, state);
+    started = true;
+  } catch (error) {
+    issuers.dispose();
+    cancelTick();
+    throw error;
   }
 
   const lifeOf = (ttl: Millis = defaultLife): Millis => {
     if (ttl > 0 && ttl <= defaultLife && (ttl >= shortestLife || allowShortLives)) return ttl;
     throw cannot(`a life of ${ttl / 1_000} s is outside 5 min to 24 h`, 'choose a life between 5m and 24h');
   };
-  const signed = (chain: readonly [Certificate, ...Certificate[]]): SignedCertificate => ({
-    certificateChain: chain.map((link) => link.pem).join(''),
-    serial: chain[0].serial,
+  /** `end`: the root, where it is to be sent. One that signs leaves itself is not sent twice. */
+  const signed = (
+    leaf: Certificate,
+    { certificate, chain }: IssuingSigner,
+    root: string,
+    end: readonly Certificate[] = [],
+  ): SignedCertificate => ({
+    certificateChain: [leaf, ...[certificate, ...chain].filter(({ fingerprint }) => fingerprint !== root), ...end]
+      .map((link) => link.pem)
+      .join(''),
+    root,
+    serial: leaf.serial,
     issuedAt: clock.now(),
-    notBefore: chain[0].notBefore,
-    notAfter: chain[0].notAfter,
+    notBefore: leaf.notBefore,
+    notAfter: leaf.notAfter,
   });
   const sign: Authority['sign'] = (identity, publicKey, { ttl } = {}) => {
     if (identity.trustDomain !== trustDomain) {
@@ -131,50 +210,103 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
         `this authority speaks for "${trustDomain}" only`,
       );
     }
-    const [id, life, issuer] = [spiffeId(identity), lifeOf(ttl), issuerRotation.get()];
-    const leaf = signCertificate(svidTemplate(inputFor(publicKey), id, life, issuer.certificate), issuer);
+    const root = state.roots.signing.fingerprint;
+    const [id, life, issuer] = [spiffeId(identity), lifeOf(ttl), issuers.of(root)];
+    const leaf = signCertificate(svidTemplate(inputFor(publicKey), id, life, issuer), issuer);
     checked(leaf, { kind: 'svid', spiffeId: id, publicKey }, issuer.certificate);
-    return { identity, spiffeId: id, ...signed([leaf, issuer.certificate]) };
+    return { identity, spiffeId: id, ...signed(leaf, issuer, root) };
   };
+
   return {
     trustDomain,
-    bundle: createCell<Bundle>({ trustDomain, roots: [root.pem] }),
-    sign,
-    issue(identity, options) {
-      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      return { ...sign(identity, pair.publicKey, options), privateKey: new Secret(pkcs8(pair.privateKey)) };
+    bundle,
+    roots,
+    async rotate(asked) {
+      let added: readonly TrustedRoot[] = [];
+      let next = state.roots;
+      rotating += 1;
+      try {
+        await keeper.save(() => {
+          const input = inputOf(state.roots, asked, clock.now());
+          const root = needsRoot(state.roots, input) ? makeRoot() : undefined;
+          added = root ? [{ ...root, issuer: makeIssuer(root) }] : [];
+          next = stepped(state.roots, root && 'by' in input ? { ...input, root: root.slot } : input);
+          return { roots: next, parts: withParts(state.parts, added) };
+        });
+        if (next !== state.roots) enact(next, added);
+        return next;
+      } finally {
+        rotating -= 1;
+      }
     },
-    issueServer(names, { ttl } = {}) {
-      const [life, issuer, { key, input }] = [lifeOf(ttl), issuerRotation.get(), fresh()];
-      const template = serverTemplate(input, names, life, issuer.certificate);
+    sign,
+    issue(identity, issueOptions) {
+      const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      return { ...sign(identity, pair.publicKey, issueOptions), privateKey: new Secret(pkcs8(pair.privateKey)) };
+    },
+    issueServer(names, { ttl, root: wanted } = {}) {
+      const root = state.parts.get(wanted ?? trustedRoots(state.roots)[0]?.fingerprint ?? '');
+      if (root === undefined) throw cannot('its root is not trusted any more', 'weft cert list shows the roots');
+      const { fingerprint } = root.slot;
+      const [life, issuer, { key, input }] = [lifeOf(ttl), issuers.of(fingerprint), fresh()];
+      const template = serverTemplate(input, names, life, issuer);
       const leaf = signCertificate(template, issuer);
       checked(leaf, { ...template, kind: 'server' }, issuer.certificate);
-      return { ...signed([leaf, issuer.certificate, root]), privateKey: new Secret(pkcs8(key)) };
+      return { ...signed(leaf, issuer, fingerprint, [root.certificate]), privateKey: new Secret(pkcs8(key)) };
     },
     info: () =>
       describeAuthority({
         trustDomain,
-        root,
-        rootKeyPresent: state.rootKey !== undefined,
-        issuer: lastIssuer.certificate,
-        issuerRenewsAt: issuerRotation.renewsAt(),
-        problem: unsaved ?? issuerRotation.problem(),
+        roots: state.roots,
+        keyPresent: (fingerprint) => state.parts.get(fingerprint)?.key !== undefined,
+        issuers,
+        problem: unsaved,
         now: clock.now(),
       }),
-    dispose: () => issuerRotation.dispose(),
+    dispose() {
+      disposed = true;
+      cancelTick();
+      issuers.dispose();
+    },
   };
 }
 
-function issuerSlot(issuer: Signer): Slot<Signer> {
-  const { notBefore, notAfter } = issuer.certificate;
-  return { value: issuer, notBefore, notAfter, renewAt: notBefore + (notAfter - notBefore) / 2 };
+function withParts(parts: AuthorityState['parts'], added: readonly TrustedRoot[]): AuthorityState['parts'] {
+  return new Map([...parts, ...added.map((root) => [root.slot.fingerprint, root] as const)]);
+}
+
+/** What the machine is told: `pending` is asked now. */
+function inputOf({ phase, signing, other }: RootState, asked: RootStep, now: Millis): RootInput {
+  switch (asked.kind) {
+    case 'prepare':
+    case 'abort':
+      return { ...asked, now };
+    case 'activate':
+    case 'finish':
+      return { kind: asked.kind, now, pending: asked.pending() };
+    case 'compromised': {
+      const old = phase === 'activated' || phase === 'returning' ? other : signing;
+      return { kind: asked.kind, by: asked.by, now, fingerprint: asked.fingerprint ?? (old ?? signing).fingerprint };
+    }
+    default:
+      return asked satisfies never;
+  }
+}
+
+function stepped(state: RootState, input: RootInput): RootState {
+  const next = step(state, input);
+  if (next instanceof Failure) throw next;
+  return next;
+}
+
+function withRoot(root: TrustedRoot): AuthorityState {
+  return { roots: firstRoots(root.slot), parts: new Map([[root.slot.fingerprint, root]]) };
 }
 
 /** The last look before a certificate is used. A difference is a bug of ours: it throws, and nothing leaves. */
-function checked(certificate: Certificate, profile: CertificateProfile, signer: Certificate): Certificate {
+function checked(certificate: Certificate, profile: CertificateProfile, signer: Certificate): void {
   const problems = validateCertificate(certificate, profile, signer);
   if (problems.length > 0) throw new Error(`signed a wrong certificate: ${problems.join('; ')}`);
-  return certificate;
 }
 
 function cannot(why: string, hint: string): Failure {

@@ -38,8 +38,8 @@ export interface RootState {
 
 /** `pending` names each live proxy that has not yet shown what the step asks for; an empty list is the proof. */
 export type RootInput =
-  /** Trust `root` beside the present one. */
-  | { readonly kind: 'prepare'; readonly now: Millis; readonly by: string; readonly root: RootSlot }
+  /** Trust `root` beside the present one; it is needed where none is prepared yet (`needsRoot`). */
+  | { readonly kind: 'prepare'; readonly now: Millis; readonly by: string; readonly root?: RootSlot }
   /** Sign under the next root. `pending`: who has not acknowledged the bundle with both. */
   | { readonly kind: 'activate'; readonly now: Millis; readonly pending: readonly string[] }
   /** Forget the root that does not sign. `pending`: who has not acknowledged the bundle, or holds a leaf under it. */
@@ -100,18 +100,16 @@ export function step(state: RootState, input: RootInput): RootState | Failure {
 type Input<K extends RootInput['kind']> = Extract<RootInput, { kind: K }>;
 
 function prepare(state: RootState, { root, now, by }: Input<'prepare'>): RootState | Failure {
-  if (state.signing.notAfter <= now) {
-    // Nobody holds a leaf that is valid, so there is nothing to keep alive: the one case in which both change (F11).
-    return isValid(root, now)
-      ? firstRoots(root, state.generation + 1)
-      : cannot('prepare', 'the next root is not valid now');
-  }
-  if (state.phase === 'prepared') return state;
-  if (state.phase !== 'steady') {
+  const hasEnded = state.signing.notAfter <= now;
+  if (!hasEnded && state.phase === 'prepared') return state;
+  if (!hasEnded && state.phase !== 'steady') {
     return cannot('prepare', 'another change of root is not over', 'finish it: weft cert rotate --root --step finish');
   }
+  if (root === undefined) return cannot('prepare', 'there is no next root');
   if (root.fingerprint === state.signing.fingerprint) return cannot('prepare', 'this root signs already');
   if (!isValid(root, now)) return cannot('prepare', 'the next root is not valid now', 'compare the clocks');
+  // Under a root that has ended nobody holds a leaf that is valid, so nothing is to be kept alive: the one case in which both change (F11).
+  if (hasEnded) return firstRoots(root, state.generation + 1);
   return { ...next(state), phase: 'prepared', other: root, begun: { at: now, by } };
 }
 
@@ -172,6 +170,12 @@ function tick(state: RootState, now: Millis): RootState {
   if (phase === 'prepared' && isDue(deadlines.activate, now)) return settled(activate(state, []), state);
   if (phase !== 'prepared' && isDue(deadlines.finish, now)) return settled(finish(state, []), state);
   return state;
+}
+
+/** True if this step needs a root that is not trusted yet. */
+export function needsRoot(state: RootState, input: Pick<RootInput, 'kind' | 'now'>): boolean {
+  if (input.kind === 'prepare') return state.phase === 'steady' || state.signing.notAfter <= input.now;
+  return input.kind === 'compromised' && state.phase === 'steady';
 }
 
 /** When the next tick has something to do; undefined: never. */

@@ -17,7 +17,8 @@ export interface RotationState<T> {
 
 export type RotationInput<T> =
   | { readonly kind: 'tick'; readonly now: Millis }
-  | { readonly kind: 'issued'; readonly now: Millis; readonly slot: Slot<T> }
+  /** `instead`: it replaces the current one even if that would last longer (its signer is no longer to be used). */
+  | { readonly kind: 'issued'; readonly now: Millis; readonly slot: Slot<T>; readonly instead?: boolean }
   | { readonly kind: 'failed'; readonly now: Millis };
 
 const shortestRetry: Millis = 1_000;
@@ -34,7 +35,8 @@ export function step<T>(state: RotationState<T>, input: RotationInput<T>): Rotat
       return settle(state, now);
     case 'issued': {
       const { current } = settle(state, now);
-      const gains = current === undefined || !isValid(current, now) || input.slot.notAfter > current.notAfter;
+      const gains =
+        input.instead || current === undefined || !isValid(current, now) || input.slot.notAfter > current.notAfter;
       if (!gains || input.slot.notAfter <= now) return step(state, { kind: 'failed', now });
       return settle({ ...(current && { current }), next: input.slot }, now);
     }

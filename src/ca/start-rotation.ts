@@ -9,6 +9,8 @@ export interface Rotation<T> extends Readable<T> {
   problem(): unknown;
   /** The time of the next renewal, in milliseconds since 1970. */
   renewsAt(): number;
+  /** Makes a new value now, whatever the present one is still good for. If that fails the present one stays, and it is tried again. */
+  renew(): void;
   dispose(): void;
 }
 
@@ -31,13 +33,17 @@ export function startRotation<T>(options: {
   let disposed = false;
   const cell = createCell<T | undefined>(undefined);
 
+  let replacing = false;
+  const isWanted = (): boolean => (replacing && (state.retryAt ?? 0) <= clock.now()) || isDue(state, clock.now());
+
   const advance = (): void => {
     state = step(state, { kind: 'tick', now: clock.now() });
-    if (isDue(state, clock.now())) {
+    if (isWanted()) {
       try {
         const slot = issue();
         problem = undefined;
-        state = step(state, { kind: 'issued', now: clock.now(), slot });
+        state = step(state, { kind: 'issued', now: clock.now(), slot, instead: replacing });
+        replacing = false;
       } catch (error) {
         // Not lost: `problem` tells it, and `get` throws it once nothing valid is left.
         problem = error;
@@ -46,7 +52,8 @@ export function startRotation<T>(options: {
     }
     cancel();
     if (!disposed) {
-      const sleep = Math.min(Math.max(wakeAt(state) - clock.now(), 1), longestSleep);
+      const wake = replacing ? Math.min(state.retryAt ?? wakeAt(state), wakeAt(state)) : wakeAt(state);
+      const sleep = Math.min(Math.max(wake - clock.now(), 1), longestSleep);
       cancel = clock.after(sleep, advance);
     }
     cell.set(state.current?.value);
@@ -71,6 +78,10 @@ export function startRotation<T>(options: {
       }),
     problem: () => problem,
     renewsAt: () => state.current?.renewAt ?? clock.now(),
+    renew() {
+      replacing = true;
+      advance();
+    },
     dispose() {
       disposed = true;
       cancel();

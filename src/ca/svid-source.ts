@@ -4,6 +4,7 @@ import type { Millis } from '../model/policy.ts';
 import type { Unwatch } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
 import type { Authority, ServerNames } from './authority.ts';
+import { trustedRoots } from './root-rotation.ts';
 import { renewalTime, type Slot } from './rotation.ts';
 import { type Rotation, startRotation } from './start-rotation.ts';
 import type { IssuedCertificate, SignedSvid, Svid } from './svid.ts';
@@ -40,6 +41,10 @@ export interface SourceOptions {
 /** A proxy that reconnects within this time finds its identity's SVID again, and gets nothing new. */
 const linger: Millis = 60_000;
 
+/** After a change of root: between two renewals, and for all of them. Well below the time in which a compromised root must go. */
+const renewalPause: Millis = 10;
+const longestSpread: Millis = 5_000;
+
 interface Entry {
   readonly rotation: Rotation<Svid>;
   readonly watchers: Set<symbol>;
@@ -62,6 +67,23 @@ export function createSvidSource(options: SourceOptions): SvidSource {
     releaseLater(id, entry);
     return entry;
   };
+  // Under another root everything is renewed: spread over some seconds, so that neither this process nor the proxies do it all at once.
+  let signing = authority.roots.get().signing.fingerprint;
+  const cancels = new Set<() => void>();
+  const unwatchRoots = authority.roots.watch((roots) => {
+    if (roots.signing.fingerprint === signing) return;
+    signing = roots.signing.fingerprint;
+    for (const cancel of cancels) cancel();
+    cancels.clear();
+    [...entries.values()].forEach((entry, index) => {
+      const renew = () => {
+        cancels.delete(cancel);
+        if (entry.rotation.get().root !== signing) entry.rotation.renew();
+      };
+      const cancel = clock.after(index * Math.min(renewalPause, longestSpread / entries.size), renew);
+      cancels.add(cancel);
+    });
+  });
   const releaseLater = (id: SpiffeId, entry: Entry): void => {
     entry.cancelRelease();
     entry.cancelRelease = clock.after(linger, () => {
@@ -106,6 +128,8 @@ export function createSvidSource(options: SourceOptions): SvidSource {
     renewsAt: (identity) => entries.get(spiffeId(identity))?.rotation.renewsAt(),
     held: () => [...entries.keys()].sort(),
     dispose() {
+      unwatchRoots();
+      for (const cancel of cancels) cancel();
       for (const entry of entries.values()) {
         entry.cancelRelease();
         entry.rotation.dispose();
@@ -115,12 +139,28 @@ export function createSvidSource(options: SourceOptions): SvidSource {
   };
 }
 
-/** The control plane's own certificate (`xds.weft` and `names`), renewed like an SVID. Throws Failure WEFT0909 at the start. */
+/**
+ * The control plane's own certificate (`xds.weft` and `names`), renewed like an SVID. `root`: fingerprint of the trusted root that it is
+ * to be under; absent: always the one that has been trusted longest. Throws Failure WEFT0909 at the start.
+ */
 export function createServerCertificateSource(
-  options: SourceOptions & { readonly names: ServerNames },
+  options: SourceOptions & { readonly names: ServerNames; readonly root?: string },
 ): Rotation<IssuedCertificate> {
-  const { authority, names, ttl } = options;
-  return rotating(options, () => authority.issueServer(names, ttl === undefined ? {} : { ttl }));
+  const { authority, names, ttl, root } = options;
+  const rotation = rotating(options, () =>
+    authority.issueServer(names, { ...(ttl !== undefined && { ttl }), ...(root !== undefined && { root }) }),
+  );
+  if (root !== undefined) return rotation;
+  const unwatch = authority.roots.watch((roots) => {
+    if (trustedRoots(roots)[0]?.fingerprint !== rotation.get().root) rotation.renew();
+  });
+  return {
+    ...rotation,
+    dispose() {
+      unwatch();
+      rotation.dispose();
+    },
+  };
 }
 
 function rotating<T extends IssuedCertificate>(

@@ -6,6 +6,8 @@ import type { Secret } from '../model/secret.ts';
 export interface SignedCertificate {
   /** PEM. An X509-SVID: leaf and issuer. A server's: leaf, issuer and root, so that a client can pin the root (pinned-bundle.ts). */
   readonly certificateChain: string;
+  /** Fingerprint of the trusted root that the chain leads to. */
+  readonly root: string;
   /** Lower-case hex. */
   readonly serial: string;
   readonly issuedAt: Millis;

@@ -67,6 +67,11 @@ export function validateCertificate(
   return problems;
 }
 
+/** True if a certificate names `signer` as its issuer and bears a signature by its key. Whether it may sign is not asked here. */
+export function isSignedBy(certificate: Certificate, signer: Certificate): boolean {
+  return certificate.issuer.equals(signer.subject) && new X509Certificate(certificate.der).verify(signer.publicKey);
+}
+
 function constraintProblems(certificate: Certificate, profile: CertificateProfile): readonly string[] {
   const problems: string[] = [];
   const isAuthority = profile.kind === 'root' || profile.kind === 'issuer';

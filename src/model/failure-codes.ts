@@ -16,6 +16,12 @@ export const failureCodes = {
       'The credential is missing, malformed, unknown, revoked or expired, or it speaks for another service, namespace or workload than the one that wants to join; or the workload says of itself what its WorkloadGroup says otherwise.',
     fix: 'Make a token for the service that joins: weft token create --service NAME -n NAMESPACE -o file > FILE. The refusal names what the token allows.',
   },
+  WEFT0302: {
+    title: 'Certificate of the CA ends soon',
+    cause:
+      'A root or an issuing certificate of the CA ends within 30, 14, 7 or 1 days, or has ended. What is signed under it ends with it, and nothing is renewed.',
+    fix: 'Change the root while the old one is good: weft cert rotate --root --step prepare, then activate and finish. An issuing certificate from outside is replaced by its successor.',
+  },
   WEFT0304: {
     title: 'Control plane is not trusted',
     cause:

@@ -2,8 +2,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
-import { loadAuthority, pkcs8 } from '../../src/ca/authority-state.ts';
 import { svidTemplate } from '../../src/ca/certificate-template.ts';
+import { loadAuthority, pkcs8 } from '../../src/ca/root-state-file.ts';
 import { signCertificate } from '../../src/ca/sign-certificate.ts';
 import { spiffeId } from '../../src/model/identity.ts';
 import { Secret } from '../../src/model/secret.ts';
@@ -26,13 +26,14 @@ let served = 0;
 /** What the authority signed while the mesh was called `old.mesh`. */
 async function oldCertificate(serviceAccount: string) {
   const state = await loadAuthority(openFileStore(join(mesh().folder, 'state')), 'demo.mesh');
-  if (state?.issuer === undefined) throw new Error('no issuer');
+  const issuer = state?.parts.get(state.roots.signing.fingerprint)?.issuer;
+  if (issuer === undefined) throw new Error('no issuer');
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { certificate } = state.issuer;
+  const { certificate } = issuer;
   const id = spiffeId({ trustDomain: 'old.mesh', namespace: 'shop', serviceAccount });
   const serial = Buffer.concat([Buffer.from([1]), randomBytes(15)]);
   const template = svidTemplate({ publicKey, serial, now: Date.now() }, id, 3_600_000, certificate);
-  const leaf = signCertificate(template, state.issuer);
+  const leaf = signCertificate(template, issuer);
   return { certificateChain: leaf.pem + certificate.pem, privateKey: new Secret(pkcs8(privateKey)) };
 }
 

@@ -28,7 +28,12 @@ const failureOf = (run: () => unknown): Failure => {
 describe('authority', () => {
   it('is the same after a restart, and its files are root, root key and issuer', async () => {
     const { authority, store, clock } = await open();
-    expect(await store.list('')).toEqual(['ca/issuer.pem', 'ca/root.key', 'ca/root.pem']);
+    const { root, issuer } = authority.info();
+    expect(await store.list('')).toEqual([
+      `ca/issuers/${issuer.fingerprint}.pem`,
+      `ca/roots/${root.fingerprint}.key`,
+      'ca/state.json',
+    ]);
     const again = await open(store, clock);
     expect(again.authority.bundle.get()).toEqual(authority.bundle.get());
     expect(again.authority.info()).toEqual(authority.info());
@@ -77,30 +82,37 @@ describe('authority', () => {
     });
   });
 
-  const damages: readonly (readonly [
-    string,
-    (content: Map<string, Uint8Array>, other: Map<string, Uint8Array>) => void,
-    string,
-  ])[] = [
+  type Content = Map<string, Uint8Array>;
+  const keyIn = (content: Content, folder: string) =>
+    [...content.keys()].find((key) => key.startsWith(`ca/${folder}/`)) ?? '';
+  const swap = (folder: string) => (a: Content, b: Content) =>
+    a.set(keyIn(a, folder), b.get(keyIn(b, folder)) ?? Buffer.of());
+  const edit = (change: (text: string) => string) => (a: Content) =>
+    a.set('ca/state.json', Buffer.from(change(Buffer.from(a.get('ca/state.json') ?? []).toString())));
+  const damages: readonly (readonly [string, (content: Content, other: Content) => void, string])[] = [
+    ['a root key of another root', swap('roots'), '"ca/roots/'],
+    ['an issuer of another root', swap('issuers'), '"ca/issuers/'],
+    ['a lost state', (a) => a.delete('ca/state.json'), '"ca/state.json"'],
+    ['a lost issuer', (a) => a.delete(keyIn(a, 'issuers')), '"ca/issuers/'],
+    ['a state that is cut short', edit((text) => text.slice(0, 300)), '"ca/state.json"'],
+    ['a state of another making', edit((text) => text.replace('"steady"', '"prepared"')), '"ca/state.json"'],
     [
-      'a root key of another root',
-      (a, b) => a.set('ca/root.key', b.get('ca/root.key') ?? Buffer.of()),
-      '"ca/root.key"',
+      'a root that is cut short',
+      edit((text) => text.replace(/(?<=BEGIN CERTIFICATE-----\\n.{40}).{40}/, '')),
+      '"ca/state.json"',
     ],
+    ['an empty issuer', (a) => a.set(keyIn(a, 'issuers'), Buffer.of()), '"ca/issuers/'],
     [
-      'an issuer of another root',
-      (a, b) => a.set('ca/issuer.pem', b.get('ca/issuer.pem') ?? Buffer.of()),
-      '"ca/issuer.pem"',
+      'an issuer as root',
+      (a) => {
+        const [issuer] = readCertificates(Buffer.from(a.get(keyIn(a, 'issuers')) ?? []).toString());
+        edit((text) => JSON.stringify({ ...JSON.parse(text), signing: { certificate: issuer?.pem, source: 'made' } }))(
+          a,
+        );
+      },
+      '"ca/state.json"',
     ],
-    ['a lost root', (a) => a.delete('ca/root.pem'), '"ca/root.pem"'],
-    [
-      'a root cut short',
-      (a) => a.set('ca/root.pem', (a.get('ca/root.pem') ?? Buffer.of()).slice(0, 300)),
-      '"ca/root.pem"',
-    ],
-    ['an empty issuer', (a) => a.set('ca/issuer.pem', Buffer.of()), '"ca/issuer.pem"'],
-    ['an issuer as root', (a) => a.set('ca/root.pem', a.get('ca/issuer.pem') ?? Buffer.of()), '"ca/root.pem"'],
-    ['a key that is none', (a) => a.set('ca/root.key', Buffer.from('CANARY')), '"ca/root.key"'],
+    ['a key that is none', (a) => a.set(keyIn(a, 'roots'), Buffer.from('CANARY')), '"ca/roots/'],
   ];
   it.each(damages)('refuses to start with %s', async (_, damage, place) => {
     const [{ store, clock }, other] = [await open(), await open()];
@@ -113,26 +125,43 @@ describe('authority', () => {
 
   it('starts anew where a first start was interrupted before its certificate was written', async () => {
     const { store } = await open();
-    store.content.delete('ca/root.pem');
-    store.content.delete('ca/issuer.pem');
+    store.content.delete('ca/state.json');
+    store.content.delete(keyIn(store.content, 'issuers'));
     const { authority } = await open(store);
     expect(await store.list('')).toHaveLength(3);
     authority.issue(reviews);
   });
 
+  it('reads what it wrote before roots could change, once, and leaves nothing of it', async () => {
+    const { authority, store, clock } = await open();
+    const text = (key: string) => store.content.get(key) ?? Buffer.of();
+    const old = memoryStore(
+      new Map([
+        ['ca/root.pem', Buffer.from(authority.bundle.get().roots.join(''))],
+        ['ca/root.key', text(keyIn(store.content, 'roots'))],
+        ['ca/issuer.pem', text(keyIn(store.content, 'issuers'))],
+      ]),
+    );
+    const again = await open(old, clock);
+    expect(again.authority.info()).toEqual(authority.info());
+    expect([...old.content.keys()].sort()).toEqual([...store.content.keys()].sort());
+    const lost = memoryStore(new Map([['ca/issuer.pem', text(keyIn(store.content, 'issuers'))]]));
+    await expect(open(lost, clock)).rejects.toMatchObject({ code: 'WEFT0908', where: 'ca/root.pem' });
+  });
+
   it('renews the issuer at half-life and saves it; older leaves stay good under the same root', async () => {
     const { authority, store, clock } = await open();
     const before = authority.info();
-    const saved = store.content.get('ca/issuer.pem');
     clock.advance(182 * day);
     expect(authority.info().issuer.fingerprint).toBe(before.issuer.fingerprint);
     clock.advance(day);
     const after = authority.info();
     expect(after.issuer.fingerprint).not.toBe(before.issuer.fingerprint);
     expect(after.root).toEqual(before.root);
+    expect(after.alarms).toEqual([]);
     await expect
-      .poll(() => Buffer.compare(store.content.get('ca/issuer.pem') ?? Buffer.of(), saved ?? Buffer.of()))
-      .not.toBe(0);
+      .poll(() => [...store.content.keys()].filter((key) => key.startsWith('ca/issuers/')))
+      .toEqual([`ca/issuers/${after.issuer.fingerprint}.pem`]);
     expect((await open(store, clock)).authority.info().issuer).toEqual(after.issuer);
   });
 
@@ -154,7 +183,7 @@ describe('authority', () => {
   it('without the root key works until the issuer ends, and tells what is missing', async () => {
     const { authority: complete, store, clock } = await open();
     complete.dispose();
-    store.content.delete('ca/root.key');
+    store.content.delete(keyIn(store.content, 'roots'));
     const { authority } = await open(store, clock);
     expect(authority.info().root.keyPresent).toBe(false);
     clock.advance(200 * day);
