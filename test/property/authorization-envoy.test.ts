@@ -11,7 +11,7 @@ import { doorOf, world } from './authorization-world.ts';
 
 const isLong = process.env.WEFT_LONG === '1';
 const pairs = isLong ? 10_000 : 500;
-const callsEach = 25;
+const callsEach = 10;
 const atOnce = 4;
 const seed = Number(process.env.WEFT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
