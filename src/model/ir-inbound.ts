@@ -1,4 +1,4 @@
-import type { ConnectionPoolDecision } from './ir-destination.ts';
+import type { ConnectionPoolDecision, DestinationRef, TlsParameters } from './ir-destination.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
 import type { RetryDecision, TextMatch } from './ir-route.ts';
 import type { Millis, Protocol } from './policy.ts';
@@ -74,11 +74,27 @@ export interface TokenDecision {
 }
 
 export interface TokenRuleDecision {
-  /** `ns[shop]-authentication[tokens]-rule[0]`. */
+  /** `RequestAuthentication/shop/tokens[0]`. */
   readonly id: string;
   readonly by: Provenance;
   readonly rule: TokenRule;
+  /** Of keys that are fetched: from whom; absent: from nobody, so that no token is taken. */
+  readonly keysFrom?: KeyServer;
 }
+
+/** Whom a proxy asks for the keys of an issuer (T23). */
+export type KeyServer =
+  /** A service, as the proxy calls it for its own application. */
+  | { readonly kind: 'service'; readonly ref: DestinationRef }
+  /** A server found by DNS, which proves by TLS and the roots of the system that it is `host`. */
+  | {
+      readonly kind: 'outside';
+      readonly host: string;
+      readonly port: number;
+      readonly connectTimeout: Millis;
+      readonly dnsRefreshRate?: Millis;
+      readonly parameters?: TlsParameters;
+    };
 
 export interface AuthorizationRuleDecision {
   /** `ns[shop]-policy[reviews-callers]-rule[0]` (P46). */
@@ -109,6 +125,6 @@ export type Condition =
   | { readonly kind: 'path'; readonly match: TextMatch }
   /**
    * A claim of a token that was verified (P44): keys from the outside in. A text is compared, or each text of a list; numbers and other
-   * values equal nothing.
+   * values equal nothing; `present` is a text that is not empty.
    */
   | { readonly kind: 'claim'; readonly path: readonly string[]; readonly match: TextMatch };

@@ -159,6 +159,7 @@ export function httpRuleName(http: readonly { readonly name?: string }[], index:
 export function rulePath(object: Pick<Policy, 'kind' | 'spec'>, rule: string | undefined): string | undefined {
   if (rule === undefined) return undefined;
   if (object.kind === 'AuthorizationPolicy') return `spec.rules[${rule}]`;
+  if (object.kind === 'RequestAuthentication') return `spec.jwtRules[${rule}]`;
   if (object.kind !== 'VirtualService' || !('http' in object.spec)) return undefined;
   const { http } = object.spec;
   const named = http.findIndex((_, index) => httpRuleName(http, index) === rule);

@@ -16,6 +16,7 @@ import { meshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
 import { mutualTlsMode, peerPolicies } from './mutual-tls.ts';
 import { indexPolicies, selectorOf } from './policy-index.ts';
+import { requestAuthentications, resolveTokens } from './request-authentication.ts';
 import { requestsPerConnection } from './requests-per-connection.ts';
 import { inboundRetries } from './retries.ts';
 import { selecting } from './selecting.ts';
@@ -40,8 +41,11 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const workload: Selected = registered ?? proxy;
   const sidecar = sidecarOf(index, settings, workload);
   const all = index.selectingServices.get(workload.namespace) ?? noServices;
+  const authentications = requestAuthentications(mesh, index, settings, workload, sidecar);
   const decidedBy = [
     settings,
+    // Services and DestinationRules may lead to the keys.
+    JSON.stringify(authentications.map(({ servers }) => servers)),
     // Who comes again says them anew.
     JSON.stringify(workload.labels),
     all,
@@ -64,6 +68,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const services = selecting(all, workload.labels, selectorOf);
   const peers = peerPolicies(index, settings, workload);
   const authorization = authorizationPolicies(index, settings, workload);
+  const tokens = resolveTokens(authentications);
   const ports = inboundPorts(proxy, sidecar).map(({ port, listen, entry }): Inbound => {
     const protocol = entry?.ingress.protocol ?? inboundProtocol(services, workload.labels, proxy.ports, port, settings);
     const pool = sidecar && inboundPool(sidecar, entry?.position);
@@ -85,6 +90,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       retries: inboundRetries(protocol),
       authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
       ...(protocol === 'auto' && { ofBytes: resolveAuthorization(settings, authorization, port.port, false) }),
+      ...(tokens && isHttp(protocol) && { tokens }),
       terms: settings.terms,
     };
   });

@@ -56,7 +56,7 @@ export function discovery(destination: Destination, name: string): Discovery {
 }
 
 /** Resolved by the proxy: each answer an endpoint, or all of them one endpoint of which the first is used. */
-function byDns(
+export function byDns(
   name: string,
   addresses: readonly EndpointAddress[],
   single: boolean,

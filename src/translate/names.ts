@@ -13,7 +13,9 @@ import type { EgressAddress } from '../model/ir-egress.ts';
  *   check_<namespace>_<name>                      health check of a cluster
  *   probe                                         cluster of what a proxy without `weft run` tests of its application
  *   in_<port>                                     listener, cluster and route configuration before an application's port
+ *   authorizer                                    filter (ECDS): who is asked about inbound requests
  *   tokens                                        filter (ECDS): what is made of the tokens of inbound requests
+ *   jwks_<host>_<port>                            cluster: a server outside of the mesh that has the keys of an issuer
  *   keys_<name>, roots_<name>                     secret: a named one of the proxy's namespace
  *   system_roots                                  secret: the roots of the system that the proxy runs on
  *   keyfile_<path>_<path>, rootfile_<path>_<path> secret: files beside the proxy; a certificate and its key, roots and revocations
@@ -27,8 +29,19 @@ export const proxyName = 'out_proxy';
 /** The cluster of hosts that the registry does not know (D18). */
 export const unknownHostsName = 'out_unknown';
 
+/** The filter of inbound requests that asks an authorizer. */
+export const authorizerName = 'authorizer';
+
 /** The filter of inbound requests that verifies tokens. */
 export const tokensName = 'tokens';
+
+/** The cluster of a server outside of the mesh that has the keys of an issuer of tokens. */
+export function keyServerName(host: string, port: number): string {
+  return `jwks_${escapePart(host)}_${port}`;
+}
+
+/** There is no such cluster. */
+export const noKeysName = 'jwks_nobody';
 
 /** The SDS secret with a proxy's own certificate and key. */
 export const identitySecretName = 'identity';

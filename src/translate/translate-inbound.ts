@@ -10,7 +10,7 @@ import { toExtension } from './extension-config.ts';
 import { inboundCluster } from './inbound-cluster.ts';
 import { inboundListener, speaksMeshTls } from './inbound-listener.ts';
 import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
-import { noTokens } from './jwt-filter.ts';
+import { tokenResources } from './jwt-filter.ts';
 import { bundleSecretName, identitySecretName, inboundName, tokensName } from './names.ts';
 import { rememberWith } from './remember.ts';
 
@@ -20,7 +20,7 @@ import { rememberWith } from './remember.ts';
  */
 export function translateInbound(inbound: readonly Inbound[], proxy: Proxy): readonly Resource[] {
   const ownHost = `${proxy.service}.${proxy.namespace}`;
-  const tokens = inbound.some(({ protocol }) => isHttp(protocol)) ? [noTokens] : [];
+  const tokens = inbound.some(({ protocol }) => isHttp(protocol)) ? tokenResources(inbound) : [];
   return [...inbound.flatMap((port) => portResources(port, ownHost)), ...tokens];
 }
 
