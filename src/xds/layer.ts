@@ -1,16 +1,19 @@
 import { anyText, check, shown } from './check.ts';
 import { type Digest, emptyDigest, joined, without } from './digest.ts';
 import { snapshotChange } from './option-kinds.ts';
+import { type PastClusters, pastClusters } from './past-clusters.ts';
 import { emptyMap, entriesOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
 import { type Resource, requireResource } from './resource.ts';
+import { clusterType } from './resource-types.ts';
 
 /** What differs between a layer and one before it: names by type, changed, new or gone. */
 export interface LayerChange {
   readonly from: LayerId;
   readonly names: ReadonlyMap<string, readonly string[]>;
+  readonly clusters: PastClusters;
 }
 
-/** The identity of a layer: a small object, so that history keeps no resources alive. */
+/** The identity of a layer: a small object, so that history keeps no layers alive. */
 export interface LayerId {
   readonly layer: true;
 }
@@ -209,7 +212,12 @@ function changedLayer(previous: Layer, changes: readonly (readonly [string, stri
     digests.set(typeUrl, digest);
     names.set(typeUrl, [...ofType.keys()]);
   }
-  const step: LayerChange = { from: previous.id, names };
+  const clusters = pastClusters(
+    previous.digests.get(clusterType),
+    resourcesOf(previous, clusterType),
+    byType.get(clusterType),
+  );
+  const step: LayerChange = { from: previous.id, names, clusters };
   const history = [step, ...previous.history.slice(0, stepsRemembered - 1)];
   return { id: { layer: true }, origin: previous.origin, scope: previous.scope, types, digests, history };
 }

@@ -161,7 +161,7 @@ function isNewInFlight({ inFlight }: Subscription, name: string): boolean {
 function judgeRemoval(view: StreamView, due: Due): Verdict {
   const { typeUrl } = due.subscription.type;
   if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
-  const isGhost = due.held !== undefined && !('value' in due.held);
+  const isGhost = due.held !== undefined && (!('value' in due.held) || due.held.claimed === true);
   const hosts = subscriptionOf(view, virtualHostType);
   const switched = [listenerType, routeType]
     .map((typeUrl) => subscriptionOf(view, typeUrl))

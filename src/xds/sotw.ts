@@ -1,12 +1,14 @@
+import { claimedClusters } from './claimed-clusters.ts';
 import { land, type Moment, withNames, withNothingHeld } from './delta.ts';
 import { emptyDigest, joined, versionOf } from './digest.ts';
 import { send } from './flight.ts';
 import { nextHeartbeat } from './heartbeat.ts';
 import { costOfNames } from './name-cost.ts';
 import { withCurrentRejection } from './observe.ts';
-import { emptyMap, keysOf, mapOver, valueOf } from './persistent-map.ts';
+import { emptyMap, keysOf, mapOver, valueOf, withChanges } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
+import { clusterType } from './resource-types.ts';
 import {
   type Answer,
   isSame,
@@ -129,8 +131,19 @@ interface WholeSet {
   readonly wake: number;
 }
 
+/** Section 5, point 5: what a client that comes back is known to hold, by the version of its set. */
+function withClaimed(subscription: Subscription, { layers }: ResponseContext): Subscription {
+  const { type, first, wildcard, claimedVersion, differs } = subscription;
+  if (!first || !wildcard || claimedVersion === '' || type.typeUrl !== clusterType) return subscription;
+  const held = claimedClusters(layers, claimedVersion);
+  if (held.length === 0) return subscription;
+  const claimed = held.map((cluster): readonly [string, Held] => [cluster.name, cluster]);
+  return { ...subscription, differs: withChanges(differs, claimed) };
+}
+
 /** LDS and CDS: the full subscribed set in one message (X51). */
-function respondWithSet(subscription: Subscription, context: ResponseContext): Answer {
+function respondWithSet(came: Subscription, context: ResponseContext): Answer {
+  const subscription = withClaimed(came, context);
   const suspects = suspectsNow(subscription, context);
   const set = wholeSet(subscription, context, standsBack(suspects), standingVersions(suspects));
   const { wake, waiting, differs } = set;

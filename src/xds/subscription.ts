@@ -13,6 +13,8 @@ export interface Held {
   readonly version: string;
   readonly references?: readonly ResourceReference[];
   readonly edsName?: string;
+  /** The client came with it, so that its content is known though this stream did not send it. */
+  readonly claimed?: true;
 }
 
 /** Stands in `differs` for a name under which the client holds nothing. */
