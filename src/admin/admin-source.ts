@@ -1,3 +1,4 @@
+import type { AuditEvent } from '../model/audit-event.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Failure } from '../model/failure.ts';
 import type { SpiffeId } from '../model/identity.ts';
@@ -70,6 +71,8 @@ export interface AdminSource {
   /** Counters and histograms that only their owners can keep; gauges that follow from the values above are made by admin. */
   metrics(): readonly MetricFamily[];
   readonly tokens: TokenDesk;
+  /** The newest events of the audit log, oldest first. */
+  audit(): readonly AuditEvent[];
   certificates(): CertificateReport;
   /** The settings in force with their origins. */
   settings(): readonly SettingReport[];
@@ -165,8 +168,12 @@ export interface MetricSample {
 /** What one token is good for; the secret itself is not in it. Times are ISO. */
 export interface TokenReport {
   readonly id: string;
-  /** `credential`: held by a sidecar until it is revoked or over. `person`: a user of this API. */
-  readonly kind: 'credential' | 'person';
+  /** `join`: spent by joining. `credential`: sent by a bare Envoy until it is revoked or over. `person`: a user of this API. */
+  readonly kind: 'join' | 'credential' | 'person';
+  /** How often it can still be joined with. */
+  readonly uses?: number;
+  /** The token that was spent for this credential. */
+  readonly from?: string;
   /** Whom it makes of its holder: absent for a person. */
   readonly identity?: SpiffeId;
   readonly role?: Role;
@@ -195,6 +202,8 @@ export interface TokenRequest {
   readonly serviceAccount?: string;
   /** Absent: until it is revoked. */
   readonly ttlMilliseconds?: number;
+  /** How often it can be joined with; absent: a reusable credential. */
+  readonly uses?: number;
   /** CIDRs in which the registered address must lie; absent: only the address that the stream comes from. */
   readonly cidrs?: readonly string[];
   /** Application ports that may be registered; absent: any. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { DescribedKind } from '../model/description.ts';
+import { Failure } from '../model/failure.ts';
 import type { ProxyStatus } from '../model/status.ts';
 import type { AdminSource } from './admin-source.ts';
 import { commitAnswer } from './commit-answer.ts';
@@ -70,6 +71,9 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
   list('/api/v1/ports', 'Port', () => portItems(meshOf(source)));
   list('/api/v1/settings', 'Setting', () => source.settings());
   list('/api/v1/sources', 'Source', () => source.sources());
+  list('/api/v1/audit', 'AuditEvent', () =>
+    source.audit().map((event) => ({ ...event, at: new Date(event.at).toISOString() })),
+  );
   app.get('/api/v1/certificates', { schema: { querystring: noQuery } }, () => {
     const { certificates, authority, rootCertificates } = source.certificates();
     return { ...listEnvelope('Certificate', certificates), ...(authority ? { authority } : {}), rootCertificates };
@@ -98,7 +102,8 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
 }
 
 interface TokenBody {
-  readonly kind: 'credential';
+  readonly kind: 'join' | 'credential';
+  readonly uses?: number;
   readonly service: string;
   readonly namespace: string;
   readonly serviceAccount?: string;
@@ -111,7 +116,8 @@ const tokenBody = {
   additionalProperties: false,
   required: ['service', 'namespace'],
   properties: {
-    kind: { type: 'string', enum: ['credential'], default: 'credential' },
+    kind: { type: 'string', enum: ['join', 'credential'], default: 'join' },
+    uses: { type: 'integer', minimum: 1, maximum: 10_000 },
     service: name,
     namespace: name,
     serviceAccount: name,
@@ -129,9 +135,16 @@ function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
     '/api/v1/tokens',
     { schema: { querystring: noQuery, body: tokenBody } },
     async (request, reply) => {
-      const { kind: _kind, ttlSeconds, ...wanted } = request.body;
-      const lifetime = ttlSeconds === undefined ? {} : { ttlMilliseconds: ttlSeconds * 1000 };
-      const { token, secret } = await source.tokens.create({ ...wanted, ...lifetime });
+      const { kind, uses, ttlSeconds, ...wanted } = request.body;
+      if (kind === 'credential' && uses !== undefined)
+        throw new Failure('WEFT0921', 'no token can be made: a credential has no number of uses', 'leave uses out');
+      // Section 3 of reliability.md: one use, one hour.
+      const seconds = ttlSeconds ?? (kind === 'join' ? 3_600 : undefined);
+      const { token, secret } = await source.tokens.create({
+        ...wanted,
+        ...(kind === 'join' ? { uses: uses ?? 1 } : {}),
+        ...(seconds === undefined ? {} : { ttlMilliseconds: seconds * 1000 }),
+      });
       const { rootCertificates, authority } = source.certificates();
       reply.code(201);
       const { kind: purpose, ...report } = token;

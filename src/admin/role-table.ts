@@ -96,6 +96,7 @@ export const endpoints: readonly Endpoint[] = [
   row('GET', '/api/v1/tokens', 'operator', 'none', 'tokens, without their secrets'),
   row('POST', '/api/v1/tokens', 'operator', 'none', 'makes a token; its secret is answered once'),
   row('DELETE', '/api/v1/tokens/:id', 'operator', 'none', 'revokes a token'),
+  row('GET', '/api/v1/audit', 'operator', 'none', 'who joined, was issued, was refused, wrote: the newest events'),
   row('POST', '/api/v1/sync', 'operator', 'none', 'looks at the policy repository now'),
 ];
 

@@ -42,7 +42,8 @@ export function createCsrDesk({ svids, clock }: { readonly svids: SvidSource; re
   };
 }
 
-const tooMany = new Failure(
+/** Nothing is wrong with the request: it may be sent again later. */
+export const tooMany = new Failure(
   'WEFT0305',
   'too many certificate signing requests: 10 a minute are signed for an identity, 20 at once',
   'wait a minute; a workload needs a new certificate twice a day',

@@ -32,7 +32,19 @@ export interface TokenRecord {
   readonly label?: string;
   readonly expiresAt?: Millis;
   readonly revokedAt?: Millis;
+  /** How often it can be joined with, and how often that is left; absent: a credential that is sent with every call (a bare Envoy's). */
+  readonly uses?: TokenUses;
+  /** The token that was spent for this credential: revoked with it. */
+  readonly from?: string;
 }
+
+export interface TokenUses {
+  readonly total: number;
+  readonly left: number;
+}
+
+/** More joins than one machine can have made in a token's hour; who needs more makes a reusable credential. */
+export const mostUses = 10_000;
 
 /** A record with the SHA-256 of its secret (hex), as it stands in the store. */
 export interface StoredToken {
@@ -102,6 +114,12 @@ export function createCommand(grant: TokenGrant | undefined): string {
   return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}${group}${labels.join('')}`;
 }
 
+/** Throws Failure WEFT0921 for a number of uses that no token can have. */
+export function requireUses(uses: number): void {
+  if (Number.isInteger(uses) && uses >= 1 && uses <= mostUses) return;
+  throw refused(`${uses} is not a number of uses`, `use 1 to ${mostUses}, or "unlimited" for a reusable credential`);
+}
+
 export function encodeStored(token: StoredToken): Uint8Array {
   return Buffer.from(`${JSON.stringify(token)}\n`);
 }
@@ -132,6 +150,8 @@ function isStored(value: unknown): value is StoredToken {
     /^[0-9a-f]{64}$/.test(secretHash) &&
     [record.id, record.createdBy, record.label ?? ''].every((text) => typeof text === 'string') &&
     times.every((time) => typeof time === 'number') &&
+    (record.uses === undefined || areUses(record.uses)) &&
+    (record.from === undefined || typeof record.from === 'string') &&
     isGrant(record.grant)
   );
 }
@@ -147,6 +167,10 @@ function isGrant(value: unknown): value is TokenGrant {
     (value.labels === undefined || areLabels(value.labels)) &&
     (value.group === undefined || (typeof value.group === 'string' && isLabel(value.group)))
   );
+}
+
+function areUses(value: unknown): boolean {
+  return isObject(value) && [value.total, value.left].every((count) => Number.isInteger(count) && Number(count) >= 0);
 }
 
 function areLabels(value: unknown): boolean {

@@ -12,6 +12,7 @@ import {
   grantText,
   requireGrant,
   requireLine,
+  requireUses,
   type StoredToken,
   type TokenGrant,
   type TokenRecord,
@@ -23,17 +24,24 @@ export interface TokenRequest {
   readonly label?: string;
   /** Milliseconds from now; absent: until it is revoked. */
   readonly ttl?: Millis;
+  /** How often it can be joined with; absent: a reusable credential. */
+  readonly uses?: number;
+  /** The token that was spent for it. */
+  readonly from?: string;
 }
 
 /** Why a credential is refused, in words for whoever holds it; `hint` is the command that mends it. */
 export interface TokenRefusal {
   readonly code: 'WEFT0203';
-  readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired';
+  readonly reason: 'malformed' | 'unknown' | 'revoked' | 'expired' | 'spent';
   readonly message: string;
   readonly hint: string;
 }
 
-export type TokenCheck = { readonly ok: TokenRecord } | { readonly refused: TokenRefusal };
+/** `spent`: the record of a token that has no use left, for who asks again after a lost answer. */
+export type TokenCheck =
+  | { readonly ok: TokenRecord }
+  | { readonly refused: TokenRefusal; readonly spent?: TokenRecord };
 
 /** The credentials of the mesh: in memory for reading, in the store for the next start. */
 export interface TokenStore {
@@ -41,8 +49,16 @@ export interface TokenStore {
   create(request: TokenRequest): Promise<{ readonly record: TokenRecord; readonly text: Secret<string> }>;
   /** Judges what came as `authorization: Bearer`, without that word. */
   check(bearer: string): TokenCheck;
+  get(id: string): TokenRecord | undefined;
   /** How the credential that opened a stream stands now; undefined: it is still good. */
   standing(id: string): TokenRefusal | undefined;
+  /** Why who joined with a token is out: it was revoked. That it is spent by now, or over, says nothing of them. */
+  revocation(id: string): TokenRefusal | undefined;
+  /**
+   * Takes one use, at once in memory and for good once it resolves (T3). Undefined, or why there is none to take. Throws Failure WEFT0904
+   * where that was not saved: the use is gone then, and nobody has joined with it.
+   */
+  spend(id: string): Promise<TokenRefusal | undefined>;
   /** Revokes at once, and for good once it resolves. Throws Failure WEFT0920 for an unknown id, WEFT0904 if it was not saved. */
   revoke(id: string): Promise<TokenRecord>;
   /** All records, oldest first; revoked ones too, so that "revoked" can be told from "unknown". */
@@ -78,6 +94,13 @@ export async function openTokenStore(options: {
     if (token) tokens.set(token.record.id, token);
   }
 
+  /** A credential that was made for a token ends with it where that is revoked. */
+  const revokedOf = (record: TokenRecord): TokenRefusal | undefined => {
+    const origin = record.from === undefined ? undefined : tokens.get(record.from);
+    return revocationOf(record) ?? (origin && revocationOf(origin.record));
+  };
+  const now = (record: TokenRecord): TokenRefusal | undefined => revokedOf(record) ?? endOf(record, clock.now());
+
   const notify = (): void => {
     for (const watcher of [...watchers]) watcher();
   };
@@ -100,10 +123,11 @@ export async function openTokenStore(options: {
   watchExpiry();
 
   return {
-    async create({ grant, createdBy, label, ttl }) {
+    async create({ grant, createdBy, label, ttl, uses, from }) {
       requireGrant(grant);
       requireLine('creator', createdBy);
       requireLine('label', label ?? '');
+      if (uses !== undefined) requireUses(uses);
       if (ttl !== undefined && !(ttl > 0)) {
         throw new Failure(
           'WEFT0921',
@@ -122,6 +146,8 @@ export async function openTokenStore(options: {
         createdBy,
         ...(label !== undefined && { label }),
         ...(expiresAt !== undefined && { expiresAt }),
+        ...(uses !== undefined && { uses: { total: uses, left: uses } }),
+        ...(from !== undefined && { from }),
       };
       const token: StoredToken = { record, secretHash: hashOf(secret).toString('hex') };
       await store.write(`${folder}/${id}`, encodeStored(token));
@@ -137,13 +163,34 @@ export async function openTokenStore(options: {
       const same = timingSafeEqual(hashOf(parts.secret), expected);
       // Who knows only the id learns nothing of it, not even that it exists.
       if (token === undefined || !same) return { refused: unknown(parts.id) };
-      const refusal = refusalOf(token.record, clock.now());
-      return refusal ? { refused: refusal } : { ok: token.record };
+      const refusal = now(token.record);
+      if (refusal === undefined) return { ok: token.record };
+      return { refused: refusal, ...(refusal.reason === 'spent' && { spent: token.record }) };
     },
+
+    get: (id) => tokens.get(id)?.record,
 
     standing(id) {
       const token = tokens.get(id);
-      return token ? refusalOf(token.record, clock.now()) : unknown(id);
+      return token ? now(token.record) : unknown(id);
+    },
+
+    revocation(id) {
+      const token = tokens.get(id);
+      return token ? revokedOf(token.record) : unknown(id);
+    },
+
+    async spend(id) {
+      const token = tokens.get(id);
+      const refusal = token ? now(token.record) : unknown(id);
+      if (token === undefined || refusal !== undefined) return refusal;
+      const { uses } = token.record;
+      if (uses === undefined) return undefined;
+      // In memory before anything is waited for: of uses at the same time only so many find one left.
+      const spent = { ...token, record: { ...token.record, uses: { ...uses, left: uses.left - 1 } } };
+      tokens.set(id, spent);
+      await store.write(`${folder}/${id}`, encodeStored(spent));
+      return undefined;
     },
 
     async revoke(id) {
@@ -178,19 +225,30 @@ export async function openTokenStore(options: {
   };
 }
 
-function refusalOf(record: TokenRecord, now: Millis): TokenRefusal | undefined {
-  const origin = `token ${record.id} (${grantText(record.grant)}; made by ${record.createdBy} on ${instant(record.createdAt)})`;
+function originOf(record: TokenRecord): string {
+  return `token ${record.id} (${grantText(record.grant)}; made by ${record.createdBy} on ${instant(record.createdAt)})`;
+}
+
+function revocationOf(record: TokenRecord): TokenRefusal | undefined {
+  if (record.revokedAt === undefined) return undefined;
+  const message = `${originOf(record)} was revoked on ${instant(record.revokedAt)}`;
+  return { code: 'WEFT0203', reason: 'revoked', message, hint: createCommand(record.grant) };
+}
+
+function endOf(record: TokenRecord, now: Millis): TokenRefusal | undefined {
   const hint = createCommand(record.grant);
-  if (record.revokedAt !== undefined) {
+  if (record.expiresAt !== undefined && record.expiresAt <= now) {
+    const message = `${originOf(record)} expired on ${instant(record.expiresAt)}`;
+    return { code: 'WEFT0203', reason: 'expired', message, hint };
+  }
+  if (record.uses?.left === 0) {
+    const often = record.uses.total === 1 ? 'its one use is' : `all its ${record.uses.total} uses are`;
     return {
       code: 'WEFT0203',
-      reason: 'revoked',
-      message: `${origin} was revoked on ${instant(record.revokedAt)}`,
+      reason: 'spent',
+      message: `${originOf(record)} has been joined with: ${often} spent`,
       hint,
     };
-  }
-  if (record.expiresAt !== undefined && record.expiresAt <= now) {
-    return { code: 'WEFT0203', reason: 'expired', message: `${origin} expired on ${instant(record.expiresAt)}`, hint };
   }
   return undefined;
 }

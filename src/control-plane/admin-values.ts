@@ -1,7 +1,6 @@
-import type { AdminSource, TokenReport, VersionInfo } from '../admin/admin-source.ts';
+import type { AdminSource, VersionInfo } from '../admin/admin-source.ts';
 import type { Authority } from '../ca/authority.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
-import type { TokenRecord } from '../ca/token-record.ts';
 import type { TokenStore } from '../ca/token-store.ts';
 import { parseSpiffeId, spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
@@ -18,6 +17,7 @@ import type { TrafficStore } from '../telemetry/traffic-store.ts';
 import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
+import type { AuditLog } from './audit-log.ts';
 import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
@@ -34,6 +34,7 @@ import { heldInstead, type Refusals, refusedResources } from './refused-resource
 import type { RevisionTable } from './revision-table.ts';
 import { createRouteWindow } from './route-window.ts';
 import type { Settings } from './settings.ts';
+import { createTokenDesk } from './token-desk.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
 export function createAdminValues(parts: {
@@ -53,6 +54,7 @@ export function createAdminValues(parts: {
   readonly snapshots: ProxySnapshots;
   readonly traffic: TrafficStore;
   readonly tokens: TokenStore;
+  readonly audit: AuditLog;
   readonly authority: Authority;
   readonly svids: SvidSource;
   readonly clock: Clock;
@@ -70,6 +72,7 @@ export function createAdminValues(parts: {
     snapshots,
     traffic,
     tokens,
+    audit,
     authority,
     svids,
     clock,
@@ -147,7 +150,8 @@ export function createAdminValues(parts: {
     readiness: () => readiness(policies, mesh),
     authenticate(bearer) {
       const checked = tokens.check(bearer);
-      if (!('ok' in checked)) return undefined;
+      // A token that is there to be spent is nobody's credential before that.
+      if (!('ok' in checked) || checked.ok.uses !== undefined) return undefined;
       const { grant } = checked.ok;
       return grant.role === 'operator' ? { role: 'operator' } : { workload: spiffeId({ trustDomain, ...grant }) };
     },
@@ -203,40 +207,8 @@ export function createAdminValues(parts: {
         sent: sessions.sent(),
         refusals: refusals(),
       }),
-    tokens: {
-      list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
-      async create({
-        service,
-        namespace,
-        serviceAccount = service,
-        ttlMilliseconds,
-        cidrs = [],
-        ports = [],
-        labels,
-        group,
-      }) {
-        const { record, text } = await tokens.create({
-          grant: {
-            role: 'workload',
-            namespace,
-            serviceAccount,
-            service,
-            addresses: cidrs,
-            ports,
-            ...(labels === undefined ? {} : { labels }),
-            ...(group === undefined ? {} : { group }),
-          },
-          createdBy: 'operator',
-          ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
-        });
-        return { token: tokenReport(record, trustDomain), secret: text };
-      },
-      async revoke(id) {
-        if (!tokens.list().some((record) => record.id === id)) return false;
-        await tokens.revoke(id);
-        return true;
-      },
-    },
+    tokens: createTokenDesk(tokens, trustDomain, audit),
+    audit: audit.recent,
     certificates() {
       const { root, issuer } = authority.info();
       const connected = [...sessions.sessions().values()];
@@ -269,22 +241,6 @@ export function createAdminValues(parts: {
     sources: () => registry.get().sources,
     refreshPolicies: policies.refresh,
   };
-}
-
-function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
-  const { id, grant, createdAt, createdBy, expiresAt, revokedAt } = record;
-  const expiry = expiresAt === undefined ? {} : { expires: iso(expiresAt) };
-  const shared = { id, createdAt: iso(createdAt), createdBy, revoked: revokedAt !== undefined, ...expiry };
-  if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
-  const { service, namespace, addresses, ports, labels, group } = grant;
-  const identity = spiffeId({ trustDomain, namespace, serviceAccount: grant.serviceAccount });
-  const limits = {
-    ...(addresses.length > 0 ? { cidrs: addresses } : {}),
-    ...(ports.length > 0 ? { ports } : {}),
-    ...(labels === undefined ? {} : { labels }),
-    ...(group === undefined ? {} : { group }),
-  };
-  return { ...shared, kind: 'credential', identity, service, namespace, ...limits };
 }
 
 function unhealthyCount(mesh: Mesh | undefined): number {

@@ -10,7 +10,7 @@ import { refusalText } from '../sidecar/refusal.ts';
 import type { CallHandler } from '../xds/call.ts';
 import { type Authenticate, unaryHandler } from '../xds/handlers.ts';
 import type { Refused } from '../xds/server-options.ts';
-import type { CheckBearer } from './bearer.ts';
+import type { CheckCredential } from './credential-check.ts';
 import type { HealthDesk } from './health-desk.ts';
 import type { OwnAddress } from './own-addresses.ts';
 import { proxyRefusals } from './proxy-refusals.ts';
@@ -24,7 +24,7 @@ const lookEvery = 20;
  * (E35, E37); it hears what was refused of its configuration, where others call it, and what is to be probed. The credential must be one that the workload could have joined with.
  */
 export function createMembershipService(options: {
-  readonly check: CheckBearer;
+  readonly check: CheckCredential;
   readonly joined: JoinedProxies;
   /** Makes the mesh follow the registry now, and tells how many other proxies have not acknowledged the newest endpoints. */
   readonly callersPending: (leaving: string) => number;
@@ -63,7 +63,7 @@ export function createMembershipService(options: {
     }
   }
 
-  const authenticate: Authenticate<JoinCredential> = ({ headers }) => check(headers.get('authorization') ?? []);
+  const authenticate: Authenticate<JoinCredential> = check;
   return [
     unaryHandler(Membership.method.leave, {
       authenticate,

@@ -7,14 +7,14 @@ import { probeName } from '../translate/names.ts';
 import type { CallHandler } from '../xds/call.ts';
 import { clientStreamHandler } from '../xds/handlers.ts';
 import type { Refused } from '../xds/server-options.ts';
-import type { CheckBearer } from './bearer.ts';
+import type { CheckCredential } from './credential-check.ts';
 
 /**
  * Envoy's metrics service on the xDS port (E33): a stream is read only for the connected proxy that its credential stands for (T1). The
  * proxy of a first message may still be on its way in: then that message alone is passed over.
  */
 export function createMetricsEndpoint(options: {
-  readonly check: CheckBearer;
+  readonly check: CheckCredential;
   readonly proxy: (nodeId: string) => Proxy | undefined;
   readonly record: (proxy: Proxy, samples: readonly Sample[]) => void;
   /** What the Envoy of a proxy finds of its application. */
@@ -22,20 +22,21 @@ export function createMetricsEndpoint(options: {
 }): readonly [path: string, handler: CallHandler] {
   const { check, proxy, record, probed } = options;
   return clientStreamHandler(MetricsService.method.streamMetrics, {
-    authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
-    open(caller, { headers }) {
+    authenticate: check,
+    open(caller, call) {
       /** Of the first message; later ones have none. */
       let identifier: StreamMetricsMessage['identifier'];
       let stream: MetricsStream | undefined;
       return {
         message(message) {
           // The credential may have been revoked since the stream began.
-          const standing = check(headers.get('authorization') ?? []);
+          const standing = check(call);
           if ('refused' in standing) return standing;
           identifier ??= message.identifier;
           const known = identifier?.node === undefined ? undefined : proxy(identifier.node.id);
           if (stream === undefined && known !== undefined) {
-            if (known.namespace !== caller.namespace || known.service !== caller.service)
+            const isOwn = caller.nodeId === undefined || caller.nodeId === known.id;
+            if (!isOwn || known.namespace !== caller.namespace || known.service !== caller.service)
               return refused(grpcStatus.PERMISSION_DENIED, 'WEFT0203 the credential is not that of this proxy');
             stream = openMetricsStream(known, record);
           }

@@ -58,8 +58,8 @@ export interface ProxySessions {
 export function createProxySessions(options: {
   readonly joined: JoinedProxies;
   readonly snapshots: ProxySnapshots;
-  /** Why the credential with this id is no longer good, in words; undefined while it is. */
-  readonly check: (tokenId: string) => string | undefined;
+  /** Why a credential is no longer good, in words; undefined while it is. */
+  readonly check: (credential: JoinCredential) => string | undefined;
   /** What is refused at present: a snapshot with such content is never acknowledged whole. */
   readonly refused: () => readonly { readonly typeUrl: string; readonly name: string; readonly version: string }[];
   readonly clock: Clock;
@@ -77,7 +77,7 @@ export function createProxySessions(options: {
   return {
     open({ principal, node, peer, variant }) {
       // The credential was checked when the stream came; it may have been revoked before its first request did.
-      const standing = check(principal.tokenId);
+      const standing = check(principal);
       if (standing !== undefined) return { refused: { code: grpcStatus.UNAUTHENTICATED, message: standing } };
       opened += 1;
       const id = String(opened);

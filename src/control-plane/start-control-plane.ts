@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { status as grpcStatus } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { startAdminServer } from '../admin/admin-server.ts';
 import type { AdminSource } from '../admin/admin-source.ts';
 import type { TokenStore } from '../ca/token-store.ts';
-import { Failure } from '../model/failure.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
 import { type Clock, type StateStore, systemClock } from '../model/state-store.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
-import { refusalText } from '../sidecar/refusal.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { lockStateDir } from '../store/lock.ts';
 import { createDirectory } from '../telemetry/directory.ts';
@@ -21,10 +18,14 @@ import { generatedRefusal } from '../translate/generated-fault.ts';
 import { destinationOfCluster } from '../translate/names.ts';
 import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
-import { createBearerCheck } from './bearer.ts';
+import { createAuditLog } from './audit-log.ts';
+import { createStreamAudit } from './audit-streams.ts';
 import { callersPending } from './callers-pending.ts';
+import { createCredentialCheck, standingOf } from './credential-check.ts';
+import { endRefusedStreams } from './end-refused-streams.ts';
 import { grantedHosts } from './granted-hosts.ts';
 import { createHealthDesk } from './health-desk.ts';
+import { createIdentityService } from './identity-service.ts';
 import { createStreamLog } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
@@ -88,7 +89,14 @@ export async function startControlPlane(options: {
     const store = openFileStore(stateDir);
     keepOutOfGit(stateDir);
 
-    const { authority, svids, tokens, credentials } = await startIdentity({ store, clock, settings: set, parts });
+    const audit = createAuditLog({
+      folder: stateDir,
+      clock,
+      onProblem: (problem) => logger.error({ component: 'audit', problem }, 'the audit log cannot be written'),
+    });
+    parts.add(() => audit.close());
+    const identity = await startIdentity({ store, clock, settings: set, parts, audit });
+    const { authority, svids, tokens, joins, credentials } = identity;
     const facts = await startFacts({
       store,
       clock,
@@ -104,7 +112,8 @@ export async function startControlPlane(options: {
         ),
     });
     const { policies, registry, joined } = facts;
-    const check = createBearerCheck(tokens);
+    const stores = { tokens, joins };
+    const check = createCredentialCheck(stores);
 
     // Mesh → snapshots.
     const mesh = createMeshSource({
@@ -129,10 +138,7 @@ export async function startControlPlane(options: {
     parts.add(() => snapshots.stop());
 
     // Snapshots → streams, and what comes back.
-    const standing = (tokenId: string): string | undefined => {
-      const refusal = tokens.standing(tokenId);
-      return refusal && refusalText(new Failure(refusal.code, refusal.message, refusal.hint));
-    };
+    const standing = (credential: JoinCredential) => standingOf(credential, tokens);
     const sessions = createProxySessions({
       joined,
       snapshots,
@@ -150,19 +156,21 @@ export async function startControlPlane(options: {
       clock,
     });
     const logStream = createStreamLog(logger, clock);
+    const auditStreams = createStreamAudit(audit);
     const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({
       address: set['xds.address'],
       port: set['xds.port'],
       credentials,
       identifier: replica,
       connection: { maxAge: set['xds.maxConnectionAge'] },
-      authenticate: ({ headers }) => check(headers.get('authorization') ?? []),
+      authenticate: check,
       open: sessions.open,
       virtualHosts: 'all',
       inspect: generatedRefusal,
       observe: (event) => {
         sessions.observe(event);
         logStream(event);
+        auditStreams(event);
         if (event.kind === 'failed') onFailure(event.error, `call of ${event.node ?? event.peer}`);
       },
       clock,
@@ -177,6 +185,16 @@ export async function startControlPlane(options: {
           callersPending: (leaving) => callersPending(xds.status(), snapshots, leaving),
           clock,
         }),
+        ...createIdentityService({
+          stores,
+          check,
+          desk: identity.desk,
+          joined,
+          trustDomain: settings.trustDomain,
+          roots: () => authority.bundle.get().roots,
+          audit,
+          clock,
+        }),
         createMetricsEndpoint({
           check,
           proxy: (id) => sessions.sessions().get(id)?.proxy,
@@ -188,20 +206,7 @@ export async function startControlPlane(options: {
       throw await portFailure(error, 'xds', set['xds.address'], set['xds.port']);
     });
     parts.add(() => xds.close());
-    parts.add(
-      tokens.watch(() => {
-        // Streams of a credential that is no longer good end now, with the words that a new attempt would get.
-        for (const { principal } of xds.status()) {
-          const words = standing(principal.tokenId);
-          if (words === undefined) continue;
-          xds.closeStreams(
-            (stream) => stream.principal.tokenId === principal.tokenId,
-            grpcStatus.UNAUTHENTICATED,
-            words,
-          );
-        }
-      }),
-    );
+    parts.add(tokens.watch(() => endRefusedStreams(xds, standing)));
 
     const revisions = createRevisionTable(policies.state, () =>
       [...sessions.sessions()].flatMap(([id, { acknowledgedCommit }]) => [
@@ -225,6 +230,7 @@ export async function startControlPlane(options: {
       snapshots,
       traffic,
       tokens,
+      audit,
       authority,
       svids,
       joined,

@@ -1,7 +1,10 @@
 import { isIP } from 'node:net';
 import { type Authority, openAuthority } from '../ca/authority.ts';
+import { type CsrDesk, createCsrDesk } from '../ca/issue-for-csr.ts';
+import { type JoinStore, openJoinStore } from '../ca/join-store.ts';
 import { createServerCertificateSource, createSvidSource, type SvidSource } from '../ca/svid-source.ts';
 import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
+import type { AuditSink } from '../model/audit-event.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { TlsSource } from '../xds/tls-source.ts';
 import { ensureOperatorToken } from './operator-token.ts';
@@ -13,6 +16,9 @@ export interface IdentityParts {
   readonly authority: Authority;
   readonly svids: SvidSource;
   readonly tokens: TokenStore;
+  /** Who joined with a key of its own. */
+  readonly joins: JoinStore;
+  readonly desk: CsrDesk;
   readonly credentials: TlsSource;
 }
 
@@ -22,12 +28,13 @@ export async function startIdentity(options: {
   readonly clock: Clock;
   readonly settings: SettingValues;
   readonly parts: RunningParts;
+  readonly audit: AuditSink;
 }): Promise<IdentityParts> {
-  const { store, clock, settings, parts } = options;
+  const { store, clock, settings, parts, audit } = options;
   const allowShortLives = settings['certificates.allowShortLives'];
   const authority = await openAuthority({ store, clock, trustDomain: settings.trustDomain, allowShortLives });
   parts.add(() => authority.dispose());
-  const leaf = { authority, clock, ttl: settings['certificates.leafLifetime'] };
+  const leaf = { authority: audited(authority, audit), clock, ttl: settings['certificates.leafLifetime'] };
   const svids = createSvidSource(leaf);
   parts.add(() => svids.dispose());
 
@@ -45,11 +52,40 @@ export async function startIdentity(options: {
       const { certificateChain, privateKey } = certificate.get();
       return { certificateChain, privateKey: privateKey.expose() };
     },
-    watch: (onChange) => certificate.watch(() => onChange()),
+    // Chains of clients are verified by TLS against it (T18); whose they are is asked afterwards.
+    get clientAuthority() {
+      return authority.bundle.get().roots.join('');
+    },
+    watch(onChange) {
+      const stops = [certificate.watch(() => onChange()), authority.bundle.watch(() => onChange())];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
   };
 
   const tokens = await openTokenStore({ store, clock, fingerprint: authority.info().root.fingerprint });
   parts.add(() => tokens.dispose());
   await ensureOperatorToken(store, tokens);
-  return { authority, svids, tokens, credentials };
+  const joins = await openJoinStore({ store, clock });
+  return { authority, svids, tokens, joins, desk: createCsrDesk({ svids, clock }), credentials };
+}
+
+/** Writes down each certificate that the control plane makes of itself; those that were asked for are written by who answers. */
+function audited(authority: Authority, audit: AuditSink): Authority {
+  const issued = (serial: string, of: { readonly spiffeId?: string; readonly about?: string }) =>
+    audit.record({ what: 'issue', who: 'control plane', ...of, serial, result: 'done' });
+  return {
+    ...authority,
+    issue(...asked) {
+      const svid = authority.issue(...asked);
+      issued(svid.serial, { spiffeId: svid.spiffeId });
+      return svid;
+    },
+    issueServer(...asked) {
+      const certificate = authority.issueServer(...asked);
+      issued(certificate.serial, { about: 'xds port' });
+      return certificate;
+    },
+  };
 }

@@ -22,6 +22,8 @@ export interface NodeMetadata {
   readonly locality?: string;
   /** The WorkloadGroup of its namespace that it joins; absent: the one that its credential names, if any. */
   readonly group?: string;
+  /** The folder beside the proxy in which it keeps its certificate and key (`current/chain.pem`, `current/key.pem`), if it made that key. */
+  readonly identityFolder?: string;
   /** Another random text at each start of Envoy by `weft run`: what has said goodbye does not come back, what starts anew does (E35). */
   readonly run?: string;
 }
@@ -67,4 +69,6 @@ export interface Proxy {
   readonly envoyVersion: string;
   /** `weft run` stands beside it, which makes the probes of its group. */
   readonly helped?: true;
+  /** It keeps its own key in this folder beside it; absent: key and certificate come by SDS. */
+  readonly identityFolder?: string;
 }

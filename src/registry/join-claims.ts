@@ -25,6 +25,8 @@ export interface JoinCredential {
   readonly ports?: readonly number[];
   /** The WorkloadGroup that the holder joins; absent: the one of the service's name, if it asks for it. */
   readonly group?: string;
+  /** The one proxy that a certificate with a key of its own speaks for; absent: a token, which names none. */
+  readonly nodeId?: string;
 }
 
 /** The node of a stream's first request. `weft` is the JSON under that key of its metadata. */
@@ -68,6 +70,7 @@ export function checkClaims(
     grant: `--service ${credential.service} -n ${claimedNamespace}`,
   });
   const name = nodeName(node.id, credential);
+  requireOwnKey(node.id, metadata, credential);
   const identity = spiffeId({ trustDomain: settings.trustDomain, ...credential });
   const granted = grantedLabels(credential);
   const labels = { ...metadata.labels, ...granted };
@@ -95,6 +98,7 @@ export function checkClaims(
       ...who,
       ...(group === undefined ? {} : proxyOfGroup(group, labels)),
       ...(metadata.run === undefined ? {} : { helped: true }),
+      ...(metadata.identityFolder === undefined ? {} : { identityFolder: metadata.identityFolder }),
       ports,
       inboundBind: metadata.inboundBind ?? '0.0.0.0',
       applicationAddress: metadata.applicationAddress ?? '127.0.0.1',
@@ -131,6 +135,7 @@ export function checkClaims(
 export function couldBe(credential: JoinCredential, workload: Workload): boolean {
   const { addresses, ports } = credential;
   return (
+    (credential.nodeId === undefined || workload.id === credential.nodeId) &&
     workload.namespace === credential.namespace &&
     workload.service === credential.service &&
     workload.serviceAccount === credential.serviceAccount &&
@@ -182,6 +187,24 @@ function nodeName(id: string, credential: JoinCredential): string {
     grant: isLabel(claimed) ? `--service ${credential.service} -n ${claimed}` : undefined,
   });
   return name;
+}
+
+/** X8: a certificate speaks for the proxy that it was issued to, and that one alone keeps its key. */
+function requireOwnKey(id: string, { identityFolder }: NodeMetadata, credential: JoinCredential): void {
+  const { nodeId, tokenId } = credential;
+  if (nodeId !== undefined && nodeId !== id) {
+    throw new Refused(
+      `the certificate of ${quoted(nodeId)} (token ${tokenId}) was shown, node.id says ${quoted(id)}`,
+      `join as ${nodeId}, or with a token of its own: weft token create --service NAME -n NAMESPACE`,
+    );
+  }
+  if ((nodeId === undefined) === (identityFolder === undefined)) return;
+  throw new Refused(
+    nodeId === undefined
+      ? `node.metadata.weft.identityFolder: token ${tokenId} was shown, not a certificate with a key of its own`
+      : 'node.metadata.weft.identityFolder is missing: who joined with a key of its own is sent none',
+    'let weft run write the bootstrap',
+  );
 }
 
 /** What a proxy is by its group at this moment; what its policies look at follows the group by its workload. */

@@ -60,6 +60,8 @@ export interface JoinedProxies {
   /** Reads what was known before a restart. Call it before the first answer to any stream (F2). */
   restore(): Promise<void>;
   join(stream: JoinStream, credential: JoinCredential, node: JoiningNode): JoinResult;
+  /** Why a stream with this node would be refused now; undefined: it would not. Nothing changes. */
+  wouldRefuse(credential: JoinCredential, node: JoiningNode, peerAddress: string): JoinRefusal | undefined;
   /** The stream ended, whyever. A stream that never joined or was replaced by a newer one changes nothing. */
   leave(streamId: string): void;
   /** `weft run` stops: endpoints go at once, the proxy's configuration stays until its stream ends. False: no such workload. */
@@ -148,6 +150,15 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
         return { kind: 'joined', proxy, workload };
       } catch (error) {
         if (error instanceof Refused) return { kind: 'refused', refused: error.refusal };
+        throw error;
+      }
+    },
+    wouldRefuse(credential, node, peerAddress) {
+      try {
+        checkClaims(credential, node, peerAddress, settings, options.groups, memberOf);
+        return undefined;
+      } catch (error) {
+        if (error instanceof Refused) return error.refusal;
         throw error;
       }
     },

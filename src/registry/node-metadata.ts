@@ -26,6 +26,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     'locality',
     'run',
     'group',
+    'identityFolder',
   ]);
   return {
     service: required(fields, 'service', at, labelName),
@@ -39,6 +40,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     ...optional(fields, 'locality', at, localityOf),
     ...optional(fields, 'run', at, labelName),
     ...optional(fields, 'group', at, labelName),
+    ...optional(fields, 'identityFolder', at, absolutePath),
   };
 }
 
@@ -82,6 +84,11 @@ function labelName(value: unknown, path: string): string {
   if (typeof value !== 'string' || !isLabel(value)) {
     throw wrong(path, 'a name of lower-case letters, digits and "-", at most 63', value);
   }
+  return value;
+}
+
+function absolutePath(value: unknown, path: string): string {
+  if (typeof value !== 'string' || !/^\/[^\p{Cc}]{1,1022}$/u.test(value)) throw wrong(path, 'an absolute path', value);
   return value;
 }
 

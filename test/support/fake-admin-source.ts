@@ -390,6 +390,7 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
       certificates: [],
     }),
     settings: () => [{ key: 'xds.port', value: 15_012, from: 'default' }],
+    audit: () => [],
     sources: () => [{ name: 'proxies', workloads: 3, clashes: [] }],
     refreshPolicies: async () => undefined,
     ...over,

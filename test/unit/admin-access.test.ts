@@ -49,6 +49,7 @@ GET /api/v1/sources                  401 ok  401 403 403 ok  ok  ok
 GET /api/v1/tokens                   401 401 401 403 403 403 ok  ok
 POST /api/v1/tokens                  401 401 401 403 403 403 ok  ok
 DELETE /api/v1/tokens/:id            401 401 401 403 403 403 ok  ok
+GET /api/v1/audit                    401 401 401 403 403 403 ok  ok
 POST /api/v1/sync                    401 401 401 403 403 403 ok  ok
 `;
 
@@ -197,10 +198,12 @@ describe('what a browser page of another site could send (T22)', () => {
       code: 'WEFT0921',
       message: 'unknown field "role" in the body',
     });
-    const join = await post('{"kind":"join","service":"a","namespace":"b","uses":1}');
-    expect(join.json().message).toBe('unknown field "uses" in the body');
-    const kind = await post('{"kind":"join","service":"a","namespace":"b"}');
-    expect(kind.json().message).toBe('body.kind must be equal to one of the allowed values: credential');
+    const join = await post('{"kind":"join","service":"a","namespace":"b","use":1}');
+    expect(join.json().message).toBe('unknown field "use" in the body');
+    const kind = await post('{"kind":"enrol","service":"a","namespace":"b"}');
+    expect(kind.json().message).toBe('body.kind must be equal to one of the allowed values: join, credential');
+    expect((await post('{"kind":"credential","uses":1,"service":"a","namespace":"b"}')).statusCode).toBe(400);
+    expect((await post('{"uses":0,"service":"a","namespace":"b"}')).statusCode).toBe(400);
     expect((await post('{"kind":"credential","service":"a","namespace":"b","__proto__":{}}')).statusCode).toBe(400);
     expect((await post('{"kind":"person","service":"a","namespace":"b"}')).statusCode).toBe(400);
     expect((await post(`{"kind":"${'x'.repeat(300_000)}"}`)).statusCode).toBe(413);

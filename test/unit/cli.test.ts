@@ -227,6 +227,7 @@ describe('weft token', () => {
     expect(stderr).not.toContain('c2VjcmV0');
     expect(asked).toMatchObject([{ method: 'POST', url: '/api/v1/tokens', authorization: operatorBearer }]);
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({
+      kind: 'credential',
       service: 'payments',
       namespace: 'shop',
       ttlSeconds: 7_200,

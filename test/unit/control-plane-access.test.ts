@@ -1,8 +1,9 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openJoinStore } from '../../src/ca/join-store.ts';
 import { parseToken } from '../../src/ca/token.ts';
 import { openTokenStore } from '../../src/ca/token-store.ts';
-import { createBearerCheck } from '../../src/control-plane/bearer.ts';
+import { createCredentialCheck } from '../../src/control-plane/credential-check.ts';
 import { MetricsService } from '../../src/proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
 import { Membership } from '../../src/proto/gen/weft/v1/membership_pb.ts';
 import { serviceDefinition } from '../../src/proto/services.ts';
@@ -225,11 +226,14 @@ describe('a credential on the xDS port', () => {
     } as const;
     const { text, record } = await store.create({ grant, createdBy: 'test' });
     const good = `Bearer ${parseToken(text.expose()).bearer.expose()}`;
-    const check = createBearerCheck(store);
-    expect(check([good])).toEqual({
+    const joins = await openJoinStore({ store: memoryStore(), clock: fakeClock() });
+    const ask = createCredentialCheck({ tokens: store, joins });
+    const check = (...values: readonly string[]) =>
+      ask({ headers: new Map([['authorization', values]]), certificate: undefined });
+    expect(check(good)).toEqual({
       ok: { tokenId: record.id, namespace: 'shop', serviceAccount: 'a', service: 'a' },
     });
-    expect(check([good, good])).toEqual({
+    expect(check(good, good)).toEqual({
       refused: {
         code: status.UNAUTHENTICATED,
         message: 'WEFT0203 more than one credential was sent; fix: send one authorization header',

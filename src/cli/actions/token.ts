@@ -14,6 +14,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   const api = await readApi(context);
   const account = flags['service-account'];
   const answer = await api.post('/api/v1/tokens', {
+    kind: 'credential',
     service: flags.service,
     namespace,
     ...(account === undefined ? {} : { serviceAccount: account }),

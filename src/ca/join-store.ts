@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { Failure } from '../model/failure.ts';
+import { isLabel } from '../model/identity.ts';
+import type { Millis } from '../model/policy.ts';
+import type { Clock, StateStore } from '../model/state-store.ts';
+import type { SignedCertificate } from './svid.ts';
+
+/** A proxy that joined with a token and keeps its own key: what its certificate is a credential for (T3). */
+export interface JoinRecord {
+  readonly id: string;
+  /** The token that was spent; what it grants is what the proxy may claim. */
+  readonly tokenId: string;
+  /** `<name>.<namespace>`: the one proxy that the certificate speaks for. */
+  readonly nodeId: string;
+  /** SHA-256 of the first public key, hex: who asks again with it has lost the answer, and is the same. */
+  readonly keyHash: string;
+  readonly joinedAt: Millis;
+  /** Those that have not ended; the newest last. */
+  readonly certificates: readonly JoinCertificate[];
+}
+
+export interface JoinCertificate {
+  /** Lower-case hex. */
+  readonly serial: string;
+  readonly notAfter: Millis;
+}
+
+/** Who joined and keeps a key: in memory for reading, in the store for the next start. */
+export interface JoinStore {
+  /** Whose certificate has this serial; undefined for those that were not issued to a joined proxy. */
+  bySerial(serial: string): JoinRecord | undefined;
+  /** Who joined with this token as this proxy by this key. */
+  find(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>): JoinRecord | undefined;
+  /** Resolves once it is saved. Throws Failure WEFT0904. */
+  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>, certificate: SignedCertificate): Promise<JoinRecord>;
+  /** A further certificate of the same proxy. Resolves once it is saved. Throws Failure WEFT0904. */
+  renewed(id: string, certificate: SignedCertificate): Promise<void>;
+  list(): readonly JoinRecord[];
+}
+
+const folder = 'joins';
+
+/** Opens the joins below `joins/`, one file each; those whose certificates have all ended are removed. Throws Failure WEFT0904. */
+export async function openJoinStore({
+  store,
+  clock,
+}: {
+  readonly store: StateStore;
+  readonly clock: Clock;
+}): Promise<JoinStore> {
+  const joins = new Map<string, JoinRecord>();
+  const bySerial = new Map<string, string>();
+
+  const forget = (join: JoinRecord): void => {
+    joins.delete(join.id);
+    for (const { serial } of join.certificates) bySerial.delete(serial);
+  };
+  const hold = (join: JoinRecord): void => {
+    joins.set(join.id, join);
+    for (const { serial } of join.certificates) bySerial.set(serial, join.id);
+  };
+  /** Whoever let all of them end needs a new token. */
+  const sweep = async (): Promise<void> => {
+    const over = [...joins.values()].filter((join) => living(join, clock.now()).length === 0);
+    for (const join of over) {
+      forget(join);
+      await store.delete(`${folder}/${join.id}`);
+    }
+  };
+
+  for (const key of await store.list(`${folder}/`)) {
+    const bytes = await store.read(key);
+    if (bytes) hold(decodeJoin(key, bytes));
+  }
+  await sweep();
+
+  const save = async (join: JoinRecord): Promise<void> => {
+    hold(join);
+    await store.write(`${folder}/${join.id}`, Buffer.from(`${JSON.stringify(join)}\n`));
+  };
+  const withCertificate = (join: JoinRecord, { serial, notAfter }: SignedCertificate): JoinRecord => {
+    const left = living(join, clock.now());
+    for (const ended of join.certificates) if (!left.includes(ended)) bySerial.delete(ended.serial);
+    return { ...join, certificates: [...left, { serial, notAfter }] };
+  };
+
+  return {
+    bySerial(serial) {
+      const id = bySerial.get(serial);
+      return id === undefined ? undefined : joins.get(id);
+    },
+    find: ({ tokenId, nodeId, keyHash }) =>
+      [...joins.values()].find(
+        (join) => join.tokenId === tokenId && join.nodeId === nodeId && join.keyHash === keyHash,
+      ),
+    async add({ tokenId, nodeId, keyHash }, { serial, notAfter }) {
+      await sweep();
+      const id = randomBytes(9).toString('hex');
+      const joinedAt = clock.now();
+      const join = { id, tokenId, nodeId, keyHash, joinedAt, certificates: [{ serial, notAfter }] };
+      await save(join);
+      return join;
+    },
+    async renewed(id, certificate) {
+      const join = joins.get(id);
+      if (join !== undefined) await save(withCertificate(join, certificate));
+    },
+    list: () => [...joins.values()],
+  };
+}
+
+function living({ certificates }: JoinRecord, now: Millis): readonly JoinCertificate[] {
+  return certificates.filter(({ notAfter }) => notAfter > now);
+}
+
+/** Throws Failure WEFT0904 for a damaged file: a credential is never guessed. */
+function decodeJoin(key: string, bytes: Uint8Array): JoinRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    value = undefined;
+  }
+  if (isJoin(value) && key === `${folder}/${value.id}`) return value;
+  throw new Failure(
+    'WEFT0904',
+    `"${key}" in the state dir is damaged: it holds no record of a joined proxy`,
+    'restore it from a backup, or delete it: then its proxy needs a new token',
+    key,
+  );
+}
+
+function isJoin(value: unknown): value is JoinRecord {
+  if (!isObject(value)) return false;
+  const { id, tokenId, nodeId, keyHash, joinedAt, certificates } = value;
+  return (
+    [id, tokenId, nodeId, keyHash].every((text) => typeof text === 'string') &&
+    typeof nodeId === 'string' &&
+    nodeId.split('.').every(isLabel) &&
+    typeof joinedAt === 'number' &&
+    Array.isArray(certificates) &&
+    certificates.every(
+      (each: unknown) =>
+        isObject(each) &&
+        typeof each.serial === 'string' &&
+        /^[0-9a-f]+$/.test(each.serial) &&
+        typeof each.notAfter === 'number',
+    )
+  );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,72 @@
+import type { TokenDesk, TokenReport } from '../admin/admin-source.ts';
+import type { TokenRecord } from '../ca/token-record.ts';
+import type { TokenStore } from '../ca/token-store.ts';
+import type { AuditSink } from '../model/audit-event.ts';
+import { spiffeId } from '../model/identity.ts';
+
+/** What an operator does with tokens; each act is written down. */
+export function createTokenDesk(tokens: TokenStore, trustDomain: string, audit: AuditSink): TokenDesk {
+  return {
+    list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
+    async create({
+      service,
+      namespace,
+      serviceAccount = service,
+      ttlMilliseconds,
+      uses,
+      cidrs = [],
+      ports = [],
+      labels,
+      group,
+    }) {
+      const { record, text } = await tokens.create({
+        grant: {
+          role: 'workload',
+          namespace,
+          serviceAccount,
+          service,
+          addresses: cidrs,
+          ports,
+          ...(labels === undefined ? {} : { labels }),
+          ...(group === undefined ? {} : { group }),
+        },
+        createdBy: 'operator',
+        ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
+        ...(uses === undefined ? {} : { uses }),
+      });
+      const token = tokenReport(record, trustDomain);
+      const of = token.identity === undefined ? {} : { spiffeId: token.identity };
+      audit.record({ what: 'token', who: 'operator', about: `token ${record.id}`, ...of, result: 'done' });
+      return { token, secret: text };
+    },
+    async revoke(id) {
+      if (tokens.get(id) === undefined) return false;
+      await tokens.revoke(id);
+      audit.record({ what: 'revoke', who: 'operator', about: `token ${id}`, result: 'done' });
+      return true;
+    },
+  };
+}
+
+function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
+  const { id, grant, createdAt, createdBy, expiresAt, revokedAt, uses, from } = record;
+  const shared = {
+    id,
+    createdAt: new Date(createdAt).toISOString(),
+    createdBy,
+    revoked: revokedAt !== undefined,
+    ...(expiresAt === undefined ? {} : { expires: new Date(expiresAt).toISOString() }),
+    ...(from === undefined ? {} : { from }),
+  };
+  if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
+  const { service, namespace, addresses, ports, labels, group } = grant;
+  const identity = spiffeId({ trustDomain, namespace, serviceAccount: grant.serviceAccount });
+  const limits = {
+    ...(addresses.length > 0 ? { cidrs: addresses } : {}),
+    ...(ports.length > 0 ? { ports } : {}),
+    ...(labels === undefined ? {} : { labels }),
+    ...(group === undefined ? {} : { group }),
+  };
+  const kind = uses === undefined ? 'credential' : 'join';
+  return { ...shared, kind, ...(uses && { uses: uses.left }), identity, service, namespace, ...limits };
+}

@@ -1,0 +1,38 @@
+import type { Millis } from './policy.ts';
+
+/** What is written down for good: every issuance, join, refusal and write of an operator (section 3 of reliability.md, "Audit log"). */
+export interface AuditEvent {
+  /** Milliseconds since 1970. */
+  readonly at: Millis;
+  readonly what: AuditedAct;
+  /** Whose credential it was: `token 9f2`, `payments-1.shop`, `operator`; empty where none was shown. */
+  readonly who: string;
+  /** Where it came from, `address:port`. */
+  readonly from?: string;
+  /** What it was about: a proxy, a token, a resource. */
+  readonly about?: string;
+  readonly spiffeId?: string;
+  /** Of the certificate that was issued, lower-case hex. */
+  readonly serial?: string;
+  readonly result: 'done' | 'refused';
+  /** Why it was refused, with the code in front; never a part of what was sent as a credential. */
+  readonly words?: string;
+}
+
+export type AuditedAct =
+  | 'issue'
+  | 'enrol'
+  | 'renew'
+  | 'redeem'
+  | 'join'
+  | 'leave'
+  | 'call'
+  | 'token'
+  | 'revoke'
+  | 'publish'
+  | 'admin';
+
+/** Where acts are written down. Never throws: what cannot be written is told to the operator, not to the caller. */
+export interface AuditSink {
+  record(event: Omit<AuditEvent, 'at'>): void;
+}
