@@ -1,9 +1,11 @@
 import type { AuditEvent } from '../model/audit-event.ts';
+import type { AuthorityCertificate, CertificateAlarmStatus } from '../model/certificate-status.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Failure } from '../model/failure.ts';
 import type { SpiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
+import type { RotationStatus, RotationStep } from '../model/rotation-status.ts';
 import type { RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
 import type { Secret } from '../model/secret.ts';
 import type {
@@ -74,6 +76,7 @@ export interface AdminSource {
   /** The newest events of the audit log, oldest first. */
   audit(): readonly AuditEvent[];
   certificates(): CertificateReport;
+  readonly rotation: RotationDesk;
   /** The settings in force with their origins. */
   settings(): readonly SettingReport[];
   /** Sources of the registry, in the order in which they win. */
@@ -229,6 +232,19 @@ export interface CertificateReport {
   /** The authority's root, PEM: public, and what a `weft bootstrap` must pin. */
   readonly rootCertificates: string;
   readonly certificates: readonly CertificateStatus[];
+  /** Of each root that is trusted: its certificate and that of the issuer under it, the longest trusted first. */
+  readonly authorities: readonly AuthorityCertificate[];
+  /** The most pressing first. */
+  readonly alarms: readonly CertificateAlarmStatus[];
+}
+
+/** The change of root (F9): what is proved, and its steps. */
+export interface RotationDesk {
+  status(): RotationStatus;
+  /** Takes a step, or finds that it is taken. Rejects with Failure WEFT0306, with the proxies that are awaited in its message. */
+  step(step: RotationStep, by: string): Promise<RotationStatus>;
+  /** Nobody trusts this root soon, with proof or without; absent: the one that signs, or signed before. Rejects with Failure WEFT0306. */
+  distrust(fingerprint: string | undefined, by: string): Promise<RotationStatus>;
 }
 
 export interface SettingReport {

@@ -7,6 +7,7 @@ import { commitAnswer } from './commit-answer.ts';
 import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
 import { policyItems, portItems, serviceItems, workloadItems } from './mesh-values.ts';
 import { dumpOf, meshOf, ofProxy, proxiesOf } from './own-view.ts';
+import { addRotationRoutes } from './rotation-routes.ts';
 import { statusValue } from './status-value.ts';
 
 const pretty = { pretty: { type: 'string' } } as const;
@@ -75,9 +76,10 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
     source.audit().map((event) => ({ ...event, at: new Date(event.at).toISOString() })),
   );
   app.get('/api/v1/certificates', { schema: { querystring: noQuery } }, () => {
-    const { certificates, authority, rootCertificates } = source.certificates();
-    return { ...listEnvelope('Certificate', certificates), ...(authority ? { authority } : {}), rootCertificates };
+    const { certificates, authority, ...rest } = source.certificates();
+    return { ...listEnvelope('Certificate', certificates), ...(authority ? { authority } : {}), ...rest };
   });
+  addRotationRoutes(app, source);
   app.get<{ Querystring: { windowSeconds: number } }>(
     '/api/v1/edges',
     {

@@ -115,6 +115,10 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
   get('/debug/endpointShardz', () => endpointShards(meshOf(source)));
   get('/debug/instancesz', () => instances(meshOf(source)));
   get('/debug/configz', () => policyItems(meshOf(source)));
+  get('/debug/certz', () => {
+    const { authority, authorities, alarms, certificates } = source.certificates();
+    return { rotation: source.rotation.status(), authority, authorities, alarms, certificates };
+  });
   get('/debug/mesh', () => {
     const mesh = meshOf(source);
     const { generation, policies, services, workloads } = mesh;

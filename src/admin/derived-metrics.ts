@@ -4,7 +4,8 @@ import type { AdminSource, MetricFamily, MetricSample, MetricType } from './admi
 /** Gauges that follow from what the source shows (section 6 of experience.md). `now` in milliseconds since 1970. */
 export function derivedMetrics(source: AdminSource, now: number): readonly MetricFamily[] {
   const { status, diagnostics } = source.policies();
-  const { authority, certificates } = source.certificates();
+  const { certificates, authorities, alarms } = source.certificates();
+  const roots = authorities.filter(({ kind }) => kind === 'root');
   const mesh = source.mesh();
   const seconds = (iso: string) => (Date.parse(iso) - now) / 1000;
   const states = ['SYNCED', 'PENDING', 'STALE', 'REJECTED'] as const;
@@ -53,13 +54,31 @@ export function derivedMetrics(source: AdminSource, now: number): readonly Metri
       'Workloads by source.',
       source.sources().map((entry) => ({ labels: { source: entry.name }, value: entry.workloads })),
     ),
-    ...(authority === undefined
+    ...(roots.length === 0
       ? []
       : [
-          family('citadel_server_root_cert_expiry_seconds', 'gauge', 'Seconds until the root certificate expires.', [
-            { value: seconds(authority.rootNotAfter) },
+          family('citadel_server_root_cert_expiry_seconds', 'gauge', 'Seconds until the first root expires.', [
+            { value: Math.min(...roots.map(({ notAfter }) => seconds(notAfter))) },
           ]),
+          family(
+            'weft_root_expiry_seconds',
+            'gauge',
+            'Seconds until a trusted root expires; signs: new certificates are under it.',
+            roots.map(({ fingerprint, signs, notAfter }) => ({
+              labels: { fingerprint: fingerprint.slice(0, 16), signs: String(signs) },
+              value: seconds(notAfter),
+            })),
+          ),
         ]),
+    family(
+      'weft_certificate_alarms',
+      'gauge',
+      'Certificates of the authority that end soon or have ended, by the days that are left at most (WEFT0302).',
+      tally(
+        alarms.map(({ what, endsWithinDays }) => ({ what, days: String(endsWithinDays) })),
+        [30, 14, 7, 1, 0].map((days) => ({ what: 'root', days: String(days) })),
+      ),
+    ),
     ...(certificates.length === 0
       ? []
       : [

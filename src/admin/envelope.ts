@@ -40,6 +40,7 @@ export function errorEnvelope(failure: Failure): ErrorEnvelope {
 
 /** Codes of the admin API itself; each has one HTTP status. Codes without a row are answered as 400: the request was at fault. */
 const statusByCode: Readonly<Record<string, number>> = {
+  WEFT0306: 409,
   WEFT0901: 503,
   WEFT0902: 403,
   WEFT0904: 500,

@@ -1,3 +1,5 @@
+import type { CertificateAlarmStatus } from '../model/certificate-status.ts';
+import type { RotationStatus } from '../model/rotation-status.ts';
 import type { RevisionStatus, SyncState } from '../model/status.ts';
 import type { AdminSource, RegistrySourceReport } from './admin-source.ts';
 import type { CommitAnswer } from './commit-answer.ts';
@@ -28,7 +30,15 @@ export interface StatusValue {
     readonly ackMilliseconds?: number;
   };
   readonly health: HealthReport;
-  readonly certs: { readonly valid: number; readonly nextRenewal?: string; readonly rootNotAfter?: string };
+  readonly certs: {
+    readonly valid: number;
+    readonly nextRenewal?: string;
+    readonly rootNotAfter?: string;
+    /** What ends soon (WEFT0302), the most pressing first. */
+    readonly alarms: readonly CertificateAlarmStatus[];
+    /** A change of root that is under way. */
+    readonly rotation?: Pick<RotationStatus, 'phase' | 'next' | 'proxies' | 'acked' | 'deadlines'>;
+  };
   readonly sources: readonly RegistrySourceReport[];
   /** How far the commit is that was asked about. */
   readonly commit?: CommitAnswer;
@@ -38,7 +48,8 @@ export interface StatusValue {
 export function statusValue(source: AdminSource, now = Date.now()): StatusValue {
   const { status, failure, diagnostics } = source.policies();
   const proxies = source.proxies();
-  const { authority, certificates } = source.certificates();
+  const { authority, certificates, alarms } = source.certificates();
+  const { phase, next, proxies: live, acked, deadlines } = source.rotation.status();
   const byStatus: Partial<Record<SyncState, number>> = {};
   for (const proxy of proxies) byStatus[proxy.status] = (byStatus[proxy.status] ?? 0) + 1;
   const acks = proxies.flatMap((proxy) => (proxy.status === 'SYNCED' ? (proxy.ackMilliseconds ?? []) : []));
@@ -68,6 +79,10 @@ export function statusValue(source: AdminSource, now = Date.now()): StatusValue 
       valid: valid.length,
       ...(nextRenewal === undefined ? {} : { nextRenewal }),
       ...(authority === undefined ? {} : { rootNotAfter: authority.rootNotAfter }),
+      alarms,
+      ...(next === undefined
+        ? {}
+        : { rotation: { phase, next, proxies: live, acked, ...(deadlines && { deadlines }) } }),
     },
     sources: source.sources(),
   });

@@ -1,5 +1,6 @@
 import type { Verb } from './verb.ts';
 import { bootstrapVerb } from './verbs/bootstrap.ts';
+import { certInspectVerb, certListVerb, certRotateVerb } from './verbs/cert.ts';
 import { demoVerb } from './verbs/demo.ts';
 import { describeVerb } from './verbs/describe.ts';
 import { edgesVerb } from './verbs/edges.ts';
@@ -37,6 +38,9 @@ export const verbs: readonly Verb[] = [
   getVerb,
   describeVerb,
   envVerb,
+  certListVerb,
+  certInspectVerb,
+  certRotateVerb,
   tokenCreateVerb,
   tokenListVerb,
   tokenRevokeVerb,

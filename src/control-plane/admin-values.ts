@@ -2,7 +2,7 @@ import type { AdminSource, VersionInfo } from '../admin/admin-source.ts';
 import type { Authority } from '../ca/authority.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import type { TokenStore } from '../ca/token-store.ts';
-import { parseSpiffeId, spiffeId } from '../model/identity.ts';
+import { spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
@@ -18,6 +18,7 @@ import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import type { AuditLog } from './audit-log.ts';
+import { certificateReport } from './certificate-report.ts';
 import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
@@ -32,6 +33,7 @@ import type { ProxySnapshots } from './proxy-snapshots.ts';
 import { isRolling, proxyStatus, type StatusContext, streamOf, streamReport } from './proxy-status.ts';
 import { heldInstead, type Refusals, refusedResources } from './refused-resources.ts';
 import type { RevisionTable } from './revision-table.ts';
+import { createRootRotationDesk } from './root-rotation-desk.ts';
 import { createRouteWindow } from './route-window.ts';
 import type { Settings } from './settings.ts';
 import { createTokenDesk } from './token-desk.ts';
@@ -111,9 +113,13 @@ export function createAdminValues(parts: {
     ejected: ejectedBy(traffic, clock.now()),
   });
 
-  const proxies: AdminSource['proxies'] = () => {
+  const openStreams = (): ReadonlyMap<string, readonly StreamStatus<JoinCredential>[]> => {
     const open = new Map<string, StreamStatus<JoinCredential>[]>();
     for (const stream of streams()) open.set(stream.node.id, [...(open.get(stream.node.id) ?? []), stream]);
+    return open;
+  };
+  const proxies: AdminSource['proxies'] = () => {
+    const open = openStreams();
     const context = statusContext();
     return [...sessions.sessions()]
       .map(([id, session]) => proxyStatus(session, streamOf(session, open.get(id) ?? []), context))
@@ -209,34 +215,24 @@ export function createAdminValues(parts: {
       }),
     tokens: createTokenDesk(tokens, trustDomain, audit),
     audit: audit.recent,
-    certificates() {
-      const { root, issuer } = authority.info();
-      const connected = [...sessions.sessions().values()];
-      return {
-        authority: {
-          trustDomain,
-          rootNotAfter: iso(root.validUntil),
-          issuerNotAfter: iso(issuer.validUntil),
-          fingerprint: root.fingerprint,
-        },
-        rootCertificates: authority.bundle.get().roots.join(''),
-        certificates: svids.held().flatMap((id) => {
-          const identity = parseSpiffeId(id);
-          if (!identity) return [];
-          const { serial, notBefore, notAfter } = svids.get(identity);
-          return [
-            {
-              identity: id,
-              serial,
-              notBefore: iso(notBefore),
-              notAfter: iso(notAfter),
-              renewsAt: iso(svids.renewsAt(identity) ?? notAfter),
-              holders: connected.filter(({ proxy }) => proxy.identity === id).length,
-            },
-          ];
-        }),
-      };
-    },
+    certificates: () =>
+      certificateReport({ authority, svids, proxies: [...sessions.sessions().values()].map(({ proxy }) => proxy) }),
+    rotation: createRootRotationDesk({
+      authority,
+      svids,
+      live() {
+        // Streams are looked at only while a rotation is under way.
+        let open: ReadonlyMap<string, readonly StreamStatus<JoinCredential>[]> | undefined;
+        return [...sessions.sessions().values()].map((session) => ({
+          proxy: session.proxy,
+          stream() {
+            open ??= openStreams();
+            return streamOf(session, open.get(session.proxy.id) ?? []);
+          },
+        }));
+      },
+      known: () => parts.joined.workloads.get().keys(),
+    }),
     settings: () => settings.origins,
     sources: () => registry.get().sources,
     refreshPolicies: policies.refresh,
@@ -245,8 +241,4 @@ export function createAdminValues(parts: {
 
 function unhealthyCount(mesh: Mesh | undefined): number {
   return [...(mesh?.workloads.values() ?? [])].filter(({ health }) => health === 'unhealthy').length;
-}
-
-function iso(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
 }

@@ -21,6 +21,7 @@ import { createAdminValues } from './admin-values.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createStreamAudit } from './audit-streams.ts';
 import { callersPending } from './callers-pending.ts';
+import { startCertificateAlarms } from './certificate-alarms.ts';
 import { createCredentialCheck, standingOf } from './credential-check.ts';
 import { endRefusedStreams } from './end-refused-streams.ts';
 import { grantedHosts } from './granted-hosts.ts';
@@ -97,6 +98,7 @@ export async function startControlPlane(options: {
     parts.add(() => audit.close());
     const identity = await startIdentity({ store, clock, settings: set, parts, audit });
     const { authority, svids, tokens, joins, credentials } = identity;
+    parts.add(startCertificateAlarms({ authority, logger, clock }));
     const facts = await startFacts({
       store,
       clock,

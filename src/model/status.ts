@@ -187,6 +187,10 @@ export interface CertificateStatus {
   readonly notAfter: string;
   readonly renewsAt: string;
   readonly holders: number;
+  /** Fingerprint of the root that it is under. */
+  readonly root: string;
+  /** The proxy that made its key and keeps it; absent: the key was made here and is sent by SDS. */
+  readonly ownKeyOf?: string;
 }
 
 export interface AuthorityStatus {

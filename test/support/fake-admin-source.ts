@@ -1,6 +1,7 @@
 import type { AdminSource, ConfigDump, TokenReport } from '../../src/admin/admin-source.ts';
 import { type SpiffeId, spiffeId } from '../../src/model/identity.ts';
 import { localPortKey, type Mesh } from '../../src/model/mesh.ts';
+import type { RotationStatus } from '../../src/model/rotation-status.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { Endpoint, Service } from '../../src/model/service.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
@@ -237,6 +238,15 @@ export function fakeDump(): ConfigDump {
   };
 }
 
+const steadyRotation: RotationStatus = {
+  generation: 1,
+  phase: 'steady',
+  roots: [],
+  proxies: 3,
+  acked: 3,
+  pending: [],
+};
+
 export interface FakeSource extends AdminSource {
   readonly revoked: string[];
 }
@@ -388,7 +398,14 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
       },
       rootCertificates: '-----BEGIN CERTIFICATE-----\n',
       certificates: [],
+      authorities: [],
+      alarms: [],
     }),
+    rotation: {
+      status: () => steadyRotation,
+      step: async () => steadyRotation,
+      distrust: async () => steadyRotation,
+    },
     settings: () => [{ key: 'xds.port', value: 15_012, from: 'default' }],
     audit: () => [],
     sources: () => [{ name: 'proxies', workloads: 3, clashes: [] }],

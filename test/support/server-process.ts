@@ -34,7 +34,16 @@ const trustDomain = 'demo.mesh';
  * Starts `weft server` in `folder`, a policy repository, with a `weft.yaml` of its own. It runs what `npm test` has built; a
  * missing `dist` is built here. Tokens for `services` are in its state from the start: the CLI's would be bound to one address.
  */
-export async function startServerProcess(folder: string, services: readonly string[]): Promise<ServerProcess> {
+export async function startServerProcess(
+  folder: string,
+  services: readonly string[],
+  more: {
+    /** Further lines of its `weft.yaml`. */
+    readonly settings?: Readonly<Record<string, string | number | boolean>>;
+    /** Of Node, before the program. */
+    readonly flags?: readonly string[];
+  } = {},
+): Promise<ServerProcess> {
   await requireBuilt();
   const { rootPem, tokens } = await prepareState(join(folder, 'state'), services);
   const xdsPort = await freePort();
@@ -46,6 +55,7 @@ export async function startServerProcess(folder: string, services: readonly stri
     'xds.port': xdsPort,
     'admin.port': 0,
     'admin.loopbackReads': true,
+    ...more.settings,
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key}: ${value}\n`);
   await writeFile(join(folder, 'weft.yaml'), lines.join(''));
@@ -78,7 +88,7 @@ export async function startServerProcess(folder: string, services: readonly stri
     async start() {
       const began = performance.now();
       const seen = log.length;
-      const args = [main, 'server', '--config', 'weft.yaml'];
+      const args = [...(more.flags ?? []), main, 'server', '--config', 'weft.yaml'];
       const started = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
       child = started;
       started.stderr.on('data', (chunk: Buffer) => log.push(...chunk.toString().trimEnd().split('\n')));

@@ -28,6 +28,7 @@ GET /debug/registryz                 401 ok  401 403 403 ok  ok  ok
 GET /debug/endpointShardz            401 ok  401 403 403 ok  ok  ok
 GET /debug/instancesz                401 ok  401 403 403 ok  ok  ok
 GET /debug/configz                   401 ok  401 403 403 ok  ok  ok
+GET /debug/certz                     401 ok  401 403 403 ok  ok  ok
 GET /debug/mesh                      401 ok  401 403 403 ok  ok  ok
 GET /api/v1/version                  401 ok  401 ok  ok  ok  ok  ok
 GET /api/v1/status                   401 ok  401 403 403 ok  ok  ok
@@ -41,6 +42,8 @@ GET /api/v1/policies                 401 ok  401 403 403 ok  ok  ok
 GET /api/v1/diagnostics              401 ok  401 403 403 ok  ok  ok
 GET /api/v1/history                  401 ok  401 403 403 ok  ok  ok
 GET /api/v1/certificates             401 ok  401 403 403 ok  ok  ok
+GET /api/v1/certificates/rotation    401 ok  401 403 403 ok  ok  ok
+POST /api/v1/certificates/rotation   401 401 401 403 403 403 ok  ok
 GET /api/v1/route                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/edges                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/ports                    401 ok  401 403 403 ok  ok  ok
@@ -100,7 +103,9 @@ describe('who may ask what (T5)', () => {
           ? { kind: 'credential', service: 'payments', namespace: 'shop' }
           : url === '/debug/nackz' && method === 'POST'
             ? { resource: 'in_9080' }
-            : undefined;
+            : url === '/api/v1/certificates/rotation' && method === 'POST'
+              ? { step: 'prepare' }
+              : undefined;
       const cells: string[] = [];
       for (const { loopbackReads, bearer } of askers) {
         const headers: Readonly<Record<string, string>> =

@@ -151,7 +151,13 @@ it('sums up the state of the mesh', () => {
     { ...edge, to: nowhere, requests: 300, rps: 5, success: 0, split: [], flags: [], codes: [] },
     { ...edge, to: 'reviews', requests: 300, rps: 5, success: 1, split: [], flags: [], codes: [] },
   ];
-  const certificate = { identity: identityOf('reviews'), serial: '1', notBefore: '2026-11-21T20:00:00Z', holders: 2 };
+  const certificate = {
+    identity: identityOf('reviews'),
+    serial: '1',
+    notBefore: '2026-11-21T20:00:00Z',
+    holders: 2,
+    root: 'r1',
+  };
   const source = fakeSource({
     edges: () => rows,
     policies: () => ({
@@ -171,6 +177,8 @@ it('sums up the state of the mesh', () => {
         { ...certificate, notAfter: '2026-11-22T20:00:00Z', renewsAt: '2026-11-22T09:00:00Z' },
         { ...certificate, notAfter: '2026-11-22T08:00:00Z', renewsAt: '2026-11-22T07:00:00Z' },
       ],
+      authorities: [],
+      alarms: [],
     }),
   });
   const value = statusValue(source, Date.parse('2026-11-22T08:12:00Z'));
@@ -184,7 +192,7 @@ it('sums up the state of the mesh', () => {
     acknowledged: 2,
     ackMilliseconds: 41,
   });
-  expect(value.certs).toEqual({ valid: 1, nextRenewal: '2026-11-22T09:00:00Z' });
+  expect(value.certs).toEqual({ valid: 1, nextRenewal: '2026-11-22T09:00:00Z', alarms: [] });
   expect(value.pending?.state).toBe('Rejected');
 });
 

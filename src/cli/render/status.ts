@@ -44,8 +44,16 @@ export function statusLines(status: StatusValue, now: number): readonly string[]
     ),
     line('health     ', health.state, health.reasons.join('; ')),
     line('certs      ', `${certs.valid} valid`, dates.join(', ')),
+    ...certs.alarms.map(({ code, message, hint }) => `           ${code} ${message}: ${hint}`),
+    ...(certs.rotation === undefined ? [] : [`rotation   ${rotationNote(certs.rotation)}`]),
     ...(status.commit === undefined ? [] : [`commit     ${commitNote(status.commit)}`]),
   ];
+}
+
+/** The words of a change of root that is under way. */
+function rotationNote({ phase, next, proxies, acked }: NonNullable<StatusValue['certs']['rotation']>): string {
+  const go = acked === proxies ? 'can be taken now' : 'waits for the others';
+  return `root ${phase}, ${acked} of ${proxies} proxies follow: ${next} ${go}: weft cert rotate --root --step ${next}`;
 }
 
 /** So many proxies are named. */
@@ -97,6 +105,7 @@ export function isWell(status: StatusValue): boolean {
     status.policies.serving !== undefined &&
     status.policies.serving.held === undefined &&
     status.policies.failure === undefined &&
+    status.certs.alarms.every(({ endsWithinDays }) => endsWithinDays > 1) &&
     status.pending?.state !== 'Rejected' &&
     (status.proxies.byStatus.REJECTED ?? 0) === 0
   );

@@ -1,0 +1,71 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Failure } from '../../model/failure.ts';
+import type { RotationStatus } from '../../model/rotation-status.ts';
+import type { ApiClient } from '../api-client.ts';
+import { readApi, readValue } from '../read-api.ts';
+import { rotationLines } from '../render/certificates.ts';
+import type { ExitCode, VerbContext } from '../verb.ts';
+import type { certRotateFlags } from '../verbs/cert.ts';
+
+const path = '/api/v1/certificates/rotation';
+const pollMilliseconds = 500;
+
+type RotateContext = VerbContext<typeof certRotateFlags>;
+
+/**
+ * `weft cert rotate --root`: takes a step and shows what it led to; without a step how far the rotation is, exit 1 while somebody is awaited.
+ * Rejects with Failure WEFT0306 for a step that may not be taken now. Each step may be repeated, so may an interrupted command.
+ */
+export async function certRotate(context: RotateContext): Promise<ExitCode> {
+  const { flags, output } = context;
+  requireSense(flags);
+  const api = await readApi(context);
+  const show = (status: RotationStatus) => {
+    const { apiVersion: _version, kind: _kind, ...value } = { apiVersion: '', kind: '', ...status };
+    output.object('Rotation', value, rotationLines(status, Date.now()));
+  };
+  if (flags.compromised) {
+    const { fingerprint } = flags;
+    show(await post(api, { compromised: true, ...(fingerprint === undefined ? {} : { fingerprint }) }));
+    output.say('new handshakes by the old root fail after the second deadline; open connections end by their maximum');
+    output.say('duration of 15 minutes over HTTP, by themselves over TCP: restart what must not go on');
+    return 0;
+  }
+  const { step } = flags;
+  if (step === undefined) {
+    const status = await readValue<RotationStatus>(api, path);
+    show(status);
+    return status.pending.length === 0 ? 0 : 1;
+  }
+  if (flags.wait) await followed(api, step, context);
+  show(await post(api, { step }));
+  return 0;
+}
+
+/** Waits until everybody has shown what `step` asks for, or until the time is over: the step itself then says who has not. */
+async function followed(api: ApiClient, step: string, { globals, output }: RotateContext): Promise<void> {
+  const deadline = performance.now() + globals.timeout;
+  let told = -1;
+  for (;;) {
+    const { next, pending, proxies } = await readValue<RotationStatus>(api, path);
+    if (next !== step || pending.length === 0 || performance.now() + pollMilliseconds >= deadline) return;
+    if (told !== pending.length) output.say(`waiting for ${pending.length} of ${proxies} proxies`);
+    told = pending.length;
+    await wait(pollMilliseconds);
+  }
+}
+
+function requireSense({ root, step, compromised, fingerprint }: RotateContext['flags']): void {
+  const wrong = (message: string, hint: string) => new Failure('WEFT0912', message, hint);
+  if (!root)
+    throw wrong('only the root is changed by hand', 'weft cert rotate --root; the rest is renewed at half its life');
+  if (compromised && step !== undefined) throw wrong('--compromised takes its steps by itself', 'leave out --step');
+  if (!compromised && fingerprint !== undefined)
+    throw wrong('--fingerprint names a root that is compromised', 'add --compromised, or leave it out');
+}
+
+async function post(api: ApiClient, body: object): Promise<RotationStatus> {
+  const answer = await api.post(path, body);
+  if (typeof answer === 'object' && answer !== null && 'phase' in answer) return answer as RotationStatus;
+  throw new Failure('WEFT0911', `the answer of ${path} is no rotation`, 'is the control plane of the same version?');
+}
