@@ -37,7 +37,7 @@ import {
   wasRefused,
   withAll,
 } from './subscription.ts';
-import { type Suspects, standingVersions, stands, standsBack, suspectsStill } from './suspects.ts';
+import { type Suspects, searchedVersions, standingVersions, stands, standsBack, suspectsStill } from './suspects.ts';
 import { wantedOf } from './wanted.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
@@ -99,7 +99,7 @@ function rename(subscription: Subscription, listed: readonly string[], { seen }:
 /** The next response, or none: nothing while one is in flight (X21), nothing when the client holds what is owed (X41). */
 export function respondSotw(subscription: Subscription, context: ResponseContext): Answer {
   if (!subscription.type.wildcard) return respondWithChanges({ ...subscription, setOwed: false }, context);
-  if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: Number.POSITIVE_INFINITY };
+  if (subscription.inFlight !== undefined) return { subscription, plan: undefined, wake: never };
   const heartbeat = nextHeartbeat(subscription);
   if (heartbeat <= context.now) return respondWithSet({ ...subscription, setOwed: true }, context);
   if (subscription.agreed && subscription.pending.size === 0 && !subscription.setOwed && !stands(subscription))
@@ -205,6 +205,8 @@ function suspectsNow(subscription: Subscription, context: ResponseContext): Susp
   });
 }
 
+const never = Number.POSITIVE_INFINITY;
+
 /** What waits, was refused, or stands back stands in the set as it was (M3, section 5 point 2). */
 function wholeSet(
   subscription: Subscription,
@@ -223,6 +225,7 @@ function wholeSet(
   const waiting = new Map<string, Waiting>();
   const earlier = new Set<string>();
   const news = new Map<string, string>();
+  const searched = searchedVersions(subscription.suspects);
   let wake = nextHeartbeat(subscription);
   let lacking = false;
   for (const name of everyName(subscription, layers)) {
@@ -237,16 +240,18 @@ function wholeSet(
       const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
       const verdict = standingVerdict(context.judge(due), context);
       const elsewhere = next === undefined ? undefined : context.quarantined(next);
+      // It waited before the set that was refused; a search that began with that again would have no end.
+      const hasWaited = 'until' in verdict && verdict.until < never && searched.get(key) === (next?.version ?? removal);
       const isRefused = wasRefused(subscription, key, next?.version ?? removal);
       if (isRefused && (next ?? held) !== undefined) member = own;
       else if (elsewhere !== undefined) member = own ?? elsewhere.good;
-      else if (verdict.kind === 'wait') {
+      else if (verdict.kind === 'wait' && !hasWaited) {
         member = own;
         // It has to stay, and there is no form of it to tell.
-        lacking ||= next === undefined && own === undefined && verdict.until === Number.POSITIVE_INFINITY;
+        lacking ||= next === undefined && own === undefined && verdict.until === never;
         wake = Math.min(wake, verdict.until);
         waiting.set(name, waitingSince(due.waiting, verdict.clearSince, context.now));
-      } else if (verdict.instead !== undefined) {
+      } else if (verdict.kind === 'send' && verdict.instead !== undefined) {
         member = verdict.instead;
         earlier.add(name);
       }

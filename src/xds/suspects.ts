@@ -119,6 +119,12 @@ export function standingVersions(suspects: Suspects | undefined): ReadonlyMap<st
   return versions;
 }
 
+/** Those of a search, by name: the version that was sent, and so has waited for whatever it had to wait for. */
+export function searchedVersions(suspects: Suspects | undefined): ReadonlyMap<string, string> {
+  if (suspects === undefined || !isSearched(suspects)) return nobody;
+  return new Map([...suspects.guilty, ...suspects.others].map(({ name, version }) => [name, version]));
+}
+
 function isSearched({ guilty, others }: Suspects): boolean {
   return guilty.length + others.length > 0;
 }

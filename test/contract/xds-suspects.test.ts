@@ -149,6 +149,22 @@ describe('removals in a set that is refused without a name', () => {
     expect([client.holds.at(-1), client.subscription.rejection]).toEqual(['kept=2', undefined]);
   });
 
+  test('X38 X44 M3 listeners that waited for a cluster that was refused do not wait again for each set of the search', () => {
+    const client = new ScriptedClient('sotw');
+    client.set({ CDS: 'x=1', LDS: 'l=1>x m=1>x' });
+    client.ask('CDS', []);
+    client.ack('CDS');
+    client.ask('LDS', []);
+    client.ack('LDS');
+    client.set({ CDS: 'x=1 y=bad', LDS: 'l=bad>y m=2>y' });
+    client.nack('CDS', 'Error adding/updating cluster(s) y: REASON');
+    expect(client.wait(4_999)).toEqual([]);
+    expect(client.wait(1)).toEqual(['LDS l=bad m=2']);
+    expect(client.nack('LDS', 'missing ): (')).toEqual(['LDS l=bad m=1']);
+    expect(client.nack('LDS', 'missing ): (')).toEqual(['LDS l=1 m=2']);
+    expect([...client.ack('LDS'), ...client.wait(3_600_000)]).toEqual([]);
+  });
+
   test('X92 M5 a cluster that goes meanwhile stays until the search is over, and for its grace', () => {
     const client = new RefusingSetClient('CDS');
     client.set(['a=1', 'b=1', 'gone=1']);
