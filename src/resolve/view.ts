@@ -18,7 +18,7 @@ import { keepEqualItems, type Lasts, noLasts, remembered, withAsked, withNext } 
 import { type MeshDefaults, meshDefaults } from './mesh-defaults.ts';
 import { type OutboundContext, resolveService } from './outbound-service.ts';
 import { touchedHosts } from './policy-change.ts';
-import { indexPolicies } from './policy-index.ts';
+import { indexSteps } from './policy-index.ts';
 import { scopeKey } from './scope.ts';
 import { isPlain, scopeDifference } from './scope-difference.ts';
 import { indexServices } from './service-index.ts';
@@ -74,7 +74,8 @@ export function* viewSteps(mesh: Mesh, scope: Scope): Steps<View> {
   }
   const known = lasts.all.findLast((one) => one.services === services) ?? lasts.all.at(-1);
   yield;
-  const index = indexPolicies(policies, settings);
+  const index = yield* indexSteps(policies, settings);
+  yield;
   const sidecar = sidecarOf(index, settings, scope);
   const imported = importedServices(services, settings, scope.namespace, sidecar);
   yield;
