@@ -9,6 +9,7 @@ const follows: Readonly<Record<string, readonly string[]>> = {
   DestinationRule: ['WEFT0173'],
   Sidecar: ['WEFT0114', 'WEFT0185'],
   PeerAuthentication: ['WEFT0154', 'WEFT0301'],
+  RequestAuthentication: ['WEFT0161'],
 };
 const anyOf: readonly string[] = [...new Set(Object.values(follows).flat())];
 

@@ -14,6 +14,7 @@ export const referenceCodes = {
   WEFT0152: page('warning', 'references', 'Principal is nobody'),
   WEFT0153: page('warning', 'references', 'HTTP condition on a TCP port'),
   WEFT0154: page('warning', 'references', 'Identity used where plaintext is accepted'),
+  WEFT0161: page('warning', 'references', 'Token used where none is verified'),
   WEFT0164: page('warning', 'references', 'Rule acts at the first byte of a TCP connection'),
   WEFT0173: page('error', 'references', 'Subset is not defined'),
   WEFT0174: page('warning', 'references', 'DestinationRule, HealthCheck or Sidecar matches no service'),

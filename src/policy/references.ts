@@ -19,6 +19,7 @@ import { checkClientTls } from './references/client-tls.ts';
 import { checkSharedAddresses } from './references/connection-rules.ts';
 import { checkDestinationRule, checkOverlaps } from './references/destination-rules.ts';
 import { checkHealthCheck } from './references/health-checks.ts';
+import { checkKeyServers, checkVerifiers } from './references/jwks.ts';
 import { checkExports, checkMatchedClients } from './references/known-namespaces.ts';
 import { checkMeshLocalities, checkRuleLocalities } from './references/localities.ts';
 import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
@@ -27,6 +28,7 @@ import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSharedHosts } from './references/shared-hosts.ts';
 import { checkSidecars } from './references/sidecars.ts';
+import { checkTokenConditions } from './references/token-conditions.ts';
 import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
 import { checkWorkloadGroup } from './references/workload-groups.ts';
 import { checkOperationPorts, checkPeerPorts } from './references/workload-ports.ts';
@@ -77,6 +79,7 @@ const rows: readonly CheckRow[] = [
   together(checkNamedAddresses, 'Service', 'ServiceEntry', 'WorkloadEntry'),
   each('PeerAuthentication', checkSelector),
   each('AuthorizationPolicy', checkSelector),
+  each('RequestAuthentication', checkSelector),
   each('ServiceEntry', checkSelector),
   each('DestinationRule', checkSelector),
   each('Sidecar', checkSelector),
@@ -88,6 +91,9 @@ const rows: readonly CheckRow[] = [
   each('PeerAuthentication', checkPeerPorts, 'Service', 'ServiceEntry', 'Sidecar'),
   each('AuthorizationPolicy', checkOperationPorts, 'Service', 'ServiceEntry', 'Sidecar'),
   each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service', 'ServiceEntry'),
+  each('AuthorizationPolicy', checkTokenConditions, 'RequestAuthentication'),
+  each('RequestAuthentication', checkKeyServers, 'ServiceEntry', 'Service'),
+  each('RequestAuthentication', checkVerifiers),
 ];
 
 /** checkReferences in steps; a second call of one check costs what has changed since the first. */

@@ -39,7 +39,11 @@ interface Selection {
 }
 
 function selectorOf(object: Policy): Selection | undefined {
-  if (object.kind === 'PeerAuthentication' || object.kind === 'AuthorizationPolicy') {
+  if (
+    object.kind === 'PeerAuthentication' ||
+    object.kind === 'AuthorizationPolicy' ||
+    object.kind === 'RequestAuthentication'
+  ) {
     const { selector } = object.spec;
     return selector && { labels: selector, field: 'spec.selector' };
   }
@@ -49,9 +53,10 @@ function selectorOf(object: Policy): Selection | undefined {
   return workloadSelector && { labels: workloadSelector, field: 'spec.workloadSelector' };
 }
 
-/** P38: an AuthorizationPolicy of the root namespace acts on every namespace, other objects on their own. */
+/** P38, P49: an AuthorizationPolicy or RequestAuthentication of the root namespace acts on every namespace, other objects on their own. */
 export function workloadsInReach(scope: ReferenceScope, object: Policy): readonly Workload[] {
-  const everywhere = object.kind === 'AuthorizationPolicy' && object.namespace === scope.settings.rootNamespace;
+  const reaches = object.kind === 'AuthorizationPolicy' || object.kind === 'RequestAuthentication';
+  const everywhere = reaches && object.namespace === scope.settings.rootNamespace;
   return (everywhere ? scope.workloads : workloadsIn(scope, object.namespace)) ?? [];
 }
 
