@@ -38,14 +38,18 @@ function importFolders() {
 
 /**
  * The text of a .proto file with the fields of additions.json put in front of those of their messages, which may be nested ones. Under
- * `import` stand files in reach of the roots.
+ * `import` stand files in reach of the roots, under `Message.choice` fields of a oneof.
  */
 function withAdditions(text, { import: imports = [], ...messages }, path) {
-  let whole = text.replace(/^import /m, (first) => `${imports.map((file) => `import "${file}";\n`).join('')}${first}`);
+  let whole = text
+    .replaceAll('\r', '')
+    .replace(/^import /m, (first) => `${imports.map((file) => `import "${file}";\n`).join('')}${first}`);
   for (const [name, fields] of Object.entries(messages)) {
-    const start = new RegExp(`^ *message ${name} \\{$`, 'm').exec(whole.replaceAll('\r', ''))?.[0];
+    const [message, choice] = name.split('.');
+    const inside = choice === undefined ? '' : `[^]*?^ *oneof ${choice} \\{$`;
+    const start = new RegExp(`^ *message ${message} \\{$${inside}`, 'm').exec(whole)?.[0];
     if (start === undefined) throw new Error(`envoy/protos/additions.json: ${path} has no message ${name}`);
-    whole = whole.replace(start, `${start}\n${fields.map((field) => `  ${field}`).join('\n')}`);
+    whole = whole.replace(start, () => `${start}\n${fields.map((field) => `  ${field}`).join('\n')}`);
   }
   return whole;
 }

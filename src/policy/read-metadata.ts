@@ -44,6 +44,9 @@ export const allowUnsupported = 'weft.dev/allow-unsupported';
 /** Of a `v1/Service`, which has no field for it (P6). */
 export const exportToAnnotation = 'networking.istio.io/exportTo';
 
+/** Of an AuthorizationPolicy: it decides nothing, and tells what it would decide (P46). */
+export const dryRunAnnotation = 'istio.io/dry-run';
+
 /** Reads `metadata` of a document. `folder` is the namespace that its place in the tree gives it, if any (section 1.4). */
 export function readMetadata(
   document: MapNode,
@@ -99,14 +102,12 @@ function placeOf(positions: ReadonlyMap<string, SourceRange>, field: string): So
 function checkAnnotations(annotations: Labels, kind: string | undefined, context: CheckContext): void {
   for (const key of Object.keys(annotations)) {
     if (kind === 'Service' && key === exportToAnnotation) continue;
+    if (kind === 'AuthorizationPolicy' && key === dryRunAnnotation) continue;
     const field = fieldPath('metadata.annotations', key);
     const at = placeOf(context.positions, field);
     const domain = key.split('/')[0] ?? '';
     if (domain === 'istio.io' || domain.endsWith('.istio.io')) {
-      if (key === 'istio.io/dry-run') {
-        const hint = 'remove the policy: without the annotation it would decide, and an ALLOW policy let more in';
-        reportRefused(context, field, at, { tier: 'T1', hint });
-      } else reportRefused(context, field, at, { tier: key.endsWith('/exportTo') ? 'T1' : 'never' });
+      reportRefused(context, field, at, { tier: key.endsWith('/exportTo') ? 'T1' : 'never' });
     } else if (domain === 'weft.dev' && key !== allowUnsupported) {
       const near = nearestName(key, [allowUnsupported]);
       context.report(

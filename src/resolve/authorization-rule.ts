@@ -11,6 +11,7 @@ import { all, always, any, field, never } from './condition.ts';
 import type { MeshDefaults } from './mesh-defaults.ts';
 import { namespaceCondition, principalCondition, serviceAccountCondition, trustDomainCondition } from './principal.ts';
 import { pathForm, textForm } from './text-form.ts';
+import { claimCondition, claimPath, requestPrincipalCondition, requestPrincipalKey } from './token-condition.ts';
 
 /** What a rule's words mean at one inbound port. */
 export interface RuleContext {
@@ -32,7 +33,8 @@ export interface RuleConditions {
 
 /**
  * P41: `from` AND `to` AND all of `when`, with port conditions decided (P29). On a port without HTTP (P45) an ALLOW rule that asks
- * for HTTP in what reaches the port matches nothing, and a DENY rule forgets only what it asks there: both ways access narrows.
+ * for HTTP in what reaches the port matches nothing, and a rule of another action forgets only what it asks there: access narrows, more is
+ * noted and asked about.
  */
 export function ruleConditions(context: RuleContext, rule: AuthorizationRule): RuleConditions {
   if (!context.http && context.action === 'ALLOW' && asksForHttp(rule, context.port))
@@ -56,7 +58,9 @@ function asksForHttp(rule: AuthorizationRule, port: number): boolean {
       (to) =>
         reaches(to, port) &&
         [to.hosts, to.notHosts, to.methods, to.notMethods, to.paths, to.notPaths].some((values) => values.length > 0),
-    ) || rule.when.some(({ key }) => headerName(key) !== undefined)
+    ) ||
+    rule.from.some(({ requestPrincipals, notRequestPrincipals: not }) => requestPrincipals.length + not.length > 0) ||
+    rule.when.some(({ key }) => key.startsWith('request.'))
   );
 }
 
@@ -65,7 +69,7 @@ function reaches({ ports, notPorts }: AuthorizationOperation, port: number): boo
   return (ports.length === 0 || ports.includes(port)) && !notPorts.includes(port);
 }
 
-function sourceCondition({ settings, namespace }: RuleContext, source: AuthorizationSource): Condition {
+function sourceCondition({ settings, namespace, http }: RuleContext, source: AuthorizationSource): Condition {
   const principal = (value: string) => principalCondition(value, settings);
   const account = (value: string) => serviceAccountCondition(value, namespace);
   return all([
@@ -75,6 +79,7 @@ function sourceCondition({ settings, namespace }: RuleContext, source: Authoriza
     field(source.trustDomains, source.notTrustDomains, trustDomainCondition),
     field(source.ipBlocks, source.notIpBlocks, sourceAddress),
     field(source.remoteIpBlocks, source.notRemoteIpBlocks, remoteAddress),
+    http ? field(source.requestPrincipals, source.notRequestPrincipals, requestPrincipalCondition) : always,
   ]);
 }
 
@@ -106,7 +111,11 @@ function whenCondition(context: RuleContext, { key, values, notValues }: Authori
     const match = (value: string): TextMatch => textForm(value, 'present');
     return http ? caller((value) => ({ kind: 'header', name: header, match: match(value) })) : open;
   }
+  const claim = claimPath(key);
+  if (claim !== undefined) return http ? caller((value) => claimCondition(claim, value)) : open;
   switch (key) {
+    case requestPrincipalKey:
+      return http ? caller(requestPrincipalCondition) : open;
     case 'source.ip':
       return caller(sourceAddress);
     case 'remote.ip':

@@ -1,6 +1,7 @@
 import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
+import type { AuthorizationAction } from '../model/security-policy.ts';
 import { ruleConditions } from './authorization-rule.ts';
 import type { MeshDefaults } from './mesh-defaults.ts';
 import type { Selected } from './mutual-tls.ts';
@@ -23,7 +24,8 @@ export function authorizationPolicies(
 
 /**
  * P39 at one workload port: refused if a DENY rule matches, else allowed if no ALLOW policy selects the workload or one of their rules
- * matches. Rules that cannot match at this port are left out; the policies they stand in still count (P40).
+ * matches. Rules that cannot match at this port are left out; the policies they stand in still count (P40). Policies in dry-run are judged
+ * alone, and nobody is refused because of them (P46).
  */
 export function resolveAuthorization(
   settings: MeshDefaults,
@@ -31,12 +33,20 @@ export function resolveAuthorization(
   port: number,
   http: boolean,
 ): Authorization {
-  const rulesOf = (action: 'ALLOW' | 'DENY') =>
-    policies
-      .filter(({ spec }) => spec.action === action)
-      .flatMap((policy) => policyRules(settings, policy, port, http));
-  const allowing = policies.some(({ spec }) => spec.action === 'ALLOW');
-  return { deny: rulesOf('DENY'), allow: allowing ? rulesOf('ALLOW') : undefined };
+  const rulesOf = (some: readonly AuthorizationPolicyObject[], action: AuthorizationAction) =>
+    some.filter(({ spec }) => spec.action === action).flatMap((policy) => policyRules(settings, policy, port, http));
+  const decided = (some: readonly AuthorizationPolicyObject[]) => ({
+    deny: rulesOf(some, 'DENY'),
+    allow: some.some(({ spec }) => spec.action === 'ALLOW') ? rulesOf(some, 'ALLOW') : undefined,
+  });
+  const acting = policies.filter(({ spec }) => spec.dryRun !== true);
+  const dry = policies.filter(({ spec }) => spec.dryRun === true);
+  const audit = rulesOf(acting, 'AUDIT');
+  return {
+    ...(audit.length > 0 && { audit }),
+    ...decided(acting),
+    ...(dry.length > 0 && { dryRun: decided(dry) }),
+  };
 }
 
 function policyRules(

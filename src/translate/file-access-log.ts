@@ -13,6 +13,7 @@ import {
   StdoutAccessLogSchema,
 } from '../proto/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { message } from '../proto/message.ts';
+import { shadowPrefix } from './rbac.ts';
 import { remember } from './remember.ts';
 
 /** What a line tells where nobody wrote a format (D28), by the names that it has as JSON. */
@@ -41,7 +42,20 @@ const told = {
   downstream_remote_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
   requested_server_name: '%REQUESTED_SERVER_NAME%',
   route_name: '%ROUTE_NAME%',
-} as const;
+  // P39, P46: the id of the rule of an AUDIT policy that matched, and what policies in dry-run would have decided.
+  audit: noted(`${shadowPrefix.audit}shadow_effective_policy_id`),
+  dry_run_deny: noted(`${shadowPrefix.deny}shadow_engine_result`),
+  dry_run_allow: noted(`${shadowPrefix.allow}shadow_engine_result`),
+};
+
+/** What rules left in the metadata of a request or, where there are none, of a connection. */
+function noted(name: string): string {
+  const operators = ['http', 'network'].map((layer) => ({
+    command: 'DYNAMIC_METADATA',
+    param: `envoy.filters.${layer}.rbac:${name}`,
+  }));
+  return `%COALESCE(${JSON.stringify({ operators })})%`;
+}
 
 /** The same as text: callers' words in quotes, for they may hold spaces. */
 function defaultLine(): string {

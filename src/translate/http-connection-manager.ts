@@ -11,10 +11,11 @@ import {
 } from '../proto/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { message } from '../proto/message.ts';
 import { accessLogs } from './access-log.ts';
+import { authorizerFilter } from './authorizer-filter.ts';
 import { adsSource } from './config-source.ts';
 import { durationOf } from './duration.ts';
 import {
-  authorizationFilters,
+  authorizationFilter,
   bytesMark,
   corsFilter,
   dynamicForwardProxyFilter,
@@ -31,8 +32,19 @@ const upgrades = ['websocket', 'tcp', 'spdy/3.1'];
 /** The filters of outbound requests, in order. */
 const outboundFilters: readonly HttpFilter[] = [faultFilter, corsFilter, dynamicForwardProxyFilter, routerFilter];
 
-/** The filters of inbound requests, in order (P39): verify tokens, refuse, allow, serve. */
-const inboundFilters: readonly HttpFilter[] = [tokensFilter, ...authorizationFilters, routerFilter];
+/**
+ * The filters of inbound requests, in order (P39): choose what the authorizer is asked about, ask it, verify tokens, note, refuse, allow,
+ * serve.
+ */
+const inboundFilters: readonly HttpFilter[] = [
+  authorizationFilter('custom'),
+  authorizerFilter,
+  tokensFilter,
+  authorizationFilter('audit'),
+  authorizationFilter('deny'),
+  authorizationFilter('allow'),
+  routerFilter,
+];
 
 /** Requests of the application to others. `routes` names the route configuration; `host` stands in for HTTP/1.0 without one. */
 export function outboundConnectionManager(routes: string, host: string, terms: ListenerTerms): HttpConnectionManager {

@@ -15,10 +15,12 @@ import { bytesMarkName } from './bytes-mark.ts';
 import { corsFilterName } from './cors.ts';
 import { dnsCache, dynamicForwardProxyName } from './dns-cache.ts';
 import { faultFilterName } from './fault.ts';
+import { type AuthorizationStep, rulesPrefix, shadowPrefix } from './rbac.ts';
 
-/** Names under which route configurations give the two authorization filters their rules (P39). */
-export const denyFilterName = 'weft.authorization.deny';
-export const allowFilterName = 'weft.authorization.allow';
+/** The name under which route configurations give one of the authorization filters its rules (P39). */
+export function authorizationFilterName(step: AuthorizationStep): string {
+  return `weft.authorization.${step}`;
+}
 
 /** The last filter of every manager: it adds no headers of its own (R9). */
 export const routerFilter = filter('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: true });
@@ -37,11 +39,18 @@ export const dynamicForwardProxyFilter = filter(dynamicForwardProxyName, FilterC
   implementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache },
 });
 
-/** Refuse, then allow. Both are empty: their rules come with the route configuration (E21). */
-export const authorizationFilters: readonly HttpFilter[] = [
-  filter(denyFilterName, RBACSchema, {}),
-  filter(allowFilterName, RBACSchema, {}),
-];
+/**
+ * The filter of one step. It is empty: its rules come with the route configuration (E21). Statistics have the names that the filter says,
+ * what is left in metadata those that come with the rules.
+ */
+export function authorizationFilter(step: AuthorizationStep): HttpFilter {
+  return filter(authorizationFilterName(step), RBACSchema, authorizationNames(step));
+}
+
+/** Each step has names of its own: in common ones the last would write over the others. */
+export function authorizationNames(step: AuthorizationStep) {
+  return { rulesStatPrefix: rulesPrefix[step], shadowRulesStatPrefix: shadowPrefix[step] };
+}
 
 function filter<Desc extends DescMessage>(name: string, schema: Desc, config: MessageInitShape<Desc>): HttpFilter {
   return message(HttpFilterSchema, { name, configType: { case: 'typedConfig', value: pack(schema, config) } });

@@ -24,7 +24,7 @@ import { inboundConnectionManager } from './http-connection-manager.ts';
 import { inboundName } from './names.ts';
 import { httpFilter, networkFilter } from './network-filter.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
-import { allowRules, denyRules } from './rbac.ts';
+import { authorizationSteps, connectionRules, shadowPrefix } from './rbac.ts';
 import { socketAddress } from './socket-address.ts';
 import { inboundTcpProxy, tcpFilter } from './tcp-proxy.ts';
 import { meshBytesProtocol, meshProtocol } from './tls-parameters.ts';
@@ -179,13 +179,12 @@ function connectionBounds({ pool }: Inbound) {
 
 /** Rules about connections cannot travel with routes: they stand here (P39). */
 function connectionAuthorization(authorization: Authorization, name: string): Filter[] {
-  const steps = [
-    { step: 'deny', rules: denyRules(authorization) },
-    { step: 'allow', rules: allowRules(authorization) },
-  ];
-  return steps.flatMap(({ step, rules }) =>
-    rules === undefined
-      ? []
-      : [networkFilter(`weft.authorization.${step}`, RBACSchema, { rules, statPrefix: `${name}_${step}_` })],
-  );
+  const rules = connectionRules(authorization);
+  return authorizationSteps.flatMap((step) => {
+    const ofStep = rules[step];
+    if (ofStep === undefined) return [];
+    const noted = ofStep.shadowRules && { shadowRulesStatPrefix: shadowPrefix[step] };
+    const config = { ...ofStep, statPrefix: `${name}_${step}_`, ...noted };
+    return [networkFilter(`weft.authorization.${step}`, RBACSchema, config)];
+  });
 }

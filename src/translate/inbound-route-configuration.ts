@@ -1,15 +1,14 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { Inbound } from '../model/ir-inbound.ts';
 import { pack } from '../proto/codec.ts';
-import type { RBAC } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import { RBACPerRouteSchema } from '../proto/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
-import { allowFilterName, denyFilterName } from './http-filters.ts';
+import { authorizationFilterName, authorizationNames } from './http-filters.ts';
 import { inboundName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
-import { allowRules, requestDenyRules } from './rbac.ts';
+import { authorizationSteps, requestRules } from './rbac.ts';
 import { retryPolicy } from './retry-policy.ts';
 
 /**
@@ -49,14 +48,12 @@ export function inboundRouteConfiguration(inbound: Inbound): RouteConfiguration 
 }
 
 function authorizationConfig(inbound: Inbound): Record<string, Any> {
-  const deny = requestDenyRules(inbound);
-  const allow = allowRules(inbound.authorization);
-  return {
-    ...(deny === undefined ? {} : { [denyFilterName]: perRoute(deny) }),
-    ...(allow === undefined ? {} : { [allowFilterName]: perRoute(allow) }),
-  };
-}
-
-function perRoute(rules: RBAC): Any {
-  return pack(RBACPerRouteSchema, { rbac: { rules } });
+  const rules = requestRules(inbound);
+  const steps = authorizationSteps.flatMap((step) => {
+    const ofStep = rules[step];
+    if (ofStep === undefined) return [];
+    const rbac = { ...ofStep, ...authorizationNames(step) };
+    return [[authorizationFilterName(step), pack(RBACPerRouteSchema, { rbac })] as const];
+  });
+  return Object.fromEntries(steps);
 }

@@ -3,6 +3,7 @@ import {
   type Principal,
   Principal_AuthenticatedSchema,
   Principal_SetSchema,
+  Principal_SourcedMetadataSchema,
   PrincipalSchema,
 } from '../proto/gen/envoy/config/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
@@ -42,7 +43,12 @@ function identifier(condition: Condition): Principal['identifier'] {
     case 'header':
       return { case: 'header', value: headerMatcher(condition.name, condition.match) };
     case 'claim':
-      return { case: 'metadata', value: claimMatcher(condition.path, condition.match) };
+      return {
+        case: 'sourcedMetadata',
+        value: message(Principal_SourcedMetadataSchema, {
+          metadataMatcher: claimMatcher(condition.path, condition.match),
+        }),
+      };
     case 'destination-address':
     case 'server-name':
     case 'host':

@@ -4,23 +4,35 @@ import { message } from '../proto/message.ts';
 import { rbacPermission } from './rbac-permission.ts';
 import { rbacPrincipal } from './rbac-principal.ts';
 
-type Rule = Omit<AuthorizationRuleDecision, 'by'>;
+type Rule = Pick<AuthorizationRuleDecision, 'id' | 'caller' | 'operation'>;
 
-/** What the first filter enforces on connections: refused if one of the rules matches; undefined when there are none (P39). */
-export function denyRules({ deny }: Authorization): RBAC | undefined {
-  return deny.length === 0 ? undefined : rbac(RBAC_Action.DENY, deny);
+/** The filters of authorization, in order (P39). */
+export const authorizationSteps = ['custom', 'audit', 'deny', 'allow'] as const;
+export type AuthorizationStep = (typeof authorizationSteps)[number];
+
+/** What one of them does: `rules` act, `shadowRules` are noted in the metadata of the request or connection, under their prefix. */
+export interface StepRules {
+  readonly rules?: RBAC;
+  readonly shadowRules?: RBAC;
+}
+
+export type RulesByStep = Readonly<Partial<Record<AuthorizationStep, StepRules>>>;
+
+/**
+ * What each step does about connections; a step without rules has none. CUSTOM notes whom the authorizer is asked about, AUDIT which of its
+ * rules matched, dry-run policies what they alone would decide (P46).
+ */
+export function connectionRules(authorization: Authorization): RulesByStep {
+  return rulesOf(authorization, authorization.deny);
 }
 
 /**
  * The same for requests. Under STRICT a caller without an identity is refused, too: an open plaintext connection keeps the chain of
  * the mode before, and only what comes with the routes reaches it (E21).
  */
-export function requestDenyRules({
-  authorization: { deny },
-  mtls,
-}: Pick<Inbound, 'authorization' | 'mtls'>): RBAC | undefined {
-  const rules = mtls.value === 'STRICT' ? [...deny, identityRequired] : deny;
-  return rules.length === 0 ? undefined : rbac(RBAC_Action.DENY, rules);
+export function requestRules({ authorization, mtls }: Pick<Inbound, 'authorization' | 'mtls'>): RulesByStep {
+  const { deny } = authorization;
+  return rulesOf(authorization, mtls.value === 'STRICT' ? [...deny, identityRequired] : deny);
 }
 
 const identityRequired: Rule = {
@@ -29,10 +41,44 @@ const identityRequired: Rule = {
   operation: { kind: 'always' },
 };
 
-/** What the second filter enforces: allowed only if one of the rules matches; undefined when no ALLOW policy acts (P39, P40). */
-export function allowRules({ allow }: Authorization): RBAC | undefined {
-  return allow === undefined ? undefined : rbac(RBAC_Action.ALLOW, allow);
+const { ALLOW, DENY, LOG } = RBAC_Action;
+
+function rulesOf({ custom, audit = [], allow, dryRun }: Authorization, deny: readonly Rule[]): RulesByStep {
+  const wouldDeny = dryRun?.deny ?? [];
+  return {
+    ...(custom && { custom: { shadowRules: rbac(DENY, custom.rules) } }),
+    // The rule that writes into a log leaves no word of itself; the other one leaves its id.
+    ...(audit.length > 0 && { audit: { rules: rbac(LOG, audit), shadowRules: rbac(ALLOW, audit) } }),
+    ...(deny.length + wouldDeny.length > 0 && {
+      deny: {
+        ...(deny.length > 0 && { rules: rbac(DENY, deny) }),
+        ...(wouldDeny.length > 0 && { shadowRules: rbac(DENY, wouldDeny) }),
+      },
+    }),
+    ...((allow ?? dryRun?.allow) && {
+      allow: {
+        ...(allow && { rules: rbac(ALLOW, allow) }),
+        ...(dryRun?.allow && { shadowRules: rbac(ALLOW, dryRun.allow) }),
+      },
+    }),
+  };
 }
+
+/** Before the names of what the rules of a step leave in metadata and statistics. */
+export const rulesPrefix: Readonly<Record<AuthorizationStep, string>> = {
+  custom: 'weft_custom_',
+  audit: 'weft_audit_',
+  deny: 'weft_deny_',
+  allow: 'weft_allow_',
+};
+
+/** The same for rules that are only noted. Those of dry-run are Istio's. */
+export const shadowPrefix: Readonly<Record<AuthorizationStep, string>> = {
+  custom: 'weft_custom_',
+  audit: 'weft_audit_',
+  deny: 'istio_dry_run_deny_',
+  allow: 'istio_dry_run_allow_',
+};
 
 /** Policies carry the ids of their rules, so that a denial names its rule (P46, E34). */
 function rbac(action: RBAC_Action, rules: readonly Rule[]): RBAC {

@@ -5,23 +5,24 @@ import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.t
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource } from '../xds/resource.ts';
+import { noAuthorizer } from './authorizer-filter.ts';
 import { envoyResource, toCluster, toRoutes, toSecret } from './envoy-resource.ts';
 import { toExtension } from './extension-config.ts';
 import { inboundCluster } from './inbound-cluster.ts';
 import { inboundListener, speaksMeshTls } from './inbound-listener.ts';
 import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
 import { tokenResources } from './jwt-filter.ts';
-import { bundleSecretName, identitySecretName, inboundName, tokensName } from './names.ts';
+import { authorizerName, bundleSecretName, identitySecretName, inboundName, tokensName } from './names.ts';
 import { rememberWith } from './remember.ts';
 
 /**
  * What stands before the ports of one application: for each a listener and a cluster and, for HTTP, the route configuration that
- * carries what policies say (E21); for all of them together the filter that verifies tokens.
+ * carries what policies say (E21); for all of them together the filters that ask an authorizer and verify tokens.
  */
 export function translateInbound(inbound: readonly Inbound[], proxy: Proxy): readonly Resource[] {
   const ownHost = `${proxy.service}.${proxy.namespace}`;
-  const tokens = inbound.some(({ protocol }) => isHttp(protocol)) ? tokenResources(inbound) : [];
-  return [...inbound.flatMap((port) => portResources(port, ownHost)), ...tokens];
+  const filters = inbound.some(({ protocol }) => isHttp(protocol)) ? [noAuthorizer, ...tokenResources(inbound)] : [];
+  return [...inbound.flatMap((port) => portResources(port, ownHost)), ...filters];
 }
 
 const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly Resource[] => {
@@ -29,7 +30,7 @@ const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly
   const http = isHttp(inbound.protocol);
   const secrets = speaksMeshTls(inbound) ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
   const leadsTo = [
-    ...(http ? [toRoutes(name), toExtension(tokensName)] : []),
+    ...(http ? [toRoutes(name), toExtension(authorizerName), toExtension(tokensName)] : []),
     ...(connectionLayer(inbound.protocol) === undefined ? [] : [toCluster(name)]),
   ];
   const routes = http

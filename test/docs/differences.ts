@@ -155,9 +155,7 @@ export const refusedWords: readonly (readonly [field: string, word: string, tier
   ['VirtualService `match[].withoutHeaders`', 'more than four expressions', ''],
   ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
   ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
-  ['AuthorizationPolicy `when[].key`', '`request.auth.…`', 'T1'],
   ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],
-  ['AuthorizationPolicy annotation', '`istio.io/dry-run`', 'T1'],
   ['MeshConfig `proxyListenPort`', 'another one than 15001', 'T2'],
   ['every other annotation of `istio.io`', 'any', ''],
 ];

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Authorization, Condition } from '../../src/model/ir-inbound.ts';
+import type { TextMatch } from '../../src/model/ir-route.ts';
 import type { Policy } from '../../src/model/policy.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
 import type { MutualTlsMode } from '../../src/model/security-policy.ts';
@@ -395,8 +396,37 @@ test.each([
   expect(allowed({ when: [{ key, values: [value] }] })?.[side]).toEqual(expected);
 });
 
+const claim = (path: readonly string[], match: TextMatch) => ({ kind: 'claim', path, match });
+const [present, exact] = [{ kind: 'present' } as const, (value: string) => ({ kind: 'exact', value }) as const];
+
+test.each<[string, TextMatch, TextMatch]>([
+  ['https://a.example/ann', exact('https://a.example'), exact('ann')],
+  ['*', present, present],
+  ['https://a.example/*', exact('https://a.example'), present],
+  ['https://a.example/a*', exact('https://a.example'), { kind: 'prefix', value: 'a' }],
+  ['https://a.*', exact('https:/'), { kind: 'prefix', value: 'a.' }],
+  ['a.ex*', { kind: 'prefix', value: 'a.ex' }, present],
+  ['*.example/ann', { kind: 'suffix', value: '.example' }, exact('ann')],
+  ['*/ann', present, exact('ann')],
+  ['*nn', present, { kind: 'suffix', value: 'nn' }],
+])('request principal %s (P44)', (value, issuer, subject) => {
+  const expected = { kind: 'all', of: [claim(['iss'], issuer), claim(['sub'], subject)] };
+  expect(allowed({ from: [{ requestPrincipals: [value] }] })?.caller).toEqual(expected);
+  expect(allowed({ when: [{ key: 'request.auth.principal', values: [value] }] })?.caller).toEqual(expected);
+  expect(allowed({ from: [{ notRequestPrincipals: [value] }] })?.caller).toEqual({ kind: 'not', of: expected });
+});
+
+test.each([
+  ['request.auth.audiences', 'books', ['aud'], exact('books')],
+  ['request.auth.presenter', 'w*', ['azp'], { kind: 'prefix', value: 'w' }],
+  ['request.auth.claims[group]', '*', ['group'], present],
+  ['request.auth.claims[https://a.b/x][y z]', 'a', ['https://a.b/x', 'y z'], exact('a')],
+] as const)('when %s', (key, value, path, match) => {
+  expect(allowed({ when: [{ key, values: [value] }] })?.caller).toEqual(claim(path, match));
+});
+
 test('a key that nobody can decide narrows access', () => {
-  const when = [{ key: 'request.auth.claims[x]', values: ['1'] }];
+  const when = [{ key: 'experimental.envoy.filters.x[a]', values: ['1'] }];
   expect(allowed({ when })).toBeUndefined();
   expect(denied({ when })).toMatchObject({ caller: { kind: 'always' } });
 });

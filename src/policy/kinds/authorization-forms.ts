@@ -21,6 +21,7 @@ const inSources = [
   'trustDomains',
   'ipBlocks',
   'remoteIpBlocks',
+  'requestPrincipals',
 ] as const;
 
 /** WEFT0165 of one operation: values that no request has (P42), and fields that exclude all that they ask for (P41). */

@@ -1,6 +1,8 @@
 import type { AuthorizationPolicyObject } from '../../model/policy.ts';
 import type { AuthorizationPolicySpec } from '../../model/security-policy.ts';
+import { fieldPath } from '../field-path.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
+import { dryRunAnnotation } from '../read-metadata.ts';
 import type { Infer, TextRule } from '../shape.ts';
 import { anyText, choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
 import { checkOperation, checkSource, checkWhen } from './authorization-forms.ts';
@@ -8,9 +10,9 @@ import {
   checkCondition,
   checkPaths,
   checkPrincipals,
+  checkRequestPrincipals,
   checkServiceAccounts,
   conditionKeys,
-  refusesMore,
 } from './authorization-values.ts';
 import { beside, matchLabels, present } from './common.ts';
 import { oneTarget, targets } from './target-ref.ts';
@@ -33,12 +35,8 @@ const source = object(
     notIpBlocks: some('ip-or-cidr'),
     remoteIpBlocks: some('ip-or-cidr'),
     notRemoteIpBlocks: some('ip-or-cidr'),
-    requestPrincipals: row(refused('T1', list(text()), { hint: refusesMore }), 'T1', 'issuer and subject of the token'),
-    notRequestPrincipals: row(
-      refused('T1', list(text()), { hint: refusesMore }),
-      'T1',
-      'issuer and subject of the token',
-    ),
+    requestPrincipals: row(some(), 'T1', 'issuer and subject of the token, as jwt_authn leaves them'),
+    notRequestPrincipals: row(some(), 'T1', 'the same'),
   },
   { nonEmpty: true },
 );
@@ -71,7 +69,6 @@ const rule = object({
 
 /** Without an action a policy is ALLOW (D17), which is no less than what another action says. */
 const insteadOfAction = {
-  AUDIT: 'remove the policy, which decides nothing; without the action it would be ALLOW',
   CUSTOM:
     'write action: DENY without provider, which refuses what would have been asked; without the action it would be ALLOW',
 };
@@ -81,7 +78,7 @@ const shape = object(
   {
     selector: row(matchLabels, 'T0', 'which workloads'),
     action: row(
-      choice(['ALLOW', 'DENY'], { refused: { AUDIT: 'T1', CUSTOM: 'T1' }, hints: insteadOfAction }),
+      choice(['ALLOW', 'DENY', 'AUDIT'], { refused: { CUSTOM: 'T1' }, hints: insteadOfAction }),
       'T0',
       'RBAC action',
       'D17',
@@ -94,7 +91,7 @@ const shape = object(
   { exclusive: [oneTarget] },
 );
 
-/** AuthorizationPolicy with ALLOW and DENY (P38 to P43). */
+/** AuthorizationPolicy (P38 to P46). */
 export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPolicyObject>({
   kind: 'AuthorizationPolicy',
   apiVersions: securityVersions,
@@ -104,21 +101,40 @@ export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPoli
     const action = spec.action ?? 'ALLOW';
     const rules = spec.rules ?? [];
     const labels = spec.selector?.matchLabels ?? {};
-    if (action === 'DENY' && rules.length === 0) {
+    if (action !== 'ALLOW' && rules.length === 0) {
       context.report(
         'WEFT0157',
         spec.rules ? 'spec.rules' : 'spec.action',
-        'DENY without rules never matches',
+        `${action} without rules never matches`,
         '"rules: [{}]" means every request',
+        action === 'AUDIT' ? { severity: 'warning' } : {},
       );
     }
     return present<AuthorizationPolicySpec>({
       selector: Object.keys(labels).length > 0 ? labels : undefined,
       action,
+      dryRun: isDryRun(action, context) ? true : undefined,
       rules: rules.map((written, index) => lowerRule(written, `spec.rules[${index}]`, context)),
     });
   },
 });
+
+/** P46. What decides nothing anyway, or asks others, has no dry-run. */
+function isDryRun(action: AuthorizationPolicySpec['action'], context: LowerContext): boolean {
+  const written = context.annotations[dryRunAnnotation];
+  if (written === undefined || written === 'false') return false;
+  const field = fieldPath('metadata.annotations', dryRunAnnotation);
+  if (written !== 'true') {
+    const message = `expected "true" or "false", got ${JSON.stringify(written)}`;
+    context.report('WEFT0002', field, message, 'correct it; without the annotation the policy decides');
+  } else if (action === 'AUDIT' || action === 'CUSTOM') {
+    const message = `${dryRunAnnotation} and ${action} exclude each other`;
+    const hint =
+      action === 'AUDIT' ? 'remove it: AUDIT decides nothing' : 'remove the policy: without it nobody is asked';
+    context.report('WEFT0137', field, message, hint, beside(context, 'spec', 'action'));
+  }
+  return true;
+}
 
 function lowerRule(
   written: Infer<typeof rule>,
@@ -146,6 +162,8 @@ function lowerSource(
   checkPrincipals(written.notPrincipals, `${field}.notPrincipals`, context);
   checkServiceAccounts(written.serviceAccounts, `${field}.serviceAccounts`, context);
   checkServiceAccounts(written.notServiceAccounts, `${field}.notServiceAccounts`, context);
+  checkRequestPrincipals(written.requestPrincipals, `${field}.requestPrincipals`, context);
+  checkRequestPrincipals(written.notRequestPrincipals, `${field}.notRequestPrincipals`, context);
   checkSource(written, field, context);
   const accounts = written.serviceAccounts
     ? 'serviceAccounts'
@@ -176,8 +194,8 @@ function lowerSource(
     notIpBlocks: written.notIpBlocks ?? [],
     remoteIpBlocks: written.remoteIpBlocks ?? [],
     notRemoteIpBlocks: written.notRemoteIpBlocks ?? [],
-    requestPrincipals: [],
-    notRequestPrincipals: [],
+    requestPrincipals: written.requestPrincipals ?? [],
+    notRequestPrincipals: written.notRequestPrincipals ?? [],
   };
 }
 

@@ -73,8 +73,8 @@ export function templateProblem(path: string): { readonly message: string; reado
   return { message, hint: 'only names may follow {**}' };
 }
 
-type Kind = 'ip' | 'port' | 'principal' | 'account' | 'trust-domain' | 'text';
-/** The keys of section 3.4 that need no token, and what their values are. */
+type Kind = 'request-principal' | 'ip' | 'port' | 'principal' | 'account' | 'trust-domain' | 'text';
+/** The keys of section 3.4, and what their values are. */
 const keys: Readonly<Record<string, Kind>> = {
   'source.ip': 'ip',
   'source.namespace': 'text',
@@ -85,17 +85,36 @@ const keys: Readonly<Record<string, Kind>> = {
   'destination.ip': 'ip',
   'destination.port': 'port',
   'connection.sni': 'text',
+  'request.auth.principal': 'request-principal',
+  'request.auth.audiences': 'text',
+  'request.auth.presenter': 'text',
 };
 /** What `when[].key` may be, as messages and the support page list it. */
-export const conditionKeys: readonly string[] = [...Object.keys(keys), 'request.headers[name]'];
+export const conditionKeys: readonly string[] = [
+  ...Object.keys(keys),
+  'request.auth.claims[name]',
+  'request.headers[name]',
+];
+
+/** P44: who is meant needs an issuer and a subject, but for stars. */
+export function checkRequestPrincipals(
+  values: readonly string[] | undefined,
+  field: string,
+  context: LowerContext,
+): void {
+  (values ?? []).forEach((value, index) => {
+    if (value.includes('/') || value.startsWith('*') || value.endsWith('*')) return;
+    const message = `no request has ${JSON.stringify(value)}: a request principal is {issuer}/{subject}`;
+    context.report(
+      'WEFT0165',
+      `${field}[${index}]`,
+      message,
+      `write ${JSON.stringify(`${value}/*`)} for all of an issuer`,
+    );
+  });
+}
 
 const rules = { ip: 'ip-or-cidr', port: 'port-text', 'trust-domain': 'trust-domain-pattern' } as const;
-const refusedKeys = [
-  'request.auth.principal',
-  'request.auth.audiences',
-  'request.auth.presenter',
-  'request.auth.claims',
-];
 
 interface Condition {
   readonly key: string;
@@ -109,11 +128,11 @@ export function checkCondition(condition: Condition, path: string, context: Lowe
   if (!condition.values && !condition.notValues) {
     context.report('WEFT0002', path, 'expected "values" or "notValues", which is required', 'add values');
   }
-  const token = refusedKeys.some((refused) => key === refused || key.startsWith(`${refused}[`));
-  if (token || key.startsWith('experimental.envoy.filters.')) {
-    context.refuse(`${path}.key`, token ? 'T1' : 'T2', key, { hint: refusesMore });
+  if (key.startsWith('experimental.envoy.filters.')) {
+    context.refuse(`${path}.key`, 'T2', key, { hint: refusesMore });
     return;
   }
+  if (/^request\.auth\.claims(?:\[[^[\]]+\])+$/.test(key)) return;
   if (/^request\.headers\[[^[\]]+\]$/.test(key)) {
     const expected = textRules['header-name'](key.slice('request.headers['.length, -1));
     if (expected)
@@ -138,6 +157,7 @@ export function checkCondition(condition: Condition, path: string, context: Lowe
 function checkValues(values: readonly string[] | undefined, kind: Kind, field: string, context: LowerContext): void {
   if (kind === 'principal') checkPrincipals(values, field, context);
   else if (kind === 'account') checkServiceAccounts(values, field, context);
+  else if (kind === 'request-principal') checkRequestPrincipals(values, field, context);
   else if (kind !== 'text') {
     const expectation = textRules[rules[kind]];
     (values ?? []).forEach((value, index) => {

@@ -14,7 +14,7 @@ export function checkTcpRules(
   policy: AuthorizationPolicyObject,
   workloads: readonly Workload[],
 ): void {
-  const { action, rules } = policy.spec;
+  const { action, rules, dryRun } = policy.spec;
   const ports = tcpPorts(scope, workloads);
   if (ports.length === 0) return;
   rules.forEach((rule, index) => {
@@ -23,15 +23,15 @@ export function checkTcpRules(
       .map((port) => ({ port, httpField: httpFieldAt(rule, port) }));
     const http = reached.find(({ httpField }) => httpField !== undefined);
     if (http?.httpField) {
-      const effect = action === 'ALLOW' ? 'allows nothing' : 'denies more';
+      const effect = effects[action];
       const message = `HTTP field ${http.httpField.name} on TCP port ${http.port}; the rule then ${effect}`;
       const hint =
         action === 'ALLOW' ? 'name the HTTP ports' : `name the HTTP ports, if port ${http.port} shall be open`;
       reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}].${http.httpField.field}`, message, hint);
     }
     // An ALLOW rule that asks for HTTP is not there at all (P45).
-    const acting = reached.find(({ httpField }) => action === 'DENY' || httpField === undefined);
-    if (acting && (action === 'DENY' || !decidedInHandshake(rule))) {
+    const acting = reached.find(({ httpField }) => action !== 'ALLOW' || httpField === undefined);
+    if (acting && action !== 'AUDIT' && dryRun !== true && (action !== 'ALLOW' || !decidedInHandshake(rule))) {
       const message = `${action} rule on TCP port ${acting.port} acts at the caller's first byte; a server that speaks first is heard until then`;
       const hint = 'an ALLOW rule by principals is checked in the handshake';
       reportAt(scope, 'WEFT0164', policy, `spec.rules[${index}]`, message, hint);
@@ -51,6 +51,8 @@ function tcpPorts(scope: ReferenceScope, workloads: readonly Workload[]): readon
   });
   return [...new Set(ports)];
 }
+
+const effects = { ALLOW: 'allows nothing', DENY: 'denies more', AUDIT: 'notes more', CUSTOM: 'asks about more' };
 
 type Operation = AuthorizationRule['to'][number];
 
@@ -82,9 +84,16 @@ function httpFieldAt(rule: AuthorizationRule, port: number): HttpField | undefin
     const [name] = operationReaches(operation, port) ? httpFields(operation) : [];
     if (name !== undefined) return { name, field: `to[${index}].operation.${name}` };
   }
-  const header = rule.when.findIndex(({ key }) => key.startsWith('request.headers['));
-  const name = rule.when[header]?.key;
-  return name === undefined ? undefined : { name, field: `when[${header}].key` };
+  const token = rule.from.findIndex(
+    ({ requestPrincipals, notRequestPrincipals: not }) => requestPrincipals.length + not.length > 0,
+  );
+  if (token !== -1) {
+    const name = rule.from[token]?.requestPrincipals.length === 0 ? 'notRequestPrincipals' : 'requestPrincipals';
+    return { name, field: `from[${token}].source.${name}` };
+  }
+  const position = rule.when.findIndex(({ key }) => key.startsWith('request.'));
+  const name = rule.when[position]?.key;
+  return name === undefined ? undefined : { name, field: `when[${position}].key` };
 }
 
 function httpFields(operation: Operation): readonly string[] {
