@@ -141,7 +141,7 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
   });
   const envoy = await startRouteEnvoy(listeners);
   cleanup.push(envoy.stop);
-  const clients = envoy.ports.map(rawHttp);
+  const clients = envoy.ports.map((port) => rawHttp(port));
   cleanup.push(() => clients.map((client) => client.close()));
   const sessions = envoy.ports.map((port) => connect(`http://127.0.0.1:${port}`));
   cleanup.push(() => sessions.map((session) => session.destroy()));
