@@ -31,7 +31,16 @@ export function setOf(...items: readonly Der[]): Der {
 }
 
 export function objectId(dotted: string): Der {
-  return primitive(Type.OID, forge.asn1.oidToDer(dotted).getBytes());
+  return primitive(Type.OID, objectIdContent(dotted));
+}
+
+const objectIds = new Map<string, string>();
+
+/** Only identifiers of this program come here: a handful, written once. */
+function objectIdContent(dotted: string): string {
+  const known = objectIds.get(dotted) ?? forge.asn1.oidToDer(dotted).getBytes();
+  objectIds.set(dotted, known);
+  return known;
 }
 
 export function nothing(): Der {
@@ -91,6 +100,43 @@ export function decodeDer(bytes: Uint8Array): Der {
   return forge.asn1.fromDer(binary(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false });
 }
 
+/** A value of this tag byte (0x30: SEQUENCE, 0x04: OCTET STRING, 0xa3: [3]) whose content is written already. */
+export function encoded(tag: number, ...content: readonly Uint8Array[]): Buffer {
+  const length = content.reduce((sum, part) => sum + part.length, 0);
+  if (length >= 0x1_0000) throw new RangeError('longer than any certificate');
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.of(tag, ...size), ...content]);
+}
+
+/** The content of a primitive value that is written already. */
+export function encodedContent(der: Buffer): Buffer {
+  return der.subarray(contentStart(der, 0));
+}
+
+/** The bytes of each value inside a constructed one, as they stand. `der` must have been read by `decodeDer`. */
+export function slicesOf(der: Buffer): readonly Buffer[] {
+  const slices: Buffer[] = [];
+  let at = contentStart(der, 0);
+  while (at < der.length) {
+    const start = contentStart(der, at);
+    const end = start + contentLength(der, at);
+    if (end > der.length) throw new RangeError('not DER');
+    slices.push(der.subarray(at, end));
+    at = end;
+  }
+  return slices;
+}
+
+function contentStart(der: Buffer, at: number): number {
+  const length = der[at + 1] ?? 0;
+  return at + 2 + (length < 0x80 ? 0 : length - 0x80);
+}
+
+function contentLength(der: Buffer, at: number): number {
+  const length = der[at + 1] ?? 0;
+  return length < 0x80 ? length : der.readUIntBE(at + 2, Math.min(length - 0x80, 6));
+}
+
 /** The children of a constructed value; empty for a primitive one. */
 export function childrenOf(value: Der): readonly Der[] {
   return typeof value.value === 'string' ? [] : value.value;
@@ -107,7 +153,7 @@ export function objectIdOf(value: Der): string {
 
 /** True if an OBJECT IDENTIFIER has exactly the bytes of this one: a padded form of the same number is another. */
 export function isObjectId(value: Der | undefined, dotted: string): boolean {
-  return isType(value, 'OID') && contentOf(value).equals(contentOf(objectId(dotted)));
+  return isType(value, 'OID') && value.value === objectIdContent(dotted);
 }
 
 /** True if the value is of this universal type, constructed exactly where the type is. */
@@ -131,9 +177,10 @@ export function timeOf(value: Der): number {
   return date.getTime();
 }
 
-/** `-----BEGIN <label>-----` and so on, lines of 64, ended by LF alone. */
-export function encodePem(label: string, der: Uint8Array): string {
-  return forge.pem.encode({ type: label, body: binary(der) }).replaceAll('\r\n', '\n');
+/** `-----BEGIN <label>-----` and so on, lines of 64, ended by LF alone. Base64 is Node's: node-forge's takes as long as a signature. */
+export function encodePem(label: string, der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
 /** The blocks of a PEM text, in order. Throws on text that holds none. */

@@ -1,16 +1,12 @@
 import { type KeyObject, sign } from 'node:crypto';
-import { type Certificate, readCertificate, subjectKeyId } from './certificate.ts';
+import { type Certificate, readOwnCertificate, subjectKeyId } from './certificate.ts';
 import type { CertificateTemplate } from './certificate-template.ts';
 import {
   bitString,
   booleanTrue,
-  contextConstructed,
-  contextPrimitive,
-  type Der,
-  decodeDer,
   encodeDer,
+  encoded,
   objectId,
-  octetString,
   sequence,
   setOf,
   time,
@@ -19,6 +15,7 @@ import {
 } from './der.ts';
 import { ipBytes } from './ip-bytes.ts';
 import { keyUsageBits, nameTag, oid } from './object-ids.ts';
+import { signatureAlgorithmOf } from './signature-algorithm.ts';
 import { keyIdOf, subjectKeyOf } from './subject-key.ts';
 
 /** A key that signs, and the certificate that says whose it is. */
@@ -27,65 +24,81 @@ export interface Signer {
   readonly certificate: Certificate;
 }
 
+const tag = { sequence: 0x30, octetString: 0x04, extensions: 0xa3, context: 0x80 } as const;
+const version3 = Buffer.of(0xa0, 3, 2, 1, 2);
+
 /**
- * Writes the template as DER and signs it with ECDSA P-256 and SHA-256. `signer` is a Signer, or the private key of the template's
- * own public key for a self-signed root. Throws RangeError for a name that is not ASCII or not an address.
+ * Writes the template as DER and signs it with the algorithm of the signer's key (ECDSA P-256 and SHA-256 for all of our own). `signer`
+ * is a Signer, or the private key of the template's own public key for a self-signed root. Throws RangeError for a name that is not
+ * ASCII or not an address.
  */
 export function signCertificate(template: CertificateTemplate, signer: Signer | KeyObject): Certificate {
   const subject = nameOf(template.commonName);
   const ownKeyId = keyIdOf(template.publicKey);
   const parent = 'certificate' in signer ? signer.certificate : undefined;
   const parentKeyId = parent ? Buffer.from(subjectKeyId(parent) ?? '', 'hex') : ownKeyId;
-  const tbs = sequence(
-    contextConstructed(0, unsignedInteger(Uint8Array.of(2))),
-    unsignedInteger(template.serial),
-    signatureAlgorithm(),
-    parent ? decodeDer(parent.subject) : subject,
-    sequence(time(template.notBefore), time(template.notAfter)),
-    subject,
-    decodeDer(subjectKeyOf(template.publicKey)),
-    contextConstructed(3, sequence(...extensionsOf(template, ownKeyId, parentKeyId))),
-  );
   const key = 'certificate' in signer ? signer.key : signer;
-  const signature = sign('sha256', encodeDer(tbs), { key, dsaEncoding: 'der' });
-  return readCertificate(encodeDer(sequence(tbs, signatureAlgorithm(), bitString(signature))));
+  const algorithm = signatureAlgorithmOf(key);
+  const identifier = encodeDer(algorithm.identifier);
+  const signed = encoded(
+    tag.sequence,
+    version3,
+    encodeDer(unsignedInteger(template.serial)),
+    identifier,
+    parent ? parent.subject : subject,
+    encodeDer(sequence(time(template.notBefore), time(template.notAfter))),
+    subject,
+    subjectKeyOf(template.publicKey),
+    encoded(tag.extensions, encoded(tag.sequence, ...extensionsOf(template, ownKeyId, parentKeyId))),
+  );
+  const signature = sign(algorithm.digest, signed, { key, dsaEncoding: 'der' });
+  return readOwnCertificate(encoded(tag.sequence, signed, identifier, encodeDer(bitString(signature))));
 }
 
-/** ecdsa-with-SHA256. RFC 5758 section 3.2: no parameters, not even NULL. */
-function signatureAlgorithm(): Der {
-  return sequence(objectId(oid.ecdsaWithSha256));
+function nameOf(commonName: string | undefined): Buffer {
+  if (commonName === undefined) return encodeDer(sequence());
+  return encodeDer(sequence(setOf(sequence(objectId(oid.commonName), utf8String(commonName)))));
 }
 
-function nameOf(commonName: string | undefined): Der {
-  if (commonName === undefined) return sequence();
-  return sequence(setOf(sequence(objectId(oid.commonName), utf8String(commonName))));
-}
-
-function extensionsOf(template: CertificateTemplate, ownKeyId: Buffer, parentKeyId: Buffer): Der[] {
-  const { pathLength } = template;
-  const isAuthority = pathLength !== undefined;
-  const constraints = isAuthority ? [booleanTrue(), unsignedInteger(Uint8Array.of(pathLength))] : [];
-  const [usage, unused] = isAuthority ? [keyUsageBits.keyCertSignAndCrlSign, 1] : [keyUsageBits.digitalSignature, 7];
-  const purposes = template.usages.map((side) => objectId(side === 'client' ? oid.clientAuth : oid.serverAuth));
+function extensionsOf(template: CertificateTemplate, ownKeyId: Buffer, parentKeyId: Buffer): Buffer[] {
   return [
-    extension(oid.basicConstraints, true, sequence(...constraints)),
-    extension(oid.keyUsage, true, bitString(Uint8Array.of(usage), unused)),
-    ...(purposes.length > 0 ? [extension(oid.extendedKeyUsage, false, sequence(...purposes))] : []),
-    extension(oid.subjectKeyIdentifier, false, octetString(ownKeyId)),
-    extension(oid.authorityKeyIdentifier, false, sequence(contextPrimitive(0, parentKeyId))),
-    extension(oid.subjectAltName, template.commonName === undefined, sequence(...namesOf(template))),
+    ...powersOf(template),
+    extension(oid.subjectKeyIdentifier, false, encoded(tag.octetString, ownKeyId)),
+    extension(oid.authorityKeyIdentifier, false, encoded(tag.sequence, encoded(tag.context, parentKeyId))),
+    extension(oid.subjectAltName, template.commonName === undefined, encoded(tag.sequence, ...namesOf(template))),
   ];
 }
 
-function extension(id: string, critical: boolean, value: Der): Der {
-  return sequence(objectId(id), ...(critical ? [booleanTrue()] : []), octetString(encodeDer(value)));
+const powers = new Map<string, readonly Buffer[]>();
+
+/** What it may be used for: the same few bytes for all certificates of a kind. */
+function powersOf({ pathLength, usages }: CertificateTemplate): readonly Buffer[] {
+  const kind = `${pathLength} ${usages.join(' ')}`;
+  const known = powers.get(kind);
+  if (known) return known;
+  const isAuthority = pathLength !== undefined;
+  const constraints = isAuthority ? [booleanTrue(), unsignedInteger(Uint8Array.of(pathLength))] : [];
+  const [usage, unused] = isAuthority ? [keyUsageBits.keyCertSignAndCrlSign, 1] : [keyUsageBits.digitalSignature, 7];
+  const purposes = usages.map((side) => objectId(side === 'client' ? oid.clientAuth : oid.serverAuth));
+  const written = [
+    extension(oid.basicConstraints, true, encodeDer(sequence(...constraints))),
+    extension(oid.keyUsage, true, encodeDer(bitString(Uint8Array.of(usage), unused))),
+    ...(purposes.length > 0 ? [extension(oid.extendedKeyUsage, false, encodeDer(sequence(...purposes)))] : []),
+  ];
+  powers.set(kind, written);
+  return written;
 }
 
-function namesOf(template: CertificateTemplate): Der[] {
+function extension(id: string, critical: boolean, value: Buffer): Buffer {
+  const mark = critical ? [encodeDer(booleanTrue())] : [];
+  return encoded(tag.sequence, encodeDer(objectId(id)), ...mark, encoded(tag.octetString, value));
+}
+
+function namesOf(template: CertificateTemplate): Buffer[] {
   return [
-    ...template.uris.map((uri) => contextPrimitive(nameTag.uri, ascii(uri))),
-    ...template.dnsNames.map((name) => contextPrimitive(nameTag.dns, ascii(name))),
-    ...template.ipAddresses.map((address) => contextPrimitive(nameTag.ip, addressBytes(address))),
+    ...template.uris.map((uri) => encoded(tag.context + nameTag.uri, ascii(uri))),
+    ...template.dnsNames.map((name) => encoded(tag.context + nameTag.dns, ascii(name))),
+    ...template.ipAddresses.map((address) => encoded(tag.context + nameTag.ip, addressBytes(address))),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { createHash, type KeyObject } from 'node:crypto';
-import { childrenOf, contentOf, decodeDer } from './der.ts';
+import { encodedContent, slicesOf } from './der.ts';
 
 const known = new WeakMap<KeyObject, Buffer>();
 
@@ -17,7 +17,7 @@ export function rememberSubjectKey(key: KeyObject, der: Buffer): void {
 
 /** RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the public key's bits. */
 export function keyIdOf(key: KeyObject): Buffer {
-  const [, bits] = childrenOf(decodeDer(subjectKeyOf(key)));
-  const content = bits ? contentOf(bits) : Buffer.of();
-  return createHash('sha256').update(content.subarray(1)).digest().subarray(0, 20);
+  const [, bits] = slicesOf(subjectKeyOf(key));
+  if (bits === undefined) throw new RangeError('not a public key');
+  return createHash('sha256').update(encodedContent(bits).subarray(1)).digest().subarray(0, 20);
 }
