@@ -8,6 +8,7 @@ import Fastify, {
 import { Failure } from '../model/failure.ts';
 import type { AdminSource } from './admin-source.ts';
 import { addApiRoutes } from './api-routes.ts';
+import { addAuthorizationEndpoints } from './authorization-endpoints.ts';
 import { addDebugRoutes } from './debug-routes.ts';
 import { derivedMetrics, startEventLoopLag } from './derived-metrics.ts';
 import { envelope, errorEnvelope, httpStatus, notFound } from './envelope.ts';
@@ -114,6 +115,7 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
   addDebugRoutes(app, source);
   addApiRoutes(app, source);
   addRouteEndpoint(app, source);
+  addAuthorizationEndpoints(app, source);
   return app;
 }
 

@@ -20,6 +20,7 @@ import type {
   XdsType,
 } from '../model/status.ts';
 import type { EdgeRow } from '../model/traffic.ts';
+import type { AuthorizationWindow } from './authorization-window.ts';
 import type { PolicyWindows } from './policy-windows.ts';
 
 /** What a person may do; each role includes the one before. */
@@ -66,6 +67,8 @@ export interface AdminSource {
   readonly windows: PolicyWindows;
   /** Which rule takes a call, and why; throws Failure WEFT0920 for a caller that is not known, WEFT0901 before there is a mesh. */
   route(question: RouteQuestion): RouteAnswer;
+  /** Who may call what. */
+  readonly authorization: AuthorizationWindow;
   /** Calls of the last `windowMilliseconds`, one row for each caller and callee. */
   edges(windowMilliseconds: number): readonly EdgeRow[];
   /** Istio's metric family in Prometheus text (section 6 of experience.md). */

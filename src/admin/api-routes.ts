@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { DescribedKind } from '../model/description.ts';
 import { Failure } from '../model/failure.ts';
 import type { ProxyStatus } from '../model/status.ts';
+import { mostUses } from '../model/token-uses.ts';
 import type { AdminSource } from './admin-source.ts';
 import { commitAnswer } from './commit-answer.ts';
 import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
@@ -119,7 +120,7 @@ const tokenBody = {
   required: ['service', 'namespace'],
   properties: {
     kind: { type: 'string', enum: ['join', 'credential'], default: 'join' },
-    uses: { type: 'integer', minimum: 1, maximum: 10_000 },
+    uses: { type: 'integer', minimum: 1, maximum: mostUses },
     service: name,
     namespace: name,
     serviceAccount: name,

@@ -42,7 +42,7 @@ export function addRouteEndpoint(app: FastifyInstance, source: AdminSource): voi
 }
 
 /** `name: value` as its two parts. */
-function headerOf(written: string): readonly [name: string, value: string] {
+export function headerOf(written: string): readonly [name: string, value: string] {
   const [, name, value = ''] = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/.exec(written) ?? [];
   if (name === undefined)
     throw new Failure('WEFT0921', `"${written}" is no header`, 'write header=x-user%3A%20ana for "x-user: ana"');

@@ -1,6 +1,8 @@
 import type { Verb } from './verb.ts';
+import { authzVerb } from './verbs/authz.ts';
 import { bootstrapVerb } from './verbs/bootstrap.ts';
 import { certInspectVerb, certListVerb, certRotateVerb } from './verbs/cert.ts';
+import { checkVerb } from './verbs/check.ts';
 import { demoVerb } from './verbs/demo.ts';
 import { describeVerb } from './verbs/describe.ts';
 import { edgesVerb } from './verbs/edges.ts';
@@ -34,6 +36,8 @@ export const verbs: readonly Verb[] = [
   nacksVerb,
   proxyConfigVerb,
   routeVerb,
+  authzVerb,
+  checkVerb,
   edgesVerb,
   getVerb,
   describeVerb,

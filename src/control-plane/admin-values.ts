@@ -18,6 +18,7 @@ import type { QuarantineEntry } from '../xds/quarantine.ts';
 import type { Resource } from '../xds/resource.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import type { AuditLog } from './audit-log.ts';
+import { createAuthorizationWindow } from './authorization-window.ts';
 import { certificateReport } from './certificate-report.ts';
 import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
@@ -138,6 +139,8 @@ export function createAdminValues(parts: {
       ? ''
       : proxyStatus(session, streamOf(session, streams()), statusContext()).revision.serving;
   };
+  const certificates = () =>
+    certificateReport({ authority, svids, proxies: [...sessions.sessions().values()].map(({ proxy }) => proxy) });
   const edges = (windowMilliseconds: number) => edgesOf(traffic.recent(windowMilliseconds, clock.now()));
 
   return {
@@ -153,6 +156,13 @@ export function createAdminValues(parts: {
       revisions,
     }),
     route: createRouteWindow({ mesh, policies, sessions, streams, snapshots, refusals, revisions, revisionOf, clock }),
+    authorization: createAuthorizationWindow({
+      mesh,
+      policies,
+      proxyOf: (id) => sessions.sessions().get(id)?.proxy,
+      certificates: () => certificates().certificates,
+      clock,
+    }),
     readiness: () => readiness(policies, mesh),
     authenticate(bearer) {
       const checked = tokens.check(bearer);
@@ -215,8 +225,7 @@ export function createAdminValues(parts: {
       }),
     tokens: createTokenDesk(tokens, trustDomain, audit),
     audit: audit.recent,
-    certificates: () =>
-      certificateReport({ authority, svids, proxies: [...sessions.sessions().values()].map(({ proxy }) => proxy) }),
+    certificates,
     rotation: createRootRotationDesk({
       authority,
       svids,

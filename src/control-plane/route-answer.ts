@@ -249,7 +249,7 @@ function candidateOf({ name, by, verdict, mismatch, other }: CallCandidate): Ans
 }
 
 /** Where a decision stands, as plain values. */
-function placeOf(by: DecidedBy): AnswerPlace {
+export function placeOf(by: DecidedBy): AnswerPlace {
   if ('default' in by) return { default: by.default };
   const { object, field, at, commit } = by;
   return { ref: refText(object), field, file: at.file, line: at.line, column: at.column, commit };

@@ -1,4 +1,6 @@
 import type { AdminSource, ConfigDump, TokenReport } from '../../src/admin/admin-source.ts';
+import type { AuthorizationAnswer, AuthorizationQuestion } from '../../src/model/authorization-answer.ts';
+import type { PairCheck } from '../../src/model/check-answer.ts';
 import { type SpiffeId, spiffeId } from '../../src/model/identity.ts';
 import { localPortKey, type Mesh } from '../../src/model/mesh.ts';
 import type { RotationStatus } from '../../src/model/rotation-status.ts';
@@ -251,6 +253,25 @@ export interface FakeSource extends AdminSource {
   readonly revoked: string[];
 }
 
+function fakeAnswer({ host, from = 'caller' }: AuthorizationQuestion): AuthorizationAnswer {
+  return { from: { name: from, namespace: 'shop' }, to: { host }, outcome: 'nowhere', notes: [], answers: [] };
+}
+
+function fakeCheck(question: AuthorizationQuestion): PairCheck {
+  const { host, namespace } = question;
+  const from = { name: 'caller', namespace, labels: {} };
+  const route = {
+    from,
+    to: { host },
+    outcome: 'pass' as const,
+    notes: [],
+    candidates: [],
+    clusters: [],
+    decisions: {},
+  };
+  return { from: 'caller', to: host, lines: [], route, authorization: fakeAnswer(question) };
+}
+
 /**
  * An admin source with the people `viewer`, `operator`, `admin` and workloads whose token is `workload-<service
  * account>`.
@@ -375,6 +396,11 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
       clusters: [],
       decisions: {},
     }),
+    authorization: {
+      answer: fakeAnswer,
+      check: fakeCheck,
+      rules: (proxy) => ({ proxy, commit: '4f1c2ab', ports: [] }),
+    },
     edges: () => [],
     meshMetrics: () => '# TYPE istio_requests_total counter\n',
     metrics: () => [

@@ -29,6 +29,7 @@ GET /debug/endpointShardz            401 ok  401 403 403 ok  ok  ok
 GET /debug/instancesz                401 ok  401 403 403 ok  ok  ok
 GET /debug/configz                   401 ok  401 403 403 ok  ok  ok
 GET /debug/certz                     401 ok  401 403 403 ok  ok  ok
+GET /debug/authorizationz            401 ok  401 ok  ok  ok  ok  ok
 GET /debug/mesh                      401 ok  401 403 403 ok  ok  ok
 GET /api/v1/version                  401 ok  401 ok  ok  ok  ok  ok
 GET /api/v1/status                   401 ok  401 403 403 ok  ok  ok
@@ -45,6 +46,8 @@ GET /api/v1/certificates             401 ok  401 403 403 ok  ok  ok
 GET /api/v1/certificates/rotation    401 ok  401 403 403 ok  ok  ok
 POST /api/v1/certificates/rotation   401 401 401 403 403 403 ok  ok
 GET /api/v1/route                    401 ok  401 403 403 ok  ok  ok
+GET /api/v1/authz                    401 ok  401 403 403 ok  ok  ok
+GET /api/v1/check                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/edges                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/ports                    401 ok  401 403 403 ok  ok  ok
 GET /api/v1/settings                 401 401 401 403 403 403 ok  ok
@@ -97,7 +100,7 @@ describe('who may ask what (T5)', () => {
         .replace(':id', 'frontend-1.shop')
         .concat(needsProxy ? '?proxyID=frontend-1.shop' : '')
         .concat(path === '/api/v1/describe' ? '?kind=service&name=reviews' : '')
-        .concat(path === '/api/v1/route' ? '?host=reviews' : '');
+        .concat(['/api/v1/route', '/api/v1/authz', '/api/v1/check'].includes(path) ? '?host=reviews' : '');
       const body =
         url === '/api/v1/tokens' && method === 'POST'
           ? { kind: 'credential', service: 'payments', namespace: 'shop' }

@@ -31,7 +31,7 @@ export async function routeOfFiles(
 }
 
 /** As it is written, if a file has it so. */
-function nameOf(mesh: Mesh, from: string, namespace: string): string {
+export function nameOf(mesh: Mesh, from: string, namespace: string): string {
   const names = offlineProxyNames(mesh);
   const asked = from.replace(/^proxy\//, '');
   const whole = wholeName(asked, namespace, names);

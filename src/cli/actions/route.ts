@@ -64,7 +64,7 @@ function questionOf({ flags, namespace }: RouteContext): RouteQuestion {
   };
 }
 
-function calledAt(to: string): { readonly host: string; readonly port: number | undefined } {
+export function calledAt(to: string): { readonly host: string; readonly port: number | undefined } {
   const [, host = '', written] = /^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+)(?::(\d+))?$/.exec(to) ?? [];
   if (host === '') throw wrong(`--to "${to}" is not HOST or HOST:PORT`, hintFor(to));
   const port = written === undefined ? undefined : Number(written);
@@ -89,7 +89,7 @@ const pseudoHeaders = {
   ':scheme': '--scheme',
 } as const;
 
-function headerOf(written: string): readonly [name: string, text: string] {
+export function headerOf(written: string): readonly [name: string, text: string] {
   const [, name, text = ''] = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/s.exec(written) ?? [];
   const flag = Object.entries(pseudoHeaders).find(([pseudo]) => written.toLowerCase().startsWith(`${pseudo}:`))?.[1];
   if (flag !== undefined) throw wrong(`--header "${written}" is said by a flag of its own`, `use ${flag}`);
@@ -97,6 +97,6 @@ function headerOf(written: string): readonly [name: string, text: string] {
   return [name, text.trim()];
 }
 
-function wrong(what: string, hint: string): Failure {
+export function wrong(what: string, hint: string): Failure {
   return new Failure('WEFT0912', what, hint);
 }

@@ -1,0 +1,98 @@
+import type {
+  AnswerRule,
+  AuthorizationAnswer,
+  AuthorizationQuestion,
+  WorkloadAnswer,
+} from '../../model/authorization-answer.ts';
+import type { DescriptionRow } from '../../model/description.ts';
+import { type Marks, marks } from '../marks.ts';
+import { answerPlaceText } from './answer-place.ts';
+import { descriptionLines } from './description.ts';
+
+/** The lines of `weft authz`: the call, and what becomes of it before each workload, with the rule that decides. */
+export function authorizationLines(
+  answer: AuthorizationAnswer,
+  question: AuthorizationQuestion,
+  env: NodeJS.ProcessEnv,
+): readonly string[] {
+  const { answers, notes } = answer;
+  const sign = marks(env);
+  const sections = [
+    ...answers.map((each) => ({
+      name: `${each.workloads.join(', ')} port ${each.port}`,
+      rows: [...outcomeRows(each, sign), ...sideRows(each)],
+    })),
+    { name: 'notes', rows: notes.map((text) => ({ text: `- ${text}` })) },
+  ];
+  return descriptionLines({
+    subject: subjectOf(answer, question),
+    sections: sections.filter(({ rows }) => rows.length > 0),
+  });
+}
+
+function subjectOf(
+  { from, to, request }: AuthorizationAnswer,
+  { host, port, method, path }: AuthorizationQuestion,
+): string {
+  const at = `${host}${(to.port ?? port) === undefined ? '' : `:${to.port ?? port}`}`;
+  const call =
+    request !== undefined
+      ? `${request.method} http://${request.authority}${request.path ?? path}`
+      : to.protocol === undefined
+        ? `${method} http://${at}${path}`
+        : `${to.protocol} ${at}`;
+  return `${call}   from ${from.principal ?? `a caller without an identity in ${from.namespace}`}`;
+}
+
+function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): readonly DescriptionRow[] {
+  const { why, rule, nearest, depends = [], provider, status, mode } = answer;
+  const modePlace = mode === undefined ? {} : { by: answerPlaceText(mode.by) };
+  switch (why) {
+    case 'no-sidecar':
+      return [{ text: `${warning} allowed: no sidecar stands before it, so no policy acts` }];
+    case 'strict':
+      return [{ text: `${bad} refused (closed): STRICT lets in nobody without an identity`, ...modePlace }];
+    case 'deny':
+      return [ruleRow(`${bad} refused (${status}) by`, rule)];
+    case 'allow':
+      return [ruleRow(`${good} allowed by`, rule)];
+    case 'no-allow-policy':
+      return [{ text: `${good} allowed: no ALLOW policy selects the workload` }];
+    case 'no-allow-rule':
+      return [
+        { text: `${bad} refused (${status}): no ALLOW rule matches` },
+        ...(nearest === undefined ? [] : [ruleRow('nearest', nearest)]),
+        ...(nearest?.fails ?? []).map((text) => ({ text: `    ${bad} ${text}` })),
+      ];
+    case 'custom':
+      return [ruleRow(`${warning} the authorizer ${provider} decides; it is asked because of`, rule)];
+    case 'depends':
+      return [
+        { text: `${warning} unknown: it depends on what was not said` },
+        ...depends.map((each) => ruleRow(`    ${warning}`, each)),
+      ];
+    default:
+      return why satisfies never;
+  }
+}
+
+/** What changes nothing now. */
+function sideRows({ mode, identified, audited = [], dryRun }: WorkloadAnswer): readonly DescriptionRow[] {
+  const who = identified ? 'the caller shows its identity' : 'the caller shows none';
+  return [
+    ...(mode === undefined ? [] : [{ text: `mtls ${mode.value}: ${who}`, by: answerPlaceText(mode.by) }]),
+    ...audited.map((rule) => ruleRow('audited by', rule)),
+    ...(dryRun === undefined ? [] : [dryRunRow(dryRun)]),
+  ];
+}
+
+function dryRunRow({ outcome, rule }: NonNullable<WorkloadAnswer['dryRun']>): DescriptionRow {
+  return rule === undefined
+    ? { text: `policies in dry-run would say: ${outcome}` }
+    : ruleRow(`policies in dry-run would say: ${outcome} by`, rule);
+}
+
+function ruleRow(what: string, rule: AnswerRule | undefined): DescriptionRow {
+  if (rule === undefined) return { text: what };
+  return { text: `${what} ${rule.id}: ${rule.text}`, by: answerPlaceText(rule.by) };
+}

@@ -1,0 +1,187 @@
+import type {
+  AnswerRule,
+  AuthorizationAnswer,
+  AuthorizationQuestion,
+  WorkloadAnswer,
+} from '../model/authorization-answer.ts';
+import type { DestinationRef } from '../model/ir-destination.ts';
+import type { AuthorizationRuleDecision } from '../model/ir-inbound.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Proxy } from '../model/proxy.ts';
+import { type AuthorizationDecision, decideAuthorization } from '../resolve/authorization-decision.ts';
+import type { ClaimValue, SeenCall } from '../resolve/holds.ts';
+import { type CallDecision, decideCall } from '../resolve/route-decision.ts';
+import { scopeOf } from '../resolve/scope.ts';
+import { seenBytes, seenCall } from '../resolve/seen-call.ts';
+import { resolveView } from '../resolve/view.ts';
+import type { AuthorizationCaller } from './authorization-caller.ts';
+import { type CallTarget, callTargets } from './call-targets.ts';
+import { conditionText } from './describe-words.ts';
+import { failureText } from './failing-condition.ts';
+import { sentOn } from './rewritten-request.ts';
+import { placeOf } from './route-answer.ts';
+
+/**
+ * What `weft authz` tells of a call: it is led where the caller's sidecar leads it, and judged by what stands before each workload there.
+ * `proxyOf`: as callTargets says.
+ */
+export function answerAuthorization(
+  mesh: Mesh,
+  caller: AuthorizationCaller,
+  question: AuthorizationQuestion,
+  proxyOf: (id: string) => Proxy | undefined,
+): AuthorizationAnswer {
+  const scope = scopeOf(mesh, caller);
+  const view = resolveView(mesh, scope);
+  const decision = decideCall(mesh, scope, question);
+  const { host, port } = question;
+  const { name, namespace, principal } = caller;
+  const nowhere = (...notes: readonly string[]): AuthorizationAnswer => ({
+    from: { name, namespace, ...(principal === undefined ? {} : { principal }) },
+    to: { host, ...(port === undefined ? {} : { port }) },
+    outcome: 'nowhere',
+    notes,
+    answers: [],
+  });
+  if (decision.kind === 'refused') return nowhere(`${decision.refused}: ${decision.why}`);
+  if (decision.kind === 'unknown')
+    return nowhere(
+      decision.known === undefined
+        ? `no service has the host ${decision.authority} for this caller: no policy of the mesh acts on the call; weft route says more`
+        : `${decision.known.name}.${decision.known.namespace} has no such port: it has ${decision.known.ports.map((each) => each.port).join(', ')}`,
+    );
+  const { service, port: called } = decision.called;
+  const to = {
+    host,
+    service: service.name === service.host ? service.host : `${service.name}.${service.namespace}`,
+    port: called.port,
+    protocol: called.protocol,
+  };
+  const destinations = destinationsOf(decision);
+  if (typeof destinations === 'string') return { ...nowhere(destinations), to };
+  const notes = new Set<string>();
+  const judged = destinations.flatMap((destination) =>
+    callTargets(mesh, view, destination.ref, proxyOf).map((target) =>
+      judge(target, seenBy(target, caller, question, decision, destination, notes)),
+    ),
+  );
+  const answers = grouped(judged);
+  if (answers.length === 0) notes.add('no workload is known behind it: nobody is there to refuse or to allow');
+  const [first, ...others] = new Set(answers.map(({ outcome }) => outcome));
+  const outcome = first === undefined ? 'nowhere' : others.length === 0 ? first : 'differs';
+  const request = decision.kind === 'request' ? decision.seen : undefined;
+  return {
+    ...nowhere(),
+    to,
+    ...(request && { request: { method: request.method, authority: request.authority, path: request.path } }),
+    outcome,
+    notes: [...notes],
+    answers,
+  };
+}
+
+interface Led {
+  readonly ref: DestinationRef;
+  readonly authority?: string;
+}
+
+type Routed = Extract<CallDecision, { kind: 'request' | 'connection' }>;
+
+/** Where a call is led; a text: why nowhere. */
+function destinationsOf(decision: Routed): readonly Led[] | string {
+  if (decision.kind === 'connection') return decision.route.destinations.map(({ destination: ref }) => ({ ref }));
+  const { route } = decision;
+  if (route === undefined) return '404: no rule of the caller takes the request; weft route says why';
+  if (route.action.kind !== 'forward') return `${route.name} answers in the caller's sidecar: nobody is called`;
+  const { rewrite } = route.action;
+  return route.action.destinations.map(({ destination: ref, authority }) => {
+    const told = authority?.value ?? rewrite?.value.authority;
+    return { ref, ...(told === undefined ? {} : { authority: told }) };
+  });
+}
+
+/** The call as the sidecar of the target sees it. */
+function seenBy(
+  { meshTls, serverName, inbound }: CallTarget,
+  { principal }: AuthorizationCaller,
+  { address, claims, headers }: AuthorizationQuestion,
+  decision: Routed,
+  { authority }: Led,
+  notes: Set<string>,
+): SeenCall {
+  const identified = meshTls && principal !== undefined;
+  const connection = {
+    principal: identified ? principal : null,
+    serverName: identified ? (serverName ?? null) : null,
+    ...(address === undefined ? {} : { sourceAddress: address }),
+    // What JSON holds is what claims are.
+    claims: (claims as Readonly<Record<string, ClaimValue>> | undefined) ?? null,
+  };
+  if (decision.kind === 'connection' || inbound === undefined) return seenBytes(connection);
+  const { request, changed } = sentOn(decision, headers, authority);
+  if (changed !== undefined) notes.add(changed);
+  const seen = seenCall(connection, request, inbound.terms.pathNormalization.value);
+  if ('refused' in seen) return seenBytes(connection);
+  if (request.path !== undefined && !request.pathUnknown) return seen;
+  const { path: _path, ...rest } = seen;
+  return rest;
+}
+
+type Judged = Omit<WorkloadAnswer, 'workloads'> & { readonly workload: string };
+
+function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall): Judged {
+  const identified = typeof call.principal === 'string';
+  const place = { workload, service, port, identified };
+  if (inbound === undefined) return { ...place, outcome: 'allowed', why: 'no-sidecar' };
+  const bytes = call.method === undefined;
+  const decided = decideAuthorization(inbound, call, bytes);
+  const { outcome, why, by, nearest, depends, audited, dryRun } = decided;
+  const closed = bytes || why === 'strict';
+  return {
+    ...place,
+    mode: { value: inbound.mtls.value, by: placeOf(inbound.mtls.by) },
+    outcome,
+    why,
+    ...(outcome === 'refused' ? { status: closed ? 'closed' : 403 } : {}),
+    ...(by && { rule: ruleOf(by) }),
+    ...(nearest && {
+      nearest: { ...ruleOf(nearest.rule), fails: nearest.fails.map((fails) => failureText(fails, call)) },
+    }),
+    ...(depends && { depends: depends.map(ruleOf) }),
+    ...providerOf(decided, inbound.authorization.custom?.provider),
+    ...(audited.length > 0 && { audited: audited.map(ruleOf) }),
+    ...(dryRun && {
+      dryRun: { outcome: dryRun.outcome, why: dryRun.why, ...(dryRun.by && { rule: ruleOf(dryRun.by) }) },
+    }),
+  };
+}
+
+function providerOf(
+  { outcome }: AuthorizationDecision,
+  provider: string | undefined,
+): Pick<WorkloadAnswer, 'provider'> {
+  return outcome === 'asked' && provider !== undefined ? { provider } : {};
+}
+
+/** A rule as answers show it. */
+export function ruleOf({ id, by, caller, operation }: AuthorizationRuleDecision): AnswerRule {
+  const words = [conditionText(caller), conditionText(operation)].filter((text) => text !== '');
+  return { id, by: placeOf(by), text: words.join(', ') || 'every call' };
+}
+
+/** Workloads for which all is alike stand together. */
+function grouped(judged: readonly Judged[]): readonly WorkloadAnswer[] {
+  const groups = new Map<string, Judged[]>();
+  for (const each of judged) {
+    const { workload: _workload, ...rest } = each;
+    const key = JSON.stringify(rest);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [each]);
+    else group.push(each);
+  }
+  return [...groups.values()].map(([first, ...others]) => {
+    if (first === undefined) throw new RangeError('no group is empty');
+    const { workload, ...rest } = first;
+    return { workloads: [...new Set([workload, ...others.map((each) => each.workload)])], ...rest };
+  });
+}

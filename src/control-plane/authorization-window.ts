@@ -1,0 +1,71 @@
+import type { AuthorizationReport, AuthorizationWindow } from '../admin/authorization-window.ts';
+import { notReady } from '../admin/envelope.ts';
+import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Proxy } from '../model/proxy.ts';
+import type { Readable } from '../model/readable.ts';
+import type { Clock } from '../model/state-store.ts';
+import type { CertificateStatus } from '../model/status.ts';
+import { resolveInbound } from '../resolve/inbound.ts';
+import { answerAuthorization, ruleOf } from './authorization-answer.ts';
+import { authorizationCaller } from './authorization-caller.ts';
+import { checkPair } from './check-pair.ts';
+import { readiness } from './policy-readiness.ts';
+import type { PolicySource } from './policy-source.ts';
+import { placeOf } from './route-answer.ts';
+
+/** Who may call what in the running mesh, read at the moment of the question. */
+export function createAuthorizationWindow(of: {
+  readonly mesh: Readable<Mesh | undefined>;
+  readonly policies: PolicySource;
+  /** The connected proxy of that id. */
+  readonly proxyOf: (id: string) => Proxy | undefined;
+  readonly certificates: () => readonly CertificateStatus[];
+  readonly clock: Clock;
+}): AuthorizationWindow {
+  const current = (): Mesh => {
+    const mesh = of.mesh.get();
+    if (mesh === undefined) throw notReady(readiness(of.policies, of.mesh));
+    return mesh;
+  };
+  return {
+    answer(question) {
+      const mesh = current();
+      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf);
+    },
+    check(question) {
+      const mesh = current();
+      return checkPair(mesh, authorizationCaller(mesh, question), question, of.proxyOf, {
+        certificateOf: (principal) => of.certificates().find(({ identity }) => identity === `spiffe://${principal}`),
+        now: of.clock.now(),
+      });
+    },
+    rules(proxyId) {
+      const proxy = of.proxyOf(proxyId);
+      return proxy && authorizationReport(current(), proxy);
+    },
+  };
+}
+
+/** What stands before the ports of a proxy, rule by rule with its line. */
+export function authorizationReport(mesh: Mesh, proxy: Proxy): AuthorizationReport {
+  const ports = resolveInbound(mesh, proxy).map(({ port, protocol, mtls, authorization, tokens }) => {
+    const { custom, audit = [], dryRun } = authorization;
+    return {
+      port,
+      protocol,
+      mode: { value: mtls.value, by: placeOf(mtls.by) },
+      ...(custom && { custom: { provider: custom.provider, rules: custom.rules.map(ruleOf) } }),
+      audit: audit.map(ruleOf),
+      ...denyAndAllow(authorization),
+      ...(dryRun && { dryRun: denyAndAllow(dryRun) }),
+      tokens: (tokens?.rules ?? []).map(({ id, by }) => ({ id, by: placeOf(by) })),
+    };
+  });
+  return { proxy: proxy.id, commit: mesh.policies.commit, ports };
+}
+
+function denyAndAllow({ deny, allow }: Pick<Authorization, 'deny' | 'allow'>) {
+  const rules = (all: readonly AuthorizationRuleDecision[]) => all.map(ruleOf);
+  return { deny: rules(deny), allow: allow === undefined ? null : rules(allow) };
+}

@@ -1,0 +1,229 @@
+import type { AuthorizationAnswer, AuthorizationQuestion, WorkloadAnswer } from '../model/authorization-answer.ts';
+import type { CheckLine, PairCheck } from '../model/check-answer.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { Proxy } from '../model/proxy.ts';
+import type { RouteAnswer } from '../model/route-answer.ts';
+import type { CertificateStatus } from '../model/status.ts';
+import { answerAuthorization } from './authorization-answer.ts';
+import type { AuthorizationCaller } from './authorization-caller.ts';
+import { spanText } from './describe-words.ts';
+import { answerRoute } from './route-answer.ts';
+
+/** What a running mesh knows beside its decisions; absent: files alone. */
+export interface LiveFacts {
+  /** The certificate that is served for a SPIFFE ID without its scheme. */
+  certificateOf(principal: string): CertificateStatus | undefined;
+  readonly now: number;
+}
+
+/** What `weft check --from A --to B` says: whether A knows B and where its call goes, who they are to each other, and whether A may. */
+export function checkPair(
+  mesh: Mesh,
+  caller: AuthorizationCaller,
+  question: AuthorizationQuestion,
+  proxyOf: (id: string) => Proxy | undefined,
+  live?: LiveFacts,
+): PairCheck {
+  const route = answerRoute(mesh, caller, question);
+  const authorization = answerAuthorization(mesh, caller, question, proxyOf);
+  const from = `${caller.name}.${caller.namespace}`;
+  const to = route.to.service ?? question.host;
+  const known = knowsLine(caller.name, to, route, live !== undefined);
+  const lines =
+    known.result === 'bad' && route.outcome !== 'forward' && route.outcome !== 'no-rule'
+      ? [known]
+      : [
+          known,
+          routeLine(route),
+          ...securityLines(caller, authorization, live),
+          ...authorizationLines(caller, authorization),
+        ];
+  return { from, to, lines, route, authorization };
+}
+
+function knowsLine(name: string, to: string, { outcome, clusters, notes }: RouteAnswer, live: boolean): CheckLine {
+  if (outcome === 'refuse' || outcome === 'pass' || outcome === 'invalid')
+    return {
+      name: 'knows',
+      result: outcome === 'pass' ? 'warning' : 'bad',
+      text: `${name} does not know ${to}`,
+      ...(notes[0] === undefined ? {} : { detail: notes[0] }),
+      fix: 'weft describe service shows who may see it; weft route says what becomes of the call',
+    };
+  const endpoints = clusters.flatMap((cluster) => cluster.endpoints);
+  const healthy = endpoints.filter((endpoint) => endpoint.healthy).length;
+  const count = `${endpoints.length} ${endpoints.length === 1 ? 'endpoint' : 'endpoints'}`;
+  const text = `${name} knows ${to}`;
+  if (!live) return { name: 'knows', result: 'good', text, detail: 'who is well is not known from files' };
+  const isResolved = clusters.some(({ discovery }) => discovery !== undefined && discovery !== 'registry');
+  if (endpoints.length === 0 && (isResolved || clusters.length === 0)) return { name: 'knows', result: 'good', text };
+  if (healthy === 0)
+    return {
+      name: 'knows',
+      result: 'bad',
+      text,
+      detail: endpoints.length === 0 ? 'no endpoint: 503 UH' : `${count}, none healthy`,
+      fix: 'weft get workloads shows who joined and why one is not called',
+    };
+  const detail = healthy === endpoints.length ? `${count}, all healthy` : `${count}, ${healthy} healthy`;
+  return { name: 'knows', result: healthy === endpoints.length ? 'good' : 'warning', text, detail };
+}
+
+function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer): CheckLine {
+  const place = by === undefined ? {} : { by };
+  if (outcome === 'no-rule')
+    return {
+      name: 'route',
+      result: 'bad',
+      text: `404: no rule of ${to.service} fits`,
+      ...place,
+      fix: 'weft route says which condition of each rule fails',
+    };
+  if (outcome !== 'forward')
+    return { name: 'route', result: 'warning', text: `${route}: ${status} by the sidecar of the caller`, ...place };
+  const missing = clusters.filter(({ discovery }) => discovery === undefined);
+  const shares = clusters.map(({ service, subset, percent }) =>
+    clusters.length === 1
+      ? (subset ?? service)
+      : `${subset === undefined ? service : subset} ${Number(percent.toFixed(2))}%`,
+  );
+  return {
+    name: 'route',
+    result: missing.length > 0 ? 'bad' : 'good',
+    text: `${route} -> ${shares.join(', ')}`,
+    ...(missing.length === 0 ? {} : { detail: `there is no destination ${missing[0]?.cluster}: 503 NC` }),
+    ...place,
+  };
+}
+
+function securityLines(
+  { name, principal }: AuthorizationCaller,
+  { answers }: AuthorizationAnswer,
+  live: LiveFacts | undefined,
+): readonly CheckLine[] {
+  return answers.map((answer): CheckLine => {
+    const { mode, identified, workloads } = answer;
+    const who = namesOf(workloads);
+    if (mode === undefined)
+      return { name: 'mTLS', result: 'warning', text: `plaintext: no sidecar stands before ${who}` };
+    const place = { by: mode.by };
+    if (identified) {
+      const certificate = principal === undefined ? undefined : live?.certificateOf(principal);
+      const left = certificate && Date.parse(certificate.notAfter) - (live?.now ?? 0);
+      return {
+        name: 'mTLS',
+        result: left !== undefined && left <= 0 ? 'bad' : 'good',
+        text: `${mode.value} at ${who}: the caller is ${principal}`,
+        ...(left === undefined ? {} : { detail: left <= 0 ? 'its leaf has ended' : `leaf valid ${roundSpan(left)}` }),
+        ...place,
+      };
+    }
+    const strict = mode.value === 'STRICT';
+    const because = principal === undefined ? `${name} has no identity` : 'its client policy or the mode says so';
+    return {
+      name: 'mTLS',
+      result: strict ? 'bad' : 'warning',
+      text: `${mode.value} at ${who}: the call is plaintext${strict ? ' and is closed' : ''}`,
+      detail: because,
+      ...place,
+      ...(strict
+        ? {
+            fix:
+              principal === undefined
+                ? 'let the caller join the mesh (weft run)'
+                : 'remove tls.mode from its DestinationRule',
+          }
+        : {}),
+    };
+  });
+}
+
+function authorizationLines(
+  { name, principal }: AuthorizationCaller,
+  { answers, notes, outcome }: AuthorizationAnswer,
+): readonly CheckLine[] {
+  if (outcome === 'nowhere')
+    return [{ name: 'authz', result: 'warning', text: notes[0] ?? 'the call comes to no workload' }];
+  return answers.map((answer) => authorizationLine(name, principal, answer, answers.length > 1));
+}
+
+function authorizationLine(
+  name: string,
+  principal: string | undefined,
+  { outcome, why, status, rule, nearest, depends, provider, mode, workloads }: WorkloadAnswer,
+  several: boolean,
+): CheckLine {
+  const at = several ? `${namesOf(workloads)}: ` : '';
+  const who = principal === undefined ? `${name}, which shows no identity` : `spiffe://${principal}`;
+  switch (why) {
+    case 'no-sidecar':
+      return { name: 'authz', result: 'warning', text: `${at}allowed: no sidecar, so no policy acts` };
+    case 'strict':
+      return {
+        name: 'authz',
+        result: 'bad',
+        text: `${at}closed: STRICT lets in nobody without an identity`,
+        ...(mode && { by: mode.by }),
+      };
+    case 'deny':
+      return {
+        name: 'authz',
+        result: 'bad',
+        text: `${at}${status}: refused by ${rule?.id}`,
+        ...(rule && { detail: rule.text, by: rule.by }),
+        fix: 'narrow that DENY rule',
+      };
+    case 'no-allow-rule':
+      return {
+        name: 'authz',
+        result: 'bad',
+        text: `${at}${status}: no ALLOW rule lets in ${who}`,
+        ...(nearest && { detail: `nearest: ${nearest.fails.join(' and ')}`, by: nearest.by }),
+        fix: fixOf(principal, nearest),
+      };
+    case 'allow':
+      return { name: 'authz', result: 'good', text: `${at}allowed by ${rule?.id}`, ...(rule && { by: rule.by }) };
+    case 'no-allow-policy':
+      return { name: 'authz', result: 'good', text: `${at}allowed: no ALLOW policy selects the workload` };
+    case 'custom':
+      return {
+        name: 'authz',
+        result: 'good',
+        text: `${at}the authorizer ${provider} is asked, and decides`,
+        ...(rule && { by: rule.by }),
+      };
+    case 'depends': {
+      const [first] = depends ?? [];
+      return {
+        name: 'authz',
+        result: 'warning',
+        text: `${at}${outcome}: it depends on what was not said`,
+        ...(first && { detail: first.text, by: first.by }),
+        fix: 'say more of the call: weft authz --help',
+      };
+    }
+    default:
+      return why satisfies never;
+  }
+}
+
+/** What to write, where only the caller is not named. */
+function fixOf(principal: string | undefined, nearest: WorkloadAnswer['nearest']): string {
+  if (principal === undefined) return 'let the caller join the mesh, and name its account in an ALLOW rule';
+  if (nearest === undefined || 'default' in nearest.by) return 'no ALLOW rule acts on this port: write one';
+  const [only, another] = nearest.fails;
+  if (another === undefined && only?.startsWith('caller') === true)
+    return `add ${principal} to ${nearest.by.field}.from[0].source.principals`;
+  return `change ${nearest.by.field}, or write a rule for this call`;
+}
+
+function namesOf(workloads: readonly string[]): string {
+  const [first = '', ...others] = workloads;
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+}
+
+/** `18 h`, `40 min`. */
+function roundSpan(milliseconds: number): string {
+  const unit = milliseconds >= 3_600_000 ? 3_600_000 : milliseconds >= 60_000 ? 60_000 : 1_000;
+  return spanText(Math.floor(milliseconds / unit) * unit);
+}

@@ -1,0 +1,87 @@
+import type { Protocol } from './policy.ts';
+import type { AnswerPlace } from './route-answer.ts';
+import type { MutualTlsMode } from './security-policy.ts';
+
+/** What `weft authz` asks: a call as a program makes it, and what else of it rules may look at. */
+export interface AuthorizationQuestion {
+  /** A workload, a service, or a principal `<trust domain>/ns/<namespace>/sa/<account>`; absent: a caller without an identity. */
+  readonly from?: string;
+  readonly namespace: string;
+  readonly host: string;
+  readonly port?: number;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** The address that the caller's connection comes from; absent: not known. */
+  readonly address?: string;
+  /** Claims of a valid token, as JSON has them; absent: it sends none. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+/** Whether the call is let in, and by which rule. Fit to be printed as JSON. */
+export interface AuthorizationAnswer {
+  readonly from: { readonly name: string; readonly namespace: string; readonly principal?: string };
+  readonly to: {
+    readonly host: string;
+    readonly service?: string;
+    readonly port?: number;
+    readonly protocol?: Protocol;
+  };
+  /** As rules see it; absent: bytes that nobody reads, or no call at all. */
+  readonly request?: { readonly method: string; readonly authority: string; readonly path?: string };
+  /** `differs`: not alike for all workloads. `nowhere`: the call comes to no workload. */
+  readonly outcome: 'allowed' | 'refused' | 'asked' | 'unknown' | 'differs' | 'nowhere';
+  readonly notes: readonly string[];
+  readonly answers: readonly WorkloadAnswer[];
+}
+
+/** What becomes of the call before workloads that answer alike. */
+export interface WorkloadAnswer {
+  /** `reviews-1.shop`; of files, the service or entry. */
+  readonly workloads: readonly string[];
+  readonly service: string;
+  /** The application's port. */
+  readonly port: number;
+  /** Absent: no sidecar stands before it, so that nothing is refused. */
+  readonly mode?: { readonly value: MutualTlsMode; readonly by: AnswerPlace };
+  /** Whether the caller shows its identity there. */
+  readonly identified: boolean;
+  readonly outcome: 'allowed' | 'refused' | 'asked' | 'unknown';
+  readonly why: AnswerReason;
+  /** What the caller gets where it is refused. */
+  readonly status?: 403 | 'closed';
+  /** The rule that decides. */
+  readonly rule?: AnswerRule;
+  /** Of `no-allow-rule`: the rule of which the fewest conditions fail. */
+  readonly nearest?: AnswerRule & { readonly fails: readonly string[] };
+  /** Of `unknown`: the rules that what was not said decides. */
+  readonly depends?: readonly AnswerRule[];
+  /** Of `asked`. */
+  readonly provider?: string;
+  /** AUDIT rules that match. */
+  readonly audited?: readonly AnswerRule[];
+  /** What policies in dry-run would decide. */
+  readonly dryRun?: {
+    readonly outcome: WorkloadAnswer['outcome'];
+    readonly why: AnswerReason;
+    readonly rule?: AnswerRule;
+  };
+}
+
+export type AnswerReason =
+  | 'no-sidecar'
+  | 'strict'
+  | 'deny'
+  | 'allow'
+  | 'no-allow-rule'
+  | 'no-allow-policy'
+  | 'custom'
+  | 'depends';
+
+export interface AnswerRule {
+  /** `ns[shop]-policy[reviews-callers]-rule[0]`, as Envoy names it in response_code_details. */
+  readonly id: string;
+  readonly by: AnswerPlace;
+  /** `caller=demo.mesh/ns/shop/sa/web, method=GET` */
+  readonly text: string;
+}
