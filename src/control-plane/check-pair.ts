@@ -29,15 +29,14 @@ export function checkPair(
   const from = `${caller.name}.${caller.namespace}`;
   const to = route.to.service ?? question.host;
   const known = knowsLine(caller.name, to, route, live !== undefined);
-  const lines =
-    known.result === 'bad' && route.outcome !== 'forward' && route.outcome !== 'no-rule'
-      ? [known]
-      : [
-          known,
-          routeLine(route),
-          ...securityLines(caller, authorization, live),
-          ...authorizationLines(caller, authorization),
-        ];
+  const lines = ['pass', 'refuse', 'invalid'].includes(route.outcome)
+    ? [known]
+    : [
+        known,
+        routeLine(route),
+        ...securityLines(caller, authorization, live),
+        ...authorizationLines(caller, authorization),
+      ];
   return { from, to, lines, route, authorization };
 }
 

@@ -86,16 +86,21 @@ function undecided(rules: readonly AuthorizationRuleDecision[], call: SeenCall):
   return rules.filter((rule) => ruleHolds(rule, call) === undefined);
 }
 
-/** The rule that would allow the call with the least changed; of equals the one that names its caller, then the first written. */
+/**
+ * The rule that would allow the call with the least changed; of equals the one that names its caller, then the first written. What is not
+ * known counts as much as what fails.
+ */
 function nearestRule(rules: readonly AuthorizationRuleDecision[], call: SeenCall): NearestRule | undefined {
-  const failing = (condition: Condition): readonly Condition[] => {
-    if (condition.kind === 'all') return condition.of.flatMap(failing);
-    return holds(condition, call) === false ? [condition] : [];
+  const open = (condition: Condition): readonly Condition[] => {
+    if (condition.kind === 'all') return condition.of.flatMap(open);
+    return holds(condition, call) === true ? [] : [condition];
   };
   const candidates = rules.map((rule) => {
-    const caller = failing(rule.caller);
-    return { rule, strangers: caller.length, fails: [...caller, ...failing(rule.operation)] };
+    const caller = open(rule.caller);
+    const unmet = [...caller, ...open(rule.operation)];
+    const fails = unmet.filter((condition) => holds(condition, call) === false);
+    return { rule, strangers: caller.length, unmet: unmet.length, fails };
   });
-  const [nearest] = candidates.sort((a, b) => a.fails.length - b.fails.length || a.strangers - b.strangers);
+  const [nearest] = candidates.sort((a, b) => a.unmet - b.unmet || a.strangers - b.strangers);
   return nearest && { rule: nearest.rule, fails: nearest.fails };
 }

@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { AuthorizationAnswer } from '../../src/model/authorization-answer.ts';
+import type { PairCheck } from '../../src/model/check-answer.ts';
+import { runVerb } from '../support/run-verb.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weft-authz-'));
+const service = (name: string, port: string) => `apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: shop}
+spec: {selector: {app: ${name}}, ports: [${port}]}
+---
+`;
+const shop = `${service('reviews', '{name: http, port: 9080}')}${service('frontend', '{name: http, port: 80}')}${service('catalog', '{name: http, port: 80}')}${service('db', '{name: tcp-sql, port: 5432}')}${service('old', '{name: http, port: 80}')}apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: reviews-callers, namespace: shop}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  rules:
+    - from: [{source: {principals: [cluster.local/ns/shop/sa/frontend]}}]
+      to: [{operation: {methods: [GET], paths: [/reviews/*]}}]
+    - from: [{source: {ipBlocks: [10.0.0.0/8]}}]
+      to: [{operation: {paths: [/metrics]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: no-admin, namespace: shop}
+spec:
+  action: DENY
+  selector: {matchLabels: {app: reviews}}
+  rules: [{to: [{operation: {paths: [/admin*]}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: db-callers, namespace: shop}
+spec:
+  selector: {matchLabels: {app: db}}
+  rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/reviews]}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: old, namespace: shop}
+spec:
+  hosts: [old]
+  http: [{name: moved, rewrite: {uri: /reviews/1, authority: reviews}, route: [{destination: {host: reviews, port: {number: 9080}}}]}]
+`;
+const [callersLine, metricsLine, modeLine] = ['sa/frontend]', '10.0.0.0/8', 'mode: STRICT'].map(
+  (text) => shop.slice(0, shop.indexOf(text)).split('\n').length,
+);
+
+beforeAll(() => writeFileSync(join(folder, 'shop.yaml'), shop));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...words: readonly string[]) => runVerb([...words, '-f', 'shop.yaml', '-n', 'shop'], { cwd: folder });
+async function authz(...words: readonly string[]): Promise<AuthorizationAnswer> {
+  const { stdout } = await run('authz', ...words, '-o', 'json');
+  return JSON.parse(stdout) as AuthorizationAnswer;
+}
+async function outcome(...words: readonly string[]): Promise<string> {
+  const { answers, outcome: said } = await authz(...words);
+  const [first] = answers;
+  return [said, ...(first === undefined ? [] : [first.why, first.status, first.rule?.id ?? first.nearest?.id])]
+    .filter((part) => part !== undefined)
+    .join(' ');
+}
+const reviews = ['--to', 'reviews:9080'];
+const ofCallers = (index: number) => `ns[shop]-policy[reviews-callers]-rule[${index}]`;
+
+it('says which rule comes nearest, with its line, and what of the call it does not allow', async () => {
+  const { code, said } = await run(
+    'authz',
+    '--from',
+    'frontend',
+    ...reviews,
+    '--method',
+    'POST',
+    '--path',
+    '/reviews/7',
+  );
+  expect(code).toBe(1);
+  expect(said.split('\n').map((line) => line.replace(/ {3,}/g, '  ').trimEnd())).toEqual([
+    'POST http://reviews:9080/reviews/7  from cluster.local/ns/shop/sa/frontend',
+    '',
+    'reviews.shop port 9080',
+    '  × refused (403): no ALLOW rule matches',
+    `  nearest ${ofCallers(0)}: caller=cluster.local/ns/shop/sa/frontend, method=GET and path=/reviews/*  shop.yaml:${callersLine}`,
+    '  × method=GET? it is "POST"',
+    `  mtls STRICT: the caller shows its identity  shop.yaml:${modeLine}`,
+    '',
+  ]);
+});
+
+it('allows, refuses and asks as the rules of P39 do', async () => {
+  const get = [...reviews, '--path', '/reviews/7'];
+  expect(await outcome('--from', 'frontend', ...get)).toBe(`allowed allow ${ofCallers(0)}`);
+  expect(await outcome('--from', 'frontend.shop', ...get)).toBe(`allowed allow ${ofCallers(0)}`);
+  expect(await outcome('--from', 'cluster.local/ns/shop/sa/frontend', ...get)).toBe(`allowed allow ${ofCallers(0)}`);
+  expect(await outcome('--from', 'spiffe://cluster.local/ns/shop/sa/frontend', ...get)).toBe(
+    `allowed allow ${ofCallers(0)}`,
+  );
+  expect(await outcome('--from', 'catalog', ...get)).toBe(`refused no-allow-rule 403 ${ofCallers(0)}`);
+  expect(await outcome('--from', 'frontend', ...reviews, '--path', '/x/../admin/x')).toBe(
+    'refused deny 403 ns[shop]-policy[no-admin]-rule[0]',
+  );
+  expect(await outcome(...get)).toBe('refused strict closed');
+  expect(await outcome('--from', 'reviews', '--to', 'db')).toBe('allowed allow ns[shop]-policy[db-callers]-rule[0]');
+  expect(await outcome('--from', 'frontend', '--to', 'db')).toBe(
+    'refused no-allow-rule closed ns[shop]-policy[db-callers]-rule[0]',
+  );
+  expect(await outcome('--from', 'reviews', '--to', 'frontend')).toBe('allowed no-allow-policy');
+});
+
+it('says "unknown" where a rule asks for what was not said, and decides once it is', async () => {
+  const metrics = ['--from', 'catalog', ...reviews, '--path', '/metrics'];
+  const asked = await authz(...metrics);
+  expect(asked.outcome).toBe('unknown');
+  expect(asked.answers[0]?.depends).toMatchObject([{ id: ofCallers(1), by: { line: metricsLine } }]);
+  expect(await outcome(...metrics, '--address', '10.1.2.3')).toBe(`allowed allow ${ofCallers(1)}`);
+  expect(await outcome(...metrics, '--address', '192.0.2.1')).toMatch(/^refused no-allow-rule 403/);
+});
+
+it('judges what the caller’s sidecar sends on, not what the program wrote', async () => {
+  const moved = await authz('--from', 'frontend', '--to', 'old');
+  expect(moved).toMatchObject({ outcome: 'allowed', answers: [{ service: 'reviews.shop', port: 9080 }] });
+  expect(moved.notes).toEqual(['VirtualService/shop/old[moved] sends the path "/reviews/1", sends the host "reviews"']);
+});
+
+it('tells what is no call', async () => {
+  const wrong = async (...words: readonly string[]) => (await run('authz', ...words)).stderr;
+  expect(await wrong(...reviews, '--address', 'here')).toContain('--address "here" is no address');
+  expect(await wrong(...reviews, '--claims', '[1]')).toContain('--claims [1] is no JSON object');
+  expect(await wrong(...reviews, '--from', 'nobody')).toContain('nobody');
+  expect((await authz('--from', 'frontend', '--to', 'nobody')).notes[0]).toContain('no service has the host nobody');
+});
+
+it('weft check says of each step who decides it, and what to do about a bad one', async () => {
+  const { code, said } = await run('check', '--from', 'catalog', ...reviews, '--path', '/reviews/1');
+  expect(code).toBe(1);
+  expect(said.split('\n').map((line) => line.replace(/ {2,}/g, '  ').trimEnd())).toEqual([
+    '√ knows  catalog knows reviews.shop  who is well is not known from files',
+    '√ route  default/shop/reviews -> reviews.shop  default:P10',
+    `√ mTLS  STRICT at reviews.shop: the caller is cluster.local/ns/shop/sa/catalog  shop.yaml:${modeLine}`,
+    `× authz  403: no ALLOW rule lets in spiffe://cluster.local/ns/shop/sa/catalog  nearest: caller=cluster.local/ns/shop/sa/frontend? it is "cluster.local/ns/shop/sa/catalog"  shop.yaml:${callersLine}`,
+    '  fix  add cluster.local/ns/shop/sa/catalog to spec.rules[0].from[0].source.principals',
+    '',
+  ]);
+  const good = await run('check', '--from', 'frontend', ...reviews, '--path', '/reviews/1');
+  expect([good.code, good.said.match(/^√/gm)?.length]).toEqual([0, 4]);
+  const { stdout } = await run('check', ...reviews, '-o', 'json');
+  expect((JSON.parse(stdout) as PairCheck).lines.map(({ name, result }) => `${name} ${result}`)).toEqual([
+    'knows good',
+    'route good',
+    'mTLS bad',
+    'authz bad',
+  ]);
+  expect((await run('check', '--from', 'frontend', '--to', 'nobody')).said).toContain('frontend does not know nobody');
+});
