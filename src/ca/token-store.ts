@@ -76,12 +76,12 @@ const nobody = createHash('sha256').update('').digest();
 
 /**
  * Opens the credentials below `tokens/`: one file each with the SHA-256 of its secret (T3). `fingerprint` is that of the CA root,
- * hex, and goes into every token. Throws Failure WEFT0904 for a damaged file.
+ * hex, and goes into every token; it is asked for when one is made. Throws Failure WEFT0904 for a damaged file.
  */
 export async function openTokenStore(options: {
   readonly store: StateStore;
   readonly clock: Clock;
-  readonly fingerprint: string;
+  readonly fingerprint: string | (() => string);
 }): Promise<TokenStore> {
   const { store, clock, fingerprint } = options;
   const tokens = new Map<string, StoredToken>();
@@ -152,7 +152,10 @@ export async function openTokenStore(options: {
       const token: StoredToken = { record, secretHash: hashOf(secret).toString('hex') };
       await store.write(`${folder}/${id}`, encodeStored(token));
       keep(token);
-      return { record, text: tokenText(`${id}.${secret}`, fingerprint) };
+      return {
+        record,
+        text: tokenText(`${id}.${secret}`, typeof fingerprint === 'string' ? fingerprint : fingerprint()),
+      };
     },
 
     check(bearer) {

@@ -38,6 +38,7 @@ import { createRootRotationDesk } from './root-rotation-desk.ts';
 import { createRouteWindow } from './route-window.ts';
 import type { Settings } from './settings.ts';
 import { createTokenDesk } from './token-desk.ts';
+import type { TrustDesk } from './trust-desk.ts';
 
 /** Everything that the admin API shows, read from the running parts at the moment of the question. */
 export function createAdminValues(parts: {
@@ -60,6 +61,7 @@ export function createAdminValues(parts: {
   readonly audit: AuditLog;
   readonly authority: Authority;
   readonly svids: SvidSource;
+  readonly trustDesk: Pick<TrustDesk, 'notPinned'>;
   readonly clock: Clock;
 }): AdminSource {
   const {
@@ -241,6 +243,7 @@ export function createAdminValues(parts: {
         }));
       },
       known: () => parts.joined.workloads.get().keys(),
+      notPinned: parts.trustDesk.notPinned,
     }),
     settings: () => settings.origins,
     sources: () => registry.get().sources,

@@ -22,7 +22,7 @@ export function certificateReport({
       trustDomain,
       rootNotAfter: iso(root.validUntil),
       issuerNotAfter: iso(issuer.validUntil),
-      fingerprint: root.fingerprint,
+      fingerprint: roots[0]?.fingerprint ?? root.fingerprint,
     },
     rootCertificates: authority.bundle.get().roots.join(''),
     authorities: roots.flatMap(({ fingerprint, validFrom, validUntil, isSigning, keyPresent, issuer: under }) => {

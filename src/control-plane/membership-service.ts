@@ -14,6 +14,7 @@ import type { CheckCredential } from './credential-check.ts';
 import type { HealthDesk } from './health-desk.ts';
 import type { OwnAddress } from './own-addresses.ts';
 import { proxyRefusals } from './proxy-refusals.ts';
+import type { TrustDesk } from './trust-desk.ts';
 
 /** How long a goodbye waits for the callers, in milliseconds (F16). */
 const waitLimit = 5_000;
@@ -33,9 +34,10 @@ export function createMembershipService(options: {
   /** The service ports that lead to a workload. */
   readonly addresses: (workload: Workload) => readonly OwnAddress[];
   readonly healthDesk: HealthDesk;
+  readonly trustDesk: TrustDesk;
   readonly clock: Clock;
 }): readonly (readonly [path: string, handler: CallHandler])[] {
-  const { check, joined, callersPending, publish, status, addresses, healthDesk, clock } = options;
+  const { check, joined, callersPending, publish, status, addresses, healthDesk, trustDesk, clock } = options;
 
   /** Whether there is such a workload. Throws Failure WEFT0203 where this credential is not its own. */
   function isOwn(nodeId: string, credential: JoinCredential): boolean {
@@ -81,6 +83,16 @@ export function createMembershipService(options: {
           const workload = isOwn(nodeId, credential) ? joined.workloads.get().get(nodeId) : undefined;
           const ports = workload === undefined ? [] : addresses(workload);
           return { known: ports.length > 0, ports: [...ports] };
+        }),
+    }),
+    unaryHandler(Membership.method.trust, {
+      authenticate,
+      answer: ({ nodeId, pinned }, credential) =>
+        answered(async () => {
+          // Roots are no secret among members; what is noted of a proxy it must say itself.
+          const told = isOwn(nodeId, credential) ? pinned : undefined;
+          const { roots, renew, askAgainIn } = trustDesk.answer(nodeId, told, credential.nodeId !== undefined);
+          return { roots: [...roots], renew, askAgainIn: BigInt(askAgainIn) };
         }),
     }),
     unaryHandler(Membership.method.health, {

@@ -33,18 +33,17 @@ export function createRootRotationDesk(options: {
   readonly live: () => readonly LiveProxy[];
   /** Ids of the workloads that the registry knows; those without a stream are awaited, after a restart for example. */
   readonly known: () => Iterable<string>;
-  /** Why a proxy would not find the control plane again if only these roots were left (by fingerprint); undefined: it would. */
-  readonly pinned?: (proxyId: string, roots: readonly string[]) => string | undefined;
+  /** Why a proxy would not find the control plane again under this root alone (its fingerprint); undefined: it would. */
+  readonly notPinned: (proxy: Proxy, root: string) => string | undefined;
 }): RootRotationDesk {
-  const { authority, svids, live, known, pinned } = options;
+  const { authority, svids, live, known, notPinned } = options;
 
   const proofOf = (proxy: Proxy, state: RootState): ProofOf => {
     const bundle = bundleVersion(authority.bundle.get().roots);
     if (nextStep(state.phase) !== 'finish') return { bundle };
-    const own = svids.signed().get(proxy.id);
-    if (own !== undefined) {
+    if (proxy.identityFolder !== undefined) {
       // The certificate of its own key does not travel by SDS: that it was asked for is all there is to see.
-      const isRenewed = own.root === state.signing.fingerprint;
+      const isRenewed = svids.signed().get(proxy.id)?.root === state.signing.fingerprint;
       return isRenewed ? { bundle } : { bundle, identity: { version: undefined, isRenewed } };
     }
     const identity = parseSpiffeId(proxy.identity);
@@ -66,10 +65,11 @@ export function createRootRotationDesk(options: {
     const total = proxies.length + absent.length;
     const next = nextStep(state.phase);
     if (next === undefined) return { proxies: total, pending: [] };
-    const lasting = next === 'finish' ? [state.signing.fingerprint] : undefined;
     const pending = [
       ...proxies.flatMap(({ proxy, stream }) => {
-        const reason = notProved(stream(), proofOf(proxy, state)) ?? (lasting && pinned?.(proxy.id, lasting));
+        const reason =
+          notProved(stream(), proofOf(proxy, state)) ??
+          (next === 'finish' ? notPinned(proxy, state.signing.fingerprint) : undefined);
         return reason === undefined ? [] : [{ proxy: proxy.id, reason }];
       }),
       ...absent.map((proxy) => ({ proxy, reason: 'it has no stream, and is awaited' })),

@@ -43,6 +43,7 @@ import { createRunningParts } from './running-parts.ts';
 import { meshSettings, type Settings } from './settings.ts';
 import { startFacts } from './start-facts.ts';
 import { startIdentity } from './start-identity.ts';
+import { createTrustDesk } from './trust-desk.ts';
 
 export interface ControlPlane {
   readonly xdsPort: number;
@@ -50,7 +51,7 @@ export interface ControlPlane {
   readonly policies: Readable<PolicyState>;
   readonly mesh: Readable<Mesh | undefined>;
   readonly tokens: TokenStore;
-  /** PEM of the root, and its fingerprint (SHA-256, hex), which tokens carry. */
+  /** PEM of the roots, and the fingerprint (SHA-256, hex) that tokens carry. */
   readonly rootPem: string;
   readonly fingerprint: string;
   readonly snapshots: ProxySnapshots;
@@ -157,6 +158,7 @@ export async function startControlPlane(options: {
       workloadOf: (id) => joined.workloads.get().get(id),
       clock,
     });
+    const trustDesk = createTrustDesk(authority, svids);
     const logStream = createStreamLog(logger, clock);
     const auditStreams = createStreamAudit(audit);
     const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({
@@ -179,6 +181,7 @@ export async function startControlPlane(options: {
       handlers: new Map([
         ...createMembershipService({
           healthDesk,
+          trustDesk,
           check,
           joined,
           publish: mesh.publish,
@@ -235,6 +238,7 @@ export async function startControlPlane(options: {
       audit,
       authority,
       svids,
+      trustDesk,
       joined,
       health: () => ({ ...facts.health.counts(), refused: healthDesk.refused() }),
       localPorts: facts.localPorts,
@@ -257,8 +261,12 @@ export async function startControlPlane(options: {
       policies: policies.state,
       mesh,
       tokens,
-      rootPem: authority.bundle.get().roots.join(''),
-      fingerprint: authority.info().root.fingerprint,
+      get rootPem() {
+        return authority.bundle.get().roots.join('');
+      },
+      get fingerprint() {
+        return identity.fingerprint();
+      },
       snapshots,
       proxies: () => [...sessions.sessions().values()].map(({ proxy }) => proxy),
       values,

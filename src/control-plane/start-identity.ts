@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { type Authority, openAuthority } from '../ca/authority.ts';
 import { type CsrDesk, createCsrDesk } from '../ca/issue-for-csr.ts';
 import { type JoinStore, openJoinStore } from '../ca/join-store.ts';
+import { trustedRoots } from '../ca/root-rotation.ts';
 import { createServerCertificateSource, createSvidSource, type SvidSource } from '../ca/svid-source.ts';
 import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
 import type { AuditSink } from '../model/audit-event.ts';
@@ -19,6 +20,8 @@ export interface IdentityParts {
   /** Who joined with a key of its own. */
   readonly joins: JoinStore;
   readonly desk: CsrDesk;
+  /** Of the root that a token pins. */
+  readonly fingerprint: () => string;
   readonly credentials: TlsSource;
 }
 
@@ -64,11 +67,13 @@ export async function startIdentity(options: {
     },
   };
 
-  const tokens = await openTokenStore({ store, clock, fingerprint: authority.info().root.fingerprint });
+  // The one that the xDS port shows while the root changes, too.
+  const fingerprint = () => trustedRoots(authority.roots.get())[0]?.fingerprint ?? '';
+  const tokens = await openTokenStore({ store, clock, fingerprint });
   parts.add(() => tokens.dispose());
   await ensureOperatorToken(store, tokens);
   const joins = await openJoinStore({ store, clock });
-  return { authority, svids, tokens, joins, desk: createCsrDesk({ svids, clock }), credentials };
+  return { authority, svids, tokens, fingerprint, joins, desk: createCsrDesk({ svids, clock }), credentials };
 }
 
 /** Writes down each certificate that the control plane makes of itself; those that were asked for are written by who answers. */

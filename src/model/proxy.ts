@@ -24,6 +24,8 @@ export interface NodeMetadata {
   readonly group?: string;
   /** The folder beside the proxy in which it keeps its certificate and key (`current/chain.pem`, `current/key.pem`), if it made that key. */
   readonly identityFolder?: string;
+  /** By which roots it knows the control plane when it starts: SHA-256 of their DER, lower-case hex. */
+  readonly roots?: readonly string[];
   /** Another random text at each start of Envoy by `weft run`: what has said goodbye does not come back, what starts anew does (E35). */
   readonly run?: string;
 }
@@ -71,4 +73,6 @@ export interface Proxy {
   readonly helped?: true;
   /** It keeps its own key in this folder beside it; absent: key and certificate come by SDS. */
   readonly identityFolder?: string;
+  /** By which roots it knew the control plane when it started; absent: it did not say. */
+  readonly roots?: readonly string[];
 }

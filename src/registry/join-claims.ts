@@ -99,6 +99,7 @@ export function checkClaims(
       ...(group === undefined ? {} : proxyOfGroup(group, labels)),
       ...(metadata.run === undefined ? {} : { helped: true }),
       ...(metadata.identityFolder === undefined ? {} : { identityFolder: metadata.identityFolder }),
+      ...(metadata.roots === undefined ? {} : { roots: metadata.roots }),
       ports,
       inboundBind: metadata.inboundBind ?? '0.0.0.0',
       applicationAddress: metadata.applicationAddress ?? '127.0.0.1',

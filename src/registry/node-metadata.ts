@@ -27,6 +27,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     'run',
     'group',
     'identityFolder',
+    'roots',
   ]);
   return {
     service: required(fields, 'service', at, labelName),
@@ -41,6 +42,7 @@ export function parseNodeMetadata(value: unknown): NodeMetadata {
     ...optional(fields, 'run', at, labelName),
     ...optional(fields, 'group', at, labelName),
     ...optional(fields, 'identityFolder', at, absolutePath),
+    ...optional(fields, 'roots', at, fingerprints),
   };
 }
 
@@ -90,6 +92,14 @@ function labelName(value: unknown, path: string): string {
 function absolutePath(value: unknown, path: string): string {
   if (typeof value !== 'string' || !/^\/[^\p{Cc}]{1,1022}$/u.test(value)) throw wrong(path, 'an absolute path', value);
   return value;
+}
+
+const maxRoots = 8;
+
+function fingerprints(value: unknown, path: string): readonly string[] {
+  const isOne = (item: unknown): item is string => typeof item === 'string' && /^[0-9a-f]{64}$/.test(item);
+  if (Array.isArray(value) && value.length <= maxRoots && value.every(isOne)) return value;
+  throw wrong(path, `at most ${maxRoots} SHA-256 in lower-case hex`, value);
 }
 
 function ipAddress(value: unknown, path: string): string {
