@@ -23,6 +23,7 @@ function parsed(rule: Written, spec: Written = {}) {
   const { objects, diagnostics } = parsePolicies([{ path: 'policies/shop/tokens.yaml', text }], {
     commit: '4f1c2ab',
     rootNamespace: 'istio-system',
+    folders: 'namespace',
   });
   const found = diagnostics.map(({ code, field, message }) => `${code} ${field}: ${message}`);
   return { found, hints: diagnostics.map(({ hint }) => hint), object: objects[0] };
@@ -176,7 +177,7 @@ describe('keys at a URL (T23)', () => {
     'https://[::ffff:127.0.0.1]/',
     'http://169.254.169.254/latest/meta-data',
     'http://localhost:15000/config_dump',
-    'http://LOCALHOST/',
+    'http://LOCALHOST./',
     'http://a.localhost/',
   ])('an address is refused: %s', (jwksUri) => {
     const { found, hints } = parsed({ issuer: 'x', jwksUri });

@@ -115,7 +115,7 @@ function lowerUri(written: string, timeout: number, field: string, context: Lowe
   // The forms of an address are many (127.1, 0x7f000001, [::ffff:7f00:1]); here all are one.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const wrong = host.startsWith('*') ? 'the name of one host' : textRules['host-name'](host);
-  if (isIP(host) !== 0 || /(?:^|\.)localhost$/.test(host)) {
+  if (isIP(host) !== 0 || /(?:^|\.)localhost\.?$/.test(host)) {
     const hint = 'declare a ServiceEntry with a host and this address as its endpoint, and name that host';
     context.refuse(field, 'T2', `keys at the address ${host}`, { hint });
   } else if (wrong !== undefined)
