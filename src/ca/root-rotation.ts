@@ -118,7 +118,7 @@ function activate(state: RootState, pending: readonly string[]): RootState | Fai
   if (phase === 'activated') return state;
   if (other === undefined)
     return cannot('activate', 'no next root is trusted', 'begin: weft cert rotate --root --step prepare');
-  if (pending.length > 0) return awaited('activate', 'have not acknowledged the next root', pending);
+  if (pending.length > 0) return awaited('activate', 'acknowledged the next root', pending);
   return { ...next(state), phase: 'activated', signing: other, other: signing };
 }
 
@@ -127,7 +127,7 @@ function finish(state: RootState, pending: readonly string[]): RootState | Failu
   if (phase === 'steady') return state;
   if (phase === 'prepared')
     return cannot('finish', 'the next root does not sign yet', 'weft cert rotate --root --step activate');
-  if (pending.length > 0) return awaited('finish', 'still use a certificate under the root that is to go', pending);
+  if (pending.length > 0) return awaited('finish', 'left the root that is to go', pending);
   return firstRoots(signing, generation + 1);
 }
 
@@ -207,7 +207,7 @@ function awaited(name: string, what: string, pending: readonly string[]): Failur
   const more = pending.length > mostNamed ? ` and ${pending.length - mostNamed} more` : '';
   return cannot(
     name,
-    `${pending.length} live ${pending.length === 1 ? 'proxy' : 'proxies'} ${what}: ${pending.slice(0, mostNamed).join(', ')}${more}`,
+    `not every live proxy has ${what}; ${pending.length} to go: ${pending.slice(0, mostNamed).join(', ')}${more}`,
     'wait, or stop those proxies, and repeat the step; weft proxies tells what each of them holds',
   );
 }
