@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { ClaimValue } from '../../src/resolve/holds.ts';
 import type { SentRequest } from '../../src/resolve/seen-request.ts';
-import { sometimes, type World } from './authorization-world.ts';
+import { issuers, sometimes, type World } from './authorization-world.ts';
 import { path as anyPath } from './routes-world.ts';
 
 /** Who calls in the tests: SPIFFE IDs without their scheme. */
@@ -24,7 +25,15 @@ export interface Call {
   readonly serverName?: string;
   /** Absent: bytes. */
   readonly request?: SentRequest;
+  /** Absent: the request has no token. */
+  readonly token?: SentToken;
   readonly http2: boolean;
+}
+
+export interface SentToken {
+  /** `good`: signed by the key that is known, and of this hour. */
+  readonly kind: 'good' | 'ended' | 'forged';
+  readonly claims: Readonly<Record<string, ClaimValue>>;
 }
 
 const path = fc.oneof(
@@ -93,15 +102,31 @@ const request: fc.Arbitrary<SentRequest> = fc.record({
     'reviews..',
   ),
   path: fc.tuple(path, query).map((parts) => parts.join('').replaceAll(' ', '%20')),
-  headers: fc.array(header, { maxLength: 4 }).map((all) => {
+  headers: fc.array(header, { maxLength: 5 }).map((all) => {
     // Of several, Envoy takes one for the scheme.
     let proto = 0;
     return all.filter(([name]) => name !== 'x-forwarded-proto' || ++proto === 1);
   }),
 });
 
+const token: fc.Arbitrary<SentToken> = fc
+  .record({
+    kind: fc.constantFrom('good', 'good', 'good', 'good', 'good', 'good', 'ended', 'forged'),
+    iss: fc.constantFrom(...issuers),
+    sub: sometimes(8, fc.constantFrom('ann', 'bob', 'x/bob', '', 'joann')),
+    aud: sometimes(7, fc.constantFrom<ClaimValue>('shop', 'bank', ['bank', 'other'], 'other', ['shop'])),
+    azp: sometimes(5, fc.constantFrom('app', 'map', '')),
+    role: sometimes(7, fc.constantFrom<ClaimValue>('admin', ['dev', 'admin'], ['dev'], 7, true, [], '', 'a\nd')),
+    team: sometimes(
+      5,
+      fc.constantFrom<ClaimValue>({ name: 'red' }, { name: ['red', 'blue'] }, 'red', { title: 'red' }),
+    ),
+    scope: sometimes(5, fc.constantFrom('read write', 'read', '')),
+  } as const)
+  .map(({ kind, ...all }) => ({ kind, claims: JSON.parse(JSON.stringify(all)) as SentToken['claims'] }));
+
 /** A call to a port of this world. */
-export function call({ protocol, mode }: World): fc.Arbitrary<Call> {
+export function call({ protocol, mode, tokens }: World): fc.Arbitrary<Call> {
   return fc
     .record({
       identity: mode === 'DISABLE' ? fc.constant(undefined) : sometimes(8, fc.nat(principals.length - 1)),
@@ -109,13 +134,14 @@ export function call({ protocol, mode }: World): fc.Arbitrary<Call> {
       destination: fc.constantFrom('127.0.0.1', '127.0.0.5'),
       serverName: sometimes(7, fc.constantFrom('reviews', 'a.shop', 'other.test')),
       request,
+      token: sometimes(tokens.length === 0 ? 1 : 6, token),
       http2: fc.constantFrom(false, false, false, true),
     })
-    .map(({ identity, serverName, request: sent, source, destination, http2 }) => ({
+    .map(({ identity, serverName, request: sent, source, destination, http2, token: shown }) => ({
       source,
       destination,
       ...(identity === undefined ? {} : { identity, ...(serverName === undefined ? {} : { serverName }) }),
-      ...(protocol === 'http' ? { request: sent } : {}),
+      ...(protocol === 'http' ? { request: sent, ...(shown && { token: shown }) } : {}),
       http2: protocol === 'http' && http2 && isSendableByHttp2(sent),
     }));
 }

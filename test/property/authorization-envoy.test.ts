@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import type { Inbound } from '../../src/model/ir-inbound.ts';
-import { decideAuthorization } from '../../src/resolve/authorization-decision.ts';
+import type { Authorization, Inbound } from '../../src/model/ir-inbound.ts';
+import { type AuthorizationDecision, decideAuthorization } from '../../src/resolve/authorization-decision.ts';
 import type { SeenCall } from '../../src/resolve/holds.ts';
 import { seenBytes, seenCall } from '../../src/resolve/seen-call.ts';
+import { seenToken } from '../../src/resolve/seen-token.ts';
 import { askBytes, askHttp, askHttp2, identitiesOf, startEcho } from '../support/authorization-caller.ts';
 import { startDoorEnvoy } from '../support/authorization-envoy.ts';
-import { type Call, call, principals } from './authorization-calls.ts';
+import { issuerKey, keySet, signedToken } from '../support/json-web-token.ts';
+import { type Call, call, principals, type SentToken } from './authorization-calls.ts';
 import { doorOf, world } from './authorization-world.ts';
 
 const isLong = process.env.WEFT_LONG === '1';
@@ -21,37 +23,62 @@ afterAll(async () => {
 });
 
 /** What the evaluator says, in the words of `askHttp` and `askBytes`. */
-function expected(inbound: Inbound, { identity, source, destination, serverName, request }: Call): string {
+function expected(inbound: Inbound, { identity, source, destination, serverName, request, token }: Call): string {
   const connection = {
     principal: identity === undefined ? null : (principals[identity] ?? null),
     sourceAddress: source,
     destinationAddress: destination,
     serverName: serverName ?? null,
-    claims: null,
   };
-  if (request === undefined) return decided(inbound, seenBytes(connection), true);
+  if (request === undefined) return decided(inbound, seenBytes({ ...connection, claims: null })) ? '200' : 'closed';
   const seen = seenCall(connection, request, inbound.terms.pathNormalization.value);
   if (inbound.mtls.value === 'STRICT' && identity === undefined) return 'closed';
-  return 'refused' in seen ? `${seen.refused}` : decided(inbound, seen, false);
+  if ('refused' in seen) return `${seen.refused}`;
+  if (inbound.tokens !== undefined && token !== undefined && token.kind !== 'good') return '401';
+  const shown = seenToken(inbound.tokens, token?.claims ?? null);
+  return 'refused' in shown ? `${shown.refused}` : answer(inbound, { ...seen, claims: shown.claims });
 }
 
-function decided(inbound: Inbound, seen: SeenCall, bytes: boolean): string {
-  const { outcome, by } = decideAuthorization(inbound, seen);
-  switch (outcome) {
-    case 'allowed':
-      return '200';
-    case 'refused':
-      return bytes ? 'closed' : `403 rbac_access_denied_matched_policy[${by?.id ?? 'none'}]`;
-    default:
-      return outcome;
-  }
+function decided(inbound: Pick<Inbound, 'mtls' | 'authorization'>, seen: SeenCall): boolean {
+  const { outcome } = decideAuthorization(inbound, seen);
+  if (outcome === 'allowed' || outcome === 'refused') return outcome === 'allowed';
+  throw new Error(`nothing is unknown here, and nobody asked: ${outcome}`);
 }
+
+/** With what is noted of it (P46): AUDIT comes before DENY, and that before ALLOW. Who refuses notes nothing before its answer is made. */
+function answer({ mtls, authorization }: Inbound, seen: SeenCall): string {
+  const { why, by, audited } = decideAuthorization({ mtls, authorization }, seen);
+  const { deny = [], allow } = authorization.dryRun ?? {};
+  const alone = (rules: Pick<Authorization, 'deny' | 'allow'>) =>
+    decideAuthorization({ mtls, authorization: rules }, seen);
+  const wouldDeny = alone({ deny, allow: undefined });
+  const wouldAllow = alone({ deny: [], allow });
+  const noted = (acts: boolean, { outcome, by: rule }: AuthorizationDecision) =>
+    acts ? [outcome === 'allowed' ? 'allowed' : 'denied', rule?.id ?? '-'] : ['-', '-'];
+  const refused = why === 'deny' || why === 'no-allow-rule';
+  return [
+    refused ? `403 rbac_access_denied_matched_policy[${by?.id ?? 'none'}]` : '200 direct_response',
+    audited[0]?.id ?? '-',
+    ...noted(deny.length > 0 && why !== 'deny', wouldDeny),
+    ...noted(allow !== undefined && !refused, wouldAllow),
+  ].join(' ');
+}
+
+/** A token as a caller sends it. */
+function bearer({ kind, claims }: SentToken): string {
+  const now = Math.floor(Date.now() / 1000);
+  const exp = kind === 'ended' ? now - 3_600 : now + 3_600;
+  return `Bearer ${signedToken(kind === 'forged' ? forger : issuerKeyOfAll, { ...claims, exp })}`;
+}
+const issuerKeyOfAll = issuerKey('one');
+const forger = issuerKey('one');
 
 test('P39 T14 the evaluator and a real Envoy agree on random policies and calls', async () => {
   const started = performance.now();
   const count = pairs / callsEach;
   const worlds = fc.sample(world, { numRuns: count, seed, unbiased: true });
-  const doors = worlds.map(doorOf);
+  const jwks = keySet(issuerKeyOfAll);
+  const doors = worlds.map((each) => doorOf(each, jwks));
   const { svids, secrets } = await identitiesOf(principals, 'demo.mesh/ns/shop/sa/reviews');
   const echo = await startEcho();
   cleanup.push(() => echo.close());
@@ -66,12 +93,21 @@ test('P39 T14 the evaluator and a real Envoy agree on random policies and calls'
     const [door, port] = [doors[index], envoy.ports[index]];
     if (door === undefined || port === undefined) throw new RangeError('no door');
     const svid = made.identity === undefined ? undefined : svids[made.identity];
-    const { source, destination, serverName, request, http2 } = made;
+    const { source, destination, serverName, request: plain, token, http2 } = made;
+    const request =
+      plain && token ? { ...plain, headers: [...plain.headers, ['authorization', bearer(token)] as const] } : plain;
     const of = { port, source, destination, ...(svid && { svid }), ...(serverName && { serverName }) };
     const got = await (request === undefined ? askBytes(of) : (http2 ? askHttp2 : askHttp)(of, request));
     const wanted = expected(door.inbound, made);
-    const kind = `${door.inbound.protocol} ${got.includes('[ns') ? '403 by a rule' : got.replace(/ .*/, '')}`;
-    outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+    const [status = '', details = '', audit = '-', deny = '-', , allow = '-'] = got.split(' ');
+    const by = details.includes('[ns') ? ' by a rule' : '';
+    for (const [met, kind] of [
+      [true, `${door.inbound.protocol} ${status}${by}`],
+      [audit !== '-', 'audited'],
+      [deny === 'denied' || allow === 'denied', 'refused by dry-run'],
+      [token?.kind === 'good' && status !== '401' && door.inbound.tokens !== undefined, 'with claims'],
+    ] as const)
+      if (met) outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
     if (got !== wanted) wrong.push(JSON.stringify({ world: worlds[index], made, wanted, got }));
   };
   const queue = asks.values();
@@ -83,7 +119,17 @@ test('P39 T14 the evaluator and a real Envoy agree on random policies and calls'
   const shown = wrong.slice(0, 5).join('\n');
   expect(wrong.length, `${wrong.length} of ${pairs} differ with WEFT_SEED=${seed}:\n${shown}`).toBe(0);
   // Each way to end has been gone, or the property says nothing.
-  for (const kind of ['http 200', 'http 403', 'http 403 by a rule', 'tcp 200', 'tcp closed'])
+  for (const kind of [
+    'http 200',
+    'http 401',
+    'http 403',
+    'http 403 by a rule',
+    'tcp 200',
+    'tcp closed',
+    'audited',
+    'refused by dry-run',
+    'with claims',
+  ])
     expect(outcomes.get(kind) ?? 0, kind).toBeGreaterThan(pairs / 500);
   const tally = [...outcomes].sort().map(([kind, times]) => `${kind} ${times}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -60,19 +60,34 @@ const paths = listOf(
   '/A',
 );
 
-const source = fc
-  .oneof(
-    { weight: 4, arbitrary: together(pair('principals', principals), pair('namespaces', namespaces)) },
-    { weight: 1, arbitrary: pair('serviceAccounts', accounts) },
-  )
-  .chain((identity) =>
-    together(
-      fc.constant(identity),
-      pair('trustDomains', trustDomains),
-      pair('ipBlocks', sourceRanges),
-      pair('remoteIpBlocks', remoteRanges),
-    ),
-  );
+/** Of tokens: `authorization-calls.ts` sends such. */
+const requestPrincipals = listOf(
+  'https://a.example/ann',
+  'https://a.example/*',
+  '*',
+  '*/ann',
+  '*nn',
+  'https://b.*',
+  'https://b.example/b*',
+  'https://a.example/x/bob',
+);
+export const issuers = ['https://a.example', 'https://b.example'] as const;
+
+const source = (http: boolean) =>
+  fc
+    .oneof(
+      { weight: 4, arbitrary: together(pair('principals', principals), pair('namespaces', namespaces)) },
+      { weight: 1, arbitrary: pair('serviceAccounts', accounts) },
+    )
+    .chain((identity) =>
+      together(
+        fc.constant(identity),
+        pair('trustDomains', trustDomains),
+        pair('ipBlocks', sourceRanges),
+        pair('remoteIpBlocks', remoteRanges),
+        ...(http ? [pair('requestPrincipals', requestPrincipals)] : []),
+      ),
+    );
 const operation = (http: boolean) =>
   together(
     ...(http ? [pair('hosts', hosts), pair('methods', methods), pair('paths', paths)] : []),
@@ -94,12 +109,18 @@ const ofConnection = [
   when('source.principal', principals),
   when('destination.ip', listOf('127.0.0.1', '127.0.0.5', '127.0.0.4/30')),
   when('destination.port', listOf('9080', '80')),
-  when('connection.sni', listOf('reviews', '*.shop', '*', 'other*')),
+  ...['a', 'b'].map(() => when('connection.sni', listOf('reviews', '*.shop', '*', 'other*'))),
 ];
 const ofRequest = [
-  when('request.headers[x-user]', listOf('ann', 'a*', '*', '*n', 'a,ann')),
+  ...['a', 'b', 'c'].map(() => when('request.headers[x-user]', listOf('ann', 'a*', '*', '*n', 'a,ann'))),
   when('request.headers[Accept]', listOf('a', '*b', 'a,b', '*')),
   when('request.headers[x-forwarded-proto]', listOf('http', 'https', '*')),
+  when('request.auth.principal', requestPrincipals),
+  when('request.auth.audiences', listOf('shop', 'b*', '*')),
+  when('request.auth.presenter', listOf('app', '*p')),
+  when('request.auth.claims[role]', listOf('admin', 'dev', 'ad*', '*')),
+  when('request.auth.claims[team][name]', listOf('red', '*d')),
+  when('request.auth.claims[scope]', listOf('read', 'write', 'read write')),
 ];
 
 /** Without what is empty, which policies refuse. */
@@ -123,7 +144,7 @@ function wrapped(name: string, value: object): object {
 
 const rule = (http: boolean) =>
   together(
-    list('from', source, 6),
+    list('from', source(http), 6),
     list('to', operation(http), 5),
     list('when', fc.oneof(...ofConnection, ...(http ? ofRequest : [])), 4),
   );
@@ -133,8 +154,11 @@ export interface World {
   readonly port: 9080 | 80;
   readonly mode: 'STRICT' | 'PERMISSIVE' | 'DISABLE';
   readonly normalization: 'BASE' | 'NONE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+  /** RequestAuthentications: the audiences that they ask for, and the scope. */
+  readonly tokens: readonly { readonly issuer: string; readonly audiences: readonly string[] }[];
   readonly policies: readonly {
     readonly action: string;
+    readonly dryRun: boolean;
     readonly namespace: string;
     readonly rules: readonly object[];
   }[];
@@ -146,11 +170,16 @@ export const world: fc.Arbitrary<World> = fc
     port: fc.constantFrom(9080, 80),
     mode: fc.constantFrom('PERMISSIVE', 'PERMISSIVE', 'PERMISSIVE', 'STRICT', 'DISABLE'),
     normalization: fc.constantFrom('BASE', 'NONE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'),
+    tokens: fc.array(
+      fc.record({ issuer: fc.constantFrom(...issuers), audiences: fc.constantFrom([], [], ['shop', 'bank']) }),
+      { maxLength: 2 },
+    ),
   } as const)
   .chain((of) => {
     const policy = fc
       .record({
-        action: fc.constantFrom('ALLOW', 'ALLOW', 'DENY'),
+        action: fc.constantFrom('ALLOW', 'ALLOW', 'ALLOW', 'DENY', 'DENY', 'AUDIT'),
+        dryRun: fc.constantFrom(false, false, false, true),
         namespace: fc.constantFrom('shop', 'shop', 'istio-system', 'bank'),
         rules: fc.array(rule(of.protocol === 'http'), { minLength: 1, maxLength: 3 }),
       })
@@ -164,7 +193,7 @@ const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.l
 const security = 'security.istio.io/v1';
 
 /** The port of the workload `reviews` in the namespace `shop`, as this world has it. Throws if a policy is refused. */
-export function doorOf({ protocol, port, mode, normalization, policies: written }: World): Door {
+export function doorOf({ protocol, port, mode, normalization, tokens, policies: written }: World, jwks: string): Door {
   const documents = [
     {
       apiVersion: 'v1',
@@ -178,10 +207,20 @@ export function doorOf({ protocol, port, mode, normalization, policies: written 
       metadata: { name: 'mode', namespace: 'shop' },
       spec: { mtls: { mode } },
     },
-    ...written.map(({ action, namespace, rules }, position) => ({
+    ...tokens.map(({ issuer, audiences }, position) => ({
+      apiVersion: security,
+      kind: 'RequestAuthentication',
+      metadata: { name: `t${position}`, namespace: position === 0 ? 'shop' : 'istio-system' },
+      spec: { jwtRules: [{ issuer, jwks, ...(audiences.length === 0 ? {} : { audiences }) }] },
+    })),
+    ...written.map(({ action, dryRun, namespace, rules }, position) => ({
       apiVersion: security,
       kind: 'AuthorizationPolicy',
-      metadata: { name: `p${position}`, namespace },
+      metadata: {
+        name: `p${position}`,
+        namespace,
+        ...(dryRun && action !== 'AUDIT' ? { annotations: { 'istio.io/dry-run': 'true' } } : {}),
+      },
       spec: { action, ...(rules.length === 0 ? {} : { rules }) },
     })),
   ];

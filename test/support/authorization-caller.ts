@@ -108,7 +108,7 @@ export async function askHttp2(of: Dial, { method, authority, path, headers }: S
 }
 
 function answerOf(status: number, body: string): string {
-  return status === 403 ? `403 ${body}` : `${status}`;
+  return status === 403 || status === 200 ? `${status} ${body}` : `${status}`;
 }
 
 /** `200` where an echo came back, `closed` where the connection ended before. */

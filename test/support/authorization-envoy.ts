@@ -29,7 +29,7 @@ type JsonObject = { readonly [key: string]: Json };
 
 /**
  * A real Envoy with the inbound listeners of these doors as translation makes them, and nobody to ask. Behind HTTP it answers 200 itself,
- * behind TCP stands `application`; what it refuses by itself has the details of its answer (`%RESPONSE_CODE_DETAILS%`) as body.
+ * behind TCP stands `application`; the body of its answers are their details (`%RESPONSE_CODE_DETAILS%`) and what `notedKeys` say.
  */
 export async function startDoorEnvoy(
   doors: readonly Door[],
@@ -88,6 +88,15 @@ export async function startDoorEnvoy(
   }
 }
 
+/** What rules that are only noted leave of a request (P46), in the order in which an answer says it. */
+export const notedKeys = [
+  'weft_audit_shadow_effective_policy_id',
+  'istio_dry_run_deny_shadow_engine_result',
+  'istio_dry_run_deny_shadow_effective_policy_id',
+  'istio_dry_run_allow_shadow_engine_result',
+  'istio_dry_run_allow_shadow_effective_policy_id',
+] as const;
+
 /** A cluster of one address. */
 export function cluster(
   name: string,
@@ -116,7 +125,8 @@ function opened(value: Json, name: string, own: string): Json {
   const served =
     route === undefined || !('match' in rest) ? Object.fromEntries(kept) : { ...rest, direct_response: answer };
   if (!('http_filters' in served)) return served;
-  const details = { text_format_source: { inline_string: '%RESPONSE_CODE_DETAILS%' } };
+  const noted = notedKeys.map((key) => `%DYNAMIC_METADATA(envoy.filters.http.rbac:${key})%`);
+  const details = { text_format_source: { inline_string: ['%RESPONSE_CODE_DETAILS%', ...noted].join(' ') } };
   const replies = served.local_reply_config;
   const given = typeof replies === 'object' && replies !== null && !isList(replies) ? replies : {};
   return { ...served, local_reply_config: { ...given, body_format: details } };
