@@ -11,12 +11,8 @@ import type { Model } from './xds-model.ts';
 export function settle(model: Model, seed: number): void {
   if (!model.online) model.connect(0, true);
   let beats = 0;
-  let heard = model.responses;
   for (let round = 0; round < 400; round += 1) {
     const { responses } = model;
-    // A search for a culprit may wait for a deadline before each of its sets.
-    if (responses !== heard) beats = 0;
-    heard = responses;
     model.drain();
     const waiting = [...model.ledgers].filter(([, { outstanding }]) => outstanding !== undefined);
     for (const [typeUrl] of waiting) model.answer(typeUrl, seed + round);
