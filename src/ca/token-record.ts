@@ -3,6 +3,7 @@ import { Failure } from '../model/failure.ts';
 import { isLabel } from '../model/identity.ts';
 import { isLabelKey, isLabelValue } from '../model/label-syntax.ts';
 import type { Labels, Millis } from '../model/policy.ts';
+import { mostUses } from '../model/token-uses.ts';
 
 /** What a credential allows: one workload identity and what it may register, or the operator's work. */
 export type TokenGrant = WorkloadGrant | { readonly role: 'operator' };
@@ -42,9 +43,6 @@ export interface TokenUses {
   readonly total: number;
   readonly left: number;
 }
-
-/** More joins than one machine can have made in a token's hour; who needs more makes a reusable credential. */
-export const mostUses = 10_000;
 
 /** A record with the SHA-256 of its secret (hex), as it stands in the store. */
 export interface StoredToken {

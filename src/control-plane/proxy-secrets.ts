@@ -49,12 +49,25 @@ export function createProxySecrets(
     made.set(svid, fresh);
     return fresh;
   };
+  /** No certificate of a proxy that keeps its own key is made here: what it is sent says where that lies (T6). */
+  const ownMaterial = (identityFolder: string, namespace: string): (() => SecretMaterial) => {
+    let made: SecretMaterial | undefined;
+    return () => {
+      const { roots } = authority.bundle.get();
+      const named = expose(others?.named.get().get(namespace) ?? none);
+      if (made?.bundle === roots && made.named === named) return made;
+      made = { identityFolder, bundle: roots, named, ...(others && { systemRootsFile: others.systemRootsFile }) };
+      return made;
+    };
+  };
   return (proxy) => {
     const identity = parseSpiffeId(proxy.identity);
     if (identity === undefined) throw new RangeError(`not a SPIFFE ID: ${proxy.identity}`);
+    const { identityFolder } = proxy;
+    const own = identityFolder === undefined ? undefined : ownMaterial(identityFolder, identity.namespace);
     const get = (): SecretMaterial | undefined => {
       try {
-        return material(svids.get(identity), identity.namespace);
+        return own === undefined ? material(svids.get(identity), identity.namespace) : own();
       } catch (error) {
         onFailure(error, `certificate of ${proxy.id}`);
         return undefined;
@@ -64,7 +77,10 @@ export function createProxySecrets(
       get,
       watch(onChange) {
         const changed = () => onChange(get());
-        const stops = [svids.subscribe(identity, changed), authority.bundle.watch(changed)];
+        const stops = [
+          ...(own === undefined ? [svids.subscribe(identity, changed)] : []),
+          authority.bundle.watch(changed),
+        ];
         let held = others?.named.get().get(identity.namespace);
         const named = others?.named.watch((now) => {
           if (now.get(identity.namespace) === held) return;

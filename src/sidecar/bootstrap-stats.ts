@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Secret } from '../model/secret.ts';
 import { telemetryTransport } from '../model/telemetry-tags.ts';
 import { pack } from '../proto/codec.ts';
 import { ApiVersion } from '../proto/gen/envoy/config/core/v3/config_source_pb.ts';
@@ -9,6 +8,7 @@ import {
 } from '../proto/gen/envoy/config/metrics/v3/metrics_service_pb.ts';
 import type { StatsConfigSchema, StatsSinkSchema } from '../proto/gen/envoy/config/metrics/v3/stats_pb.ts';
 import { controlPlaneService } from './control-plane-cluster.ts';
+import type { SidecarCredential } from './own-identity.ts';
 
 /** Families that are few in number and kept whole. `weft.` is what the stats access logger writes (E32). */
 const KEPT_PREFIXES = ['weft.', 'cluster_manager.', 'listener_manager.', 'control_plane.', 'http.'];
@@ -35,7 +35,7 @@ export function meshStatsConfig(): MessageInitShape<typeof StatsConfigSchema> {
 }
 
 /** Sends what is kept to the control plane, over the cluster and with the credential of the xDS stream (E33). */
-export function metricsServiceSink(credential: Secret<string>): MessageInitShape<typeof StatsSinkSchema> {
+export function metricsServiceSink(credential: SidecarCredential): MessageInitShape<typeof StatsSinkSchema> {
   return {
     name: 'envoy.stat_sinks.metrics_service',
     configType: {

@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { parseLocality } from '../model/locality.ts';
 import type { NodeMetadata } from '../model/proxy.ts';
-import type { Secret } from '../model/secret.ts';
 import { toEnvoyJson } from '../proto/canonical-json.ts';
 import { BootstrapSchema } from '../proto/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ApiConfigSource_ApiType, ApiVersion } from '../proto/gen/envoy/config/core/v3/config_source_pb.ts';
@@ -10,6 +9,8 @@ import { message } from '../proto/message.ts';
 import { seconds } from './bootstrap-duration.ts';
 import { meshStatsConfig, metricsServiceSink } from './bootstrap-stats.ts';
 import { controlPlaneCluster, controlPlaneService } from './control-plane-cluster.ts';
+import { fingerprintsOf } from './known-roots.ts';
+import { isOwnIdentity, type SidecarCredential } from './own-identity.ts';
 
 /** Where the control plane listens, and the one certificate authority that may speak for it. */
 export interface ControlPlaneAddress {
@@ -32,8 +33,10 @@ export interface BootstrapOptions {
   readonly nodeId: string;
   readonly metadata: NodeMetadata;
   readonly controlPlane: ControlPlaneAddress;
-  /** The bearer token; sent literally, so it must be base64url characters and dots (E3). */
-  readonly credential: Secret<string>;
+  /** The file that names the roots by which the control plane is known, in their place (known-roots.ts): they may change. */
+  readonly rootsFile?: string;
+  /** A bearer token is sent literally, so it must be base64url characters and dots (E3); a certificate is read from its folder. */
+  readonly credential: SidecarCredential;
   readonly admin: AdminAddress;
   readonly stats: {
     /** How often Envoy reports its counters, in milliseconds. */
@@ -47,7 +50,8 @@ export interface BootstrapOptions {
  * that Envoy would not send as it is written, and for a node id or address that are not what the callers checked.
  */
 export function createBootstrap(options: BootstrapOptions): JsonObject {
-  if (!/^[A-Za-z0-9_.-]+$/.test(options.credential.expose()))
+  const { credential } = options;
+  if (!isOwnIdentity(credential) && !/^[A-Za-z0-9_.-]+$/.test(credential.expose()))
     throw new RangeError('the credential has characters other than base64url and dots');
   if (!/^[a-z0-9-]+\.[a-z0-9-]+$/.test(options.nodeId)) throw new RangeError(`not a node id: "${options.nodeId}"`);
   const fromAds = {
@@ -60,7 +64,13 @@ export function createBootstrap(options: BootstrapOptions): JsonObject {
     node: {
       id: options.nodeId,
       cluster: options.metadata.service,
-      metadata: { weft: metadataStruct(options.metadata) },
+      metadata: {
+        weft: metadataStruct({
+          ...options.metadata,
+          ...(isOwnIdentity(credential) ? { identityFolder: credential.identityFolder } : {}),
+          roots: [...fingerprintsOf(options.controlPlane.rootPem)],
+        }),
+      },
       ...nodeLocality(options.metadata.locality),
     },
     admin: { address: adminAddress(options.admin) },
@@ -69,12 +79,12 @@ export function createBootstrap(options: BootstrapOptions): JsonObject {
         apiType: ApiConfigSource_ApiType.DELTA_GRPC,
         transportApiVersion: ApiVersion.V3,
         setNodeOnFirstMessageOnly: true,
-        grpcServices: [controlPlaneService(options.credential)],
+        grpcServices: [controlPlaneService(credential)],
       },
       cdsConfig: fromAds,
       ldsConfig: fromAds,
     },
-    staticResources: { clusters: [controlPlaneCluster(options.controlPlane)] },
+    staticResources: { clusters: [controlPlaneCluster(options.controlPlane, credential, options.rootsFile)] },
     // Envoy's own limit of 100 instructions refuses a literal of a hundred letters; policies check theirs (P12, re2.ts).
     layeredRuntime: {
       layers: [
@@ -85,7 +95,7 @@ export function createBootstrap(options: BootstrapOptions): JsonObject {
       ],
     },
     statsConfig: meshStatsConfig(),
-    statsSinks: [metricsServiceSink(options.credential)],
+    statsSinks: [metricsServiceSink(credential)],
     statsFlushInterval: seconds(options.stats.flushInterval / 1000),
   });
   return toEnvoyJson(bootstrap) as JsonObject;

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { bundleSecretName, identitySecretName } from '../translate/names.ts';
 import type { Stats } from './envoy-admin.ts';
 
@@ -62,16 +63,26 @@ function isOwn(entry: unknown): boolean {
 /** The workload certificate in one entry of dynamic_active_secrets; undefined for bundles and what is no SVID. */
 export function servedCertificate(entry: unknown): ServedCertificate | undefined {
   const chain = field(field(field(entry, 'secret'), 'tls_certificate'), 'certificate_chain');
-  const bytes = field(chain, 'inline_bytes');
-  const text = field(chain, 'inline_string');
-  const pem =
-    typeof text === 'string' ? text : typeof bytes === 'string' ? Buffer.from(bytes, 'base64').toString() : '';
+  const pem = textOf(chain, field(entry, 'name') === identitySecretName);
   if (!pem.includes('BEGIN CERTIFICATE')) return undefined;
   // Only the first certificate of the chain is read, which is the leaf.
   const leaf = new X509Certificate(pem);
   const spiffeId = /URI:(spiffe:\/\/[^,\s]+)/.exec(leaf.subjectAltName ?? '')?.[1];
   if (spiffeId === undefined) return undefined;
   return { spiffeId, notBefore: Date.parse(leaf.validFrom), notAfter: Date.parse(leaf.validTo) };
+}
+
+/** What a source of data holds; the file that one names is read where Envoy reads it. */
+function textOf(source: unknown, mayLieInFile: boolean): string {
+  const [text, bytes, file] = ['inline_string', 'inline_bytes', 'filename'].map((name) => field(source, name));
+  if (typeof text === 'string') return text;
+  if (typeof bytes === 'string') return Buffer.from(bytes, 'base64').toString();
+  if (!mayLieInFile || typeof file !== 'string') return '';
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function field(value: unknown, name: string): unknown {

@@ -6,14 +6,18 @@ import { Failure } from '../model/failure.ts';
 import { type AdminAddress, type BootstrapOptions, createBootstrap } from './bootstrap.ts';
 import { type ConnectionWatch, createConnectionWatch } from './connection-watch.ts';
 import { type ControlPlaneClient, createControlPlaneClient } from './control-plane-client.ts';
+import { ownSecretFile, ownSecretText } from './control-plane-cluster.ts';
 import { deferred } from './deferred.ts';
 import { createEnvoyAdmin, EnvoyAdminError } from './envoy-admin.ts';
+import { createKnownControlPlane, fingerprintsOf, knownRootsFile, knownRootsText } from './known-roots.ts';
+import { identityVersion, isOwnIdentity } from './own-identity.ts';
 import { createProbeWatch } from './probe-watch.ts';
 import { createRefusalWatch } from './refusal-watch.ts';
 import type { RunEvent, SidecarState } from './run-event.ts';
 import { type Exit, spawnLeashed } from './spawn-leashed.ts';
 import { stopGracefully } from './stop-sequence.ts';
 import { howItEnded, supervise } from './supervise.ts';
+import { createTrustWatch } from './trust-watch.ts';
 
 export interface SidecarOptions {
   readonly bootstrap: BootstrapOptions;
@@ -36,6 +40,10 @@ export interface SidecarOptions {
   readonly allowsCommands?: boolean;
   /** For the stop sequence before Envoy's end, in milliseconds; 30 s if absent. */
   readonly stopLimit?: number;
+  /** Hears of the roots (PEM) that speak for the control plane from now on. */
+  readonly onRoots?: (rootPem: string) => void;
+  /** The certificate of its own key is to be replaced now: its root is to go. */
+  readonly renewIdentity?: () => void;
 }
 
 export interface Sidecar {
@@ -55,18 +63,25 @@ const FAST_LOOK_MS = 50;
 const CALM_LOOK_MS = 1_000;
 const REFUSALS_DEADLINE_MS = 3_000;
 const HEALTH_DEADLINE_MS = 3_000;
+const TRUST_DEADLINE_MS = 3_000;
 
 /**
  * Runs Envoy beside one workload: writes its bootstrap (0600), starts it on a leash, tells why it cannot connect (E4) and when it is ready,
  * starts it again when it crashed, stops it without a failed request. The caller holds the lock of the proxy (E8).
  */
 export function startSidecar(options: SidecarOptions): Sidecar {
-  const { bootstrap, folder } = options;
+  const { folder } = options;
+  const known = createKnownControlPlane(options.bootstrap.controlPlane);
+  const rootsFile = join(folder, knownRootsFile);
+  const bootstrap: BootstrapOptions = { ...options.bootstrap, controlPlane: known.address, rootsFile };
   let state: SidecarState = 'starting';
   const onEvent = (event: RunEvent): void => {
     state = event.state;
     options.onEvent(event);
-    if (event.event === 'connected') probes.connected();
+    if (event.event === 'connected') {
+      probes.connected();
+      trust.connected();
+    }
   };
   const admin = createEnvoyAdmin(bootstrap.admin);
   const ready = deferred<void>();
@@ -85,9 +100,32 @@ export function startSidecar(options: SidecarOptions): Sidecar {
     onEvent: (event) => onEvent({ ...event, state }),
   });
 
+  const trust = createTrustWatch({
+    ask: () =>
+      asking((client) =>
+        client.trust(bootstrap.nodeId, fingerprintsOf(bootstrap.controlPlane.rootPem), TRUST_DEADLINE_MS),
+      ),
+    async take(rootPem) {
+      if (rootPem === bootstrap.controlPlane.rootPem) return;
+      await writePrivate(rootsFile, knownRootsText(rootPem));
+      known.take(rootPem);
+      options.onRoots?.(rootPem);
+    },
+    renew: () => options.renewIdentity?.(),
+  });
+
   let healthClient: ControlPlaneClient | undefined;
+  let shown = '';
   const probes = createProbeWatch({
     ask(report) {
+      // A client shows the certificate, and believes the roots, that it was made with.
+      const own = isOwnIdentity(bootstrap.credential) ? identityVersion(bootstrap.credential.identityFolder) : '';
+      const now = `${own} ${bootstrap.controlPlane.rootPem}`;
+      if (now !== shown) {
+        healthClient?.close();
+        healthClient = undefined;
+        shown = now;
+      }
       healthClient ??= createControlPlaneClient(bootstrap.controlPlane, bootstrap.credential);
       return healthClient.health(bootstrap.nodeId, report, HEALTH_DEADLINE_MS);
     },
@@ -133,11 +171,12 @@ export function startSidecar(options: SidecarOptions): Sidecar {
     onCrash: (exit, retryIn) => onEvent({ event: 'crashed', state: 'restarting', how: howItEnded(exit), retryIn }),
     neverStarted: (exit) => neverStarted(options.envoy, exit, watch?.lastWords()),
   });
-  const ended = envoy.ended.finally(() => {
+  const ended = envoy.ended.finally(async () => {
     refusals.stop();
     probes.stop();
+    trust.stop();
     healthClient?.close();
-    return rm(join(folder, BOOTSTRAP_FILE), { force: true });
+    await Promise.all([BOOTSTRAP_FILE, knownRootsFile].map((name) => rm(join(folder, name), { force: true })));
   });
   ended.catch((error: unknown) => ready.reject(error));
 
@@ -146,6 +185,7 @@ export function startSidecar(options: SidecarOptions): Sidecar {
     envoy.retire();
     refusals.stop();
     probes.stop();
+    trust.stop();
     await stopGracefully({
       leave: (deadline) => asking((client) => client.leave(bootstrap.nodeId, deadline)),
       admin,
@@ -189,12 +229,23 @@ async function look(watch: ConnectionWatch | undefined): Promise<boolean | undef
 
 /** Envoy keeps what it read, so the file with the credential is whole from its first moment and gone after the end. */
 async function writeBootstrap(bootstrap: BootstrapOptions, folder: string): Promise<string> {
+  const { credential } = bootstrap;
+  if (isOwnIdentity(credential)) {
+    const { identityFolder } = credential;
+    await writePrivate(join(identityFolder, ownSecretFile), ownSecretText(identityFolder));
+  }
+  if (bootstrap.rootsFile !== undefined)
+    await writePrivate(bootstrap.rootsFile, knownRootsText(bootstrap.controlPlane.rootPem));
   const file = join(folder, BOOTSTRAP_FILE);
+  await writePrivate(file, `${JSON.stringify(createBootstrap(bootstrap))}\n`);
+  return file;
+}
+
+async function writePrivate(file: string, text: string): Promise<void> {
   const fresh = `${file}.new`;
   await rm(fresh, { force: true });
-  await writeFile(fresh, `${JSON.stringify(createBootstrap(bootstrap))}\n`, { mode: 0o600, flag: 'wx' });
+  await writeFile(fresh, text, { mode: 0o600, flag: 'wx' });
   await rename(fresh, file);
-  return file;
 }
 
 function envoyArguments(options: SidecarOptions, file: string): readonly string[] {

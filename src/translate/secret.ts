@@ -11,6 +11,25 @@ export function identitySecretOf(certificateChain: string, privateKey: string): 
   return keysSecretOf(identitySecretName, certificateChain, privateKey);
 }
 
+/** The names below the folder in which a proxy keeps its own key: one link is turned to both new files at once. */
+export const ownChain = 'current/chain.pem';
+export const ownKey = 'current/key.pem';
+
+/** Where a proxy has its certificate and the key that it made itself: their paths alone, read anew when the link is turned. */
+export function ownIdentitySecret(folder: string): Secret {
+  return message(SecretSchema, {
+    name: identitySecretName,
+    type: {
+      case: 'tlsCertificate',
+      value: {
+        certificateChain: file(`${folder}/${ownChain}`),
+        privateKey: file(`${folder}/${ownKey}`),
+        watchedDirectory: message(WatchedDirectorySchema, { path: folder }),
+      },
+    },
+  });
+}
+
 /** Any certificate chain, leaf first, and its private key, as PEM. */
 export function keysSecretOf(name: string, certificateChain: string, privateKey: string): Secret {
   return message(SecretSchema, {

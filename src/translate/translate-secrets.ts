@@ -10,14 +10,26 @@ import {
   identitySecretOf,
   keyFilesSecret,
   keysSecretOf,
+  ownIdentitySecret,
   rootFilesSecret,
   rootsSecretOf,
 } from './secret.ts';
 
 /** What a proxy proves itself with and whom it believes, as PEM: the chain leaf first, the roots of the trust domain. */
-export interface SecretMaterial {
+export type SecretMaterial = SharedMaterial & (SentIdentity | OwnIdentity);
+
+/** A certificate and key that were made for it. */
+interface SentIdentity {
   readonly certificateChain: string;
   readonly privateKey: string;
+}
+
+/** It keeps both in this folder beside it. */
+interface OwnIdentity {
+  readonly identityFolder: string;
+}
+
+interface SharedMaterial {
   readonly bundle: readonly string[];
   /** The named secrets of its namespace. */
   readonly named?: readonly NamedSecretMaterial[];
@@ -33,20 +45,19 @@ export interface NamedSecretMaterial {
 }
 
 /** The secrets `identity` and `bundle` (SDS), and the named ones. Private keys leave this function only inside the resources' bytes. */
-export const translateSecrets = remember(
-  ({
-    certificateChain,
-    privateKey,
-    bundle,
-    named = [],
-    systemRootsFile = debianRoots,
-  }: SecretMaterial): readonly Resource[] => [
-    envoyResource(SecretSchema, identitySecretName, identitySecretOf(certificateChain, privateKey)),
+export const translateSecrets = remember((material: SecretMaterial): readonly Resource[] => {
+  const { bundle, named = [], systemRootsFile = debianRoots } = material;
+  const identity =
+    'identityFolder' in material
+      ? ownIdentitySecret(material.identityFolder)
+      : identitySecretOf(material.certificateChain, material.privateKey);
+  return [
+    envoyResource(SecretSchema, identitySecretName, identity),
     envoyResource(SecretSchema, bundleSecretName, bundleSecretOf(bundle)),
     systemRoots(systemRootsFile),
     ...named.flatMap(namedSecrets),
-  ],
-);
+  ];
+});
 
 const systemRootsByFile = new Map<string, Resource>();
 

@@ -40,7 +40,9 @@ export async function runCommands(
 ): Promise<Ran> {
   const mark = '=== next block ===';
   const script = commands.map(({ text }) => text).join(`\necho '${mark}'\n`);
-  const environment = { ...process.env, npm_config_loglevel: 'error', NO_COLOR: '1', ...options.env };
+  // What weft run keeps between its runs belongs to this run alone.
+  const kept = options.env.WORK === undefined ? {} : { XDG_STATE_HOME: `${options.env.WORK}/kept` };
+  const environment = { ...process.env, ...kept, npm_config_loglevel: 'error', NO_COLOR: '1', ...options.env };
   // A group of its own, so that everything that the commands start can be ended, and nothing else.
   const shell = spawn('bash', ['-ec', script], {
     cwd: options.cwd,

@@ -1,17 +1,21 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Failure } from '../../model/failure.ts';
+import { Secret } from '../../model/secret.ts';
 import { createBootstrap } from '../../sidecar/bootstrap.ts';
+import { createControlPlaneClient } from '../../sidecar/control-plane-client.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { bootstrapFlags } from '../verbs/bootstrap.ts';
-import { joinControlPlane } from './join.ts';
-import { adminOf, namespaceOf, workloadOf } from './workload.ts';
+import { type Joined, joinControlPlane } from './join.ts';
+import { adminOf, namespaceOf, type Workload, workloadOf } from './workload.ts';
 
 /** `weft bootstrap`: a file for plain `envoy -c`, with the credential in it (0600), or the same on stdout. */
 export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Promise<ExitCode> {
   const { flags, namespace, output, cwd } = context;
   const workload = await workloadOf(flags, namespaceOf(flags.group, namespace, context.globals.namespace));
-  const { controlPlane, credential, fingerprint } = await joinControlPlane(context, flags['token-file']);
+  const joined = await joinControlPlane(context, flags['token-file']);
+  const { controlPlane, fingerprint } = joined;
+  const credential = await bareCredential(joined, workload, context.globals.timeout);
   const json = createBootstrap({
     ...workload,
     controlPlane,
@@ -32,6 +36,21 @@ export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Pr
   );
   output.say(`start it: envoy -c ${flags.out} --disable-hot-restart`);
   return 0;
+}
+
+/** What a bare Envoy sends with every call: a reusable token as it is, or what one use of another is spent for. Throws Failure WEFT0203. */
+async function bareCredential(
+  { controlPlane, token }: Joined,
+  { nodeId, metadata }: Workload,
+  timeout: number,
+): Promise<Secret<string>> {
+  const client = createControlPlaneClient(controlPlane, token.bearer);
+  try {
+    const bearer = await client.redeem(nodeId, JSON.stringify(metadata), timeout);
+    return bearer === '' ? token.bearer : new Secret(bearer);
+  } finally {
+    client.close();
+  }
 }
 
 /** Whole or not at all, and never readable by others, not even while it is written. Throws Failure WEFT0904. */

@@ -9,7 +9,8 @@ import type { VerbContext } from '../verb.ts';
 
 export interface Joined {
   readonly controlPlane: ControlPlaneAddress;
-  readonly credential: Secret<string>;
+  /** The token as it is sent, and its id. */
+  readonly token: { readonly id: string; readonly bearer: Secret<string> };
   /** SHA-256 of the pinned root, hex. */
   readonly fingerprint: string;
 }
@@ -31,7 +32,7 @@ export async function joinControlPlane(
       'weft token create --service NAME -o file > FILE, then --token-file FILE (or WEFT_TOKEN_FILE)',
     );
   const { host, port } = locateXds({ flag: globals.cp, env, cwd });
-  const { fingerprint, bearer } = token;
+  const { fingerprint } = token;
   const rootPem = await fetchPinnedBundle({ host, port, fingerprint, timeout: globals.timeout });
-  return { controlPlane: { host, port, serverName: controlPlaneName, rootPem }, credential: bearer, fingerprint };
+  return { controlPlane: { host, port, serverName: controlPlaneName, rootPem }, token, fingerprint };
 }

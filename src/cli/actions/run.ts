@@ -2,7 +2,10 @@ import type { Failure } from '../../model/failure.ts';
 import type { NodeMetadata } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { deferred } from '../../sidecar/deferred.ts';
+import { enrol } from '../../sidecar/enrol.ts';
+import { keepRenewed } from '../../sidecar/keep-renewed.ts';
 import { claimOutboundAddress, type OutboundAddress, portTaken } from '../../sidecar/outbound-address.ts';
+import type { SidecarCredential } from '../../sidecar/own-identity.ts';
 import { portState } from '../../sidecar/port-owner.ts';
 import type { RunEvent } from '../../sidecar/run-event.ts';
 import { startSidecar } from '../../sidecar/sidecar.ts';
@@ -12,6 +15,7 @@ import { failureLines } from '../output.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { runFlags } from '../verbs/run.ts';
 import { findEnvoyOrFail } from './find-envoy.ts';
+import { identityFolder } from './identity-folder.ts';
 import { type Joined, joinControlPlane } from './join.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { eventValue, runLines } from './run-lines.ts';
@@ -47,6 +51,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     hint: (pid) => `stop that one (kill ${pid}), or give this one its own --name`,
   });
   let outbound: OutboundAddress | undefined;
+  let stopRenewing = (): void => undefined;
   try {
     const envoy = await findEnvoyOrFail(flags.envoy, context);
     await requireFreePorts(workload.metadata, admin);
@@ -63,17 +68,32 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       { event: 'control-plane', state: 'starting', address: `${host}:${port}`, fingerprint: joined.fingerprint },
       `${good} control plane  ${host}:${port}, certificate pinned by the token (${pin})`,
     );
+    const { controlPlane, fingerprint, token } = joined;
+    const credential = { identityFolder: identityFolder(env, folder, { fingerprint, nodeId }) };
+    const own = { controlPlane, nodeId, folder: credential.identityFolder, timeout: context.globals.timeout };
+    const trouble = (failure: Failure) => {
+      for (const line of failureLines(failure, env)) output.say(line);
+    };
+    await enrol({ ...own, token, metadata, onWait: trouble });
+    stopRenewing = keepRenewed({ ...own, onProblem: trouble });
     const decided = deferred<ExitCode>();
     let wasReady = false;
     let said = Promise.resolve();
     const serves = (metadata.ports ?? []).length > 0 || metadata.group !== undefined;
     /** In order, though where others call it is asked for first. */
     const say = (event: RunEvent) => {
-      const whole = event.event === 'ready' && serves ? withAddresses(event, joined, nodeId) : event;
+      const whole = event.event === 'ready' && serves ? withAddresses(event, joined, credential, nodeId) : event;
       said = said.then(async () => tell(context, await whole, { nodeId, metadata }, envoy.version));
     };
     const sidecar = startSidecar({
-      bootstrap: { nodeId, metadata, ...joined, admin, stats: { flushInterval: flags['stats-interval'] } },
+      bootstrap: {
+        nodeId,
+        metadata,
+        controlPlane,
+        credential,
+        admin,
+        stats: { flushInterval: flags['stats-interval'] },
+      },
       folder,
       envoy: envoy.path,
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
@@ -101,14 +121,20 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       await said;
     }
   } finally {
+    stopRenewing();
     outbound?.release();
     emptyRuntimeFolder(folder);
     lock.release();
   }
 }
 
-async function withAddresses(event: RunEvent, joined: Joined, nodeId: string): Promise<RunEvent> {
-  const addresses = await ownAddresses(joined, nodeId);
+async function withAddresses(
+  event: RunEvent,
+  joined: Joined,
+  credential: SidecarCredential,
+  nodeId: string,
+): Promise<RunEvent> {
+  const addresses = await ownAddresses(joined, credential, nodeId);
   return event.event !== 'ready' || addresses === undefined ? event : { ...event, addresses };
 }
 

@@ -14,7 +14,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   const api = await readApi(context);
   const account = flags['service-account'];
   const answer = await api.post('/api/v1/tokens', {
-    kind: 'credential',
+    ...(flags.uses === 'unlimited' ? { kind: 'credential' } : { uses: flags.uses }),
     service: flags.service,
     namespace,
     ...(account === undefined ? {} : { serviceAccount: account }),
@@ -30,7 +30,8 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   output.object('Token', answer as object, [token]);
   const [id, identity, expires] = ['id', 'identity', 'expires'].map((name) => field(answer, name));
   const until = expires === undefined ? 'until it is revoked' : `until ${expires}`;
-  output.say(`token ${id} for ${identity ?? flags.service}, ${until}; it is not shown again`);
+  const often = { 1: 'one use, ', unlimited: '' }[flags.uses] ?? `${flags.uses} uses, `;
+  output.say(`token ${id} for ${identity ?? flags.service}, ${often}${until}; it is not shown again`);
   const { env, cwd, globals } = context;
   const asked = { flag: globals.cp, env, cwd };
   const option = xdsOption(asked, locateAdminApi(asked));

@@ -72,6 +72,7 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'ID', of: (item) => item.id },
   { title: 'KIND', of: (item) => item.kind },
   { title: 'FOR', of: (item) => item.identity ?? item.role ?? '-' },
+  { title: 'USES', of: (item) => (item.uses === undefined ? '-' : String(item.uses)) },
   { title: 'EXPIRES', of: (item) => (item.revoked ? 'revoked' : (item.expires ?? 'never')) },
   { title: 'ADDRESSES', of: (item) => item.cidrs?.join(',') ?? 'its own', wide: true },
   { title: 'PORTS', of: (item) => item.ports?.join(',') ?? 'any', wide: true },

@@ -1,13 +1,27 @@
-import { duration, list, text, value } from '../flag.ts';
+import { mostUses } from '../../model/token-uses.ts';
+import { duration, list, text, value, wholeNumber } from '../flag.ts';
 import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
+
+const count = wholeNumber(1, mostUses);
 
 /** The flags of `weft token create`. */
 export const tokenCreateFlags = {
   ...readFlags,
   service: text({ placeholder: 'NAME', required: true, help: 'the one service that a holder may join as' }),
   'service-account': text({ placeholder: 'NAME', help: "the account in the holder's identity (the service's name)" }),
-  ttl: value({ placeholder: 'TIME', help: 'how long it is good for (until it is revoked)' }, duration),
+  uses: value(
+    {
+      placeholder: 'N',
+      default: '1',
+      help: 'how often it can be joined with; unlimited: a credential that every call may carry',
+    },
+    uses,
+  ),
+  ttl: value(
+    { placeholder: 'TIME', help: 'how long it is good for (1h; with --uses unlimited until it is revoked)' },
+    duration,
+  ),
   cidr: list({
     placeholder: 'CIDR',
     help: 'where the address that callers connect to may lie (only where the sidecar comes from); may be repeated',
@@ -52,3 +66,7 @@ export const tokenRevokeVerb = defineVerb({
   formats: ['table', 'json', 'name'],
   run: async (context) => (await import('../actions/token.ts')).revokeTokens(context),
 });
+
+function uses(given: string): number | 'unlimited' {
+  return given === 'unlimited' ? given : count(given);
+}

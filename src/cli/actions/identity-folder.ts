@@ -1,0 +1,31 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { requireDirectory } from '../../store/file-modes.ts';
+
+/**
+ * The private folder (0700) in which a proxy keeps the key that it made, from one run to the next: below systemd's STATE_DIRECTORY,
+ * XDG_STATE_HOME or ~/.local/state, else `runtime`, which lasts until the machine starts anew. Each control plane (by its fingerprint)
+ * has its own there. Throws Failure WEFT0904 when others could reach in.
+ */
+export function identityFolder(
+  env: NodeJS.ProcessEnv,
+  runtime: string,
+  { fingerprint, nodeId }: { readonly fingerprint: string; readonly nodeId: string },
+): string {
+  const base = baseFolder(env) ?? join(dirname(runtime), 'identities');
+  mkdirSync(dirname(base), { recursive: true, mode: 0o700 });
+  requireDirectory(base);
+  const mesh = join(base, fingerprint.slice(0, 16));
+  requireDirectory(mesh);
+  const folder = join(mesh, nodeId);
+  requireDirectory(folder);
+  return folder;
+}
+
+function baseFolder(env: NodeJS.ProcessEnv): string | undefined {
+  // systemd separates several by colons; its mode 0755 is not ours to change, so we stand one below.
+  const given = env.STATE_DIRECTORY?.split(':')[0] || env.XDG_STATE_HOME;
+  if (given !== undefined && given !== '') return join(given, 'weft');
+  if (env.HOME?.startsWith('/') === true) return join(env.HOME, '.local/state/weft');
+  return undefined;
+}
