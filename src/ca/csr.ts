@@ -125,8 +125,8 @@ function nameAsked(attributes: Der): SpiffeId | undefined {
   demand(others.length === 0, 'it has more than one attribute');
   const [kind, values] = exactly(attribute, 2, 'an attribute is broken');
   demand(isObjectId(kind, oid.extensionRequest), 'it has an attribute other than extensions to ask for');
-  demand(isType(values, 'SET'), 'an attribute is broken');
-  const [list] = exactly(values, 1, 'its attribute has not exactly one value');
+  const [list, ...moreLists] = isType(values, 'SET') ? childrenOf(values) : [];
+  if (list === undefined || moreLists.length > 0) throw refused('its attribute has not exactly one value');
   const [extension, ...more] = isType(list, 'SEQUENCE') ? childrenOf(list) : [];
   if (extension === undefined || more.length > 0) throw refused('it does not ask for exactly one extension');
   const parts = isType(extension, 'SEQUENCE') ? childrenOf(extension) : [];
@@ -146,13 +146,12 @@ function nameAsked(attributes: Der): SpiffeId | undefined {
   return spiffeId(identity);
 }
 
-/** The children of a SEQUENCE (or SET) that has just so many. */
-function exactly(value: Der, count: 1, problem: string): readonly [Der];
+/** The children of a SEQUENCE that has just so many. */
 function exactly(value: Der, count: 2, problem: string): readonly [Der, Der];
 function exactly(value: Der, count: 3, problem: string): readonly [Der, Der, Der];
 function exactly(value: Der, count: 4, problem: string): readonly [Der, Der, Der, Der];
 function exactly(value: Der, count: number, problem: string): readonly Der[] {
-  const children = isType(value, 'SEQUENCE') || isType(value, 'SET') ? childrenOf(value) : [];
+  const children = isType(value, 'SEQUENCE') ? childrenOf(value) : [];
   demand(children.length === count, problem);
   return children;
 }
