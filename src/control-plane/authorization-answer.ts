@@ -13,6 +13,7 @@ import type { ClaimValue, SeenCall } from '../resolve/holds.ts';
 import { type CallDecision, decideCall } from '../resolve/route-decision.ts';
 import { scopeOf } from '../resolve/scope.ts';
 import { seenBytes, seenCall } from '../resolve/seen-call.ts';
+import { seenToken } from '../resolve/seen-token.ts';
 import { resolveView } from '../resolve/view.ts';
 import type { AuthorizationCaller } from './authorization-caller.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
@@ -100,7 +101,7 @@ function destinationsOf(decision: Routed): readonly Led[] | string {
   });
 }
 
-/** The call as the sidecar of the target sees it. */
+/** The call as the sidecar of the target sees it, or what that answers before it looks at rules. */
 function seenBy(
   { meshTls, serverName, inbound }: CallTarget,
   { principal }: AuthorizationCaller,
@@ -108,38 +109,55 @@ function seenBy(
   decision: Routed,
   { authority }: Led,
   notes: Set<string>,
-): SeenCall {
+): SeenCall | Answered {
   const identified = meshTls && principal !== undefined;
   const connection = {
     principal: identified ? principal : null,
     serverName: identified ? (serverName ?? null) : null,
     ...(address === undefined ? {} : { sourceAddress: address }),
-    // What JSON holds is what claims are.
-    claims: (claims as Readonly<Record<string, ClaimValue>> | undefined) ?? null,
+    claims: null,
   };
   if (decision.kind === 'connection' || inbound === undefined) return seenBytes(connection);
+  // What JSON holds is what claims are.
+  const shown = (claims as Readonly<Record<string, ClaimValue>> | undefined) ?? null;
+  const token = seenToken(inbound.tokens, shown);
+  if ('refused' in token) return { identified, ...token };
+  if (shown !== null && token.claims === null)
+    notes.add('no RequestAuthentication looks at tokens: no rule sees these claims (WEFT0161)');
   const { request, changed } = sentOn(decision, headers, authority);
   if (changed !== undefined) notes.add(changed);
-  const seen = seenCall(connection, request, inbound.terms.pathNormalization.value);
-  if ('refused' in seen) return seenBytes(connection);
-  if (request.path !== undefined && !request.pathUnknown) return seen;
+  const seen = seenCall({ ...connection, ...token }, request, inbound.terms.pathNormalization.value);
+  if ('refused' in seen) return { identified, ...seen };
+  if (!request.pathUnknown) return seen;
   const { path: _path, ...rest } = seen;
   return rest;
 }
 
+/** What Envoy answers by itself, whatever the rules. */
+interface Answered {
+  readonly refused: number;
+  readonly why: string;
+  readonly identified: boolean;
+}
+
 type Judged = Omit<WorkloadAnswer, 'workloads'> & { readonly workload: string };
 
-function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall): Judged {
-  const identified = typeof call.principal === 'string';
+function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall | Answered): Judged {
+  const identified = 'refused' in call ? call.identified : typeof call.principal === 'string';
   const place = { workload, service, port, identified };
   if (inbound === undefined) return { ...place, outcome: 'allowed', why: 'no-sidecar' };
+  const mode = { value: inbound.mtls.value, by: placeOf(inbound.mtls.by) };
+  if ('refused' in call)
+    return inbound.mtls.value === 'STRICT' && !identified
+      ? { ...place, mode, outcome: 'refused', why: 'strict', status: 'closed' }
+      : { ...place, mode, outcome: 'refused', why: 'answered', status: call.refused, because: call.why };
   const bytes = call.method === undefined;
   const decided = decideAuthorization(inbound, call, bytes);
   const { outcome, why, by, nearest, depends, audited, dryRun } = decided;
   const closed = bytes || why === 'strict';
   return {
     ...place,
-    mode: { value: inbound.mtls.value, by: placeOf(inbound.mtls.by) },
+    mode,
     outcome,
     why,
     ...(outcome === 'refused' ? { status: closed ? 'closed' : 403 } : {}),
@@ -148,7 +166,7 @@ function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall)
       nearest: { ...ruleOf(nearest.rule), fails: nearest.fails.map((fails) => failureText(fails, call)) },
     }),
     ...(depends && { depends: depends.map(ruleOf) }),
-    ...providerOf(decided, inbound.authorization.custom?.provider),
+    ...providerOf(decided, inbound.authorization.custom?.authorizer.name),
     ...(audited.length > 0 && { audited: audited.map(ruleOf) }),
     ...(dryRun && {
       dryRun: { outcome: dryRun.outcome, why: dryRun.why, ...(dryRun.by && { rule: ruleOf(dryRun.by) }) },

@@ -55,7 +55,7 @@ export function authorizationReport(mesh: Mesh, proxy: Proxy): AuthorizationRepo
       port,
       protocol,
       mode: { value: mtls.value, by: placeOf(mtls.by) },
-      ...(custom && { custom: { provider: custom.provider, rules: custom.rules.map(ruleOf) } }),
+      ...(custom && { custom: { provider: custom.authorizer.name, rules: custom.rules.map(ruleOf) } }),
       audit: audit.map(ruleOf),
       ...denyAndAllow(authorization),
       ...(dryRun && { dryRun: denyAndAllow(dryRun) }),

@@ -149,7 +149,7 @@ function authorizationLines(
 function authorizationLine(
   name: string,
   principal: string | undefined,
-  { outcome, why, status, rule, nearest, depends, provider, mode, workloads }: WorkloadAnswer,
+  { outcome, why, status, rule, nearest, depends, provider, mode, because, workloads }: WorkloadAnswer,
   several: boolean,
 ): CheckLine {
   const at = several ? `${namesOf(workloads)}: ` : '';
@@ -164,6 +164,8 @@ function authorizationLine(
         text: `${at}closed: STRICT lets in nobody without an identity`,
         ...(mode && { by: mode.by }),
       };
+    case 'answered':
+      return { name: 'authz', result: 'bad', text: `${at}${status}: ${because}` };
     case 'deny':
       return {
         name: 'authz',

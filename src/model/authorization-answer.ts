@@ -49,7 +49,9 @@ export interface WorkloadAnswer {
   readonly outcome: 'allowed' | 'refused' | 'asked' | 'unknown';
   readonly why: AnswerReason;
   /** What the caller gets where it is refused. */
-  readonly status?: 403 | 'closed';
+  readonly status?: number | 'closed';
+  /** Of `answered`: why, in words. */
+  readonly because?: string;
   /** The rule that decides. */
   readonly rule?: AnswerRule;
   /** Of `no-allow-rule`: the rule of which the fewest conditions fail. */
@@ -70,6 +72,8 @@ export interface WorkloadAnswer {
 
 export type AnswerReason =
   | 'no-sidecar'
+  /** By Envoy itself, before any rule: a token that nobody takes, a path that is none. */
+  | 'answered'
   | 'strict'
   | 'deny'
   | 'allow'

@@ -29,13 +29,14 @@ type JsonObject = { readonly [key: string]: Json };
 
 /**
  * A real Envoy with the inbound listeners of these doors as translation makes them, and nobody to ask. Behind HTTP it answers 200 itself,
+ * unless `behind` says `application`;
  * behind TCP stands `application`; the body of its answers are their details (`%RESPONSE_CODE_DETAILS%`) and what `notedKeys` say.
  */
 export async function startDoorEnvoy(
   doors: readonly Door[],
   secrets: SecretMaterial,
   application: { readonly address: string; readonly port: number },
-  extraClusters: readonly JsonObject[] = [],
+  behind: 'answer' | 'application' = 'answer',
 ): Promise<DoorEnvoy> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-doors-'));
   const admin = { kind: 'pipe', path: join(folder, 'admin.sock') } as const;
@@ -44,7 +45,7 @@ export async function startDoorEnvoy(
     const made = staticBootstrap([...translateInbound([inbound], proxy), ...secretResources]);
     const { listeners: all } = made.static_resources as { readonly listeners: readonly JsonObject[] };
     const [listener = {}] = all;
-    return { ...(opened(listener, inboundName(inbound.port), `w${index}`) as JsonObject), name: `w${index}` };
+    return { ...(opened(listener, inboundName(inbound.port), `w${index}`, behind) as JsonObject), name: `w${index}` };
   });
   const { secrets: staticSecrets } = staticBootstrap(secretResources).static_resources as {
     readonly secrets: readonly JsonObject[];
@@ -55,7 +56,7 @@ export async function startDoorEnvoy(
     static_resources: {
       listeners,
       secrets: staticSecrets.filter(({ name }) => name === 'identity' || name === 'bundle'),
-      clusters: [cluster('application', application), ...extraClusters],
+      clusters: [cluster('application', application)],
     },
     layered_runtime: {
       layers: [
@@ -98,10 +99,7 @@ export const notedKeys = [
 ] as const;
 
 /** A cluster of one address. */
-export function cluster(
-  name: string,
-  { address, port }: { readonly address: string; readonly port: number },
-): JsonObject {
+function cluster(name: string, { address, port }: { readonly address: string; readonly port: number }): JsonObject {
   const endpoint = { address: { socket_address: { address, port_value: port } } };
   return {
     name,
@@ -112,18 +110,20 @@ export function cluster(
 }
 
 /** A listener on a port that Envoy chooses, under its own name, that leads to where the test looks. */
-function opened(value: Json, name: string, own: string): Json {
+function opened(value: Json, name: string, own: string, behind: 'answer' | 'application'): Json {
   if (typeof value !== 'object' || value === null) return value === name ? own : value;
-  if (isList(value)) return value.map((each) => opened(each, name, own));
+  if (isList(value)) return value.map((each) => opened(each, name, own, behind));
   const kept = Object.entries(value).map(([key, inner]): readonly [string, Json] => {
     if (key === 'port_value') return [key, 0];
     if (key === 'cluster' && inner === name) return [key, 'application'];
-    return [key, opened(inner, name, own)];
+    return [key, opened(inner, name, own, behind)];
   });
   const { route, ...rest } = Object.fromEntries(kept);
   const answer = { status: 200, body: { inline_string: 'served' } };
   const served =
-    route === undefined || !('match' in rest) ? Object.fromEntries(kept) : { ...rest, direct_response: answer };
+    route === undefined || !('match' in rest) || behind === 'application'
+      ? Object.fromEntries(kept)
+      : { ...rest, direct_response: answer };
   if (!('http_filters' in served)) return served;
   const noted = notedKeys.map((key) => `%DYNAMIC_METADATA(envoy.filters.http.rbac:${key})%`);
   const details = { text_format_source: { inline_string: ['%RESPONSE_CODE_DETAILS%', ...noted].join(' ') } };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { AuthorizationAnswer } from '../../src/model/authorization-answer.ts';
 import type { PairCheck } from '../../src/model/check-answer.ts';
+import { issuerKey, keySet } from '../support/json-web-token.ts';
 import { runVerb } from '../support/run-verb.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-authz-'));
@@ -13,7 +14,7 @@ metadata: {name: ${name}, namespace: shop}
 spec: {selector: {app: ${name}}, ports: [${port}]}
 ---
 `;
-const shop = `${service('reviews', '{name: http, port: 9080}')}${service('frontend', '{name: http, port: 80}')}${service('catalog', '{name: http, port: 80}')}${service('db', '{name: tcp-sql, port: 5432}')}${service('old', '{name: http, port: 80}')}apiVersion: security.istio.io/v1
+const shop = `${service('reviews', '{name: http, port: 9080}')}${service('frontend', '{name: http, port: 80}')}${service('catalog', '{name: http, port: 80}')}${service('db', '{name: tcp-sql, port: 5432}')}${service('old', '{name: http, port: 80}')}${service('api', '{name: http, port: 80}')}apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: shop}
 spec: {mtls: {mode: STRICT}}
@@ -50,6 +51,22 @@ metadata: {name: old, namespace: shop}
 spec:
   hosts: [old]
   http: [{name: moved, rewrite: {uri: /reviews/1, authority: reviews}, route: [{destination: {host: reviews, port: {number: 9080}}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: shop}
+spec:
+  selector: {matchLabels: {app: api}}
+  jwtRules: [{issuer: "https://a.example", audiences: [shop], jwks: '${keySet(issuerKey('one'))}'}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: api-users, namespace: shop}
+spec:
+  selector: {matchLabels: {app: api}}
+  rules:
+    - from: [{source: {requestPrincipals: ["https://a.example/*"]}}]
+      when: [{key: "request.auth.claims[scope]", values: [read]}]
 `;
 const [callersLine, metricsLine, modeLine] = ['sa/frontend]', '10.0.0.0/8', 'mode: STRICT'].map(
   (text) => shop.slice(0, shop.indexOf(text)).split('\n').length,
@@ -124,6 +141,31 @@ it('says "unknown" where a rule asks for what was not said, and decides once it 
   expect(asked.answers[0]?.depends).toMatchObject([{ id: ofCallers(1), by: { line: metricsLine } }]);
   expect(await outcome(...metrics, '--address', '10.1.2.3')).toBe(`allowed allow ${ofCallers(1)}`);
   expect(await outcome(...metrics, '--address', '192.0.2.1')).toMatch(/^refused no-allow-rule 403/);
+});
+
+it('takes claims for those of a verified token, as rules see them (P44, P49)', async () => {
+  const api = async (claims: object) =>
+    await authz(
+      '--from',
+      'frontend',
+      '--to',
+      'api',
+      '--claims',
+      JSON.stringify({ iss: 'https://a.example', ...claims }),
+    );
+  const good = { sub: 'ana', aud: 'shop', scope: 'write read' };
+  expect((await api(good)).answers[0]).toMatchObject({
+    outcome: 'allowed',
+    rule: { id: 'ns[shop]-policy[api-users]-rule[0]' },
+  });
+  expect((await api({ ...good, scope: 'write' })).answers[0]?.nearest?.fails).toEqual([
+    'claim scope=read? it is "write"',
+  ]);
+  expect((await api({ ...good, aud: 'bank' })).answers[0]).toMatchObject({ why: 'answered', status: 401 });
+  expect((await api({ ...good, iss: 'https://b.example' })).answers[0]).toMatchObject({ why: 'answered', status: 401 });
+  expect(await outcome('--from', 'frontend', '--to', 'api')).toMatch(/^refused no-allow-rule 403/);
+  const unseen = await authz('--from', 'reviews', '--to', 'frontend', '--claims', '{"iss":"https://a.example"}');
+  expect(unseen.notes).toEqual(['no RequestAuthentication looks at tokens: no rule sees these claims (WEFT0161)']);
 });
 
 it('judges what the caller’s sidecar sends on, not what the program wrote', async () => {

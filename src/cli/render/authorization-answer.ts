@@ -45,13 +45,15 @@ function subjectOf(
 }
 
 function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): readonly DescriptionRow[] {
-  const { why, rule, nearest, depends = [], provider, status, mode } = answer;
+  const { why, rule, nearest, depends = [], provider, status, mode, because } = answer;
   const modePlace = mode === undefined ? {} : { by: answerPlaceText(mode.by) };
   switch (why) {
     case 'no-sidecar':
       return [{ text: `${warning} allowed: no sidecar stands before it, so no policy acts` }];
     case 'strict':
       return [{ text: `${bad} refused (closed): STRICT lets in nobody without an identity`, ...modePlace }];
+    case 'answered':
+      return [{ text: `${bad} refused (${status}) before any rule: ${because}` }];
     case 'deny':
       return [ruleRow(`${bad} refused (${status}) by`, rule)];
     case 'allow':
