@@ -53,11 +53,11 @@ export async function openJoinStore({
 
   const forget = (join: JoinRecord): void => {
     joins.delete(join.id);
-    for (const { serial } of join.certificates) bySerial.delete(serial);
+    for (const { serial } of join.certificates) bySerial.delete(numberOf(serial));
   };
   const hold = (join: JoinRecord): void => {
     joins.set(join.id, join);
-    for (const { serial } of join.certificates) bySerial.set(serial, join.id);
+    for (const { serial } of join.certificates) bySerial.set(numberOf(serial), join.id);
   };
   /** Whoever let all of them end needs a new token. */
   const sweep = async (): Promise<void> => {
@@ -80,13 +80,13 @@ export async function openJoinStore({
   };
   const withCertificate = (join: JoinRecord, { serial, notAfter }: SignedCertificate): JoinRecord => {
     const left = living(join, clock.now());
-    for (const ended of join.certificates) if (!left.includes(ended)) bySerial.delete(ended.serial);
+    for (const ended of join.certificates) if (!left.includes(ended)) bySerial.delete(numberOf(ended.serial));
     return { ...join, certificates: [...left, { serial, notAfter }] };
   };
 
   return {
     bySerial(serial) {
-      const id = bySerial.get(serial);
+      const id = bySerial.get(numberOf(serial));
       return id === undefined ? undefined : joins.get(id);
     },
     find: ({ tokenId, nodeId, keyHash }) =>
@@ -107,6 +107,11 @@ export async function openJoinStore({
     },
     list: () => [...joins.values()],
   };
+}
+
+/** Serials are numbers: with zeros in front, as in their DER, or without, as TLS shows them. */
+function numberOf(serial: string): string {
+  return serial.toLowerCase().replace(/^0+/, '');
 }
 
 function living({ certificates }: JoinRecord, now: Millis): readonly JoinCertificate[] {
