@@ -4,6 +4,7 @@ import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { clusterType, listenerType, routeType, virtualHostType } from '../xds/resource-types.ts';
 import { lookup, namesOf } from '../xds/snapshot.ts';
 import type { TypeStatus } from '../xds/status.ts';
+import type { Variant } from '../xds/subscription.ts';
 import { routesOf } from '../xds/virtual-hosts.ts';
 
 /**
@@ -11,7 +12,7 @@ import { routesOf } from '../xds/virtual-hosts.ts';
  * listener leads to its route configuration, a cluster to its endpoints, both to their secrets, a route configuration to its virtual hosts.
  * Between the acknowledgement of the one and the request for the other nothing is on its way, and yet the proxy does not have all.
  */
-export function notAskedYet(types: readonly TypeStatus[]): ReadonlySet<string> {
+export function notAskedYet(types: readonly TypeStatus[], variant: Variant): ReadonlySet<string> {
   const missing = new Set<string>();
   const [first] = types;
   // Who has asked for nothing is no proxy yet.
@@ -36,13 +37,16 @@ export function notAskedYet(types: readonly TypeStatus[]): ReadonlySet<string> {
         }
       }
   }
-  const [routes, hosts] = [byUrl.get(routeType), byUrl.get(virtualHostType)];
-  const awaitsHosts = (layer: Layer) =>
-    [...configurationsIn(layer)].some((name) => routes?.isSubscribed(name) === true);
-  if ((hosts === undefined || hosts.unanswered) && routes?.seen.some(awaitsHosts) === true)
-    missing.add(virtualHostType);
+  // State of the world has no virtual hosts of their own: route configurations come whole.
+  if (variant === 'delta' && awaitsHosts(byUrl)) missing.add(virtualHostType);
   for (const type of types) if (type.unanswered && isThere(type)) missing.add(type.typeUrl);
   return missing;
+}
+
+function awaitsHosts(byUrl: ReadonlyMap<string, TypeStatus>): boolean {
+  const [routes, hosts] = [byUrl.get(routeType), byUrl.get(virtualHostType)];
+  if (routes === undefined || hosts?.unanswered === false) return false;
+  return routes.seen.some((layer) => [...configurationsIn(layer)].some((name) => routes.isSubscribed(name)));
 }
 
 /** Whether there is anything of what a client asked for. */

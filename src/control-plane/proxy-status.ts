@@ -15,6 +15,7 @@ import type { Workload } from '../model/workload.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { lookup, type Snapshot } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
+import type { Variant } from '../xds/subscription.ts';
 import { configurationCost, isBeyondBudget } from './configuration-cost.ts';
 import { notAskedYet } from './not-asked-yet.ts';
 import { oneLine } from './one-line.ts';
@@ -47,7 +48,7 @@ export function proxyStatus(
   const { proxy } = session;
   const all = stream?.types ?? [];
   const behind = isBehind(all, session.snapshot());
-  const missing = notAskedYet(all);
+  const missing = missingOf(session, all, stream?.variant ?? 'delta');
   const types = Object.fromEntries(
     xdsTypes.map((type) => {
       const ofType = all.find(({ typeUrl }) => typeUrl === urlOf[type]);
@@ -82,6 +83,19 @@ export function proxyStatus(
     ...(session.acknowledgedAfter === undefined ? {} : { ackMilliseconds: session.acknowledgedAfter }),
     types,
   };
+}
+
+/** The view of which a proxy has asked for all that there is: it is looked through once, and not for each reader of the status. */
+const complete = new WeakMap<ProxySession, StreamType['seen']>();
+const nothing: ReadonlySet<string> = new Set();
+
+function missingOf(session: ProxySession, types: readonly StreamType[], variant: Variant): ReadonlySet<string> {
+  const seen = types[0]?.seen;
+  const isAnswered = types.every((type) => type.seen === seen && !type.unanswered);
+  if (seen !== undefined && isAnswered && complete.get(session) === seen) return nothing;
+  const missing = notAskedYet(types, variant);
+  if (seen !== undefined && isAnswered && missing.size === 0) complete.set(session, seen);
+  return missing;
 }
 
 /** Whether a newer view waits for the stream to look at it. */

@@ -54,6 +54,9 @@ spec: { hosts: [catalog], http: [{ headers: { response: { set: { x-commit: secon
 `,
     });
     await eventually('the commit acts', async () => (await call()).headers['x-commit'] === 'second');
+    const status = () => controlPlane.values.proxies().find(({ name }) => name === 'frontend-9')?.status;
+    // Nothing that only delta has is waited for.
+    await eventually('the proxy has the commit', async () => status() === 'SYNCED');
     const stats = await createEnvoyAdmin(admin).stats('update_rejected|init_fetch_timeout');
     expect([...stats].filter(([, value]) => value > 0)).toEqual([]);
   } finally {
