@@ -13,8 +13,17 @@ export function inboundRows(inbound: Inbound): readonly DescriptionRow[] {
     ...Object.entries(fields).flatMap(([field, all]) =>
       all.map(({ value, by }) => rowOf(`${field} ${valueText(value, field)}`, by)),
     ),
+    ...tokenRows(inbound),
     ...callerRows(inbound),
   ];
+}
+
+/** P49: whose tokens are checked, by which keys. */
+function tokenRows({ tokens }: Inbound): readonly DescriptionRow[] {
+  return (tokens?.rules ?? []).map(({ rule, by }) => {
+    const keys = rule.keys.kind === 'inline' ? 'keys in the policy' : `keys of ${rule.keys.uri}`;
+    return rowOf(`tokens of ${rule.issuer}: checked by ${keys}`, by);
+  });
 }
 
 /** P39: who is refused, and who may call. */

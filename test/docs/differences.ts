@@ -22,6 +22,18 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   ],
   ['the lowest version of mesh TLS', '1.2', '1.3'],
   ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
+  ['a token without `exp`', 'never ends', '401'],
+  ['a token for another audience', '403', '401, as every token that is not taken'],
+  [
+    '`jwksUri`',
+    'fetched by istiod, from wherever it leads',
+    'fetched by the proxy, over http from services alone, over https from whoever proves to be the host (decision 55)',
+  ],
+  [
+    'keys of tokens that cannot be fetched any more',
+    'the last ones are used on',
+    'no token is taken after 5 minutes, until they can be',
+  ],
   [
     '`withoutHeaders` where the header is missing and the condition fits the empty text',
     'does not match: what is missing is read as empty',
@@ -144,6 +156,18 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
   ['rules of a layer (`http`, `tls`, `tcp`) that no port of the hosts has', 'WEFT0136', 'they would never act'],
   ['TCP ports of wildcard hosts without addresses', 'WEFT0140', 'nothing tells whom a connection is for'],
   ['keys of `when` that no rule knows', 'WEFT0002', 'the rule would never match'],
+  ['`jwtRules[]` without `issuer`', 'WEFT0002', 'tokens of any issuer would do'],
+  [
+    '`jwks` with secrets (`oct`), private keys, keys of other types or curves, keys that are none',
+    'WEFT0002',
+    'whoever reads the policy could sign; Envoy leaves the others out in silence',
+  ],
+  ['`jwksUri` with user and password, port 0 or a star', 'WEFT0002', 'keys are public, and of one host'],
+  [
+    '`host`, `content-length` and such in `outputPayloadToHeader`, `outputClaimToHeaders`',
+    'WEFT0002',
+    'a claim would say where a request goes, or where it ends',
+  ],
 ];
 
 /** Words of supported fields that are refused by name (WEFT0004), where the shapes cannot say so. */
@@ -156,6 +180,8 @@ export const refusedWords: readonly (readonly [field: string, word: string, tier
   ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
   ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
   ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],
+  ['RequestAuthentication `jwtRules[]`', 'without `jwks` and `jwksUri` (keys by OpenID discovery)', 'T2'],
+  ['RequestAuthentication `jwtRules[].jwksUri`', 'an address, `localhost`', 'T2'],
   ['MeshConfig `proxyListenPort`', 'another one than 15001', 'T2'],
   ['every other annotation of `istio.io`', 'any', ''],
 ];
