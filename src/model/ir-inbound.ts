@@ -1,3 +1,4 @@
+import type { Authorizer } from './authorizer.ts';
 import type { ConnectionPoolDecision, DestinationRef, TlsParameters } from './ir-destination.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
 import type { RetryDecision, TextMatch } from './ir-route.ts';
@@ -64,6 +65,7 @@ export interface Authorization {
 /** One provider decides for a workload (WEFT0160). */
 export interface CustomAuthorization {
   readonly provider: string;
+  readonly authorizer: Authorizer;
   readonly by: Provenance;
   readonly rules: readonly AuthorizationRuleDecision[];
 }

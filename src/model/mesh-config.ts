@@ -1,3 +1,4 @@
+import type { AuthorizerSpec } from './authorizer.ts';
 import type { TrafficPolicyBlocks } from './destination-rule.ts';
 import type { TlsParameters } from './ir-destination.ts';
 import type { LocalityLbSetting } from './load-balancer.ts';
@@ -21,6 +22,8 @@ export interface MeshConfigSpec {
   readonly dnsRefreshRate?: Millis;
   /** Clients speak HTTP/2 to the services of the mesh. */
   readonly h2Upgrade?: true;
+  /** Of the extension providers those that CUSTOM may name. */
+  readonly authorizers?: readonly AuthorizerSpec[];
   readonly localityLbSetting?: LocalityLbSetting;
   /** Of TLS that is no mesh TLS. */
   readonly tlsDefaults?: TlsParameters;

@@ -7,6 +7,7 @@ const follows: Readonly<Record<string, readonly string[]>> = {
   WorkloadEntry: ['WEFT0101', 'WEFT0127', 'WEFT0152', 'WEFT0175', 'WEFT0205'],
   WorkloadGroup: ['WEFT0101', 'WEFT0127', 'WEFT0152', 'WEFT0175', 'WEFT0205'],
   DestinationRule: ['WEFT0173'],
+  AuthorizationPolicy: ['WEFT0160'],
   Sidecar: ['WEFT0114', 'WEFT0185'],
   PeerAuthentication: ['WEFT0154', 'WEFT0301'],
   RequestAuthentication: ['WEFT0161'],

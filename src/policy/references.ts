@@ -7,6 +7,7 @@ import type { Service } from '../model/service.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
 import { rivalsIn } from './references/acting-rules.ts';
+import { checkAuthorizers, checkProviders } from './references/authorizers.ts';
 import {
   type CheckRow,
   each,
@@ -90,7 +91,9 @@ const rows: readonly CheckRow[] = [
   together(checkPeerScopes, 'PeerAuthentication'),
   each('PeerAuthentication', checkPeerPorts, 'Service', 'ServiceEntry', 'Sidecar'),
   each('AuthorizationPolicy', checkOperationPorts, 'Service', 'ServiceEntry', 'Sidecar'),
-  each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service', 'ServiceEntry'),
+  each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service', 'ServiceEntry', 'MeshConfig'),
+  each('MeshConfig', checkProviders),
+  together(checkAuthorizers, 'AuthorizationPolicy', 'MeshConfig'),
   each('AuthorizationPolicy', checkTokenConditions, 'RequestAuthentication'),
   each('RequestAuthentication', checkKeyServers, 'ServiceEntry', 'Service'),
   each('RequestAuthentication', checkVerifiers),

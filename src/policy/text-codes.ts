@@ -30,6 +30,7 @@ export const textCodes = {
   WEFT0156: page('error', 'text', 'Field has no effect here'),
   WEFT0157: page('error', 'text', 'Policy without rules never matches'),
   WEFT0158: page('error', 'text', 'Not a principal'),
+  WEFT0159: page('error', 'text', 'Condition that an authorizer is asked without'),
   WEFT0163: page('warning', 'text', 'Server is not verified'),
   WEFT0165: page('warning', 'text', 'Condition that nothing meets'),
 } as const satisfies Readonly<Record<string, CodePage>>;

@@ -1,3 +1,4 @@
+import type { Authorizer } from '../model/authorizer.ts';
 import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
 import type { AuthorizationPolicyObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
@@ -24,7 +25,7 @@ export function authorizationPolicies(
 
 /**
  * P39 at one workload port: refused if a DENY rule matches, else allowed if no ALLOW policy selects the workload or one of their rules
- * matches. Rules that cannot match at this port are left out; the policies they stand in still count (P40). Policies in dry-run are judged
+ * matches; what CUSTOM rules match is refused where nobody can be asked about it. Rules that cannot match at this port are left out; the policies they stand in still count (P40). Policies in dry-run are judged
  * alone, and nobody is refused because of them (P46).
  */
 export function resolveAuthorization(
@@ -32,6 +33,7 @@ export function resolveAuthorization(
   policies: readonly AuthorizationPolicyObject[],
   port: number,
   http: boolean,
+  authorizer?: Authorizer,
 ): Authorization {
   const rulesOf = (some: readonly AuthorizationPolicyObject[], action: AuthorizationAction) =>
     some.filter(({ spec }) => spec.action === action).flatMap((policy) => policyRules(settings, policy, port, http));
@@ -42,9 +44,16 @@ export function resolveAuthorization(
   const acting = policies.filter(({ spec }) => spec.dryRun !== true);
   const dry = policies.filter(({ spec }) => spec.dryRun === true);
   const audit = rulesOf(acting, 'AUDIT');
+  const custom = rulesOf(acting, 'CUSTOM');
+  const { deny, allow } = decided(acting);
+  const [first] = custom;
+  // An authorizer that speaks HTTP has no words for a connection (P39).
+  const asks = first !== undefined && authorizer !== undefined && (http || authorizer.http === undefined);
   return {
+    ...(asks && { custom: { provider: authorizer.name, authorizer, by: first.by, rules: custom } }),
     ...(audit.length > 0 && { audit }),
-    ...decided(acting),
+    deny: asks ? deny : [...deny, ...custom],
+    allow,
     ...(dry.length > 0 && { dryRun: decided(dry) }),
   };
 }

@@ -6,6 +6,7 @@ import type { HealthCheckObject } from '../model/policy.ts';
 import { selects } from '../model/selector.ts';
 import { isHttp, type Service, type ServicePort } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
+import { authorizerVersion } from './authorizer-service.ts';
 import { poolDecision } from './connection-pool.ts';
 import type { MergedRule, Written } from './destination-rule.ts';
 import { effectiveBlocks } from './destination-rule.ts';
@@ -93,6 +94,11 @@ function destination(
   const discovery = discoveryOf(service, blocks.loadBalancer);
   const outlierDetection = blocks.outlierDetection && outlierDecision(blocks.outlierDetection);
   const retryBudget = blocks.retryBudget && retryBudgetDecision(blocks.retryBudget);
+  const pool = poolDecision(
+    blocks.connectionPool,
+    service.external ? { ...settings, httpVersion: undefined } : settings,
+  );
+  const asked = authorizerVersion(settings, service, port.number);
   return {
     ref,
     protocol: port.protocol,
@@ -100,7 +106,7 @@ function destination(
     addresses:
       discovery === 'request' ? declaredAddresses(service, port) : addressesOf(service, port, facts, subset?.value),
     ...loadBalancing(blocks.loadBalancer),
-    pool: poolDecision(blocks.connectionPool, service.external ? { ...settings, httpVersion: undefined } : settings),
+    pool: asked ? { ...pool, httpVersion: asked } : pool,
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks, facts.probed),

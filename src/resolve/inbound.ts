@@ -7,6 +7,7 @@ import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
 import { applicationVersion } from './application-version.ts';
 import { authorizationPolicies, resolveAuthorization } from './authorization.ts';
+import { authorizerOf } from './authorizer.ts';
 import { resolveCounters } from './counters.ts';
 import { inboundPool } from './inbound-pool.ts';
 import { inboundPorts, programAddress } from './inbound-ports.ts';
@@ -42,8 +43,11 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const sidecar = sidecarOf(index, settings, workload);
   const all = index.selectingServices.get(workload.namespace) ?? noServices;
   const authentications = requestAuthentications(mesh, index, settings, workload, sidecar);
+  const authorization = authorizationPolicies(index, settings, workload);
+  const authorizer = authorizerOf(mesh, settings, authorization, workload, sidecar);
   const decidedBy = [
     settings,
+    JSON.stringify(authorizer),
     // Services and DestinationRules may lead to the keys.
     JSON.stringify(authentications.map(({ servers }) => servers)),
     // Who comes again says them anew.
@@ -67,7 +71,6 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   resolveCounters.inbound += 1;
   const services = selecting(all, workload.labels, selectorOf);
   const peers = peerPolicies(index, settings, workload);
-  const authorization = authorizationPolicies(index, settings, workload);
   const tokens = resolveTokens(authentications);
   const ports = inboundPorts(proxy, sidecar).map(({ port, listen, entry }): Inbound => {
     const protocol = entry?.ingress.protocol ?? inboundProtocol(services, workload.labels, proxy.ports, port, settings);
@@ -88,8 +91,10 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       ...(requests && { requestsPerConnection: requests }),
       ...(httpVersion && { httpVersion }),
       retries: inboundRetries(protocol),
-      authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol)),
-      ...(protocol === 'auto' && { ofBytes: resolveAuthorization(settings, authorization, port.port, false) }),
+      authorization: resolveAuthorization(settings, authorization, port.port, isHttp(protocol), authorizer),
+      ...(protocol === 'auto' && {
+        ofBytes: resolveAuthorization(settings, authorization, port.port, false, authorizer),
+      }),
       ...(tokens && isHttp(protocol) && { tokens }),
       terms: settings.terms,
     };

@@ -1,3 +1,4 @@
+import type { AuthorizerSpec } from '../model/authorizer.ts';
 import type { TrafficPolicyBlocks } from '../model/destination-rule.ts';
 import type { View } from '../model/ir.ts';
 import type { TlsParameters } from '../model/ir-destination.ts';
@@ -52,6 +53,8 @@ export interface MeshDefaults extends MeshSettings {
   readonly locality: Decided<LocalityLbSetting>;
   /** Absent: as long as the answers say. */
   readonly dnsRefreshRate?: Decided<Millis>;
+  /** Whom CUSTOM may name. */
+  readonly authorizers: readonly Decided<AuthorizerSpec>[];
   readonly terms: ListenerTerms;
 }
 
@@ -112,6 +115,9 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     hashedRetries: retries(hashedDefaultRetries, true),
     locality: written(spec.localityLbSetting, 'localityLbSetting') ?? localityByDefault,
     ...(dnsRefreshRate && { dnsRefreshRate }),
+    authorizers: (spec.authorizers ?? []).flatMap(
+      (authorizer, index) => written(authorizer, `extensionProviders[${index}]`) ?? [],
+    ),
     terms: {
       ...(settings.protocolDetection === 'auto' && { detection: byDefault('auto' as const, 'P28') }),
       pathNormalization: written(normalization, 'pathNormalization.normalization') ?? byDefault('dots', 'D22'),

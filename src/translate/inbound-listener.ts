@@ -16,6 +16,7 @@ import { TlsInspectorSchema } from '../proto/gen/envoy/extensions/filters/listen
 import { RBACSchema } from '../proto/gen/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { message } from '../proto/message.ts';
 import { allowedCallers } from './allowed-callers.ts';
+import { connectionAuthorizer } from './authorizer-filter.ts';
 import { closeFilter } from './close-filter.ts';
 import { httpInspector, httpVersions } from './connection-chains.ts';
 import { downstreamTlsSocket } from './downstream-tls.ts';
@@ -185,6 +186,8 @@ function connectionAuthorization(authorization: Authorization, name: string): Fi
     if (ofStep === undefined) return [];
     const noted = ofStep.shadowRules && { shadowRulesStatPrefix: shadowPrefix[step] };
     const config = { ...ofStep, statPrefix: `${name}_${step}_`, ...noted };
-    return [networkFilter(`weft.authorization.${step}`, RBACSchema, config)];
+    const judge = networkFilter(`weft.authorization.${step}`, RBACSchema, config);
+    const { custom } = authorization;
+    return step === 'custom' && custom ? [judge, connectionAuthorizer(custom.authorizer, name)] : [judge];
   });
 }

@@ -5,14 +5,14 @@ import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.t
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource } from '../xds/resource.ts';
-import { noAuthorizer } from './authorizer-filter.ts';
+import { authorizerResource } from './authorizer-filter.ts';
 import { envoyResource, toCluster, toRoutes, toSecret } from './envoy-resource.ts';
 import { toExtension } from './extension-config.ts';
 import { inboundCluster } from './inbound-cluster.ts';
 import { inboundListener, speaksMeshTls } from './inbound-listener.ts';
 import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
 import { tokenResources } from './jwt-filter.ts';
-import { authorizerName, bundleSecretName, identitySecretName, inboundName, tokensName } from './names.ts';
+import { authorizerName, bundleSecretName, clusterName, identitySecretName, inboundName, tokensName } from './names.ts';
 import { rememberWith } from './remember.ts';
 
 /**
@@ -21,8 +21,16 @@ import { rememberWith } from './remember.ts';
  */
 export function translateInbound(inbound: readonly Inbound[], proxy: Proxy): readonly Resource[] {
   const ownHost = `${proxy.service}.${proxy.namespace}`;
-  const filters = inbound.some(({ protocol }) => isHttp(protocol)) ? [noAuthorizer, ...tokenResources(inbound)] : [];
+  const filters = inbound.some(({ protocol }) => isHttp(protocol))
+    ? [authorizerResource(inbound), ...tokenResources(inbound)]
+    : [];
   return [...inbound.flatMap((port) => portResources(port, ownHost)), ...filters];
+}
+
+/** Those that the listener itself calls: what requests ask is a matter of the filter that comes apart from it. */
+function askedAboutConnections({ protocol, authorization, ofBytes }: Inbound) {
+  const { custom } = isHttp(protocol) ? { custom: ofBytes?.custom } : authorization;
+  return custom === undefined ? [] : [toCluster(clusterName(custom.authorizer.ref))];
 }
 
 const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly Resource[] => {
@@ -31,7 +39,7 @@ const portResources = rememberWith((inbound: Inbound, ownHost: string): readonly
   const secrets = speaksMeshTls(inbound) ? [toSecret(identitySecretName), toSecret(bundleSecretName)] : [];
   const leadsTo = [
     ...(http ? [toRoutes(name), toExtension(authorizerName), toExtension(tokensName)] : []),
-    ...(connectionLayer(inbound.protocol) === undefined ? [] : [toCluster(name)]),
+    ...(connectionLayer(inbound.protocol) === undefined ? [] : [toCluster(name), ...askedAboutConnections(inbound)]),
   ];
   const routes = http
     ? [envoyResource(RouteConfigurationSchema, name, inboundRouteConfiguration(inbound), [toCluster(name)])]

@@ -638,7 +638,7 @@ describe('silencers and allowances', () => {
   });
 
   it('never allows it in security kinds', () => {
-    const text = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: x, annotations: { weft.dev/allow-unsupported: spec.provider } }\nspec: { provider: { name: a } }\n`;
+    const text = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: x, annotations: { weft.dev/allow-unsupported: spec.targetRef } }\nspec: { targetRef: { kind: Gateway, name: a } }\n`;
     expect(parse(text).map(({ code, severity }) => `${code} ${severity}`)).toEqual(['WEFT0004 error']);
   });
 });

@@ -135,14 +135,6 @@ describe('what is safe instead of what is refused (WEFT0004)', () => {
       [`WEFT0004 spec.rules[0].when[0].key: ${refusesMore}`],
     ],
     [
-      'a policy that asks somebody',
-      authorization('CUSTOM', 'provider: { name: opa }, rules: [{ to: [{ operation: { paths: [/admin] } }] }]'),
-      ['action', 'provider'].map(
-        (field) =>
-          `WEFT0004 spec.${field}: write action: DENY without provider, which refuses what would have been asked; without the action it would be ALLOW`,
-      ),
-    ],
-    [
       'a key without a value',
       authorization('ALLOW', 'rules: [{ from: [{ source: { namespaces: [shop], principals: } }] }]'),
       ['WEFT0002 spec.rules[0].from[0].source.principals: write a value; without the key the rule would be about more'],

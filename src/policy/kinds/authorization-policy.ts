@@ -4,7 +4,7 @@ import { fieldPath } from '../field-path.ts';
 import { type LowerContext, securityVersions, supportedKind } from '../kind-definition.ts';
 import { dryRunAnnotation } from '../read-metadata.ts';
 import type { Infer, TextRule } from '../shape.ts';
-import { anyText, choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
+import { choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
 import { checkOperation, checkSource, checkWhen } from './authorization-forms.ts';
 import {
   checkCondition,
@@ -67,24 +67,14 @@ const rule = object({
   when: row(someOf(condition), 'T0', `principals and permissions of RBAC, by ${conditionKeys.join(', ')}`),
 });
 
-/** Without an action a policy is ALLOW (D17), which is no less than what another action says. */
-const insteadOfAction = {
-  CUSTOM:
-    'write action: DENY without provider, which refuses what would have been asked; without the action it would be ALLOW',
-};
 const everyWorkload = 'remove the policy; without this it would act on every workload of its namespace';
 
 const shape = object(
   {
     selector: row(matchLabels, 'T0', 'which workloads'),
-    action: row(
-      choice(['ALLOW', 'DENY', 'AUDIT'], { refused: { CUSTOM: 'T1' }, hints: insteadOfAction }),
-      'T0',
-      'RBAC action',
-      'D17',
-    ),
+    action: row(choice(['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']), 'T0', 'RBAC action', 'D17'),
     rules: list(rule, { max: 512 }),
-    provider: row(refused('T1', object({ name: anyText }), { hint: insteadOfAction.CUSTOM }), 'T1', 'ext_authz'),
+    provider: row(object({ name: text() }, { required: ['name'] }), 'T1', 'ext_authz'),
     targetRef: row(refused('T2', targets.targetRef, { hint: everyWorkload }), 'T2', 'a gateway of the Gateway API'),
     targetRefs: row(refused('T2', targets.targetRefs, { hint: everyWorkload }), 'T2', 'gateways of the Gateway API'),
   },
@@ -110,14 +100,67 @@ export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPoli
         action === 'AUDIT' ? { severity: 'warning' } : {},
       );
     }
+    checkProvider(action, spec.provider?.name, context);
     return present<AuthorizationPolicySpec>({
       selector: Object.keys(labels).length > 0 ? labels : undefined,
       action,
+      provider: spec.provider?.name,
       dryRun: isDryRun(action, context) ? true : undefined,
-      rules: rules.map((written, index) => lowerRule(written, `spec.rules[${index}]`, context)),
+      rules: rules.map((written, index) => {
+        if (action === 'CUSTOM') checkAsked(written, `spec.rules[${index}]`, context);
+        return lowerRule(written, `spec.rules[${index}]`, context);
+      }),
     });
   },
 });
+
+/** WEFT0159 (P39): an authorizer is asked before anything else is looked at. */
+function checkAsked(written: Infer<typeof rule>, path: string, context: LowerContext): void {
+  const refuse = (field: string, name: string) =>
+    context.report(
+      'WEFT0159',
+      field,
+      `${name} cannot be used with CUSTOM`,
+      'it runs before identity and tokens are known',
+    );
+  for (const [index, { source: from }] of (written.from ?? []).entries())
+    for (const name of ofCallers) if (from[name]) refuse(`${path}.from[${index}].source.${name}`, name);
+  for (const [index, { key }] of (written.when ?? []).entries())
+    if (/^(?:request\.auth\.|source\.(?!ip$))/.test(key)) refuse(`${path}.when[${index}].key`, key);
+}
+
+const ofCallers = [
+  'principals',
+  'notPrincipals',
+  'namespaces',
+  'notNamespaces',
+  'serviceAccounts',
+  'notServiceAccounts',
+  'trustDomains',
+  'notTrustDomains',
+  'requestPrincipals',
+  'notRequestPrincipals',
+] as const;
+
+function checkProvider(
+  action: AuthorizationPolicySpec['action'],
+  provider: string | undefined,
+  context: LowerContext,
+): void {
+  if (action === 'CUSTOM' && provider === undefined) {
+    const message = 'expected "provider" beside action: CUSTOM, which is required';
+    context.report('WEFT0002', 'spec.action', message, 'name an extension provider of MeshConfig');
+  } else if (action !== 'CUSTOM' && provider !== undefined) {
+    const hint = 'remove it, or write action: CUSTOM';
+    context.report(
+      'WEFT0137',
+      'spec.provider',
+      `provider and ${action} exclude each other`,
+      hint,
+      beside(context, 'spec', 'action'),
+    );
+  }
+}
 
 /** P46. What decides nothing anyway, or asks others, has no dry-run. */
 function isDryRun(action: AuthorizationPolicySpec['action'], context: LowerContext): boolean {

@@ -53,9 +53,6 @@ export const refusedMeshConfig = {
   caCertificates: refused('T1', anything, {
     hint: 'remove it: peers are believed by the roots of this control plane alone',
   }),
-  extensionProviders: refused('T1', anything, {
-    hint: 'remove it, with what names its providers: CUSTOM of an AuthorizationPolicy, and Telemetry',
-  }),
   zoneAwareLbSetting: refused('T2', names('enabled', 'minClusterSize', 'failover', 'failoverPriority')),
   inboundTrafficPolicy: refused('T2', names('mode')),
   defaultInboundHttpRetryPolicy: refused(

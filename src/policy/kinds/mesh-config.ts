@@ -22,6 +22,7 @@ import { lowerRetries } from './http-resilience.ts';
 import { retries } from './http-shape.ts';
 import { localityLbSetting, lowerLocalityLbSetting } from './locality-lb.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
+import { extensionProviders, lowerProviders } from './mesh-config-providers.ts';
 import { refusedMeshConfig } from './mesh-config-refused.ts';
 import { lowerTlsDefaults, tlsDefaults } from './mesh-config-tls.ts';
 import { outlierDetection } from './outlier-detection.ts';
@@ -91,6 +92,7 @@ export const meshConfig = object({
     'locality weights, endpoint priorities where no rule has its own',
     'D12',
   ),
+  extensionProviders,
   ...refusedMeshConfig,
 });
 
@@ -129,6 +131,7 @@ export function lowerMeshConfig(
     dnsRefreshRate: written.dnsRefreshRate,
     h2Upgrade: written.h2UpgradePolicy === 'UPGRADE' ? true : undefined,
     tlsDefaults: written.tlsDefaults && lowerTlsDefaults(written.tlsDefaults, context),
+    authorizers: written.extensionProviders && lowerProviders(written.extensionProviders, context),
     localityLbSetting:
       written.localityLbSetting && lowerLocalityLbSetting(written.localityLbSetting, 'localityLbSetting', context),
     defaultTrafficPolicy:

@@ -2,6 +2,7 @@ import type { AuthorizationPolicyObject } from '../../model/policy.ts';
 import type { AuthorizationRule, AuthorizationSource } from '../../model/security-policy.ts';
 import { isHttp } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
+import { providerOf } from './authorizers.ts';
 import { ofKind, type ReferenceScope, reportAt } from './reference-scope.ts';
 import { portsUsed, selecting } from './service-workloads.ts';
 
@@ -17,7 +18,16 @@ export function checkTcpRules(
   const { action, rules, dryRun } = policy.spec;
   const ports = tcpPorts(scope, workloads);
   if (ports.length === 0) return;
+  // What HTTP alone can be asked about, nobody is asked about (P39).
+  const isDumb = action === 'CUSTOM' && providerOf(scope, policy)?.http !== undefined;
   rules.forEach((rule, index) => {
+    const port = isDumb ? ports.find((each) => reaches(rule, each)) : undefined;
+    if (port !== undefined) {
+      const message = `provider ${policy.spec.provider} speaks HTTP, and port ${port} is TCP: nobody can be asked there`;
+      const hint = 'name the HTTP ports, or a provider that speaks gRPC';
+      reportAt(scope, 'WEFT0153', policy, `spec.rules[${index}]`, message, hint, { severity: 'error' });
+      return;
+    }
     const reached = ports
       .filter((port) => reaches(rule, port))
       .map((port) => ({ port, httpField: httpFieldAt(rule, port) }));

@@ -1,0 +1,203 @@
+import { once } from 'node:events';
+import { Agent } from 'node:http';
+import { createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import type { CheckRequest } from '../../src/proto/gen/envoy/service/auth/v3/external_auth_pb.ts';
+import { type Application, startApplication } from '../support/application.ts';
+import { listenAuthorizer } from '../support/grpc-authorizer.ts';
+import { fetchOnce } from '../support/load.ts';
+import type { Member } from '../support/member.ts';
+import { exchange, meshTls } from '../support/mesh-client.ts';
+import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
+
+/*
+ * CUSTOM (P39): an authorizer in the mesh is asked, by mesh TLS, about what the rules match and about nothing else; without its answer
+ * requests are refused.
+ */
+
+const policy = (name: string, spec: string) => `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ${name}, namespace: shop }
+spec: { selector: { matchLabels: { app: catalog } }, ${spec} }
+`;
+const ask = (provider: string, rules = '[{ to: [{ operation: { paths: ["/asked*"], ports: ["9080"] } }] }]') =>
+  policy('ask', `action: CUSTOM, provider: { name: ${provider} }, rules: ${rules}`);
+const providers = `extensionProviders:
+- name: judge
+  envoyExtAuthzHttp:
+    service: judge.shop.svc.cluster.local
+    port: 80
+    timeout: 1s
+    pathPrefix: /check
+    includeRequestHeadersInCheck: [x-ask]
+    includeAdditionalHeadersInCheck: { x-mesh: demo }
+    includeRequestBodyInCheck: { maxRequestBytes: 16, allowPartialMessage: true }
+    headersToUpstreamOnAllow: [x-user]
+    headersToDownstreamOnDeny: [x-why]
+- name: nobody
+  envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: 81, timeout: 0.2s, statusOnError: "503" }
+- name: patient
+  envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: 81, timeout: 0.2s, failOpen: true }
+- name: typed
+  envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 90, timeout: 1s }
+`;
+
+let catalog: Application;
+let judge: Application;
+let typed: Awaited<ReturnType<typeof listenAuthorizer>>;
+let server: Member;
+let frontend: Member;
+const heard: { url?: string; headers: Readonly<Record<string, unknown>>; body: string }[] = [];
+const stops: (() => void)[] = [];
+
+const mesh = useTestMesh(
+  () => ({
+    policies: {
+      'mesh.yaml': mutualTlsYaml('STRICT'),
+      'catalog.yaml': serviceYaml(
+        'catalog',
+        '[{ name: http, port: 80, targetPort: 9080 }, { name: tcp, port: 90, targetPort: 9100 }]',
+      ),
+      'judge.yaml': serviceYaml(
+        'judge',
+        '[{ name: http, port: 80, targetPort: 9200 }, { name: http-gone, port: 81, targetPort: 9201 }, { name: grpc, port: 90, targetPort: 9202 }]',
+      ),
+      'meshconfig.yaml': providers,
+    },
+  }),
+  async (started) => {
+    const address = started.nextAddress();
+    catalog = await startApplication({ address, port: 9080 }, 'catalog');
+    const bytes = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.pipe(socket);
+    });
+    bytes.listen(9100, address);
+    await once(bytes, 'listening');
+    stops.push(() => bytes.close());
+    const ports = [{ port: 9080 }, { port: 9100, protocol: 'tcp' as const }];
+    server = await started.join({ service: 'catalog', address, ports });
+    frontend = await started.join({ service: 'frontend' });
+    const bench = started.nextAddress();
+    judge = await startApplication({ address: bench, port: 9200 }, 'judge', async (request, response) => {
+      heard.push({ url: request.url ?? '', headers: request.headers, body: await text(request) });
+      const asked = String(request.headers['x-ask']);
+      response.statusCode = asked === 'yes' ? 200 : Number(asked) || 403;
+      response
+        .setHeader('x-user', 'ann')
+        .setHeader('x-why', 'because')
+        .setHeader('x-secret', 's')
+        .end('said the judge');
+    });
+    typed = await listenAuthorizer({ address: bench, port: 9202 }, ({ attributes }: CheckRequest) => {
+      const http = attributes?.request?.http;
+      return http ? http.headers['x-ask'] === 'yes' : attributes?.source?.principal.endsWith('/frontend') === true;
+    });
+    const http = 'http' as const;
+    const grpc = 'grpc' as const;
+    await started.join({
+      service: 'judge',
+      address: bench,
+      ports: [
+        { port: 9200, protocol: http },
+        { port: 9201, protocol: http },
+        { port: 9202, protocol: grpc },
+      ],
+    });
+    await started.synced();
+  },
+);
+afterAll(async () => {
+  typed?.close();
+  for (const stop of stops) stop();
+  await catalog?.close();
+  await judge?.close();
+});
+beforeEach(() => {
+  heard.length = 0;
+});
+
+const enforce = (yaml: string) => mesh().apply({ 'authz.yaml': yaml });
+const call = (path: string, asked?: string, more: { method?: string; body?: string; agent?: Agent } = {}) =>
+  fetchOnce({
+    host: frontend.address,
+    port: mesh().localPort('catalog', 80),
+    path,
+    headers: { 'x-user': 'forged', 'x-other': 'o', ...(asked === undefined ? {} : { 'x-ask': asked }) },
+    ...more,
+  });
+
+test('an authorizer over HTTP: its words decide, and only what is to be asked about is', async () => {
+  await enforce(ask('judge'));
+  const before = catalog.requests();
+  expect((await call('/free')).status).toBe(200);
+  expect(heard).toEqual([]);
+  expect((await call('/asked?q=1', 'yes', { method: 'POST', body: 'a'.repeat(40) })).status).toBe(200);
+  expect(catalog.lastHeaders()).toMatchObject({ 'x-user': 'ann' });
+  expect(catalog.lastHeaders()).not.toHaveProperty('x-secret');
+  expect(heard).toMatchObject([{ url: '/check/asked?q=1', body: 'a'.repeat(16), headers: { 'x-mesh': 'demo' } }]);
+  expect(heard[0]?.headers).not.toHaveProperty('x-other');
+  expect(await call('/asked', 'no')).toMatchObject({
+    status: 403,
+    body: 'said the judge',
+    headers: { 'x-why': 'because' },
+  });
+  for (const code of [201, 302, 429]) expect((await call('/asked', `${code}`)).status).toBe(code);
+  // What it cannot decide is refused.
+  for (const code of [500, 503]) expect(await call('/asked', `${code}`)).toMatchObject({ status: 403, body: '' });
+  expect(catalog.requests()).toBe(before + 2);
+});
+
+test('other policies decide as well, and a refusal of theirs stands', async () => {
+  await enforce(ask('judge') + policy('closed', 'action: DENY, rules: [{ to: [{ operation: { methods: [PUT] } }] }]'));
+  expect((await call('/asked', 'yes')).status).toBe(200);
+  expect((await call('/asked', 'yes', { method: 'PUT' })).status).toBe(403);
+});
+
+test('a provider that nobody serves refuses, or lets pass where that is wanted', async () => {
+  await enforce(ask('nobody'));
+  expect((await call('/asked', 'yes')).status).toBe(503);
+  expect((await call('/free')).status).toBe(200);
+  await enforce(ask('patient'));
+  expect((await call('/asked', 'yes')).status).toBe(200);
+});
+
+test('a change of the provider acts on the next request of an open connection', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const answers: (readonly [number, number])[] = [];
+  for (const yaml of [ask('judge'), ask('nobody'), ask('typed'), policy('none', 'rules: [{}]'), ask('judge')]) {
+    await enforce(yaml);
+    const { status, localPort } = await call('/asked', 'no', { agent });
+    answers.push([status, localPort]);
+  }
+  agent.destroy();
+  expect(answers.map(([status]) => status)).toEqual([403, 503, 429, 200, 403]);
+  expect(new Set(answers.map(([, port]) => port)).size).toBe(1);
+});
+
+test('an authorizer over gRPC sees who calls, and answers in its own words', async () => {
+  await enforce(ask('typed'));
+  typed.heard.length = 0;
+  expect((await call('/asked', 'yes')).status).toBe(200);
+  expect(await call('/asked', 'no')).toMatchObject({ status: 429, body: 'not by gRPC' });
+  expect((await call('/free')).status).toBe(200);
+  expect(typed.heard.length).toBe(2);
+  expect(typed.heard[0]?.attributes?.source?.principal).toBe('spiffe://demo.mesh/ns/shop/sa/frontend');
+});
+
+test('on a port for bytes it is asked about connections; who speaks HTTP has no words for them, so they are refused', async () => {
+  const svid = async (service: string) =>
+    meshTls({ host: server.address, port: server.inbound(9100) }, await mesh().certificate(service));
+  const echoed = async (service: string) => {
+    const socket = await svid(service);
+    socket.end('ping');
+    return (await exchange(socket)).received;
+  };
+  const bytes = '[{ to: [{ operation: { ports: ["9100"] } }] }]';
+  await enforce(ask('typed', bytes));
+  expect(await echoed('frontend')).toBe('ping');
+  expect(await echoed('intruder')).toBe('');
+  expect((await call('/asked', 'no')).status).toBe(200);
+});
