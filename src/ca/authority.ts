@@ -6,24 +6,17 @@ import { createCell, type Readable } from '../model/readable.ts';
 import { Secret } from '../model/secret.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import { type AuthorityInfo, describeAuthority } from './authority-info.ts';
+import { inputOf, type RootStep, renewedIssuer, stepped, withParts, withRoot } from './authority-steps.ts';
 import type { Certificate } from './certificate.ts';
 import { issuerTemplate, rootTemplate, serverTemplate, svidTemplate } from './certificate-template.ts';
+import { checked } from './checked-certificate.ts';
 import { createIssuers } from './issuers.ts';
-import {
-  firstRoots,
-  needsRoot,
-  type RootInput,
-  type RootState,
-  rootWakeAt,
-  step,
-  trustedRoots,
-} from './root-rotation.ts';
-import { type AuthorityState, loadAuthority, pkcs8, sweepAuthority } from './root-state-file.ts';
+import { needsRoot, type RootState, rootWakeAt, trustedRoots } from './root-rotation.ts';
+import { loadAuthority, pkcs8, sweepAuthority } from './root-state-file.ts';
 import { signCertificate } from './sign-certificate.ts';
 import { createStateKeeper, savingProblem } from './state-keeper.ts';
 import type { Bundle, IssuedCertificate, SignedCertificate, SignedSvid, Svid } from './svid.ts';
 import { type IssuingSigner, issuingSigner, rootSlot, type TrustedRoot } from './trusted-root.ts';
-import { type CertificateProfile, validateCertificate } from './validate-certificate.ts';
 
 /** Life of a leaf unless asked otherwise, and the bounds of what may be asked (section 3 of reliability.md). */
 export const defaultLife: Millis = 24 * 3_600_000;
@@ -35,6 +28,8 @@ export interface AuthorityOptions {
   readonly trustDomain: string;
   /** Random bytes for serials; absent: the system's. */
   readonly random?: (size: number) => Uint8Array;
+  /** A root from outside (imported-root.ts): the first one, or the next one where another is in force. */
+  readonly imported?: TrustedRoot;
   /** For tests only: lifts the 5-minute floor of a leaf's life. */
   readonly allowShortLives?: boolean;
 }
@@ -44,14 +39,6 @@ export interface ServerNames {
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
 }
-
-/** What a person asks of the roots. `pending` is asked at the moment of the step: who is awaited still. */
-export type RootStep =
-  | { readonly kind: 'prepare'; readonly by: string }
-  | { readonly kind: 'activate' | 'finish'; readonly pending: () => readonly string[] }
-  | { readonly kind: 'abort' }
-  /** `fingerprint`: which root is in wrong hands; absent: the one that signs, or signed before a rotation that is not over. */
-  | { readonly kind: 'compromised'; readonly by: string; readonly fingerprint?: string };
 
 /** The certificate authority of one trust domain. */
 export interface Authority {
@@ -83,7 +70,7 @@ export interface Authority {
  * key is present. Throws Failure WEFT0908 for parts that do not belong together, WEFT0909 if nothing valid can be had.
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { store, clock, trustDomain, random = randomBytes, allowShortLives = false } = options;
+  const { store, clock, trustDomain, imported, random = randomBytes, allowShortLives = false } = options;
   const fresh = () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     return { key: pair.privateKey, input: inputFor(pair.publicKey) };
@@ -109,7 +96,19 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
 
   const loaded = await loadAuthority(store, trustDomain);
   const keeper = createStateKeeper(store, loaded);
-  let state = loaded ?? (await keeper.save(() => withRoot(makeRoot())));
+  let state = loaded ? renewedIssuer(loaded, imported) : await keeper.save(() => withRoot(imported ?? makeRoot()));
+  const isNext = (root: TrustedRoot) => !state.parts.has(root.slot.fingerprint);
+  /** A root from outside is followed by another from outside: none is made that nobody asked for. */
+  const nextRoot = (): TrustedRoot => {
+    const root = imported ?? makeRoot();
+    if (!isNext(root))
+      throw new Failure(
+        'WEFT0306',
+        'there is no next root: ca.root in weft.yaml names one that is trusted already',
+        'name the files of the next root in weft.yaml, restart the control plane, and repeat the step',
+      );
+    return root.issuer ? root : { ...root, issuer: makeIssuer(root) };
+  };
   const bundleOf = (of: RootState): Bundle => ({
     trustDomain,
     roots: trustedRoots(of).map((root) => root.certificate),
@@ -228,8 +227,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       try {
         await keeper.save(() => {
           const input = inputOf(state.roots, asked, clock.now());
-          const root = needsRoot(state.roots, input) ? makeRoot() : undefined;
-          added = root ? [{ ...root, issuer: makeIssuer(root) }] : [];
+          const root = needsRoot(state.roots, input) ? nextRoot() : undefined;
+          added = root ? [root] : [];
           next = stepped(state.roots, root && 'by' in input ? { ...input, root: root.slot } : input);
           return { roots: next, parts: withParts(state.parts, added) };
         });
@@ -260,7 +259,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
         roots: state.roots,
         keyPresent: (fingerprint) => state.parts.get(fingerprint)?.key !== undefined,
         issuers,
-        problem: unsaved,
+        problem: unsaved ?? (imported && isNext(imported) ? waiting : undefined),
         now: clock.now(),
       }),
     dispose() {
@@ -271,51 +270,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   };
 }
 
-function withParts(parts: AuthorityState['parts'], added: readonly TrustedRoot[]): AuthorityState['parts'] {
-  return new Map([...parts, ...added.map((root) => [root.slot.fingerprint, root] as const)]);
-}
-
-/** What the machine is told: `pending` is asked now. */
-function inputOf({ phase, signing, other }: RootState, asked: RootStep, now: Millis): RootInput {
-  switch (asked.kind) {
-    case 'prepare':
-    case 'abort':
-      return { ...asked, now };
-    case 'activate':
-    case 'finish':
-      return { kind: asked.kind, now, pending: asked.pending() };
-    case 'compromised': {
-      const old = phase === 'activated' || phase === 'returning' ? other : signing;
-      return { kind: asked.kind, by: asked.by, now, fingerprint: asked.fingerprint ?? (old ?? signing).fingerprint };
-    }
-    default:
-      return asked satisfies never;
-  }
-}
-
-function stepped(state: RootState, input: RootInput): RootState {
-  const next = step(state, input);
-  if (next instanceof Failure) throw next;
-  return next;
-}
-
-function withRoot(root: TrustedRoot): AuthorityState {
-  return { roots: firstRoots(root.slot), parts: new Map([[root.slot.fingerprint, root]]) };
-}
-
-/**
- * The last look before a certificate is used. A difference is a bug of ours: it throws, and nothing leaves. What it says is read back each
- * time; its signature is checked at the first of each signer, whose key and certificate might not fit, and then at each sixteenth: a check
- * takes three times as long as the signature itself (performance.md section 3).
- */
-function checked(certificate: Certificate, profile: CertificateProfile, signer: Certificate): void {
-  const count = signedBy.get(signer) ?? 0;
-  signedBy.set(signer, count + 1);
-  const problems = validateCertificate(certificate, profile, signer, count % 16 === 0);
-  if (problems.length > 0) throw new Error(`signed a wrong certificate: ${problems.join('; ')}`);
-}
-
-const signedBy = new WeakMap<Certificate, number>();
+const waiting =
+  'ca.root in weft.yaml names another root than the one in force; change over: weft cert rotate --root --step prepare';
 
 function cannot(why: string, hint: string): Failure {
   return new Failure('WEFT0909', `no certificate can be issued: ${why}`, hint);

@@ -1,4 +1,5 @@
-import type { Authority, RootStep } from '../ca/authority.ts';
+import type { Authority } from '../ca/authority.ts';
+import type { RootStep } from '../ca/authority-steps.ts';
 import { type RootState, trustedRoots } from '../ca/root-rotation.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import { parseSpiffeId } from '../model/identity.ts';

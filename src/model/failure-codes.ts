@@ -40,6 +40,12 @@ export const failureCodes = {
       'The change of root is in another phase than the step needs, or live proxies have not yet shown that it is safe: to trust both roots before the next one signs, to hold a certificate under it before the old one goes.',
     fix: 'Wait for the proxies that the message names, or stop them, and repeat the step; abort takes a rotation back at any step.',
   },
+  WEFT0307: {
+    title: 'CA from outside refused',
+    cause:
+      'The files that ca.root, ca.certificate and ca.key name do not make a CA: one cannot be read, they do not belong together, one is not valid now, or TLS does not believe a certificate that was signed under them.',
+    fix: 'ca.root: the root certificate alone. ca.certificate: the issuing certificate, then the chain up to the root, without it. ca.key: the private key of the first, not encrypted. Without ca.certificate, ca.key is the key of the root.',
+  },
   WEFT0401: {
     title: 'Configuration not acknowledged',
     cause: 'A proxy refused the configuration it was sent (NACK), or did not answer in time. It keeps what it had.',

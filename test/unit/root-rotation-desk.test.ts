@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { openAuthority, type RootStep } from '../../src/ca/authority.ts';
+import { openAuthority } from '../../src/ca/authority.ts';
+import type { RootStep } from '../../src/ca/authority-steps.ts';
 import { readCertificates } from '../../src/ca/certificate.ts';
 import {
   firstRoots,
