@@ -10,8 +10,14 @@ const longestWait: Millis = 30_000;
 /** Timers overflow after 24 days. */
 const longestSleep: Millis = 24 * 3_600_000;
 
+export interface RenewedIdentity {
+  /** Renews it without waiting for its time: its root is to go. */
+  now(): void;
+  stop(): void;
+}
+
 /**
- * Renews the certificate in a folder when its time has come, with a new key each time, until the returned function is called. By timers
+ * Renews the certificate in a folder when its time has come, with a new key each time, until it is stopped. By timers
  * that no change of the clock moves (F22). `onProblem` hears of each different reason why there is no new one yet.
  */
 export function keepRenewed(options: {
@@ -21,7 +27,7 @@ export function keepRenewed(options: {
   readonly timeout: Millis;
   readonly onProblem: (failure: Failure) => void;
   readonly onRenewed?: () => void;
-}): () => void {
+}): RenewedIdentity {
   const { folder, onProblem } = options;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -58,8 +64,14 @@ export function keepRenewed(options: {
     }
   };
   plan();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
+  return {
+    now() {
+      clearTimeout(timer);
+      after(0, () => void attempt());
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
   };
 }

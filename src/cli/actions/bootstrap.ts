@@ -15,10 +15,10 @@ export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Pr
   const workload = await workloadOf(flags, namespaceOf(flags.group, namespace, context.globals.namespace));
   const joined = await joinControlPlane(context, flags['token-file']);
   const { controlPlane, fingerprint } = joined;
-  const credential = await bareCredential(joined, workload, context.globals.timeout);
+  const { credential, rootPem } = await bareCredential(joined, workload, context.globals.timeout);
   const json = createBootstrap({
     ...workload,
-    controlPlane,
+    controlPlane: { ...controlPlane, rootPem },
     credential,
     // Where Envoy will run is not known here, so the socket is found from its working folder.
     admin: flags.admin === undefined ? { kind: 'pipe', path: 'admin.sock' } : adminOf(flags.admin, cwd),
@@ -38,16 +38,39 @@ export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Pr
   return 0;
 }
 
-/** What a bare Envoy sends with every call: a reusable token as it is, or what one use of another is spent for. Throws Failure WEFT0203. */
+/**
+ * What a bare Envoy sends with every call: a reusable token as it is, or what one use of another is spent for; and every root by which it
+ * may find the control plane later, as one may be about to take the place of another. Throws Failure WEFT0203.
+ */
 async function bareCredential(
   { controlPlane, token }: Joined,
   { nodeId, metadata }: Workload,
   timeout: number,
-): Promise<Secret<string>> {
+): Promise<{ readonly credential: Secret<string>; readonly rootPem: string }> {
   const client = createControlPlaneClient(controlPlane, token.bearer);
   try {
     const bearer = await client.redeem(nodeId, JSON.stringify(metadata), timeout);
-    return bearer === '' ? token.bearer : new Secret(bearer);
+    const credential = bearer === '' ? token.bearer : new Secret(bearer);
+    return { credential, rootPem: await rootsFor(controlPlane, credential, nodeId, timeout) };
+  } finally {
+    client.close();
+  }
+}
+
+async function rootsFor(
+  controlPlane: Joined['controlPlane'],
+  credential: Secret<string>,
+  nodeId: string,
+  timeout: number,
+): Promise<string> {
+  const client = createControlPlaneClient(controlPlane, credential);
+  try {
+    const { roots } = await client.trust(nodeId, [], timeout);
+    return roots.length === 0 ? controlPlane.rootPem : roots.join('');
+  } catch (error) {
+    // The pinned one is enough as long as no root changes, and a change waits for whoever knows the old one alone.
+    if (error instanceof Failure) return controlPlane.rootPem;
+    throw error;
   } finally {
     client.close();
   }

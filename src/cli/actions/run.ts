@@ -4,6 +4,7 @@ import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { deferred } from '../../sidecar/deferred.ts';
 import { enrol } from '../../sidecar/enrol.ts';
 import { keepRenewed } from '../../sidecar/keep-renewed.ts';
+import { createKnownControlPlane } from '../../sidecar/known-roots.ts';
 import { claimOutboundAddress, type OutboundAddress, portTaken } from '../../sidecar/outbound-address.ts';
 import type { SidecarCredential } from '../../sidecar/own-identity.ts';
 import { portState } from '../../sidecar/port-owner.ts';
@@ -68,21 +69,27 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       { event: 'control-plane', state: 'starting', address: `${host}:${port}`, fingerprint: joined.fingerprint },
       `${good} control plane  ${host}:${port}, certificate pinned by the token (${pin})`,
     );
-    const { controlPlane, fingerprint, token } = joined;
+    const { fingerprint, token } = joined;
+    const known = createKnownControlPlane(joined.controlPlane);
+    const controlPlane = known.address;
     const credential = { identityFolder: identityFolder(env, folder, { fingerprint, nodeId }) };
     const own = { controlPlane, nodeId, folder: credential.identityFolder, timeout: context.globals.timeout };
     const trouble = (failure: Failure) => {
       for (const line of failureLines(failure, env)) output.say(line);
     };
     await enrol({ ...own, token, metadata, onWait: trouble });
-    stopRenewing = keepRenewed({ ...own, onProblem: trouble });
+    const identity = keepRenewed({ ...own, onProblem: trouble });
+    stopRenewing = identity.stop;
     const decided = deferred<ExitCode>();
     let wasReady = false;
     let said = Promise.resolve();
     const serves = (metadata.ports ?? []).length > 0 || metadata.group !== undefined;
     /** In order, though where others call it is asked for first. */
     const say = (event: RunEvent) => {
-      const whole = event.event === 'ready' && serves ? withAddresses(event, joined, credential, nodeId) : event;
+      const whole =
+        event.event === 'ready' && serves
+          ? withAddresses(event, { ...joined, controlPlane }, credential, nodeId)
+          : event;
       said = said.then(async () => tell(context, await whole, { nodeId, metadata }, envoy.version));
     };
     const sidecar = startSidecar({
@@ -95,6 +102,8 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
         stats: { flushInterval: flags['stats-interval'] },
       },
       folder,
+      onRoots: known.take,
+      renewIdentity: identity.now,
       envoy: envoy.path,
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
       logLevel: flags['envoy-log-level'],
