@@ -27,6 +27,8 @@ export interface CheckedAgainst {
 export interface BetweenObjects {
   readonly found: readonly Diagnostic[];
   readonly built: BuiltServices;
+  /** Workloads count: the registry was known. */
+  readonly isHistory: boolean;
 }
 
 /** Finds what is wrong between objects; a second call costs what has changed since the first. */
@@ -60,7 +62,7 @@ export function createBetweenObjects(): (policies: PolicySet, against: CheckedAg
     } else absent = undefined;
     const known = members === undefined ? undefined : workloads.values();
     const found = yield* references(policies.objects, services, known, settings, { secrets, absent: absent?.value });
-    return { found, built };
+    return { found, built, isHistory: members !== undefined };
   };
 }
 

@@ -16,8 +16,8 @@ import type { AwayServices } from '../registry/known-services.ts';
 import type { BuiltServices } from '../registry/services.ts';
 import { type CheckedAgainst, createBetweenObjects } from './between-objects.ts';
 import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
-import type { CheckedTree, HeldTrees } from './policy-source.ts';
-import { mistakesOf, withoutStanding } from './standing-errors.ts';
+import type { CheckedTree, HeldTrees, RegistryKnown } from './policy-source.ts';
+import { isUnknownName, mistakesOf, withoutStanding } from './standing-errors.ts';
 
 export interface TreeCheckOptions {
   readonly settings: MeshSettings;
@@ -39,7 +39,9 @@ export interface TreeCheckOptions {
 export const builtWhileChecked = new WeakMap<PolicySet, BuiltServices>();
 
 /** treeCheckSteps, at once. */
-export function createTreeCheck(options: TreeCheckOptions): (tree: PolicyTree, registry?: 'unknown') => CheckedTree {
+export function createTreeCheck(
+  options: TreeCheckOptions,
+): (tree: PolicyTree, registry?: RegistryKnown) => CheckedTree {
   const steps = treeCheckSteps(options);
   return (tree, registry) => finish(steps(tree, registry));
 }
@@ -52,10 +54,13 @@ export function createTreeCheck(options: TreeCheckOptions): (tree: PolicyTree, r
  */
 export function treeCheckSteps(
   options: TreeCheckOptions,
-): (tree: PolicyTree, registry?: 'unknown', heldTrees?: HeldTrees) => Steps<CheckedTree> {
+): (tree: PolicyTree, registry?: RegistryKnown, heldTrees?: HeldTrees) => Steps<CheckedTree> {
   const { settings, folders, root, joined, isolate = 'commit' } = options;
   let cache: ParseCache | undefined;
   let served: PolicySet | undefined;
+  /** What is served was taken before anybody had ever joined: that its names were not held against it excuses none of them now. */
+  let isUnjudged = false;
+  let isHistory = false;
   /** Undefined until something was good as a whole: then there is nothing that could be held back to. */
   let good: GoodNamespaces | undefined;
   const check = createBetweenObjects();
@@ -76,19 +81,20 @@ export function treeCheckSteps(
     cache = parsed.cache;
     return parsed;
   };
-  const against = (registry: 'unknown' | undefined): CheckedAgainst => {
+  const against = (registry: RegistryKnown | undefined): CheckedAgainst => {
     // A server that comes back serves what it served, whatever has become of workloads and secrets meanwhile.
-    if (registry === 'unknown') return { settings, joined: () => undefined };
+    if (registry !== undefined) return { settings, joined: () => undefined };
     const [away, expected, secrets] = [options.away?.(), options.expected?.(), options.secrets?.()];
     return { settings, joined, away, expected, secrets };
   };
   /** The findings between objects. */
   const between = function* (policies: PolicySet, beside: CheckedAgainst): Steps<readonly Diagnostic[]> {
     const result = yield* check(policies, beside);
-    ({ built } = result);
+    ({ built, isHistory } = result);
     if (served === undefined || errorsOf(result.found).length === 0) return result.found;
     const now = yield* checkServed(served, beside);
-    return withoutStanding(result.found, mistakesOf(now.found));
+    const standing = isUnjudged ? now.found.filter((finding) => !isUnknownName(finding)) : now.found;
+    return withoutStanding(result.found, mistakesOf(standing));
   };
   const ofFiles = ({ diagnostics, beside = [] }: PolicyTree) => [...diagnostics, ...strayFindings(beside, root)];
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');
@@ -96,16 +102,24 @@ export function treeCheckSteps(
     const folder = folders === 'namespace' ? folderOf(pathInTree(at.file, root)) : undefined;
     return folder ?? object?.namespace;
   };
-  const serve = (commit: string, objects: readonly Policy[], held: readonly HeldNamespace[]): PolicySet => {
+  const serve = (
+    commit: string,
+    objects: readonly Policy[],
+    held: readonly HeldNamespace[],
+    registry: RegistryKnown | undefined,
+  ): PolicySet => {
     const policies = { commit, objects };
     served = policies;
+    isUnjudged = registry === 'unjudged' || (registry === undefined && !isHistory);
     if (isolate === 'namespace') good = goodNamespaces(commit, objects, held);
     if (built) builtWhileChecked.set(policies, built);
     return policies;
   };
 
+  const withHistory = (checked: CheckedTree): CheckedTree => (isUnjudged ? { ...checked, isUnjudged } : checked);
+
   /** The commit with namespaces of others in it, as it was served before. */
-  const restore = function* (tree: PolicyTree, heldTrees: HeldTrees): Steps<CheckedTree> {
+  const restore = function* (tree: PolicyTree, registry: RegistryKnown, heldTrees: HeldTrees): Steps<CheckedTree> {
     const held: HeldNamespace[] = [];
     const kept: Policy[] = [];
     for (const [namespace, old] of heldTrees) {
@@ -116,17 +130,18 @@ export function treeCheckSteps(
     const whole = [...objects.filter(({ namespace }) => !heldTrees.has(namespace)), ...kept].sort(byName);
     const ofOthers = (finding: Diagnostic) => !heldTrees.has(namespaceOf(finding) ?? '');
     const found = [...ofFiles(tree), ...withoutDetected(diagnostics, settings)].filter(ofOthers);
-    found.push(...(yield* between({ commit: tree.commit, objects: whole }, against('unknown'))));
+    found.push(...(yield* between({ commit: tree.commit, objects: whole }, against(registry))));
     const failed = errorsOf(found).length > 0;
     return {
-      policies: failed ? undefined : serve(tree.commit, whole, held),
+      policies: failed ? undefined : serve(tree.commit, whole, held, registry),
       held,
+      ...(registry === 'unjudged' && { isUnjudged: true }),
       diagnostics: found.sort(byPosition),
     };
   };
 
   return function* (tree, registry, heldTrees) {
-    if (heldTrees !== undefined) return yield* restore(tree, heldTrees);
+    if (heldTrees !== undefined) return yield* restore(tree, registry ?? 'unknown', heldTrees);
     const parsed = yield* parse(tree);
     const { commit } = tree;
     const text = [...ofFiles(tree), ...withoutDetected(parsed.diagnostics, settings)];
@@ -137,7 +152,10 @@ export function treeCheckSteps(
     const found = [...text, ...silence(meaning, parsed.silencers, 'references', () => isPart)];
     const errors = errorsOf(found);
     if (errors.length === 0) {
-      return { policies: serve(commit, parsed.objects, []), diagnostics: found.sort(byPosition) };
+      return withHistory({
+        policies: serve(commit, parsed.objects, [], registry),
+        diagnostics: found.sort(byPosition),
+      });
     }
     const part =
       isolate === 'namespace' && good !== undefined
@@ -155,7 +173,7 @@ export function treeCheckSteps(
         : undefined;
     if (part === undefined) return { policies: undefined, diagnostics: found.sort(byPosition) };
     const diagnostics = [...part.findings].sort(byPosition);
-    return { policies: serve(commit, part.objects, part.held), held: part.held, diagnostics };
+    return withHistory({ policies: serve(commit, part.objects, part.held, registry), held: part.held, diagnostics });
   };
 }
 

@@ -5,11 +5,13 @@ import type { HeldNamespace } from '../model/status.ts';
 export interface Served {
   readonly commit: string;
   readonly held: readonly HeldNamespace[];
+  /** It was taken before anybody had ever joined (decision 47). */
+  readonly isUnjudged: boolean;
 }
 
 const key = 'policy/last-good';
 
-/** What is served, over a restart (F13): the commit's id as a text, or `{"commit":…,"held":[…]}`. Of uncommitted edits, the commit before. */
+/** What is served, over a restart (F13): the commit's id as a text, or `{"commit":…,"held":[…],"unjudged":true}`. Of uncommitted edits, the commit before. */
 export function createLastGood(store: StateStore): {
   read(): Promise<Served | undefined>;
   write(served: Served): Promise<void>;
@@ -19,9 +21,11 @@ export function createLastGood(store: StateStore): {
       const bytes = await store.read(key);
       return bytes && parse(new TextDecoder().decode(bytes));
     },
-    async write({ commit, held }) {
+    async write({ commit, held, isUnjudged }) {
       const kept = held.map((one) => (one.commit === undefined ? one : { ...one, commit: committed(one.commit) }));
-      const text = kept.length === 0 ? committed(commit) : JSON.stringify({ commit: committed(commit), held: kept });
+      const isPlain = kept.length === 0 && !isUnjudged;
+      const whole = { commit: committed(commit), held: kept, ...(isUnjudged && { unjudged: true }) };
+      const text = isPlain ? whole.commit : JSON.stringify(whole);
       await store.write(key, new TextEncoder().encode(text));
     },
   };
@@ -33,12 +37,17 @@ function committed(commit: string): string {
 
 /** Undefined for what nobody here has written. */
 function parse(text: string): Served | undefined {
-  if (!text.startsWith('{')) return { commit: text, held: [] };
+  if (!text.startsWith('{')) return { commit: text, held: [], isUnjudged: false };
   try {
-    const { commit, held } = JSON.parse(text) as { readonly commit?: unknown; readonly held?: unknown };
+    const { commit, held, unjudged } = JSON.parse(text) as {
+      readonly commit?: unknown;
+      readonly held?: unknown;
+      readonly unjudged?: unknown;
+    };
     if (typeof commit !== 'string' || !Array.isArray(held)) return undefined;
     return {
       commit,
+      isUnjudged: unjudged === true,
       held: held.flatMap((one: { readonly namespace?: unknown; readonly commit?: unknown }) => {
         if (typeof one.namespace !== 'string') return [];
         return [{ namespace: one.namespace, ...(typeof one.commit === 'string' && { commit: one.commit }) }];

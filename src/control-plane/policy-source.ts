@@ -14,18 +14,25 @@ export interface CheckedTree {
   /** Namespaces whose objects are those of an earlier commit; absent: none. */
   readonly held?: readonly HeldNamespace[];
   readonly diagnostics: readonly Diagnostic[];
+  /** Good, and taken before anybody had ever joined: no name of a service was held against it. Absent: false. */
+  readonly isUnjudged?: boolean;
 }
+
+/**
+ * Of what was accepted before: the registry is not held against it. `unjudged`: nor was it then, since nobody had ever joined.
+ */
+export type RegistryKnown = 'unknown' | 'unjudged';
 
 /** By namespace, the tree that its objects come from; undefined: it has none. */
 export type HeldTrees = ReadonlyMap<string, PolicyTree | undefined>;
 
 /**
- * Text to checked objects; with the registry `unknown`, what depends on workloads is not held against them. With `heldTrees` the objects of
- * these namespaces are taken from there.
+ * Text to checked objects; with `registry`, what depends on workloads is not held against them. With `heldTrees` the objects of these
+ * namespaces are taken from there.
  */
 export type CheckTree = (
   tree: PolicyTree,
-  registry?: 'unknown',
+  registry?: RegistryKnown,
   heldTrees?: HeldTrees,
 ) => CheckedTree | Promise<CheckedTree>;
 
@@ -121,8 +128,9 @@ export async function startPolicySource(options: {
     headTree = tree;
     const began = performance.now();
     // A commit that was accepted before a restart stays good, whoever is away today (F13).
-    const isAccepted = tree.commit === (await lastGood.read())?.commit;
-    const { policies, held = [], diagnostics } = await options.check(tree, isAccepted ? 'unknown' : undefined);
+    const last = await lastGood.read();
+    const checked = await options.check(tree, tree.commit === last?.commit ? registryOf(last) : undefined);
+    const { policies, held = [], diagnostics, isUnjudged = false } = checked;
     const checkMilliseconds = performance.now() - began;
     const revision = describe(tree, policies !== undefined, diagnostics, held);
     const { served: before, history: older, checks } = state.get();
@@ -138,7 +146,7 @@ export async function startPolicySource(options: {
       checks: isGood ? { passed: passed + 1, failed } : { passed, failed: failed + 1 },
       checkMilliseconds,
     });
-    if (policies) await remember({ commit: tree.commit, held });
+    if (policies) await remember({ commit: tree.commit, held, isUnjudged });
   };
 
   /** A store that does not take it (a full disk) does not keep a good commit from being served (F21). */
@@ -164,7 +172,7 @@ export async function startPolicySource(options: {
       for (const { namespace, commit: of } of held)
         trees.set(namespace, of === undefined ? undefined : await options.repository.readCommit(of));
       // It was good when it was accepted; that a workload is away today does not make it wrong (F13).
-      const checked = await options.check(tree, 'unknown', held.length === 0 ? undefined : trees);
+      const checked = await options.check(tree, registryOf(remembered), held.length === 0 ? undefined : trees);
       const { policies, diagnostics } = checked;
       if (!policies) return;
       const revision = describe(tree, true, diagnostics, checked.held ?? []);
@@ -216,6 +224,10 @@ export async function startPolicySource(options: {
     return work;
   };
   return { location: options.repository.location, state, refresh, recheck, stop };
+}
+
+function registryOf({ isUnjudged }: Served): RegistryKnown {
+  return isUnjudged ? 'unjudged' : 'unknown';
 }
 
 function describe(

@@ -318,6 +318,70 @@ test('before anybody has ever joined nothing is held against a commit; a name th
   expect(told(later.commit({ a: route('host: rewievs') }))).toEqual([`error WEFT0101 ${destination}.host`]);
 });
 
+describe('a misspelt name in what was taken before anybody joined', () => {
+  const typo = route('host: rewievs');
+  const wrong = [`error WEFT0101 ${destination}.host`];
+
+  test('is an error from the first join on, with what else there is', async () => {
+    const plane = await controlPlane();
+    expect(plane.commit({ a: typo }).policies).toBeDefined();
+    plane.join(reviews, catalog);
+    const again = plane.commit({ a: typo });
+    expect(told(again)).toEqual(wrong);
+    expect(again.diagnostics.find(({ code }) => code === 'WEFT0101')?.hint).toBe('did you mean "reviews"?');
+    expect(plane.commit({ a: typo, z: service('db') }).policies).toBeUndefined();
+    expect(plane.commit({ a: route('host: reviews') }).policies).toBeDefined();
+    expect(told(plane.commit({ a: typo }))).toEqual(wrong);
+  });
+
+  test('and after a restart, which keeps what is served', async () => {
+    const store = memoryStore();
+    const start = async (files: Files, commit: string, members: readonly Workload[]) => {
+      const plane = await controlPlane(store, []);
+      const source = await startPolicySource({
+        repository: {
+          location: '/p',
+          signature: async () => 'x',
+          readHead: async () => ({ ...treeOf(files), commit }),
+          readCommit: async (of) => ({ ...treeOf({ a: typo }), commit: of }),
+        },
+        check: plane.check,
+        store,
+        pollMilliseconds: 60_000,
+      });
+      plane.join(...members);
+      await source.recheck();
+      await source.stop();
+      await plane.restart();
+      const { head, served, diagnostics } = source.state.get();
+      return { head: head?.state, served: served?.revision.commit, told: told({ policies: undefined, diagnostics }) };
+    };
+    const joined = [reviews, catalog];
+    const accepted = { head: 'Applied', served: 'one', told: wrong };
+    expect(await start({ a: typo }, 'one', joined)).toEqual(accepted);
+    expect(await start({ a: typo }, 'one', joined)).toEqual(accepted);
+    const next = await start({ a: typo, z: service('db') }, 'two', joined);
+    expect(next).toMatchObject({ head: 'Rejected', served: 'one' });
+    expect(next.told).toContain(wrong[0]);
+  });
+});
+
+test('a standing error excuses as many fields as have it, not a new one of the same words', async () => {
+  const plane = await controlPlane(undefined, [reviews, catalog]);
+  const rules = (...all: readonly string[]) =>
+    networking('VirtualService', 'c', `{ hosts: [catalog], http: [${all.join()}] }`);
+  const rule = (more: string) => `{ ${more}, route: [{ destination: { host: reviews } }] }`;
+  const [old, fresh] = [rule('timeout: 1s'), rule('match: [{ uri: { prefix: /new } }]')];
+  expect(plane.commit({ a: rules(old) }).policies).toBeDefined();
+  plane.join(withPorts('reviews-2', 'reviews', [9081, 'http']), withPorts('catalog-2', 'catalog', [7777, 'http']));
+  expect(plane.commit({ a: rules(fresh, old) }).policies).toBeUndefined();
+  expect(
+    plane.commit({ a: rules(rule('match: [{ uri: { prefix: /catalog } }], timeout: 2s')) }).policies,
+  ).toBeDefined();
+  const moved = rules('{ match: [{ uri: { prefix: /x } }], route: [{ destination: { host: catalog } }] }', old);
+  expect(told(plane.commit({ a: moved }))).toContain('warning WEFT0112 spec.http[1].route[0].destination.host');
+});
+
 test('a head that came while the server was down is judged beside what was served', async () => {
   const store = memoryStore();
   const text = route('host: reviews');
