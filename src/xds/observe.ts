@@ -19,6 +19,7 @@ export function observe(subscription: Subscription, before: readonly Layer[], ne
   const { typeUrl } = subscription.type;
   const changed = changedNames(next, before, typeUrl);
   if (changed.length === 0) return subscription;
+  const current = withoutRefusalsOf(subscription, changed, next);
   const owed: [string, Owed][] = [];
   const differing: [string, Held | typeof nothingHeld][] = [];
   for (const name of changed) {
@@ -30,11 +31,33 @@ export function observe(subscription: Subscription, before: readonly Layer[], ne
     if (valueOf(subscription.pending, name) === undefined) owed.push([name, 'changed']);
     if (valueOf(subscription.differs, name) === undefined) differing.push([name, was ?? nothingHeld]);
   }
-  if (owed.length + differing.length === 0) return withCurrentRejection(subscription, next);
-  const observed = copyOf(subscription);
+  if (owed.length + differing.length === 0) return withCurrentRejection(current, next);
+  const observed = copyOf(current);
   observed.pending = withChanges(subscription.pending, owed);
   observed.differs = withChanges(subscription.differs, differing);
   return withCurrentRejection(observed, next);
+}
+
+/**
+ * What went away and comes back is offered anew: the trouble may have been the client's own, a file that was not there, and of others the
+ * quarantine knows (X38).
+ */
+function withoutRefusalsOf(
+  subscription: Subscription,
+  changed: readonly string[],
+  next: readonly Layer[],
+): Subscription {
+  const { refused, type } = subscription;
+  if (refused.size === 0) return subscription;
+  const gone = changed.filter((name) => refused.has(name) && lookup(next, type.typeUrl, name) === undefined);
+  if (gone.length === 0) return subscription;
+  const left = new Map(refused);
+  for (const name of gone) {
+    const known = left.get(name);
+    if (known !== undefined)
+      left.set(name, { ...known, versions: known.versions.filter((version) => version === removal) });
+  }
+  return { ...subscription, refused: left };
 }
 
 /** Where refused content is no longer wanted nothing is left to acknowledge, so nothing else would end the error (X42). */

@@ -112,6 +112,22 @@ describe.each(['delta', 'sotw'] as const)('the machine of %s', (variant) => {
     says(client.set({ RDS: 'r=1' }), []);
   });
 
+  test.each(['SDS', 'RDS', 'CDS'] as const)(
+    'X38 of %s what was refused, went away and comes back is offered anew',
+    (type) => {
+      const client = new ScriptedClient(variant);
+      client.set({ [type]: 'k=bad' });
+      client.ask(type, type === 'CDS' ? [] : ['k']);
+      client.nack(type, 'the file is not there');
+      // An empty set is told in SotW.
+      if (client.set({}).length > 0) client.ack(type);
+      expect(client.set({ [type]: 'k=bad' })).toEqual([`${type} k=bad`]);
+      // Its file is there now.
+      expect([...client.ack(type), ...client.wait(3_600_000)]).toEqual([]);
+      expect(client.set({ [type]: 'k=2' })).toEqual([`${type} k=2`]);
+    },
+  );
+
   test('X42 the error is kept with what was refused, and goes with the next ACK', () => {
     const client = connect();
     client.set({ RDS: 'r=1' });

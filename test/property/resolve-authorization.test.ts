@@ -49,7 +49,7 @@ function ruleMatches({ namespace }: Policy, { from, to, when }: ShortRule, reque
   const { caller } = request;
   const account = (value: string) => {
     const [first = '', second] = value.split('/');
-    if (caller === undefined) return false;
+    if (caller?.trustDomain !== 'demo.mesh') return false;
     return second === undefined
       ? caller.namespace === namespace && caller.account === first
       : caller.namespace === first && caller.account === second;

@@ -62,6 +62,14 @@ export class Ledger {
     return this.#ackedSet !== undefined;
   }
 
+  /** What went away may be offered anew when it comes back. */
+  forgive(items: Moment['items']): void {
+    for (const word of this.refused) {
+      const [name = ''] = word.split(' ');
+      if (!items.has(keyOf(this.interest.typeUrl, name))) this.refused.delete(word);
+    }
+  }
+
   /** X70: what is told at its newest version need not be sent again, and M7 wants it not to be. */
   told(versions: ReadonlyMap<string, string>): void {
     for (const [name, version] of versions) {

@@ -154,6 +154,7 @@ export class Model {
 
   /** Lets the server say all that it has to say. */
   drain(): void {
+    for (const ledger of this.ledgers.values()) ledger.forgive(this.world.items);
     this.wake = this.#serving.drain(this.now);
   }
 

@@ -69,4 +69,5 @@ test.each([1, 2, 3, 4])(
     expectSame(map, new Map([...plain].slice(-3)), all);
     expect(map.more.length).toBeLessThan(6);
   },
+  120_000,
 );
