@@ -102,7 +102,13 @@ function isKeptBack(model: Model, typeUrl: string, name: string): boolean {
 function isKeptAsItIs(model: Model, typeUrl: string): boolean {
   if (model.variant !== 'sotw' || !isWhole(typeUrl) || model.ledgers.get(typeUrl)?.isOfUnknownHoldings !== true)
     return false;
-  return namesOfType(typeUrl).some((name) => isKeptBack(model, typeUrl, name));
+  return namesOfType(typeUrl).some((name) => isKeptBack(model, typeUrl, name) || isMissed(model, typeUrl, name));
+}
+
+/** Gone, referred to by what the client holds, and perhaps taken with a set that was refused: it would have to stay, and nobody has it. */
+function isMissed(model: Model, typeUrl: string, name: string): boolean {
+  if (model.world.items.has(keyOf(typeUrl, name)) || model.interest(typeUrl).cache.has(name)) return false;
+  return model.isReferredTo(typeUrl, name);
 }
 
 /** INV1: the cache is the view, but for what is refused and for what is in use. */
