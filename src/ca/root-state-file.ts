@@ -3,6 +3,7 @@ import { Failure } from '../model/failure.ts';
 import type { StateStore } from '../model/state-store.ts';
 import { type Certificate, readCertificates, subjectAltNames } from './certificate.ts';
 import { firstRoots, type RootPhase, type RootSlot, type RootState, trustedRoots } from './root-rotation.ts';
+import { isSealed } from './sealed-store.ts';
 import { type IssuingSigner, issuingSigner, rootSlot, type TrustedRoot } from './trusted-root.ts';
 import { isSignedBy, validateCertificate } from './validate-certificate.ts';
 
@@ -213,6 +214,8 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 async function readText(store: StateStore, key: string): Promise<string | undefined> {
   const bytes = await store.read(key);
+  if (bytes && isSealed(bytes))
+    throw damaged(key, 'it is sealed, and ca.sealKeyFile in weft.yaml does not say with what');
   return bytes && Buffer.from(bytes).toString('latin1');
 }
 

@@ -92,6 +92,12 @@ const definitions = {
   /** Loopback may read the admin API without a token (`up` and `demo`, section 3.1 of experience.md). */
   'admin.loopbackReads': define(false, 'true or false', flag),
   'localPorts.base': define(21_000, 'a port', port),
+  /** A CA from outside (PEM files): its root, the issuing certificate with its chain, and the key of what signs. */
+  'ca.root': define('', 'the path of a file', text),
+  'ca.certificate': define('', 'the path of a file', text),
+  'ca.key': define('', 'the path of a file', text),
+  /** 32 bytes, kept elsewhere than the state dir: the CA's private keys there are sealed with it. */
+  'ca.sealKeyFile': define('', 'the path of a file', text),
   'certificates.leafLifetime': define(24 * 3_600_000, 'a duration such as "24h"', interval),
   'certificates.allowShortLives': define(false, 'true or false', flag),
   'registry.grace': define(10_000, 'a duration such as "10s"', duration),

@@ -97,7 +97,7 @@ export async function startControlPlane(options: {
       onProblem: (problem) => logger.error({ component: 'audit', problem }, 'the audit log cannot be written'),
     });
     parts.add(() => audit.close());
-    const identity = await startIdentity({ store, clock, settings: set, parts, audit });
+    const identity = await startIdentity({ store, clock, settings: set, folder, parts, audit });
     const { authority, svids, tokens, joins, credentials } = identity;
     parts.add(startCertificateAlarms({ authority, logger, clock }));
     const facts = await startFacts({

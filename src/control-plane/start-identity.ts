@@ -8,6 +8,7 @@ import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
 import type { AuditSink } from '../model/audit-event.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { TlsSource } from '../xds/tls-source.ts';
+import { authorityStore, importedRoot } from './authority-files.ts';
 import { ensureOperatorToken } from './operator-token.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { SettingValues } from './settings.ts';
@@ -25,17 +26,26 @@ export interface IdentityParts {
   readonly credentials: TlsSource;
 }
 
-/** Opens the authority and the tokens of a state dir. Throws Failure WEFT0904, WEFT0908 or WEFT0909. */
+/** Opens the authority and the tokens of a state dir. Throws Failure WEFT0307, WEFT0904, WEFT0907, WEFT0908 or WEFT0909. */
 export async function startIdentity(options: {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly settings: SettingValues;
+  /** Of weft.yaml: paths in it are relative to it. */
+  readonly folder: string;
   readonly parts: RunningParts;
   readonly audit: AuditSink;
 }): Promise<IdentityParts> {
-  const { store, clock, settings, parts, audit } = options;
+  const { store, clock, settings, folder, parts, audit } = options;
   const allowShortLives = settings['certificates.allowShortLives'];
-  const authority = await openAuthority({ store, clock, trustDomain: settings.trustDomain, allowShortLives });
+  const imported = await importedRoot(settings, folder, clock);
+  const authority = await openAuthority({
+    store: await authorityStore(store, settings, folder),
+    clock,
+    trustDomain: settings.trustDomain,
+    allowShortLives,
+    ...(imported && { imported }),
+  });
   parts.add(() => authority.dispose());
   const leaf = { authority: audited(authority, audit), clock, ttl: settings['certificates.leafLifetime'] };
   const svids = createSvidSource(leaf);
