@@ -18,18 +18,24 @@ export interface ClusterTroubles {
   recent(window: number, now: number): readonly ClusterTrouble[];
 }
 
-const hour = 3_600_000;
+const minute = 60_000;
+const hour = 60 * minute;
 /** A gauge that was not said for so long is known no more: its proxy has gone, or its cluster. */
 const gaugeStands = 90_000;
 const kept = 10_000;
+
+interface Failures {
+  readonly at: number;
+  readonly tls: ClusterFigures['tls'];
+}
 
 interface Known {
   readonly proxy: Proxy;
   readonly cluster: string;
   ejected: EjectedEndpoints | undefined;
   seen: number;
-  /** One for each report that had any, oldest first. */
-  failures: { readonly at: number; readonly tls: ClusterFigures['tls'] }[];
+  /** One for each minute that had any, oldest first; `at`: the last report of it. */
+  failures: readonly Failures[];
 }
 
 /** Troubles in memory, bounded: of at most 10,000 clusters of proxies, forgotten after an hour. */
@@ -52,7 +58,7 @@ export function createClusterTroubles(): ClusterTroubles {
       if (present === undefined && known.size >= kept) return;
       const each = present ?? { proxy, cluster, ejected: undefined, seen: now, failures: [] };
       known.set(key, each);
-      if (failed) each.failures = [...each.failures.filter(({ at }) => at > now - hour), { at: now, tls }];
+      if (failed) each.failures = withFailures(each.failures, { at: now, tls });
       if (ejected === undefined) return;
       each.ejected =
         ejected === 0 ? undefined : { endpoints: ejected, ...(members === undefined ? {} : { of: members }) };
@@ -70,4 +76,17 @@ export function createClusterTroubles(): ClusterTroubles {
       });
     },
   };
+}
+
+/** Added up by minute, so that a proxy that reports often costs no more than one that does not. */
+function withFailures(failures: readonly Failures[], next: Failures): readonly Failures[] {
+  const last = failures.at(-1);
+  if (last === undefined || Math.floor(last.at / minute) !== Math.floor(next.at / minute))
+    return [...failures.filter(({ at }) => at > next.at - hour), next];
+  const tls: { [Word in TlsTrouble]?: number } = { ...last.tls };
+  for (const word of tlsTroubles) {
+    const sum = (last.tls[word] ?? 0) + (next.tls[word] ?? 0);
+    if (sum > 0) tls[word] = sum;
+  }
+  return [...failures.slice(0, -1), { at: next.at, tls }];
 }

@@ -85,3 +85,18 @@ test('an edge has what its caller says of the callee, of its proxy that holds ou
     },
   ]);
 });
+
+test('an hour of reports, one each five seconds, adds up, and is looked through as fast as one report of each minute', () => {
+  const troubles = createClusterTroubles();
+  const clusters = Array.from({ length: 200 }, (_, index) => `${cluster}${index}`);
+  for (let at = 0; at < 3_600_000; at += 5_000)
+    for (const name of clusters) troubles.record(frontend, tls({ issuer: 1 }, name), start + at);
+  const now = start + 3_599_000;
+  expect(troubles.recent(3_600_000, now).map(({ tls: failed }) => failed.get('issuer'))).toEqual(
+    clusters.map(() => 720),
+  );
+  const before = process.cpuUsage();
+  for (let round = 0; round < 20; round += 1) troubles.recent(60_000, now);
+  // 200 clusters of 61 minutes: a look at each report would be twelve times as many.
+  expect(process.cpuUsage(before).user / 20_000).toBeLessThan(20);
+});
