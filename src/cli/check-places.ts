@@ -9,6 +9,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { type PolicyTree, readCommit } from '../policy/git-tree.ts';
 import type { KnownSecrets } from '../policy/references/reference-scope.ts';
+import { isJsonSchema } from '../policy/tree-rules.ts';
 import { readWorkingTree } from '../policy/working-tree.ts';
 import type { PolicyPlace } from './policy-place.ts';
 
@@ -90,6 +91,8 @@ async function readTree(
       'leave --rev out, or name the repository',
     );
   }
-  const files = places.map(({ part }) => ({ path: part, text: readFileSync(join(repository, part), 'utf8') }));
+  const files = places
+    .map(({ part }) => ({ path: part, text: readFileSync(join(repository, part), 'utf8') }))
+    .filter(({ path, text }) => !isJsonSchema(path, text));
   return { commit: 'uncommitted+edits', files, diagnostics: [], author: '', subject: '', time: 0 };
 }

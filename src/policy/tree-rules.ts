@@ -38,10 +38,20 @@ export function refuseFile(found: Diagnostic[], path: string, what: string, limi
   reportInto(found)('WEFT0007', firstLineOf(path), `${path} was refused: ${what} is over ${limit}`, 'split the file');
 }
 
-/** The bytes of a file as text; undefined, with a finding, if they are no UTF-8 or are missing. */
+/** A JSON Schema, as `weft schema` prints it: editors look for it beside the policies, and it is none. */
+export function isJsonSchema(path: string, text: string): boolean {
+  return path.endsWith('.json') && /^\s*\{\s*"\$schema"\s*:\s*"https?:\/\/json-schema\.org\//.test(text);
+}
+
+/**
+ * The bytes of a file of the tree as text. Undefined for a JSON Schema, and, with a finding, for what is no UTF-8 or is missing.
+ */
 export function decodeText(path: string, bytes: Uint8Array | undefined, found: Diagnostic[]): string | undefined {
   try {
-    if (bytes) return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (bytes) {
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+      return isJsonSchema(path, text) ? undefined : text;
+    }
   } catch {
     reportInto(found)('WEFT0001', firstLineOf(path), 'YAML syntax: the file is not UTF-8', 'save it as UTF-8');
     return undefined;

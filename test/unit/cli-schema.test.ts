@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readCommit } from '../../src/policy/git-tree.ts';
 import { runVerb } from '../support/run-verb.ts';
 
 const weft = (...words: readonly string[]) => runVerb(words, { cwd: '/' });
@@ -19,4 +24,33 @@ test('weft schema knows which kind was meant', async () => {
     message: 'there is no kind "VirtualServices"',
     hint: 'did you mean VirtualService?',
   });
+});
+
+test('the schema that lies among the policies, where the editor finds it, is none of them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-schema-'));
+  try {
+    mkdirSync(join(folder, 'policies/shop'), { recursive: true });
+    const { stdout: schema } = await weft('schema');
+    const policy =
+      'apiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ name: http, port: 1 }] }\n';
+    writeFileSync(join(folder, 'policies/policies.schema.json'), schema);
+    writeFileSync(join(folder, 'policies/shop/weft.json'), schema);
+    writeFileSync(join(folder, 'policies/shop/db.yaml'), `# yaml-language-server: $schema=weft.json\n${policy}`);
+    const checked = await runVerb(['validate', '-o', 'json'], { cwd: folder });
+    expect([checked.code, JSON.parse(checked.stdout).summary]).toEqual([
+      0,
+      { errors: 0, warnings: 0, infos: 0, files: 1 },
+    ]);
+    execFileSync('git', ['init', '-q'], { cwd: folder });
+    execFileSync('git', ['add', '.'], { cwd: folder });
+    const who = ['-c', 'user.name=Ana', '-c', 'user.email=a@b'];
+    execFileSync('git', [...who, 'commit', '-qm', 'first'], { cwd: folder });
+    const { files, diagnostics } = await readCommit(folder, 'HEAD', 'policies');
+    expect([files.map(({ path }) => path), diagnostics]).toEqual([['policies/shop/db.yaml'], []]);
+    // A policy in JSON may name its schema; that it says so is the mistake it was.
+    writeFileSync(join(folder, 'policies/shop/db.json'), '{ "$schema": "weft.json", "kind": "Service" }');
+    expect((await runVerb(['validate'], { cwd: folder })).code).toBe(1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
