@@ -44,8 +44,16 @@ const groups = [
   { files: ['test/e2e/http-rules.test.ts'], ids: ['P15'], only: 'P15' },
   { files: ['test/e2e/token-keys.test.ts'], ids: ['T23'], only: 'T23' },
   { files: ['test/e2e/token-forgeries.test.ts'], ids: ['T24'], only: 'T24' },
+  { files: ['test/e2e/rotation.test.ts'], ids: ['F8'] },
+  { files: ['test/e2e/root-rotation.test.ts'], ids: ['F9', 'F10'] },
+  { files: ['test/e2e/leaf-life.test.ts'], ids: ['F12'] },
   { files: filesOf('test/property', /^xds-.*\.test\.ts$/), ids: ['INV'], unsaid: 'INV' },
   { files: filesOf('test/e2e', /^xds-.*\.test\.ts$/), ids: [] },
+  { files: ['test/property/registry-joined.test.ts'], ids: ['T1'], only: 'T1' },
+  { files: ['test/e2e/impostors.test.ts'], ids: ['T2', 'T28'] },
+  { files: ['test/unit/joining.test.ts'], ids: ['T3'] },
+  { files: ['test/unit/access-inventory.test.ts'], ids: ['T4'] },
+  { files: ['test/e2e/enrol.test.ts'], ids: ['T6'] },
 ].map((group) => ({ ...group, titles: titlesIn(group) }));
 
 function titlesIn({ files, only }) {

@@ -151,7 +151,7 @@ test('weft run keeps its key: a CSR goes out, a certificate comes back, the toke
     run.said.stderr,
   ];
   expect(texts.filter((text) => needles.some((needle) => text.includes(needle)))).toEqual([]);
-  console.log(`promise T6-keys: 2 keys of weft run, ${needles.length} forms of them in ${texts.length} texts: 0 found`);
+  console.log(`promise T6: 2 keys of weft run, ${needles.length} forms of them in ${texts.length} texts: 0 found`);
 
   // Stopped and started again with the spent token.
   expect(await run.stop()).toBe(0);
