@@ -4,6 +4,7 @@ import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
 import { beside, lowerStringMatch, mapValues, present } from './common.ts';
 import { refuseGateways } from './gateway-names.ts';
+import { checkForms } from './http-match-forms.ts';
 import type { httpMatch } from './http-shape.ts';
 
 type Written = Infer<typeof httpMatch>;
@@ -16,6 +17,7 @@ export function lowerMatch(match: Written, path: string, context: LowerContext):
   checkWithout(match.withoutHeaders ?? {}, `${path}.withoutHeaders`, context);
   checkGateways(match, path, context);
   checkCase(match, path, context);
+  checkForms(match, path, context);
   const optional = (condition: Parameters<typeof lowerStringMatch>[0] | undefined) =>
     condition && lowerStringMatch(condition);
   return present<HttpMatch>({
