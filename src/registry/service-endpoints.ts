@@ -29,10 +29,16 @@ export function serviceEndpoints(
       const endpoint = endpointAt(definition, place, port);
       return endpoint === undefined ? [] : [keepIdentity(byWorkload.get(endpoint.workload), endpoint)];
     });
-    const whole = definition.service.resolution === 'dns-round-robin' ? now.slice(0, 1) : now;
+    const whole = definition.service.resolution === 'dns-round-robin' ? oneOf(now) : now;
     return [port.number, keepItems(before, whole)] as const;
   });
   return keepMap(previous, new Map(lists));
+}
+
+/** The one that is resolved: the first that is healthy, else the first. */
+function oneOf(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const healthy = endpoints.filter(({ health }) => health === 'healthy');
+  return (healthy.length > 0 ? healthy : endpoints).slice(0, 1);
 }
 
 /** What an endpoint needs to know of a workload; an inline endpoint or a DNS host becomes one, too. */

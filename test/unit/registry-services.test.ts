@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Policy } from '../../src/model/policy.ts';
 import type { ServicePortSpec } from '../../src/model/registry-objects.ts';
 import { serviceKeyOf } from '../../src/model/service.ts';
+import type { Workload } from '../../src/model/workload.ts';
 import { createJoinedProxies } from '../../src/registry/joined-proxies.ts';
 import type { BuiltServices } from '../../src/registry/services.ts';
 import { buildServices } from '../../src/registry/services.ts';
@@ -310,4 +311,24 @@ test('ServiceEntry with DNS: the workloads that it selects, by name or address, 
     ports: [port({ port: 443 })],
   });
   expect(at(nobody)).toEqual([]);
+});
+
+test('ServiceEntry with DNS_ROUND_ROBIN: who is unhealthy is not the one that is resolved while another is not', () => {
+  const one = serviceEntry('far', {
+    resolution: 'DNS_ROUND_ROBIN',
+    workloadSelector: { app: 'far' },
+    ports: [port({ port: 443, targetPort: 8443 })],
+  });
+  const chosen = (...healths: readonly Workload['health'][]) => {
+    const workloads = byId(
+      ...healths.map((health, index) => ({
+        ...workload(`far-${index}`, 'far', 21_000 + index, { ports: [{ port: 8443, endpointPort: 21_000 + index }] }),
+        health,
+      })),
+    );
+    return places(buildServices(policySet(one), workloads, settings), serviceKeyOf('shop', 'far.example'), 443);
+  };
+  expect(chosen('unhealthy', 'healthy')).toEqual(['far-1.shop@127.0.0.1:21001']);
+  expect(chosen('unhealthy', 'unhealthy')).toEqual(['far-0.shop@127.0.0.1:21000']);
+  expect(chosen('draining', 'unhealthy')).toEqual(['far-1.shop@127.0.0.1:21001']);
 });
