@@ -1,4 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { toEnvoyJson } from '../proto/canonical-json.ts';
 import { rootsSecretOf } from '../translate/secret.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
@@ -18,6 +20,26 @@ export function knownRootsText(rootPem: string): string {
 export function fingerprintsOf(rootPem: string): readonly string[] {
   const blocks = rootPem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   return blocks.map((block) => new X509Certificate(block).fingerprint256.replaceAll(':', '').toLowerCase());
+}
+
+const rememberedFile = 'roots.pem';
+
+/** Keeps the roots in the private folder of a proxy, from one run to the next: its token pins one that may have gone meanwhile. */
+export function rememberRoots(folder: string, rootPem: string): void {
+  const file = join(folder, rememberedFile);
+  rmSync(`${file}.new`, { force: true });
+  writeFileSync(`${file}.new`, rootPem, { mode: 0o600, flag: 'wx' });
+  renameSync(`${file}.new`, file);
+}
+
+/** The roots that the control plane told an earlier run; undefined: none. */
+export function rememberedRoots(folder: string): string | undefined {
+  try {
+    return readFileSync(join(folder, rememberedFile), 'latin1');
+  } catch {
+    // Nothing is lost by that: the token still pins the root that it was made under.
+    return undefined;
+  }
 }
 
 /** Where the control plane is, and by which roots it is known at this moment: whoever connects reads them anew. */

@@ -1,8 +1,9 @@
 import { controlPlaneName } from '../../ca/certificate-template.ts';
-import { fetchPinnedBundle } from '../../ca/pinned-bundle.ts';
+import { fetchPinnedBundle, type PinnedBundleOptions } from '../../ca/pinned-bundle.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Secret } from '../../model/secret.ts';
 import type { ControlPlaneAddress } from '../../sidecar/bootstrap.ts';
+import { fingerprintsOf } from '../../sidecar/known-roots.ts';
 import { locateXds } from '../locate-control-plane.ts';
 import { namedToken } from '../token-file.ts';
 import type { VerbContext } from '../verb.ts';
@@ -17,11 +18,12 @@ export interface Joined {
 
 /**
  * Reads the token, finds the control plane and takes its root certificate if it is the one that the token pins. There is no way around the
- * pin. Throws the Failures of namedToken, locateXds and fetchPinnedBundle, and WEFT0912 where no token was named.
+ * pin; `remembered`: PEM of the roots that the control plane of this pin told an earlier run. Throws the Failures of namedToken, locateXds and fetchPinnedBundle, and WEFT0912 where no token was named.
  */
 export async function joinControlPlane(
   context: Pick<VerbContext, 'env' | 'cwd' | 'readInput' | 'globals'>,
   tokenFile: string | undefined,
+  remembered: (fingerprint: string) => string | undefined = () => undefined,
 ): Promise<Joined> {
   const { env, cwd, readInput, globals } = context;
   const token = await namedToken({ flag: tokenFile, env, cwd, readInput });
@@ -33,6 +35,21 @@ export async function joinControlPlane(
     );
   const { host, port } = locateXds({ flag: globals.cp, env, cwd });
   const { fingerprint } = token;
-  const rootPem = await fetchPinnedBundle({ host, port, fingerprint, timeout: globals.timeout });
+  const at = { host, port, fingerprint, timeout: globals.timeout };
+  const rootPem = await pinnedRoot(at, () => remembered(fingerprint));
   return { controlPlane: { host, port, serverName: controlPlaneName, rootPem }, token, fingerprint };
+}
+
+/** The root that the token pins, or one that has taken its place while this proxy was a member. */
+async function pinnedRoot(at: PinnedBundleOptions, remembered: () => string | undefined): Promise<string> {
+  try {
+    return await fetchPinnedBundle(at);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'WEFT0915') throw error;
+    for (const fingerprint of fingerprintsOf(remembered() ?? '').filter((known) => known !== at.fingerprint)) {
+      const found = await fetchPinnedBundle({ ...at, fingerprint }).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { deferred } from '../../sidecar/deferred.ts';
 import { enrol } from '../../sidecar/enrol.ts';
 import { keepRenewed } from '../../sidecar/keep-renewed.ts';
-import { createKnownControlPlane } from '../../sidecar/known-roots.ts';
+import { createKnownControlPlane, rememberedRoots, rememberRoots } from '../../sidecar/known-roots.ts';
 import { claimOutboundAddress, type OutboundAddress, portTaken } from '../../sidecar/outbound-address.ts';
 import type { SidecarCredential } from '../../sidecar/own-identity.ts';
 import { portState } from '../../sidecar/port-owner.ts';
@@ -56,7 +56,9 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
   try {
     const envoy = await findEnvoyOrFail(flags.envoy, context);
     await requireFreePorts(workload.metadata, admin);
-    const joined = await joinControlPlane(context, flags['token-file']);
+    const joined = await joinControlPlane(context, flags['token-file'], (pin) =>
+      rememberedRoots(identityFolder(env, folder, { fingerprint: pin, nodeId })),
+    );
     outbound = await outboundOf(workload.metadata, joined.fingerprint, flags);
     const { address, because } = outbound;
     if (because !== undefined)
@@ -102,7 +104,10 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
         stats: { flushInterval: flags['stats-interval'] },
       },
       folder,
-      onRoots: known.take,
+      onRoots(rootPem) {
+        known.take(rootPem);
+        rememberRoots(credential.identityFolder, rootPem);
+      },
       renewIdentity: identity.now,
       envoy: envoy.path,
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
