@@ -59,7 +59,7 @@ export function createKnownServices(options: {
   let seen: ReadonlyMap<string, Workload> = new Map();
   let away: AwayServices | undefined;
   let unreadable: string | undefined;
-  const present = new Map<string, Map<string, Workload>>();
+  const present = new Map<string, Members>();
   const save = createDebouncedSave(store, clock, knownServicesKey, () => encodeServices(known));
 
   const look = (): void => {
@@ -101,40 +101,61 @@ export function createKnownServices(options: {
   };
 }
 
-/** Moves who came, went or changed; returns the services that they are or were of. */
+/** The workloads of a service that are here, counted by their shapes: a change costs what it changes, however many there are. */
+interface Members {
+  readonly namespace: string;
+  readonly name: string;
+  readonly shapes: Map<string, { readonly shape: WorkloadShape; count: number }>;
+}
+
+/** Moves who came, went or changed; returns the services that they are or were of, with the texts of the shapes that came or went. */
 function regroup(
-  present: Map<string, Map<string, Workload>>,
+  present: Map<string, Members>,
   before: ReadonlyMap<string, Workload>,
   now: ReadonlyMap<string, Workload>,
-): ReadonlySet<string> {
-  const touched = new Set<string>();
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const touched = new Map<string, Set<string>>();
   for (const id of differingKeys(before, now)) {
     const [old, recent] = [before.get(id), now.get(id)];
-    for (const one of [old, recent]) if (one?.service !== undefined) touched.add(keyOf(one.namespace, one.service));
-    if (old?.service !== undefined) present.get(keyOf(old.namespace, old.service))?.delete(id);
-    if (recent?.service === undefined) continue;
-    const key = keyOf(recent.namespace, recent.service);
-    const members = present.get(key);
-    if (members) members.set(id, recent);
-    else present.set(key, new Map([[id, recent]]));
+    for (const [one, by] of [
+      [recent, 1],
+      [old, -1],
+    ] as const) {
+      if (one?.service === undefined) continue;
+      const key = keyOf(one.namespace, one.service);
+      const texts = touched.get(key) ?? new Set();
+      touched.set(key, texts);
+      let members = present.get(key);
+      if (members === undefined) {
+        members = { namespace: one.namespace, name: one.service, shapes: new Map() };
+        present.set(key, members);
+      }
+      const shape = shapeOf(one);
+      const text = textOf(shape);
+      const counted = members.shapes.get(text) ?? { shape, count: 0 };
+      if (counted.count + by === 0 || counted.count === 0) texts.add(text);
+      counted.count += by;
+      if (counted.count > 0) members.shapes.set(text, counted);
+      else members.shapes.delete(text);
+    }
   }
-  for (const key of touched) if (present.get(key)?.size === 0) present.delete(key);
+  for (const key of touched.keys()) if (present.get(key)?.shapes.size === 0) present.delete(key);
   return touched;
 }
 
 /** What is known after a change of these services; those that lost their last workload stay as they were. */
 function remembered(
   known: ReadonlyMap<string, KnownService>,
-  present: ReadonlyMap<string, ReadonlyMap<string, Workload>>,
-  touched: ReadonlySet<string>,
+  present: ReadonlyMap<string, Members>,
+  touched: ReadonlyMap<string, ReadonlySet<string>>,
 ): ReadonlyMap<string, KnownService> {
   let next: Map<string, KnownService> | undefined;
-  for (const key of touched) {
-    const members = [...(present.get(key)?.values() ?? [])];
-    const [first] = members;
-    if (first?.service === undefined) continue;
+  for (const [key, changed] of touched) {
+    const members = present.get(key);
+    if (members === undefined) continue;
     const before = known.get(key);
-    const last = distinct(members.map(shapeOf)).slice(0, mostShapes);
+    if (before !== undefined && isStill(before.last, members, changed)) continue;
+    const last = inOrder(members.shapes).slice(0, mostShapes);
     if (before !== undefined && textOf(before.last) === textOf(last)) continue;
     const texts = new Set(last.map(textOf));
     const others = [...(before?.last ?? []), ...(before?.former ?? [])].filter((shape) => !texts.has(textOf(shape)));
@@ -142,7 +163,7 @@ function remembered(
     next ??= new Map(known);
     // Whoever changed last stands at the end: the first are forgotten first.
     next.delete(key);
-    next.set(key, { namespace: first.namespace, name: first.service, last, former });
+    next.set(key, { namespace: members.namespace, name: members.name, last, former });
   }
   if (next === undefined) return known;
   for (const key of next.keys()) {
@@ -199,10 +220,18 @@ function sorted(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).sort());
 }
 
-/** Each once, in the order of their texts: who joined first makes no difference. */
-function distinct(shapes: readonly WorkloadShape[]): readonly WorkloadShape[] {
-  const byText = new Map(shapes.map((shape) => [textOf(shape), shape]));
-  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, shape]) => shape);
+/** Whether these are still the first shapes, found without a look at all of them: workloads may all differ. */
+function isStill(last: readonly WorkloadShape[], { shapes }: Members, changed: ReadonlySet<string>): boolean {
+  const texts = last.map(textOf);
+  if (!texts.every((text) => shapes.has(text))) return false;
+  if (last.length < mostShapes) return last.length === shapes.size;
+  const greatest = texts.at(-1) ?? '';
+  return [...changed].every((text) => text >= greatest || texts.includes(text));
+}
+
+/** In the order of their texts: who joined first makes no difference. */
+function inOrder(shapes: Members['shapes']): readonly WorkloadShape[] {
+  return [...shapes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { shape }]) => shape);
 }
 
 function textOf(value: WorkloadShape | readonly WorkloadShape[]): string {
