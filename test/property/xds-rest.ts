@@ -105,9 +105,10 @@ function isKeptAsItIs(model: Model, typeUrl: string): boolean {
   return namesOfType(typeUrl).some((name) => isKeptBack(model, typeUrl, name) || isMissed(model, typeUrl, name));
 }
 
-/** Gone, referred to by what the client holds, and perhaps taken with a set that was refused: it would have to stay, and nobody has it. */
+/** Gone, referred to by what the client holds, and not taken on this stream: it would have to stay, and its form is not known. */
 function isMissed(model: Model, typeUrl: string, name: string): boolean {
-  if (model.world.items.has(keyOf(typeUrl, name)) || model.interest(typeUrl).cache.has(name)) return false;
+  if (model.world.items.has(keyOf(typeUrl, name)) || model.ledgers.get(typeUrl)?.accepted.has(name) === true)
+    return false;
   return model.isReferredTo(typeUrl, name);
 }
 
