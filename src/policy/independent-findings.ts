@@ -24,7 +24,7 @@ export function independentFindings(of: {
   const lost = new Set<string>();
   const meant = readShape(shape, withMeantNames(shape, node, path, lost), path, silent);
   const one = repairValue(shape, value, path, { which: 0 });
-  const words = one.touched.size === 0 && lost.size === 0 ? [] : [...wordsIn(meant)].slice(0, mostWords);
+  const words = one.touched.size === 0 && lost.size === 0 ? [] : [...ownWords, ...wordsIn(meant)].slice(0, mostWords);
   const others = [
     repairValue(shape, meant, path, { which: 1 }),
     ...words.map((like) => repairValue(shape, meant, path, { which: 1, like })),
@@ -43,6 +43,9 @@ export function independentFindings(of: {
     return !touched.some((each) => isWithin(field, each));
   });
 }
+
+/** Words that mean something to a kind where any text may stand: a Service with `clusterIP: None` needs no ports. */
+const ownWords = ['None'];
 
 /** Of more words not each is tried. */
 const mostWords = 64;

@@ -142,7 +142,7 @@ function clusterAddresses({ clusterIP = '', clusterIPs = [] }: Infer<typeof shap
   ]);
   const [first] = clusterIPs;
   if (clusterIP !== '') {
-    if (first === undefined) written.push(['spec.clusterIP', clusterIP]);
+    if (first === undefined || !isClusterAddress(clusterIP)) written.push(['spec.clusterIP', clusterIP]);
     else if (first !== clusterIP) {
       const message = `expected ${JSON.stringify(clusterIP)}, which clusterIP says, got ${JSON.stringify(first)}`;
       context.report('WEFT0002', 'spec.clusterIPs[0]', message, 'the first of clusterIPs is clusterIP');
@@ -150,9 +150,13 @@ function clusterAddresses({ clusterIP = '', clusterIPs = [] }: Infer<typeof shap
   }
   for (const [field, value] of written) {
     const alone = value === 'None' && written.length > 1;
-    if ((isIP(value) !== 0 && !value.includes('%')) || (value === 'None' && !alone)) continue;
+    if (isClusterAddress(value) && !alone) continue;
     const message = `expected an IP address${alone ? '' : ' or "None"'}, got ${JSON.stringify(value)}`;
     context.report('WEFT0002', field, message, alone ? 'None stands alone' : 'correct it, or remove it');
   }
   return written.map(([, value]) => value).filter((value) => value !== 'None');
+}
+
+function isClusterAddress(value: string): boolean {
+  return value === 'None' || (isIP(value) !== 0 && !value.includes('%'));
 }
