@@ -20,6 +20,7 @@ import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createStreamAudit } from './audit-streams.ts';
+import { createForesight } from './callers-of-last-hour.ts';
 import { callersPending } from './callers-pending.ts';
 import { startCertificateAlarms } from './certificate-alarms.ts';
 import { createCredentialCheck, standingOf } from './credential-check.ts';
@@ -100,6 +101,7 @@ export async function startControlPlane(options: {
     const identity = await startIdentity({ store, clock, settings: set, folder, parts, audit });
     const { authority, svids, tokens, joins, credentials } = identity;
     parts.add(startCertificateAlarms({ authority, logger, clock }));
+    const foresight = createForesight();
     const facts = await startFacts({
       store,
       clock,
@@ -107,6 +109,7 @@ export async function startControlPlane(options: {
       mesh: settings,
       parts,
       onFailure,
+      foresee: foresight.foresee,
       expected: () => grantedHosts(tokens, settings),
       onSecretProblem: (problem) =>
         logger.warn(
@@ -151,6 +154,7 @@ export async function startControlPlane(options: {
     });
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
+    foresight.begin({ mesh, traffic, sessions, clock });
     const replica = `cp-${randomUUID().slice(0, 8)}`;
     const healthDesk = createHealthDesk({
       groups: facts.groups,
@@ -220,7 +224,6 @@ export async function startControlPlane(options: {
       ]),
     );
     parts.add(revisions.stop);
-
     const values = createAdminValues({
       version: { server: options.version, envoy: options.envoyVersion, replica },
       settings: options.settings,

@@ -14,6 +14,7 @@ import { createRegistry, type RegistryState } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
 import { createDebounce } from '../xds/debounce.ts';
 import { treeCheckSteps } from './check-tree.ts';
+import { type Foresee, foreseeing } from './foresee.ts';
 import { createGitRepository } from './git-repository.ts';
 import { inSlices } from './in-slices.ts';
 import { type NamedSecrets, type SecretProblem, secretNames, startNamedSecrets } from './named-secrets.ts';
@@ -53,6 +54,7 @@ export async function startFacts(options: {
   /** Hosts of services that somebody may join as. */
   readonly expected: () => ReadonlySet<string>;
   readonly onSecretProblem: (problem: SecretProblem) => void;
+  readonly foresee: Foresee;
 }): Promise<FactParts> {
   const { store, clock, mesh, parts, onFailure } = options;
   const { values, folder } = options.settings;
@@ -104,7 +106,7 @@ export async function startFacts(options: {
       path: values['policy.path'],
       workingTree: values['policy.workingTree'],
     }),
-    check: (...tree) => inSlices(steps(...tree)),
+    check: foreseeing((...tree) => inSlices(steps(...tree)), served.get, options.foresee),
     store,
     pollMilliseconds: values['policy.poll'],
     isolates: values['policy.isolate'] === 'namespace',

@@ -3,7 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type RecentCaller, refusedCallers } from '../../src/control-plane/callers-of-last-hour.ts';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import { offlineProxy, offlineProxyNames } from '../../src/control-plane/offline-proxy.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
 import type { Workload } from '../../src/model/workload.ts';
@@ -23,7 +26,8 @@ const pages = readdirSync(folder)
 /**
  * What `weft validate` finds in an example. One that begins with `# weft validate --live` is checked beside a control plane that nobody
  * has joined, so its workloads are those of WorkloadEntry documents and those of lines as `# joined: web-1 in group web says tier=back`;
- * for the others workloads are not known.
+ * for the others workloads are not known. A
+ * line `# called:` says who called in the last hour, while no rule refused anybody.
  */
 function check(block: string, files: readonly ExampleFile[]): readonly Diagnostic[] {
   const settings = { trustDomain: 'cluster.local', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
@@ -33,7 +37,22 @@ function check(block: string, files: readonly ExampleFile[]): readonly Diagnosti
   const isInside = ({ path }: ExampleFile) => path.startsWith('policies/');
   const [inside, beside] = [files.filter(isInside), files.filter((file) => !isInside(file))];
   const tree = { commit: '4f1c2ab', files: inside, beside, diagnostics: [], author: '', subject: '', time: 0 };
-  return run(tree).diagnostics;
+  const { policies, diagnostics } = run(tree);
+  if (policies === undefined || !block.includes('\n# called: ')) return diagnostics;
+  // What was served before let everybody in.
+  const before = { ...policies, objects: policies.objects.filter(({ kind }) => kind !== 'AuthorizationPolicy') };
+  const mesh = offlineMesh({ policies: before, settings });
+  const proxies = offlineProxyNames(mesh).map((name) => offlineProxy(mesh, name, 'shop'));
+  return [...diagnostics, ...refusedCallers(mesh, policies, proxies, callersIn(block))];
+}
+
+/** Lines as `# called: frontend to reviews, 3201 requests`, of accounts and services of the namespace shop. */
+function callersIn(block: string): readonly RecentCaller[] {
+  const lines = [...block.matchAll(/^# called: (\S+) to (\S+), (\d+) requests$/gm)];
+  return lines.map(([, from = '', service = '', requests]) => {
+    const principal = `cluster.local/ns/shop/sa/${from}`;
+    return { name: `${from}.shop`, principal, service, namespace: 'shop', requests: Number(requests) };
+  });
 }
 
 /** The workloads of lines as `# joined: NAME in group GROUP says KEY=VALUE`, in namespace shop. */

@@ -1,0 +1,154 @@
+import { compareText } from '../model/compare-text.ts';
+import type { Diagnostic } from '../model/diagnostic.ts';
+import type { Mesh } from '../model/mesh.ts';
+import type { AuthorizationPolicyObject, PolicySet } from '../model/policy.ts';
+import { provenance, refOf } from '../model/policy-provenance.ts';
+import type { Proxy } from '../model/proxy.ts';
+import type { Readable } from '../model/readable.ts';
+import type { Clock } from '../model/state-store.ts';
+import { severityOf } from '../policy/diagnostic-codes.ts';
+import { authorizationPolicies } from '../resolve/authorization.ts';
+import { decideAuthorization } from '../resolve/authorization-decision.ts';
+import { resolveInbound } from '../resolve/inbound.ts';
+import { meshDefaults } from '../resolve/mesh-defaults.ts';
+import { indexPolicies } from '../resolve/policy-index.ts';
+import type { Recent, TrafficStore } from '../telemetry/traffic-store.ts';
+import type { Foresee } from './foresee.ts';
+import type { ProxySessions } from './proxy-sessions.ts';
+
+const hour = 3_600_000;
+
+/** WEFT0151 of the mesh as it runs; before `begin` nobody has called. */
+export function createForesight(): { readonly foresee: Foresee; begin(of: RunningMesh): void } {
+  let running: RunningMesh | undefined;
+  return {
+    begin(of) {
+      running = of;
+    },
+    foresee(after) {
+      const mesh = running?.mesh.get();
+      if (running === undefined || mesh === undefined) return [];
+      const callers = recentCallers(running.traffic.recent(hour, running.clock.now()));
+      const proxies = [...running.sessions.sessions().values()].map(({ proxy }) => proxy);
+      return refusedCallers(mesh, after, proxies, callers);
+    },
+  };
+}
+
+interface RunningMesh {
+  readonly mesh: Readable<Mesh | undefined>;
+  readonly traffic: TrafficStore;
+  readonly sessions: ProxySessions;
+  readonly clock: Clock;
+}
+
+/** Calls that a service let in, of one caller. */
+export interface RecentCaller {
+  /** `frontend.shop`, `(outside)` */
+  readonly name: string;
+  /** Its SPIFFE ID without scheme; `null`: it called in plaintext. */
+  readonly principal: string | null;
+  readonly service: string;
+  readonly namespace: string;
+  /** Requests, or connections. */
+  readonly requests: number;
+}
+
+/** Who called whom and was let in, as the sidecars of those who were called count it. */
+export function recentCallers({ gained }: Pick<Recent, 'gained'>): readonly RecentCaller[] {
+  const callers = new Map<string, RecentCaller>();
+  for (const { series, gain } of gained) {
+    const { reporter, source, destination, code, refused } = series;
+    if (reporter !== 'destination' || refused !== undefined || code === '401' || code === '403') continue;
+    const principal = source.principal === '' ? null : source.principal.replace(/^spiffe:\/\//, '');
+    const { service, namespace } = destination;
+    const key = [principal ?? '', namespace, service].join('\n');
+    const name = source.namespace === '' ? source.service : `${source.service}.${source.namespace}`;
+    const requests = gain.requests + (callers.get(key)?.requests ?? 0);
+    callers.set(key, { name, principal, service, namespace, requests });
+  }
+  return [...callers.values()].filter(({ requests }) => requests > 0);
+}
+
+/**
+ * WEFT0151: callers of the last hour that ALLOW policies would refuse whatever they ask, and that are not refused now. `mesh` is what is
+ * served; what it does not say of a call, paths and methods, decides nothing here.
+ */
+export function refusedCallers(
+  mesh: Mesh,
+  after: PolicySet,
+  proxies: readonly Proxy[],
+  callers: readonly RecentCaller[],
+): readonly Diagnostic[] {
+  if (callers.length === 0 || sameRules(mesh.policies, after)) return [];
+  const next: Mesh = { ...mesh, policies: after };
+  const settings = meshDefaults(next);
+  const index = indexPolicies(after, settings);
+  const refused = new Map<AuthorizationPolicyObject, Map<string, RecentCaller>>();
+  for (const proxy of proxies) {
+    const own = callers.filter(({ service, namespace }) => service === proxy.service && namespace === proxy.namespace);
+    const turnedAway = own.filter(
+      ({ principal }) => isRefused(next, proxy, principal) && !isRefused(mesh, proxy, principal),
+    );
+    if (turnedAway.length === 0) continue;
+    const selecting = authorizationPolicies(index, settings, mesh.workloads.get(proxy.id) ?? proxy).filter(
+      ({ spec }) => spec.action === 'ALLOW' && spec.dryRun !== true,
+    );
+    const fresh = selecting.filter((policy) => !isServed(mesh.policies, policy));
+    for (const policy of fresh.length > 0 ? fresh : selecting) {
+      const known = refused.get(policy) ?? new Map<string, RecentCaller>();
+      for (const caller of turnedAway) known.set(`${caller.name} ${caller.principal} ${caller.service}`, caller);
+      refused.set(policy, known);
+    }
+  }
+  return [...refused].map(([policy, list]) => finding(policy, [...list.values()]));
+}
+
+/** At every port, whatever else the call is. */
+function isRefused(mesh: Mesh, proxy: Proxy, principal: string | null): boolean {
+  const ports = resolveInbound(mesh, proxy);
+  return (
+    ports.length > 0 &&
+    ports.every((inbound) => {
+      const { outcome, why } = decideAuthorization(inbound, { principal });
+      return outcome === 'refused' && why === 'no-allow-rule';
+    })
+  );
+}
+
+function sameRules(before: PolicySet, after: PolicySet): boolean {
+  const rules = ({ objects }: PolicySet) => objects.filter(({ kind }) => kind === 'AuthorizationPolicy');
+  const [old, now] = [rules(before), rules(after)];
+  return old.length === now.length && old.every((object, position) => object === now[position]);
+}
+
+function isServed({ objects }: PolicySet, { namespace, name, spec }: AuthorizationPolicyObject): boolean {
+  return objects.some(
+    (object) =>
+      object.kind === 'AuthorizationPolicy' &&
+      object.namespace === namespace &&
+      object.name === name &&
+      JSON.stringify(object.spec) === JSON.stringify(spec),
+  );
+}
+
+/** How many are named; the rest are counted. */
+const mostNamed = 5;
+
+function finding(policy: AuthorizationPolicyObject, callers: readonly RecentCaller[]): Diagnostic {
+  const sorted = [...callers].sort((a, b) => b.requests - a.requests || compareText(a.name, b.name));
+  const named = sorted.slice(0, mostNamed).map(({ name, service, namespace, requests }) => {
+    return `${name} to ${service}.${namespace} (${requests.toLocaleString('en-US')})`;
+  });
+  const more = sorted.length > mostNamed ? `, ${sorted.length - mostNamed} more` : '';
+  const { at, field } = provenance(policy, 'spec.rules');
+  return {
+    code: 'WEFT0151',
+    severity: severityOf('WEFT0151'),
+    message: `ALLOW policy would refuse callers of the last hour: ${named.join(', ')}${more}`,
+    hint: 'add them, or see what it would do first: annotation istio.io/dry-run: "true"',
+    at,
+    object: refOf(policy),
+    field,
+  };
+}
