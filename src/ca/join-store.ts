@@ -3,7 +3,6 @@ import { Failure } from '../model/failure.ts';
 import { isLabel } from '../model/identity.ts';
 import type { Millis } from '../model/policy.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
-import type { SignedCertificate } from './svid.ts';
 
 /** A proxy that joined with a token and keeps its own key: what its certificate is a credential for (T3). */
 export interface JoinRecord {
@@ -32,9 +31,9 @@ export interface JoinStore {
   /** Who joined with this token as this proxy by this key. */
   find(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>): JoinRecord | undefined;
   /** Resolves once it is saved. Throws Failure WEFT0904. */
-  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>, certificate: SignedCertificate): Promise<JoinRecord>;
+  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>, certificate: JoinCertificate): Promise<JoinRecord>;
   /** A further certificate of the same proxy. Resolves once it is saved. Throws Failure WEFT0904. */
-  renewed(id: string, certificate: SignedCertificate): Promise<void>;
+  renewed(id: string, certificate: JoinCertificate): Promise<void>;
   list(): readonly JoinRecord[];
 }
 
@@ -78,7 +77,7 @@ export async function openJoinStore({
     hold(join);
     await store.write(`${folder}/${join.id}`, Buffer.from(`${JSON.stringify(join)}\n`));
   };
-  const withCertificate = (join: JoinRecord, { serial, notAfter }: SignedCertificate): JoinRecord => {
+  const withCertificate = (join: JoinRecord, { serial, notAfter }: JoinCertificate): JoinRecord => {
     const left = living(join, clock.now());
     for (const ended of join.certificates) if (!left.includes(ended)) bySerial.delete(numberOf(ended.serial));
     return { ...join, certificates: [...left, { serial, notAfter }] };
