@@ -30,6 +30,8 @@ export interface AuthorityOptions {
   readonly random?: (size: number) => Uint8Array;
   /** A root from outside (imported-root.ts): the first one, or the next one where another is in force. */
   readonly imported?: TrustedRoot;
+  /** What has ended is followed by a new root at the start: nobody holds a certificate that is valid, all join again (F11). */
+  readonly replaceEnded?: boolean;
   /** For tests only: lifts the 5-minute floor of a leaf's life. */
   readonly allowShortLives?: boolean;
 }
@@ -70,7 +72,8 @@ export interface Authority {
  * key is present. Throws Failure WEFT0908 for parts that do not belong together, WEFT0909 if nothing valid can be had.
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { store, clock, trustDomain, imported, random = randomBytes, allowShortLives = false } = options;
+  const { store, clock, trustDomain, imported, replaceEnded = false, random = randomBytes } = options;
+  const { allowShortLives = false } = options;
   const fresh = () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     return { key: pair.privateKey, input: inputFor(pair.publicKey) };
@@ -86,7 +89,11 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const makeIssuer = (root: TrustedRoot): IssuingSigner => {
     if (root.key === undefined)
       throw cannot(`the root key is not in the state dir (ca/roots/${root.slot.fingerprint}.key)`, 'bring it back');
-    if (root.slot.notAfter <= clock.now()) throw cannot('the root certificate has ended', 'start with a new state dir');
+    if (root.slot.notAfter <= clock.now())
+      throw cannot(
+        'the root certificate has ended',
+        'set ca.replaceEnded: true in weft.yaml and start the control plane: it makes a new root, and every sidecar joins again with a new token',
+      );
     const { key, input } = fresh();
     const signer = { key: root.key, certificate: root.certificate };
     const certificate = signCertificate(issuerTemplate(input, trustDomain, root.certificate), signer);
@@ -109,6 +116,11 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       );
     return root.issuer ? root : { ...root, issuer: makeIssuer(root) };
   };
+  if (replaceEnded && state.roots.signing.notAfter <= clock.now()) {
+    const root = nextRoot();
+    const roots = stepped(state.roots, { kind: 'prepare', now: clock.now(), by: 'ca.replaceEnded', root: root.slot });
+    state = { roots, parts: withParts(state.parts, [root]) };
+  }
   const bundleOf = (of: RootState): Bundle => ({
     trustDomain,
     roots: trustedRoots(of).map((root) => root.certificate),

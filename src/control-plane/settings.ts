@@ -98,6 +98,8 @@ const definitions = {
   'ca.key': define('', 'the path of a file', text),
   /** 32 bytes, kept elsewhere than the state dir: the CA's private keys there are sealed with it. */
   'ca.sealKeyFile': define('', 'the path of a file', text),
+  /** A root that has ended is replaced at the start (F11). */
+  'ca.replaceEnded': define(false, 'true or false', flag),
   'certificates.leafLifetime': define(24 * 3_600_000, 'a duration such as "24h"', interval),
   'certificates.allowShortLives': define(false, 'true or false', flag),
   'registry.grace': define(10_000, 'a duration such as "10s"', duration),

@@ -44,6 +44,7 @@ export async function startIdentity(options: {
     clock,
     trustDomain: settings.trustDomain,
     allowShortLives,
+    replaceEnded: settings['ca.replaceEnded'],
     ...(imported && { imported }),
   });
   parts.add(() => authority.dispose());

@@ -219,6 +219,42 @@ describe('authority', () => {
     expect(authority.info().root.endsWithinDays).toBe(0);
     expect(failureOf(() => authority.issue(reviews)).code).toBe('WEFT0909');
   });
+
+  it('says what ends soon in words, from 31 days before to 1 day after, and the repair works when all has ended (F11)', async () => {
+    const { authority, store, clock } = await open();
+    const { root } = authority.info();
+    const points = [31, 30, 14, 7, 1, 0.5, 0, -1];
+    const said = points.map((days) => {
+      clock.jump(root.validUntil - days * day - clock.now());
+      // The issuer is renewed by whoever needs it: no timer has run.
+      if (days > 0) authority.issue(reviews);
+      return authority
+        .info()
+        .alarms.map(({ code, what, endsWithinDays }) => `${code} ${what} ${endsWithinDays}`)
+        .join();
+    });
+    const alarm = (days: number) => `WEFT0302 root ${days}`;
+    expect(said).toEqual(['', alarm(30), alarm(14), alarm(7), alarm(1), alarm(1), alarm(0), alarm(0)]);
+    const [ended] = authority.info().alarms;
+    expect(ended?.message).toMatch(/^the root [0-9a-f]{16} ended at 2036-01-01T00:00:00.000Z: nothing can be signed under it/);
+    authority.dispose();
+    const refused = await openAuthority({ store, clock, trustDomain }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'WEFT0909', hint: expect.stringContaining('ca.replaceEnded: true') });
+    const repaired = await openAuthority({ store, clock, trustDomain, replaceEnded: true });
+    expect(repaired.info().root.fingerprint).not.toBe(root.fingerprint);
+    expect(repaired.bundle.get().roots).toHaveLength(1);
+    expect(repaired.info().alarms).toEqual([]);
+    const svid = repaired.issue(reviews);
+    expect(svid.notAfter).toBe(clock.now() + day);
+    repaired.dispose();
+    // Saved, and a root that is good is never replaced.
+    const again = await openAuthority({ store, clock, trustDomain, replaceEnded: true });
+    expect(again.info().root.fingerprint).toBe(svid.root);
+    again.dispose();
+    console.log(
+      `promise F11: ${points.length} points of a faked clock, alarms at 30, 14, 7, 1 and 0 days; all ended: refused with the repair, repaired, 1 of 1 SVIDs issued`,
+    );
+  });
 });
 
 describe('SVID source', () => {

@@ -55,6 +55,7 @@ describe('settings without a file', () => {
       'ca.certificate': '',
       'ca.key': '',
       'ca.sealKeyFile': '',
+      'ca.replaceEnded': false,
       'certificates.leafLifetime': 24 * 3_600_000,
       'certificates.allowShortLives': false,
       'registry.grace': 10_000,
