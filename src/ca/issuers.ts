@@ -103,7 +103,6 @@ export function createIssuers(options: {
     },
     dispose() {
       for (const entry of entries.values()) entry.dispose();
-      entries.clear();
     },
   };
 }

@@ -236,7 +236,9 @@ describe('authority', () => {
     const alarm = (days: number) => `WEFT0302 root ${days}`;
     expect(said).toEqual(['', alarm(30), alarm(14), alarm(7), alarm(1), alarm(1), alarm(0), alarm(0)]);
     const [ended] = authority.info().alarms;
-    expect(ended?.message).toMatch(/^the root [0-9a-f]{16} ended at 2036-01-01T00:00:00.000Z: nothing can be signed under it/);
+    expect(ended?.message).toMatch(
+      /^the root [0-9a-f]{16} ended at 2036-01-01T00:00:00.000Z: nothing can be signed under it/,
+    );
     authority.dispose();
     const refused = await openAuthority({ store, clock, trustDomain }).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: 'WEFT0909', hint: expect.stringContaining('ca.replaceEnded: true') });
