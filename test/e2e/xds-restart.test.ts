@@ -132,7 +132,7 @@ test(
     expect(await Promise.all(members.map(held))).toEqual(heldBefore);
     expect((await Promise.all(members.map(troublesOf))).flat()).toEqual([]);
     // Delta: the new certificate, nothing else. Whole sets: what a client may be warming is answered, clusters and listeners are not.
-    expect([...sent].sort()).toEqual(['delta SDS', 'sotw EDS', 'sotw RDS', 'sotw SDS']);
+    expect([...sent].sort()).toEqual(['delta SDS', 'sotw ECDS', 'sotw EDS', 'sotw RDS', 'sotw SDS']);
   },
   times(120_000, 600_000),
 );
