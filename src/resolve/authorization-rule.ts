@@ -71,7 +71,7 @@ function reaches({ ports, notPorts }: AuthorizationOperation, port: number): boo
 
 function sourceCondition({ settings, namespace, http }: RuleContext, source: AuthorizationSource): Condition {
   const principal = (value: string) => principalCondition(value, settings);
-  const account = (value: string) => serviceAccountCondition(value, namespace);
+  const account = (value: string) => serviceAccountCondition(value, namespace, settings);
   return all([
     field(source.principals, source.notPrincipals, principal),
     field(source.namespaces, source.notNamespaces, namespaceCondition),
@@ -123,7 +123,7 @@ function whenCondition(context: RuleContext, { key, values, notValues }: Authori
     case 'source.namespace':
       return caller(namespaceCondition);
     case 'source.serviceAccount':
-      return caller((value) => serviceAccountCondition(value, namespace));
+      return caller((value) => serviceAccountCondition(value, namespace, settings));
     case 'source.trustDomain':
       return caller(trustDomainCondition);
     case 'source.principal':

@@ -25,11 +25,16 @@ export function namespaceCondition(value: string): Condition {
   return identity(part, value === '*' ? part : starsToRegex(value), part);
 }
 
-/** `sa`, of the policy's namespace, or `ns/sa` (P42). */
-export function serviceAccountCondition(value: string, policyNamespace: string): Condition {
-  const slash = value.indexOf('/');
-  const namespace = slash === -1 ? policyNamespace : value.slice(0, slash);
-  return identity(part, escapeRegex(namespace), escapeRegex(value.slice(slash + 1)));
+/** `sa`, of the policy's namespace, or `ns/sa` (P42), in the trust domain of the mesh or one of its aliases: nobody else has a certificate. */
+export function serviceAccountCondition(value: string, policyNamespace: string, settings: MeshDefaults): Condition {
+  const [account = '', namespace = policyNamespace] = value.split('/').reverse();
+  const rest = `ns/${namespace}/sa/${account}`;
+  return any(
+    settings.trustDomains.map((domain) => ({
+      kind: 'principal',
+      match: { kind: 'exact', value: `${domain}/${rest}` },
+    })),
+  );
 }
 
 /** A trust domain as written, without aliases (P43), in the forms of P42. */
