@@ -47,7 +47,7 @@ export function* prepareView(
   const start = startOf(mesh, previous) ?? (beside?.view.mesh === mesh ? beside : undefined);
   const services = start?.view.view === view ? [] : addedServices(start, view);
   for (const [index, service] of services.entries()) {
-    serviceResources(service);
+    serviceResources(view, service);
     for (const capture of captures.values()) translateListeners(view, service, capture);
     for (const destination of registeredDestinations(view, service.service))
       translateEndpoints(resolveEndpoints(mesh, destination));

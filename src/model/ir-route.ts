@@ -45,6 +45,8 @@ export interface ForwardAction {
   readonly retries: Decided<RetryDecision | undefined>;
   readonly mirrors: readonly Decided<{ readonly destination: DestinationRef; readonly percentage: number }>[];
   readonly rewrite?: Decided<RewriteDecision>;
+  /** The requests say themselves whom they mean: these hosts (`*.x`, no ports) at these ports; where a request may, the called service's own, too. */
+  readonly requestNames?: readonly { readonly hosts: readonly string[]; readonly port: number }[];
   /** By what requests are told apart, where a destination does so: those that are alike reach one endpoint (P27). */
   readonly hash?: readonly Decided<HashKey>[];
   /** Of several destinations the key chooses one, too. */

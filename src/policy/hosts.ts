@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Service } from '../model/service.ts';
 
 /** P3: lower-case, without a last dot, and with the aliases of section 1.6 (`*.svc.cluster.local`, `<name>.<ns>.mesh`) replaced. */
 export function canonicalHost(host: string, dnsSuffix: string): string {
@@ -50,4 +51,17 @@ export function bySpecificity(a: string, b: string): number {
 export function isVisible(exportTo: readonly string[], owner: string, client: string): boolean {
   if (exportTo.length === 0) return true;
   return exportTo.some((entry) => entry === '*' || (entry === '.' ? owner === client : entry === client));
+}
+
+/** The host of a service and the addresses that it stands for, as requests name them. */
+export function hostsOf({ host, addresses }: Pick<Service, 'host' | 'addresses'>): readonly string[] {
+  const single = addresses.filter((address) => isIP(address) !== 0);
+  return [plainHost(host), ...single.map((address) => (isIP(address) === 6 ? `[${address.toLowerCase()}]` : address))];
+}
+
+/** Whether an authority (`host`, `host:port`) is of a service: under its host, at one of its ports if it names any. */
+export function isAuthorityOf(service: Pick<Service, 'host' | 'addresses' | 'ports'>, authority: string): boolean {
+  const [, host = authority, port] = /^(.*?)(?::(\d+))?$/s.exec(authority) ?? [];
+  if (port !== undefined && !service.ports.some(({ number }) => number === Number(port))) return false;
+  return hostsOf(service).some((own) => hostCovers(own, plainHost(host)));
 }

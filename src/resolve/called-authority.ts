@@ -1,6 +1,7 @@
-import type { RewriteDecision, WeightedDestination } from '../model/ir-route.ts';
+import type { ForwardAction, RewriteDecision, WeightedDestination } from '../model/ir-route.ts';
 import type { Decided } from '../model/provenance.ts';
 import { isHttp } from '../model/service.ts';
+import { hostsOf } from '../policy/hosts.ts';
 import { discoveryOf } from './load-balancing.ts';
 import { blocksOf, type RuleContext } from './target-rule.ts';
 
@@ -42,6 +43,20 @@ export function calledAuthority(context: RuleContext, { destinations, rewrite }:
 
 function same(destinations: readonly WeightedDestination[], rewrite: Called['rewrite']): Called {
   return rewrite === undefined ? { destinations } : { destinations, rewrite };
+}
+
+/** Whom requests may name that go to these destinations as their callers wrote them; undefined where none looks at that. */
+export function requestNames(
+  context: RuleContext,
+  destinations: readonly WeightedDestination[],
+): ForwardAction['requestNames'] {
+  const asked = destinations.flatMap((one) => {
+    const service = one.resolvesAuthority ? undefined : context.services.byKey.get(one.destination.service);
+    return service === undefined || resolvedPort(context, one) === undefined
+      ? []
+      : [{ hosts: hostsOf(service), port: one.destination.port }];
+  });
+  return asked.length === 0 ? undefined : asked;
 }
 
 /** The port at which the proxy calls what the request names; undefined where it does not look at that, 0 where it would choose the same. */

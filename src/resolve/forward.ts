@@ -5,7 +5,7 @@ import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
 import type { HttpRule } from '../model/virtual-service.ts';
-import { calledAuthority } from './called-authority.ts';
+import { calledAuthority, requestNames } from './called-authority.ts';
 import { hashKeys } from './hash-keys.ts';
 import { resolveHeaders } from './header-changes.ts';
 import { resolveRetries } from './retries.ts';
@@ -33,6 +33,7 @@ export function resolveForward(
     destinations: single ? [withoutAuthority(single)] : destinations,
     ...(written && { rewrite: written }),
   });
+  const names = requestNames(context, called);
   return {
     kind: 'forward',
     destinations: called,
@@ -55,6 +56,7 @@ export function resolveForward(
       return [{ value: { destination, percentage: mirror.percentage }, by }];
     }),
     ...(rewrite && { rewrite }),
+    ...(names && { requestNames: names }),
     ...keys,
   };
 }

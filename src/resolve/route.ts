@@ -6,6 +6,7 @@ import { byDefault } from '../model/provenance.ts';
 import { httpRuleName } from '../model/provenance-fields.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import type { Fault, HttpRule, Redirect } from '../model/virtual-service.ts';
+import { requestNames } from './called-authority.ts';
 import { resolveCors } from './cors.ts';
 import { refTo } from './destination.ts';
 import { resolveForward } from './forward.ts';
@@ -44,6 +45,7 @@ function defaultRoute(context: RuleContext, service: Service, destination: Desti
   const { settings } = context;
   const destinations = [{ destination, weight: byDefault(1, 'P15') }];
   const keys = hashKeys(context, destinations);
+  const names = requestNames(context, destinations);
   return {
     name: `default/${service.namespace}/${service.name}`,
     by: { default: 'P10' },
@@ -54,6 +56,7 @@ function defaultRoute(context: RuleContext, service: Service, destination: Desti
       timeout: byDefault(undefined, 'D3'),
       retries: keys.hash ? settings.hashedRetries : settings.retries,
       mirrors: [],
+      ...(names && { requestNames: names }),
       ...keys,
     },
   };

@@ -13,7 +13,8 @@ import { outboundConnectionManager } from './http-connection-manager.ts';
 import { egressName } from './names.ts';
 import { httpFilter } from './network-filter.ts';
 import { chainOf, outboundListener } from './outbound-listener.ts';
-import { portVirtualHost, unknownVirtualHost } from './outbound-virtual-host.ts';
+import { namedVirtualHost, portVirtualHost, unknownVirtualHost } from './outbound-virtual-host.ts';
+import type { OwnAddress } from './own-address-filter.ts';
 import { pipeAddress } from './pipe-address.ts';
 import { longestBody } from './respond-action.ts';
 import { socketAddress } from './socket-address.ts';
@@ -24,9 +25,15 @@ export function egressListener(listener: EgressListener, bind: string, terms: Li
   const [first, another] = listener.targets;
   const host = another === undefined ? first?.port.destination.ref.host : undefined;
   const chains = isHttp(listener.protocol)
-    ? chainOf(httpFilter(outboundConnectionManager(name, host ?? 'localhost', terms)))
+    ? chainOf(
+        httpFilter(outboundConnectionManager(name, host ?? 'localhost', terms, ownAddress(listener.at.value, bind))),
+      )
     : bytesTo(listener, terms);
   return outboundListener(name, addressOf(listener.at.value, bind), chains, { egress: listener.at, ...terms });
+}
+
+function ownAddress(at: EgressAddress, bind: string): OwnAddress | undefined {
+  return at.kind === 'socket' ? undefined : { address: at.address ?? bind, port: at.port };
 }
 
 function addressOf(at: EgressAddress, bind: string): Address {
@@ -50,14 +57,14 @@ function bytesTo({ single, protocol, targets }: EgressListener, terms: ListenerT
 
 /**
  * Behind an HTTP listener: the services by their names, whatever port a request adds to them (P4); of the one that is named alone, all
- * requests. No other host is known there (P48).
+ * requests, unless it calls whom they name. No other host is known there (P48).
  */
 export function egressRouteConfiguration(listener: EgressListener): RouteConfiguration {
   const { at, single, targets } = listener;
   const [only] = targets;
   const virtualHosts =
     single && only
-      ? [portVirtualHost(only.port, ['*'])]
+      ? [namedVirtualHost(only.port, only.names)]
       : [
           ...targets.filter(({ names }) => names.length > 0).map(({ names, port }) => portVirtualHost(port, names)),
           unknownVirtualHost({ value: 'refuse', by: { default: 'P48' } }),

@@ -24,13 +24,23 @@ import {
 } from './http-filters.ts';
 import { maxHeadersCount, maxHeadersKb, serverHttp1Options } from './http1-options.ts';
 import { tokensFilter } from './jwt-filter.ts';
-import { inboundReplies } from './local-replies.ts';
+import { inboundReplies, outboundReplies } from './local-replies.ts';
+import { type OwnAddress, ownAddressFilter } from './own-address-filter.ts';
 
 /** Protocols that a connection may change to; there is no wildcard, and an unlisted one is refused by Envoy itself (R4, E24). */
 const upgrades = ['websocket', 'tcp', 'spdy/3.1'];
 
-/** The filters of outbound requests, in order. */
-const outboundFilters: readonly HttpFilter[] = [faultFilter, corsFilter, dynamicForwardProxyFilter, routerFilter];
+/** The filters of outbound requests, in order. Behind a unix socket nothing can come back to `own`. */
+function outboundFilters(terms: ListenerTerms, own: OwnAddress | undefined): HttpFilter[] {
+  return [
+    ...(terms.detection ? [bytesMark] : []),
+    faultFilter,
+    corsFilter,
+    dynamicForwardProxyFilter,
+    ...(own === undefined ? [] : [ownAddressFilter(own)]),
+    routerFilter,
+  ];
+}
 
 /**
  * The filters of inbound requests, in order (P39): choose what the authorizer is asked about, ask it, verify tokens, note, refuse, allow,
@@ -46,13 +56,22 @@ const inboundFilters: readonly HttpFilter[] = [
   routerFilter,
 ];
 
-/** Requests of the application to others. `routes` names the route configuration; `host` stands in for HTTP/1.0 without one. */
-export function outboundConnectionManager(routes: string, host: string, terms: ListenerTerms): HttpConnectionManager {
+/**
+ * Requests of the application to others. `routes` names the route configuration; `host` stands in for HTTP/1.0 without one; `own` is where
+ * the listener is, if it is at a port.
+ */
+export function outboundConnectionManager(
+  routes: string,
+  host: string,
+  terms: ListenerTerms,
+  own: OwnAddress | undefined,
+): HttpConnectionManager {
   return message(HttpConnectionManagerSchema, {
     ...transparent(routes, host),
     // One name for all outbound listeners: a manager has a hundred statistics (E30).
     statPrefix: 'out',
-    httpFilters: terms.detection ? [bytesMark, ...outboundFilters] : [...outboundFilters],
+    httpFilters: outboundFilters(terms, own),
+    ...(own === undefined ? {} : { localReplyConfig: outboundReplies }),
     accessLog: accessLogs('http', 'source', terms),
     commonHttpProtocolOptions: { maxHeadersCount },
     ...pathOptions[terms.pathNormalization.value],

@@ -37,6 +37,8 @@ export const bytesMark = filter(bytesMarkName, BytesMarkSchema, {});
 /** Resolves the request's own host, for routes to clusters that need it; other requests pass untouched. */
 export const dynamicForwardProxyFilter = filter(dynamicForwardProxyName, FilterConfigSchema, {
   implementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache },
+  // For the filter that refuses the proxy's own address.
+  saveUpstreamAddress: true,
 });
 
 /**

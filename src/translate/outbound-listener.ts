@@ -15,7 +15,7 @@ import { socketAddress } from './socket-address.ts';
 
 /** Where programs with HTTP_PROXY set send everything: absolute URLs and tunnels (E22, E23). */
 export function proxyListener(bind: string, port: number, terms: ListenerTerms): Listener {
-  const manager = outboundConnectionManager(proxyName, 'localhost', terms);
+  const manager = outboundConnectionManager(proxyName, 'localhost', terms, { address: bind, port });
   return outboundListener(proxyName, socketAddress(bind, port), chainOf(httpFilter(manager)), { ...terms });
 }
 
@@ -23,7 +23,8 @@ export function proxyListener(bind: string, port: number, terms: ListenerTerms):
 export function portListener(port: OutboundPort, bind: string, localPort: number, terms: ListenerTerms): Listener {
   const { ref } = port.destination;
   const name = servicePortName(ref);
-  const requests = () => httpFilter(outboundConnectionManager(name, ref.host, terms));
+  const own = { address: bind, port: localPort };
+  const requests = () => httpFilter(outboundConnectionManager(name, ref.host, terms, own));
   const chains =
     port.protocol === 'auto'
       ? detectingChains(port, requests(), terms)

@@ -2,6 +2,7 @@ import type { OutboundPort, View } from '../model/ir.ts';
 import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
+import { routesForNamed } from './named-hosts.ts';
 import { proxyHostName, servicePortName, unknownHostsName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
 import { remember } from './remember.ts';
@@ -27,6 +28,15 @@ export function portVirtualHost(
     name,
     domains: [...domains],
     routes: portRoutes(port),
+  });
+}
+
+/** The same for all domains, where only requests that name hosts of the service, or of a destination, may go to whom they name. */
+export function namedVirtualHost(port: OutboundPort, names: readonly string[]): VirtualHost {
+  return message(VirtualHostSchema, {
+    name: servicePortName(port.destination.ref),
+    domains: ['*'],
+    routes: routesForNamed(port, names),
   });
 }
 

@@ -4,7 +4,7 @@ import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
-import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource, ResourceReference } from '../xds/resource.ts';
 import { outboundCluster } from './cluster.ts';
 import { envoyResource, toEndpoints, toSecret } from './envoy-resource.ts';
@@ -13,7 +13,7 @@ import { clusterName, servicePortName, unknownHostsName } from './names.ts';
 import { portRouteConfiguration } from './outbound-route-configuration.ts';
 import { portReferences } from './port-references.ts';
 import { serviceHosts, unknownHost } from './proxy-hosts.ts';
-import { remember } from './remember.ts';
+import { remember, rememberWith } from './remember.ts';
 import { fileSecrets, secretNamesOf } from './translate-secrets.ts';
 import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
 
@@ -39,16 +39,34 @@ const viewResources = remember((view: View) => {
   const unknown = view.unknownHosts.value === 'pass' ? [unknownHosts(view.passing)] : [];
   const files = view.services.flatMap(destinationsOf).flatMap(fileSecrets);
   return {
-    fixed: [...view.services.flatMap(serviceResources), ...unknown, unknownHost(view.unknownHosts), ...distinct(files)],
+    fixed: [
+      ...view.services.flatMap((service) => serviceResources(view, service)),
+      ...unknown,
+      unknownHost(view.unknownHosts),
+      ...distinct(files),
+    ],
     registered: view.services.flatMap(registeredOf),
   };
 });
 
 /** The clusters of a service, its virtual hosts, and the routes of its local ports. Made ahead of the views that they stand in, too. */
-export const serviceResources = remember((service: OutboundService): readonly Resource[] => {
+export function serviceResources({ unknownHosts }: Pick<View, 'unknownHosts'>, service: OutboundService) {
+  return resourcesOfService(service, unknownHosts.value);
+}
+
+const resourcesOfService = rememberWith((service: OutboundService, unknown: string): readonly Resource[] => {
   const local = service.ports.filter((port) => isHttp(port.protocol) && port.localPort !== undefined);
-  return [...destinationsOf(service).map(clusterResource), ...serviceHosts(service), ...local.map(portRoutes)];
+  const routes = local.map((port) =>
+    unknown === 'refuse' && asksRequests(port) ? namedRoutes(port, service.names) : portRoutes(port),
+  );
+  return [...destinationsOf(service).map(clusterResource), ...serviceHosts(service), ...routes];
 });
+
+/** Whether requests say themselves whom they mean, of any route of the port. */
+function asksRequests({ destination, routes }: OutboundPort): boolean {
+  const named = routes.map(({ action }) => action).some((action) => action.kind === 'forward' && action.requestNames);
+  return named || destination.discovery === 'request';
+}
 
 function destinationsOf({ ports }: OutboundService): readonly Destination[] {
   return ports.flatMap((port) => port.destinations);
@@ -75,12 +93,12 @@ export function translateChange(before: View, now: View): ViewChange | undefined
   if (services === undefined) return undefined;
   const all = [...services.gone, ...services.added];
   if (all.flatMap(destinationsOf).some((destination) => fileSecrets(destination).length > 0)) return undefined;
-  const set = services.added.flatMap(serviceResources);
+  const set = services.added.flatMap((service) => serviceResources(now, service));
   const registered = services.added.flatMap(registeredOf);
   const keyOf = ({ typeUrl, name }: ResourceReference) => `${typeUrl} ${name}`;
   const kept = new Set([...set, ...registered.map((one) => toEndpoints(clusterName(one.ref)))].map(keyOf));
   const old = [
-    ...services.gone.flatMap(serviceResources),
+    ...services.gone.flatMap((service) => serviceResources(before, service)),
     ...services.gone.flatMap(registeredOf).map((one) => toEndpoints(clusterName(one.ref))),
   ];
   const remove = old.flatMap(({ typeUrl, name }) => (kept.has(keyOf({ typeUrl, name })) ? [] : [{ typeUrl, name }]));
@@ -127,7 +145,13 @@ const unknownHosts = remember((passing: View['passing']) =>
   envoyResource(ClusterSchema, unknownHostsName, unknownHostsCluster(passing)),
 );
 
-const portRoutes = remember((port: OutboundPort): Resource => {
+const portRoutes = remember((port: OutboundPort): Resource => routesResource(port, portRouteConfiguration(port)));
+
+function namedRoutes(port: OutboundPort, names: readonly string[]): Resource {
+  return routesResource(port, portRouteConfiguration(port, names));
+}
+
+function routesResource(port: OutboundPort, routes: RouteConfiguration): Resource {
   const name = servicePortName(port.destination.ref);
-  return envoyResource(RouteConfigurationSchema, name, portRouteConfiguration(port), portReferences(port));
-});
+  return envoyResource(RouteConfigurationSchema, name, routes, portReferences(port));
+}

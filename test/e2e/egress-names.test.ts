@@ -144,7 +144,7 @@ test('a tunnel to a TLS port of *.x carries the program’s own TLS', async () =
 test('a request that names its own local port does not come back to it for ever', async () => {
   const port = mesh().localPort('one', plain.port);
   const own = await fetchOnce({ host: client.address, port });
-  expect(own).toMatchObject({ status: 421, body: expect.stringContaining('one.named.test') });
+  expect(own).toMatchObject({ status: 502, body: expect.stringContaining('one.named.test') });
   const headers = { host: `one.named.test:${plain.port}` };
   expect(await fetchOnce({ host: client.address, port, headers })).toMatchObject({ status: 200, body: 'plain\n' });
 });

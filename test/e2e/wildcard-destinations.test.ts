@@ -53,7 +53,7 @@ spec:
   - match: [{ uri: { prefix: /weighted } }]
     route:
     - { destination: { host: "*.wild.test" }, weight: 1 }
-    - { destination: { host: "*.pass.test" }, weight: 1, headers: { request: { set: { host: two.wild.test } } } }
+    - { destination: { host: "*.pass.test" }, weight: 1, headers: { request: { set: { host: two.pass.test } } } }
   - match: [{ uri: { prefix: /split } }]
     route:
     - { destination: { host: "*.wild.test" }, weight: 50 }
@@ -73,7 +73,12 @@ const mesh = useTestMesh(
       [fixed, 'fixed'],
     ] as const)
       applications.push(await startApplication({ address, port }, name));
-    const known: Record<string, string> = { 'one.wild.test': one, 'two.wild.test': two, 'one.pass.test': one };
+    const known: Record<string, string> = {
+      'one.wild.test': one,
+      'two.wild.test': two,
+      'one.pass.test': one,
+      'two.pass.test': two,
+    };
     names = await startDnsServer(resolver, (name) => known[name]);
     client = await started.join({ service: 'frontend', envoyFlags: resolvesBy(resolver, names) });
     await started.synced();

@@ -3,6 +3,7 @@ import { refOf } from '../../model/policy-provenance.ts';
 import { refText } from '../../model/provenance.ts';
 import { isVisible, resolveHost } from '../hosts.ts';
 import { checkConnectionRules } from './connection-rules.ts';
+import { checkNamedAuthority } from './named-authority.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { anyNamespace, clientNamespaces, clientsOf, matchedBy } from './rule-clients.ts';
 import { checkDestination } from './rule-destination.ts';
@@ -27,6 +28,7 @@ export function checkVirtualService(
     for (const [at, route] of rule.route.entries()) {
       checkDestination(scope, object, `${field}.route[${at}].destination`, route.destination, ports, callers);
     }
+    checkNamedAuthority(scope, object, rule, field, callers);
     for (const [at, mirror] of rule.mirrors.entries()) {
       checkDestination(scope, object, `${field}.mirrors[${at}].destination`, mirror.destination, ports, callers);
     }
