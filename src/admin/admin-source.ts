@@ -5,6 +5,7 @@ import type { Failure } from '../model/failure.ts';
 import type { SpiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
+import type { RegistryKnowledge } from '../model/registry-knowledge.ts';
 import type { RotationStatus, RotationStep } from '../model/rotation-status.ts';
 import type { RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
 import type { Secret } from '../model/secret.ts';
@@ -84,6 +85,8 @@ export interface AdminSource {
   settings(): readonly SettingReport[];
   /** Sources of the registry, in the order in which they win. */
   sources(): readonly RegistrySourceReport[];
+  /** What a commit is judged by besides its text and who is connected. */
+  knowledge(): RegistryKnowledge;
   /** Looks at the policy repository now; resolves when `policies()` says what it found. */
   refreshPolicies(): Promise<void>;
 }

@@ -69,6 +69,9 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
   list('/api/v1/workloads', 'Workload', () => workloadItems(meshOf(source)));
   list('/api/v1/policies', 'Policy', () => policyItems(meshOf(source)));
   list('/api/v1/diagnostics', 'Diagnostic', () => source.policies().diagnostics);
+  app.get('/api/v1/knowledge', { schema: { querystring: noQuery } }, () =>
+    envelope('RegistryKnowledge', { ...source.knowledge() }),
+  );
   list('/api/v1/history', 'Revision', () => source.policies().history);
   list('/api/v1/ports', 'Port', () => portItems(meshOf(source)));
   list('/api/v1/settings', 'Setting', () => source.settings());

@@ -94,6 +94,13 @@ export const endpoints: readonly Endpoint[] = [
   row('GET', '/api/v1/workloads', 'viewer', 'none', 'workloads'),
   row('GET', '/api/v1/policies', 'viewer', 'none', 'accepted objects with the place of each field'),
   row('GET', '/api/v1/diagnostics', 'viewer', 'none', 'findings of the newest commit'),
+  row(
+    'GET',
+    '/api/v1/knowledge',
+    'viewer',
+    'none',
+    'services that are away, tokens and standing errors, by which commits are judged',
+  ),
   row('GET', '/api/v1/history', 'viewer', 'none', 'commits and what became of them'),
   row('GET', '/api/v1/certificates', 'viewer', 'none', 'certificates by identity, and the authority'),
   row(

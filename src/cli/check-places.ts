@@ -3,9 +3,11 @@ import { join, resolve } from 'node:path';
 import { createTreeCheck } from '../control-plane/check-tree.ts';
 import { createSecretReader, secretNames } from '../control-plane/named-secrets.ts';
 import type { CheckedTree } from '../control-plane/policy-source.ts';
+import { checkedWith } from '../control-plane/registry-knowledge.ts';
 import { meshSettings, readSettings, type Settings, type SettingValues } from '../control-plane/settings.ts';
 import { Failure } from '../model/failure.ts';
 import type { MeshSettings } from '../model/mesh.ts';
+import type { RegistryKnowledge } from '../model/registry-knowledge.ts';
 import type { Workload } from '../model/workload.ts';
 import { type PolicyTree, readCommit } from '../policy/git-tree.ts';
 import type { KnownSecrets } from '../policy/references/reference-scope.ts';
@@ -22,7 +24,8 @@ export interface CheckedPlaces extends CheckedTree {
 
 /**
  * Reads the one tree that all `places` share and checks it whole, as the server would; `joined`: the workloads that are connected now,
- * undefined where that is not known; `secrets`: what the server is known to have, whatever the weft.yaml here says. Throws Failure WEFT0912
+ * undefined where that is not known; `secrets`: what the server is known to have, whatever the weft.yaml here says; `knowledge`: what
+ * else the server judges by. Throws Failure WEFT0912
  * for a place without a policy file.
  */
 export async function checkPlaces(
@@ -30,6 +33,7 @@ export async function checkPlaces(
   revision?: string,
   joined?: ReadonlyMap<string, Workload>,
   secrets?: 'unset',
+  knowledge?: RegistryKnowledge,
 ): Promise<CheckedPlaces> {
   const [{ repository = '', root, settings } = {}] = places;
   const tree = await readTree(repository, root, places, revision);
@@ -41,6 +45,7 @@ export async function checkPlaces(
     folders: root === undefined ? 'free' : (settings?.values['policy.folders'] ?? 'namespace'),
     root: root ?? '.',
     joined: () => joined,
+    ...(knowledge && checkedWith(knowledge)),
     secrets: () => secrets ?? knownSecrets(known),
   })(tree);
   requirePolicies(places, tree);

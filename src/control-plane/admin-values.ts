@@ -44,7 +44,7 @@ import type { TrustDesk } from './trust-desk.ts';
 export function createAdminValues(parts: {
   readonly version: VersionInfo;
   readonly settings: Settings;
-  readonly policies: PolicySource;
+  readonly policies: PolicySource & Pick<AdminSource, 'knowledge'>;
   readonly revisions: RevisionTable;
   readonly mesh: Readable<Mesh | undefined>;
   readonly registry: Readable<RegistryState>;
@@ -247,6 +247,7 @@ export function createAdminValues(parts: {
     }),
     settings: () => settings.origins,
     sources: () => registry.get().sources,
+    knowledge: policies.knowledge,
     refreshPolicies: policies.refresh,
   };
 }

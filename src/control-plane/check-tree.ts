@@ -17,7 +17,7 @@ import type { BuiltServices } from '../registry/services.ts';
 import { type CheckedAgainst, createBetweenObjects } from './between-objects.ts';
 import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
 import type { CheckedTree, HeldTrees, RegistryKnown } from './policy-source.ts';
-import { isUnknownName, mistakesOf, withoutStanding } from './standing-errors.ts';
+import { type Mistakes, standingOf, withoutStanding } from './standing-errors.ts';
 
 export interface TreeCheckOptions {
   readonly settings: MeshSettings;
@@ -27,6 +27,8 @@ export interface TreeCheckOptions {
   /** Services that were there and are away, and hosts of those that may come; absent: nothing is known of them. */
   readonly away?: () => AwayServices;
   readonly expected?: () => ReadonlySet<string>;
+  /** Of what is served elsewhere, by a server that is asked. */
+  readonly standing?: () => Mistakes;
   /** What is known of the named secrets. */
   readonly secrets?: () => KnownSecrets;
   /** Whose certificates are signed, where that is known: MeshConfig must not contradict. */
@@ -91,10 +93,10 @@ export function treeCheckSteps(
   const between = function* (policies: PolicySet, beside: CheckedAgainst): Steps<readonly Diagnostic[]> {
     const result = yield* check(policies, beside);
     ({ built, isHistory } = result);
-    if (served === undefined || errorsOf(result.found).length === 0) return result.found;
+    if (errorsOf(result.found).length === 0) return result.found;
+    if (served === undefined) return withoutStanding(result.found, options.standing?.() ?? new Map());
     const now = yield* checkServed(served, beside);
-    const standing = isUnjudged ? now.found.filter((finding) => !isUnknownName(finding)) : now.found;
-    return withoutStanding(result.found, mistakesOf(standing));
+    return withoutStanding(result.found, standingOf(now.found, isUnjudged));
   };
   const ofFiles = ({ diagnostics, beside = [] }: PolicyTree) => [...diagnostics, ...strayFindings(beside, root)];
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');

@@ -38,7 +38,13 @@ export type CheckTree = (
 
 /** What is served and what the head is. */
 export interface PolicyState {
-  readonly served?: { readonly policies: PolicySet; readonly revision: RevisionStatus; readonly files: number };
+  readonly served?: {
+    readonly policies: PolicySet;
+    readonly revision: RevisionStatus;
+    readonly files: number;
+    /** As in CheckedTree. */
+    readonly isUnjudged?: boolean;
+  };
   /** The newest revision that was looked at, good or bad. */
   readonly head?: RevisionStatus;
   /** All findings of the head. */
@@ -135,7 +141,7 @@ export async function startPolicySource(options: {
     const revision = describe(tree, policies !== undefined, diagnostics, held);
     const { served: before, history: older, checks } = state.get();
     const history = [revision, ...older.filter(({ commit }) => commit !== revision.commit)].slice(0, historyLength);
-    const served = policies ? { policies, revision, files: tree.files.length } : before;
+    const served = policies ? { policies, revision, files: tree.files.length, isUnjudged } : before;
     const { passed, failed } = checks;
     const isGood = revision.state === 'Applied';
     state.set({
@@ -179,7 +185,7 @@ export async function startPolicySource(options: {
       const now = state.get();
       state.set({
         ...now,
-        served: { policies, revision, files: tree.files.length },
+        served: { policies, revision, files: tree.files.length, isUnjudged: remembered.isUnjudged },
         history: [...now.history.filter((one) => one.commit !== revision.commit), revision],
       });
     } catch {

@@ -25,7 +25,7 @@ export function withoutStanding(findings: readonly Diagnostic[], standing: Mista
 }
 
 /** What tells the errors of one state of policies from those of another. */
-export function mistakesOf(findings: readonly Diagnostic[]): Mistakes {
+function mistakesOf(findings: readonly Diagnostic[]): Mistakes {
   const mistakes = new Map<string, Set<string>>();
   for (const finding of findings) {
     const key = finding.severity === 'error' ? mistakeOf(finding) : undefined;
@@ -50,7 +50,12 @@ function mistakeOf({ code, object, message }: Diagnostic): string | undefined {
   return `${code} ${refText(object)} ${what}`;
 }
 
+/** The errors of what is served that excuse those of a commit; `isUnjudged`: names were not held against it when it was taken. */
+export function standingOf(found: readonly Diagnostic[], isUnjudged: boolean): Mistakes {
+  return mistakesOf(isUnjudged ? found.filter((finding) => !isUnknownName(finding)) : found);
+}
+
 /** A name of a service that never was: nothing that a workload or a secret does makes it, but for a token that is no longer good. */
-export function isUnknownName({ code, message }: Diagnostic): boolean {
+function isUnknownName({ code, message }: Diagnostic): boolean {
   return code === 'WEFT0101' && message.startsWith('no service ');
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
+import type { RegistryKnowledge } from '../model/registry-knowledge.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { Workload } from '../model/workload.ts';
 import { type GroupsOf, groupsOf } from '../model/workload-groups.ts';
@@ -19,12 +20,13 @@ import { createGitRepository } from './git-repository.ts';
 import { inSlices } from './in-slices.ts';
 import { type NamedSecrets, type SecretProblem, secretNames, startNamedSecrets } from './named-secrets.ts';
 import { type PolicySource, startPolicySource } from './policy-source.ts';
+import { createRegistryKnowledge } from './registry-knowledge.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { Settings } from './settings.ts';
 
 /** What the mesh is made of: what the policies say and who runs where. */
 export interface FactParts {
-  readonly policies: PolicySource;
+  readonly policies: PolicySource & { readonly knowledge: () => RegistryKnowledge };
   /** The policies that are served; undefined until a first good commit was found. */
   readonly served: Readable<PolicySet | undefined>;
   readonly registry: Readable<RegistryState>;
@@ -87,20 +89,22 @@ export async function startFacts(options: {
   });
   parts.add(() => secrets.stop());
 
+  const secretsNow = () => (values['secrets.directory'] === '' ? 'unset' : secretNames(secrets.get()));
+  // Before anything has ever joined, the registry says nothing: what needs it is not held against the policies.
+  const joinedNow = (checked: PolicySet) =>
+    known.away().isHistory ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined;
   const steps = treeCheckSteps({
     settings: mesh,
     trustDomain: mesh.trustDomain,
     folders: values['policy.folders'],
     root: values['policy.path'],
     isolate: values['policy.isolate'],
-    secrets: () => (values['secrets.directory'] === '' ? 'unset' : secretNames(secrets.get())),
+    secrets: secretsNow,
     away: known.away,
     expected: options.expected,
-    // Before anything has ever joined, the registry says nothing: what needs it is not held against the policies.
-    joined: (checked) =>
-      known.away().isHistory ? bindMembers(joined.workloads.get(), checked, health.records.get()) : undefined,
+    joined: joinedNow,
   });
-  const policies = await startPolicySource({
+  const source = await startPolicySource({
     repository: createGitRepository({
       location: resolve(folder, values['policy.repository']),
       path: values['policy.path'],
@@ -111,6 +115,17 @@ export async function startFacts(options: {
     pollMilliseconds: values['policy.poll'],
     isolates: values['policy.isolate'] === 'namespace',
   });
+  const knowledge = createRegistryKnowledge(
+    () => source.state.get().served,
+    () => ({
+      settings: mesh,
+      joined: joinedNow,
+      away: known.away(),
+      expected: options.expected(),
+      secrets: secretsNow(),
+    }),
+  );
+  const policies = { ...source, knowledge };
   parts.add(() => policies.stop());
   served.set(policies.state.get().served?.policies);
   parts.add(policies.state.watch((state) => served.set(state.served?.policies)));

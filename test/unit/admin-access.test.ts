@@ -41,6 +41,7 @@ GET /api/v1/services                 401 ok  401 403 403 ok  ok  ok
 GET /api/v1/workloads                401 ok  401 403 403 ok  ok  ok
 GET /api/v1/policies                 401 ok  401 403 403 ok  ok  ok
 GET /api/v1/diagnostics              401 ok  401 403 403 ok  ok  ok
+GET /api/v1/knowledge                401 ok  401 403 403 ok  ok  ok
 GET /api/v1/history                  401 ok  401 403 403 ok  ok  ok
 GET /api/v1/certificates             401 ok  401 403 403 ok  ok  ok
 GET /api/v1/certificates/rotation    401 ok  401 403 403 ok  ok  ok

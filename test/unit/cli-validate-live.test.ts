@@ -6,6 +6,7 @@ import { startAdminServer } from '../../src/admin/admin-server.ts';
 import { readiness } from '../../src/control-plane/policy-readiness.ts';
 import type { Mesh } from '../../src/model/mesh.ts';
 import { createCell } from '../../src/model/readable.ts';
+import type { RegistryKnowledge } from '../../src/model/registry-knowledge.ts';
 import type { PolicyStatus, RevisionStatus } from '../../src/model/status.ts';
 import { fakeMesh, fakeSource, operatorTokenId, revision } from '../support/fake-admin-source.ts';
 import { runVerb } from '../support/run-verb.ts';
@@ -20,11 +21,14 @@ const now: { mesh: Mesh | undefined; status: Partial<PolicyStatus>; directory: s
   status: {},
   directory: '',
 };
+const nothing: RegistryKnowledge = { isHistory: true, away: [], ports: [], expected: [], standing: [] };
+let known = nothing;
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 
 beforeAll(async () => {
   const source = fakeSource({
     mesh: () => now.mesh,
+    knowledge: () => known,
     readiness: () => ({ ready: false, waitingFor: ['policies'], ...(now.status.pending && { rejected }) }),
     policies: () => ({
       status: { repository: '/repo', objects: 0, files: 1, ...now.status },
@@ -127,4 +131,26 @@ it('readiness tells the commit that is in the way, and not who wrote it', () => 
   });
   mesh.set(fakeMesh());
   expect(ready(rejected)).toEqual({ ready: true, waitingFor: [] });
+});
+
+it('--live judges as the server does: a service for which there is a token, and before anybody has joined, is a warning', async () => {
+  const file = join(folder, 'policies/shop/route.yaml');
+  const rule =
+    'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: pay}\nspec:\n  hosts: [pay]\n  http: [{route: [{destination: {host: pay}}]}]\n';
+  writeFileSync(file, rule);
+  const severities = async () => {
+    const { code, stdout } = await weft('validate --live policies/shop/route.yaml -o json');
+    const ofHost = JSON.parse(stdout).items.filter(({ field }: { field: string }) => field.includes('destination'));
+    return [code, ...ofHost.map(({ severity }: { severity: string }) => severity)];
+  };
+  try {
+    expect(await severities()).toEqual([1, 'error']);
+    known = { ...nothing, expected: ['pay.shop.svc.cluster.local'] };
+    expect(await severities()).toEqual([0, 'warning']);
+    known = { ...nothing, isHistory: false };
+    expect(await severities()).toEqual([0, 'warning']);
+  } finally {
+    known = nothing;
+    rmSync(file);
+  }
 });

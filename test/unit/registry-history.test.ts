@@ -3,6 +3,7 @@ import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
 import { grantedHosts } from '../../src/control-plane/granted-hosts.ts';
 import type { CheckedTree } from '../../src/control-plane/policy-source.ts';
 import { startPolicySource } from '../../src/control-plane/policy-source.ts';
+import { checkedWith, createRegistryKnowledge } from '../../src/control-plane/registry-knowledge.ts';
 import { createCell } from '../../src/model/readable.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { createKnownServices } from '../../src/registry/known-services.ts';
@@ -48,6 +49,9 @@ async function controlPlane(
   return {
     commit: (files: Files) => check(treeOf(files)),
     check,
+    away: known.away,
+    present: () => joined.get(),
+    expected: new Set(expected.map((name) => `${name}.shop.svc.cluster.local`)),
     join: (...more: readonly Workload[]) => joined.set(new Map([...joined.get(), ...byId(...more)])),
     leave: (...gone: readonly Workload[]) => {
       const rest = new Map(joined.get());
@@ -364,6 +368,49 @@ describe('a misspelt name in what was taken before anybody joined', () => {
     expect(next).toMatchObject({ head: 'Rejected', served: 'one' });
     expect(next.told).toContain(wrong[0]);
   });
+});
+
+test('who checks a commit with what the server says it knows judges as the server does', async () => {
+  const plane = await controlPlane(undefined, [reviews, catalog, workload('db-1', 'db', 19_090)], ['pay']);
+  const two = networking('VirtualService', 'd', '{ hosts: [db], http: [{ route: [{ destination: { host: db } }] }] }');
+  const first = plane.commit({ a: two });
+  expect(first.policies).toBeDefined();
+  plane.leave(reviews);
+  plane.join(withPorts('db-2', 'db', [9081, 'http'], [7777, 'http']));
+  const against = () => ({ settings, joined: () => plane.present(), away: plane.away(), expected: plane.expected });
+  const { policies } = first;
+  const revision = {
+    commit: 'c',
+    author: '',
+    subject: '',
+    time: '',
+    state: 'Applied',
+    errors: 0,
+    warnings: 0,
+  } as const;
+  const knowledge = createRegistryKnowledge(() => policies && { policies, revision, files: 1 }, against)();
+  const said = JSON.parse(JSON.stringify(knowledge));
+  for (const text of [
+    'host: reviews',
+    'host: pay',
+    'host: rewievs',
+    'host: db',
+    'host: reviews, port: { number: 1 }',
+  ]) {
+    const files = { a: two, b: route(text) };
+    const elsewhere = createTreeCheck({
+      settings,
+      folders: 'namespace',
+      root: 'policies',
+      joined: () => plane.present(),
+      ...checkedWith(said),
+    });
+    const here = plane.commit(files);
+    const there = elsewhere(treeOf(files));
+    expect(told(there), text).toEqual(told(here));
+    // The next one is asked beside the same commit.
+    plane.commit({ a: two });
+  }
 });
 
 test('a standing error excuses as many fields as have it, not a new one of the same words', async () => {

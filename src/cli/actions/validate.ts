@@ -7,6 +7,7 @@ import { byPosition, type Diagnostic } from '../../model/diagnostic.ts';
 import { Failure } from '../../model/failure.ts';
 import type { MeshSettings } from '../../model/mesh.ts';
 import type { PolicySet } from '../../model/policy.ts';
+import type { RegistryKnowledge } from '../../model/registry-knowledge.ts';
 import type { Workload } from '../../model/workload.ts';
 import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -60,10 +61,15 @@ export async function validate(context: ValidateContext): Promise<ExitCode> {
 async function checkGroup(
   places: readonly PolicyPlace[],
   revision: string | undefined,
-  { joined, secrets }: LiveFacts,
+  { joined, secrets, knowledge }: LiveFacts,
   generated: Generated,
 ): Promise<Checked> {
-  const { tree, diagnostics: found, policies, settings } = await checkPlaces(places, revision, joined, secrets);
+  const {
+    tree,
+    diagnostics: found,
+    policies,
+    settings,
+  } = await checkPlaces(places, revision, joined, secrets, knowledge);
   const diagnostics = policies === undefined ? found : [...found, ...(await generated(policies, settings, joined))];
   const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));
@@ -99,13 +105,16 @@ function generatedBy({ flags, output }: ValidateContext): Generated {
 interface LiveFacts {
   readonly joined?: ReadonlyMap<string, Workload>;
   readonly secrets?: 'unset';
+  readonly knowledge?: RegistryKnowledge;
 }
 
 async function liveFacts(context: ValidateContext): Promise<LiveFacts> {
   const api = await readApi(context);
-  const joined = await liveWorkloads(api, (words) => context.output.say(words));
+  const knowledge = await readValue<RegistryKnowledge>(api, '/api/v1/knowledge');
+  // Before anybody has ever joined the server holds no name against a commit.
+  const joined = knowledge.isHistory ? await liveWorkloads(api, (words) => context.output.say(words)) : undefined;
   const hasSecrets = await secretsAreSet(api);
-  return { ...(joined && { joined }), ...(hasSecrets === false && { secrets: 'unset' }) };
+  return { knowledge, ...(joined && { joined }), ...(hasSecrets === false && { secrets: 'unset' }) };
 }
 
 /** Undefined where the first commit was rejected: nothing is served then, and the server judges without workloads, too. */

@@ -1,0 +1,20 @@
+import type { Protocol } from './policy.ts';
+import type { ServiceKey } from './service.ts';
+import type { Workload } from './workload.ts';
+
+/** What a server holds against a commit besides its text and who is connected (decision 47), for who checks one before it is written. */
+export interface RegistryKnowledge {
+  /** False: nobody has ever joined, so that the registry says nothing. */
+  readonly isHistory: boolean;
+  /** What would be there of the services that are away. */
+  readonly away: readonly Workload[];
+  /** Ports that workloads of a service had before. */
+  readonly ports: readonly {
+    readonly service: ServiceKey;
+    readonly ports: readonly { readonly number: number; readonly protocol: Protocol }[];
+  }[];
+  /** Hosts of services that may come, since a token is for them. */
+  readonly expected: readonly string[];
+  /** Errors that what is served has at this moment, which hold nothing back, and in which fields. */
+  readonly standing: readonly { readonly mistake: string; readonly fields: readonly string[] }[];
+}
