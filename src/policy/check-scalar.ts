@@ -97,7 +97,10 @@ function readChoice(shape: ChoiceShape, node: SourceNode, path: string, findings
     findings.deprecate(path, at, `${word} `, successor ?? '');
     return successor;
   }
-  const near = word === undefined ? undefined : nearestName(word, shape.values);
+  const known = [...shape.values, ...Object.keys(shape.deprecated)];
+  const nearest = word === undefined ? undefined : nearestName(word, known);
+  // What is nearest may be the old word of one: then that is what is meant.
+  const near = nearest === undefined || !Object.hasOwn(shape.deprecated, nearest) ? nearest : shape.deprecated[nearest];
   // An empty word is taken where Istio takes it, and nothing to advise.
   const words = shape.values.filter((value) => value !== '').join(', ');
   const hint = near ? `did you mean ${JSON.stringify(near)}?` : `one of ${words}`;

@@ -57,9 +57,10 @@ export function* parseFile(file: PolicyFile, options: FileOptions, previous?: Pa
     if (spent.over) break;
     yield;
   }
-  // What cannot be read leaves nothing of its file; where all can be read, every document counts.
+  // What cannot be read leaves nothing of its file. Where it is a key that stands twice, the other documents are what they seem, and are told of.
   const unreadable = documents.filter(({ isReadable }) => !isReadable);
-  const telling = unreadable.length > 0 ? unreadable : documents;
+  const isTwice = unreadable.every(({ diagnostics }) => diagnostics.every(({ code }) => code === 'WEFT0006'));
+  const telling = isTwice ? documents : unreadable;
   return {
     text,
     objects: unreadable.length > 0 ? [] : documents.flatMap(({ objects }) => objects),

@@ -25,6 +25,8 @@ import {
 } from './source-node.ts';
 
 export interface ObjectOptions {
+  /** The path from the root of the policy tree. */
+  readonly inside: string;
   /** The namespace that the object's place in the tree gives it. */
   readonly folder: string | undefined;
   readonly rootNamespace: string;
@@ -55,7 +57,7 @@ export function readObject(
     );
     return undefined;
   }
-  const definition = findKind(root, lines, found);
+  const definition = findKind(root, lines, options.inside, found);
   if (!definition) return undefined;
   const before = found.length;
   const name = textOf(entryOf(root, 'metadata')?.value, 'name');
@@ -116,11 +118,11 @@ function isMeshConfigBody({ entries }: MapNode): boolean {
 }
 
 /** Finds the kind by apiVersion and kind (WEFT0003), and says so if it is refused as a whole (WEFT0004). */
-function findKind(root: MapNode, lines: LineIndex, found: Diagnostic[]): KindDefinition | undefined {
+function findKind(root: MapNode, lines: LineIndex, inside: string, found: Diagnostic[]): KindDefinition | undefined {
   const report = reportInto(found);
   const start = rangeAt(lines, root.start, root.end);
   if (isMeshConfigBody(root)) {
-    const hint = 'write them in meshconfig.yaml at the root of the tree';
+    const hint = `write them in ${lines.file.slice(0, lines.file.length - inside.length)}meshconfig.yaml`;
     report(
       'WEFT0002',
       start,

@@ -191,9 +191,15 @@ class NodeReader {
         this.ok = false;
         const { line } = rangeAt(this.#lines, first.start, first.end);
         const related = [{ file: this.#lines.file, line, message: 'first here' }];
-        this.#report('WEFT0006', at, `key ${JSON.stringify(key)} appears twice`, `first at line ${line}; keep one`, {
-          related,
-        });
+        this.#report(
+          'WEFT0006',
+          at,
+          `key ${JSON.stringify(key)} appears twice`,
+          `first at line ${line}; keep one, the rest of the document is checked then`,
+          {
+            related,
+          },
+        );
         continue;
       }
       const written = pair.value as Node | null;

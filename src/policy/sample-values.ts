@@ -28,7 +28,7 @@ export function sampleValue(shape: Shape, variant: Variant): unknown {
         ]),
       );
     case 'list':
-      return Array.from({ length: shape.min }, () => sampleValue(shape.items, variant));
+      return Array.from({ length: Math.max(shape.min, variant.which) }, () => sampleValue(shape.items, variant));
     case 'text': {
       const { like } = variant;
       const problem = shape.rule && textRules[shape.rule];

@@ -3,6 +3,7 @@ import type { SourceRange } from '../model/provenance.ts';
 import { readScalar } from './check-scalar.ts';
 import type { CheckContext } from './check-shape.ts';
 import type { DiagnosticCode } from './diagnostic-codes.ts';
+import { parseDuration } from './duration.ts';
 import { successor, wrapped } from './map-hint.ts';
 import type { ReportDetails } from './report.ts';
 import type { ObjectShape, RefusedShape, Shape } from './shape.ts';
@@ -36,13 +37,20 @@ export class ShapeFindings {
       (typeof node.value === 'number' || typeof node.value === 'boolean');
     const unset = node.is === 'scalar' && node.value === null;
     const map = shape.is === 'object' && node.is === 'scalar' ? wrapped(shape, node, fits) : undefined;
+    // The unit that nearly everybody means, where it is a good one there.
+    const inSeconds =
+      node.is === 'scalar' && shape.is === 'duration' && typeof node.value === 'number' && node.value > 0
+        ? `${node.value}s`
+        : undefined;
     const hint = quotable
       ? `write "${node.source}"`
-      : unset
-        ? narrows(field)
-          ? 'write a value; without the key the rule would be about more'
-          : 'write a value, or remove the key'
-        : `write ${map ?? expected}`;
+      : inSeconds !== undefined && parseDuration(inSeconds) !== undefined
+        ? `write ${inSeconds} for seconds, ${node.is === 'scalar' ? node.value : ''}ms for milliseconds`
+        : unset
+          ? narrows(field)
+            ? 'write a value; without the key the rule would be about more'
+            : 'write a value, or remove the key'
+          : `write ${map ?? expected}`;
     const at = unset ? this.placeOf(field, node) : this.at(node.start, node.end);
     this.report('WEFT0002', at, `expected ${expected}, got ${got}`, hint, { field });
   }

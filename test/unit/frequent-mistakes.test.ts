@@ -136,7 +136,7 @@ describe('MeshConfig from elsewhere', () => {
 
   test('its fields in a file of another name', () => {
     expect(said('connectTimeout: 1s\n', 'mesh-config.yaml')).toEqual([
-      'WEFT0002 : expected an object with apiVersion, kind and metadata, got the fields of MeshConfig; write them in meshconfig.yaml at the root of the tree',
+      'WEFT0002 : expected an object with apiVersion, kind and metadata, got the fields of MeshConfig; write them in policies/meshconfig.yaml',
     ]);
     expect(said('spec: {}\n', 'mesh-config.yaml')).toHaveLength(2);
   });

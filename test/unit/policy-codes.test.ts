@@ -114,7 +114,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0002',
     yaml: vs(`  - ${to}\n    timeout: ‹5›\n`),
     message: 'expected a duration',
-    hint: '1.5s',
+    hint: 'write 5s for seconds',
   },
   {
     name: 'a duration longer than Envoy counts',

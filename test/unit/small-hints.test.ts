@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+
+const networking = (kind: string, spec: string, name = 'a') =>
+  `apiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+
+function told(text: string): readonly string[] {
+  const { diagnostics } = parsePolicies([{ path: 'policies/shop/a.yaml', text }], {
+    commit: '4f1c2ab',
+    rootNamespace: 'istio-system',
+    folders: 'namespace',
+  });
+  return diagnostics
+    .filter(({ severity }) => severity === 'error')
+    .map(({ code, field = '', hint }) => `${code} ${field}: ${hint}`);
+}
+
+const route = 'http: [{ route: [{ destination: { host: a } }] }]';
+
+test.each<readonly [string, string, readonly string[]]>([
+  [
+    'hosts that are no list',
+    networking('VirtualService', `{ hosts: reviews, ${route} }`),
+    ['WEFT0002 spec.hosts: write a list'],
+  ],
+  ['no hosts', networking('VirtualService', `{ ${route} }`), ['WEFT0004 spec: add hosts']],
+  [
+    'an old word, misspelt',
+    networking('DestinationRule', '{ host: a, trafficPolicy: { loadBalancer: { simple: LEAST_CON } } }'),
+    ['WEFT0002 spec.trafficPolicy.loadBalancer.simple: did you mean "LEAST_REQUEST"?'],
+  ],
+  [
+    'a duration as a number',
+    networking('VirtualService', `{ hosts: [a], http: [{ timeout: 5, route: [{ destination: { host: a } }] }] }`),
+    ['WEFT0002 spec.http[0].timeout: write 5s for seconds, 5ms for milliseconds'],
+  ],
+  [
+    'a key twice beside another document',
+    `${networking('DestinationRule', '{ host: a, host: b }')}---\n${networking('DestinationRule', '{ host: b, trafficPolicy: { loadBalancer: { simple: RANDM } } }', 'b')}`,
+    [
+      'WEFT0006 : first at line 4; keep one, the rest of the document is checked then',
+      'WEFT0002 spec.trafficPolicy.loadBalancer.simple: did you mean "RANDOM"?',
+    ],
+  ],
+])('%s', (_, text, hints) => {
+  expect(told(text)).toEqual(hints);
+});
