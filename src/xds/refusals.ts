@@ -1,6 +1,7 @@
 import { namesUnder } from './names-under.ts';
 import { withChanges } from './persistent-map.ts';
 import { isStandIn, type Resource } from './resource.ts';
+import { allVirtualHosts } from './resource-types.ts';
 import {
   type Flight,
   type Held,
@@ -53,7 +54,7 @@ export function asBefore(
 ): Subscription['differs'] {
   const { type, variant } = subscription;
   const perhapsTaken = new Map<string, Held>();
-  if (!type.wildcard && variant === 'delta')
+  if ((!type.wildcard || type === allVirtualHosts) && variant === 'delta')
     for (const resource of uncertain)
       for (const name of namesUnder(subscription, resource)) perhapsTaken.set(name, perhaps(resource));
   return withChanges(
