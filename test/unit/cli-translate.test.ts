@@ -8,7 +8,7 @@ import { encode } from '../../src/proto/codec.ts';
 import { schemaOf } from '../../src/proto/registry.ts';
 import { translateSecrets } from '../../src/translate/translate-secrets.ts';
 import { createResource } from '../../src/xds/resource.ts';
-import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType, extensionType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import { staticBootstrap } from '../golden/static-bootstrap.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { runVerb } from '../support/run-verb.ts';
@@ -143,8 +143,14 @@ it('translates what has findings but no error, and tells them beside the data', 
 it('writes what a real Envoy takes, in JSON and YAML alike', async () => {
   const { code, stdout } = await weft('translate -f good --to xds --proxy reviews-7.shop -o json');
   expect(code).toBe(0);
-  const { listeners, routes, clusters, endpoints } = JSON.parse(stdout);
-  const groups = { [listenerType]: listeners, [routeType]: routes, [clusterType]: clusters, [endpointType]: endpoints };
+  const { listeners, filters, routes, clusters, endpoints } = JSON.parse(stdout);
+  const groups = {
+    [listenerType]: listeners,
+    [extensionType]: filters,
+    [routeType]: routes,
+    [clusterType]: clusters,
+    [endpointType]: endpoints,
+  };
   const resources = Object.entries(groups).flatMap(([typeUrl, messages]) =>
     messages.map((message: { name?: string; cluster_name?: string }) => {
       const schema = schemaOf(typeUrl);
