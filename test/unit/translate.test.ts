@@ -167,7 +167,7 @@ describe('inbound', () => {
 
   test('an empty ALLOW list allows nothing (P40)', () => {
     const routes = find(translateInbound([denied], frontend), routeType);
-    expect(routes && text(routes)).toContain('"weft.authorization.allow":{"rbac":{"rules":{}}');
+    expect(routes && text(routes)).toContain('"weft.authorization.allow":{"rbac":{"rules":{},');
   });
 
   test('the chain for mesh peers is the same in STRICT and PERMISSIVE, so its connections stay (P34)', () => {
