@@ -104,8 +104,9 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
     case 'DestinationRule':
       return trafficFields[field] && levels(object, field, context);
     case 'MeshConfig': {
+      const asked = field === 'httpVersion' ? authorizerAt(object.spec, context.port) : undefined;
       const traffic = (trafficFields[field] ?? []).map((path) => `defaultTrafficPolicy.${path}`);
-      const all = [...traffic, ...(meshFields[field] ?? [])];
+      const all = [...(asked ?? []), ...traffic, ...(meshFields[field] ?? [])];
       return all.length === 0 ? undefined : all;
     }
     case 'PeerAuthentication':
@@ -126,6 +127,13 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
     default:
       return object.kind satisfies never;
   }
+}
+
+/** A provider that speaks gRPC decides the version of HTTP at its port. */
+function authorizerAt(spec: Placed['spec'], port: number | undefined): readonly string[] {
+  if (!('authorizers' in spec)) return [];
+  const index = (spec.authorizers ?? []).findIndex((authorizer) => authorizer.port === port);
+  return index === -1 ? [] : [`extensionProviders[${index}]`];
 }
 
 /** Where the field stands that an object decided. */

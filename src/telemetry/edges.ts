@@ -53,7 +53,12 @@ function withTroubles(row: EdgeRow, troubles: Recent['troubles']): EdgeRow {
     name,
     count: own.reduce((all, { tls }) => all + (tls.get(name) ?? 0), 0),
   }));
-  const failures = counts.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
+  // Who is not allowed at a port for bytes is turned away in the handshake (P45): that is no trouble of TLS.
+  const counted = counts.map(({ name, count }) => ({
+    name,
+    count: name === 'handshake' && row.protocol === 'tcp' ? Math.max(0, count - (row.refused ?? 0)) : count,
+  }));
+  const failures = counted.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
   return {
     ...row,
     ...(held[0] === undefined ? {} : { ejected: held[0] }),
