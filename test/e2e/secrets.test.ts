@@ -60,9 +60,11 @@ test('no key and no token stands in any answer, metric, log or listing (T6)', as
   const state = join(mesh().folder, 'state');
   const controlPlane = mesh().controlPlane();
   const needles = new Map<string, string>();
-  for (const name of readdirSync(join(state, 'ca'))) {
-    const keys = /-----BEGIN PRIVATE KEY-----([^-]+)/.exec(readFileSync(join(state, 'ca', name), 'utf8'));
-    if (keys?.[1] !== undefined) needles.set(`ca/${name}`, needleOf(keys[1]));
+  for (const entry of readdirSync(join(state, 'ca'), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const keys = /-----BEGIN PRIVATE KEY-----([^-]+)/.exec(readFileSync(path, 'utf8'));
+    if (keys?.[1] !== undefined) needles.set(path.slice(state.length), needleOf(keys[1]));
   }
   // Root and issuer.
   expect(needles.size).toBe(2);
