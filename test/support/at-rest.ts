@@ -39,7 +39,9 @@ async function held(member: Member, withVersions: boolean): Promise<readonly str
       const asked = entries.filter(
         (entry) => entry.endpoint_config === undefined || byEds.has(entry.endpoint_config.cluster_name),
       );
-      return asked.map(({ name, version_info, cluster, active_state, route_config, endpoint_config }) => {
+      // The roots of the control plane come from a file of the sidecar.
+      const told = asked.filter(({ name }) => name !== 'control-plane-roots');
+      return told.map(({ name, version_info, cluster, active_state, route_config, endpoint_config }) => {
         const called = name ?? cluster?.name ?? route_config?.name ?? endpoint_config?.cluster_name;
         return line(type, called ?? '', active_state?.version_info ?? version_info ?? '', withVersions);
       });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createStreamLog } from '../../src/control-plane/log-stream-event.ts';
-import { clusterType, extensionType } from '../../src/xds/resource-types.ts';
+import { clusterType, scopedRouteType } from '../../src/xds/resource-types.ts';
 import type { StreamEvent } from '../../src/xds/server-options.ts';
 
 function log() {
@@ -25,7 +25,7 @@ test('a response that is never answered is a warning that names the proxy, the t
       'reviews-1.shop has not answered its newest CDS for 30 s: its Envoy waits for something, or hangs',
     ],
   ]);
-  expect(logged({ ...event, typeUrl: extensionType })[0]?.[1]).toContain(`its newest ${extensionType} for`);
+  expect(logged({ ...event, typeUrl: scopedRouteType })[0]?.[1]).toContain(`its newest ${scopedRouteType} for`);
 });
 
 test('a refusal names the proxy where it is known', () => {
