@@ -79,7 +79,9 @@ describe('the entry file stays light (section 2.5 of experience.md)', () => {
     }
     expect([...packages]).toEqual(['commander']);
     expect(
-      [...seen].filter((file) => !/src\/(cli\/(verbs\/)?[a-z-]+|model\/(failure|locality|protocol|token-uses))\.ts$/.test(file)),
+      [...seen].filter(
+        (file) => !/src\/(cli\/(verbs\/)?[a-z-]+|model\/(failure|locality|protocol|token-uses))\.ts$/.test(file),
+      ),
     ).toEqual([]);
     expect(seen.size).toBeGreaterThan(8);
   });
