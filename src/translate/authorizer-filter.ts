@@ -124,6 +124,7 @@ function names(forms: readonly string[]): ListStringMatcher {
 }
 
 function headerForm(form: string) {
+  if (form === '*') return { kind: 'present' } as const;
   if (form.startsWith('*')) return { kind: 'suffix', value: form.slice(1) } as const;
   if (form.endsWith('*')) return { kind: 'prefix', value: form.slice(0, -1) } as const;
   return { kind: 'exact', value: form } as const;

@@ -105,7 +105,10 @@ test('connections that are turned away are no success of weft edges, in the hand
   const counted = { fromNamespace: 'shop', protocol: 'tcp', reporter: 'source' };
   await eventually('all is counted', () => {
     const rows = ['frontend', 'batch', 'intruder'].map((name) => rowsOf(name)[0]);
-    return JSON.stringify(rows.map((row) => [row?.requests, row?.refused])) === '[[9,null],[9,3],[6,6]]';
+    return (
+      JSON.stringify(rows.map((row) => [row?.reporter, row?.requests, row?.refused])) ===
+      '[["source",9,null],["source",9,3],["source",6,6]]'
+    );
   });
   expect(rowsOf('frontend')).toEqual([expect.objectContaining({ ...counted, requests: 9, success: 1, mtls: true })]);
   expect(rowsOf('frontend')[0]).not.toHaveProperty('refused');

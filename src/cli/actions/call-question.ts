@@ -1,32 +1,23 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import type { AuthorizationQuestion } from '../../model/authorization-answer.ts';
-import type { Failure } from '../../model/failure.ts';
+import { Failure } from '../../model/failure.ts';
 import { isLabel } from '../../model/identity.ts';
 import { readApi, readValue } from '../read-api.ts';
 import type { VerbContext } from '../verb.ts';
 import type { authzFlags } from '../verbs/authz.ts';
-import { calledAt, headerOf, wrong } from './route.ts';
 
 export type CallContext = VerbContext<typeof authzFlags>;
 
 /** What the flags of `weft authz` and `weft check` ask. Throws Failure WEFT0912 for what is no call. */
 export function callQuestion({ flags, namespace }: CallContext): AuthorizationQuestion {
-  const { from, to, method, path, header, address, claims } = flags;
-  const { host, port } = calledAt(to);
+  const { from, address, claims } = flags;
   if (from === '') throw wrong('--from "" is nobody', 'leave it out for a caller without an identity');
-  if (!isLabel(namespace))
-    throw wrong(`--namespace "${namespace}" is not a name`, 'lower-case letters, digits and "-"');
-  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method)) throw wrong(`--method "${method}" is no word`, 'write --method GET');
+  const called = calledBy(flags, namespace);
   if (address !== undefined && isIP(address) === 0)
     throw wrong(`--address "${address}" is no address`, 'write --address 10.0.0.7');
   return {
-    namespace,
-    host,
-    method,
-    path,
-    headers: header.map(headerOf),
+    ...called,
     ...(from === undefined ? {} : { from }),
-    ...(port === undefined ? {} : { port }),
     ...(address === undefined ? {} : { address }),
     ...(claims === undefined ? {} : { claims: claimsOf(claims) }),
   };
@@ -45,8 +36,31 @@ function claimsOf(written: string): Readonly<Record<string, unknown>> {
   throw failure;
 }
 
+/** What every question about a call begins with. */
+type Called = Pick<AuthorizationQuestion, 'namespace' | 'host' | 'port' | 'method' | 'path' | 'headers'>;
+
+interface CalledFlags {
+  readonly to: string;
+  readonly method: string;
+  readonly path: string;
+  readonly header: readonly string[];
+}
+
+/** What is called, and how. Throws Failure WEFT0912 for what is no call. */
+export function calledBy({ to, method, path, header }: CalledFlags, namespace: string): Called {
+  const { host, port } = calledAt(to);
+  if (!isLabel(namespace))
+    throw wrong(`--namespace "${namespace}" is not a name`, 'lower-case letters, digits and "-"');
+  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method)) throw wrong(`--method "${method}" is no word`, 'write --method GET');
+  return { namespace, host, method, path, headers: header.map(headerOf), ...(port === undefined ? {} : { port }) };
+}
+
 /** Asks the server at `path`. */
-export async function askAboutCall<T>(context: CallContext, path: string, question: AuthorizationQuestion): Promise<T> {
+export async function askAboutCall<T>(
+  context: Parameters<typeof readApi>[0],
+  path: string,
+  question: Called & Pick<AuthorizationQuestion, 'claims'>,
+): Promise<T> {
   const { headers, claims, ...rest } = question;
   const query = new URLSearchParams();
   for (const [name, part] of Object.entries(rest)) if (part !== undefined) query.set(name, String(part));
@@ -56,4 +70,41 @@ export async function askAboutCall<T>(context: CallContext, path: string, questi
   const answer = await readValue<T & { apiVersion?: string; kind?: string }>(api, `${path}?${query}`);
   const { apiVersion: _version, kind: _kind, ...said } = answer;
   return said as T;
+}
+
+function calledAt(to: string): { readonly host: string; readonly port: number | undefined } {
+  const [, host = '', written] = /^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+)(?::(\d+))?$/.exec(to) ?? [];
+  if (host === '') throw wrong(`--to "${to}" is not HOST or HOST:PORT`, hintFor(to));
+  const port = written === undefined ? undefined : Number(written);
+  if (port === 0 || (port ?? 1) > 65_535)
+    throw wrong(`--to "${to}": ${written} is no port`, 'ports are numbers from 1 to 65535');
+  return { host, port };
+}
+
+/** An address without brackets and a URL, or a part of one, are what is written instead most. */
+function hintFor(to: string): string {
+  if (isIPv6(to)) return `write --to [${to}], or --to [${to}]:9080`;
+  const [, scheme, authority = '', path = ''] = /^(?:(https?):\/\/)?([^\s/]+)(\/\S*)?$/i.exec(to) ?? [];
+  const isUrl = authority !== '' && (scheme !== undefined || path !== '');
+  return isUrl ? `write --to ${authority}${path === '' ? '' : ` --path ${path}`}` : 'write --to reviews:9080';
+}
+
+/** What HTTP/2 writes as headers has flags of its own. */
+const pseudoHeaders = {
+  ':method': '--method',
+  ':path': '--path',
+  ':authority': '--to',
+  ':scheme': '--scheme',
+} as const;
+
+function headerOf(written: string): readonly [name: string, text: string] {
+  const [, name, text = ''] = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/s.exec(written) ?? [];
+  const flag = Object.entries(pseudoHeaders).find(([pseudo]) => written.toLowerCase().startsWith(`${pseudo}:`))?.[1];
+  if (flag !== undefined) throw wrong(`--header "${written}" is said by a flag of its own`, `use ${flag}`);
+  if (name === undefined) throw wrong(`--header "${written}" is no header`, 'write --header "end-user: ana"');
+  return [name, text.trim()];
+}
+
+export function wrong(what: string, hint: string): Failure {
+  return new Failure('WEFT0912', what, hint);
 }
