@@ -111,6 +111,8 @@ export class Interest {
   everNamed = false;
   /** SotW: of the last response that was accepted, while nothing of it was given up: then the client does not hold that version. */
   ackedVersion = '';
+  /** SotW: name → version in that response. What it took of a set that it refused later is not in it, though it holds that. */
+  ackedSet: ReadonlyMap<string, string> = new Map();
 
   constructor(typeUrl: string, variant: Variant) {
     this.typeUrl = typeUrl;

@@ -157,6 +157,9 @@ export class Ledger {
     // A removed cluster stays in SotW sets, and what is held stands in them as it was (M3, section 5).
     if (whole && (this.sent.get(name) === version || this.interest.cache.get(name)?.version === version)) return;
     if (whole && newest === undefined && this.everSent.has(`${name} ${version}`)) return;
+    // Who comes back is believed to hold the set whose version it says (section 5, point 5).
+    if (whole && newest === undefined && this.isOfUnknownHoldings && this.interest.ackedSet.get(name) === version)
+      return;
     if (newest !== undefined && this.#isBarred(newest, moment)) {
       // M4, X90: what stands for something missing may be the last form that the client took, or there is none.
       const isTaken = this.accepted.has(name) && !this.everSent.has(`${name} ${version}`);

@@ -17,6 +17,8 @@ import type { ClientKind } from './xds-serving.ts';
 const isLong = process.env.WEFT_LONG === '1';
 /** The short form tells what a change broke, so its histories stay the same; the long form looks for new ones. */
 const seed = process.env.WEFT_SEED ?? (isLong ? undefined : '2');
+/** The `path` of a failure, with its seed: only that history. */
+const path = process.env.WEFT_PATH;
 /** Without a search for the smallest history: for mutants. */
 const endOnFailure = process.env.WEFT_SHRINK === '0';
 const numRuns = Number(process.env.WEFT_HISTORIES ?? (isLong ? 50_000 : 1_000));
@@ -61,7 +63,13 @@ test(
           checkSameView(history.models);
         },
       ),
-      { numRuns, endOnFailure, includeErrorInReport: true, ...(seed === undefined ? {} : { seed: Number(seed) }) },
+      {
+        numRuns,
+        endOnFailure,
+        includeErrorInReport: true,
+        ...(seed === undefined ? {} : { seed: Number(seed) }),
+        ...(path === undefined ? {} : { path }),
+      },
     );
   },
   isLong ? 3_600_000 : 120_000,

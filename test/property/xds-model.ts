@@ -227,6 +227,7 @@ export class Model {
     ledger.handledNonce = plan.nonce;
     if (error === undefined) {
       interest.ackedVersion = plan.version;
+      interest.ackedSet = new Map(plan.resources.map(({ name, version }) => [name, version]));
       ledger.isOfUnknownHoldings = false;
     } else if (typeUrl === clusterType) this.order.refused(plan, culprits ?? []);
     if (this.aggregated) this.order.checkReferences();
