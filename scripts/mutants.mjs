@@ -13,9 +13,11 @@ const set = words[0] === 'transparency' ? 'transparency' : 'xds';
 const page = join(root, 'docs', set === 'xds' ? 'xds-mutants.md' : 'transparency.md');
 /** First those that say what is wrong in a word. */
 const suites = [['test/contract/xds-', 'test/unit/xds-'], ['test/property/xds-']];
-/** A mutant with a test of its own is run against that alone. */
+/** A mutant with a test of its own is run against that alone; others first against the one that caught it the last time. */
 const suitesOf = (mutant) =>
-  mutant.test === undefined ? suites : [[mutant.test, '--testNamePattern', literally(mutant.title)]];
+  mutant.test === undefined
+    ? [...lastCatcherOf(mutant), ...suites]
+    : [[mutant.test, '--testNamePattern', literally(mutant.title)]];
 const literally = (title) => title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** A mutant that hangs is caught, too: it takes this long, or five times as long as all suites do without a mutant. */
 let patience = 900_000;
@@ -33,6 +35,22 @@ for (const part of ['src', 'test', 'scripts', 'envoy', 'package.json', 'tsconfig
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 
 const calm = { WEFT_SEED: '1', WEFT_SHRINK: '0', WEFT_LONG: '' };
+
+/** Full title → file, of the tests that pass without a mutant. */
+const fileOf = new Map();
+const lastPage = readFileSync(page, 'utf8').split('\n');
+
+/** As the page tells it, without the rules that a property named. */
+function lastCatcherOf({ name }) {
+  const row = lastPage.find((line) => line.startsWith(`| ${name} |`));
+  const title = row
+    ?.slice(0, -2)
+    .split(' | ')
+    .at(-1)
+    .replace(/ \((?:INV\d+ ?|X\d+ ?)+\)$/, '');
+  const file = fileOf.get(title);
+  return file === undefined ? [] : [[file, '--testNamePattern', `${literally(title)}$`]];
+}
 
 /** The title of the first test that failed; undefined: all passed. */
 async function firstFailure(suites) {
@@ -59,8 +77,12 @@ async function failureOf(some) {
   const code = await new Promise((resolve) => child.on('exit', resolve));
   clearTimeout(timer);
   if (isLate) return 'the time limit: it hangs';
-  if (code === 0) return undefined;
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  if (code === 0) {
+    for (const { assertionResults, name } of testResults)
+      for (const { fullName } of assertionResults) fileOf.set(fullName.trim(), name.slice(folder.length + 1));
+    return undefined;
+  }
   for (const { assertionResults, status, name } of testResults) {
     const failed = assertionResults.find((test) => test.status === 'failed');
     if (failed !== undefined) return isLateTest(failed) ? `the time limit of ${failed.fullName.trim()}` : named(failed);
