@@ -40,7 +40,8 @@ export function describeExample(name: string, envoy: 'ENVOY' | 'ENVOY_PATH', pla
 
     test.each(shown)('prints what it shows: $shows.0', ({ shows = [], index }) => {
       const printed = ran.printed[index] ?? '';
-      expect(isAsShown(shows, printed), `shown:\n${shows.join('\n')}\nprinted:\n${printed}\n${ran.said}`).toBe(true);
+      const where = `shown:\n${shows.join('\n')}\nprinted:\n${printed}\n${ran.said}\n${logsBelow(work)}`;
+      expect(isAsShown(shows, printed), where).toBe(true);
     });
 
     test('reads every variable that the test sets', () => {
