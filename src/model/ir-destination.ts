@@ -110,6 +110,8 @@ export type PeerSecurity =
       readonly serverName: string;
       /** Every endpoint is called so, whatever its mark (P23). */
       readonly always?: true;
+      /** Absent: as where nothing is written. */
+      readonly meshParameters?: Decided<MeshTlsParameters>;
     }
   | TlsOrigination;
 
@@ -141,6 +143,12 @@ export type RootsRef =
 export interface TlsParameters {
   readonly cipherSuites?: readonly string[];
   readonly curves?: readonly string[];
+}
+
+/** What two sides of mesh TLS may agree on; absent: TLS 1.3, by the curves of Weft. */
+export interface MeshTlsParameters extends TlsParameters {
+  /** The least version; absent: 1.3. The suites act on it alone. */
+  readonly minimum?: '1.2';
 }
 
 export interface EndpointAddress extends EndpointPlace {

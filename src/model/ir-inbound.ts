@@ -1,5 +1,5 @@
 import type { Authorizer } from './authorizer.ts';
-import type { ConnectionPoolDecision, DestinationRef, TlsParameters } from './ir-destination.ts';
+import type { ConnectionPoolDecision, DestinationRef, MeshTlsParameters, TlsParameters } from './ir-destination.ts';
 import type { ListenerTerms } from './ir-mesh.ts';
 import type { RetryDecision, TextMatch } from './ir-route.ts';
 import type { Millis, Protocol } from './policy.ts';
@@ -20,6 +20,8 @@ export interface Inbound {
   readonly ingress?: Decided<Protocol>;
   readonly protocol: Protocol;
   readonly mtls: Decided<MutualTlsMode>;
+  /** Of mesh TLS; absent: as where nothing is written. */
+  readonly meshParameters?: Decided<MeshTlsParameters>;
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
   /** Bounds of the connections to the application; absent: none (R12). */

@@ -1,6 +1,6 @@
 import type { AuthorizerSpec } from './authorizer.ts';
 import type { TrafficPolicyBlocks } from './destination-rule.ts';
-import type { TlsParameters } from './ir-destination.ts';
+import type { MeshTlsParameters, TlsParameters } from './ir-destination.ts';
 import type { LocalityLbSetting } from './load-balancer.ts';
 import type { MeshConfigObject, Millis, Policy, PolicySet } from './policy.ts';
 import type { Retries } from './virtual-service.ts';
@@ -25,6 +25,8 @@ export interface MeshConfigSpec {
   /** Of the extension providers those that CUSTOM may name. */
   readonly authorizers?: readonly AuthorizerSpec[];
   readonly localityLbSetting?: LocalityLbSetting;
+  /** Of mesh TLS. */
+  readonly meshTls?: MeshTlsParameters;
   /** Of TLS that is no mesh TLS. */
   readonly tlsDefaults?: TlsParameters;
   /** Blocks that act where a DestinationRule has none of the kind (P24). */

@@ -83,6 +83,7 @@ const meshFields: Readonly<Record<string, readonly string[]>> = {
   locality: ['localityLbSetting'],
   pathNormalization: ['pathNormalization.normalization', 'pathNormalization'],
   accessLog: ['accessLogFile'],
+  meshParameters: ['meshMTLS'],
   unknownHosts: ['outboundTrafficPolicy.mode', 'outboundTrafficPolicy'],
   retries: ['defaultHttpRetryPolicy'],
 };

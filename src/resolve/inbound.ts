@@ -86,6 +86,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       ...(entry && { ingress: { value: protocol, by: entry.by } }),
       protocol,
       mtls: mutualTlsMode(peers, port.port),
+      ...(settings.meshParameters && { meshParameters: settings.meshParameters }),
       maxConnectionDuration: byDefault(900_000, 'R17'),
       ...(pool && { pool }),
       ...(requests && { requestsPerConnection: requests }),

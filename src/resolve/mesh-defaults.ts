@@ -1,7 +1,7 @@
 import type { AuthorizerSpec } from '../model/authorizer.ts';
 import type { TrafficPolicyBlocks } from '../model/destination-rule.ts';
 import type { View } from '../model/ir.ts';
-import type { TlsParameters } from '../model/ir-destination.ts';
+import type { MeshTlsParameters, TlsParameters } from '../model/ir-destination.ts';
 import type { ListenerTerms, PathNormalization } from '../model/ir-mesh.ts';
 import type { RetryDecision } from '../model/ir-route.ts';
 import type { LocalityLbSetting } from '../model/load-balancer.ts';
@@ -39,6 +39,8 @@ export interface MeshDefaults extends MeshSettings {
   readonly tcpKeepalive?: Decided<TcpKeepalive>;
   /** What clients speak to the services of the mesh; absent: what each caller speaks (R2). */
   readonly httpVersion?: Decided<'http2'>;
+  /** Of mesh TLS; absent: TLS 1.3, by the curves of Weft. */
+  readonly meshParameters?: Decided<MeshTlsParameters>;
   /** Of TLS that is no mesh TLS; absent: as Envoy does. */
   readonly tlsParameters?: Decided<TlsParameters>;
   /** Blocks of traffic policies where no rule has one of the kind (P24). */
@@ -76,6 +78,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
   const tcpKeepalive = written(spec.tcpKeepalive, 'tcpKeepalive');
   const dnsRefreshRate = written(spec.dnsRefreshRate, 'dnsRefreshRate');
   const tlsParameters = written(spec.tlsDefaults, 'tlsDefaults');
+  const meshParameters = written(spec.meshTls, 'meshMTLS');
   const httpVersion = written(spec.h2Upgrade && ('http2' as const), 'h2UpgradePolicy');
   const connections = {
     connectTimeout: written(spec.connectTimeout, 'connectTimeout') ?? byDefault(10_000, 'D4'),
@@ -105,6 +108,7 @@ function decide(policies: PolicySet, settings: MeshSettings, object: MeshConfigO
     unknownHosts: written(unknownHosts, 'outboundTrafficPolicy.mode') ?? byDefault('pass', 'D18'),
     ...connections,
     ...(httpVersion && { httpVersion }),
+    ...(meshParameters && { meshParameters }),
     ...(tlsParameters && { tlsParameters }),
     ...(trafficPolicy && { trafficPolicy }),
     passing: poolDecision(

@@ -32,7 +32,7 @@ export function peerSecurity(
 /** P35: MESH_EXTERNAL and addresses that come with the request are never called with mesh TLS; nobody is where D15 is off. */
 function automatic(settings: MeshDefaults, service: Service, ref: DestinationRef, facts: EndpointFacts): PeerSecurity {
   if (!settings.automaticTls.value || service.external || service.resolution === 'request') return { kind: 'plain' };
-  return { kind: 'mesh', accepted: acceptedOf(facts, settings), serverName: meshServerName(ref) };
+  return { kind: 'mesh', accepted: acceptedOf(facts, settings), serverName: meshServerName(ref), ...ofMesh(settings) };
 }
 
 function chosen(
@@ -50,7 +50,7 @@ function chosen(
       // P36: whom the block names, else whom the entry names, else the service's own workloads; an empty list accepts nobody.
       const written = tls.subjectAltNames.length > 0 ? tls.subjectAltNames : service.subjectAltNames;
       const accepted = written.length > 0 ? [...new Set(written)].sort(compareText) : acceptedOf(facts, settings);
-      return { kind: 'mesh', accepted, serverName: tls.sni ?? meshServerName(ref), always: true };
+      return { kind: 'mesh', accepted, serverName: tls.sni ?? meshServerName(ref), always: true, ...ofMesh(settings) };
     }
     case 'SIMPLE':
     case 'MUTUAL':
@@ -58,6 +58,10 @@ function chosen(
     default:
       return tls.mode satisfies never;
   }
+}
+
+function ofMesh({ meshParameters }: MeshDefaults) {
+  return meshParameters === undefined ? {} : { meshParameters };
 }
 
 /** The name by which P25 tells destinations apart in SNI. */

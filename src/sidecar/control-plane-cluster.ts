@@ -19,6 +19,7 @@ import {
 } from '../proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../proto/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { ownIdentitySecret } from '../translate/secret.ts';
+import { meshCurves } from '../translate/tls-parameters.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
 import { seconds } from './bootstrap-duration.ts';
 import { knownRootsName } from './known-roots.ts';
@@ -115,6 +116,7 @@ function tlsContext(
       tlsParams: {
         tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
         tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+        ecdhCurves: [...meshCurves],
       },
       alpnProtocols: ['h2'],
       // From a file, never over the connection that it opens (X120); read anew for the next one when the certificate was renewed.

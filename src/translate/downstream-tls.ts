@@ -1,3 +1,4 @@
+import type { MeshTlsParameters } from '../model/ir-destination.ts';
 import type { TextMatch } from '../model/ir-route.ts';
 import { pack } from '../proto/codec.ts';
 import { type TransportSocket, TransportSocketSchema } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
@@ -11,20 +12,23 @@ import { message } from '../proto/message.ts';
 import { bundleSecret, identitySecret } from './config-source.ts';
 import { sanMatchers } from './san-matchers.ts';
 import { spiffeMatcher } from './spiffe-matcher.ts';
-import { tlsParameters } from './tls-parameters.ts';
+import { meshTlsParameters } from './tls-parameters.ts';
 
 /**
  * How a workload receives mesh TLS: its own certificate, and a client certificate of the bundle is demanded (P34), of one of `callers`
  * where these are known. No ALPN of its own, else `weft` were chosen and HTTP/2 would break (E14). Sessions are not resumed: a resumed
  * one is never checked against today's bundle and dates, and identity fails closed.
  */
-export function downstreamTls(callers: readonly TextMatch[] | undefined): DownstreamTlsContext {
+export function downstreamTls(
+  callers: readonly TextMatch[] | undefined,
+  parameters?: MeshTlsParameters,
+): DownstreamTlsContext {
   return message(DownstreamTlsContextSchema, {
     requireClientCertificate: true,
     sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true },
     disableStatefulSessionResumption: true,
     commonTlsContext: {
-      tlsParams: tlsParameters,
+      tlsParams: meshTlsParameters(parameters),
       tlsCertificateSdsSecretConfigs: [identitySecret],
       validationContextType: validation(callers),
     },
@@ -32,10 +36,13 @@ export function downstreamTls(callers: readonly TextMatch[] | undefined): Downst
 }
 
 /** The transport socket of downstreamTls. */
-export function downstreamTlsSocket(callers: readonly TextMatch[] | undefined): TransportSocket {
+export function downstreamTlsSocket(
+  callers: readonly TextMatch[] | undefined,
+  parameters?: MeshTlsParameters,
+): TransportSocket {
   return message(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
-    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, downstreamTls(callers)) },
+    configType: { case: 'typedConfig', value: pack(DownstreamTlsContextSchema, downstreamTls(callers, parameters)) },
   });
 }
 

@@ -41,7 +41,8 @@ export function inboundListener(inbound: Inbound, ownHost: string): Listener {
   const fixed = isHttp(inbound.protocol)
     ? {}
     : { mtls: inbound.mtls, ingress: inbound.ingress, ...connectionBounds(inbound) };
-  const metadata = provenanceMetadata({ ...inbound.terms, ...fixed });
+  const { meshParameters } = speaksMeshTls(inbound) ? inbound : {};
+  const metadata = provenanceMetadata({ ...inbound.terms, meshParameters, ...fixed });
   return message(ListenerSchema, {
     name: inboundName(port),
     address: socketAddress(listen.address, listen.port),
@@ -98,10 +99,10 @@ function requestChains(inbound: Inbound, filters: Filter[], words: readonly stri
     case 'DISABLE':
       return [plain('plaintext', filters, ...(Object.keys(seen).length === 0 ? [] : [seen]))];
     case 'STRICT':
-      return [meshChain('mesh', words, filters, undefined)];
+      return [meshChain('mesh', words, filters, undefined, inbound)];
     case 'PERMISSIVE':
       return [
-        meshChain('mesh', words, filters, undefined),
+        meshChain('mesh', words, filters, undefined, inbound),
         plain('plaintext', filters, { transportProtocol: 'raw_buffer', ...seen }),
       ];
     default:
@@ -121,7 +122,7 @@ function bytesChains(
 ): FilterChain[] {
   const callers = allowedCallers(authorization);
   const filters = bytesFilters(inbound, authorization);
-  const mesh = meshChain(`mesh${suffix}`, words, filters, callers);
+  const mesh = meshChain(`mesh${suffix}`, words, filters, callers, inbound);
   switch (inbound.mtls.value) {
     case 'DISABLE':
       // Without mesh TLS nobody has an identity: where rules allow identities alone, nobody is allowed.
@@ -145,12 +146,13 @@ function meshChain(
   words: readonly string[],
   filters: Filter[],
   callers: readonly TextMatch[] | undefined,
+  { meshParameters }: Inbound,
 ): FilterChain {
   return message(FilterChainSchema, {
     name,
     filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [...words] },
     filters,
-    transportSocket: downstreamTlsSocket(callers),
+    transportSocket: downstreamTlsSocket(callers, meshParameters?.value),
   });
 }
 

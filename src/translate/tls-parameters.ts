@@ -1,4 +1,4 @@
-import type { TlsParameters as WrittenParameters } from '../model/ir-destination.ts';
+import type { MeshTlsParameters, TlsParameters as WrittenParameters } from '../model/ir-destination.ts';
 import {
   type TlsParameters,
   TlsParameters_TlsProtocol,
@@ -6,11 +6,28 @@ import {
 } from '../proto/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import { message } from '../proto/message.ts';
 
-/** TLS 1.3 and nothing else. An Envoy client stops at 1.2 unless the maximum is stated (E2). */
-export const tlsParameters: TlsParameters = message(TlsParametersSchema, {
-  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-});
+/** How keys are agreed on in the mesh, the first that both know: stated, so that no version of Envoy changes it (docs/decisions/59). */
+export const meshCurves = ['X25519MLKEM768', 'X25519', 'P-256'] as const;
+
+/**
+ * Of mesh TLS: 1.3 and nothing else, unless MeshConfig lowers the minimum. An Envoy client stops at 1.2 unless the maximum is
+ * stated (E2).
+ */
+export function meshTlsParameters(written: MeshTlsParameters | undefined): TlsParameters {
+  return written === undefined ? standard : parametersOf(written);
+}
+
+const standard = parametersOf({});
+
+function parametersOf({ minimum, curves = meshCurves, cipherSuites = [] }: MeshTlsParameters): TlsParameters {
+  return message(TlsParametersSchema, {
+    tlsMinimumProtocolVersion:
+      minimum === '1.2' ? TlsParameters_TlsProtocol.TLSv1_2 : TlsParameters_TlsProtocol.TLSv1_3,
+    tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    cipherSuites: [...cipherSuites],
+    ecdhCurves: [...curves],
+  });
+}
 
 /** TLS 1.2 or 1.3 towards servers outside of the mesh, as in Istio; `parameters` are those of MeshConfig. */
 export function originationParameters({ cipherSuites, curves }: WrittenParameters = {}): TlsParameters {

@@ -12,7 +12,7 @@ import { bundleSecret, identitySecret, secretConfig } from './config-source.ts';
 import { keysSecretName, rootsSecretName } from './names.ts';
 import { sanMatchers, serverMatchers } from './san-matchers.ts';
 import { stringMatcher } from './text-matcher.ts';
-import { meshProtocol, originationParameters, tlsParameters } from './tls-parameters.ts';
+import { meshProtocol, meshTlsParameters, originationParameters } from './tls-parameters.ts';
 
 type Secured = Exclude<PeerSecurity, { kind: 'plain' }>;
 
@@ -24,7 +24,7 @@ export function upstreamTls(security: Extract<PeerSecurity, { kind: 'mesh' }>): 
   return message(UpstreamTlsContextSchema, {
     sni: security.serverName,
     commonTlsContext: {
-      tlsParams: tlsParameters,
+      tlsParams: meshTlsParameters(security.meshParameters?.value),
       alpnProtocols: [meshProtocol],
       tlsCertificateSdsSecretConfigs: [identitySecret],
       validationContextType: {

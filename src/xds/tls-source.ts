@@ -40,6 +40,7 @@ export function secureContextOptions(source: TlsSource): SecureContextOptions {
     cert: certificateChain,
     key: privateKey,
     minVersion: 'TLSv1.3',
+    ecdhCurve: 'X25519:P-256',
     ...(source.clientAuthority === undefined ? {} : { ca: source.clientAuthority }),
   };
 }

@@ -12,7 +12,6 @@ import { inventoryOf } from '../support/field-inventory.ts';
 /** Fields that no golden case can show, and why. */
 const elsewhere: Readonly<Record<string, string>> = {
   'MeshConfig defaultConfig': 'every field of it is refused by name',
-  'MeshConfig meshMTLS.minProtocolVersion': 'only the value that holds anyway is accepted',
   'MeshConfig proxyListenPort': 'only the value that holds anyway is accepted',
   'Sidecar inboundConnectionPool.http.h2UpgradePolicy': 'no effect towards a program, WEFT0132 says so',
   'Sidecar inboundConnectionPool.http.useClientProtocol': 'no effect towards a program, WEFT0132 says so',

@@ -118,6 +118,14 @@ describe('MeshConfig, the plain body of meshconfig.yaml (section 3.5)', () => {
     ['the port that holds anyway', 'proxyListenPort: 15001', {}],
     ['the HTTP protocol that holds anyway', 'h2UpgradePolicy: DO_NOT_UPGRADE', {}],
     ['TLS 1.3, which holds anyway', 'meshMTLS: { minProtocolVersion: TLSV1_3 }', {}],
+    ['no version in particular', 'meshMTLS: { minProtocolVersion: TLS_AUTO, cipherSuites: [], ecdhCurves: [] }', {}],
+    ['TLS 1.2', 'meshMTLS: { minProtocolVersion: TLSV1_2 }', { meshTls: { minimum: '1.2' } }],
+    [
+      'TLS 1.2 with suites and curves, each once',
+      'meshMTLS: { minProtocolVersion: TLSV1_2, cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384], ecdhCurves: [P-256, X25519, P-256] }',
+      { meshTls: { minimum: '1.2', cipherSuites: ['ECDHE-ECDSA-AES256-GCM-SHA384'], curves: ['P-256', 'X25519'] } },
+    ],
+    ['curves of TLS 1.3', 'meshMTLS: { ecdhCurves: [P-384] }', { meshTls: { curves: ['P-384'] } }],
   ])('%s', (_what, text, expected) => {
     expect(spec(text)).toEqual({ trustDomainAliases: [], exportTo: {}, ...expected });
   });
@@ -218,11 +226,39 @@ describe('what a MeshConfig may not say', () => {
       'remove it',
     ],
     [
-      'TLS 1.2',
-      'meshMTLS: { minProtocolVersion: TLSV1_2 }',
-      'WEFT0004 1:33 meshMTLS.minProtocolVersion',
-      '"TLSV1_2" is valid in Istio',
-      'remove it',
+      'a version below TLS 1.2',
+      'meshMTLS: { minProtocolVersion: TLSV1_1 }',
+      'WEFT0002 1:33 meshMTLS.minProtocolVersion',
+      'got "TLSV1_1"',
+      'TLSV1_2',
+    ],
+    [
+      'suites beside TLS 1.3, of which none can be chosen',
+      'meshMTLS: { minProtocolVersion: TLSV1_3, cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }',
+      'WEFT0137 1:42 meshMTLS.cipherSuites',
+      'cipherSuites and TLS 1.3 as the least version exclude each other',
+      'write minProtocolVersion: TLSV1_2',
+    ],
+    [
+      'suites where nothing lowers the version',
+      'meshMTLS: { cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }',
+      'WEFT0137 1:13 meshMTLS.cipherSuites',
+      'cipherSuites and TLS 1.3 as the least version exclude each other',
+      'write minProtocolVersion: TLSV1_2',
+    ],
+    [
+      'a suite of TLS 1.3',
+      'meshMTLS: { minProtocolVersion: TLSV1_2, cipherSuites: [TLS_AES_128_GCM_SHA256] }',
+      'WEFT0004 1:57 meshMTLS.cipherSuites[0]',
+      '"TLS_AES_128_GCM_SHA256"',
+      'without any all of them are offered',
+    ],
+    [
+      'a curve by another name',
+      'meshMTLS: { ecdhCurves: [X25519, secp256r1] }',
+      'WEFT0004 1:34 meshMTLS.ecdhCurves[1]',
+      '"secp256r1"',
+      'without any X25519MLKEM768, X25519 and P-256 are offered',
     ],
     [
       'another trust domain',
@@ -372,8 +408,7 @@ it.each([
   ['caCertificates: [{ pem: x }]', 'caCertificates', 'roots of this control plane'],
   ['extensionProviders: [{ name: x, zipkin: {} }]', 'extensionProviders[0].zipkin', 'Telemetry'],
   ['proxyInboundListenPort: 15006', 'proxyInboundListenPort', '--inbound-port'],
-  ['meshMTLS: { minProtocolVersion: TLSV1_2 }', 'meshMTLS.minProtocolVersion', 'remove'],
-  ['meshMTLS: { cipherSuites: [ECDHE-RSA-AES128-SHA] }', 'meshMTLS.cipherSuites', 'remove'],
+  ['meshMTLS: { minProtocolVersion: TLSV1_2, cipherSuites: [none] }', 'meshMTLS.cipherSuites[0]', 'remove'],
 ])('what waits for others is refused by its own name, with what to do: %s', (text, field, hint) => {
   const { diagnostics } = parsePolicies([{ path: 'policies/meshconfig.yaml', text: `${text}\n` }], {
     commit: 'x',
@@ -382,4 +417,15 @@ it.each([
   });
   expect(diagnostics).toMatchObject([{ code: 'WEFT0004', severity: 'error', field }]);
   expect(diagnostics[0]?.hint).toContain(hint);
+});
+
+it('says of suites that no certificate of the mesh can use that they end TLS 1.2', () => {
+  const text = 'meshMTLS: { minProtocolVersion: TLSV1_2, cipherSuites: [ECDHE-RSA-AES256-GCM-SHA384] }\n';
+  const { diagnostics, policies } = parsePolicies([{ path: 'policies/meshconfig.yaml', text }], {
+    commit: 'x',
+    rootNamespace: 'istio-system',
+    folders: 'namespace',
+  });
+  expect(diagnostics).toMatchObject([{ code: 'WEFT0132', severity: 'warning', field: 'meshMTLS.cipherSuites' }]);
+  expect(policies?.objects).toHaveLength(1);
 });

@@ -21,7 +21,7 @@ Telemetry -
 Namespace -
 Rollout -
 PolicyTest -
-MeshConfig meshMTLS.minProtocolVersion=TLSV1_2, meshMTLS.cipherSuites, meshMTLS.ecdhCurves, tlsDefaults.minProtocolVersion
+MeshConfig tlsDefaults.minProtocolVersion
 MeshConfig defaultProviders, zoneAwareLbSetting
 MeshConfig inboundTrafficPolicy, defaultInboundHttpRetryPolicy, outboundClusterStatName
 MeshConfig inboundClusterStatName, ca, serviceScopeConfigs, ingressClass, ingressService, ingressControllerMode

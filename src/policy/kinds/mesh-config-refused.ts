@@ -1,4 +1,4 @@
-import { anything, names, object, refused, refusedFields, row } from '../shape-builders.ts';
+import { anything, list, names, object, refused, refusedFields, row } from '../shape-builders.ts';
 
 /** `defaultConfig`: what Istio's agent beside each proxy starts with. */
 const proxyDefaults = object({
@@ -50,9 +50,14 @@ const proxyDefaults = object({
 export const refusedMeshConfig = {
   defaultProviders: refused('T1', names('tracing', 'metrics', 'accessLogging')),
   defaultConfig: proxyDefaults,
-  caCertificates: refused('T1', anything, {
-    hint: 'remove it: peers are believed by the roots of this control plane alone',
-  }),
+  // Whoever signs for a root that is believed may be anybody of the mesh: that is no matter of a commit (docs/decisions/59).
+  caCertificates: refused(
+    'T1',
+    list(object({ pem: anything, spiffeBundleUrl: anything, certSigners: anything, trustDomains: anything })),
+    {
+      hint: 'remove it: peers are believed by the roots of this control plane alone; ca.root in weft.yaml brings one from outside, and weft cert rotate --root changes over',
+    },
+  ),
   zoneAwareLbSetting: refused('T2', names('enabled', 'minClusterSize', 'failover', 'failoverPriority')),
   inboundTrafficPolicy: refused('T2', names('mode')),
   defaultInboundHttpRetryPolicy: refused(

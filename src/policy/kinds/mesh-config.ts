@@ -24,7 +24,7 @@ import { localityLbSetting, lowerLocalityLbSetting } from './locality-lb.ts';
 import { lowerAccessLog } from './mesh-config-log.ts';
 import { extensionProviders, lowerProviders } from './mesh-config-providers.ts';
 import { refusedMeshConfig } from './mesh-config-refused.ts';
-import { lowerTlsDefaults, tlsDefaults } from './mesh-config-tls.ts';
+import { lowerMeshTls, lowerTlsDefaults, meshTls, tlsDefaults } from './mesh-config-tls.ts';
 import { outlierDetection } from './outlier-detection.ts';
 import { lowerBlocks } from './traffic-policy.ts';
 
@@ -65,16 +65,7 @@ export const meshConfig = object({
   proxyListenPort: row(port, 'T0', 'where HTTP_PROXY is served', 'D26'),
   // Envoy wants more than a millisecond.
   dnsRefreshRate: row(duration(2, hour), 'T1', 'dns_refresh_rate; after a failure', 'D25'),
-  meshMTLS: row(
-    object({
-      // The mesh speaks TLS 1.3 and nothing else: what asks for it, or for nothing in particular, has it.
-      minProtocolVersion: choice(['TLS_AUTO', 'TLSV1_3'], { refused: { TLSV1_2: 'T1' } }),
-      cipherSuites: refused('T1', list(text())),
-      ecdhCurves: refused('T1', list(text())),
-    }),
-    'T1',
-    'TLS parameters of mesh TLS',
-  ),
+  meshMTLS: row(meshTls, 'T1', 'TLS parameters of mesh TLS'),
   tlsDefaults: row(tlsDefaults, 'T1', 'TLS parameters of TLS origination'),
   h2UpgradePolicy: row(
     choice(['DO_NOT_UPGRADE', 'UPGRADE']),
@@ -130,6 +121,7 @@ export function lowerMeshConfig(
     accessLog: lowerAccessLog(written, context),
     dnsRefreshRate: written.dnsRefreshRate,
     h2Upgrade: written.h2UpgradePolicy === 'UPGRADE' ? true : undefined,
+    meshTls: written.meshMTLS && lowerMeshTls(written.meshMTLS, context),
     tlsDefaults: written.tlsDefaults && lowerTlsDefaults(written.tlsDefaults, context),
     authorizers: written.extensionProviders && lowerProviders(written.extensionProviders, context),
     localityLbSetting:
