@@ -1,14 +1,12 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { clusterType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PlainEnvoy, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 import { startFixture } from './xds-fixture.ts';
 
-/** What must be stopped after a test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+/** */
+const running = stoppedAfterEach();
 
 const cluster = (name: string, connect_timeout: string) =>
   resource(clusterType, name, { name, type: 'STATIC', connect_timeout, load_assignment: { cluster_name: name } });

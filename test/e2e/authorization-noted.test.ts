@@ -56,6 +56,8 @@ const mesh = useTestMesh(
       service: 'catalog',
       address,
       ports: [{ port: 9080 }, { port: 9100, protocol: 'tcp' }],
+      // Lines are written at once, not every ten seconds.
+      envoyFlags: ['--file-flush-interval-msec', '20'],
     });
     frontend = await started.join({ service: 'frontend' });
     await started.synced();
@@ -88,7 +90,6 @@ const lines = async (): Promise<readonly Line[]> =>
 const noted = async (path: string): Promise<Line> => {
   const found = async () =>
     (await lines()).find((line) => line.path === path && line.upstream_cluster !== 'out_shop_catalog_80');
-  // Envoy writes its lines every ten seconds.
   await eventually(`a line about ${path}`, async () => (await found()) !== undefined, 30_000);
   const line = await found();
   if (line === undefined) throw new Error(`no line about ${path}`);

@@ -3,8 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
 import type { RefusedResource } from '../../src/model/status.ts';
 import { freePort } from '../../src/sidecar/free-port.ts';
 import { spawnLeashed } from '../../src/sidecar/spawn-leashed.ts';
@@ -13,6 +11,7 @@ import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
 import { freePortBase } from '../support/port-base.ts';
+import { startInProcess } from '../support/run-in-process.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, nextAddress, serviceYaml, startTestMesh, type TestMesh } from '../support/test-mesh.ts';
 
@@ -62,36 +61,17 @@ afterEach(async () => {
 async function startRun(service: string, ...more: string[]) {
   const file = join(mesh.folder, `${service}.token`);
   await writeFile(file, await mesh.token(service), { mode: 0o600 });
-  const said = { stdout: '', stderr: '' };
-  let interrupt: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
-  const where = ['--cp', `https://127.0.0.1:${mesh.controlPlane().xdsPort}`, '--token-file', file];
-  const code = runCli(verbs, {
-    words: ['run', '--service', service, '-n', 'shop', ...where, '--concurrency', '1', ...more],
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8', XDG_RUNTIME_DIR: mesh.folder, ENVOY_PATH: envoy },
-    cwd: mesh.folder,
-    stdout: (text) => {
-      said.stdout += text;
-    },
-    stderr: (text) => {
-      said.stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => undefined,
-    onInterrupt: (listener) => {
-      interrupt = listener;
-    },
+  const run = startInProcess({
+    folder: mesh.folder,
+    envoy,
+    xdsPort: mesh.controlPlane().xdsPort,
+    words: ['--service', service, '--token-file', file, ...more],
   });
-  stops.push(async () => {
-    interrupt?.('SIGTERM');
-    interrupt?.('SIGTERM');
-    await code;
+  stops.push(() => {
+    run.stop();
+    return run.stop();
   });
-  return {
-    said,
-    code,
-    ready: () => eventually(`${service} is in the mesh`, () => said.stdout.includes('is in the mesh'), patience),
-  };
+  return run;
 }
 
 /** What `weft env` says where a service is, for a program beside that proxy. */

@@ -2,17 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
+import { ledgerYaml, narrowEnvoy, tooLargeRegex } from '../support/narrow-envoy.ts';
 import { createPolicyFolder } from '../support/policy-folder.ts';
 import { freePortBase } from '../support/port-base.ts';
+import { type StartedVerb, startVerb } from '../support/run-verb.ts';
 
 /* What somebody sees who runs `weft up` in one terminal and `weft run` in another, when the Envoy refuses something. */
 
 const folder = await mkdtemp(join(tmpdir(), 'weft-news-'));
-const running: { readonly code: Promise<unknown>; stop(): void }[] = [];
+const running: StartedVerb[] = [];
 afterAll(async () => {
   for (const { code, stop } of running.reverse()) {
     stop();
@@ -23,39 +23,12 @@ afterAll(async () => {
 });
 
 function weft(words: readonly string[]) {
-  const said = { stdout: '', stderr: '' };
-  let interrupt = (_signal: 'SIGINT'): void => {};
-  const code = runCli(verbs, {
-    words,
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8', PATH: process.env.PATH, XDG_RUNTIME_DIR: folder },
-    cwd: folder,
-    stdout: (text) => {
-      said.stdout += text;
-    },
-    stderr: (text) => {
-      said.stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => {},
-    onInterrupt: (listener) => {
-      interrupt = listener;
-    },
-  });
-  running.push({ code, stop: () => interrupt('SIGINT') });
+  const started = startVerb(words, { cwd: folder, env: { PATH: process.env.PATH, XDG_RUNTIME_DIR: folder } });
+  running.push(started);
+  const { said, code } = started;
   return { said, code, lines: (mark: RegExp) => said.stdout.split('\n').filter((line) => mark.test(line)) };
 }
 
-const entry = `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: ledger, namespace: bank }
-spec:
-  hosts: [ledger.internal]
-  location: MESH_EXTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints: [{ address: 127.0.0.1, ports: { http: 9080 } }]
-`;
 const route = (regex: string) => `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: ledger, namespace: bank }
@@ -66,15 +39,13 @@ spec:
     - { name: rest, route: [{ destination: { host: ledger.internal } }] }
 `;
 
-/** An Envoy that takes smaller regular expressions than all others. */
-const narrow = JSON.stringify({
-  layered_runtime: { layers: [{ name: 'narrow', static_layer: { 're2.max_program_size.error_level': 20 } }] },
-});
-
 test('weft up and weft run tell each refusal with its line, once, and once when it is over', {
   timeout: 60_000,
 }, async () => {
-  const repository = await createPolicyFolder(folder, { 'bank/ledger.yaml': entry, 'bank/route.yaml': route('/a') });
+  const repository = await createPolicyFolder(folder, {
+    'bank/ledger.yaml': ledgerYaml('127.0.0.1'),
+    'bank/route.yaml': route('/a'),
+  });
   const base = await freePortBase();
   const up = weft(['up', '.', '--port-base', String(base)]);
   await eventually('the control plane serves', () => up.said.stdout.includes('Applied'));
@@ -93,10 +64,10 @@ test('weft up and weft run tell each refusal with its line, once, and once when 
     'bank',
   ];
   const envoy = ['--envoy', await envoyPath(), '--outbound-port', String(base + 1), '--concurrency', '1'];
-  const run = weft(['run', ...join1, ...envoy, '--', '--config-yaml', narrow]);
+  const run = weft(['run', ...join1, ...envoy, '--', ...narrowEnvoy]);
   await eventually('membership', () => run.said.stdout.includes('is in the mesh'));
 
-  const bad = await repository.commit({ 'bank/route.yaml': route('/(reviews|ratings)/[0-9]+') });
+  const bad = await repository.commit({ 'bank/route.yaml': route(tooLargeRegex) });
   const refusals = /^× refused/;
   await eventually('both say it', () => up.lines(refusals).length === 2 && run.lines(refusals).length === 2);
   const names = ['RDS out_bank_ledger~internal_80', 'VHDS out_proxy/out_bank_ledger~internal_80'];

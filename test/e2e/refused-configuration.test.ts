@@ -7,18 +7,11 @@ import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
 import { type Member, refusedUpdates } from '../support/member.ts';
+import { ledgerYaml, narrowEnvoy, tooLargeRegex } from '../support/narrow-envoy.ts';
 import { nextAddress, serviceYaml, startTestMesh, type TestMesh } from '../support/test-mesh.ts';
 
 /** How long nothing may be offered again; the rule says for ever (X38). */
 const silence = 3_000;
-
-/** An Envoy that takes smaller regular expressions than all others: what makes it refuse is in the content, and not on its machine. */
-const narrow = [
-  '--config-yaml',
-  JSON.stringify({
-    layered_runtime: { layers: [{ name: 'narrow', static_layer: { 're2.max_program_size.error_level': 10 } }] },
-  }),
-];
 
 let mesh: TestMesh;
 let client: Member;
@@ -112,17 +105,6 @@ spec:
 ${regex === undefined ? '' : `    - { name: wide, match: [{ uri: { regex: '${regex}' } }], route: [{ destination: { host: ledger.internal } }] }\n`}    - { headers: { response: { set: { x-commit: ${header} } } }, route: [{ destination: { host: ledger.internal } }] }
 `;
 
-const ledgerEntry = (address: string) => `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: ledger, namespace: bank }
-spec:
-  hosts: [ledger.internal]
-  location: MESH_EXTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints: [{ address: ${address}, ports: { http: 9080 } }]
-`;
-
 const ledgerPool = `apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: ledger, namespace: bank }
@@ -137,7 +119,7 @@ describe('two Envoys of one view', () => {
     const address = nextAddress();
     ledger = await startApplication({ address, port: 9080 }, 'ledger');
     bank = await startTestMesh({
-      policies: { 'ledger.yaml': ledgerEntry(address), 'ledger-route.yaml': ledgerRoute('good') },
+      policies: { 'ledger.yaml': ledgerYaml(address), 'ledger-route.yaml': ledgerRoute('good') },
     });
   });
   afterAll(async () => {
@@ -148,7 +130,7 @@ describe('two Envoys of one view', () => {
   test('what one refused is not offered to the other, nor to itself after a restart; one commit heals both (X38, X44)', {
     timeout: 60_000,
   }, async () => {
-    const portal = (name: string) => bank.join({ service: 'portal', namespace: 'bank', name, envoyFlags: narrow });
+    const portal = (name: string) => bank.join({ service: 'portal', namespace: 'bank', name, envoyFlags: narrowEnvoy });
     const proxies = () => bank.controlPlane().values.proxies();
     const routes = (name: string) => {
       const { RDS, VHDS } = proxies().find((proxy) => proxy.name === name)?.types ?? {};
@@ -168,7 +150,7 @@ describe('two Envoys of one view', () => {
     const first = await portal('portal-1');
     await bank.synced();
     const good = bank.controlPlane().policies.get().served?.revision.commit;
-    const commit = await bank.commit({ 'ledger-route.yaml': ledgerRoute('refused', '/(reviews|ratings)/[0-9]+') });
+    const commit = await bank.commit({ 'ledger-route.yaml': ledgerRoute('refused', tooLargeRegex) });
     await eventually('the first refused both routes', async () => (await wanted()).length === 2);
     const names = ['out_bank_ledger~internal_80', 'out_proxy/out_bank_ledger~internal_80'];
     const refused = await wanted();

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { envoyPath } from './envoy-path.ts';
 import { eventually } from './eventually.ts';
 
-/** A listener that binds nothing and logs so. */
-function listenerOf(format: string, index: number) {
+/** The filter chains of a listener that logs so. */
+export function loggingChains(format: string): readonly object[] {
   const logger = {
     '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
     logFormat: { textFormatSource: { inlineString: format } },
@@ -18,13 +18,18 @@ function listenerOf(format: string, index: number) {
     cluster: 'c',
     accessLog: [{ name: 'lines', typedConfig: logger }],
   };
+  return [{ filters: [{ name: 'tcp', typedConfig: proxy }] }];
+}
+
+/** A listener that binds nothing and logs so. */
+function listenerOf(format: string, index: number) {
   const address = `127.0.${1 + Math.floor(index / 60_000)}.1`;
   return {
     '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener',
     name: String(index),
     bindToPort: false,
     address: { socketAddress: { address, portValue: 1 + (index % 60_000) } },
-    filterChains: [{ filters: [{ name: 'tcp', typedConfig: proxy }] }],
+    filterChains: loggingChains(format),
   };
 }
 

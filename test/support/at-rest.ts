@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { knownRootsName } from '../../src/sidecar/known-roots.ts';
 import { proxyName } from '../../src/translate/names.ts';
 import { clusterType, endpointType, listenerType, routeType, secretType } from '../../src/xds/resource-types.ts';
 import { lookup, namesOf } from '../../src/xds/snapshot.ts';
@@ -40,7 +41,7 @@ async function held(member: Member, withVersions: boolean): Promise<readonly str
         (entry) => entry.endpoint_config === undefined || byEds.has(entry.endpoint_config.cluster_name),
       );
       // The roots of the control plane come from a file of the sidecar.
-      const told = asked.filter(({ name }) => name !== 'control-plane-roots');
+      const told = asked.filter(({ name }) => name !== knownRootsName);
       return told.map(({ name, version_info, cluster, active_state, route_config, endpoint_config }) => {
         const called = name ?? cluster?.name ?? route_config?.name ?? endpoint_config?.cluster_name;
         return line(type, called ?? '', active_state?.version_info ?? version_info ?? '', withVersions);

@@ -1,27 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Inbound } from '../../src/model/ir-inbound.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
-import { createEnvoyAdmin } from '../../src/sidecar/envoy-admin.ts';
-import { spawnLeashed } from '../../src/sidecar/spawn-leashed.ts';
 import { inboundName } from '../../src/translate/names.ts';
 import { translateInbound } from '../../src/translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../../src/translate/translate-secrets.ts';
 import { staticBootstrap } from '../golden/static-bootstrap.ts';
-import { envoyPath } from './envoy-path.ts';
-import { eventually } from './eventually.ts';
+import { type StaticEnvoy, startStaticEnvoy } from './static-envoy.ts';
 
 /** One port of one workload, as it was resolved. */
 export interface Door {
   readonly inbound: Inbound;
   readonly proxy: Proxy;
-}
-
-export interface DoorEnvoy {
-  /** The ports of the doors, in their order, on all addresses of the machine. */
-  readonly ports: readonly number[];
-  stop(): Promise<void>;
 }
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -37,9 +25,7 @@ export async function startDoorEnvoy(
   secrets: SecretMaterial,
   application: { readonly address: string; readonly port: number },
   behind: 'answer' | 'application' = 'answer',
-): Promise<DoorEnvoy> {
-  const folder = await mkdtemp(join(tmpdir(), 'weft-doors-'));
-  const admin = { kind: 'pipe', path: join(folder, 'admin.sock') } as const;
+): Promise<StaticEnvoy> {
   const secretResources = translateSecrets(secrets);
   const listeners = doors.map(({ inbound, proxy }, index) => {
     const made = staticBootstrap([...translateInbound([inbound], proxy), ...secretResources]);
@@ -50,43 +36,11 @@ export async function startDoorEnvoy(
   const { secrets: staticSecrets } = staticBootstrap(secretResources).static_resources as {
     readonly secrets: readonly JsonObject[];
   };
-  const bootstrap = {
-    node: { id: 'doors', cluster: 'doors' },
-    admin: { address: { pipe: { path: admin.path, mode: 0o600 } } },
-    static_resources: {
-      listeners,
-      secrets: staticSecrets.filter(({ name }) => name === 'identity' || name === 'bundle'),
-      clusters: [cluster('application', application)],
-    },
-    layered_runtime: {
-      layers: [
-        { name: 'static', static_layer: { re2: { max_program_size: { error_level: 32_768, warn_level: 32_768 } } } },
-      ],
-    },
-  };
-  const file = join(folder, 'envoy.json');
-  await writeFile(file, JSON.stringify(bootstrap));
-  const log: string[] = [];
-  const flags = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'error'];
-  const envoy = spawnLeashed(await envoyPath(), flags, (line) => log.push(line));
-  const stop = async () => {
-    envoy.kill('SIGKILL');
-    await envoy.exited;
-    await rm(folder, { recursive: true, force: true });
-  };
-  let ended = false;
-  void envoy.exited.then(() => {
-    ended = true;
+  return startStaticEnvoy('doors', {
+    listeners,
+    secrets: staticSecrets.filter(({ name }) => name === 'identity' || name === 'bundle'),
+    clusters: [cluster('application', application)],
   });
-  try {
-    const client = createEnvoyAdmin(admin, 5_000);
-    await eventually('the Envoy of the doors is ready', async () => ended || (await client.ready()), 60_000);
-    if (ended) throw new Error(`Envoy ended:\n${log.join('\n').slice(0, 4_000)}`);
-    return { ports: portsOf(await client.get('/listeners?format=json'), doors.length), stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
 }
 
 /** What rules that are only noted leave of a request (P46), in the order in which an answer says it. */
@@ -134,15 +88,4 @@ function opened(value: Json, name: string, own: string, behind: 'answer' | 'appl
 
 function isList(json: Json): json is readonly Json[] {
   return Array.isArray(json);
-}
-
-function portsOf(text: string, count: number): readonly number[] {
-  const { listener_statuses: statuses } = JSON.parse(text) as {
-    readonly listener_statuses: readonly {
-      readonly name: string;
-      readonly local_address: { readonly socket_address: { readonly port_value: number } };
-    }[];
-  };
-  const byName = new Map(statuses.map((status) => [status.name, status.local_address.socket_address.port_value]));
-  return Array.from({ length: count }, (_, index) => byName.get(`w${index}`) ?? 0);
 }

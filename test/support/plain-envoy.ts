@@ -13,6 +13,7 @@ import { spawnLeashed } from '../../src/sidecar/spawn-leashed.ts';
 import { createResource, type Resource, type ResourceReference } from '../../src/xds/resource.ts';
 import { clusterType, endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import { envoyPath } from './envoy-path.ts';
+import { eventually } from './eventually.ts';
 import type { Variant } from './member.ts';
 
 /** An Envoy without a mesh: its server is anybody's, in plaintext. */
@@ -67,6 +68,13 @@ export async function startPlainEnvoy(options: {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Waits until Envoy is ready; how long that took, in milliseconds. */
+export async function ready(envoy: PlainEnvoy): Promise<number> {
+  const began = performance.now();
+  await eventually('Envoy is ready', () => envoy.admin.ready(), 20_000, 10);
+  return performance.now() - began;
 }
 
 /** The stream that everything comes over. */

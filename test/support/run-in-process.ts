@@ -1,11 +1,8 @@
-import { runCli } from '../../src/cli/run-cli.ts';
-import { verbs } from '../../src/cli/verbs.ts';
 import { eventually } from './eventually.ts';
+import { type StartedVerb, startVerb } from './run-verb.ts';
 
 /** A `weft run` in this process. */
-export interface InProcessRun {
-  readonly said: { stdout: string; stderr: string };
-  readonly code: Promise<number>;
+export interface InProcessRun extends Pick<StartedVerb, 'said' | 'code'> {
   /** It says that it is in the mesh. */
   ready(): Promise<void>;
   /** As SIGTERM; a second time: at once. */
@@ -23,25 +20,10 @@ export function startInProcess(options: {
   readonly words: readonly string[];
 }): InProcessRun {
   const { folder, envoy, xdsPort, words } = options;
-  const said = { stdout: '', stderr: '' };
-  let interrupt: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
-  const code = runCli(verbs, {
-    words: ['run', '-n', 'shop', '--cp', `https://127.0.0.1:${xdsPort}`, '--concurrency', '1', ...words],
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8', XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: `${folder}/kept`, ENVOY_PATH: envoy },
-    cwd: folder,
-    stdout: (text) => {
-      said.stdout += text;
-    },
-    stderr: (text) => {
-      said.stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => undefined,
-    onInterrupt: (listener) => {
-      interrupt = listener;
-    },
-  });
+  const { said, code, stop } = startVerb(
+    ['run', '-n', 'shop', '--cp', `https://127.0.0.1:${xdsPort}`, '--concurrency', '1', ...words],
+    { cwd: folder, env: { XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: `${folder}/kept`, ENVOY_PATH: envoy } },
+  );
   let over: number | undefined;
   void code.then((ended) => {
     over = ended;
@@ -60,7 +42,7 @@ export function startInProcess(options: {
       );
     },
     stop() {
-      interrupt?.('SIGTERM');
+      stop();
       return code;
     },
   };

@@ -11,8 +11,8 @@ export interface VerbOptions {
   readonly input?: string;
 }
 
-export interface VerbResult {
-  readonly code: number;
+/** What a verb wrote so far. */
+export interface Written {
   readonly stdout: string;
   readonly stderr: string;
   /** Both, in the order in which they were written. */
@@ -21,14 +21,27 @@ export interface VerbResult {
   readonly isPrivate: boolean;
 }
 
-/** Runs one verb in this process; `words` as after `weft`. */
-export async function runVerb(words: readonly string[], options: VerbOptions): Promise<VerbResult> {
+export interface VerbResult extends Written {
+  readonly code: number;
+}
+
+export interface StartedVerb {
+  /** Grows while the verb runs. */
+  readonly said: Written;
+  readonly code: Promise<number>;
+  /** As a signal to its process; a second time: at once. */
+  stop(signal?: 'SIGINT' | 'SIGTERM'): void;
+}
+
+/** Starts one verb in this process; `words` as after `weft`. */
+export function startVerb(words: readonly string[], options: VerbOptions): StartedVerb {
   const written = { stdout: '', stderr: '', said: '', isPrivate: false };
   const writeTo = (name: 'stdout' | 'stderr') => (text: string) => {
     written[name] += text;
     written.said += text;
   };
-  const code = await runCli(options.verbs ?? verbs, {
+  let interrupt: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
+  const code = runCli(options.verbs ?? verbs, {
     words,
     version: '0.1.0',
     env: { LANG: 'C.UTF-8', ...options.env },
@@ -39,7 +52,16 @@ export async function runVerb(words: readonly string[], options: VerbOptions): P
     makeOutputPrivate: () => {
       written.isPrivate = true;
     },
-    onInterrupt: () => undefined,
+    onInterrupt: (listener) => {
+      interrupt = listener;
+    },
   });
-  return { code, ...written };
+  return { said: written, code, stop: (signal = 'SIGTERM') => interrupt?.(signal) };
+}
+
+/** Runs one verb in this process to its end. */
+export async function runVerb(words: readonly string[], options: VerbOptions): Promise<VerbResult> {
+  const { said, code } = startVerb(words, options);
+  const ended = await code;
+  return { code: ended, ...said };
 }

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { runCli } from '../../src/cli/run-cli.ts';
 import { bootstrapVerb } from '../../src/cli/verbs/bootstrap.ts';
 import { runVerb } from '../../src/cli/verbs/run.ts';
 import { Failure } from '../../src/model/failure.ts';
@@ -24,6 +23,7 @@ import {
 } from '../support/bare-control-plane.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
+import { type StartedVerb, startVerb } from '../support/run-verb.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const certificate = selfSigned('xds.weft');
@@ -32,8 +32,7 @@ let folder: string;
 let envoy: string;
 let controlPlane: BareControlPlane | undefined;
 /** Ends every `weft run` of a test, as ctrl-c twice would. */
-let interrupts: ((signal: 'SIGINT' | 'SIGTERM') => void)[] = [];
-let running: Promise<unknown>[] = [];
+let running: StartedVerb[] = [];
 
 beforeAll(async () => {
   envoy = await envoyPath();
@@ -42,9 +41,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weft-run-'));
 });
 afterEach(async () => {
-  for (const interrupt of [...interrupts, ...interrupts]) interrupt('SIGINT');
-  await Promise.all(running);
-  interrupts = [];
+  for (const { stop } of [...running, ...running]) stop('SIGINT');
+  await Promise.all(running.map(({ code }) => code));
   running = [];
   controlPlane?.close();
   controlPlane = undefined;
@@ -60,30 +58,13 @@ async function start(onStream: (call: DeltaCall) => void, fingerprint?: string):
 
 /** Runs the CLI in this process; `stop` is ctrl-c or SIGTERM. */
 function weft(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const said = { stdout: '', stderr: '', isPrivate: false };
-  let stop: ((signal: 'SIGINT' | 'SIGTERM') => void) | undefined;
-  const code = runCli([runVerb, bootstrapVerb], {
-    words,
-    version: '0.1.0',
-    env: { LANG: 'C.UTF-8', XDG_RUNTIME_DIR: folder, ENVOY_PATH: envoy, ...env },
+  const started = startVerb(words, {
     cwd: folder,
-    stdout: (text) => {
-      said.stdout += text;
-    },
-    stderr: (text) => {
-      said.stderr += text;
-    },
-    readInput: async () => '',
-    makeOutputPrivate: () => {
-      said.isPrivate = true;
-    },
-    onInterrupt: (listener) => {
-      stop = listener;
-      interrupts.push(listener);
-    },
+    env: { XDG_RUNTIME_DIR: folder, ENVOY_PATH: envoy, ...env },
+    verbs: [runVerb, bootstrapVerb],
   });
-  running.push(code);
-  return { said, code, stop: (signal: 'SIGINT' | 'SIGTERM') => stop?.(signal) };
+  running.push(started);
+  return started;
 }
 
 async function runWords(port: number, ...more: string[]): Promise<string[]> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { logFormatProblem, plainCommands } from '../../src/policy/log-format.ts';
-import { acceptedFormats } from '../support/accepted-formats.ts';
+import { acceptedFormats, loggingChains } from '../support/accepted-formats.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 
 const withWords = [
@@ -75,20 +75,10 @@ const odd = [
 
 /** A bootstrap whose one listener logs so. */
 function bootstrapOf(format: string): string {
-  const logger = {
-    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
-    logFormat: { textFormatSource: { inlineString: format } },
-  };
-  const proxy = {
-    '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-    statPrefix: 'x',
-    cluster: 'c',
-    accessLog: [{ name: 'lines', typedConfig: logger }],
-  };
   const listener = {
     name: 'l',
     address: { socketAddress: { address: '127.0.0.1', portValue: 0 } },
-    filterChains: [{ filters: [{ name: 'tcp', typedConfig: proxy }] }],
+    filterChains: loggingChains(format),
   };
   return JSON.stringify({
     staticResources: { listeners: [listener], clusters: [{ name: 'c', connectTimeout: '1s' }] },
