@@ -93,7 +93,8 @@ const mesh = useTestMesh(
         entry('named', '{ mode: MUTUAL, credentialName: partner }'),
       ].join(''),
     });
-    client = await started.join({ service: 'frontend' });
+    // Lines are written at once, not every ten seconds.
+    client = await started.join({ service: 'frontend', envoyFlags: ['--file-flush-interval-msec', '20'] });
     await started.synced();
   },
 );
@@ -103,7 +104,7 @@ afterAll(async () => {
 });
 
 const through = (url: string) => ({ host: client.address, port: client.proxyPort, path: url });
-/** The lines of the caller's access log about a host; Envoy writes them now and then. */
+/** The lines of the caller's access log about a host. */
 const logged = (name: string) =>
   readFileSync(join(folder, 'access.log'), 'utf8')
     .split('\n')
