@@ -41,6 +41,8 @@ const groups = [
   { files: filesOf('test/property', /^routes-envoy.*\.test\.ts$/), ids: ['P11', 'P12'] },
   { files: ['test/property/authorization-envoy.test.ts'], ids: ['T14'] },
   { files: ['test/e2e/authorization-shapes.test.ts'], ids: ['T15', 'T16'] },
+  { files: ['test/e2e/path-normalization.test.ts'], ids: ['P47'] },
+  { files: ['test/e2e/mtls-matrix.test.ts'], ids: ['P34'] },
   { files: ['test/e2e/http-rules.test.ts'], ids: ['P15'], only: 'P15' },
   { files: ['test/e2e/token-keys.test.ts'], ids: ['T23'], only: 'T23' },
   { files: ['test/e2e/token-forgeries.test.ts'], ids: ['T24'], only: 'T24' },

@@ -17,6 +17,7 @@ export const referenceCodes = {
   WEFT0154: page('warning', 'references', 'Identity used where plaintext is accepted'),
   WEFT0160: page('error', 'references', 'Several authorizers for one workload'),
   WEFT0161: page('warning', 'references', 'Token used where none is verified'),
+  WEFT0162: page('warning', 'references', 'Path rule where paths have several forms'),
   WEFT0164: page('warning', 'references', 'Rule acts at the first byte of a TCP connection'),
   WEFT0173: page('error', 'references', 'Subset is not defined'),
   WEFT0174: page('warning', 'references', 'DestinationRule, HealthCheck or Sidecar matches no service'),

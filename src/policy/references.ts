@@ -23,6 +23,7 @@ import { checkHealthCheck } from './references/health-checks.ts';
 import { checkKeyServers, checkVerifiers } from './references/jwks.ts';
 import { checkExports, checkMatchedClients } from './references/known-namespaces.ts';
 import { checkMeshLocalities, checkRuleLocalities } from './references/localities.ts';
+import { checkPathRules } from './references/path-rules.ts';
 import { checkEntryPorts, checkGroupPorts } from './references/port-names.ts';
 import { type KnownBeside, type KnownSecrets, type ScopeTerms, scopeTerms } from './references/reference-scope.ts';
 import { groupBy } from './references/scope-index.ts';
@@ -95,6 +96,7 @@ const rows: readonly CheckRow[] = [
   each('MeshConfig', checkProviders),
   together(checkAuthorizers, 'AuthorizationPolicy', 'MeshConfig'),
   each('AuthorizationPolicy', checkTokenConditions, 'RequestAuthentication'),
+  each('AuthorizationPolicy', checkPathRules, 'MeshConfig'),
   each('RequestAuthentication', checkKeyServers, 'ServiceEntry', 'Service'),
   each('RequestAuthentication', checkVerifiers),
 ];
