@@ -117,8 +117,8 @@ function insteadAt(
   { type, resource, held }: AnswerProxy,
   { commitsOf, policiesOf }: ConnectedProxies,
 ): AnswerProxy['instead'] {
-  // Endpoints come and go without any commit.
-  if (type === undefined || type === 'EDS') return undefined;
+  // Endpoints come and go without any commit, and so do secrets.
+  if (type === undefined || type === 'EDS' || type === 'SDS') return undefined;
   const { settings, localPorts, generation } = mesh;
   const joined = [...mesh.workloads].filter(([, { source }]) => source === 'proxy');
   const commits = [...new Set(commitsOf(proxy.id))];

@@ -1,4 +1,5 @@
 import type { View } from '../model/ir.ts';
+import type { Destination, DestinationRef } from '../model/ir-destination.ts';
 import type { XdsType } from '../model/status.ts';
 import type { CallDecision } from '../resolve/route-decision.ts';
 import {
@@ -9,6 +10,8 @@ import {
   servicePortName,
   unknownHostsName,
 } from '../translate/names.ts';
+import { secretNamesOf } from '../translate/translate-secrets.ts';
+import { destinationOf } from './call-decisions.ts';
 
 /** Under which names a proxy holds what decides a call, by type: on each way that a program may take to its sidecar. */
 export type DecidingNames = Readonly<Partial<Record<XdsType, ReadonlySet<string>>>>;
@@ -28,7 +31,9 @@ export function decidingNames(view: View, decision: CallDecision): DecidingNames
       );
       const name = servicePortName(port.destination.ref);
       const listeners = [name, ...asked.map(({ at }) => egressName(at.value))];
-      return namesOf([name], clustersOf(decision), listeners);
+      const refs = destinationsOf(decision);
+      const secrets = refs.flatMap((ref) => secretsOf(destinationOf(view, ref)));
+      return { ...namesOf([name], refs.map(clusterName), listeners), SDS: new Set(secrets) };
     }
     default:
       return decision satisfies never;
@@ -52,11 +57,18 @@ function namesOf(hosts: readonly string[], clusters: readonly string[], listener
   };
 }
 
-function clustersOf(decision: Extract<CallDecision, { kind: 'request' | 'connection' }>): readonly string[] {
+/** What is called without its secret fails in the handshake, whatever else is held. */
+function secretsOf(destination: Destination | undefined): readonly string[] {
+  return destination === undefined ? [] : secretNamesOf(destination);
+}
+
+function destinationsOf(
+  decision: Extract<CallDecision, { kind: 'request' | 'connection' }>,
+): readonly DestinationRef[] {
   const { route } = decision;
   if (route === undefined) return [];
-  if (!('action' in route)) return route.destinations.map(({ destination }) => clusterName(destination));
+  if (!('action' in route)) return route.destinations.map(({ destination }) => destination);
   if (route.action.kind !== 'forward') return [];
   const { destinations, mirrors } = route.action;
-  return [...destinations, ...mirrors.map(({ value }) => value)].map(({ destination }) => clusterName(destination));
+  return [...destinations, ...mirrors.map(({ value }) => value)].map(({ destination }) => destination);
 }

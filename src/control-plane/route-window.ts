@@ -4,6 +4,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
 import type { StreamStatus } from '../xds/status.ts';
+import { authorizationCaller } from './authorization-caller.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
@@ -11,6 +12,7 @@ import type { ProxySnapshots } from './proxy-snapshots.ts';
 import type { Refusals } from './refused-resources.ts';
 import type { RevisionTable } from './revision-table.ts';
 import { answerRoute } from './route-answer.ts';
+import { withAuthorization } from './route-authorization.ts';
 import { callerOf } from './route-caller.ts';
 import { proxiesOf } from './route-proxies.ts';
 
@@ -31,7 +33,13 @@ export function createRouteWindow(of: {
     const mesh = of.mesh.get();
     if (mesh === undefined) throw notReady(readiness(of.policies, of.mesh));
     const caller = callerOf(mesh, question);
-    const answer = answerRoute(mesh, caller, question);
+    const answer = withAuthorization(
+      answerRoute(mesh, caller, question),
+      mesh,
+      authorizationCaller(mesh, question, () => caller),
+      question,
+      (id) => of.sessions.sessions().get(id)?.proxy,
+    );
     const newest = new Map(of.streams().map((stream) => [stream.node.id, stream]));
     const { history } = of.policies.state.get();
     const proxies = proxiesOf(mesh, caller, question, {

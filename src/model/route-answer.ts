@@ -1,3 +1,4 @@
+import type { AuthorizationAnswer } from './authorization-answer.ts';
 import type { PathNormalization } from './ir-mesh.ts';
 import type { Labels, Protocol } from './policy.ts';
 import type { PolicyPlace, XdsType } from './status.ts';
@@ -65,6 +66,8 @@ export interface RouteAnswer {
   readonly clusters: readonly AnswerCluster[];
   /** `timeout`, `retries`, …: what is decided for the call besides where it goes; durations are milliseconds. */
   readonly decisions: Readonly<Record<string, { readonly value: unknown; readonly by: AnswerPlace }>>;
+  /** Of a caller that was named, and a call that comes to workloads: whether they let it in. */
+  readonly authorization?: AuthorizationAnswer;
   /** Of a running mesh: how far the caller's proxies have what the answer rests on. */
   readonly proxies?: AnswerProxies;
 }

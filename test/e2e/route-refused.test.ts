@@ -6,6 +6,7 @@ import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
+import { ledgerYaml, narrowEnvoy, tooLargeRegex } from '../support/narrow-envoy.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { nextAddress, serviceYaml, startTestMesh, type TestMesh } from '../support/test-mesh.ts';
 
@@ -13,25 +14,6 @@ import { nextAddress, serviceYaml, startTestMesh, type TestMesh } from '../suppo
  * What is decided for a call is not what becomes of it where a proxy of the caller refused that: `weft route` says so, and what the
  * proxy does instead. Each answer is held against a request through that very proxy.
  */
-
-/** An Envoy that takes smaller regular expressions than all others. */
-const narrow = [
-  '--config-yaml',
-  JSON.stringify({
-    layered_runtime: { layers: [{ name: 'narrow', static_layer: { 're2.max_program_size.error_level': 10 } }] },
-  }),
-];
-
-const entry = (address: string) => `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: ledger, namespace: bank }
-spec:
-  hosts: [ledger.internal]
-  location: MESH_EXTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints: [{ address: ${address}, ports: { http: 9080 } }]
-`;
 
 const rule = (name: string, match = '') =>
   `    - { name: ${name}, ${match}headers: { response: { set: { x-rule: ${name} } } }, route: [{ destination: { host: ledger.internal } }] }\n`;
@@ -42,23 +24,40 @@ spec:
   hosts: [ledger.internal]
   http:
 ${rules.join('')}`;
-const tooLarge = rule('wide', "match: [{ uri: { regex: '/(reviews|ratings)/[0-9]+' } }], ");
+const tooLarge = rule('wide', `match: [{ uri: { regex: '${tooLargeRegex}' } }], `);
+
+const nobodyMay = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: nobody, namespace: shop }
+spec: { action: DENY, selector: { matchLabels: { app: frontend } }, rules: [{}] }
+`;
+const rootsNowhere = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ledger, namespace: bank }
+spec:
+  host: ledger.internal
+  trafficPolicy: { tls: { mode: SIMPLE, caCertificates: /nowhere/roots.pem, subjectAltNames: [ledger.internal] } }
+`;
 
 let mesh: TestMesh;
 let ledger: Application;
+let web: Application;
 let portal: Member;
 let frontend: Member;
 
 beforeAll(async () => {
   const address = nextAddress();
   ledger = await startApplication({ address, port: 9080 }, 'ledger');
-  mesh = await startTestMesh({ policies: { 'ledger.yaml': entry(address), 'route.yaml': routes(rule('old')) } });
-  portal = await mesh.join({ service: 'portal', namespace: 'bank', envoyFlags: narrow });
-  frontend = await mesh.join({ service: 'frontend' });
+  mesh = await startTestMesh({ policies: { 'ledger.yaml': ledgerYaml(address), 'route.yaml': routes(rule('old')) } });
+  portal = await mesh.join({ service: 'portal', namespace: 'bank', envoyFlags: narrowEnvoy });
+  const own = nextAddress();
+  web = await startApplication({ address: own, port: 9080 }, 'frontend');
+  frontend = await mesh.join({ service: 'frontend', address: own, ports: [{ port: 9080, name: 'http' }] });
   await mesh.synced();
 });
 afterAll(async () => {
   await ledger.close();
+  await web.close();
   // These Envoys are meant to refuse.
   await mesh.close({ checkRejected: false });
 });
@@ -181,7 +180,9 @@ test('a listener that one proxy cannot open is told for that proxy, which has no
   await once(squatter, 'listening');
   await mesh.commit({ 'late.yaml': serviceYaml('late') });
   const asked = () => answered('-n', 'shop', '--from', 'frontend-1', '--to', 'late');
-  await eventually('the listener is refused', async () => (await asked()).code === 1);
+  await eventually('the listener is refused', async () =>
+    (await asked()).said.proxies?.otherwise.some(({ state }) => state === 'refused'),
+  );
   const { said } = await asked();
   expect(said.proxies).toEqual({
     connected: 1,
@@ -200,11 +201,46 @@ test('a listener that one proxy cannot open is told for that proxy, which has no
   await new Promise((resolve) => squatter.close(resolve));
   mesh.controlPlane().values.release('out_shop_late_80');
   await eventually('the proxy has come again', async () => {
-    const { code, said: now } = await asked();
-    return code === 0 && now.proxies?.connected === 1 && now.proxies.otherwise.length === 0;
+    const { said: now } = await asked();
+    return now.proxies?.connected === 1 && now.proxies.otherwise.length === 0;
   });
   await mesh.synced();
   await mesh.apply({ 'late.yaml': undefined });
+});
+
+test('a policy that refuses the caller, and a secret that its proxy refused, are told with the rule: exit 1', {
+  timeout: 60_000,
+}, async () => {
+  const toFrontend = ['--from', 'portal-1.bank', '--to', 'frontend.shop:9080'];
+  const sent = async () =>
+    (await fetchOnce({ host: portal.address, port: portal.proxyPort, path: 'http://frontend.shop:9080/' })).status;
+  const allowed = await answered(...toFrontend);
+  expect([allowed.code, allowed.said.authorization?.outcome, await sent()]).toEqual([0, 'allowed', 200]);
+  await mesh.apply({ 'authz.yaml': nobodyMay });
+  const { code, said } = await answered(...toFrontend);
+  expect([code, said.outcome, said.authorization?.outcome, await sent()]).toEqual([1, 'forward', 'refused', 403]);
+  expect((await ask(...toFrontend)).stdout).toMatch(
+    /(×|x) refused \(403\) by ns\[shop\]-policy\[nobody\]-rule\[0\]: every call +policies\/authz\.yaml:4/,
+  );
+  await mesh.apply({ 'authz.yaml': undefined });
+
+  const toLedger = ['--from', 'portal-1.bank', '--to', 'ledger.internal'];
+  expect((await answered(...toLedger)).code).toBe(0);
+  await mesh.commit({ 'tls.yaml': rootsNowhere });
+  await eventually('the roots are refused', async () =>
+    (await answered(...toLedger)).said.proxies?.otherwise.some(({ type }) => type === 'SDS'),
+  );
+  const refused = await answered(...toLedger);
+  expect(refused.code).toBe(1);
+  expect(refused.said.proxies?.otherwise.find(({ type }) => type === 'SDS')).toMatchObject({
+    proxy: 'portal-1.bank',
+    state: 'refused',
+    resource: expect.stringMatching(/^rootfile_/),
+    refusal: { message: expect.stringContaining('/nowhere/roots.pem') },
+  });
+  await mesh.commit({ 'tls.yaml': undefined });
+  await eventually('the call is plaintext again', async () => (await answered(...toLedger)).code === 0);
+  await mesh.synced();
 });
 
 test('a proxy that does not answer is told, and so is a caller that has none', { timeout: 60_000 }, async () => {

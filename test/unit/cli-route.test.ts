@@ -102,6 +102,7 @@ it('tells the winner, where it leads, what is decided, and which condition of ea
     '',
     'result',
     '  √ VirtualService/shop/reviews[canary]  policies/shop/reviews.yaml:40',
+    '  √ allowed: no ALLOW policy selects the workload',
     '',
     'goes to',
     '  75% reviews.shop:9080 v1 (out_shop_reviews_9080_v1)  policies/shop/reviews.yaml:44',
@@ -191,6 +192,62 @@ it.each([
 ])('%s: exit %i, %s by %s', async (words, exit, outcome, route) => {
   const answer = await json(...words);
   expect([answer.code, answer.outcome, answer.route]).toEqual([exit, outcome, route]);
+});
+
+it('says whether those who are called let it in, and exits with 1 where they do not, or some', async () => {
+  const callers = (account: string, selector = '{app: reviews}') => `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: callers}
+spec:
+  selector: {matchLabels: ${selector}}
+  rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/${account}]}}], to: [{operation: {methods: [GET]}}]}]
+`;
+  const second = `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: reviews-2, labels: {app: reviews, version: v2}}
+spec: {address: 10.0.0.2, serviceAccount: reviews}
+`;
+  write('guarded/policies/shop/reviews.yaml', `${shop}${callers('db')}`);
+  write('partly/policies/shop/reviews.yaml', `${shop}${second}${callers('db', '{version: v2}')}`);
+  const say = async (place: string, ...words: readonly string[]) => {
+    const { code, stdout } = await weft('-f', place, '-n', 'shop', '--to', 'reviews', ...words);
+    const result = /^result\n((?: {2}.*\n)*)/m.exec(stdout)?.[1] ?? '';
+    return {
+      code,
+      result: result
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.trim().replaceAll(/ {2,}/g, '  ')),
+    };
+  };
+  const policyLine = 'policies/shop/reviews.yaml:71';
+  const more = '- weft authz says more, and what a token or an address changes';
+  const route = 'VirtualService/shop/reviews[canary]  policies/shop/reviews.yaml:40';
+  expect(await say('guarded', '--from', 'db')).toEqual({
+    code: 0,
+    result: [
+      `√ ${route}`,
+      `√ allowed by ns[shop]-policy[callers]-rule[0]: caller=cluster.local/ns/shop/sa/db, method=GET  ${policyLine}`,
+    ],
+  });
+  expect(await say('guarded', '--from', 'reviews-1')).toEqual({
+    code: 1,
+    result: [`× ${route}`, `× refused (403): no ALLOW rule matches; nearest  ${policyLine}`, more],
+  });
+  // Who is not named stands for many, and who answers in the caller's own sidecar lets in nobody.
+  expect(await say('guarded')).toEqual({ code: 0, result: [`√ ${route}`] });
+  expect((await say('guarded', '--from', 'reviews-1', '--path', '/gone')).code).toBe(0);
+  expect(await say('partly', '--from', 'reviews-1')).toMatchObject({
+    code: 1,
+    result: [
+      `‼ ${route}`,
+      '√ reviews-1.shop: allowed: no ALLOW policy selects the workload',
+      expect.stringMatching(/^× reviews-2\.shop: refused \(403\): no ALLOW rule matches; nearest {2}policies/),
+      more,
+    ],
+  });
 });
 
 it('says why a host is not known, and what becomes of it', async () => {

@@ -1,6 +1,7 @@
 import { offlineMesh } from '../../control-plane/offline-mesh.ts';
 import { offlineProxy, offlineProxyNames } from '../../control-plane/offline-proxy.ts';
 import { answerRoute } from '../../control-plane/route-answer.ts';
+import { withAuthorization } from '../../control-plane/route-authorization.ts';
 import { callerOf, wholeName } from '../../control-plane/route-caller.ts';
 import type { Mesh } from '../../model/mesh.ts';
 import type { RouteAnswer, RouteQuestion } from '../../model/route-answer.ts';
@@ -27,7 +28,13 @@ export async function routeOfFiles(
   // A Service of a file has no workload, but one that has its labels can be thought of.
   const proxy = from === undefined ? undefined : offlineProxy(mesh, nameOf(mesh, from, namespace), namespace);
   const caller = proxy === undefined ? callerOf(mesh, { namespace }) : (mesh.workloads.get(proxy.id) ?? proxy);
-  return answerRoute(mesh, caller, question);
+  const answer = answerRoute(mesh, caller, question);
+  if (proxy === undefined) return answer;
+  const known = new Set(offlineProxyNames(mesh));
+  const principal = proxy.identity.replace(/^spiffe:\/\//, '');
+  return withAuthorization(answer, mesh, { ...caller, principal }, question, (id) =>
+    known.has(id) ? offlineProxy(mesh, id, '') : undefined,
+  );
 }
 
 /** As it is written, if a file has it so. */

@@ -1,3 +1,4 @@
+import { wouldFail } from '../../control-plane/would-fail.ts';
 import type { RouteAnswer, RouteQuestion } from '../../model/route-answer.ts';
 import { routeLines } from '../render/route-answer.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -7,8 +8,7 @@ import { askAboutCall, calledBy, wrong } from './call-question.ts';
 export type RouteContext = VerbContext<typeof routeFlags>;
 
 /**
- * `weft route`: of the running mesh, or with `-f` of the one that files describe. Exit 1 when nobody takes the call, or a proxy of the caller
- * refused what decides it.
+ * `weft route`: of the running mesh, or with `-f` of the one that files describe. Exit 1 when the call, or a share of it, would fail.
  */
 export async function route(context: RouteContext): Promise<ExitCode> {
   const { flags, output } = context;
@@ -20,8 +20,7 @@ export async function route(context: RouteContext): Promise<ExitCode> {
       : await (await import('./route-files.ts')).routeOfFiles(context, file, question);
   if (answer === undefined) return 1;
   output.object('RouteDecision', answer, routeLines(answer, question, context.env));
-  const isRefused = answer.proxies?.otherwise.some(({ state }) => state === 'refused') === true;
-  return isRefused || ['no-rule', 'refuse', 'invalid'].includes(answer.outcome) ? 1 : 0;
+  return wouldFail(answer) ? 1 : 0;
 }
 
 function questionOf({ flags, namespace }: RouteContext): RouteQuestion {

@@ -78,6 +78,35 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
   }
 }
 
+/** What becomes of a call before those who are called, a row each for those that answer alike: what `weft route` says of it. */
+export function shortAuthorizationRows(
+  { answers, outcome }: AuthorizationAnswer,
+  sign: Marks,
+): readonly DescriptionRow[] {
+  const rows = answers.flatMap((each) => {
+    const [row, nearest] = outcomeRows(each, sign);
+    if (row === undefined) return [];
+    const where = answers.length === 1 ? '' : `${namesText(each.workloads)}: `;
+    const text = where === '' ? row.text : row.text.replace(' ', ` ${where}`);
+    const by = row.by ?? (each.why === 'no-allow-rule' ? nearest?.by : undefined);
+    return [
+      {
+        text: by === undefined || row.by !== undefined ? text : `${text}; nearest`,
+        ...(by === undefined ? {} : { by }),
+      },
+    ];
+  });
+  const more = { text: '- weft authz says more, and what a token or an address changes' };
+  return outcome === 'allowed' ? rows : [...rows, more];
+}
+
+function namesText(workloads: readonly string[]): string {
+  const others = workloads.length - named;
+  return `${workloads.slice(0, named).join(', ')}${others > 0 ? ` and ${others} more` : ''}`;
+}
+
+const named = 3;
+
 /** What changes nothing now. */
 function sideRows({ mode, identified, audited = [], dryRun }: WorkloadAnswer): readonly DescriptionRow[] {
   const who = identified ? 'the caller shows its identity' : 'the caller shows none';

@@ -8,19 +8,21 @@ import type {
   RouteQuestion,
 } from '../../model/route-answer.ts';
 import { type Marks, marks } from '../marks.ts';
+import { shortAuthorizationRows } from './authorization-answer.ts';
 import { descriptionLines } from './description.ts';
 import { proxiesMark, proxyRows } from './route-proxies.ts';
 
 /** The lines of `weft route`: the winner, where the call goes, what is decided for it, and who was asked before. */
 export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: NodeJS.ProcessEnv): readonly string[] {
   const sign = marks(env);
-  const { from, candidates, clusters, decisions, notes, proxies } = answer;
+  const { from, authorization, candidates, clusters, decisions, notes, proxies } = answer;
   const otherwise = proxyRows(proxies, sign);
   const sections = [
     {
       name: 'result',
       rows: [
         outcomeRow(answer, { ...sign, good: markOf(answer, sign) }),
+        ...(authorization === undefined ? [] : shortAuthorizationRows(authorization, sign)),
         ...[...notes, ...(otherwise.length > 0 ? ['not everywhere: see "held otherwise"'] : [])].map((text) => ({
           text: `- ${text}`,
         })),
@@ -44,12 +46,14 @@ export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: No
 }
 
 /** A check mark says that the call gets there by a rule, as far as can be seen from here. */
-function markOf({ outcome, clusters, proxies }: RouteAnswer, sign: Marks): string {
+function markOf({ outcome, clusters, authorization, proxies }: RouteAnswer, sign: Marks): string {
+  if (authorization?.outcome === 'refused') return sign.bad;
   const mark = proxiesMark(proxies, sign);
+  const isLetIn = authorization === undefined || authorization.outcome === 'allowed';
   const isEmpty = ({ discovery, endpoints }: AnswerCluster) =>
     discovery === undefined ||
     (discovery === 'registry' && proxies !== undefined && !endpoints.some(({ healthy }) => healthy));
-  return mark === sign.good && (outcome === 'pass' || clusters.some(isEmpty)) ? sign.warning : mark;
+  return mark === sign.good && (outcome === 'pass' || !isLetIn || clusters.some(isEmpty)) ? sign.warning : mark;
 }
 
 function callText({ to, request }: RouteAnswer, { host, port, method, path, serverName }: RouteQuestion): string {

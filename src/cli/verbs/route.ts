@@ -34,8 +34,10 @@ export const routeVerb = defineVerb({
   notes:
     'Rules are asked in their order; the first that fits has the call. Of each one before, the condition that fails is shown with its line.\n' +
     'Of a running mesh it is said, too, where a proxy of the caller does not hold that: it refused it, or was not sent it yet.\n' +
-    'Exit code 1: nobody takes the call, since no rule fits or the host is not known and refused; or a proxy of the caller refused what\n' +
-    'decides it. With -f, endpoints are those that files state.',
+    'With --from it is said whether the workloads that it comes to let it in (weft authz says why).\n' +
+    'Exit code 1: the call, or a share of it, would fail. No rule fits, the host is not known and refused, a policy refuses the caller, nobody\n' +
+    'well is there to be called, or a proxy of the caller refused what decides it. With -f, endpoints are those that files state, and who is\n' +
+    'away is not held against them.',
   example: 'weft route --from frontend-1 --to reviews:9080 --path /reviews/7 --header end-user:ana',
   arguments: [],
   flags: routeFlags,
