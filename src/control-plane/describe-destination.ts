@@ -1,4 +1,5 @@
 import type { DescriptionRow } from '../model/description.ts';
+import { mayEject } from '../model/ejection-limit.ts';
 import type { OutboundPort } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import type { Route } from '../model/ir-route.ts';
@@ -132,7 +133,7 @@ export function endpointRows(
     );
   if (endpoints.length === 0)
     return [rowOf(live ? 'none: requests are answered with 503 (UH)' : 'none in these files; workloads may join')];
-  return endpoints.map((endpoint) => {
+  const rows = endpoints.map((endpoint) => {
     const { workload, address, port, healthy, weight, version, locality, meshTls } = endpoint;
     const place = locality && [locality.region, locality.zone, locality.subzone].filter(Boolean).join('/');
     const more = [
@@ -144,4 +145,16 @@ export function endpointRows(
     ];
     return rowOf(`${workload} at ${endpointText(address, port)}, ${more.join(', ')}`);
   });
+  return [...rows, ...ejectionRows(destination, endpoints.length)];
+}
+
+/** What the share of outlier detection comes to among so many, where that is nobody. */
+function ejectionRows({ outlierDetection }: Destination, endpoints: number): readonly DescriptionRow[] {
+  if (outlierDetection === undefined) return [];
+  const { value, by } = outlierDetection;
+  const { maxEjectionPercent: percent, consecutive5xx, consecutiveGatewayErrors, splitLocalErrors } = value;
+  const isOff = consecutive5xx === 0 && consecutiveGatewayErrors === 0 && !splitLocalErrors;
+  if (isOff || mayEject(endpoints, percent)) return [];
+  const whom = endpoints === 1 ? 'its only endpoint' : `${endpoints} endpoints`;
+  return [rowOf(`outlier detection holds out none: ${percent} % of ${whom} is less than one`, by)];
 }

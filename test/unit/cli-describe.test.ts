@@ -209,3 +209,21 @@ it('is a table for people: the places stand in one column', async () => {
   expect(places.length).toBeGreaterThan(2);
   expect(new Set(places.map((line) => line.indexOf(file))).size).toBe(1);
 });
+
+it('says of a service that outlier detection holds out none of so few endpoints, by the line that would', async () => {
+  const another = (documents[1] ?? '').replace('reviews-7', 'reviews-8').replace('10.0.0.7', '10.0.0.8');
+  const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3}}
+`;
+  write('held/policies/shop/reviews.yaml', [documents[0], documents[1], another, rule].join('---\n'));
+  const { code, stdout } = await runVerb(['describe', 'service', 'reviews', '-f', 'held'], { cwd: folder });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /outlier detection holds out none: 10 % of 2 endpoints is less than one +policies\/shop\/reviews/,
+  );
+  expect(stdout).toMatch(/info WEFT0132 holds out at most 10 % of the endpoints, as maxEjectionPercent is not written/);
+});

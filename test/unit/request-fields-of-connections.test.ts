@@ -28,7 +28,7 @@ function findings(host: string, trafficPolicy: object) {
   if (policies === undefined) throw new Error('not even the text is right');
   const mesh = offlineMesh({ policies, settings });
   const found = checkReferences(policies.objects, mesh.services, undefined, settings);
-  return found.filter(({ code }) => code === 'WEFT0132').map(({ field }) => field);
+  return found.filter(({ code, severity }) => code === 'WEFT0132' && severity === 'warning').map(({ field }) => field);
 }
 
 const byHeader = { loadBalancer: { consistentHash: { httpHeaderName: 'x-user' } } };

@@ -2,6 +2,7 @@ import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
 import { resolveHost } from '../hosts.ts';
+import { checkEjection } from './ejection.ts';
 import { checkPortSettings } from './port-settings.ts';
 import {
   areAway,
@@ -20,7 +21,7 @@ import { exportHint } from './rule-ports.ts';
 import { servicesCovered } from './scope-index.ts';
 import { workloadsOf } from './service-workloads.ts';
 
-/** WEFT0174, WEFT0175, and WEFT0132 of what is for requests where there are none, and of ports that no service has. */
+/** WEFT0174, WEFT0175, and WEFT0132 of what is for requests where there are none, of ports that no service has, of who holds out nobody. */
 export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
   if (!scope.services) return;
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
@@ -36,6 +37,7 @@ export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRul
     checkSubsets(scope, rule, services);
     checkRequestFields(scope, rule, services);
     checkPortSettings(scope, rule, host, services);
+    checkEjection(scope, rule, services);
   }
 }
 
