@@ -123,14 +123,14 @@ export function withNames(
 }
 
 /**
- * What was not subscribed is not held, although the stream has seen it. What is on its way, given up meanwhile and asked for again, the
- * client takes when it comes to it: something may have to stay that this refers to.
+ * What was not subscribed is not held, although the stream has seen it. What is on its way, be it unchanged in a set, given up
+ * meanwhile and asked for again, the client takes when it comes to it: something may have to stay that this refers to.
  */
 export function withNothingHeld(subscription: Subscription, wanted: readonly string[]): Subscription['differs'] {
   const fresh = new Map<string, Held | typeof nothingHeld>();
   for (const name of wanted) if (!isSubscribed(subscription, name)) fresh.set(name, nothingHeld);
   if (fresh.size === 0) return subscription.differs;
-  for (const resource of subscription.inFlight?.sent ?? [])
+  for (const resource of subscription.inFlight?.members ?? [])
     for (const name of [resource.name, ...(resource.aliases ?? [])]) if (fresh.has(name)) fresh.set(name, resource);
   return withChanges(subscription.differs, fresh);
 }

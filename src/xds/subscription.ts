@@ -283,7 +283,7 @@ export function forget(subscription: Subscription, gone: ReadonlySet<string>): S
 export function lookAgain(subscription: Subscription, seen: readonly Layer[]): Subscription {
   const differs = new Map<string, Held | typeof nothingHeld>(everythingHeld(subscription, seen));
   // What is on its way will be there, or was given up and is there no more: nobody can tell, so it is told anew. What it refers to stays.
-  for (const resource of subscription.inFlight?.sent ?? [])
+  for (const resource of subscription.inFlight?.members ?? [])
     if (!differs.has(resource.name)) differs.set(resource.name, perhaps(resource));
   return { ...subscription, agreed: false, differs: mapOver(differs) };
 }

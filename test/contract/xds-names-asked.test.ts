@@ -243,3 +243,16 @@ describe('delta under a wildcard', () => {
     expect(client.ack('VHDS')).toEqual([]);
   });
 });
+
+test('X77 M5 a removal that was refused is owed no more once its name was given up, and changes are told together again', () => {
+  const client = new ScriptedClient('delta');
+  client.set({ EDS: 'a=1 b=1 c=1 d=1' });
+  client.ask('EDS', ['a', 'b', 'c', 'd']);
+  client.ack('EDS');
+  expect(client.set({ EDS: 'a=2 b=2 d=1' })).toEqual(['EDS a=2 b=2 -c']);
+  expect(client.ask('EDS', ['a', 'b', 'd'])).toEqual([]);
+  expect(client.nack('EDS', 'nobody is named')).toEqual(['EDS a=2']);
+  expect(client.ack('EDS')).toEqual(['EDS b=2']);
+  expect(client.ack('EDS')).toEqual([]);
+  expect(client.set({ EDS: 'a=3 b=2' })).toEqual(['EDS a=3 -d']);
+});

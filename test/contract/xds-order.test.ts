@@ -78,6 +78,24 @@ describe.each(['delta', 'sotw'] as const)('make before break in %s', (variant) =
     says(client.wait(5_000), { delta: ['CDS -x'], sotw: ['CDS'] });
   });
 
+  test('X92 what stood unchanged in a set that is on its way is held again, though it was given up meanwhile', () => {
+    const client = connect();
+    client.set({ CDS: 'x=1', LDS: 'l=1>x' });
+    client.ask('CDS', ['*']);
+    client.ack('CDS');
+    client.ask('LDS', ['*']);
+    client.ack('LDS');
+    says(client.set({ CDS: 'x=1', LDS: 'l=1>x m=1' }), { delta: ['LDS m=1'], sotw: ['LDS l=1 m=1'] });
+    client.ask('LDS', []);
+    client.set({ CDS: '', LDS: 'l=2' });
+    client.ask('LDS', ['l']);
+    // In delta it was forgotten, and is not on its way.
+    says(client.wait(60_000), { delta: ['CDS -x'], sotw: [] });
+    says(client.ack('LDS'), ['LDS l=2']);
+    says(client.nack('LDS', 'no'), []);
+    says(client.wait(60_000), []);
+  });
+
   test('X92 a refused route keeps the cluster of the one before', () => {
     const client = settled({ CDS: 'x=1 y=1', RDS: 'r=1>x' });
     client.set({ CDS: 'y=1', RDS: 'r=2>y' });

@@ -136,3 +136,16 @@ test('INV8 M2 M3 a listener waits for a cluster that stands since a search, and 
   expect(sent).toBeGreaterThanOrEqual(0);
   expect(said.indexOf('LDS l=1')).toBeGreaterThan(sent);
 });
+
+test('X44 M2 a listener to a cluster that was never taken, and stands since a search, waits for nothing', () => {
+  const client = new RefusingSetClient('CDS', (words) => !words.some((word) => /^n\d+=1$/.test(word)));
+  const { script } = client;
+  client.set(['w=1']);
+  script.ask('LDS', []);
+  script.ack('LDS');
+  const clusters = ['w=1', ...Array.from({ length: 60 }, (_, index) => `n${index}=1`)];
+  client.set(clusters);
+  const standing = client.subscription.suspects?.standing[0]?.name ?? '';
+  expect(standing).toMatch(/^n\d+$/);
+  expect(script.set({ CDS: clusters.join(' '), LDS: `l=1>${standing}` })).toEqual(['LDS l=1']);
+});
