@@ -1,4 +1,5 @@
 import type { CertificateReport } from '../../admin/admin-source.ts';
+import { compareText } from '../../model/compare-text.ts';
 import type { CertificateStatus } from '../../model/status.ts';
 import { readApi, readValue } from '../read-api.ts';
 import { certificateListColumns, type ListedCertificate, shortFingerprint } from '../render/certificates.ts';
@@ -24,10 +25,13 @@ export async function certList(context: VerbContext<typeof certListFlags>): Prom
   return shown.length === 0 ? 0 : 1;
 }
 
-/** Roots and issuers, then identities. */
+/** Roots and issuers, then identities by their names, each with the proxies that made a key for it. */
 export function listed({ authorities, items }: CertificateAnswer): readonly ListedCertificate[] {
+  const sorted = [...items].sort(
+    (a, b) => compareText(a.identity, b.identity) || compareText(a.ownKeyOf ?? '', b.ownKeyOf ?? ''),
+  );
   return [
     ...authorities.map((each) => ({ name: shortFingerprint(each.fingerprint), ...each })),
-    ...items.map((each) => ({ name: each.ownKeyOf ?? each.identity, kind: 'svid' as const, ...each })),
+    ...sorted.map((each) => ({ name: each.ownKeyOf ?? each.identity, kind: 'svid' as const, ...each })),
   ];
 }

@@ -1,0 +1,3 @@
+import { describeExample } from './example-readme.ts';
+
+describeExample('zero-trust', 'ENVOY_PATH', 'NET');
