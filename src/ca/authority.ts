@@ -26,6 +26,8 @@ export interface AuthorityOptions {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly trustDomain: string;
+  /** Names that it had before: roots that were made under them go on, and new certificates have the new name. */
+  readonly former?: readonly string[];
   /** Random bytes for serials; absent: the system's. */
   readonly random?: (size: number) => Uint8Array;
   /** A root from outside (imported-root.ts): the first one, or the next one where another is in force. */
@@ -72,7 +74,7 @@ export interface Authority {
  * key is present. Throws Failure WEFT0908 for parts that do not belong together, WEFT0909 if nothing valid can be had.
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { store, clock, trustDomain, imported, replaceEnded = false, random = randomBytes } = options;
+  const { store, clock, trustDomain, former = [], imported, replaceEnded = false, random = randomBytes } = options;
   const { allowShortLives = false } = options;
   const fresh = () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -96,12 +98,13 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       );
     const { key, input } = fresh();
     const signer = { key: root.key, certificate: root.certificate };
-    const certificate = signCertificate(issuerTemplate(input, trustDomain, root.certificate), signer);
-    checked(certificate, { kind: 'issuer', trustDomain }, root.certificate);
+    const { trustDomain: named } = root.slot;
+    const certificate = signCertificate(issuerTemplate(input, named, root.certificate), signer);
+    checked(certificate, { kind: 'issuer', trustDomain: named }, root.certificate);
     return issuingSigner({ key, certificate }, [], root.certificate);
   };
 
-  const loaded = await loadAuthority(store, trustDomain);
+  const loaded = await loadAuthority(store, { trustDomain, former });
   const keeper = createStateKeeper(store, loaded);
   let state = loaded ? renewedIssuer(loaded, imported) : await keeper.save(() => withRoot(imported ?? makeRoot()));
   const isNext = (root: TrustedRoot) => !state.parts.has(root.slot.fingerprint);

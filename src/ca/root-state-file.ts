@@ -41,14 +41,20 @@ interface WrittenState {
   readonly deadlines?: RootState['deadlines'];
 }
 
+/** The trust domain of an authority, and the names that it had before: roots that were made under these are still taken. */
+export interface Domains {
+  readonly trustDomain: string;
+  readonly former?: readonly string[];
+}
+
 /**
  * Reads the authority; undefined if there is none yet (a lone root key is what an interrupted first start leaves). Throws Failure
  * WEFT0908 if the parts do not belong together, or to another trust domain.
  */
-export async function loadAuthority(store: StateStore, trustDomain: string): Promise<AuthorityState | undefined> {
+export async function loadAuthority(store: StateStore, domains: Domains): Promise<AuthorityState | undefined> {
   const text = await readText(store, stateKey);
   if (text === undefined) {
-    const state = await loadFormer(store, trustDomain);
+    const state = await loadFormer(store, domains);
     if (state === undefined) {
       const [issuer] = await store.list('ca/issuers/');
       if (issuer !== undefined) throw damaged(stateKey, `it is missing, though an issuer is there (${issuer})`);
@@ -56,8 +62,8 @@ export async function loadAuthority(store: StateStore, trustDomain: string): Pro
     return state;
   }
   const written = parseState(text);
-  const signing = await loadRoot(store, written.signing, trustDomain);
-  const other = written.other && (await loadRoot(store, written.other, trustDomain));
+  const signing = await loadRoot(store, written.signing, domains);
+  const other = written.other && (await loadRoot(store, written.other, domains));
   const { generation, phase, begun, deadlines } = written;
   return {
     roots: {
@@ -121,9 +127,9 @@ export function pkcs8(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-async function loadRoot(store: StateStore, written: WrittenRoot, trustDomain: string): Promise<TrustedRoot> {
+async function loadRoot(store: StateStore, written: WrittenRoot, domains: Domains): Promise<TrustedRoot> {
   const certificate = onlyOne(stateKey, certificatesOf(stateKey, written.certificate));
-  if (written.source === 'made') requireOwnRoot(stateKey, certificate, trustDomain);
+  const trustDomain = written.source === 'made' ? requireOwnRoot(stateKey, certificate, domains) : domains.trustDomain;
   const { fingerprint } = certificate;
   const keyText = await readText(store, rootKeyOf(fingerprint));
   const key = keyText === undefined ? undefined : keyOf(rootKeyOf(fingerprint), keyText, certificate);
@@ -132,20 +138,15 @@ async function loadRoot(store: StateStore, written: WrittenRoot, trustDomain: st
   const place = issuerOf(written.issuer);
   const text = await readText(store, place);
   if (text === undefined) throw damaged(place, 'it is missing, though ca/state.json names it');
-  return { ...root, issuer: issuerFrom(place, text, root, trustDomain) };
+  return { ...root, issuer: issuerFrom(place, text, root) };
 }
 
-function issuerFrom(
-  place: string,
-  text: string,
-  { certificate, slot }: TrustedRoot,
-  trustDomain: string,
-): IssuingSigner {
+function issuerFrom(place: string, text: string, { certificate, slot }: TrustedRoot): IssuingSigner {
   const [issuer, ...chain] = certificatesOf(place, text);
   if (issuer === undefined) throw damaged(place, 'it holds no certificate that can be read');
   if (slot.source === 'made') {
     onlyOne(place, [issuer, ...chain]);
-    requireValid(place, validateCertificate(issuer, { kind: 'issuer', trustDomain }, certificate));
+    requireValid(place, validateCertificate(issuer, { kind: 'issuer', trustDomain: slot.trustDomain }, certificate));
   }
   const links = [issuer, ...chain, certificate];
   const broken = links.slice(0, -1).some((link, index) => !isSignedBy(link, links[index + 1] ?? link));
@@ -154,7 +155,7 @@ function issuerFrom(
   return issuingSigner({ certificate: issuer, key: keyOf(place, text, issuer) }, chain, certificate);
 }
 
-async function loadFormer(store: StateStore, trustDomain: string): Promise<AuthorityState | undefined> {
+async function loadFormer(store: StateStore, domains: Domains): Promise<AuthorityState | undefined> {
   const [rootText, keyText, issuerText] = await Promise.all(
     [former.root, former.rootKey, former.issuer].map((key) => readText(store, key)),
   );
@@ -163,11 +164,10 @@ async function loadFormer(store: StateStore, trustDomain: string): Promise<Autho
     return undefined;
   }
   const certificate = onlyOne(former.root, certificatesOf(former.root, rootText));
-  requireOwnRoot(former.root, certificate, trustDomain);
+  const trustDomain = requireOwnRoot(former.root, certificate, domains);
   const key = keyText === undefined ? undefined : keyOf(former.rootKey, keyText, certificate);
   const bare: TrustedRoot = { slot: rootSlot(certificate, trustDomain, 'made'), certificate, ...(key && { key }) };
-  const root =
-    issuerText === undefined ? bare : { ...bare, issuer: issuerFrom(former.issuer, issuerText, bare, trustDomain) };
+  const root = issuerText === undefined ? bare : { ...bare, issuer: issuerFrom(former.issuer, issuerText, bare) };
   const state = { roots: firstRoots(root.slot), parts: new Map([[certificate.fingerprint, root]]) };
   await saveRootKey(store, root);
   if (root.issuer) await saveIssuer(store, root.issuer);
@@ -245,18 +245,20 @@ function keyOf(key: string, text: string, certificate: Certificate): KeyObject {
   return privateKey;
 }
 
-function requireOwnRoot(key: string, root: Certificate, trustDomain: string): void {
+/** The trust domain that a root was made under: the authority's own, or one of its former names. */
+function requireOwnRoot(key: string, root: Certificate, { trustDomain, former: names = [] }: Domains): string {
   const [uri = ''] = subjectAltNames(root).uris;
   const recorded = uri.replace(/^spiffe:\/\//, '');
-  if (recorded !== trustDomain) {
+  if (recorded !== trustDomain && !names.includes(recorded)) {
     throw new Failure(
       'WEFT0908',
       `the state dir belongs to trust domain "${recorded}", this server is set to "${trustDomain}"`,
-      `set trustDomain: ${recorded} in weft.yaml, or use a new state dir for "${trustDomain}"`,
+      `set trustDomain: ${recorded} in weft.yaml; to give the mesh its new name, see docs/trust-domains.md (ca.acceptFormer: [${recorded}]); for another mesh use a new state dir`,
       key,
     );
   }
-  requireValid(key, validateCertificate(root, { kind: 'root', trustDomain }, root));
+  requireValid(key, validateCertificate(root, { kind: 'root', trustDomain: recorded }, root));
+  return recorded;
 }
 
 function requireValid(key: string, problems: readonly string[]): void {

@@ -98,6 +98,11 @@ const definitions = {
   'ca.key': define('', 'the path of a file', text),
   /** 32 bytes, kept elsewhere than the state dir: the CA's private keys there are sealed with it. */
   'ca.sealKeyFile': define('', 'the path of a file', text),
+  /** Names that the trust domain had before: its roots are still taken, and certificates of these names count as of the new one. */
+  'ca.acceptFormer': define<readonly string[]>([], 'a list of trust domains', (value) => {
+    const found = names(value);
+    return found?.every(isTrustDomain) === true ? found : undefined;
+  }),
   /** A root that has ended is replaced at the start (F11). */
   'ca.replaceEnded': define(false, 'true or false', flag),
   'certificates.leafLifetime': define(24 * 3_600_000, 'a duration such as "24h"', interval),
@@ -173,9 +178,11 @@ export function readSettings(file: string | undefined, overrides: readonly Setti
 /** What of the settings every part of the mesh knows (D16). */
 export function meshSettings({ values, origins }: Settings): MeshSettings {
   const { trustDomain, dnsSuffix, rootNamespace } = values;
+  const former = values['ca.acceptFormer'];
   const from = origins.find(({ key }) => key === 'rootNamespace')?.from ?? 'default';
   return {
     trustDomain,
+    ...(former.length > 0 && { formerTrustDomains: former }),
     dnsSuffix,
     rootNamespace,
     ...(values['policy.protocolDetection'] === 'auto' && { protocolDetection: 'auto' as const }),

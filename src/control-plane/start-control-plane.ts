@@ -162,7 +162,7 @@ export async function startControlPlane(options: {
       workloadOf: (id) => joined.workloads.get().get(id),
       clock,
     });
-    const trustDesk = createTrustDesk(authority, svids);
+    const trustDesk = createTrustDesk(authority, svids, set['ca.acceptFormer'].length > 0);
     const logStream = createStreamLog(logger, clock);
     const auditStreams = createStreamAudit(audit);
     const xds: XdsServer<JoinCredential> = await createXdsServer<JoinCredential>({

@@ -43,6 +43,7 @@ export async function startIdentity(options: {
     store: await authorityStore(store, settings, folder),
     clock,
     trustDomain: settings.trustDomain,
+    former: settings['ca.acceptFormer'],
     allowShortLives,
     replaceEnded: settings['ca.replaceEnded'],
     ...(imported && { imported }),

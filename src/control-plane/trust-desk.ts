@@ -27,11 +27,13 @@ function isFingerprint(text: string): boolean {
 
 /**
  * The connection to the control plane outlives a change of root, too: a sidecar of `weft run` takes the roots of the bundle, one that is
- * started without it has them in its bootstrap. What sidecars told is in memory; after a restart they tell it again.
+ * started without it has them in its bootstrap. What sidecars told is in memory; after a restart they tell it again. `renaming`: the trust
+ * domain has a new name (`ca.acceptFormer`), so a certificate that this process did not sign is replaced.
  */
 export function createTrustDesk(
   authority: Pick<Authority, 'bundle' | 'roots'>,
   svids: Pick<SvidSource, 'signed'>,
+  renaming = false,
 ): TrustDesk {
   const told = new Map<string, readonly string[]>();
   return {
@@ -45,7 +47,8 @@ export function createTrustDesk(
       const { phase, signing } = authority.roots.get();
       // Before the next root signs there is nothing to renew; of a certificate that is not remembered nobody knows.
       const replacing = phase === 'activated' || phase === 'returning';
-      const renew = own && replacing && svids.signed().get(nodeId)?.root !== signing.fingerprint;
+      const held = own ? svids.signed().get(nodeId) : undefined;
+      const renew = own && ((replacing && held?.root !== signing.fingerprint) || (renaming && held === undefined));
       const { roots } = authority.bundle.get();
       return { roots, renew, askAgainIn: phase === 'steady' ? calm : rotating };
     },

@@ -76,10 +76,13 @@ export function rootNamespaceOf(
   return meshConfigOf(policies)?.spec.rootNamespace ?? settings.rootNamespace;
 }
 
-/** The trust domain, then its aliases (P43), each once. */
+/** The trust domain, then the names that it had before and its aliases (P43), each once. */
 export function trustDomainsOf(
   policies: Pick<PolicySet, 'objects'>,
-  settings: { readonly trustDomain: string },
+  {
+    trustDomain,
+    formerTrustDomains = [],
+  }: { readonly trustDomain: string; readonly formerTrustDomains?: readonly string[] },
 ): readonly string[] {
-  return [...new Set([settings.trustDomain, ...(meshConfigOf(policies)?.spec.trustDomainAliases ?? [])])];
+  return [...new Set([trustDomain, ...formerTrustDomains, ...(meshConfigOf(policies)?.spec.trustDomainAliases ?? [])])];
 }

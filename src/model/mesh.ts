@@ -6,6 +6,8 @@ import type { Workload } from './workload.ts';
 export interface MeshSettings {
   /** D16 unless `weft.yaml` says otherwise. */
   readonly trustDomain: string;
+  /** Names that it had before (`ca.acceptFormer`), of which certificates are still about; absent: none. */
+  readonly formerTrustDomains?: readonly string[];
   /** `cluster.local` (D16). */
   readonly dnsSuffix: string;
   /** `istio-system` (D16), or what `weft.yaml` says: MeshConfig may state another (`rootNamespaceOf`). */

@@ -26,7 +26,7 @@ export function createDirectory(
         services = byIdentity(now);
         from = now;
       }
-      return services.get(principal);
+      return services.get(principal) ?? services.get(renamed(principal, settings));
     },
     destinationOf(cluster) {
       const named = readClusterName(cluster);
@@ -36,6 +36,12 @@ export function createDirectory(
       return { namespace, service, host, ...(subset === undefined ? {} : { subset }) };
     },
   };
+}
+
+/** An identity of a name that the trust domain had before, as it is called now. */
+function renamed(principal: string, { trustDomain, formerTrustDomains = [] }: MeshSettings): string {
+  const former = formerTrustDomains.find((name) => principal.startsWith(`spiffe://${name}/`));
+  return former === undefined ? principal : `spiffe://${trustDomain}${principal.slice(`spiffe://${former}`.length)}`;
 }
 
 function byIdentity(workloads: ReadonlyMap<string, Workload>) {

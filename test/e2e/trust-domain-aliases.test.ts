@@ -25,7 +25,7 @@ let served = 0;
 
 /** What the authority signed while the mesh was called `old.mesh`. */
 async function oldCertificate(serviceAccount: string) {
-  const state = await loadAuthority(openFileStore(join(mesh().folder, 'state')), 'demo.mesh');
+  const state = await loadAuthority(openFileStore(join(mesh().folder, 'state')), { trustDomain: 'demo.mesh' });
   const issuer = state?.parts.get(state.roots.signing.fingerprint)?.issuer;
   if (issuer === undefined) throw new Error('no issuer');
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -55,6 +55,7 @@ describe('settings without a file', () => {
       'ca.certificate': '',
       'ca.key': '',
       'ca.sealKeyFile': '',
+      'ca.acceptFormer': [],
       'ca.replaceEnded': false,
       'certificates.leafLifetime': 24 * 3_600_000,
       'certificates.allowShortLives': false,
