@@ -19,6 +19,7 @@ export const referenceCodes = {
   WEFT0161: page('warning', 'references', 'Token used where none is verified'),
   WEFT0162: page('warning', 'references', 'Path rule where paths have several forms'),
   WEFT0164: page('warning', 'references', 'Rule acts at the first byte of a TCP connection'),
+  WEFT0166: page('warning', 'references', 'Socket that two sidecars open'),
   WEFT0173: page('error', 'references', 'Subset is not defined'),
   WEFT0174: page('warning', 'references', 'DestinationRule, HealthCheck or Sidecar matches no service'),
   WEFT0175: page('warning', 'references', 'Subset selects no workload'),

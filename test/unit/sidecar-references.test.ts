@@ -38,6 +38,7 @@ function found(documents: readonly string[], workloads: readonly Workload[] | un
     'WEFT0114',
     'WEFT0136',
     'WEFT0140',
+    'WEFT0166',
     'WEFT0174',
     'WEFT0183',
     'WEFT0184',
@@ -319,4 +320,42 @@ test('without a registry only what stands in the files is told', () => {
   });
   const codes = checkReferences(policies?.objects ?? [], undefined, undefined, settings).map(({ code }) => code);
   expect(codes).toEqual(['WEFT0183']);
+});
+
+describe('a socket that two sidecars of one machine open (WEFT0166)', () => {
+  const on = (id: string, address: string, source: Workload['source'] = 'proxy') => ({
+    ...workload(id, { labels: { app: 'frontend' }, ports: [] }),
+    address,
+    source,
+  });
+  const all = service('shop/reviews');
+  const opening = (bind: string, more = '') =>
+    sidecar(
+      'shop/x',
+      `{ ${more}egress: [{ port: { number: 0, name: http, protocol: HTTP }, bind: "${bind}", hosts: ["./*"] }] }`,
+    );
+  const twins = [on('b-1.shop', '10.0.0.5'), on('a-1.shop', '10.0.0.5')];
+  const about = (bind: string, workloads: readonly Workload[], more = '') =>
+    found([all, opening(bind, more)], workloads).filter(({ code }) => code === 'WEFT0166');
+
+  test('is told with the two and the path', () => {
+    expect(about('unix:///run/shop.sock', twins)).toEqual([
+      {
+        code: 'WEFT0166',
+        severity: 'warning',
+        field: 'spec.egress[0].bind',
+        message:
+          'a-1.shop and b-1.shop are on one machine (10.0.0.5): the second Envoy takes /run/shop.sock over in silence, and calls of both leave under its identity',
+        hint: 'select one of them by workloadSelector, or write an abstract name, which the second is refused: unix://@shop.sock',
+      },
+    ]);
+    expect(about('unix:///run/a.sock', [on('a.shop', '127.0.0.1'), on('b.shop', '127.0.0.2')])).toHaveLength(1);
+  });
+
+  test('not of abstract names, other machines, workloads without a sidecar, or one that is selected', () => {
+    expect(about('unix://@shop', twins)).toEqual([]);
+    expect(about('unix:///run/a.sock', [on('a.shop', '10.0.0.5'), on('b.shop', '10.0.0.6')])).toEqual([]);
+    expect(about('unix:///run/a.sock', [on('a.shop', '10.0.0.5'), on('b.shop', '10.0.0.5', 'file')])).toEqual([]);
+    expect(about('unix:///run/a.sock', twins, 'workloadSelector: { labels: { app: other } }, ')).toEqual([]);
+  });
 });

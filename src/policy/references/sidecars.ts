@@ -2,16 +2,20 @@ import type { SidecarObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { portsUsed } from './service-workloads.ts';
+import { checkSharedSockets } from './shared-sockets.ts';
 import { type SidecarClients, sidecarClients } from './sidecar-clients.ts';
 import { checkSidecarImports } from './sidecar-imports.ts';
 import { checkSidecarRoutes } from './sidecar-routes.ts';
 
-/** What Sidecars name, and whether two of them meet: WEFT0112 to 0114, 0136, 0140, 0174, 0183, 0184 and 0185. */
+/** What Sidecars name, and whether two of them meet: WEFT0112 to 0114, 0136, 0140, 0166, 0174, 0183, 0184 and 0185. */
 export function checkSidecars(scope: ReferenceScope): void {
   if (!scope.policies.some(({ kind }) => kind === 'Sidecar')) return;
   checkTwins(scope);
   const all = sidecarClients(scope);
-  for (const clients of all) checkIngress(scope, clients);
+  for (const clients of all) {
+    checkIngress(scope, clients);
+    checkSharedSockets(scope, clients);
+  }
   if (!scope.services) return;
   checkSidecarImports(scope, all);
   checkSidecarRoutes(scope, all);
