@@ -1,21 +1,27 @@
 import { get } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Resource } from '../../src/xds/resource.ts';
 import { extensionType, listenerType, routeType, runtimeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { goldenResources, jsonOf, objectsIn } from '../support/golden-resources.ts';
 import { variants } from '../support/member.ts';
-import { ads, assignment, edsCluster, type PlainEnvoy, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import {
+  ads,
+  assignment,
+  edsCluster,
+  type PlainEnvoy,
+  ready,
+  resource,
+  startPlainEnvoy,
+} from '../support/plain-envoy.ts';
 import { selfSigned } from '../support/self-signed.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 import { nextAddress } from '../support/test-mesh.ts';
 import { type FixtureOptions, startFixture } from './xds-fixture.ts';
 
-/** A real Envoy before the server alone, with snapshots made by hand. What must be stopped after a test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+/** A real Envoy before the server alone, with snapshots made by hand. */
+const running = stoppedAfterEach();
 
 async function serve(resources: readonly Resource[], options: FixtureOptions = {}) {
   const fixture = await startFixture(resources, options);
@@ -27,13 +33,6 @@ async function run(options: Parameters<typeof startPlainEnvoy>[0]): Promise<Plai
   const envoy = await startPlainEnvoy(options);
   running.push(envoy.kill);
   return envoy;
-}
-
-/** Waits until Envoy is ready; how long that took, in milliseconds. */
-async function ready(envoy: PlainEnvoy): Promise<number> {
-  const began = performance.now();
-  await eventually('Envoy is ready', () => envoy.admin.ready(), 20_000, 10);
-  return performance.now() - began;
 }
 
 const port = 15_001;

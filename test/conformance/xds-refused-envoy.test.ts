@@ -1,17 +1,15 @@
 import { get } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { listenerType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
-import { ads, edsCluster, type PlainEnvoy, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { ads, edsCluster, type PlainEnvoy, ready, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 import { nextAddress } from '../support/test-mesh.ts';
 import { endpoints, type FixtureOptions, startFixture } from './xds-fixture.ts';
 
-/** Content that a real Envoy refuses, where others wait for an answer. What must be stopped after a test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+/** Content that a real Envoy refuses, where others wait for an answer. */
+const running = stoppedAfterEach();
 
 /** All see one set of resources, so that they are equal clients. */
 async function serve(resources: readonly Resource[]) {
@@ -26,12 +24,6 @@ async function run(xdsPort: number, id: string, variant: 'delta' | 'sotw'): Prom
   const envoy = await startPlainEnvoy({ xdsPort, variant, more: { bootstrap: { node: { id, cluster: 'plain' } } } });
   running.push(envoy.kill);
   return envoy;
-}
-
-async function ready(envoy: PlainEnvoy): Promise<number> {
-  const began = performance.now();
-  await eventually('Envoy is ready', () => envoy.admin.ready(), 20_000, 10);
-  return performance.now() - began;
 }
 
 const port = 15_001;

@@ -1,15 +1,13 @@
 import { status } from '@grpc/grpc-js';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createXdsServer } from '../../src/xds/create-xds-server.ts';
 import { clusterType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
 import { resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 
-/** What must be stopped after a test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+/** */
+const running = stoppedAfterEach();
 
 const names = Array.from({ length: 12 }, (_, index) => `c${index}`);
 /** Envoy reads a set as a whole before it looks at any cluster, and says of a negative duration no name. */

@@ -1,19 +1,17 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { clusterType, listenerType, secretType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, startLoad } from '../support/load.ts';
 import { variants } from '../support/member.ts';
-import { ads, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { ads, ready, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 import { nextAddress } from '../support/test-mesh.ts';
 import { promise } from '../support/xds-callers.ts';
 import { startFixture } from './xds-fixture.ts';
 import { createRoot } from './xds-roots.ts';
 
-/** One Envoy that calls itself over mTLS. What must be stopped after a test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+/** One Envoy that calls itself over mTLS. */
+const running = stoppedAfterEach();
 
 const T = 'type.googleapis.com/envoy.extensions';
 const [plainPort, securePort] = [15_001, 15_006];
@@ -99,7 +97,7 @@ describe.each(variants)('%s', (variant) => {
     running.push(fixture.close);
     const envoy = await startPlainEnvoy({ xdsPort: fixture.server.port, variant });
     running.push(envoy.kill);
-    await eventually('Envoy is ready', () => envoy.admin.ready(), 20_000, 10);
+    await ready(envoy);
     const target = { host: address, port: plainPort };
     await eventually('a call gets through', async () => (await fetchOnce(target)).status === 200);
 

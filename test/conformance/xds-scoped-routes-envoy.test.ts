@@ -1,18 +1,16 @@
 import { get } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Resource } from '../../src/xds/resource.ts';
 import { listenerType, routeType, scopedRouteType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
 import { variants } from '../support/member.ts';
-import { ads, type PlainEnvoy, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { ads, type PlainEnvoy, ready, resource, startPlainEnvoy } from '../support/plain-envoy.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 import { nextAddress } from '../support/test-mesh.ts';
 import { startFixture } from './xds-fixture.ts';
 
-/** SRDS before a real Envoy: a listener that picks its routes by a header. What must be stopped after a test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+/** SRDS before a real Envoy: a listener that picks its routes by a header. */
+const running = stoppedAfterEach();
 
 const port = 15_001;
 const T = 'type.googleapis.com/envoy.extensions.filters';
@@ -74,7 +72,7 @@ describe.each(variants)('%s', (variant) => {
     set([scope('red', 'r'), scope('blue', 'b')]);
     const envoy: PlainEnvoy = await startPlainEnvoy({ xdsPort: server.port, variant });
     running.push(envoy.kill);
-    await eventually('Envoy is ready', () => envoy.admin.ready(), 20_000, 10);
+    await ready(envoy);
     const tenants = ['red', 'blue', 'green'];
     const answers = () => Promise.all(tenants.map((tenant) => ask(address, tenant)));
     const become = (...expected: readonly string[]) =>

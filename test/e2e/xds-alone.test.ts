@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Resource } from '../../src/xds/resource.ts';
 import { endpointType, listenerType, routeType } from '../../src/xds/resource-types.ts';
 import { type FixtureOptions, startFixture } from '../conformance/xds-fixture.ts';
@@ -14,14 +14,11 @@ import {
   startFaultyWay,
   startPlainEnvoy,
 } from '../support/plain-envoy.ts';
+import { stoppedAfterEach } from '../support/stopped-after-each.ts';
 import { nextAddress } from '../support/test-mesh.ts';
 import { expectAllAnswered, isLong, promise, times } from '../support/xds-callers.ts';
 
-/** What must be stopped after the test, last first. */
-const running: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0).reverse()) await stop();
-});
+const running = stoppedAfterEach();
 
 async function serve(resources: readonly Resource[], options: FixtureOptions = {}) {
   const fixture = await startFixture(resources, options);
