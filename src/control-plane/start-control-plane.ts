@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startAdminServer } from '../admin/admin-server.ts';
 import type { AdminSource } from '../admin/admin-source.ts';
@@ -8,7 +7,7 @@ import type { TokenStore } from '../ca/token-store.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
-import { type Clock, type StateStore, systemClock } from '../model/state-store.ts';
+import { type Clock, systemClock } from '../model/state-store.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { lockStateDir } from '../store/lock.ts';
@@ -17,6 +16,7 @@ import { createTrafficStore } from '../telemetry/traffic-store.ts';
 import { generatedRefusal } from '../translate/generated-fault.ts';
 import { destinationOfCluster } from '../translate/names.ts';
 import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
+import type { ServerTiming } from '../xds/server-options.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createAuditLog } from './audit-log.ts';
 import { createStreamAudit } from './audit-streams.ts';
@@ -44,6 +44,7 @@ import { createRunningParts } from './running-parts.ts';
 import { meshSettings, type Settings } from './settings.ts';
 import { startFacts } from './start-facts.ts';
 import { startIdentity } from './start-identity.ts';
+import { keepOutOfGit, tellAddresses } from './state-dir-files.ts';
 import { createTrustDesk } from './trust-desk.ts';
 
 export interface ControlPlane {
@@ -76,6 +77,8 @@ export async function startControlPlane(options: {
   readonly version: string;
   readonly envoyVersion: string;
   readonly clock?: Clock;
+  /** Where the times of section 8 of xds-protocol.md shall be others: tests wait less. */
+  readonly timing?: Partial<ServerTiming>;
 }): Promise<ControlPlane> {
   const { logger, clock = systemClock } = options;
   const { values: set, folder } = options.settings;
@@ -110,6 +113,7 @@ export async function startControlPlane(options: {
       parts,
       onFailure,
       foresee: foresight.foresee,
+      letIn: foresight.known,
       expected: () => grantedHosts(tokens, settings),
       onSecretProblem: (problem) =>
         logger.warn(
@@ -171,6 +175,7 @@ export async function startControlPlane(options: {
       credentials,
       identifier: replica,
       connection: { maxAge: set['xds.maxConnectionAge'] },
+      timing: options.timing,
       authenticate: check,
       open: sessions.open,
       virtualHosts: 'all',
@@ -281,20 +286,4 @@ export async function startControlPlane(options: {
     await parts.stop().catch((also: unknown) => onFailure(also, 'stopping after a failed start'));
     throw error;
   }
-}
-
-/** Where the CLI finds this server in the state dir, next to the operator's credential: ports may be chosen by the system or a flag. */
-async function tellAddresses(
-  store: StateStore,
-  { api, xds, host }: { readonly api: number; readonly xds: number; readonly host: string },
-): Promise<void> {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  await store.write('api-address', new TextEncoder().encode(`http://127.0.0.1:${api}\n`));
-  await store.write('xds-address', new TextEncoder().encode(`${reachable}:${xds}\n`));
-}
-
-/** Keys and credentials are never one `git add -A` away from being published, wherever the state dir stands. */
-function keepOutOfGit(stateDir: string): void {
-  const file = join(stateDir, '.gitignore');
-  if (!existsSync(file)) writeFileSync(file, '*\n', { mode: 0o600 });
 }

@@ -10,6 +10,7 @@ import { readSettings, type SettingOverride } from '../../src/control-plane/sett
 import { type ControlPlane, startControlPlane } from '../../src/control-plane/start-control-plane.ts';
 import { systemClock } from '../../src/model/state-store.ts';
 import { openFileStore } from '../../src/store/file-store.ts';
+import type { ServerTiming } from '../../src/xds/server-options.ts';
 import { eventually } from './eventually.ts';
 import { type JoinOptions, type Member, memberReport, refusedUpdates, startMember } from './member.ts';
 import { createPolicyFolder, type PolicyFiles, type PolicyFolder } from './policy-folder.ts';
@@ -45,6 +46,8 @@ export interface TestMesh {
 export interface TestMeshOptions {
   readonly policies: PolicyFiles;
   readonly settings?: Readonly<Partial<Record<SettingOverride['key'], SettingOverride['value']>>>;
+  /** Of its xDS server. Absent: what is removed goes after one second. */
+  readonly timing?: Partial<ServerTiming>;
 }
 
 /** Addresses of one process: the process id makes the network, so test files run side by side. */
@@ -90,6 +93,7 @@ export function useTestMesh(
 export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
   const repository = await createPolicyFolder(folder, options.policies);
+  const { timing = { grace: 1_000 } } = options;
   const log: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => log.push(line.trimEnd()) });
   const trustDomain = 'demo.mesh';
@@ -117,7 +121,7 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
         from: 'test',
       })),
     );
-    const started = await startControlPlane({ settings, logger, version: '0.1.0', envoyVersion: '1.40.0' });
+    const started = await startControlPlane({ settings, logger, timing, version: '0.1.0', envoyVersion: '1.40.0' });
     xdsPort = started.xdsPort;
     return started;
   };

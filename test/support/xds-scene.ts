@@ -36,7 +36,8 @@ export function useXdsScene(
   let callers: readonly Member[] = [];
   let joinedAfter = Number.NaN;
   const mesh = useTestMesh(
-    () => ({ policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), ...policies }, settings }),
+    // With the times of the product.
+    () => ({ policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), ...policies }, settings, timing: {} }),
     async (started) => {
       for (const { says, ...joining } of served) {
         const address = started.nextAddress();
