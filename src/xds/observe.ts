@@ -25,9 +25,6 @@ export function observe(subscription: Subscription, before: readonly Layer[], ne
   for (const name of changed) {
     if (!isSubscribed(subscription, name)) continue;
     const was = wantedOf(subscription, before, name);
-    // A wildcard asks for no alias.
-    const isNamed = valueOf(subscription.names, name) !== undefined;
-    if (was === undefined && !isNamed && wantedOf(subscription, next, name) === undefined) continue;
     if (valueOf(subscription.pending, name) === undefined) owed.push([name, 'changed']);
     if (valueOf(subscription.differs, name) === undefined) differing.push([name, was ?? nothingHeld]);
   }
