@@ -39,8 +39,9 @@ export function routeAction(action: ForwardAction, headers: HeaderChanges | unde
       message(RouteAction_RequestMirrorPolicySchema, {
         cluster: clusterName(value.destination),
         runtimeFraction: { defaultValue: fractionalPercent(value.percentage) },
-        // A copy is no part of the caller's trace.
+        // A copy is no part of the caller's trace, and names the host that the caller named: rules and applications behind it know no other.
         traceSampled: false,
+        disableShadowHostSuffixAppend: true,
       }),
     ),
     hashPolicy: hash.map(({ value }) => routeHashPolicy(value)),
