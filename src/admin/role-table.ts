@@ -99,7 +99,7 @@ export const endpoints: readonly Endpoint[] = [
     '/api/v1/knowledge',
     'viewer',
     'none',
-    'services that are away, tokens and standing errors, by which commits are judged',
+    'services that are away, tokens, standing errors and recent callers, by which commits are judged',
   ),
   row('GET', '/api/v1/history', 'viewer', 'none', 'commits and what became of them'),
   row('GET', '/api/v1/certificates', 'viewer', 'none', 'certificates by identity, and the authority'),

@@ -5,6 +5,7 @@ import type { AuthorizationPolicyObject, PolicySet } from '../model/policy.ts';
 import { provenance, refOf } from '../model/policy-provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
+import type { RecentCaller, RegistryKnowledge } from '../model/registry-knowledge.ts';
 import type { Clock } from '../model/state-store.ts';
 import { severityOf } from '../policy/diagnostic-codes.ts';
 import { authorizationPolicies } from '../resolve/authorization.ts';
@@ -19,7 +20,12 @@ import type { ProxySessions } from './proxy-sessions.ts';
 const hour = 3_600_000;
 
 /** WEFT0151 of the mesh as it runs; before `begin` nobody has called. */
-export function createForesight(): { readonly foresee: Foresee; begin(of: RunningMesh): void } {
+export function createForesight(): {
+  readonly foresee: Foresee;
+  /** The same, for who looks at a commit before it is written. */
+  known(): LetIn;
+  begin(of: RunningMesh): void;
+} {
   let running: RunningMesh | undefined;
   return {
     begin(of) {
@@ -27,10 +33,15 @@ export function createForesight(): { readonly foresee: Foresee; begin(of: Runnin
     },
     foresee(after) {
       const mesh = running?.mesh.get();
-      if (running === undefined || mesh === undefined) return [];
-      const callers = recentCallers(running.traffic.recent(hour, running.clock.now()));
-      const proxies = [...running.sessions.sessions().values()].map(({ proxy }) => proxy);
-      return refusedCallers(mesh, after, proxies, callers);
+      return running === undefined || mesh === undefined
+        ? []
+        : refusedCallers(mesh, after, proxiesOf(running), callersOf(running));
+    },
+    known() {
+      const mesh = running?.mesh.get();
+      return running === undefined || mesh === undefined
+        ? { callers: [], allowing: [] }
+        : letInNow(mesh, proxiesOf(running), callersOf(running));
     },
   };
 }
@@ -42,16 +53,22 @@ interface RunningMesh {
   readonly clock: Clock;
 }
 
-/** Calls that a service let in, of one caller. */
-export interface RecentCaller {
-  /** `frontend.shop`, `(outside)` */
-  readonly name: string;
-  /** Its SPIFFE ID without scheme; `null`: it called in plaintext. */
-  readonly principal: string | null;
-  readonly service: string;
-  readonly namespace: string;
-  /** Requests, or connections. */
-  readonly requests: number;
+function callersOf({ traffic, clock }: RunningMesh): readonly RecentCaller[] {
+  return recentCallers(traffic.recent(hour, clock.now()));
+}
+
+function proxiesOf({ sessions }: RunningMesh): readonly Proxy[] {
+  return [...sessions.sessions().values()].map(({ proxy }) => proxy);
+}
+
+/** What RegistryKnowledge says of callers. */
+export type LetIn = Pick<RegistryKnowledge, 'callers' | 'allowing'>;
+
+function letInNow(mesh: Mesh, proxies: readonly Proxy[], recent: readonly RecentCaller[]): LetIn {
+  const callers = recent.filter((caller) =>
+    proxies.some((proxy) => isCalled(proxy, caller) && !isRefused(mesh, proxy, caller.principal)),
+  );
+  return { callers, allowing: callers.length === 0 ? [] : mesh.policies.objects.filter(allows).map(policyText) };
 }
 
 /** Who called whom and was let in, as the sidecars of those who were called count it. */
@@ -81,20 +98,34 @@ export function refusedCallers(
   callers: readonly RecentCaller[],
 ): readonly Diagnostic[] {
   if (callers.length === 0 || sameRules(mesh.policies, after)) return [];
-  const next: Mesh = { ...mesh, policies: after };
+  const isLetIn = (proxy: Proxy, { principal }: RecentCaller) => !isRefused(mesh, proxy, principal);
+  const served = new Set(mesh.policies.objects.filter(allows).map(policyText));
+  return turnedAwayBy({ ...mesh, policies: after }, proxies, callers, isLetIn, served);
+}
+
+/** The same from what a server told, of a mesh that it does not serve yet. */
+export function refusedOf(next: Mesh, proxies: readonly Proxy[], { callers, allowing }: LetIn): readonly Diagnostic[] {
+  return turnedAwayBy(next, proxies, callers, () => true, new Set(allowing));
+}
+
+/** `served`: texts of the policies that are not new. */
+function turnedAwayBy(
+  next: Mesh,
+  proxies: readonly Proxy[],
+  callers: readonly RecentCaller[],
+  isLetIn: (proxy: Proxy, caller: RecentCaller) => boolean,
+  served: ReadonlySet<string>,
+): readonly Diagnostic[] {
+  if (callers.length === 0) return [];
   const settings = meshDefaults(next);
-  const index = indexPolicies(after, settings);
+  const index = indexPolicies(next.policies, settings);
   const refused = new Map<AuthorizationPolicyObject, Map<string, RecentCaller>>();
   for (const proxy of proxies) {
-    const own = callers.filter(({ service, namespace }) => service === proxy.service && namespace === proxy.namespace);
-    const turnedAway = own.filter(
-      ({ principal }) => isRefused(next, proxy, principal) && !isRefused(mesh, proxy, principal),
-    );
+    const own = callers.filter((caller) => isCalled(proxy, caller));
+    const turnedAway = own.filter((caller) => isRefused(next, proxy, caller.principal) && isLetIn(proxy, caller));
     if (turnedAway.length === 0) continue;
-    const selecting = authorizationPolicies(index, settings, mesh.workloads.get(proxy.id) ?? proxy).filter(
-      ({ spec }) => spec.action === 'ALLOW' && spec.dryRun !== true,
-    );
-    const fresh = selecting.filter((policy) => !isServed(mesh.policies, policy));
+    const selecting = authorizationPolicies(index, settings, next.workloads.get(proxy.id) ?? proxy).filter(allows);
+    const fresh = selecting.filter((policy) => !served.has(policyText(policy)));
     for (const policy of fresh.length > 0 ? fresh : selecting) {
       const known = refused.get(policy) ?? new Map<string, RecentCaller>();
       for (const caller of turnedAway) known.set(`${caller.name} ${caller.principal} ${caller.service}`, caller);
@@ -102,6 +133,19 @@ export function refusedCallers(
     }
   }
   return [...refused].map(([policy, list]) => finding(policy, [...list.values()]));
+}
+
+function isCalled({ service, namespace }: Proxy, caller: RecentCaller): boolean {
+  return caller.service === service && caller.namespace === namespace;
+}
+
+function allows(object: PolicySet['objects'][number]): object is AuthorizationPolicyObject {
+  return object.kind === 'AuthorizationPolicy' && object.spec.action === 'ALLOW' && object.spec.dryRun !== true;
+}
+
+/** What a policy says, wherever it stands. */
+function policyText({ namespace, name, spec }: AuthorizationPolicyObject): string {
+  return JSON.stringify([namespace, name, spec]);
 }
 
 /** At every port, whatever else the call is. */
@@ -120,16 +164,6 @@ function sameRules(before: PolicySet, after: PolicySet): boolean {
   const rules = ({ objects }: PolicySet) => objects.filter(({ kind }) => kind === 'AuthorizationPolicy');
   const [old, now] = [rules(before), rules(after)];
   return old.length === now.length && old.every((object, position) => object === now[position]);
-}
-
-function isServed({ objects }: PolicySet, { namespace, name, spec }: AuthorizationPolicyObject): boolean {
-  return objects.some(
-    (object) =>
-      object.kind === 'AuthorizationPolicy' &&
-      object.namespace === namespace &&
-      object.name === name &&
-      JSON.stringify(object.spec) === JSON.stringify(spec),
-  );
 }
 
 /** How many are named; the rest are counted. */

@@ -3,6 +3,7 @@ import { sortedMap } from '../model/sorted-map.ts';
 import { finish } from '../model/steps.ts';
 import type { AwayServices } from '../registry/known-services.ts';
 import { type CheckedAgainst, createBetweenObjects } from './between-objects.ts';
+import type { LetIn } from './callers-of-last-hour.ts';
 import type { PolicyState } from './policy-source.ts';
 import { type Mistakes, standingOf } from './standing-errors.ts';
 
@@ -10,6 +11,7 @@ import { type Mistakes, standingOf } from './standing-errors.ts';
 export function createRegistryKnowledge(
   served: () => PolicyState['served'],
   against: () => CheckedAgainst,
+  letIn: () => LetIn,
 ): () => RegistryKnowledge {
   const check = createBetweenObjects();
   return () => {
@@ -23,6 +25,7 @@ export function createRegistryKnowledge(
       ports: [...(away?.ports ?? [])].map(([service, ports]) => ({ service, ports })),
       expected: [...expected].sort(),
       standing: [...standing].map(([mistake, fields]) => ({ mistake, fields: [...fields] })),
+      ...letIn(),
     };
   };
 }

@@ -113,6 +113,7 @@ export async function startControlPlane(options: {
       parts,
       onFailure,
       foresee: foresight.foresee,
+      letIn: foresight.known,
       expected: () => grantedHosts(tokens, settings),
       onSecretProblem: (problem) =>
         logger.warn(

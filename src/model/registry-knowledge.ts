@@ -17,4 +17,20 @@ export interface RegistryKnowledge {
   readonly expected: readonly string[];
   /** Errors that what is served has at this moment, which hold nothing back, and in which fields. */
   readonly standing: readonly { readonly mistake: string; readonly fields: readonly string[] }[];
+  /** Who called in the last hour, and is let in by what is served now (WEFT0151). */
+  readonly callers: readonly RecentCaller[];
+  /** The ALLOW policies that are served, as `policyText` writes them; empty without callers. */
+  readonly allowing: readonly string[];
+}
+
+/** Calls that a service let in, of one caller. */
+export interface RecentCaller {
+  /** `frontend.shop`, `(outside)` */
+  readonly name: string;
+  /** Its SPIFFE ID without scheme; `null`: it called in plaintext. */
+  readonly principal: string | null;
+  readonly service: string;
+  readonly namespace: string;
+  /** Requests, or connections. */
+  readonly requests: number;
 }

@@ -3,12 +3,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type RecentCaller, refusedCallers } from '../../src/control-plane/callers-of-last-hour.ts';
+import { refusedCallers } from '../../src/control-plane/callers-of-last-hour.ts';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { offlineProxy, offlineProxyNames } from '../../src/control-plane/offline-proxy.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { PolicySet } from '../../src/model/policy.ts';
+import type { RecentCaller } from '../../src/model/registry-knowledge.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import type { CodePage } from '../../src/policy/code-page.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startAdminServer } from '../../src/admin/admin-server.ts';
+import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
 import { readiness } from '../../src/control-plane/policy-readiness.ts';
 import type { Mesh } from '../../src/model/mesh.ts';
 import { createCell } from '../../src/model/readable.ts';
@@ -21,7 +22,15 @@ const now: { mesh: Mesh | undefined; status: Partial<PolicyStatus>; directory: s
   status: {},
   directory: '',
 };
-const nothing: RegistryKnowledge = { isHistory: true, away: [], ports: [], expected: [], standing: [] };
+const nothing: RegistryKnowledge = {
+  isHistory: true,
+  away: [],
+  ports: [],
+  expected: [],
+  standing: [],
+  callers: [],
+  allowing: [],
+};
 let known = nothing;
 let server: Awaited<ReturnType<typeof startAdminServer>>;
 
@@ -149,6 +158,67 @@ it('--live judges as the server does: a service for which there is a token, and 
     expect(await severities()).toEqual([0, 'warning']);
     known = { ...nothing, isHistory: false };
     expect(await severities()).toEqual([0, 'warning']);
+  } finally {
+    known = nothing;
+    rmSync(file);
+  }
+});
+
+/** The spec of an AuthorizationPolicy as the server has it. */
+function lowered(text: string): unknown {
+  const file = { path: 'policies/shop/one.yaml', text };
+  const tree = { commit: '4f1c2ab', files: [file], diagnostics: [], author: '', subject: '', time: 0 };
+  const settings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
+  const { policies } = createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined: () => undefined })(
+    tree,
+  );
+  const [object] = policies?.objects ?? [];
+  return object?.kind === 'AuthorizationPolicy' ? object.spec : undefined;
+}
+
+it('--live says whom of the last hour a policy that is not committed yet would refuse, and in which new policy (WEFT0151)', async () => {
+  const file = join(folder, 'policies/shop/callers.yaml');
+  const policy = (name: string, rules: string) =>
+    `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec:\n  selector: {matchLabels: {app: reviews}}\n  rules: ${rules}\n`;
+  const ofAccount = (account: string) => `[{from: [{source: {principals: [demo.mesh/ns/shop/sa/${account}]}}]}]`;
+  const caller = (name: string, principal: string | null, requests: number) =>
+    ({ name, principal, requests, service: 'reviews', namespace: 'shop' }) as const;
+  known = {
+    ...nothing,
+    callers: [caller('frontend.shop', 'demo.mesh/ns/shop/sa/frontend', 3_201), caller('(outside)', null, 4)],
+  };
+  const said = async (text: string) => {
+    writeFileSync(file, text);
+    const { code, stdout } = await weft('validate --live policies/shop/callers.yaml -o json');
+    const { items } = JSON.parse(stdout);
+    return [
+      code,
+      ...items
+        .filter((item: { code: string }) => item.code === 'WEFT0151')
+        .map(({ severity, message, object }: Record<string, string>) => [severity, object, message]),
+    ];
+  };
+  try {
+    const words = 'ALLOW policy would refuse callers of the last hour:';
+    expect(await said(policy('callers', ofAccount('batch')))).toEqual([
+      0,
+      [
+        'warning',
+        'AuthorizationPolicy/shop/callers',
+        `${words} frontend.shop to reviews.shop (3,201), (outside) to reviews.shop (4)`,
+      ],
+    ]);
+    expect(await said(policy('callers', ofAccount('frontend')))).toEqual([
+      0,
+      ['warning', 'AuthorizationPolicy/shop/callers', `${words} (outside) to reviews.shop (4)`],
+    ]);
+    expect(await said(policy('callers', '[{}]'))).toEqual([0]);
+    // What is served already is not to blame.
+    const old = policy('batch-may', ofAccount('batch'));
+    const spec = lowered(old);
+    known = { ...known, allowing: [JSON.stringify(['shop', 'batch-may', spec])] };
+    const [, ...both] = await said(`${old}---\n${policy('callers', ofAccount('frontend'))}`);
+    expect(both.map((finding) => finding[1])).toEqual(['AuthorizationPolicy/shop/callers']);
   } finally {
     known = nothing;
     rmSync(file);

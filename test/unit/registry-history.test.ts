@@ -388,7 +388,9 @@ test('who checks a commit with what the server says it knows judges as the serve
     errors: 0,
     warnings: 0,
   } as const;
-  const knowledge = createRegistryKnowledge(() => policies && { policies, revision, files: 1 }, against)();
+  const letIn = { callers: [], allowing: [] };
+  const served = () => policies && { policies, revision, files: 1 };
+  const knowledge = createRegistryKnowledge(served, against, () => letIn)();
   const said = JSON.parse(JSON.stringify(knowledge));
   for (const text of [
     'host: reviews',

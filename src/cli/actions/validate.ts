@@ -70,7 +70,12 @@ async function checkGroup(
     policies,
     settings,
   } = await checkPlaces(places, revision, joined, secrets, knowledge);
-  const diagnostics = policies === undefined ? found : [...found, ...(await generated(policies, settings, joined))];
+  const diagnostics =
+    policies === undefined ? [...found] : [...found, ...(await generated(policies, settings, joined))];
+  if (policies && joined && knowledge && knowledge.callers.length > 0) {
+    const { recentCallersRefused } = await import('./recent-callers.ts');
+    diagnostics.push(...recentCallersRefused(policies, settings, joined, knowledge));
+  }
   const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));
   return { files, diagnostics: diagnostics.filter(({ at }) => isAsked(at.file)) };

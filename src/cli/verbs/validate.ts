@@ -12,7 +12,9 @@ export const validateFlags = {
   ),
   generated: onOff({ help: 'look at all that proxies would be sent (WEFT0601) also in a mesh of over 100 services' }),
   all: onOff({ help: 'show every finding, not only the first 20' }),
-  live: onOff({ help: 'also check against the workloads that are connected now; the rest needs no server' }),
+  live: onOff({
+    help: 'also check against the running mesh: who is connected, who called in the last hour; the rest needs no server',
+  }),
 } as const;
 
 export const validateVerb = defineVerb({
