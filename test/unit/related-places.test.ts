@@ -164,5 +164,8 @@ describe('what contradicts another line names that line', () => {
       'spec:\n  rules:\n  - from:\n    - source: # here\n        namespaces: [bank]\n',
     );
     expectPlaces('WEFT0154', { shop: workload + peer + policy });
+    // The server name of TLS is as absent there as an identity (P43).
+    const named = "spec:\n  rules:\n  - when:\n    - key: connection.sni # here\n      values: ['*.bank.test']\n";
+    expectPlaces('WEFT0154', { shop: workload + peer + security('AuthorizationPolicy', 'a', named) });
   });
 });

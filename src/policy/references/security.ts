@@ -65,19 +65,29 @@ function checkPlaintext(
   policy: AuthorizationPolicyObject,
   workloads: readonly Workload[],
 ): void {
-  const field = policy.spec.rules.map(identityField).find((one) => one !== undefined);
-  const index = policy.spec.rules.findIndex((rule) => identityField(rule) !== undefined);
+  const index = policy.spec.rules.findIndex((each) => identityField(each) !== undefined);
+  const rule = policy.spec.rules[index];
+  const field = rule && identityField(rule);
   if (field === undefined) return;
   for (const workload of workloads) {
     const open = plaintextMode(scope, workload);
     if (open === undefined) continue;
-    const message = `rule uses caller identity but ${workload.id} accepts plaintext`;
+    const message = asksForName(rule, field)
+      ? `rule asks for the server name of TLS but ${workload.id} accepts plaintext, which has none`
+      : `rule uses caller identity but ${workload.id} accepts plaintext`;
     const related = open.by && relatedTo(open.by.object, open.by.field, 'who says so');
     reportAt(scope, 'WEFT0154', policy, `spec.rules[${index}].${field}`, message, 'set STRICT, or expect refusals', {
       ...(related && { related }),
     });
     return;
   }
+}
+
+/** Not an identity, but as absent where nobody speaks TLS. */
+const serverNameKey = 'connection.sni';
+
+function asksForName(rule: AuthorizationRule, field: string): boolean {
+  return rule.when.some(({ key }, index) => key === serverNameKey && field === `when[${index}]`);
 }
 
 function identityField(rule: AuthorizationRule): string | undefined {
@@ -94,7 +104,7 @@ function identityField(rule: AuthorizationRule): string | undefined {
     ].some((values) => values.length > 0),
   );
   if (source !== -1) return `from[${source}]`;
-  const keys = ['source.principal', 'source.namespace', 'source.serviceAccount', 'source.trustDomain'];
+  const keys = ['source.principal', 'source.namespace', 'source.serviceAccount', 'source.trustDomain', serverNameKey];
   const condition = rule.when.findIndex(({ key }) => keys.includes(key));
   return condition === -1 ? undefined : `when[${condition}]`;
 }
