@@ -6,16 +6,21 @@ const scheme = 'spiffe://';
 
 /** A condition on a SPIFFE ID as certificates carry it; policies leave out its scheme (P43). */
 export function spiffeMatcher(match: TextMatch): StringMatcher {
+  return stringMatcher(spiffeText(match));
+}
+
+/** The same as a condition on the text. */
+export function spiffeText(match: TextMatch): TextMatch {
   switch (match.kind) {
     case 'exact':
     case 'prefix':
-      return stringMatcher({ kind: match.kind, value: `${scheme}${match.value}` });
+      return { kind: match.kind, value: `${scheme}${match.value}` };
     case 'suffix':
-      return stringMatcher(match);
+      return match;
     case 'regex':
-      return stringMatcher({ kind: 'regex', value: `${scheme}(?:${match.value})` });
+      return { kind: 'regex', value: `${scheme}(?:${match.value})` };
     case 'present':
-      return stringMatcher({ kind: 'prefix', value: scheme });
+      return { kind: 'prefix', value: scheme };
     default:
       return match satisfies never;
   }

@@ -39,7 +39,8 @@ export function hostMatcher(match: TextMatch): HeaderMatcher {
   return headerMatcher(':authority', hostForm(match), { ignoreCase: true });
 }
 
-function hostForm(match: TextMatch): TextMatch {
+/** What hostMatcher asks of the host. */
+export function hostForm(match: TextMatch): TextMatch {
   switch (match.kind) {
     case 'exact':
       return { kind: 'regex', value: endOf(match.value) };
