@@ -38,8 +38,16 @@ const entries = [
   entryOf('none', 'one.none.test', ''),
   entryOf('a', 'a.steer.test', '  resolution: DNS\n'),
   entryOf('b', 'b.steer.test', '  resolution: DNS\n'),
+  entryOf('p', 'p.steer.test', '  resolution: DNS\n'),
   routeOf('a', '*.wild.test', 'one.wild.test'),
   routeOf('b', 'one.none.test', 'one.none.test'),
+  routeOf('p', 'p.steer.test', `"${secret}:${port}"`),
+  `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: p, namespace: shop }
+spec: { host: p.steer.test, trafficPolicy: { loadBalancer: { simple: PASSTHROUGH } } }
+---
+`,
 ].join('');
 
 const mesh = useTestMesh(
@@ -94,6 +102,12 @@ test('names of the called service and of the destination are called; whoever els
   }
   expect(await ask('one.none', `${secret}:${port}`)).toBe(502);
   expect(await ask('one.none', `one.none.test:${port}`)).toBe('one');
+});
+
+test('of PASSTHROUGH, too, programs name nobody else; an authority that a rule writes is called', async () => {
+  expect(await ask('p.steer', `p.steer.test:${port}`)).toBe('one');
+  expect(await ask('p.steer', `${secret}:${port}`)).toBe(502);
+  expect(await ask('p.steer', 'p.steer.test', '/named')).toBe('secret');
 });
 
 test('a rewritten authority of somebody else is refused with its line', async () => {
