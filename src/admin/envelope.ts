@@ -58,7 +58,7 @@ export function httpStatus(failure: Failure): number {
 }
 
 /** Nobody asks: no credential, or one that is unknown, expired or revoked. */
-export class NotAuthenticated extends Failure {}
+class NotAuthenticated extends Failure {}
 
 export function notAuthenticated(shown: boolean): Failure {
   return new NotAuthenticated(

@@ -11,7 +11,7 @@ export interface CertificateAlarm extends CertificateInfo {
   readonly hint: string;
 }
 
-export const alarmDays = [0, 1, 7, 14, 30] as const;
+const alarmDays = [0, 1, 7, 14, 30] as const;
 const day: Millis = 86_400_000;
 
 /** The step of the alarm that a certificate has reached; undefined: none. */

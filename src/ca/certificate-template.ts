@@ -31,9 +31,9 @@ const minute = 60_000;
 const day = 24 * 60 * minute;
 
 /** Clocks may differ by five minutes (F22, X118). */
-export const backDate: Millis = 5 * minute;
-export const rootLife: Millis = 3_652 * day;
-export const issuerLife: Millis = 365 * day;
+const backDate: Millis = 5 * minute;
+const rootLife: Millis = 3_652 * day;
+const issuerLife: Millis = 365 * day;
 /** DNS name under which every sidecar expects its control plane (E1). */
 export const controlPlaneName = 'xds.weft';
 

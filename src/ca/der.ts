@@ -20,7 +20,7 @@ const { Class, Type } = forge.asn1;
 
 type UniversalType = 'SEQUENCE' | 'SET' | 'INTEGER' | 'BITSTRING' | 'OCTETSTRING' | 'OID' | 'BOOLEAN' | 'NULL';
 
-export const contextSpecific = Class.CONTEXT_SPECIFIC;
+const contextSpecific = Class.CONTEXT_SPECIFIC;
 
 export function sequence(...items: readonly Der[]): Der {
   return forge.asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, [...items]);

@@ -39,6 +39,6 @@ export function createStreamAudit(audit: AuditSink): (event: StreamEvent<JoinCre
 }
 
 /** The credential in words: a certificate names its proxy, a token is named by its id. */
-export function whoOf({ tokenId, nodeId }: JoinCredential): string {
+function whoOf({ tokenId, nodeId }: JoinCredential): string {
   return nodeId === undefined ? `token ${tokenId}` : `certificate of ${nodeId} (token ${tokenId})`;
 }

@@ -48,7 +48,7 @@ export function createAuthorizationWindow(of: {
 }
 
 /** What stands before the ports of a proxy, rule by rule with its line. */
-export function authorizationReport(mesh: Mesh, proxy: Proxy): AuthorizationReport {
+function authorizationReport(mesh: Mesh, proxy: Proxy): AuthorizationReport {
   const ports = resolveInbound(mesh, proxy).map(({ port, protocol, mtls, authorization, tokens }) => {
     const { custom, audit = [], dryRun } = authorization;
     return {

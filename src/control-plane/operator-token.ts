@@ -2,7 +2,7 @@ import type { TokenStore } from '../ca/token-store.ts';
 import type { StateStore } from '../model/state-store.ts';
 
 /** Where `weft up` leaves the operator's credential, below the state dir (0600); the CLI looks there. */
-export const operatorTokenKey = 'operator.token';
+const operatorTokenKey = 'operator.token';
 
 /** Makes the operator's credential at the first start, and again if its file or its record is gone or revoked. */
 export async function ensureOperatorToken(store: StateStore, tokens: TokenStore): Promise<void> {

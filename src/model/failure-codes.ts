@@ -173,5 +173,3 @@ export const failureCodes = {
     fix: 'The log of the server has the details; report them.',
   },
 } as const satisfies Readonly<Record<string, FailurePage>>;
-
-export type FailureCode = keyof typeof failureCodes;

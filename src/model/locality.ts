@@ -32,7 +32,7 @@ export function localityCovers(pattern: string, locality: Locality | undefined):
 }
 
 /** The labels by which policies may name a locality's parts. */
-export const topologyLabels = {
+const topologyLabels = {
   region: 'topology.kubernetes.io/region',
   zone: 'topology.kubernetes.io/zone',
   subzone: 'topology.istio.io/subzone',

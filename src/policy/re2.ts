@@ -1,9 +1,9 @@
 import { classEnd, escapeLength } from './re2-atoms.ts';
 
 /** P12: the longest regular expression. */
-export const longestRegex = 1024;
+const longestRegex = 1024;
 /** The largest program that Weft's Envoys accept: the bootstrap sets `re2.max_program_size.error_level` to this; Envoy's own is 100. */
-export const largestProgram = 32_768;
+const largestProgram = 32_768;
 
 /** What a part of the expression costs: instructions, and the product of the repetitions nested in it. */
 interface Cost {

@@ -42,7 +42,7 @@ export function diagnosticRecord(finding: Diagnostic): DiagnosticRecord {
 }
 
 /** The first line of a finding: `policies/reviews.yaml:13:7: error WEFT0002 spec.http[0].route[0]: unknown field "wieght"`. */
-export function diagnosticLine(finding: Diagnostic): string {
+function diagnosticLine(finding: Diagnostic): string {
   const { file, line, column } = finding.at;
   const field = finding.field ? ` ${finding.field}` : '';
   return printable(`${file}:${line}:${column}: ${finding.severity} ${finding.code}${field}: ${finding.message}`);

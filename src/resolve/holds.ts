@@ -91,7 +91,7 @@ export function some(truths: readonly Truth[]): Truth {
   return truths.includes(undefined) ? undefined : false;
 }
 
-export function negated(truth: Truth): Truth {
+function negated(truth: Truth): Truth {
   return truth === undefined ? undefined : !truth;
 }
 

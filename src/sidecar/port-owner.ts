@@ -28,7 +28,7 @@ export function portState(address: string, port: number, asksWho = true): Promis
 }
 
 /** The process that listens on a port, from /proc; undefined where that cannot be seen. */
-export function portOwner(port: number): PortOwner | undefined {
+function portOwner(port: number): PortOwner | undefined {
   const inodes = listeningInodes(port);
   if (inodes.size === 0) return undefined;
   for (const pid of numbersIn('/proc')) {

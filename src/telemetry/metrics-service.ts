@@ -63,7 +63,7 @@ const statsByName: ReadonlyMap<string, (typeof telemetryStats)[number]> = new Ma
  * The samples in a message: counters as deltas, histograms as the summary of the last interval (E33). Envoy also sends what gained
  * nothing, with NaN for its quantiles; that and other statistics are passed over.
  */
-export function readSamples(message: StreamMetricsMessage): readonly Sample[] {
+function readSamples(message: StreamMetricsMessage): readonly Sample[] {
   const calls = message.envoyMetrics.flatMap((family) => {
     const stat = statsByName.get(family.name);
     if (stat === undefined) return [];

@@ -14,7 +14,7 @@ import { message } from '../proto/message.ts';
 import { stringMatcher } from './text-matcher.ts';
 
 /** Where the filter that verifies tokens leaves the claims of the one that it took. */
-export const tokenFilterName = 'envoy.filters.http.jwt_authn';
+const tokenFilterName = 'envoy.filters.http.jwt_authn';
 export const claimsKey = 'payload';
 
 /**

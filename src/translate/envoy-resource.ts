@@ -88,7 +88,7 @@ export function toEndpoints(name: string): ResourceReference {
 }
 
 /** Each once, in order of type and name; of such a list, itself. */
-export const distinctReferences = remember((references: readonly ResourceReference[]): readonly ResourceReference[] => {
+const distinctReferences = remember((references: readonly ResourceReference[]): readonly ResourceReference[] => {
   const keyOf = ({ typeUrl, name }: ResourceReference) => `${typeUrl} ${name}`;
   const byKey = new Map(references.map((reference) => [keyOf(reference), reference]));
   const keys = [...byKey.keys()].sort();

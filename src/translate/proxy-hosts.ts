@@ -14,7 +14,7 @@ import { remember } from './remember.ts';
  * Behind HTTP_PROXY: a virtual host for every port of every service by its names, and one for the hosts that nobody knows (E22, E23, R11,
  * D18). Each is encoded once for all views that it stands in.
  */
-export function proxyHosts(view: View): readonly Resource[] {
+function proxyHosts(view: View): readonly Resource[] {
   return [...view.services.flatMap(serviceHosts), unknownHost(view.unknownHosts)];
 }
 

@@ -133,7 +133,7 @@ export function checkConvergence(model: Model): void {
 }
 
 /** What is gone stays while something that the client holds refers to it, and endpoints while their cluster does. */
-export function isInUse(model: Model, typeUrl: string, name: string): boolean {
+function isInUse(model: Model, typeUrl: string, name: string): boolean {
   if (typeUrl === endpointType)
     return Object.entries(edsNames).some(
       ([cluster, endpoints]) =>

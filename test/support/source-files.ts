@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const sourceFolder = join(import.meta.dirname, '../../src');
+const sourceFolder = join(import.meta.dirname, '../../src');
 
 /** Every hand-written TypeScript file of src: its path below src → its text. */
 export function sourceFiles(): ReadonlyMap<string, string> {

@@ -20,7 +20,7 @@ import { productVersions } from './product-versions.ts';
 const lookEvery = 200;
 
 /** The settings of a control plane on this machine for the repository in `folder`; its own weft.yaml counts (section 1.2 of experience.md). */
-export function upOverrides(folder: string, portBase: number | undefined, workingTree: boolean): SettingOverride[] {
+function upOverrides(folder: string, portBase: number | undefined, workingTree: boolean): SettingOverride[] {
   const from = '--port-base';
   const ports: SettingOverride[] =
     portBase === undefined

@@ -12,7 +12,7 @@ export interface EnvItem {
   readonly host: string;
 }
 
-export const shells = ['sh', 'fish', 'powershell'] as const;
+const shells = ['sh', 'fish', 'powershell'] as const;
 export type Shell = (typeof shells)[number];
 
 /**

@@ -3,7 +3,7 @@ import { defineVerb } from '../verb.ts';
 import { callFlags } from './authz.ts';
 
 /** The flags of `weft check`. */
-export const checkFlags = {
+const checkFlags = {
   ...callFlags,
   to: text({ placeholder: 'HOST[:PORT]', required: true, help: 'what is called, as a program writes it' }),
 } as const;

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { patternRule, type RuleDefinition } from './rule-definition.ts';
 
 /** True for `10.1.2.3`, `10.0.0.0/8` and their IPv6 forms. */
-export function isIpOrCidr(value: string): boolean {
+function isIpOrCidr(value: string): boolean {
   const [address = '', bits, ...more] = value.split('/');
   const version = isIP(address);
   if (version === 0 || more.length > 0 || address.includes('%')) return false;
