@@ -3,6 +3,7 @@ import type { EndpointPlace, LoadBalancerDecision, LocalityDecision, WarmupDecis
 import type { HashKey } from './load-balancer.ts';
 import type { Labels, Millis, Protocol } from './policy.ts';
 import type { Decided } from './provenance.ts';
+import type { MutualTlsMode } from './security-policy.ts';
 import type { ServiceKey } from './service.ts';
 
 /** Names one destination everywhere: a service, a port of it, perhaps a subset. */
@@ -44,6 +45,8 @@ export interface Destination {
   readonly security: PeerSecurity;
   /** Who chose `security`, where it is not automatic (P23). */
   readonly tls?: Decided<PeerSecurity['kind']>;
+  /** Who turned mesh TLS off at some of its workloads (P35); absent: nobody, or nobody is asked. */
+  readonly plaintext?: readonly Decided<MutualTlsMode>[];
   /** How often a name is resolved again whose answer does not say; absent: as Envoy does. */
   readonly dnsRefreshRate?: Decided<Millis>;
   /** Of a subset: only endpoints with these labels belong to it. */

@@ -1,6 +1,7 @@
 import type { TrafficPolicy } from './destination-rule.ts';
 import type { Policy } from './policy.ts';
 import type { SourceRange } from './provenance.ts';
+import type { PeerAuthenticationSpec } from './security-policy.ts';
 import { sidecarPaths } from './sidecar-fields.ts';
 
 /*
@@ -111,6 +112,7 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
       return all.length === 0 ? undefined : all;
     }
     case 'PeerAuthentication':
+      if (field === 'plaintext' && 'portLevelMtls' in object.spec) return [disablingField(object.spec)];
       return field === 'mtls' ? [`spec.portLevelMtls.${context.port}`, 'spec.mtls.mode'] : undefined;
     case 'RequestAuthentication':
       return [context.rule === undefined ? 'spec' : `spec.jwtRules[${context.rule}]`];
@@ -128,6 +130,18 @@ export function fieldPaths(object: Placed, field: string, context: FieldContext)
     default:
       return object.kind satisfies never;
   }
+}
+
+/**
+ * Where a PeerAuthentication says DISABLE, for the workloads of whole services: ports of theirs are none that a cluster knows, so it is the
+ * mode for all of them, else the first port that has it.
+ */
+export function disablingField({
+  mode,
+  portLevelMtls,
+}: Pick<PeerAuthenticationSpec, 'mode' | 'portLevelMtls'>): string {
+  const [port] = Object.keys(portLevelMtls).filter((each) => portLevelMtls[Number(each)] === 'DISABLE');
+  return mode === 'DISABLE' || port === undefined ? 'spec.mtls.mode' : `spec.portLevelMtls.${port}`;
 }
 
 /** A provider that speaks gRPC decides the version of HTTP at its port. */

@@ -1,8 +1,11 @@
 import { compareText } from '../model/compare-text.ts';
 import { keepItems } from '../model/keep-items.ts';
 import type { Mesh } from '../model/mesh.ts';
+import type { Decided } from '../model/provenance.ts';
+import type { MutualTlsMode } from '../model/security-policy.ts';
 import type { Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
 import { differingKeys, withEntries } from '../model/sorted-map.ts';
+import { plaintextFacts } from './plaintext-facts.ts';
 import { resolvedModes } from './resolved-modes.ts';
 import { indexServices } from './service-index.ts';
 
@@ -14,6 +17,8 @@ export interface EndpointFacts {
   readonly endpoints?: ServiceEndpoints;
   /** Probes say who of its workloads is well (D8). */
   readonly probed?: true;
+  /** By port: who turned mesh TLS off at workloads of it; absent: nobody. */
+  readonly disabling?: ReadonlyMap<number, readonly Decided<MutualTlsMode>[]>;
 }
 
 /** Of how many services it was asked since the start of the process what callers must know of their endpoints: for tests. */
@@ -30,7 +35,7 @@ const latestOfServices = new WeakMap<
  * stays valid; only services whose endpoints changed are looked at.
  */
 export function endpointFacts(mesh: Mesh): ReadonlyMap<ServiceKey, EndpointFacts> {
-  return resolvedModes(mesh, registeredFacts(mesh));
+  return plaintextFacts(mesh, resolvedModes(mesh, registeredFacts(mesh)));
 }
 
 function registeredFacts({ services, endpoints }: Mesh): ReadonlyMap<ServiceKey, EndpointFacts> {

@@ -2,6 +2,7 @@ import type { ClientTls } from '../model/client-tls.ts';
 import { compareText } from '../model/compare-text.ts';
 import type { DestinationRef, PeerSecurity } from '../model/ir-destination.ts';
 import type { Decided } from '../model/provenance.ts';
+import type { MutualTlsMode } from '../model/security-policy.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import type { Effective } from './destination-rule.ts';
 import { decidedBy } from './effective.ts';
@@ -13,6 +14,8 @@ import { tlsOrigination } from './tls-origination.ts';
 export interface DecidedSecurity {
   readonly security: PeerSecurity;
   readonly tls?: Decided<PeerSecurity['kind']>;
+  /** Where it is automatic: who turned it off at workloads of the service. */
+  readonly plaintext?: readonly Decided<MutualTlsMode>[];
 }
 
 /** P23: a `tls` block decides; without one mesh TLS is automatic. */
@@ -24,7 +27,11 @@ export function peerSecurity(
   facts: EndpointFacts,
   block: Effective<ClientTls> | undefined,
 ): DecidedSecurity {
-  if (block === undefined) return { security: automatic(settings, service, ref, facts) };
+  if (block === undefined) {
+    const security = automatic(settings, service, ref, facts);
+    const plaintext = security.kind === 'mesh' ? facts.disabling?.get(port.number) : undefined;
+    return { security, ...(plaintext && { plaintext }) };
+  }
   const security = chosen(settings, service, port, ref, facts, block.value);
   return { security, tls: decidedBy(block, security.kind) };
 }

@@ -1,16 +1,13 @@
 import type { Mesh } from '../model/mesh.ts';
 import type { Endpoint, Service, ServiceEndpoints, ServiceKey } from '../model/service.ts';
-import { withEntries } from '../model/sorted-map.ts';
+import { changedFacts, type Facts } from './changed-facts.ts';
 import type { EndpointFacts } from './endpoint-facts.ts';
 import { acceptsTls } from './endpoints.ts';
 import { remembered } from './keep.ts';
 import { meshDefaults } from './mesh-defaults.ts';
 import { indexPolicies } from './policy-index.ts';
 
-type Facts = ReadonlyMap<ServiceKey, EndpointFacts>;
-
 const resolvingOf = new WeakMap<readonly Service[], readonly Service[]>();
-const latest = new WeakMap<Facts, { readonly changed: Facts; readonly all: Facts }>();
 const latestOfFacts = new WeakMap<EndpointFacts, EndpointFacts>();
 
 /**
@@ -29,14 +26,7 @@ export function resolvedModes(mesh: Mesh, facts: Facts): Facts {
     const now = own && inMode(mesh, service, own);
     if (now !== undefined && now !== own) changed.set(service.key, now);
   }
-  if (changed.size === 0) return facts;
-  const before = latest.get(facts);
-  if (before?.changed.size === changed.size && [...changed].every(([key, one]) => before.changed.get(key) === one)) {
-    return before.all;
-  }
-  const all = withEntries(facts, changed);
-  latest.set(facts, { changed, all });
-  return all;
+  return changedFacts(facts, changed);
 }
 
 /** The facts without the identities of those whose own PeerAuthentication says DISABLE. */

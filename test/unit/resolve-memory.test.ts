@@ -201,15 +201,28 @@ describe('PeerAuthentication', () => {
     workloads: [workload('reviews.shop'), workload('ledger.bank')],
   });
 
-  test('changes the EndpointSets of its namespace, and no View', () => {
+  test('changes no View where callers go on calling as they did', () => {
+    const view = resolveView(whole, shop);
+    const before = everything(whole, view);
+    const next = withPolicies(whole, [peerAuthentication('shop/all', { mode: 'STRICT' })]);
+    expect(resolveView(next, shop)).toBe(view);
+    expect(everything(next, view).map((set, position) => set === before[position])).toEqual([true, true]);
+  });
+
+  test('that turns mesh TLS off changes the EndpointSets and the destinations of its namespace (P35)', () => {
     const view = resolveView(whole, shop);
     const before = everything(whole, view);
     const next = withPolicies(whole, [peerAuthentication('shop/all', { mode: 'DISABLE' })]);
-    expect(resolveView(next, shop)).toBe(view);
+    const now = resolveView(next, shop);
+    expect(now.services.map((service, position) => service === view.services[position])).toEqual([true, false]);
+    expect(now.services[1]?.ports[0]?.destinations[0]?.plaintext).toMatchObject([{ by: { object: { name: 'all' } } }]);
     const { result, computed } = counted(() => everything(next, view));
     expect(computed.endpoints).toBe(1);
     expect(result.map((set, position) => set === before[position])).toEqual([true, false]);
     expect(result[1]?.endpoints[0]?.meshTls).toBe(false);
+    // Another one that says the same, and back.
+    expect(resolveView(withPolicies(whole, [peerAuthentication('shop/all', { mode: 'DISABLE' })]), shop)).toBe(now);
+    expect(resolveView(whole, shop).services[1]?.ports[0]?.destinations[0]?.plaintext).toBeUndefined();
   });
 
   test('an endpoint whose workload has other labels is looked at again', () => {
