@@ -68,7 +68,7 @@ function checkPlaintext(
   const index = policy.spec.rules.findIndex((each) => identityField(each) !== undefined);
   const rule = policy.spec.rules[index];
   const field = rule && identityField(rule);
-  if (field === undefined) return;
+  if (rule === undefined || field === undefined) return;
   for (const workload of workloads) {
     const open = plaintextMode(scope, workload);
     if (open === undefined) continue;
