@@ -5,7 +5,7 @@ import type {
   WorkloadAnswer,
 } from '../model/authorization-answer.ts';
 import type { DestinationRef } from '../model/ir-destination.ts';
-import type { AuthorizationRuleDecision } from '../model/ir-inbound.ts';
+import type { AuthorizationRuleDecision, Inbound } from '../model/ir-inbound.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type AuthorizationDecision, decideAuthorization } from '../resolve/authorization-decision.ts';
@@ -165,6 +165,7 @@ function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall 
     ...(nearest && {
       nearest: { ...ruleOf(nearest.rule), fails: nearest.fails.map((fails) => failureText(fails, call)) },
     }),
+    ...closedBy(decided, inbound),
     ...(depends && { depends: depends.map(ruleOf) }),
     ...providerOf(decided, inbound.authorization.custom?.authorizer.name),
     ...(audited.length > 0 && { audited: audited.map(ruleOf) }),
@@ -172,6 +173,14 @@ function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall 
       dryRun: { outcome: dryRun.outcome, why: dryRun.why, ...(dryRun.by && { rule: ruleOf(dryRun.by) }) },
     }),
   };
+}
+
+function closedBy(
+  { why, nearest }: AuthorizationDecision,
+  { authorization }: Inbound,
+): Pick<WorkloadAnswer, 'closedBy'> {
+  const { closedBy: by } = authorization;
+  return why === 'no-allow-rule' && nearest === undefined && by !== undefined ? { closedBy: placeOf(by) } : {};
 }
 
 function providerOf(

@@ -149,7 +149,7 @@ function authorizationLines(
 function authorizationLine(
   name: string,
   principal: string | undefined,
-  { outcome, why, status, rule, nearest, depends, provider, mode, because, workloads }: WorkloadAnswer,
+  { outcome, why, status, rule, nearest, closedBy, depends, provider, mode, because, workloads }: WorkloadAnswer,
   several: boolean,
 ): CheckLine {
   const at = several ? `${namesOf(workloads)}: ` : '';
@@ -179,6 +179,7 @@ function authorizationLine(
         name: 'authz',
         result: 'bad',
         text: `${at}${status}: no ALLOW rule lets in ${who}`,
+        ...(closedBy && { by: closedBy }),
         ...(nearest && { detail: `nearest: ${nearest.fails.join(' and ')}`, by: nearest.by }),
         fix: fixOf(principal, nearest),
       };
@@ -211,7 +212,8 @@ function authorizationLine(
 /** What to write, where only the caller is not named. */
 function fixOf(principal: string | undefined, nearest: WorkloadAnswer['nearest']): string {
   if (principal === undefined) return 'let the caller join the mesh, and name its account in an ALLOW rule';
-  if (nearest === undefined || 'default' in nearest.by) return 'no ALLOW rule acts on this port: write one';
+  if (nearest === undefined || 'default' in nearest.by)
+    return `no ALLOW rule is for this port: write one that names ${principal}`;
   const [only, another] = nearest.fails;
   if (another === undefined && only?.startsWith('caller') === true)
     return `add ${principal} to ${nearest.by.field}.from[0].source.principals`;

@@ -56,6 +56,8 @@ export interface WorkloadAnswer {
   readonly rule?: AnswerRule;
   /** Of `no-allow-rule`: the rule of which the fewest conditions fail. */
   readonly nearest?: AnswerRule & { readonly fails: readonly string[] };
+  /** Of `no-allow-rule` where no policy has a rule for this port: one of the policies that close it so. */
+  readonly closedBy?: AnswerPlace;
   /** Of `unknown`: the rules that what was not said decides. */
   readonly depends?: readonly AnswerRule[];
   /** Of `asked`. */

@@ -60,6 +60,8 @@ export interface Authorization {
   readonly audit?: readonly AuthorizationRuleDecision[];
   readonly deny: readonly AuthorizationRuleDecision[];
   readonly allow: readonly AuthorizationRuleDecision[] | undefined;
+  /** Where `allow` is empty: the first ALLOW policy, which has no rule for this port. */
+  readonly closedBy?: Provenance;
   /** What policies in dry-run would decide; absent: there are none. */
   readonly dryRun?: Pick<Authorization, 'deny' | 'allow'>;
 }

@@ -86,9 +86,14 @@ function undecided(rules: readonly AuthorizationRuleDecision[], call: SeenCall):
   return rules.filter((rule) => ruleHolds(rule, call) === undefined);
 }
 
+/** A claim that does not say who somebody is. */
+function isDetail(condition: Condition): boolean {
+  return condition.kind === 'claim' && !['iss', 'sub'].includes(condition.path[0] ?? '');
+}
+
 /**
- * The rule that would allow the call with the least changed; of equals the one that names its caller, then the first written. What is not
- * known counts as much as what fails.
+ * The rule that would allow the call with the least changed; of equals the one that names its caller, then the one that is about its
+ * operation, then the first written. What is not known counts as much as what fails.
  */
 function nearestRule(rules: readonly AuthorizationRuleDecision[], call: SeenCall): NearestRule | undefined {
   const open = (condition: Condition): readonly Condition[] => {
@@ -96,11 +101,14 @@ function nearestRule(rules: readonly AuthorizationRuleDecision[], call: SeenCall
     return holds(condition, call) === true ? [] : [condition];
   };
   const candidates = rules.map((rule) => {
-    const caller = open(rule.caller);
-    const unmet = [...caller, ...open(rule.operation)];
+    const [caller, operation] = [open(rule.caller), open(rule.operation)];
+    const unmet = [...caller, ...operation];
     const fails = unmet.filter((condition) => holds(condition, call) === false);
-    return { rule, strangers: caller.length, unmet: unmet.length, fails };
+    const strangers = caller.filter((condition) => !isDetail(condition)).length;
+    return { rule, strangers, operations: operation.length, unmet: unmet.length, fails };
   });
-  const [nearest] = candidates.sort((a, b) => a.unmet - b.unmet || a.strangers - b.strangers);
+  const [nearest] = candidates.sort(
+    (a, b) => a.unmet - b.unmet || a.strangers - b.strangers || a.operations - b.operations,
+  );
   return nearest && { rule: nearest.rule, fails: nearest.fails };
 }

@@ -46,6 +46,7 @@ export function resolveAuthorization(
   const audit = rulesOf(acting, 'AUDIT');
   const custom = rulesOf(acting, 'CUSTOM');
   const { deny, allow } = decided(acting);
+  const closing = allow?.length === 0 ? acting.find(({ spec }) => spec.action === 'ALLOW') : undefined;
   const [first] = custom;
   // An authorizer that speaks HTTP has no words for a connection (P39).
   const asks = first !== undefined && authorizer !== undefined && (http || authorizer.http === undefined);
@@ -54,6 +55,7 @@ export function resolveAuthorization(
     ...(audit.length > 0 && { audit }),
     deny: asks ? deny : [...deny, ...custom],
     allow,
+    ...(closing && { closedBy: provenance(closing, 'spec.rules') }),
     ...(dry.length > 0 && { dryRun: decided(dry) }),
   };
 }

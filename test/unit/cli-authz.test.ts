@@ -66,7 +66,18 @@ spec:
   selector: {matchLabels: {app: api}}
   rules:
     - from: [{source: {requestPrincipals: ["https://a.example/*"]}}]
+      to: [{operation: {methods: [HEAD]}}]
+    - from: [{source: {requestPrincipals: ["https://a.example/*"]}}]
+      to: [{operation: {methods: [POST]}}]
+      when: [{key: "request.auth.claims[scope]", values: [buy]}]
+    - from: [{source: {requestPrincipals: ["https://a.example/*"]}}]
       when: [{key: "request.auth.claims[scope]", values: [read]}]
+---
+${service('closed', '{name: http, port: 80}')}apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: nothing, namespace: shop}
+spec:
+  selector: {matchLabels: {app: closed}}
 `;
 const [callersLine, metricsLine, modeLine] = ['sa/frontend]', '10.0.0.0/8', 'mode: STRICT'].map(
   (text) => shop.slice(0, shop.indexOf(text)).split('\n').length,
@@ -156,7 +167,7 @@ it('takes claims for those of a verified token, as rules see them (P44, P49)', a
   const good = { sub: 'ana', aud: 'shop', scope: 'write read' };
   expect((await api(good)).answers[0]).toMatchObject({
     outcome: 'allowed',
-    rule: { id: 'ns[shop]-policy[api-users]-rule[0]' },
+    rule: { id: 'ns[shop]-policy[api-users]-rule[2]' },
   });
   expect((await api({ ...good, scope: 'write' })).answers[0]?.nearest?.fails).toEqual([
     'claim scope=read? it is "write"',
@@ -164,6 +175,18 @@ it('takes claims for those of a verified token, as rules see them (P44, P49)', a
   expect((await api({ ...good, aud: 'bank' })).answers[0]).toMatchObject({ why: 'answered', status: 401 });
   expect((await api({ ...good, iss: 'https://b.example' })).answers[0]).toMatchObject({ why: 'answered', status: 401 });
   expect(await outcome('--from', 'frontend', '--to', 'api')).toMatch(/^refused no-allow-rule 403/);
+  // Of rules that fail by one condition: the one about the method that was asked for.
+  const buying = [
+    '--from',
+    'frontend',
+    '--to',
+    'api',
+    '--method',
+    'POST',
+    '--claims',
+    '{"iss":"https://a.example","sub":"b","aud":"shop"}',
+  ];
+  expect(await outcome(...buying)).toBe('refused no-allow-rule 403 ns[shop]-policy[api-users]-rule[1]');
   const unseen = await authz('--from', 'reviews', '--to', 'frontend', '--claims', '{"iss":"https://a.example"}');
   expect(unseen.notes).toEqual(['no RequestAuthentication looks at tokens: no rule sees these claims (WEFT0161)']);
 });
@@ -172,6 +195,21 @@ it('judges what the caller’s sidecar sends on, not what the program wrote', as
   const moved = await authz('--from', 'frontend', '--to', 'old');
   expect(moved).toMatchObject({ outcome: 'allowed', answers: [{ service: 'reviews.shop', port: 9080 }] });
   expect(moved.notes).toEqual(['VirtualService/shop/old[moved] sends the path "/reviews/1", sends the host "reviews"']);
+});
+
+it('names the policy that closes a port, where none has a rule for it', async () => {
+  const line = shop.split('\n').length - 2;
+  const lines = async (verb: string) =>
+    (await run(verb, '--from', 'frontend', '--to', 'closed')).said
+      .split('\n')
+      .map((each) => each.replace(/ {2,}/g, '  '));
+  expect(await lines('authz')).toContain(
+    `  × refused (403): no ALLOW rule is for this port (AuthorizationPolicy/shop/nothing)  shop.yaml:${line}`,
+  );
+  const who = 'cluster.local/ns/shop/sa/frontend';
+  const said = await lines('check');
+  expect(said).toContain(`× authz  403: no ALLOW rule lets in spiffe://${who}  shop.yaml:${line}`);
+  expect(said).toContain(`  fix  no ALLOW rule is for this port: write one that names ${who}`);
 });
 
 it('tells what is no call', async () => {

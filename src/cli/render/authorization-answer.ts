@@ -5,6 +5,7 @@ import type {
   WorkloadAnswer,
 } from '../../model/authorization-answer.ts';
 import type { DescriptionRow } from '../../model/description.ts';
+import type { AnswerPlace } from '../../model/route-answer.ts';
 import { type Marks, marks } from '../marks.ts';
 import { answerPlaceText } from './answer-place.ts';
 import { descriptionLines } from './description.ts';
@@ -45,7 +46,7 @@ function subjectOf(
 }
 
 function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): readonly DescriptionRow[] {
-  const { why, rule, nearest, depends = [], provider, status, mode, because } = answer;
+  const { why, rule, nearest, closedBy, depends = [], provider, status, mode, because } = answer;
   const modePlace = mode === undefined ? {} : { by: answerPlaceText(mode.by) };
   switch (why) {
     case 'no-sidecar':
@@ -61,6 +62,7 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
     case 'no-allow-policy':
       return [{ text: `${good} allowed: no ALLOW policy selects the workload` }];
     case 'no-allow-rule':
+      if (closedBy !== undefined) return [closedRow(`${bad} refused (${status})`, closedBy)];
       return [
         { text: `${bad} refused (${status}): no ALLOW rule matches` },
         ...(nearest === undefined ? [] : [ruleRow('nearest', nearest)]),
@@ -76,6 +78,12 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
     default:
       return why satisfies never;
   }
+}
+
+/** Of a policy that allows nothing here, where no other allows anything. */
+function closedRow(refused: string, by: AnswerPlace): DescriptionRow {
+  const policy = 'ref' in by ? ` (${by.ref})` : '';
+  return { text: `${refused}: no ALLOW rule is for this port${policy}`, by: answerPlaceText(by) };
 }
 
 /** What becomes of a call before those who are called, a row each for those that answer alike: what `weft route` says of it. */
