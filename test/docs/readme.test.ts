@@ -16,12 +16,28 @@ const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
 const pages = tracked.filter((file) => file.endsWith('.md'));
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
 
+/** A page without its blocks. */
+const proseOf = (text: string) => text.replace(/^```[\s\S]*?^```$/gm, '');
+
+/** What a link into a page may name after `#`. */
+function anchorsOf(file: string): ReadonlySet<string> {
+  const prose = proseOf(textOf(file));
+  const headings = [...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-'),
+  );
+  return new Set([...headings, ...[...prose.matchAll(/id="([^"]+)"/g)].map(([, id = '']) => id)]);
+}
+
 /** Everything in a page that is meant to be typed: fenced sh blocks, and code within lines. */
 function typed(text: string): readonly string[] {
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
     block.replace(/\\\n\s*/g, ' ').split('\n'),
   );
-  const inline = [...text.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
+  const inline = [...proseOf(text).matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
   return [...blocks, ...inline];
 }
 
@@ -65,10 +81,30 @@ describe.each(pages)('%s', (page) => {
   const text = textOf(page);
 
   test('links lead to files that exist', () => {
-    const prose = text.replace(/^```[\s\S]*?^```$/gm, '');
-    const links = [...prose.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target);
+    const links = [...proseOf(text).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target);
     const local = links.filter((target) => !/^[a-z]+:/.test(target));
     expect(local.filter((target) => !existsSync(join(root, dirname(page), target)))).toEqual([]);
+  });
+
+  test('links lead to headings that exist', () => {
+    const broken = [...proseOf(text).matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)].filter(([, target = '', anchor = '']) => {
+      const file = target === '' ? page : join(dirname(page), target);
+      return file.endsWith('.md') && existsSync(join(root, file)) && !anchorsOf(file).has(anchor);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  test('files of this repository that it names exist', () => {
+    const paths = /(?<![\w/.-])(?:src|test|bench|scripts|docs|examples)\/[\w./-]+\.(?:ts|mjs|md|yaml|json)\b/g;
+    const named = [...proseOf(text).matchAll(/`([^`\n]+)`/g)].flatMap(([, code = '']) => code.match(paths) ?? []);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  test('every benchmark that it runs exists', () => {
+    const named = typed(text).flatMap((line) =>
+      [...line.matchAll(/npm run bench -- ([a-z-]+)/g)].map(([, name = '']) => name),
+    );
+    expect(named.filter((name) => !existsSync(join(root, `bench/${name}.ts`)))).toEqual([]);
   });
 
   test('every npm script exists', () => {

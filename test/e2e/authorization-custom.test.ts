@@ -84,6 +84,7 @@ const mesh = useTestMesh(
     judge = await startApplication({ address: bench, port: 9200 }, 'judge', async (request, response) => {
       heard.push({ url: request.url ?? '', headers: request.headers, body: await text(request) });
       const asked = String(request.headers['x-ask']);
+      if (asked === 'never') await once(response, 'close');
       response.statusCode = asked === 'yes' ? 200 : Number(asked) || 403;
       response
         .setHeader('x-user', 'ann')
@@ -147,6 +148,10 @@ test('an authorizer over HTTP: its words decide, and only what is to be asked ab
   for (const code of [201, 302, 429]) expect((await call('/asked', `${code}`)).status).toBe(code);
   // What it cannot decide is refused.
   for (const code of [500, 503]) expect(await call('/asked', `${code}`)).toMatchObject({ status: 403, body: '' });
+  // So is what it has not decided in its time.
+  const began = performance.now();
+  expect(await call('/asked', 'never')).toMatchObject({ status: 403, body: '' });
+  expect(performance.now() - began).toBeGreaterThan(950);
   expect(catalog.requests()).toBe(before + 2);
 });
 
@@ -187,7 +192,7 @@ test('an authorizer over gRPC sees who calls, and answers in its own words', asy
   expect(typed.heard[0]?.attributes?.source?.principal).toBe('spiffe://demo.mesh/ns/shop/sa/frontend');
 });
 
-test('on a port for bytes it is asked about connections; who speaks HTTP has no words for them, so they are refused', async () => {
+test('on a port for bytes it is asked about connections; who speaks HTTP cannot be asked there, which is an error (WEFT0153)', async () => {
   const svid = async (service: string) =>
     meshTls({ host: server.address, port: server.inbound(9100) }, await mesh().certificate(service));
   const echoed = async (service: string) => {
@@ -200,4 +205,9 @@ test('on a port for bytes it is asked about connections; who speaks HTTP has no 
   expect(await echoed('frontend')).toBe('ping');
   expect(await echoed('intruder')).toBe('');
   expect((await call('/asked', 'no')).status).toBe(200);
+  const commit = await mesh().commit({ 'authz.yaml': ask('judge', bytes) });
+  const { served, diagnostics } = mesh().controlPlane().policies.get();
+  expect(served?.revision.commit).not.toBe(commit);
+  expect(diagnostics).toContainEqual(expect.objectContaining({ code: 'WEFT0153', severity: 'error' }));
+  expect(await echoed('frontend')).toBe('ping');
 });
