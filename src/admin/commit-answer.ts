@@ -1,6 +1,7 @@
 import type { ProxyStatus, RevisionStatus } from '../model/status.ts';
 import type { AdminSource } from './admin-source.ts';
 import { idOf } from './own-view.ts';
+import { pendingWords } from './pending-words.ts';
 
 /** How far a commit is. */
 export interface CommitAnswer {
@@ -37,7 +38,7 @@ export async function commitAnswer(source: AdminSource, commit: string): Promise
   const late: ProxyStatus[] = [];
   for (const proxy of proxies) if (proxy.status !== 'SYNCED' || !(await has(proxy.revision.serving))) late.push(proxy);
   if (late.length === 0) return { id: commit, state: 'served', waitingFor: [] };
-  return waiting(late.map((proxy) => `${idOf(proxy)} ${proxy.status}`).join(', '), late.map(idOf));
+  return waiting(pendingWords(late).join(', '), late.map(idOf));
 }
 
 /** The namespaces in which what is served does not have the commit. */

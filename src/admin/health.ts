@@ -2,6 +2,7 @@ import type { ProxyStatus } from '../model/status.ts';
 import { nowhere } from '../model/traffic.ts';
 import type { AdminSource } from './admin-source.ts';
 import { idOf } from './own-view.ts';
+import { pendingWords } from './pending-words.ts';
 
 export type HealthState = 'Healthy' | 'Progressing' | 'Degraded' | 'Missing' | 'Unknown';
 
@@ -34,7 +35,7 @@ export function healthOf(source: AdminSource): HealthReport {
   if (waiting.length + unready.length > 0) {
     return {
       state: 'Progressing',
-      reasons: [...waiting.map((proxy) => `${idOf(proxy)} ${proxy.status}`), ...unready],
+      reasons: [...pendingWords(waiting), ...unready],
     };
   }
   if (proxies.length === 0) return { state: 'Missing', reasons: ['no proxy is connected'] };

@@ -77,10 +77,10 @@ export function oneOf<const Word extends string>(words: readonly Word[]): (text:
   };
 }
 
-/** The id of a commit, as git prints it in full or in short, for `value`. */
-export function commitId(given: string): string {
-  if (/^[0-9a-f]{7,64}$/.test(given)) return given;
-  throw new UsageError(`"${given}" is not the id of a commit; git rev-parse ${given || 'HEAD'} prints it`);
+/** A commit as git knows it, an id, `HEAD` or a branch, for `value`. What begins with "-" would be an option of git. */
+export function commitName(given: string): string {
+  if (/^[^\s-]\S*$/.test(given)) return given;
+  throw new UsageError(`"${given}" is not a commit; write an id, or HEAD`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

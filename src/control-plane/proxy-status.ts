@@ -191,6 +191,7 @@ function typeStatus(type: StreamType | undefined, node: string, context: StatusC
   const withheld = notOffered(type, node, refusals);
   const error = type.error === undefined ? rejectedElsewhere(withheld, node) : rejection(type, refusals);
   const resources = type.held.length;
+  const removing = removingOf(type);
   return {
     status: error === undefined ? syncState(type, resources, now) : 'REJECTED',
     version: type.sentVersion,
@@ -200,7 +201,15 @@ function typeStatus(type: StreamType | undefined, node: string, context: StatusC
     ...(type.ackedAt === undefined ? {} : { ackedAt: iso(type.ackedAt) }),
     ...(error === undefined ? {} : { error }),
     ...(withheld.length === 0 ? {} : { withheld }),
+    ...(removing === 0 ? {} : { removing }),
   };
+}
+
+/** What only waits for its grace (X92), where it is all that is owed. */
+function removingOf({ inFlightSince, owed, differing, seen, typeUrl }: StreamType): number {
+  if (inFlightSince !== undefined || owed === 0) return 0;
+  const names = differing.filter((each) => each.owed);
+  return names.every(({ name }) => lookup(seen, typeUrl, name) === undefined) ? names.length : 0;
 }
 
 function syncState(type: StreamType, resources: number, now: number): SyncState {

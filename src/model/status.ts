@@ -71,6 +71,8 @@ export interface TypeStatus {
   readonly error?: Rejection;
   /** Absent: nothing. */
   readonly withheld?: readonly WithheldResource[];
+  /** How many names are still to be taken away, where that is all that is owed and nothing is on its way; absent: none. */
+  readonly removing?: number;
 }
 
 /** A resource that proxies refused, as `/debug/nackz` lists it. */

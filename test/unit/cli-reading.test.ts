@@ -250,8 +250,39 @@ it('weft status --commit asks whether every proxy has what a commit says, and wa
   expect((await weft(`status --wait --timeout 60s --commit ${'1'.repeat(40)}`)).code).toBe(1);
   delete values.pending;
   values.proxies = before;
+  // Named as git names it, where that is known.
   const { code: usage, stderr } = await weft('status --commit HEAD');
-  expect([usage, stderr]).toEqual([2, expect.stringContaining('git rev-parse HEAD prints it')]);
+  expect([usage, stderr]).toEqual([
+    2,
+    expect.stringMatching(/WEFT0961 git knows no commit "HEAD" here[\s\S]*git rev-parse/),
+  ]);
+});
+
+it('weft status --wait says what it waits for, once it is more than a moment', async () => {
+  const before = values.proxies;
+  const older = { status: 'PENDING', revision: { serving: '9ad03e1', wanted: revision.commit } } as const;
+  const { types, ...late } = proxyStatus('reviews-1', 'reviews', older);
+  const waiting = (of: Partial<Record<'CDS' | 'EDS', object>>) => ({
+    ...late,
+    types: { ...types, CDS: { ...types.CDS, ...of.CDS }, EDS: { ...types.EDS, ...of.EDS } },
+  });
+  const full = `${revision.commit}${'0'.repeat(33)}`;
+  for (const [proxy, words] of [
+    [waiting({ CDS: { status: 'PENDING' }, EDS: { status: 'STALE' } }), 'reviews-1.shop PENDING (CDS, EDS)'],
+    [
+      waiting({ CDS: { status: 'PENDING', removing: 1 }, EDS: { status: 'PENDING', removing: 1 } }),
+      'reviews-1.shop PENDING (a cluster that nothing leads to any more: taken away some seconds later)',
+    ],
+  ] as const) {
+    values.proxies = () => [proxy];
+    const [commit, all] = await Promise.all([
+      weft(`status --wait --timeout 1500ms --commit ${full}`),
+      weft('status --wait --timeout 1500ms'),
+    ]);
+    expect([commit.code, commit.stderr]).toEqual([1, `waits: ${words}\n`]);
+    expect([all.code, all.stderr]).toEqual([1, `waits: Progressing: ${words}\n`]);
+  }
+  values.proxies = before;
 });
 
 it('weft status counts the findings of the head as they are now; weft validate --live shows them', async () => {

@@ -1,17 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { StatusValue } from '../../admin/status-value.ts';
+import { commitNamed } from '../commit-named.ts';
 import { readApi, readValue } from '../read-api.ts';
-import { isWell, statusLines } from '../render/status.ts';
+import { isWell, statusLines, waitsFor } from '../render/status.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { statusFlags } from '../verbs/status.ts';
 
 const pollMilliseconds = 250;
+/** What is over by then needs no words; numbers in them change. */
+const quietMilliseconds = 1_000;
 
 /** `weft status`: exit 1 when something is unhealthy or rejected; with `--commit`, when that is not what every proxy has. */
 export async function status(context: VerbContext<typeof statusFlags>): Promise<ExitCode> {
   const api = await readApi(context);
-  const { wait: waits, commit } = context.flags;
+  const { wait: waits, commit: named } = context.flags;
+  const commit = named === undefined ? undefined : await commitNamed(named, context.cwd);
   const deadline = performance.now() + context.globals.timeout;
+  let told = '';
+  let nextWords = performance.now() + quietMilliseconds;
   for (;;) {
     const value = await readValue<StatusValue>(api, `/api/v1/status${commit === undefined ? '' : `?commit=${commit}`}`);
     const answer = commit === undefined ? isWell(value) : value.commit?.state === 'served';
@@ -19,6 +25,12 @@ export async function status(context: VerbContext<typeof statusFlags>): Promise<
       const { apiVersion: _version, kind, ...rest } = value;
       context.output.object(kind, rest, statusLines(value, Date.now()));
       return answer ? 0 : 1;
+    }
+    const reason = waitsFor(value);
+    if (reason !== told && performance.now() >= nextWords) {
+      context.output.say(`waits: ${reason}`);
+      told = reason;
+      nextWords = performance.now() + 2 * quietMilliseconds;
     }
     await wait(pollMilliseconds);
   }

@@ -68,6 +68,24 @@ function commitNote({ id, state, reason = '', waitingFor }: CommitAnswer): strin
   return `${name} waits for ${[...waitingFor.slice(0, namedProxies), ...more].join(', ')}`;
 }
 
+/** What is waited for, in a few words: of a commit that was asked about, else of all that is not well (isWell). */
+export function waitsFor({ commit, policies, pending, proxies, health, certs }: StatusValue): string {
+  if (commit !== undefined) return commit.reason ?? commit.state;
+  const { failure, serving } = policies;
+  const alarms = certs.alarms.filter(({ endsWithinDays }) => endsWithinDays <= 1);
+  const refused = proxies.byStatus.REJECTED ?? 0;
+  const reasons = [
+    ...(failure === undefined ? [] : [`${failure.code} ${failure.message}`]),
+    ...(serving === undefined ? ['nothing is served yet'] : []),
+    ...(serving === undefined || serving.held === undefined ? [] : [heldNote(serving).trim()]),
+    ...(pending?.state === 'Rejected' ? [`${pending.commit} was rejected`] : []),
+    ...(health.state === 'Healthy' ? [] : [`${health.state}: ${health.reasons.join('; ')}`]),
+    ...(refused > 0 && health.state === 'Healthy' ? [`${refused} REJECTED`] : []),
+    ...alarms.map(({ code, message }) => `${code} ${message}`),
+  ];
+  return reasons.join('; ');
+}
+
 /** `  held back: shop at 4f1c2ab`; empty where nothing is. */
 export function heldNote({ held = [] }: Pick<RevisionStatus, 'held'>): string {
   if (held.length === 0) return '';
