@@ -284,7 +284,12 @@ test('P36: an endpoint whose certificate names another account is called by nobo
   for (const row of told) expect(row).toMatchObject({ success: 0, tlsFailures: [{ name: 'names' }] });
   const words = ['edges', '--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`, '-n', 'shop'];
   const { stdout } = await runVerb(words, { cwd: mesh().folder });
-  console.log(stdout);
+  const said = stdout.split('\n').filter((line) => line.includes('ledger') || line.includes('    fix '));
+  expect(said.filter((line) => / tls:names \d+$/.test(line))).toHaveLength(2);
+  expect(said.slice(2)).toEqual([
+    expect.stringMatching(/^× frontend refused the TLS of ledger \d+ times: its certificate has none of the names/),
+    expect.stringMatching(/^ {4}fix {4}does each endpoint run under the account that the registry has/),
+  ]);
 });
 
 test('P34: the matrix in numbers', () => {

@@ -70,14 +70,27 @@ const tlsWords: Readonly<Record<TlsTrouble, { readonly says: string; readonly fi
   },
 };
 
-/** For each edge whose connections found no TLS: why, and what to look at. */
+/** What to look at first where mesh TLS is spoken unless a policy says otherwise (P35, P36). */
+const meshFixes: Readonly<Record<TlsTrouble, string>> = {
+  names:
+    'does each endpoint run under the account that the registry has (weft get workloads -o wide)? With a tls block',
+  issuer: 'is the certificate of each endpoint current, and of this mesh (weft cert list)? With a tls block',
+  handshake: 'does a proxy of this mesh stand before each endpoint (weft get workloads -o wide)? With a tls block',
+};
+
+/**
+ * For each pair whose connections found no TLS: why, and what to look at. The count is that of all ports. A host has dots, a
+ * service of the mesh has none.
+ */
 export function tlsLines(rows: readonly EdgeRow[], { bad }: Marks): readonly string[] {
-  return rows.flatMap(({ from, to, tlsFailures = [] }) =>
+  const lines = rows.flatMap(({ from, to, tlsFailures = [] }) =>
     tlsFailures.flatMap(({ name, count }) => {
       const trouble = tlsTroubles.find((word) => word === name);
       if (trouble === undefined) return [];
       const { says, fix } = tlsWords[trouble];
-      return [`${bad} ${from} refused the TLS of ${to} ${count} times: ${says}`, `    fix    ${fix}`];
+      const whole = to.includes('.') ? fix : `${meshFixes[trouble]}: ${fix}`;
+      return `${bad} ${from} refused the TLS of ${to} ${count} times: ${says}\n    fix    ${whole}`;
     }),
   );
+  return [...new Set(lines)].flatMap((text) => text.split('\n'));
 }
