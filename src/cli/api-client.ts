@@ -69,6 +69,13 @@ function parsed(text: string): unknown {
   }
 }
 
+const nobodyListens = 'nothing listens there';
+
+/** Whether it is that nobody listens at the address, or not yet. */
+export function isUnheard(error: unknown): error is Failure {
+  return error instanceof Failure && error.code === 'WEFT0901' && error.message.endsWith(nobodyListens);
+}
+
 /** fetch says only "fetch failed"; what happened is its cause. */
 function unreachable(url: URL, error: unknown, timeout: number): Failure {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
@@ -76,7 +83,7 @@ function unreachable(url: URL, error: unknown, timeout: number): Failure {
   const late = error instanceof Error && error.name === 'TimeoutError';
   const words = cause instanceof Error ? cause.message : String(cause);
   const problem =
-    code === 'ECONNREFUSED' ? 'nothing listens there' : late ? `no answer within ${timeout} ms` : words || String(code);
+    code === 'ECONNREFUSED' ? nobodyListens : late ? `no answer within ${timeout} ms` : words || String(code);
   const answered = code !== 'ECONNREFUSED' && !late;
   if (answered && (url.port === '15012' || isOtherProtocol(code, words)))
     return new Failure(
@@ -90,7 +97,7 @@ function unreachable(url: URL, error: unknown, timeout: number): Failure {
   return new Failure(
     'WEFT0901',
     `the control plane at ${url.host} cannot be reached: ${problem}`,
-    'start it with "weft up", or name the right one with --cp or WEFT_CP',
+    'start it with "weft up" (weft status --wait waits for one that has just been), or name the right one with --cp or WEFT_CP',
     url.href,
   );
 }

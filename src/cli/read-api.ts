@@ -2,6 +2,7 @@ import { Failure } from '../model/failure.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 import { locateAdminApi } from './locate-control-plane.ts';
 import type { readFlags } from './read-flags.ts';
+import { whileStarting } from './starting-server.ts';
 import { operatorToken } from './token-file.ts';
 import type { VerbContext } from './verb.ts';
 
@@ -12,7 +13,21 @@ export type ReadContext = Pick<VerbContext<typeof readFlags>, 'flags' | 'globals
 export async function readApi(context: ReadContext): Promise<ApiClient> {
   const { env, cwd, globals, readInput } = context;
   const token = await operatorToken({ flag: context.flags['token-file'], env, cwd, readInput });
-  return createApiClient({ url: locateAdminApi({ flag: globals.cp, env, cwd }), token, timeout: globals.timeout });
+  const asked = { flag: globals.cp, env, cwd };
+  const { timeout } = globals;
+  const usual = createApiClient({ url: locateAdminApi(asked), token, timeout });
+  // Whose address was named may be anybody's: nothing is known of how it starts.
+  if (globals.cp !== undefined || (env.WEFT_CP ?? '') !== '') return usual;
+  // Where it listens, and the credential of who is on its machine, it leaves in its state dir once it does.
+  const client = async () => {
+    const left = token ?? (await operatorToken({ flag: undefined, env, cwd, readInput }));
+    return createApiClient({ url: locateAdminApi(asked), token: left, timeout });
+  };
+  return {
+    get: (path) => whileStarting(cwd, async () => (await client()).get(path)),
+    post: (path, body) => whileStarting(cwd, async () => (await client()).post(path, body)),
+    delete: (path) => whileStarting(cwd, async () => (await client()).delete(path)),
+  };
 }
 
 /** The items of a list of the API. Server and CLI share their types and their version; anything else is WEFT0911. */

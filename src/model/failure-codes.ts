@@ -71,7 +71,7 @@ export const failureCodes = {
   WEFT0901: {
     title: 'Control plane unreachable',
     cause: 'Nothing answers at the address, the answer is not that of a control plane, or it is still starting.',
-    fix: 'Start it (weft up), or name the right one: --cp or WEFT_CP; port 15014 for commands that read, 15012 for weft run and weft bootstrap.',
+    fix: 'Start it (weft up), or name the right one: --cp or WEFT_CP; a server of this folder that is starting is waited for; port 15014 for commands that read, 15012 for weft run and weft bootstrap.',
   },
   WEFT0902: {
     title: 'Not permitted',

@@ -66,6 +66,17 @@ export function lockStateDir(dir: string): Promise<Lock> {
   });
 }
 
+/** The process id of the server that has a state dir; undefined where none has. Looks only. */
+export function stateDirHolder(dir: string): number | undefined {
+  try {
+    const claims = readdirSync(join(dir, '.lock')).flatMap((name) => parseClaimName(name) ?? []);
+    return claims.find(isAlive)?.pid;
+  } catch {
+    // None was there, or it is somebody else's.
+    return undefined;
+  }
+}
+
 function makeDirectory(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: privateDirectory });
