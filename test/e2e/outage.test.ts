@@ -1,14 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Application, startApplication } from '../support/application.ts';
+import { expect, test } from 'vitest';
+import { startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, startLoad } from '../support/load.ts';
-import { type JoinOptions, type Member, memberReport, refusedUpdates, startMember } from '../support/member.ts';
-import { createPolicyFolder, type PolicyFolder } from '../support/policy-folder.ts';
-import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import type { Member } from '../support/member.ts';
+import { useServerMesh } from '../support/server-mesh.ts';
 import { mutualTlsYaml, nextAddress, serviceYaml } from '../support/test-mesh.ts';
 
 /** How long the control plane is away, and in what time its proxies are back, in milliseconds (issue 3). */
@@ -16,52 +12,24 @@ const away = 20_000;
 const backWithin = 3_000;
 const membership = 'cluster.out_shop_catalog_80.membership_total';
 
-let folder: string;
-let policies: PolicyFolder;
-let server: ServerProcess;
-const members: Member[] = [];
-const applications: Application[] = [];
-
-async function member(joining: JoinOptions & { readonly address: string }): Promise<Member> {
-  const access = { folder, xdsPort: server.xdsPort, rootPem: server.rootPem };
-  const started = await startMember(access, { ...joining, token: server.token(joining.service) });
-  members.push(started);
-  await started.sidecar.ready;
-  return started;
-}
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
-  policies = await createPolicyFolder(folder, {
-    'mesh.yaml': mutualTlsYaml('STRICT'),
-    'catalog.yaml': serviceYaml('catalog'),
-  });
-  server = await startServerProcess(folder, ['catalog', 'frontend', 'billing']);
-  for (const name of ['catalog-1', 'catalog-2']) {
-    const address = nextAddress();
-    applications.push(await startApplication({ address, port: 9080 }, name));
-    await member({ service: 'catalog', name, address, ports: [{ port: 9080 }] });
-  }
-}, 120_000);
-
-afterEach(async ({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  const reports = await Promise.all(members.map(memberReport));
-  console.error([...reports, '===== control plane', ...server.log.slice(-80)].join('\n'));
-});
-
-afterAll(async () => {
-  const refused = (await Promise.all(members.map(refusedUpdates))).flat();
-  await Promise.all(members.map(({ sidecar }) => sidecar.kill()));
-  await server?.kill();
-  await Promise.all(applications.map((application) => application.close()));
-  await rm(folder, { recursive: true, force: true });
-  expect(refused).toEqual([]);
-});
+const mesh = useServerMesh(
+  {
+    policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'catalog.yaml': serviceYaml('catalog') },
+    services: ['catalog', 'frontend', 'billing'],
+  },
+  async ({ join, closing }) => {
+    for (const name of ['catalog-1', 'catalog-2']) {
+      const address = nextAddress();
+      closing(await startApplication({ address, port: 9080 }, name));
+      await join({ service: 'catalog', name, address, ports: [{ port: 9080 }] });
+    }
+  },
+);
 
 test('the control plane is killed for 20 s and comes back: 0 failed, 0 endpoints withdrawn, back in 3 s', async () => {
-  const frontend = await member({ service: 'frontend', address: nextAddress() });
-  const billing = await member({ service: 'billing', address: nextAddress() });
+  const { server, policies, members, join } = mesh();
+  const frontend = await join({ service: 'frontend', address: nextAddress() });
+  const billing = await join({ service: 'billing', address: nextAddress() });
   const callers = [frontend, billing];
   for (const caller of callers)
     await eventually('each caller has both endpoints', async () => (await caller.stat(membership)) === 2);

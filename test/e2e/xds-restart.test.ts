@@ -1,61 +1,33 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StreamReport } from '../../src/admin/admin-source.ts';
-import { type Application, startApplication } from '../support/application.ts';
+import { startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, startLoad } from '../support/load.ts';
-import { type JoinOptions, type Member, memberReport, startMember, variants } from '../support/member.ts';
-import { createPolicyFolder } from '../support/policy-folder.ts';
-import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { type Member, variants } from '../support/member.ts';
+import { useServerMesh } from '../support/server-mesh.ts';
 import { mutualTlsYaml, nextAddress, serviceYaml } from '../support/test-mesh.ts';
 import { changesOf, expectAllAnswered, promise, times, troublesOf } from '../support/xds-callers.ts';
 
-let folder: string;
-let server: ServerProcess;
-const members: Member[] = [];
 const callers: Member[] = [];
-const applications: Application[] = [];
-
-async function joinMesh(joining: JoinOptions & { readonly address: string }): Promise<Member> {
-  const access = { folder, xdsPort: server.xdsPort, rootPem: server.rootPem };
-  const started = await startMember(access, { ...joining, token: server.token(joining.service) });
-  members.push(started);
-  await started.sidecar.ready;
-  return started;
-}
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'weft-e2e-'));
-  const services = ['catalog', 'reviews', 'payments'];
-  await createPolicyFolder(folder, {
-    'mesh.yaml': mutualTlsYaml('STRICT'),
-    'services.yaml': services.map((name) => serviceYaml(name)).join(''),
-  });
-  server = await startServerProcess(folder, ['catalog', 'frontend']);
-  for (const variant of variants) {
-    const address = nextAddress();
-    const name = `catalog-${variant}`;
-    applications.push(await startApplication({ address, port: 9080 }, name));
-    await joinMesh({ service: 'catalog', name, variant, address, ports: [{ port: 9080 }] });
-    callers.push(await joinMesh({ service: 'frontend', name: `frontend-${variant}`, variant, address: nextAddress() }));
-  }
-});
-
-afterEach(async ({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  const reports = await Promise.all(members.map(memberReport));
-  console.error([...reports, '===== control plane', ...server.log.slice(-80)].join('\n'));
-});
-
-afterAll(async () => {
-  await Promise.all(members.map(({ sidecar }) => sidecar.kill()));
-  await server?.kill();
-  await Promise.all(applications.map((application) => application.close()));
-  await rm(folder, { recursive: true, force: true });
-});
+const mesh = useServerMesh(
+  {
+    policies: {
+      'mesh.yaml': mutualTlsYaml('STRICT'),
+      'services.yaml': ['catalog', 'reviews', 'payments'].map((name) => serviceYaml(name)).join(''),
+    },
+    services: ['catalog', 'frontend'],
+  },
+  async ({ join, closing }) => {
+    for (const variant of variants) {
+      const address = nextAddress();
+      const name = `catalog-${variant}`;
+      closing(await startApplication({ address, port: 9080 }, name));
+      await join({ service: 'catalog', name, variant, address, ports: [{ port: 9080 }] });
+      callers.push(await join({ service: 'frontend', name: `frontend-${variant}`, variant, address: nextAddress() }));
+    }
+  },
+);
 
 /** Silence can only be waited for: longer than the grace of a removal, in the long form longer than hold and grace (section 8). */
 const silence = times(6_000, 12_000);
@@ -80,6 +52,7 @@ async function held(member: Member): Promise<readonly string[]> {
 
 /** The stream of every member, once each has one. */
 async function streams(): Promise<readonly StreamReport[]> {
+  const { server, members } = mesh();
   return eventually('every member has a stream', async () => {
     const { clients } = (await server.admin('/debug/adsz')) as { readonly clients: readonly StreamReport[] };
     const found = members.map(({ id }) => clients.find(({ proxyId }) => proxyId === id));
@@ -91,6 +64,7 @@ async function streams(): Promise<readonly StreamReport[]> {
 test(
   'X9 X14 X34 X70 the control plane is killed and comes back under load: 0 failed, nothing removed, nothing sent again',
   async () => {
+    const { server, members } = mesh();
     const kills = times(2, 30);
     const targets = callers.map(({ address, proxyPort }) => ({
       host: address,

@@ -25,6 +25,13 @@ export interface ServerProcess {
   start(): Promise<number>;
 }
 
+export interface ServerProcessOptions {
+  /** Further lines of its `weft.yaml`. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** Of Node, before the program. */
+  readonly flags?: readonly string[];
+}
+
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, '../..');
 const main = join(repository, 'dist/cli/main.js');
@@ -37,12 +44,7 @@ const trustDomain = 'demo.mesh';
 export async function startServerProcess(
   folder: string,
   services: readonly string[],
-  more: {
-    /** Further lines of its `weft.yaml`. */
-    readonly settings?: Readonly<Record<string, string | number | boolean>>;
-    /** Of Node, before the program. */
-    readonly flags?: readonly string[];
-  } = {},
+  more: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
   await requireBuilt();
   const { rootPem, tokens } = await prepareState(join(folder, 'state'), services);
