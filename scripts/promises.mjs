@@ -48,7 +48,7 @@ const groups = [
   { files: ['test/e2e/token-keys.test.ts'], ids: ['T23'], only: 'T23' },
   { files: ['test/e2e/token-forgeries.test.ts'], ids: ['T24'], only: 'T24' },
   { files: ['test/e2e/rotation.test.ts'], ids: ['F8'] },
-  { files: ['test/e2e/root-rotation.test.ts'], ids: ['F9', 'F10'] },
+  { files: ['test/e2e/root-rotation.test.ts', 'test/e2e/root-rotation-kinds.test.ts'], ids: ['F9', 'F10'] },
   { files: ['test/e2e/leaf-life.test.ts'], ids: ['F12'] },
   { files: filesOf('test/property', /^xds-.*\.test\.ts$/), ids: ['INV'], unsaid: 'INV' },
   { files: filesOf('test/e2e', /^xds-.*\.test\.ts$/), ids: [] },
