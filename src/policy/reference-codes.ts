@@ -15,6 +15,7 @@ export const referenceCodes = {
   WEFT0152: page('warning', 'references', 'Principal is nobody'),
   WEFT0153: page('warning', 'references', 'HTTP condition on a TCP port'),
   WEFT0154: page('warning', 'references', 'Identity used where plaintext is accepted'),
+  WEFT0155: page('info', 'references', 'Workload that nothing protects'),
   WEFT0160: page('error', 'references', 'Several authorizers for one workload'),
   WEFT0161: page('warning', 'references', 'Token used where none is verified'),
   WEFT0162: page('warning', 'references', 'Path rule where paths have several forms'),

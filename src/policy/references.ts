@@ -7,6 +7,7 @@ import type { Service } from '../model/service.ts';
 import { finish, type Steps } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
 import { rivalsIn } from './references/acting-rules.ts';
+import { checkAuthorizerImports } from './references/authorizer-imports.ts';
 import { checkAuthorizers, checkProviders } from './references/authorizers.ts';
 import {
   type CheckRow,
@@ -31,6 +32,7 @@ import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSharedHosts } from './references/shared-hosts.ts';
 import { checkSidecars } from './references/sidecars.ts';
 import { checkTokenConditions } from './references/token-conditions.ts';
+import { checkCovered } from './references/uncovered.ts';
 import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
 import { checkWorkloadGroup } from './references/workload-groups.ts';
 import { checkOperationPorts, checkPeerPorts } from './references/workload-ports.ts';
@@ -61,7 +63,7 @@ export function checkReferences(
 /** All checks, each with the kinds that it may look at. */
 const rows: readonly CheckRow[] = [
   together(checkRivals, 'VirtualService'),
-  eachAmongRivals('VirtualService', rivalsIn, checkVirtualService, 'DestinationRule'),
+  eachAmongRivals('VirtualService', rivalsIn, checkVirtualService, 'DestinationRule', 'Service', 'ServiceEntry'),
   each('VirtualService', checkMatchedClients),
   each('VirtualService', checkExports),
   each('DestinationRule', checkExports),
@@ -95,6 +97,8 @@ const rows: readonly CheckRow[] = [
   each('AuthorizationPolicy', checkAuthorization, 'PeerAuthentication', 'Service', 'ServiceEntry', 'MeshConfig'),
   each('MeshConfig', checkProviders),
   together(checkAuthorizers, 'AuthorizationPolicy', 'MeshConfig'),
+  together(checkAuthorizerImports, 'AuthorizationPolicy', 'MeshConfig', 'Sidecar'),
+  each('Service', checkCovered, 'AuthorizationPolicy'),
   each('AuthorizationPolicy', checkTokenConditions, 'RequestAuthentication'),
   each('AuthorizationPolicy', checkPathRules, 'MeshConfig'),
   each('RequestAuthentication', checkKeyServers, 'ServiceEntry', 'Service'),

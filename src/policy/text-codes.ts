@@ -33,4 +33,6 @@ export const textCodes = {
   WEFT0159: page('error', 'text', 'Condition that an authorizer is asked without'),
   WEFT0163: page('warning', 'text', 'Server is not verified'),
   WEFT0165: page('warning', 'text', 'Condition that nothing meets'),
+  WEFT0168: page('info', 'text', 'Tokens for any audience are taken'),
+  WEFT0169: page('warning', 'text', 'Requests pass unasked when an authorizer fails'),
 } as const satisfies Readonly<Record<string, CodePage>>;

@@ -20,13 +20,20 @@ function parsed(rule: Written, spec: Written = {}) {
     `spec: ${JSON.stringify({ ...spec, jwtRules: [rule] })}`,
     '',
   ].join('\n');
-  const { objects, diagnostics } = parsePolicies([{ path: 'policies/shop/tokens.yaml', text }], {
+  const { objects, diagnostics: all } = parsePolicies([{ path: 'policies/shop/tokens.yaml', text }], {
     commit: '4f1c2ab',
     rootNamespace: 'istio-system',
     folders: 'namespace',
   });
+  // What most rules here lack is said of each; it has a test of its own.
+  const diagnostics = all.filter(({ code }) => code !== 'WEFT0168');
   const found = diagnostics.map(({ code, field, message }) => `${code} ${field}: ${message}`);
-  return { found, hints: diagnostics.map(({ hint }) => hint), object: objects[0] };
+  return {
+    ofAudiences: all.filter(({ code }) => code === 'WEFT0168'),
+    found,
+    hints: diagnostics.map(({ hint }) => hint),
+    object: objects[0],
+  };
 }
 
 function ruleOf(written: Written): TokenRule | undefined {
@@ -37,6 +44,15 @@ function ruleOf(written: Written): TokenRule | undefined {
 
 const at = 'spec.jwtRules[0]';
 const good = { issuer: 'https://a.example', jwks };
+
+test('WEFT0168: a rule without audiences takes tokens that are for others, which is said and no more', () => {
+  const { ofAudiences, object } = parsed(good);
+  expect(ofAudiences).toMatchObject([{ severity: 'info', field: at, hint: expect.stringContaining('add audiences') }]);
+  expect(ofAudiences[0]?.message).toContain('https://a.example');
+  expect(object?.kind).toBe('RequestAuthentication');
+  expect(parsed({ ...good, audiences: [] }).ofAudiences).toHaveLength(1);
+  expect(parsed({ ...good, audiences: ['shop'] }).ofAudiences).toEqual([]);
+});
 
 test('a rule with everything, and one with nothing but issuer and keys', () => {
   expect(ruleOf(good)).toEqual({

@@ -97,6 +97,11 @@ function lowerCommon(name: string, written: Common, path: string, context: Lower
     const field = `${path}.includeRequestBodyInCheck.maxRequestBytes`;
     context.report('WEFT0002', field, 'expected at least 1, got 0', 'remove includeRequestBodyInCheck to send nothing');
   }
+  if (written.failOpen === true) {
+    const message = `requests pass unasked while ${written.service} does not answer`;
+    const hint = 'remove it, and what would be asked about is refused instead (statusOnError says how)';
+    context.report('WEFT0169', `${path}.failOpen`, message, hint);
+  }
   return present<AuthorizerSpec>({
     name,
     service: written.service,

@@ -63,6 +63,11 @@ type Written = Infer<typeof jwtRule>;
 function lowerRule(written: Written, path: string, context: LowerContext): TokenRule {
   const payload = written.outputPayloadToHeader || undefined;
   if (payload !== undefined) checkHeader(payload, `${path}.outputPayloadToHeader`, context);
+  if ((written.audiences ?? []).length === 0) {
+    const message = `tokens of ${written.issuer} for any audience are taken, those for other services, too`;
+    const hint = 'add audiences with the name by which the issuer knows this service (aud)';
+    context.report('WEFT0168', path, message, hint);
+  }
   const claims = written.outputClaimToHeaders ?? [];
   claims.forEach(({ header }, index) => {
     checkHeader(header, `${path}.outputClaimToHeaders[${index}].header`, context);
