@@ -145,7 +145,19 @@ it('reads the conditions of routes in either spelling', () => {
       },
     ],
   };
-  const rows = routeRows([{ name: 'r', version: '', resource: configuration }], () => undefined);
+  const at = (port: number, routes: string) => ({
+    name: `l${port}`,
+    version: '',
+    resource: {
+      address: { socketAddress: { address: '127.0.0.2', portValue: port } },
+      filterChains: [{ filters: [{ typedConfig: { rds: { routeConfigName: routes } } }] }],
+    },
+  });
+  const listeners = [at(21_000, 'r'), at(21_001, 'other'), at(21_002, 'r')];
+  const rows = routeRows([{ name: 'r', version: '', resource: configuration }], listeners, () => undefined);
+  // Where requests to them come in, at each listener that has them.
+  expect(new Set(rows.map(({ listener }) => listener))).toEqual(new Set(['127.0.0.2:21000,127.0.0.2:21002']));
+  expect(routeRows([{ name: 'r', version: '', resource: configuration }], [], () => undefined)[0]?.listener).toBe('-');
   expect(rows.map(({ match, cluster }) => [match, cluster])).toEqual([
     ['/api/*', 'c1'],
     ['end-user=jason', 'c2'],

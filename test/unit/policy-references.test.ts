@@ -46,6 +46,17 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
   ],
   [
     'WEFT0113',
+    'the port of the workloads behind a service port',
+    reviews.replace('port: 9080', 'port: 9080, targetPort: 8080') +
+      vs(
+        'a',
+        '  hosts: [reviews]\n  http: [{ route: [{ destination: { host: reviews, port: { number: ‹8080 } } }] }]\n',
+      ),
+    'reviews has no port 8080',
+    'write 9080: 8080 is where its workloads serve that; ports: 9080',
+  ],
+  [
+    'WEFT0113',
     'a matched port that is not there',
     reviews +
       vs(

@@ -19,6 +19,11 @@ export async function env(context: VerbContext<typeof envFlags>): Promise<ExitCo
   const items = environment(ports, resourcesOf(dumpParts(dump, id), 'listeners'), proxy.namespace);
   if (output.format === 'table') for (const item of items) output.line(shellLine(item, flags.shell));
   else output.list('EnvList', items, [{ title: 'NAME', of: (item) => item.name }]);
-  if (items.length === 0) output.say(`${id} listens on no local port; start it with --capture ports`);
+  if (items.length === 0)
+    output.say(
+      ports.length === 0
+        ? 'there is no service yet, so there is nothing to call: declare one, or let a workload join with --port'
+        : `${id} listens on no local port; start it with --capture ports`,
+    );
   return 0;
 }

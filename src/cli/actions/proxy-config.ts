@@ -65,7 +65,7 @@ export async function proxyConfig(context: ConfigContext): Promise<ExitCode> {
     const all = resourcesOf(parts, type);
     const shown = keep === undefined ? all : all.flatMap((resource) => keep(resource) ?? []);
     if (types.length > 1 && output.format !== 'name') output.document(`${type === types[0] ? '' : '\n'}${type}\n`);
-    if (keep === undefined || shown.length > 0) show(type, shown, places, output);
+    if (keep === undefined || shown.length > 0) show(type, shown, resourcesOf(parts, 'listeners'), places, output);
     else output.say(nothingFound(type, all, context));
     if (output.format === 'name') continue;
     const more = context.flags.file === undefined ? `  weft proxies ${where}` : '';
@@ -154,10 +154,16 @@ function nothingFound(type: DumpType, all: readonly DumpedResource[], context: C
   return nothingAbout(type, host, all);
 }
 
-function show(part: DumpType, shown: readonly DumpedResource[], places: ProvenancePlaces, output: Output): void {
+function show(
+  part: DumpType,
+  shown: readonly DumpedResource[],
+  listeners: readonly DumpedResource[],
+  places: ProvenancePlaces,
+  output: Output,
+): void {
   switch (part) {
     case 'routes':
-      output.list('RouteList', routeRows(shown, places.ofRoute), routeColumns);
+      output.list('RouteList', routeRows(shown, listeners, places.ofRoute), routeColumns);
       break;
     case 'listeners':
       output.list('ListenerList', shown, listenerColumns(places));

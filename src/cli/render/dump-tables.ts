@@ -10,6 +10,7 @@ export const routeColumns: readonly Column<RouteRow>[] = [
   { title: 'CLUSTER', of: (row) => row.cluster },
   { title: 'WEIGHT', of: (row) => row.weight },
   { title: 'FROM', of: (row) => row.from },
+  { title: 'LISTENER', of: (row) => row.listener, wide: true },
   { title: 'CONFIGURATION', of: (row) => row.configuration, wide: true },
 ];
 

@@ -1,9 +1,11 @@
 import type { DumpedResource } from './config-dump.ts';
-import { at, field, items, type Json, textOf } from './dump-value.ts';
+import { addressText, at, everywhere, field, items, type Json, textOf } from './dump-value.ts';
 
 /** One line of `weft proxy-config routes`: a route with each cluster that it may choose. */
 export interface RouteRow {
   readonly configuration: string;
+  /** Where requests to it come in, `127.0.0.1:21003`; `-`: at no listener of the dump. */
+  readonly listener: string;
   readonly host: string;
   readonly match: string;
   readonly cluster: string;
@@ -15,8 +17,10 @@ export interface RouteRow {
 /** Rows in the order in which routes are tried. `placeOf` finds the line of a route's name. */
 export function routeRows(
   configurations: readonly DumpedResource[],
+  listeners: readonly DumpedResource[],
   placeOf: (routeName: string) => string | undefined,
 ): readonly RouteRow[] {
+  const addresses = addressesByRoutes(listeners);
   return configurations.flatMap(({ name: configuration, resource }) =>
     items(field(resource, 'virtual_hosts')).flatMap((host) => {
       const domains = items(field(host, 'domains')).map(textOf);
@@ -24,6 +28,7 @@ export function routeRows(
         const routeName = textOf(field(route, 'name'));
         return targets(route).map(({ cluster, weight }) => ({
           configuration,
+          listener: addresses.get(configuration)?.join(',') ?? '-',
           host: domains[0] ?? textOf(field(host, 'name')),
           match: matchText(field(route, 'match')),
           cluster,
@@ -33,6 +38,17 @@ export function routeRows(
       });
     }),
   );
+}
+
+/** By the name of a route configuration, where its listeners are. */
+function addressesByRoutes(listeners: readonly DumpedResource[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const { name, resource } of listeners) {
+    const address = addressText(field(resource, 'address')) || name;
+    for (const configuration of new Set(everywhere(resource, 'route_config_name').map(textOf)))
+      found.set(configuration, [...(found.get(configuration) ?? []), address]);
+  }
+  return found;
 }
 
 function targets(route: Json): readonly { readonly cluster: string; readonly weight: string }[] {

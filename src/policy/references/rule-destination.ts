@@ -16,7 +16,8 @@ import {
 } from './reference-scope.ts';
 import { candidatesOf, isByLabels, isSeen, type RuleClient, rulesFor, serviceFor, whomText } from './rule-clients.ts';
 import { exportHint } from './rule-ports.ts';
-import { rulesCovering } from './scope-index.ts';
+import { objectNamed, rulesCovering } from './scope-index.ts';
+import { portUsed, workloadsOf } from './service-workloads.ts';
 
 /** What is wrong with a destination for one client. */
 interface Problem {
@@ -107,7 +108,9 @@ function portProblems(
   if (port !== undefined && !numbers.includes(port)) {
     const isAway = hadPort(scope, service, port);
     const message = isAway ? `no workload of ${host} with port ${port} is here now` : `${host} has no port ${port}`;
-    const hint = `ports: ${numbers.join(', ')}`;
+    const meant = portBefore(scope, service, port);
+    const behind = meant === undefined ? '' : `write ${meant}: ${port} is where its workloads serve that; `;
+    const hint = `${behind}ports: ${numbers.join(', ')}`;
     problems.push({ code: 'WEFT0113', field: `${field}.port.number`, message, hint, isAway });
   }
   const unclear = called.filter((number) => !numbers.includes(number));
@@ -117,6 +120,17 @@ function portProblems(
     problems.push({ code: 'WEFT0112', field: `${field}.host`, message, hint });
   }
   return problems;
+}
+
+/** Who names the application's own port means the service port before it. */
+function portBefore(scope: ReferenceScope, service: Service, port: number): number | undefined {
+  const workloads = workloadsOf(scope, service) ?? [];
+  const written = objectNamed(scope, 'Service', service.namespace, service.by?.object.name)?.spec.ports ?? [];
+  const target = service.origin === 'service' ? written.find(({ targetPort }) => targetPort === port)?.port : undefined;
+  return (
+    target ??
+    service.ports.find((each) => workloads.some((one) => portUsed(scope, service, one, each) === port))?.number
+  );
 }
 
 function subsetProblems(
