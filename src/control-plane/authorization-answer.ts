@@ -21,6 +21,7 @@ import { conditionText } from './describe-words.ts';
 import { failureText } from './failing-condition.ts';
 import { sentOn } from './rewritten-request.ts';
 import { placeOf } from './route-answer.ts';
+import { unheard } from './unheard-caller.ts';
 
 /**
  * What `weft authz` tells of a call: it is led where the caller's sidecar leads it, and judged by what stands before each workload there.
@@ -62,9 +63,14 @@ export function answerAuthorization(
   if (typeof destinations === 'string') return { ...nowhere(destinations), to };
   const notes = new Set<string>();
   const judged = destinations.flatMap((destination) =>
-    callTargets(mesh, view, destination.ref, proxyOf).map((target) =>
-      judge(target, seenBy(target, caller, question, decision, destination, notes)),
-    ),
+    callTargets(mesh, view, destination.ref, proxyOf).map((target) => {
+      const judged = judge(target, seenBy(target, caller, question, decision, destination, notes));
+      const authorizer = target.inbound?.authorization.custom?.authorizer;
+      if (judged.why !== 'custom' || authorizer === undefined) return judged;
+      const unanswered = unheard(mesh, proxyOf(target.workload), authorizer, proxyOf);
+      const isClosed = decision.kind === 'connection' && unanswered?.outcome === 'refused';
+      return { ...judged, ...unanswered, ...(isClosed && { status: 'closed' as const }) };
+    }),
   );
   const answers = grouped(judged);
   if (answers.length === 0) notes.add('no workload is known behind it: nobody is there to refuse or to allow');

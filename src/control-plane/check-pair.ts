@@ -149,7 +149,20 @@ function authorizationLines(
 function authorizationLine(
   name: string,
   principal: string | undefined,
-  { outcome, why, status, rule, nearest, closedBy, depends, provider, mode, because, workloads }: WorkloadAnswer,
+  {
+    outcome,
+    why,
+    status,
+    rule,
+    nearest,
+    closedBy,
+    unheard,
+    depends,
+    provider,
+    mode,
+    because,
+    workloads,
+  }: WorkloadAnswer,
   several: boolean,
 ): CheckLine {
   const at = several ? `${namesOf(workloads)}: ` : '';
@@ -188,6 +201,15 @@ function authorizationLine(
     case 'no-allow-policy':
       return { name: 'authz', result: 'good', text: `${at}allowed: no ALLOW policy selects the workload` };
     case 'custom':
+      if (unheard !== undefined)
+        return {
+          name: 'authz',
+          result: outcome === 'refused' ? 'bad' : 'warning',
+          text: `${at}${outcome === 'refused' ? status : 'allowed'}: the authorizer ${provider} is asked and hears nothing`,
+          detail: unheard.text,
+          ...(unheard.by && { by: unheard.by }),
+          fix: `let ${workloads[0]} call the authorizer`,
+        };
       return {
         name: 'authz',
         result: 'good',

@@ -60,8 +60,10 @@ export interface WorkloadAnswer {
   readonly closedBy?: AnswerPlace;
   /** Of `unknown`: the rules that what was not said decides. */
   readonly depends?: readonly AnswerRule[];
-  /** Of `asked`. */
+  /** Of `custom`: the authorizer that is asked. */
   readonly provider?: string;
+  /** Of `custom`: why the authorizer hears nothing of the workload, so that the outcome is what its failure is. */
+  readonly unheard?: { readonly text: string; readonly by?: AnswerPlace };
   /** AUDIT rules that match. */
   readonly audited?: readonly AnswerRule[];
   /** What policies in dry-run would decide. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -211,6 +211,74 @@ it('names the policy that closes a port, where none has a rule for it', async ()
   expect(said).toContain(`× authz  403: no ALLOW rule lets in spiffe://${who}  shop.yaml:${line}`);
   expect(said).toContain(`  fix  no ALLOW rule is for this port: write one that names ${who}`);
 });
+
+it('says that the authorizer hears nothing of who asks it, and what becomes of the call then', async () => {
+  const judged = mkdtempSync(join(tmpdir(), 'weft-judged-'));
+  const policy = (app: string, spec: string) => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ${app}, namespace: shop}
+spec:
+  selector: {matchLabels: {app: ${app}}}
+  ${spec}
+---
+`;
+  const mode = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+---
+`;
+  const services = `${service('pay', '{name: http, port: 80}')}${service('judge', '{name: http, port: 80}')}${service('web', '{name: http, port: 80}')}${mode}`;
+  const custom = policy(
+    'pay',
+    'action: CUSTOM\n  provider: {name: judge}\n  rules: [{to: [{operation: {methods: [POST]}}]}]',
+  );
+  const callers = (account: string) =>
+    policy('judge', `rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/${account}]}}]}]`);
+  const write = (judge: string, provider = 'envoyExtAuthzHttp', more = '') => {
+    mkdirSync(join(judged, 'policies/shop'), { recursive: true });
+    writeFileSync(join(judged, 'policies/shop/shop.yaml'), services + custom + judge);
+    const spec = `{service: judge.shop.svc.cluster.local, port: 80${more}}`;
+    writeFileSync(
+      join(judged, 'policies/meshconfig.yaml'),
+      `extensionProviders: [{name: judge, ${provider}: ${spec}}]\n`,
+    );
+  };
+  const asked = async (verb: string) => {
+    const call = [verb, '--from', 'web', '--to', 'pay', '--method', 'POST', '-f', '.', '-n', 'shop'];
+    const { code, said } = await runVerb(call, { cwd: judged });
+    return [
+      code,
+      ...said
+        .split('\n')
+        .filter((line) => /judge/.test(line))
+        .map((line) => line.trim().replace(/ {2,}/g, '  ')),
+    ];
+  };
+  try {
+    write(callers('pay'));
+    expect(await asked('authz')).toEqual([0, expect.stringContaining('the authorizer judge decides')]);
+    write(callers('web'));
+    const refusal = '× judge.shop refuses pay.shop: no ALLOW rule lets it in  policies/shop/shop.yaml:';
+    expect(await asked('authz')).toEqual([
+      1,
+      expect.stringMatching(
+        /^× refused \(403\): the authorizer judge hears nothing; it is asked because of ns\[shop\]-policy\[pay\]/,
+      ),
+      expect.stringContaining(refusal),
+    ]);
+    expect(await asked('check')).toEqual([
+      1,
+      expect.stringContaining('× authz  403: the authorizer judge is asked and hears nothing'),
+    ]);
+    write(callers('web'), 'envoyExtAuthzGrpc', ', statusOnError: "503"');
+    expect((await asked('authz'))[1]).toContain('× refused (503)');
+    write(callers('web'), 'envoyExtAuthzGrpc', ', failOpen: true');
+    expect((await asked('authz'))[1]).toContain('allowed: the authorizer judge hears nothing');
+  } finally {
+    rmSync(judged, { recursive: true });
+  }
+}, 60_000);
 
 it('tells what is no call', async () => {
   const wrong = async (...words: readonly string[]) => (await run('authz', ...words)).stderr;

@@ -46,7 +46,7 @@ function subjectOf(
 }
 
 function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): readonly DescriptionRow[] {
-  const { why, rule, nearest, closedBy, depends = [], provider, status, mode, because } = answer;
+  const { outcome, why, rule, nearest, closedBy, unheard, depends = [], provider, status, mode, because } = answer;
   const modePlace = mode === undefined ? {} : { by: answerPlaceText(mode.by) };
   switch (why) {
     case 'no-sidecar':
@@ -69,7 +69,15 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
         ...(nearest?.fails ?? []).map((text) => ({ text: `    ${bad} ${text}` })),
       ];
     case 'custom':
-      return [ruleRow(`${warning} the authorizer ${provider} decides; it is asked because of`, rule)];
+      if (unheard === undefined)
+        return [ruleRow(`${warning} the authorizer ${provider} decides; it is asked because of`, rule)];
+      return [
+        ruleRow(
+          `${outcome === 'refused' ? `${bad} refused (${status})` : `${warning} allowed`}: the authorizer ${provider} hears nothing; it is asked because of`,
+          rule,
+        ),
+        { text: `    ${bad} ${unheard.text}`, ...(unheard.by && { by: answerPlaceText(unheard.by) }) },
+      ];
     case 'depends':
       return [
         { text: `${warning} unknown: it depends on what was not said` },
