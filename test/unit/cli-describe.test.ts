@@ -1,11 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import type { Description } from '../../src/model/description.ts';
 import { runVerb } from '../support/run-verb.ts';
+import { testFolder } from '../support/test-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weft-describe-'));
+const { folder, write } = testFolder('weft-describe-');
 const shop = `apiVersion: v1
 kind: Service
 metadata: {name: reviews}
@@ -55,11 +53,6 @@ metadata: {name: reviews, namespace: shop}
 spec: {selector: {app: reviews}, ports: [{name: http, port: 80, targetPort: 9080}]}
 `;
 
-function write(path: string, text: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text);
-}
-
 const scoping = `apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: {name: own}
@@ -86,7 +79,6 @@ beforeAll(() => {
   write('scoped/policies/shop/reviews.yaml', `${documents[0]}---\n${scoping}`);
   write('two/policies/bank/reviews.yaml', documents[0] ?? '');
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const weft = (line: string) => runVerb(line.split(' '), { cwd: folder });
 async function described(line: string) {

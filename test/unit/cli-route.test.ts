@@ -1,10 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { runVerb } from '../support/run-verb.ts';
+import { testFolder } from '../support/test-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weft-route-'));
+const { folder, write } = testFolder('weft-route-');
 const shop = `apiVersion: v1
 kind: Service
 metadata: {name: reviews}
@@ -72,18 +70,12 @@ spec: {hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}
 `;
 const closed = 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n';
 
-function write(path: string, text: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text);
-}
-
 beforeAll(() => {
   write('open/policies/shop/reviews.yaml', shop);
   write('closed/policies/shop/reviews.yaml', shop);
   write('closed/policies/meshconfig.yaml', closed);
   write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const weft = (...words: readonly string[]) => runVerb(['route', ...words], { cwd: folder });
 const ask = (...words: readonly string[]) => weft('-f', 'open', '-n', 'shop', ...words);

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
 import { fromCanonicalJson } from '../../src/proto/canonical-json.ts';
 import { encode } from '../../src/proto/codec.ts';
 import { schemaOf } from '../../src/proto/registry.ts';
@@ -13,8 +12,9 @@ import { staticBootstrap } from '../golden/static-bootstrap.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { selfSigned } from '../support/self-signed.ts';
+import { testFolder } from '../support/test-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weft-translate-'));
+const { folder, write } = testFolder('weft-translate-');
 const shop = `apiVersion: v1
 kind: Service
 metadata: {name: reviews}
@@ -39,18 +39,12 @@ spec:
     - route: [{destination: {host: reviews, port: {number: 80}}}]
 `;
 
-function write(path: string, text: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text);
-}
-
 beforeAll(() => {
   write('good/policies/shop/reviews.yaml', shop);
   write('wrong/policies/shop/reviews.yaml', shop.replace('timeout', 'timeuot'));
   write('noted/policies/shop/reviews.yaml', shop.replace('grpc-admin', 'admin'));
   write('plain.yaml', shop.replaceAll('metadata: {', 'metadata: {namespace: bank, '));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const weft = (line: string) => runVerb(line.split(' '), { cwd: folder });
 

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
 import { runVerb } from '../support/run-verb.ts';
+import { testFolder } from '../support/test-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weft-validate-'));
+const { folder, write } = testFolder('weft-validate-');
 const good = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: reviews}
@@ -38,11 +39,6 @@ spec:
   ports: [{name: http, port: 9080}]
 `;
 
-function write(path: string, text: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text);
-}
-
 function git(...words: readonly string[]): void {
   execFileSync('git', ['-c', 'user.name=ana', '-c', 'user.email=ana@corp.example', ...words], { cwd: folder });
 }
@@ -56,7 +52,6 @@ beforeAll(() => {
   git('commit', '-q', '-m', 'reviews: canary to 10%');
   write('policies/shop/reviews.yaml', good.replace('weight: 90', 'wieght: 90'));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const weft = (line: string) => runVerb(line.split(' '), { cwd: folder });
 

@@ -1,13 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { Description } from '../../src/model/description.ts';
 import { runVerb } from '../support/run-verb.ts';
+import { testFolder } from '../support/test-folder.ts';
 
 /* What the windows tell of Sidecars, from files alone. */
 
-const folder = mkdtempSync(join(tmpdir(), 'weft-sidecar-'));
+const { folder, write } = testFolder('weft-sidecar-');
 const service = (name: string) =>
   `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {selector: {app: ${name}}, ports: [{name: http, port: 80, targetPort: 9080}]}\n`;
 const sidecar = `apiVersion: networking.istio.io/v1
@@ -26,15 +24,10 @@ spec:
 `;
 
 beforeAll(() => {
-  const write = (path: string, text: string) => {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  };
   write('policies/shop/a.yaml', [service('reviews'), service('frontend')].join('---\n'));
   write('policies/shop/sidecar.yaml', sidecar);
   write('policies/bank/a.yaml', service('accounts'));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const weft = (line: string) => runVerb([...line.split(' '), '-f', 'policies'], { cwd: folder });
 async function rows(line: string, section: string): Promise<readonly string[]> {
