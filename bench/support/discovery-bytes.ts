@@ -9,6 +9,7 @@ export const endpointType = `${prefix}endpoint.v3.ClusterLoadAssignment`;
 export const listenerType = `${prefix}listener.v3.Listener`;
 export const routeType = `${prefix}route.v3.RouteConfiguration`;
 export const virtualHostType = `${prefix}route.v3.VirtualHost`;
+export const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
 /** A DeltaDiscoveryRequest that subscribes, with its gRPC prefix. */
 export function subscribeRequest(

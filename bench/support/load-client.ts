@@ -6,6 +6,7 @@ import {
   endpointType,
   listenerType,
   routeType,
+  secretType,
   subscribeRequest,
   virtualHostType,
   withNode,
@@ -90,6 +91,7 @@ function open(index: number, details: ConnectDetails, shared: SharedRequests): P
 const noters = 50;
 
 function isComplete(details: ConnectDetails, counts: ReadonlyMap<string, number>, message: Scanned): boolean {
+  if (details.role === 'secrets') return (counts.get(secretType) ?? 0) >= details.endpoints.length;
   if (details.role === 'returning') return message.typeUrl === endpointType && message.removed > 0;
   if ((counts.get(endpointType) ?? 0) < details.endpoints.length) return false;
   if (details.role === 'endpoints') return true;
@@ -109,6 +111,7 @@ function sharedRequests({ certificates, role, endpoints, routes, virtualHosts }:
   const routeRequest = subscribeRequest(routeType, routes, holds(routeType));
   const byRole = {
     endpoints: [endpointRequest],
+    secrets: [subscribeRequest(secretType, endpoints)],
     everything: [clusterRequest, listenerRequest],
     returning: [
       clusterRequest,

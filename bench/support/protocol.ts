@@ -98,8 +98,24 @@ export interface PolicyCommands {
   watchLoop(details: object): object;
 }
 
-/** What a proxy asks for: some names; all that a sidecar asks for; or the same, with what it holds already. */
-export type Role = 'endpoints' | 'everything' | 'returning';
+/** What the server of `identity` understands. */
+export interface IdentityCommands {
+  /** A stream is a proxy with an identity of its own, whose leaf lives this long, in milliseconds. */
+  start(details: { readonly life: number }): Promise<{ readonly port: number }>;
+  /** Since the start. */
+  renewed(details: object): {
+    /** For each identity, how often its leaf was renewed. */
+    readonly times: readonly number[];
+    /** Leaves that clients have acknowledged, the first ones included. */
+    readonly acked: number;
+    readonly streams: number;
+  };
+  usage(details: object): Usage;
+  watchLoop(details: object): object;
+}
+
+/** What a proxy asks for: some names; all that a sidecar asks for; or the same, with what it holds already; or secrets of these names. */
+export type Role = 'endpoints' | 'everything' | 'returning' | 'secrets';
 
 export interface Connected {
   /** Milliseconds from the first connection until every proxy had all that it asked for. */

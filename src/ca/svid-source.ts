@@ -95,7 +95,16 @@ export function createSvidSource(options: SourceOptions): SvidSource {
 
   const signed = new Map<string, SignedSvid>();
   const forgetEnded = (): void => {
-    for (const [holder, { notAfter }] of signed) if (notAfter <= clock.now()) signed.delete(holder);
+    const now = clock.now();
+    for (const [holder, { notAfter }] of signed) if (notAfter <= now) signed.delete(holder);
+  };
+  // Where it is done at each issuance, it is the work for one: as a rule what was issued first ends first.
+  const forgetOldest = (): void => {
+    const now = clock.now();
+    for (const [holder, { notAfter }] of signed) {
+      if (notAfter > now) return;
+      signed.delete(holder);
+    }
   };
 
   return {
@@ -105,7 +114,7 @@ export function createSvidSource(options: SourceOptions): SvidSource {
       const svid = { ...leaf, renewAt: renewalTime(issuedAt, notAfter, (options.random ?? Math.random)()) };
       // Deleted first: the map then stands in the order of issuance, the oldest at its head.
       signed.delete(holder);
-      forgetEnded();
+      forgetOldest();
       signed.set(holder, svid);
       return svid;
     },
