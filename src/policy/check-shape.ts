@@ -93,7 +93,7 @@ function readMap(shape: MapShape, node: SourceNode, path: string, findings: Shap
     const expected = textRules[rule](entry.key);
     if (expected) {
       const message = `expected ${expected}, got ${JSON.stringify(entry.key)}`;
-      findings.report('WEFT0002', at, message, 'correct the key', { field });
+      findings.report('WEFT0002', at, message, `write ${expected}`, { field });
     }
     value.push([entry.key, read(shape.values, entry.value, field, findings)]);
   }

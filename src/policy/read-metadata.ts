@@ -58,7 +58,7 @@ export function readMetadata(
   if (written?.value.is !== 'map') {
     const at = written ? rangeAt(lines, written.start, written.end) : rangeAt(lines, document.start, document.end);
     const got = written ? `a map, got ${describeNode(written.value)}` : '"metadata", which is required';
-    report('WEFT0002', at, `expected ${got}`, 'add metadata with a name', { field: 'metadata' });
+    report('WEFT0002', at, `expected ${got}`, 'add metadata: {name: NAME}', { field: 'metadata' });
     return undefined;
   }
   positions.set('metadata', rangeAt(lines, written.start, written.end));

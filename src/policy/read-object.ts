@@ -53,7 +53,7 @@ export function readObject(
       'WEFT0002',
       at,
       `expected an object with apiVersion, kind and metadata, got ${describeNode(root)}`,
-      'write an object',
+      'write apiVersion, kind, metadata and spec',
     );
     return undefined;
   }

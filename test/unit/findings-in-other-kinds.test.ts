@@ -104,7 +104,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0002',
     yaml: 'apiVersion: v1\nkind: Service\nmetadata: { name: ‹a.b› }\nspec: { selector: { app: x }, ports: [{ name: http, port: 80 }] }\n',
     message: 'expected lower-case letters',
-    hint: 'rename it',
+    hint: 'write a-b',
   },
   {
     name: 'empty sources (P40)',

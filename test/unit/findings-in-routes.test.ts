@@ -139,7 +139,7 @@ const examples: readonly Example[] = [
     code: 'WEFT0002',
     yaml: `${head('VirtualService')}spec:\n  hosts: [‹"*"›]\n  http: [{ ${to} }]\n`,
     message: 'got "*"',
-    hint: 'names its hosts',
+    hint: 'write its hosts',
   },
   {
     name: 'a repeated match',

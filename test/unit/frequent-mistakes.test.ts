@@ -85,7 +85,7 @@ describe('one mistake, one finding', () => {
 
   test('an address that is none', () => {
     expect(said(entry(`hosts: [a.test], ${ports}, resolution: STATIC, endpoints: [{ address: 1.2.3.999 }]`))).toEqual([
-      'WEFT0002 spec.endpoints[0].address: expected an IP address or a host name, got "1.2.3.999"; correct the address',
+      'WEFT0002 spec.endpoints[0].address: expected an IP address or a host name, got "1.2.3.999"; write an address such as 10.0.0.7, or a name of DNS',
     ]);
     expect(
       said(entry(`hosts: [a.test], ${ports}, resolution: STATIC, endpoints: [{ address: b.test }]`)).join(),

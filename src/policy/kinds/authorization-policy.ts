@@ -149,7 +149,12 @@ function checkProvider(
 ): void {
   if (action === 'CUSTOM' && provider === undefined) {
     const message = 'expected "provider" beside action: CUSTOM, which is required';
-    context.report('WEFT0002', 'spec.action', message, 'name an extension provider of MeshConfig');
+    context.report(
+      'WEFT0002',
+      'spec.action',
+      message,
+      'add provider: {name: NAME}, an extension provider of MeshConfig',
+    );
   } else if (action !== 'CUSTOM' && provider !== undefined) {
     const hint = 'remove it, or write action: CUSTOM';
     context.report(
@@ -169,7 +174,7 @@ function isDryRun(action: AuthorizationPolicySpec['action'], context: LowerConte
   const field = fieldPath('metadata.annotations', dryRunAnnotation);
   if (written !== 'true') {
     const message = `expected "true" or "false", got ${JSON.stringify(written)}`;
-    context.report('WEFT0002', field, message, 'correct it; without the annotation the policy decides');
+    context.report('WEFT0002', field, message, 'write "true" or "false"; without the annotation the policy decides');
   } else if (action === 'AUDIT' || action === 'CUSTOM') {
     const message = `${dryRunAnnotation} and ${action} exclude each other`;
     const hint =

@@ -36,7 +36,12 @@ export function checkServiceAccounts(
       return;
     }
     const message = `expected an account or namespace/account, got ${JSON.stringify(value)}`;
-    context.report('WEFT0002', `${field}[${index}]`, message, 'no stars, no trust domain');
+    context.report(
+      'WEFT0002',
+      `${field}[${index}]`,
+      message,
+      'write account or namespace/account, without stars and trust domain',
+    );
   });
 }
 
@@ -126,7 +131,7 @@ interface Condition {
 export function checkCondition(condition: Condition, path: string, context: LowerContext): void {
   const { key } = condition;
   if (!condition.values && !condition.notValues) {
-    context.report('WEFT0002', path, 'expected "values" or "notValues", which is required', 'add values');
+    context.report('WEFT0002', path, 'expected "values" or "notValues", which is required', 'add values: [VALUE]');
   }
   if (key.startsWith('experimental.envoy.filters.')) {
     context.refuse(`${path}.key`, 'T2', key, { hint: refusesMore });
@@ -140,7 +145,7 @@ export function checkCondition(condition: Condition, path: string, context: Lowe
         'WEFT0002',
         `${path}.key`,
         `expected ${expected} in brackets, got ${JSON.stringify(key)}`,
-        'correct the name',
+        'write request.headers[x-user], with the name of a header',
       );
     return;
   }
@@ -167,7 +172,7 @@ function checkValues(values: readonly string[] | undefined, kind: Kind, field: s
         'WEFT0002',
         `${field}[${index}]`,
         `expected ${expected}, got ${JSON.stringify(value)}`,
-        'correct the value',
+        `write ${expected}`,
       );
     });
   }

@@ -119,11 +119,12 @@ export function checkExportTo(
 /** Names that become a part of a host, a workload id and Envoy names are RFC 1123 labels. */
 export function checkLabelName(context: LowerContext): void {
   const expected = textRules.label(context.name);
-  if (expected)
-    context.report(
-      'WEFT0002',
-      'metadata.name',
-      `expected ${expected}, got ${JSON.stringify(context.name)}`,
-      'rename it',
-    );
+  if (expected === undefined) return;
+  const message = `expected ${expected}, got ${JSON.stringify(context.name)}`;
+  const near = context.name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
+    .slice(0, 63);
+  context.report('WEFT0002', 'metadata.name', message, near === '' ? 'rename it, such as to reviews' : `write ${near}`);
 }

@@ -63,7 +63,7 @@ function lowerAlgorithm(written: Written, path: string, context: LowerContext): 
     const { tableSize } = maglev;
     if (!isPrime(tableSize)) {
       const message = `expected a prime number, got ${tableSize}`;
-      context.report('WEFT0002', `${path}.maglev.tableSize`, message, `the next one is ${nextPrime(tableSize)}`);
+      context.report('WEFT0002', `${path}.maglev.tableSize`, message, `write ${nextPrime(tableSize)}, the next one`);
     }
     return { kind: 'table', size: tableSize };
   }

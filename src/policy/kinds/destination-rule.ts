@@ -35,7 +35,7 @@ export const destinationRule = supportedKind<typeof shape, DestinationRuleObject
         'WEFT0002',
         'spec.host',
         'expected a host or "*.name", got "*"',
-        'name the services the rule is for',
+        'write the host of a service, such as reviews, or "*.shop.svc.cluster.local"',
       );
     }
     refuseRepeats(
@@ -104,7 +104,12 @@ function lowerTrafficPolicy(written: Infer<typeof trafficPolicy>, path: string, 
   }
   const ports = written.portLevelSettings ?? [];
   if (written.portLevelSettings?.length === 0 && Object.keys(written).length === 1) {
-    context.report('WEFT0002', path, 'expected at least one field with something in it, got none', 'remove it');
+    context.report(
+      'WEFT0002',
+      path,
+      'expected at least one field with something in it, got none',
+      'write what it is to change, such as connectionPool: {tcp: {maxConnections: 100}}, or remove it',
+    );
   }
   ports.forEach(({ port }, index) => {
     const first = ports.findIndex((other) => other.port.number === port.number);

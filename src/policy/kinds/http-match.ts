@@ -93,7 +93,12 @@ function checkConditionName(name: string, parent: string, context: LowerContext)
   const instead = own === 'path' ? 'uri' : own;
   if (name.startsWith(':') && !['path', 'method', 'authority', 'scheme'].includes(own)) {
     const message = `expected the name of a header, got ${JSON.stringify(name)}`;
-    context.report('WEFT0002', field, message, 'no header of a request that rules see begins with ":"');
+    context.report(
+      'WEFT0002',
+      field,
+      message,
+      'write the name of a header, such as x-user; uri, method, authority and scheme stand beside headers',
+    );
     return;
   }
   if (!['uri', 'path', 'method', 'authority', 'scheme'].includes(own) || (own === 'path' && !name.startsWith(':')))

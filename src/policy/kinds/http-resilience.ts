@@ -38,7 +38,7 @@ export function lowerRetries(written: Infer<typeof retries>, path: string, conte
     if (attempts === 0) {
       const message = `attempts 0 and ${name} exclude each other`;
       context.report('WEFT0137', `${path}.${name}`, message, 'keep one', beside(context, path, 'attempts'));
-    } else context.report('WEFT0002', path, `expected "attempts" beside ${name}, which is required`, 'add attempts');
+    } else context.report('WEFT0002', path, `expected "attempts" beside ${name}, which is required`, 'add attempts: 2');
   }
   for (const [name, value] of Object.entries({ backoff, retryIgnorePreviousHosts })) {
     if (value === undefined || (attempts ?? 0) > 0) continue;

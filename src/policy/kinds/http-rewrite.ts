@@ -32,7 +32,7 @@ export function lowerRedirect(
   }
   if (!uri && !prefixRewrite && !authority && !scheme && port === undefined && derivePort === undefined) {
     const message = 'expected "uri", "prefixRewrite", "authority", "scheme" or a port, one of which is required';
-    context.report('WEFT0002', path, message, 'say where the caller is sent');
+    context.report('WEFT0002', path, message, 'add where the caller is sent, such as uri: /new');
   }
   const other = (match ?? []).findIndex(({ uri: path }) => path !== undefined && path.prefix === undefined);
   if (prefixRewrite && other !== -1) {
@@ -57,7 +57,12 @@ export function lowerRewrite(rule: Rule, path: string, context: LowerContext): R
   const { uri, authority, uriRegexRewrite } = rule.rewrite;
   const problem = uriRegexRewrite && rewriteProblem(uriRegexRewrite.match, uriRegexRewrite.rewrite);
   if (problem) {
-    context.report('WEFT0002', `${path}.uriRegexRewrite.rewrite`, `expected ${problem}`, 'name groups by number');
+    context.report(
+      'WEFT0002',
+      `${path}.uriRegexRewrite.rewrite`,
+      `expected ${problem}`,
+      'name groups by number, such as \\1',
+    );
   }
   if (uri && uriRegexRewrite) {
     const message = 'uri and uriRegexRewrite exclude each other';
@@ -65,7 +70,7 @@ export function lowerRewrite(rule: Rule, path: string, context: LowerContext): R
   }
   if (!uri && !uriRegexRewrite && !authority) {
     const message = 'expected "uri", "uriRegexRewrite" or "authority", one of which is required';
-    context.report('WEFT0002', path, message, 'write what is rewritten, or remove it');
+    context.report('WEFT0002', path, message, 'add what is rewritten, such as uri: /new, or remove it');
   }
   checkAuthority(authority, `${path}.authority`, context);
   checkSlashes(rule, path, context);
@@ -94,5 +99,10 @@ function checkSlashes({ rewrite, match = [] }: Rule, path: string, context: Lowe
 function checkAuthority(authority: string | undefined, field: string, context: LowerContext): void {
   if (!authority || /^[^\s/?#@\\]+$/.test(authority)) return;
   const message = `expected a host, perhaps with a port, got ${JSON.stringify(authority)}`;
-  context.report('WEFT0002', field, message, 'write no scheme and no path');
+  context.report(
+    'WEFT0002',
+    field,
+    message,
+    'write such as reviews.example or reviews.example:8080, without scheme and path',
+  );
 }

@@ -50,7 +50,7 @@ function checkAction(rule: Written, path: string, context: LowerContext): void {
   if (instead === undefined) {
     if ((rule.route ?? []).length > 0) return;
     const message = 'expected "route", "redirect" or "directResponse", one of which is required';
-    context.report('WEFT0002', path, message, 'add route with a destination');
+    context.report('WEFT0002', path, message, 'add route: [{destination: {host: reviews}}]');
     return;
   }
   for (const field of forwarding) {

@@ -41,11 +41,12 @@ export function lowerLocalityLbSetting(
   checkOverlaps(context, sources, hides);
   for (const [index, { from, to = {} }] of distribute.entries()) {
     const at = `${path}.distribute[${index}]`;
-    if (from === undefined) context.report('WEFT0002', at, 'expected "from", which is required', 'add from');
+    if (from === undefined)
+      context.report('WEFT0002', at, 'expected "from", which is required', 'add from, such as eu/north or "*"');
     const sum = Object.values(to).reduce((total, share) => total + share, 0);
     if (sum !== 100) {
       const message = `expected shares that add up to 100, got ${sum}`;
-      context.report('WEFT0002', `${at}.to`, message, 'correct the shares');
+      context.report('WEFT0002', `${at}.to`, message, 'write shares that add up to 100, such as 80 and 20');
     }
     checkOverlaps(
       context,

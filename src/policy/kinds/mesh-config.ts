@@ -149,7 +149,7 @@ function checkTrustDomains(
     // As strict as Istio: the parts of a name of DNS.
     if (isTrustDomain(value) && value.split('.').every((part) => textRules.label(part) === undefined)) continue;
     const message = `expected a trust domain such as "corp.example", got ${JSON.stringify(value)}`;
-    context.report('WEFT0002', field, message, 'lower-case letters, digits and "-", in parts with "." between');
+    context.report('WEFT0002', field, message, 'write lower-case letters, digits and "-", in parts with "." between');
   }
   if (trustDomain === undefined || signed === undefined || trustDomain === signed) return;
   const message = `expected the trust domain of the control plane, ${JSON.stringify(signed)}, got ${JSON.stringify(trustDomain)}`;

@@ -124,11 +124,26 @@ function lowerUri(written: string, timeout: number, field: string, context: Lowe
     const hint = 'declare a ServiceEntry with a host and this address as its endpoint, and name that host';
     context.refuse(field, 'T2', `keys at the address ${host}`, { hint });
   } else if (wrong !== undefined)
-    context.report('WEFT0002', field, `expected ${wrong}, got ${JSON.stringify(host)}`, 'correct the host of the URL');
+    context.report(
+      'WEFT0002',
+      field,
+      `expected ${wrong}, got ${JSON.stringify(host)}`,
+      'write a URL such as https://issuer.example/keys',
+    );
   else if (url.username !== '' || url.password !== '')
-    context.report('WEFT0002', field, 'expected a URL without user and password', 'the keys of an issuer are public');
+    context.report(
+      'WEFT0002',
+      field,
+      'expected a URL without user and password',
+      'write it without them: the keys of an issuer are public',
+    );
   else if (url.port === '0')
-    context.report('WEFT0002', field, 'expected a port from 1 to 65535, got 0', 'correct the port of the URL');
+    context.report(
+      'WEFT0002',
+      field,
+      'expected a port from 1 to 65535, got 0',
+      'write the port of the server, or leave it out',
+    );
   url.hash = '';
   return { kind: 'remote', uri: url.href, timeout };
 }

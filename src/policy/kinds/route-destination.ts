@@ -20,7 +20,12 @@ export function checkDestinationHost(
   { report }: Pick<LowerContext, 'report'>,
 ): void {
   if (host !== '*') return;
-  report('WEFT0002', `${path}.host`, 'expected the host of a service, got "*"', 'name the service');
+  report(
+    'WEFT0002',
+    `${path}.host`,
+    'expected the host of a service, got "*"',
+    'write the name of the service, such as reviews',
+  );
 }
 
 /** P15: of several destinations one must have a weight, what has none counts as 0 (WEFT0134), and the sum is what Envoy can count. */
@@ -30,7 +35,12 @@ export function checkWeights(
   { report }: Pick<LowerContext, 'report'>,
 ): void {
   if (routes.length > 1 && routes.every(({ weight = 0 }) => weight === 0)) {
-    report('WEFT0002', path, 'expected a weight above 0, got none', 'give each destination its weight');
+    report(
+      'WEFT0002',
+      path,
+      'expected a weight above 0, got none',
+      'give each destination its weight, such as 90 and 10',
+    );
   } else if (routes.length > 1) {
     routes.forEach(({ weight }, index) => {
       if (weight !== undefined) return;

@@ -154,7 +154,12 @@ function checkEndpointPorts(spec: Written, context: LowerContext): void {
     if (namesHost.test(protocol) || isRefused(protocol)) return;
     const got = protocol === '' ? 'none' : JSON.stringify(protocol);
     const message = `expected a protocol that tells several hosts apart (HTTP or TLS families), got ${got}`;
-    context.report('WEFT0002', `spec.ports[${index}]`, message, 'set protocol, or write an entry for each host');
+    context.report(
+      'WEFT0002',
+      `spec.ports[${index}]`,
+      message,
+      'set protocol: HTTP or TLS, or write an entry for each host',
+    );
   });
 }
 
@@ -259,6 +264,11 @@ function checkDynamic(spec: Written, context: LowerContext): void {
     const got = protocol === '' ? 'none' : JSON.stringify(protocol);
     const message = `expected protocol HTTP, HTTP2, GRPC or TLS with DYNAMIC_DNS, got ${got}`;
     const field = protocol === '' ? `spec.ports[${index}]` : `spec.ports[${index}].protocol`;
-    context.report('WEFT0002', field, message, 'a host is known from requests and from TLS alone');
+    context.report(
+      'WEFT0002',
+      field,
+      message,
+      'write protocol: HTTP or TLS: a host is known from requests and from TLS alone',
+    );
   });
 }

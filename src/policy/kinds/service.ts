@@ -89,7 +89,7 @@ export const service = supportedKind<typeof shape, ServiceObject>({
         'WEFT0002',
         spec.ports ? 'spec.ports' : 'spec',
         'expected "ports", which is required',
-        'add ports',
+        'add ports: [{name: http, port: 80}]',
       );
     }
     const ports = all.map((written, index) => {
@@ -110,7 +110,7 @@ export const service = supportedKind<typeof shape, ServiceObject>({
           'WEFT0002',
           field,
           'expected "name", which is required where there are several ports',
-          'add name',
+          'add name, such as http or tcp-db',
         );
       }
       return lowerPort(
@@ -145,14 +145,24 @@ function clusterAddresses({ clusterIP = '', clusterIPs = [] }: Infer<typeof shap
     if (first === undefined || !isClusterAddress(clusterIP)) written.push(['spec.clusterIP', clusterIP]);
     else if (first !== clusterIP) {
       const message = `expected ${JSON.stringify(clusterIP)}, which clusterIP says, got ${JSON.stringify(first)}`;
-      context.report('WEFT0002', 'spec.clusterIPs[0]', message, 'the first of clusterIPs is clusterIP');
+      context.report(
+        'WEFT0002',
+        'spec.clusterIPs[0]',
+        message,
+        `write ${JSON.stringify(clusterIP)} first, or leave clusterIP out`,
+      );
     }
   }
   for (const [field, value] of written) {
     const alone = value === 'None' && written.length > 1;
     if (isClusterAddress(value) && !alone) continue;
     const message = `expected an IP address${alone ? '' : ' or "None"'}, got ${JSON.stringify(value)}`;
-    context.report('WEFT0002', field, message, alone ? 'None stands alone' : 'correct it, or remove it');
+    context.report(
+      'WEFT0002',
+      field,
+      message,
+      alone ? 'write "None" alone' : 'write an address such as 10.0.0.7, or remove it',
+    );
   }
   return written.map(([, value]) => value).filter((value) => value !== 'None');
 }

@@ -63,7 +63,12 @@ function checkContent(spec: Written, context: LowerContext): void {
   const lists = [...(spec.egress ?? []), ...(spec.ingress ?? [])];
   if (lists.length > 0 || spec.inboundConnectionPool || spec.outboundTrafficPolicy) return;
   const expected = 'an entry of egress or ingress, inboundConnectionPool or outboundTrafficPolicy';
-  context.report('WEFT0002', 'spec', `expected ${expected}, got a Sidecar that says nothing`, 'add one, or remove it');
+  context.report(
+    'WEFT0002',
+    'spec',
+    `expected ${expected}, got a Sidecar that says nothing`,
+    'add egress: [{hosts: ["./*"]}] or such, or remove it',
+  );
 }
 
 /** A selector without labels chooses like none (P32). */

@@ -35,7 +35,12 @@ export const virtualService = supportedKind<typeof shape, VirtualServiceObject>(
     const tls = lowerTlsRules(spec.tls ?? [], hosts, context);
     const tcp = lowerTcpRules(spec.tcp ?? [], context);
     if (http.length + tls.length + tcp.length === 0) {
-      context.report('WEFT0002', 'spec', 'expected a rule in "http", "tls" or "tcp", got none', 'add a rule');
+      context.report(
+        'WEFT0002',
+        'spec',
+        'expected a rule in "http", "tls" or "tcp", got none',
+        'add a rule, such as http: [{route: [{destination: {host: reviews}}]}]',
+      );
     }
     return { hosts, exportTo: checkExportTo(context, spec.exportTo, false), http, tls, tcp };
   },
@@ -53,7 +58,7 @@ function checkHosts(hosts: readonly string[], gateways: readonly string[], conte
     if (host === '*') {
       // For gateways alone every host is right; they are refused by name.
       if (gateways.length > 0 && !gateways.includes('mesh')) return;
-      const hint = 'a rule of the mesh names its hosts, or "*.name"';
+      const hint = 'write its hosts, such as reviews, or "*.name": a rule of the mesh names them';
       context.report('WEFT0002', field, 'expected the hosts by name, got "*"', hint);
     } else if (host.startsWith('*') && !host.startsWith('*.')) {
       context.refuse(field, 'never', host, { hint: 'write the names that it means, or "*.name"' });

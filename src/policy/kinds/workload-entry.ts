@@ -66,7 +66,7 @@ export function lowerWorkloadEntry(
 ): WorkloadEntrySpec {
   const { address = '', serviceAccount, locality } = written;
   if (written.address === undefined) {
-    context.report('WEFT0002', path, 'expected "address", which is required', 'add address');
+    context.report('WEFT0002', path, 'expected "address", which is required', 'add address, such as 10.0.0.7');
   } else if (isSocket(address)) checkSocket(address, written.ports !== undefined, path, context);
   else if (!isAddress(address)) {
     const message = `expected an IP address or a host name, got ${JSON.stringify(address)}`;
@@ -74,7 +74,9 @@ export function lowerWorkloadEntry(
       'WEFT0002',
       `${path}.address`,
       message,
-      address.includes(':') ? 'the port stands under ports' : 'correct the address',
+      address.includes(':')
+        ? 'write the address alone: the port stands under ports'
+        : 'write an address such as 10.0.0.7, or a name of DNS',
     );
   }
   // It becomes a part of a SPIFFE ID, whose parts are labels here.
