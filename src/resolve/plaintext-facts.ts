@@ -61,7 +61,8 @@ function disablingOf(
   const from = [settings, endpoints, ...lists];
   const before = latest.get(service);
   if (before !== undefined && sameItems(before.from, from)) return before.disabling;
-  const objects = lists.flatMap((list) => list ?? []);
+  // Of a service of the root namespace both are one.
+  const objects = [...new Set(lists.flatMap((list) => list ?? []))];
   const made = [...endpoints].flatMap(([port, list]) => {
     const names = new Set(list.flatMap((endpoint) => disablerOf(settings, policies, service, endpoint) ?? []));
     const known = objects.filter((object) => names.has(refText(object))).map(decided);

@@ -10,6 +10,7 @@ import {
   identityOf,
   mesh,
   peerAuthentication,
+  service,
   settings,
   virtualService,
 } from '../support/resolve-values.ts';
@@ -58,4 +59,46 @@ test('what decides the mode alike changes nothing: the same facts, the same view
   expect(resolveView(at([plain, other]), scope)).toBe(view);
   // Whom callers accept is the whole service, however it is called.
   expect(facts.get(far.key)?.accepted).toEqual([identity]);
+});
+
+test('P35: a destination names who turned mesh TLS off at workloads behind its port, each once, and nobody else', () => {
+  const of = (policies: readonly Policy[], namespace = 'shop') => {
+    const at = service(`${namespace}/reviews`, { 80: 'http', 81: 'http' });
+    const list = (port: number) => [
+      endpoint('r-1', { port, applicationPort: port, identity: identityOf(namespace, 'r'), labels: { app: 'a' } }),
+      endpoint('r-2', { port, applicationPort: port, identity: identityOf(namespace, 'r'), labels: { app: 'b' } }),
+    ];
+    const whole = mesh({
+      services: [at],
+      settings: { ...settings },
+      policies,
+      endpoints: { [at.key]: { 80: list(9080), 81: list(9081) } },
+    });
+    const view = resolveView(whole, { namespace, labels: {} });
+    return [80, 81].map((port) =>
+      destinationOf(view, `${namespace}/reviews`, undefined, port).plaintext?.map(({ by }) =>
+        'object' in by ? by.object.name : '',
+      ),
+    );
+  };
+  const one = disable('shop/one', { app: 'a' });
+  const other = disable('shop/other', { app: 'b' });
+  expect(of([])).toEqual([undefined, undefined]);
+  expect(of([one])).toEqual([['one'], ['one']]);
+  expect(of([one, other])).toEqual([
+    ['one', 'other'],
+    ['one', 'other'],
+  ]);
+  expect(of([disable('shop/nobody', { app: 'c' })])).toEqual([undefined, undefined]);
+  expect(of([disable('istio-system/all'), one])).toEqual([
+    ['all', 'one'],
+    ['all', 'one'],
+  ]);
+  expect(of([disable('istio-system/all')], 'istio-system')).toEqual([['all'], ['all']]);
+  const ports = peerAuthentication('shop/ports', {
+    mode: 'STRICT',
+    selector: { app: 'a' },
+    portLevelMtls: { 9081: 'DISABLE' },
+  });
+  expect(of([ports])).toEqual([undefined, ['ports']]);
 });
