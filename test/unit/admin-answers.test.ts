@@ -7,7 +7,8 @@ import { metricsText } from '../../src/admin/metrics-text.ts';
 import { nearest } from '../../src/admin/nearest.ts';
 import { statusValue } from '../../src/admin/status-value.ts';
 import { type EdgeRow, nowhere } from '../../src/model/traffic.ts';
-import { fakeSource, identityOf, revision } from '../support/fake-admin-source.ts';
+import { fakeSource } from '../support/fake-admin-source.ts';
+import { identityOf, revision } from '../support/fake-proxies.ts';
 
 const app = createAdminServer(fakeSource(), { loopbackReads: true, now: () => Date.parse('2026-11-22T08:12:00Z') });
 afterAll(() => app.close());

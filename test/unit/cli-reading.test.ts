@@ -9,16 +9,10 @@ import { locateAdminApi, locateXds } from '../../src/cli/locate-control-plane.ts
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { PolicyStatus } from '../../src/model/status.ts';
 import type { EdgeRow } from '../../src/model/traffic.ts';
-import {
-  fakeDump,
-  fakeMesh,
-  fakeSource,
-  operatorTokenId,
-  proxyStatus,
-  rejectedProxy,
-  revision,
-  withheldProxy,
-} from '../support/fake-admin-source.ts';
+import { fakeSource, operatorTokenId } from '../support/fake-admin-source.ts';
+import { fakeDump } from '../support/fake-dump.ts';
+import { fakeMesh } from '../support/fake-mesh.ts';
+import { proxyStatus, rejectedProxy, revision, withheldProxy } from '../support/fake-proxies.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { selfSigned } from '../support/self-signed.ts';
 

@@ -8,7 +8,8 @@ import { provenancePlaces } from '../../src/cli/render/provenance-places.ts';
 import { routeRows } from '../../src/cli/render/route-rows.ts';
 import { shortSpan, spanInWords } from '../../src/cli/render/span.ts';
 import type { EdgeRow } from '../../src/model/traffic.ts';
-import { fakeDump, proxyStatus } from '../support/fake-admin-source.ts';
+import { fakeDump } from '../support/fake-dump.ts';
+import { proxyStatus } from '../support/fake-proxies.ts';
 
 it('says how long', () => {
   const seconds = (count: number) => count * 1000;

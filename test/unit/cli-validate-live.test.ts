@@ -9,7 +9,9 @@ import type { Mesh } from '../../src/model/mesh.ts';
 import { createCell } from '../../src/model/readable.ts';
 import type { RegistryKnowledge } from '../../src/model/registry-knowledge.ts';
 import type { PolicyStatus, RevisionStatus } from '../../src/model/status.ts';
-import { fakeMesh, fakeSource, operatorTokenId, revision } from '../support/fake-admin-source.ts';
+import { fakeSource, operatorTokenId } from '../support/fake-admin-source.ts';
+import { fakeMesh } from '../support/fake-mesh.ts';
+import { revision } from '../support/fake-proxies.ts';
 import { runVerb } from '../support/run-verb.ts';
 
 /* `weft validate --live` and the hints that name it, against the admin API over a real port; the values behind it are made up. */
