@@ -1,5 +1,5 @@
 import type { ProxyStatus } from '../model/status.ts';
-import { nowhere } from '../model/traffic.ts';
+import { nowhere, ownSidecar } from '../model/traffic.ts';
 import type { AdminSource } from './admin-source.ts';
 import { idOf } from './own-view.ts';
 import { pendingWords } from './pending-words.ts';
@@ -60,7 +60,7 @@ function failingServices(source: AdminSource): readonly string[] {
   const byCallee = new Map<string, { callee: string; calls: number; good: number }>();
   for (const { to, toNamespace, requests, success } of source.edges(windowMilliseconds)) {
     // A host that nobody serves: a mistake of the caller, which says nothing about any member.
-    if (to === nowhere) continue;
+    if (to === nowhere || to === ownSidecar) continue;
     const key = `${toNamespace}/${to}`;
     const sum = byCallee.get(key) ?? { callee: to, calls: 0, good: 0 };
     byCallee.set(key, { callee: to, calls: sum.calls + requests, good: sum.good + requests * success });

@@ -2,13 +2,15 @@
 export const outside = '(outside)';
 /** A destination that no route chose, as for a request to an unknown host. */
 export const nowhere = '(unknown)';
+/** Who answered where the caller's own sidecar did: a redirect, a directResponse, a call to itself. */
+export const ownSidecar = '(sidecar)';
 
 /** One line of `weft edges` and of the demo's table: who called whom, over a window of time. */
 export interface EdgeRow {
   /** The service of the caller, `frontend`, or `(outside)`. */
   readonly from: string;
   readonly fromNamespace?: string;
-  /** The service that was called, `reviews`; the host for a ServiceEntry; or `(unknown)`. */
+  /** The service that was called, `reviews`; the host for a ServiceEntry; `(unknown)`; or `(sidecar)`, the caller's own. */
   readonly to: string;
   readonly toNamespace?: string;
   /** `http` includes gRPC; with `tcp` connections are counted instead of requests, when they end. */

@@ -1,5 +1,5 @@
 import type { EdgeRow, Tally, VersionShare } from '../model/traffic.ts';
-import { nowhere, outside, tlsTroubles } from '../model/traffic.ts';
+import { nowhere, outside, ownSidecar, tlsTroubles } from '../model/traffic.ts';
 import type { Distribution } from './distribution.ts';
 import { addDistribution, emptyDistribution, quantile } from './distribution.ts';
 import type { Series } from './series.ts';
@@ -150,7 +150,7 @@ function partyKey(party: Series['source']): string {
 
 function byEnds(a: EdgeRow, b: EdgeRow): number {
   const rank = (row: EdgeRow) =>
-    `${row.from === outside ? 0 : 1}\n${row.fromNamespace ?? ''}\n${row.from}\n${row.to === nowhere ? 1 : 0}\n${row.to}\n${row.protocol}`;
+    `${row.from === outside ? 0 : 1}\n${row.fromNamespace ?? ''}\n${row.from}\n${row.to === nowhere || row.to === ownSidecar ? 1 : 0}\n${row.to}\n${row.protocol}`;
   const [left, right] = [rank(a), rank(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }

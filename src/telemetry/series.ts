@@ -1,7 +1,7 @@
 import { parseSpiffeId } from '../model/identity.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type Refusal, refusalWords } from '../model/telemetry-tags.ts';
-import { nowhere, outside } from '../model/traffic.ts';
+import { nowhere, outside, ownSidecar } from '../model/traffic.ts';
 import type { Tags } from './metrics-service.ts';
 
 /** One end of a call, in the words of services. Empty texts are not known. */
@@ -79,7 +79,7 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
     };
   }
   const called = directory.destinationOf(tags.destination_cluster ?? '');
-  const { namespace, host, service } = called ?? { namespace: '', host: '', service: nowhere };
+  const { namespace, host, service } = called ?? { namespace: '', host: '', service: whoElse(tags, of, flags) };
   const version = tags.destination_version || called?.subset || '';
   // A call without a peer's certificate went in plaintext, unless it never got there: then flags say why, if they are counted.
   const arrived = tags.response_flags === '-' && host !== '';
@@ -92,6 +92,12 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
     ...outcome,
     ...(mtls === undefined ? {} : { mtls }),
   };
+}
+
+/** A rule that answers by itself chooses no cluster and fails at nothing; an unknown host that is refused looks like it, but for its 502 (P48). */
+function whoElse({ destination_cluster: cluster = '', response_code: code }: Tags, of: 'http' | 'tcp', flags: string) {
+  const isOwn = of === 'http' && (cluster === '' || cluster === '-') && flags === '-' && code !== '502';
+  return isOwn ? ownSidecar : nowhere;
 }
 
 function callerOf(principal: string, directory: Directory): Party {

@@ -179,7 +179,7 @@ test('counters and durations arrive from both sides, and the edges say what happ
 
   expect(row('dead')).toMatchObject({ success: 0, requests: 1, flags: [{ name: 'UF', count: 1 }] });
   expect(row('dead')).not.toHaveProperty('mtls');
-  expect(row('(unknown)')).toMatchObject({ codes: [{ name: '404', count: 1 }], success: 1 });
+  expect(row('(sidecar)')).toMatchObject({ codes: [{ name: '404', count: 1 }], success: 1 });
   expect(row('reviews', 'tcp')).toMatchObject({ from: 'frontend', requests: 1, success: 1, mtls: true });
 
   const received = () => store.totals().filter(({ series }) => series.reporter === 'destination');

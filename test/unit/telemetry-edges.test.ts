@@ -178,6 +178,25 @@ test('TCP connections are an edge of their own; a request without a route goes n
   ]);
 });
 
+test('who answers in the place of a service is the sidecar of the caller, unless it refuses an unknown host (P48)', () => {
+  const store = createTrafficStore(noDirectory);
+  const none = { reporter: 'source', destination_cluster: '-', response_flags: '-' };
+  store.record(
+    frontend,
+    [
+      requests({ ...none, response_code: '410' }, 1),
+      requests({ ...none, response_code: '301' }, 2),
+      requests({ ...none, response_code: '502' }, 4),
+      requests({ ...none, destination_cluster: 'out_unknown', response_code: '200' }, 8),
+    ],
+    start,
+  );
+  expect(edgesOf(store.recent(5_000, start)).map(({ to, requests: count }) => [to, count])).toEqual([
+    ['(sidecar)', 3],
+    ['(unknown)', 12],
+  ]);
+});
+
 test('windows: seconds for two minutes, minutes for an hour; what was idle for an hour is forgotten', () => {
   const store = createTrafficStore(noDirectory);
   const count = (window: number, now: number) => edgesOf(store.recent(window, now))[0]?.requests;
