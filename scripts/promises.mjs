@@ -44,6 +44,7 @@ const groups = [
   { files: ['test/e2e/path-normalization.test.ts'], ids: ['P47'] },
   { files: ['test/e2e/mtls-matrix.test.ts'], ids: ['P34'] },
   { files: ['test/e2e/strict-one-by-one.test.ts'], ids: ['P35'] },
+  { files: ['test/e2e/trust-domain-migration.test.ts'], ids: ['P36'] },
   { files: ['test/e2e/http-rules.test.ts'], ids: ['P15'], only: 'P15' },
   { files: ['test/e2e/token-keys.test.ts'], ids: ['T23'], only: 'T23' },
   { files: ['test/e2e/token-forgeries.test.ts'], ids: ['T24'], only: 'T24' },

@@ -12,6 +12,11 @@ export interface FoundEnvoy {
 
 const projectRoot = fileURLToPath(new URL('../../..', import.meta.url));
 
+/** The version that Weft is made for. */
+export function pinnedEnvoy(): string {
+  return pinnedEnvoyVersion(projectRoot) ?? '1.40.0';
+}
+
 /** The Envoy to run (section 8 of experience.md), or Failure WEFT0903 with every place that was tried and the ways to get one. */
 export async function findEnvoyOrFail(
   flag: string | undefined,
@@ -32,7 +37,7 @@ export async function findEnvoyOrFail(
   const { tried } = finding;
   const broken = tried.filter(({ problem }) => problem !== undefined);
   const [first] = broken;
-  const pin = pinnedEnvoyVersion(projectRoot) ?? '1.40.0';
+  const pin = pinnedEnvoy();
   const message =
     first === undefined
       ? `no Envoy was found (tried ${tried.map(({ place }) => place).join(', ')})`

@@ -3,15 +3,17 @@ import { defineVerb } from '../verb.ts';
 import { callFlags } from './authz.ts';
 
 /** The flags of `weft check`. */
-const checkFlags = {
+export const checkFlags = {
   ...callFlags,
-  to: text({ placeholder: 'HOST[:PORT]', required: true, help: 'what is called, as a program writes it' }),
+  to: text({ placeholder: 'HOST[:PORT]', help: 'what is called, as a program writes it' }),
 } as const;
 
 export const checkVerb = defineVerb({
   name: 'check',
-  summary: 'Look at the way from one workload to another: endpoints, route, mutual TLS, authorization',
-  notes: 'Each line says who decides it; a bad one what to do. Exit code 1: one of them is bad.',
+  summary: 'Look at the mesh, or at the way from one workload to another: endpoints, route, mutual TLS, authorization',
+  notes:
+    'With --to each line says who decides it; without, this machine, the control plane, its CA and the proxies are looked at.\n' +
+    'A bad line says what to do. Exit code 1: one of them is bad.',
   example: 'weft check --from catalog --to reviews',
   arguments: [],
   flags: checkFlags,
