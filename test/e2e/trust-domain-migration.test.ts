@@ -13,7 +13,7 @@ import { type Application, startApplication } from '../support/application.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLoad } from '../support/load.ts';
-import { type Member, memberReport, startMember } from '../support/member.ts';
+import { type JoinOptions, type Member, memberReport, startMember } from '../support/member.ts';
 import { exchange, meshTls } from '../support/mesh-client.ts';
 import { createPolicyFolder, type PolicyFolder } from '../support/policy-folder.ts';
 import { type InProcessRun, startInProcess } from '../support/run-in-process.ts';
@@ -22,8 +22,11 @@ import { mutualTlsYaml, nextAddress, serviceYaml } from '../support/test-mesh.ts
 
 /*
  * The steps of docs/trust-domains.md, taken from the page itself: its blocks are written into the files that they name and its commands
- * are run, while a caller calls. The page says old.mesh where the mesh of tests is demo.mesh.
+ * are run, while a caller calls. The page says old.mesh where the mesh of tests is demo.mesh. In the long form the called workload keeps
+ * its own key.
  */
+
+const isLong = process.env.WEFT_LONG !== undefined;
 
 const page = await readFile(new URL('../../docs/trust-domains.md', import.meta.url), 'utf8');
 /** The blocks of a step, in their order: what they are (a file, or `bash`), and what stands in them. */
@@ -40,7 +43,7 @@ let repository: PolicyFolder;
 let server: ServerProcess;
 let client: Member;
 let catalog: Application;
-let run: InProcessRun;
+let called: { stop(): Promise<unknown> };
 const address = nextAddress();
 
 const allow = (principal: string) => `apiVersion: security.istio.io/v1
@@ -67,12 +70,29 @@ beforeAll(async () => {
   });
   server = await startServerProcess(folder, ['catalog', 'frontend']);
   catalog = await startApplication({ address, port: 9080 }, 'catalog');
+  called = isLong ? await runWithOwnKey() : await joinCalled();
+  client = await member({ service: 'frontend', address: nextAddress() });
+}, 120_000);
+
+async function member(joining: JoinOptions & { readonly address: string }): Promise<Member> {
+  const access = { folder, xdsPort: server.xdsPort, rootPem: server.rootPem };
+  const started = await startMember(access, { ...joining, token: server.token(joining.service) });
+  await started.sidecar.ready;
+  return started;
+}
+
+async function joinCalled() {
+  const { sidecar } = await member({ service: 'catalog', address, ports: [{ port: 9080 }] });
+  return { stop: () => sidecar.kill() };
+}
+
+/** A workload that keeps its own key hears every 20 s at the latest that it is to renew. */
+async function runWithOwnKey(): Promise<InProcessRun> {
   const tokenFile = join(folder, 'catalog.token');
   await writeFile(tokenFile, server.token('catalog'), { mode: 0o600 });
   const own = join(folder, 'catalog');
   mkdirSync(own, { mode: 0o700 });
-  // The called workload keeps its own key, the caller is sent one.
-  run = startInProcess({
+  const run = startInProcess({
     folder: own,
     envoy: await envoyPath(),
     xdsPort: server.xdsPort,
@@ -83,10 +103,8 @@ beforeAll(async () => {
     ],
   });
   await run.ready();
-  const access = { folder, xdsPort: server.xdsPort, rootPem: server.rootPem };
-  client = await startMember(access, { service: 'frontend', address: nextAddress(), token: server.token('frontend') });
-  await client.sidecar.ready;
-}, 120_000);
+  return run;
+}
 
 afterEach(async ({ task }) => {
   if (task.result?.state !== 'fail') return;
@@ -94,7 +112,7 @@ afterEach(async ({ task }) => {
 });
 
 afterAll(async () => {
-  await run?.stop();
+  await called?.stop();
   await client?.sidecar.kill();
   await server?.kill();
   await catalog?.close();
