@@ -5,9 +5,11 @@ import { type AuthorizationDecision, decideAuthorization } from '../../src/resol
 import type { SeenCall } from '../../src/resolve/holds.ts';
 import { seenBytes, seenCall } from '../../src/resolve/seen-call.ts';
 import { seenToken } from '../../src/resolve/seen-token.ts';
+import { requestRules } from '../../src/translate/rbac.ts';
 import { askBytes, askHttp, askHttp2, identitiesOf, startEcho } from '../support/authorization-caller.ts';
 import { startDoorEnvoy } from '../support/authorization-envoy.ts';
 import { issuerKey, keySet, signedToken } from '../support/json-web-token.ts';
+import { isRefusedPath, refusedDestination, startJudges } from '../support/judges.ts';
 import { type Call, call, principals, type SentToken } from './authorization-calls.ts';
 import { doorOf, world } from './authorization-world.ts';
 
@@ -30,19 +32,27 @@ function expected(inbound: Inbound, { identity, source, destination, serverName,
     destinationAddress: destination,
     serverName: serverName ?? null,
   };
-  if (request === undefined) return decided(inbound, seenBytes({ ...connection, claims: null })) ? '200' : 'closed';
+  if (request === undefined) {
+    const { outcome } = decideAuthorization(inbound, seenBytes({ ...connection, claims: null }));
+    if (outcome === 'unknown') throw new Error('nothing is unknown here');
+    const isAllowed = outcome === 'asked' ? destination !== refusedDestination : outcome === 'allowed';
+    return isAllowed ? '200' : 'closed';
+  }
   const seen = seenCall(connection, request, inbound.terms.pathNormalization.value);
   if (inbound.mtls.value === 'STRICT' && identity === undefined) return 'closed';
   if ('refused' in seen) return `${seen.refused}`;
+  // The judge that is asked over gRPC says 429.
+  if (isAsked(inbound, seen) && isRefusedPath(seen.path ?? ''))
+    return inbound.authorization.custom?.authorizer.http ? '403 ext_authz_denied - - - - -' : '429';
   if (inbound.tokens !== undefined && token !== undefined && token.kind !== 'good') return '401';
   const shown = seenToken(inbound.tokens, token?.claims ?? null);
   return 'refused' in shown ? `${shown.refused}` : answer(inbound, { ...seen, claims: shown.claims });
 }
 
-function decided(inbound: Pick<Inbound, 'mtls' | 'authorization'>, seen: SeenCall): boolean {
-  const { outcome } = decideAuthorization(inbound, seen);
-  if (outcome === 'allowed' || outcome === 'refused') return outcome === 'allowed';
-  throw new Error(`nothing is unknown here, and nobody asked: ${outcome}`);
+/** The authorizer comes before tokens and rules (P39). */
+function isAsked({ mtls, authorization: { custom } }: Inbound, seen: SeenCall): boolean {
+  if (custom === undefined) return false;
+  return decideAuthorization({ mtls, authorization: { custom, deny: [], allow: undefined } }, seen).outcome === 'asked';
 }
 
 /** With what is noted of it (P46): AUDIT comes before DENY, and that before ALLOW. Who refuses notes nothing before its answer is made. */
@@ -64,6 +74,13 @@ function answer({ mtls, authorization }: Inbound, seen: SeenCall): string {
   ].join(' ');
 }
 
+/** Of many rules about requests (decision 62). */
+function isTree(inbound: Inbound): boolean {
+  if (inbound.protocol === 'tcp') return false;
+  const { allow, deny } = requestRules(inbound);
+  return [allow?.matcher, allow?.shadowMatcher, deny?.matcher].some((matcher) => matcher !== undefined);
+}
+
 /** A token as a caller sends it. */
 function bearer({ kind, claims }: SentToken): string {
   const now = Math.floor(Date.now() / 1000);
@@ -82,8 +99,11 @@ test('P39 T14 the evaluator and a real Envoy agree on random policies and calls'
   const { svids, secrets } = await identitiesOf(principals, 'demo.mesh/ns/shop/sa/reviews');
   const echo = await startEcho();
   cleanup.push(() => echo.close());
-  const envoy = await startDoorEnvoy(doors, secrets, echo);
+  const judges = await startJudges();
+  cleanup.push(() => judges.close());
+  const envoy = await startDoorEnvoy(doors, secrets, echo, 'answer', judges);
   cleanup.push(envoy.stop);
+  const trees = new Set(doors.filter(({ inbound }) => isTree(inbound)));
   const outcomes = new Map<string, number>();
   const wrong: string[] = [];
   const asks = worlds.flatMap((each, index) =>
@@ -103,6 +123,8 @@ test('P39 T14 the evaluator and a real Envoy agree on random policies and calls'
     const by = details.includes('[ns') ? ' by a rule' : '';
     for (const [met, kind] of [
       [true, `${door.inbound.protocol} ${status}${by}`],
+      [details === 'ext_authz_denied' || status === '429', 'refused by an authorizer'],
+      [trees.has(door) && request !== undefined, 'judged by a tree'],
       [audit !== '-', 'audited'],
       [deny === 'denied' || allow === 'denied', 'refused by dry-run'],
       [token?.kind === 'good' && status !== '401' && door.inbound.tokens !== undefined, 'with claims'],
@@ -127,6 +149,8 @@ test('P39 T14 the evaluator and a real Envoy agree on random policies and calls'
     'tcp 200',
     'tcp closed',
     'audited',
+    'judged by a tree',
+    'refused by an authorizer',
     'refused by dry-run',
     'with claims',
   ])

@@ -73,7 +73,7 @@ const requestPrincipals = listOf(
 );
 export const issuers = ['https://a.example', 'https://b.example'] as const;
 
-const source = (http: boolean) =>
+const source = (tokens: boolean) =>
   fc
     .oneof(
       { weight: 4, arbitrary: together(pair('principals', principals), pair('namespaces', namespaces)) },
@@ -85,7 +85,7 @@ const source = (http: boolean) =>
         pair('trustDomains', trustDomains),
         pair('ipBlocks', sourceRanges),
         pair('remoteIpBlocks', remoteRanges),
-        ...(http ? [pair('requestPrincipals', requestPrincipals)] : []),
+        ...(tokens ? [pair('requestPrincipals', requestPrincipals)] : []),
       ),
     );
 const operation = (http: boolean) =>
@@ -100,21 +100,27 @@ const values = (texts: fc.Arbitrary<readonly string[]>) =>
     { weight: 1, arbitrary: fc.tuple(texts, texts).map(([some, not]) => ({ values: some, notValues: not })) },
   );
 const when = (key: string, texts: fc.Arbitrary<readonly string[]>) => values(texts).map((said) => ({ key, ...said }));
-const ofConnection = [
+const ofAddress = [
   when('source.ip', sourceRanges),
   when('remote.ip', remoteRanges),
-  when('source.namespace', namespaces),
-  when('source.serviceAccount', accounts),
-  when('source.trustDomain', trustDomains),
-  when('source.principal', principals),
   when('destination.ip', listOf('127.0.0.1', '127.0.0.5', '127.0.0.4/30')),
   when('destination.port', listOf('9080', '80')),
   ...['a', 'b'].map(() => when('connection.sni', listOf('reviews', '*.shop', '*', 'other*'))),
 ];
-const ofRequest = [
+const ofConnection = [
+  ...ofAddress,
+  when('source.namespace', namespaces),
+  when('source.serviceAccount', accounts),
+  when('source.trustDomain', trustDomains),
+  when('source.principal', principals),
+];
+const ofHeaders = [
   ...['a', 'b', 'c'].map(() => when('request.headers[x-user]', listOf('ann', 'a*', '*', '*n', 'a,ann'))),
   when('request.headers[Accept]', listOf('a', '*b', 'a,b', '*')),
   when('request.headers[x-forwarded-proto]', listOf('http', 'https', '*')),
+];
+const ofRequest = [
+  ...ofHeaders,
   when('request.auth.principal', requestPrincipals),
   when('request.auth.audiences', listOf('shop', 'b*', '*')),
   when('request.auth.presenter', listOf('app', '*p')),
@@ -142,12 +148,41 @@ function wrapped(name: string, value: object): object {
   return name === 'from' ? { source: value } : { operation: value };
 }
 
-const rule = (http: boolean) =>
+/** `whole`: with conditions on headers and tokens, which trees do not see (decision 62). */
+const rule = (http: boolean, whole: boolean) =>
   together(
-    list('from', source(http), 6),
+    list('from', source(http && whole), 6),
     list('to', operation(http), 5),
-    list('when', fc.oneof(...ofConnection, ...(http ? ofRequest : [])), 4),
+    list('when', fc.oneof(...ofConnection, ...(http && whole ? ofRequest : [])), 4),
   );
+
+/** P38: of CUSTOM, which knows neither identities nor claims (WEFT0159). */
+const asking = (http: boolean) =>
+  together(
+    list('from', together(pair('ipBlocks', sourceRanges), pair('remoteIpBlocks', remoteRanges)), 4),
+    list('to', operation(http), 5),
+    list('when', fc.oneof(...ofAddress, ...(http ? ofHeaders : [])), 3),
+  );
+
+/** More than are looked at one by one (decision 62): most about others, some about those who call. */
+const crowdRule = (index: number) =>
+  fc
+    .record({
+      principals: listOf(
+        `demo.mesh/ns/shop/sa/c${index}`,
+        `cluster.local/ns/shop/sa/d${index}`,
+        'cluster.local/ns/shop/sa/web',
+        'demo.mesh/ns/bank/sa/api',
+        'partner.mesh/ns/shop/sa/web',
+      ),
+      methods: sometimes(5, methods),
+      paths: sometimes(5, paths),
+    })
+    .map(({ principals: who, ...of }) => ({
+      from: [{ source: { principals: who } }],
+      ...((of.methods ?? of.paths) && { to: [{ operation: compact(of) }] }),
+    }));
+const crowd = fc.tuple(...Array.from({ length: 70 }, (_, index) => crowdRule(index)));
 
 export interface World {
   readonly protocol: 'http' | 'tcp';
@@ -156,6 +191,8 @@ export interface World {
   readonly normalization: 'BASE' | 'NONE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   /** RequestAuthentications: the audiences that they ask for, and the scope. */
   readonly tokens: readonly { readonly issuer: string; readonly audiences: readonly string[] }[];
+  /** Of the CUSTOM policy; absent: nobody is asked. */
+  readonly asks?: { readonly provider: 'http' | 'grpc'; readonly rules: readonly object[] } | undefined;
   readonly policies: readonly {
     readonly action: string;
     readonly dryRun: boolean;
@@ -169,6 +206,7 @@ export const world: fc.Arbitrary<World> = fc
     protocol: fc.constantFrom('http', 'http', 'tcp'),
     port: fc.constantFrom(9080, 80),
     mode: fc.constantFrom('PERMISSIVE', 'PERMISSIVE', 'PERMISSIVE', 'STRICT', 'DISABLE'),
+    isCrowded: fc.constantFrom(false, false, false, true),
     normalization: fc.constantFrom('BASE', 'NONE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'),
     tokens: fc.array(
       fc.record({ issuer: fc.constantFrom(...issuers), audiences: fc.constantFrom([], [], ['shop', 'bank']) }),
@@ -181,19 +219,39 @@ export const world: fc.Arbitrary<World> = fc
         action: fc.constantFrom('ALLOW', 'ALLOW', 'ALLOW', 'DENY', 'DENY', 'AUDIT'),
         dryRun: fc.constantFrom(false, false, false, true),
         namespace: fc.constantFrom('shop', 'shop', 'istio-system', 'bank'),
-        rules: fc.array(rule(of.protocol === 'http'), { minLength: 1, maxLength: 3 }),
+        rules: fc.array(rule(of.protocol === 'http', !of.isCrowded), { minLength: 1, maxLength: 3 }),
       })
       // An ALLOW policy without rules allows nothing, a DENY policy without them is refused.
       .chain((made) => fc.constantFrom(made, made, made, made.action === 'ALLOW' ? { ...made, rules: [] } : made));
-    return fc.array(policy, { minLength: 1, maxLength: 3 }).map((policies) => ({ ...of, policies }) as World);
+    const rules = fc.array(asking(of.protocol === 'http'), { minLength: 1, maxLength: 2 });
+    return fc
+      .record({
+        policies: fc.array(policy, { minLength: 1, maxLength: 3 }),
+        many: of.isCrowded && of.protocol === 'http' ? crowd : fc.constant([]),
+        asks: sometimes(4, fc.record({ provider: fc.constantFrom('http', 'grpc'), rules })),
+      } as const)
+      .map(({ policies, many, asks }): World => {
+        const [first, ...others] = policies;
+        if (first === undefined) throw new RangeError('no policy');
+        return { ...of, asks, policies: [{ ...first, rules: [...first.rules, ...many] }, ...others] };
+      });
   });
 
 const settings: MeshSettings = { trustDomain: 'demo.mesh', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
 
 const security = 'security.istio.io/v1';
+const judgePorts = { http: 8000, grpc: 9000 } as const;
+const judge = 'judge.ops.svc.cluster.local';
+const extensionProviders = [
+  { name: 'http', envoyExtAuthzHttp: { service: judge, port: judgePorts.http } },
+  { name: 'grpc', envoyExtAuthzGrpc: { service: judge, port: judgePorts.grpc } },
+];
 
 /** The port of the workload `reviews` in the namespace `shop`, as this world has it. Throws if a policy is refused. */
-export function doorOf({ protocol, port, mode, normalization, tokens, policies: written }: World, jwks: string): Door {
+export function doorOf(
+  { protocol, port, mode, normalization, tokens, asks, policies: written }: World,
+  jwks: string,
+): Door {
   const documents = [
     {
       apiVersion: 'v1',
@@ -213,6 +271,22 @@ export function doorOf({ protocol, port, mode, normalization, tokens, policies: 
       metadata: { name: `t${position}`, namespace: position === 0 ? 'shop' : 'istio-system' },
       spec: { jwtRules: [{ issuer, jwks, ...(audiences.length === 0 ? {} : { audiences }) }] },
     })),
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'judge', namespace: 'ops' },
+      spec: { ports: Object.entries(judgePorts).map(([name, number]) => ({ name, port: number })) },
+    },
+    ...(asks === undefined
+      ? []
+      : [
+          {
+            apiVersion: security,
+            kind: 'AuthorizationPolicy',
+            metadata: { name: 'ask', namespace: 'shop' },
+            spec: { action: 'CUSTOM', provider: { name: asks.provider }, rules: asks.rules },
+          },
+        ]),
     ...written.map(({ action, dryRun, namespace, rules }, position) => ({
       apiVersion: security,
       kind: 'AuthorizationPolicy',
@@ -224,7 +298,7 @@ export function doorOf({ protocol, port, mode, normalization, tokens, policies: 
       spec: { action, ...(rules.length === 0 ? {} : { rules }) },
     })),
   ];
-  const meshConfig = { trustDomainAliases: ['old.mesh'], pathNormalization: { normalization } };
+  const meshConfig = { trustDomainAliases: ['old.mesh'], pathNormalization: { normalization }, extensionProviders };
   const files = [
     { path: 'meshconfig.yaml', text: JSON.stringify(meshConfig) },
     { path: 'world.yaml', text: documents.map((document) => JSON.stringify(document)).join('\n---\n') },

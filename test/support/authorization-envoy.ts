@@ -1,9 +1,10 @@
 import type { Inbound } from '../../src/model/ir-inbound.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
-import { inboundName } from '../../src/translate/names.ts';
+import { clusterName, inboundName } from '../../src/translate/names.ts';
 import { translateInbound } from '../../src/translate/translate-inbound.ts';
 import { type SecretMaterial, translateSecrets } from '../../src/translate/translate-secrets.ts';
 import { staticBootstrap } from '../golden/static-bootstrap.ts';
+import type { Judges } from './judges.ts';
 import { type StaticEnvoy, startStaticEnvoy } from './static-envoy.ts';
 
 /** One port of one workload, as it was resolved. */
@@ -25,6 +26,7 @@ export async function startDoorEnvoy(
   secrets: SecretMaterial,
   application: { readonly address: string; readonly port: number },
   behind: 'answer' | 'application' = 'answer',
+  judges?: Pick<Judges, 'http' | 'grpc'>,
 ): Promise<StaticEnvoy> {
   const secretResources = translateSecrets(secrets);
   const listeners = doors.map(({ inbound, proxy }, index) => {
@@ -39,7 +41,7 @@ export async function startDoorEnvoy(
   return startStaticEnvoy('doors', {
     listeners,
     secrets: staticSecrets.filter(({ name }) => name === 'identity' || name === 'bundle'),
-    clusters: [cluster('application', application)],
+    clusters: [cluster('application', application), ...(judges ? judgeClusters(doors, judges) : [])],
   });
 }
 
@@ -51,6 +53,21 @@ export const notedKeys = [
   'istio_dry_run_allow_shadow_engine_result',
   'istio_dry_run_allow_shadow_effective_policy_id',
 ] as const;
+
+/** The authorizers that the doors ask, under the names by which they do. */
+function judgeClusters(doors: readonly Door[], { http, grpc }: Pick<Judges, 'http' | 'grpc'>): readonly JsonObject[] {
+  const asked = doors.flatMap(({ inbound }) => inbound.authorization.custom?.authorizer ?? []);
+  const byName = new Map(asked.map((authorizer) => [clusterName(authorizer.ref), authorizer.http === undefined]));
+  return [...byName].map(([name, isGrpc]) => ({
+    ...cluster(name, isGrpc ? grpc : http),
+    ...(isGrpc && { typed_extension_protocol_options: { [protocolOptions]: overHttp2 } }),
+  }));
+}
+const protocolOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const overHttp2 = {
+  '@type': `type.googleapis.com/${protocolOptions}`,
+  explicit_http_config: { http2_protocol_options: {} },
+};
 
 /** A cluster of one address. */
 function cluster(name: string, { address, port }: { readonly address: string; readonly port: number }): JsonObject {
