@@ -5,7 +5,7 @@ import type { Shape } from './shape.ts';
 import type { SourceNode } from './source-node.ts';
 
 /**
- * The errors of meaning of a text whose shape is wrong, too, as far as they do not follow from that: what is found whatever stands in the
+ * The errors and warnings of meaning of a text whose shape is wrong, too, as far as they do not follow from that: what is found whatever stands in the
  * place of what is wrong or missing. So all mistakes of one object are told at once. `judge` finds what is wrong with a whole value.
  */
 export function independentFindings(of: {
@@ -37,7 +37,7 @@ export function independentFindings(of: {
   const again = others.map((other) => new Set(judge(other.value).map(keyOf)));
   return found.filter((finding) => {
     const { severity, field = '' } = finding;
-    if (severity !== 'error' || told.has(field) || !again.every((keys) => keys.has(keyOf(finding)))) return false;
+    if (severity === 'info' || told.has(field) || !again.every((keys) => keys.has(keyOf(finding)))) return false;
     // What is in a rule that has lost a field, what stands beside it and beside what it is in, may be about that field.
     if ([...lost].some((each) => isWithin(field, ruleOf(each)) || isWithin(each, parentOf(field)))) return false;
     return !touched.some((each) => isWithin(field, each));

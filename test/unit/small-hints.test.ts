@@ -45,3 +45,23 @@ test.each<readonly [string, string, readonly string[]]>([
 ])('%s', (_, text, hints) => {
   expect(told(text)).toEqual(hints);
 });
+
+test('warnings come beside errors of the same document, unless they may follow from these', () => {
+  const all = (http: string) => {
+    const text = networking('VirtualService', `{ hosts: [a], http: [${http}] }`);
+    const { diagnostics } = parsePolicies([{ path: 'policies/shop/a.yaml', text }], {
+      commit: '4f1c2ab',
+      rootNamespace: 'istio-system',
+      folders: 'namespace',
+    });
+    return diagnostics.filter(({ severity }) => severity !== 'info').map(({ code, field }) => `${code} ${field}`);
+  };
+  const redirect = '{ match: [{ uri: { exact: /old } }], redirect: { uri: /new }, timeout: 1s }';
+  const wrong = '{ route: [{ destination: { host: a }, wieght: 3 }] }';
+  expect(all(`${redirect}, ${wrong}`)).toEqual(['WEFT0132 spec.http[0].timeout', 'WEFT0002 spec.http[1].route[0]']);
+  // A weight that is misspelt is not missing.
+  const several = '{ route: [{ destination: { host: a }, wieght: 90 }, { destination: { host: b }, weight: 10 }] }';
+  expect(all(several)).toEqual(['WEFT0002 spec.http[0].route[0]']);
+  // What is misspelt may be what makes the other act.
+  expect(all('{ redirec: { uri: /new }, timeout: 1s }')).toEqual(['WEFT0002 spec.http[0]']);
+});
