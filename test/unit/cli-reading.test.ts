@@ -47,6 +47,7 @@ const values: {
   pending?: PolicyStatus['pending'];
   refused?: AdminSource['refused'];
   release?: AdminSource['release'];
+  mesh?: ReturnType<typeof fakeMesh>;
 } = {
   diagnostics: [],
   edges: [
@@ -65,7 +66,7 @@ beforeAll(async () => {
     release: (resource) => (values.release ?? usual.release)(resource),
     edges: () => values.edges,
     proxies: () => values.proxies(),
-    mesh: () => mesh,
+    mesh: () => values.mesh ?? mesh,
     policies: () => ({
       status: {
         repository: '/repo',
@@ -431,6 +432,13 @@ describe('weft proxy-config', () => {
     expect((await weft('proxy-config all --file no.json')).stderr).toContain('is not a config dump');
     expect((await weft('proxy-config all --file missing.json')).stderr).toContain('cannot be read as JSON');
   });
+});
+
+it('weft env says that there is nothing to call before there is a service', async () => {
+  values.mesh = { ...mesh, services: [] };
+  const { code, stdout, stderr } = await weft('env frontend -n shop');
+  delete values.mesh;
+  expect([code, stdout, stderr]).toEqual([0, '', expect.stringContaining('there is no service yet')]);
 });
 
 it('weft env prints what the proxy listens for, in the words of the shell', async () => {
