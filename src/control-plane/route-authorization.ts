@@ -18,5 +18,11 @@ export function withAuthorization(
 ): RouteAnswer {
   if (question.from === undefined || answer.outcome !== 'forward') return answer;
   const authorization = answerAuthorization(mesh, caller, question, proxyOf);
-  return authorization.outcome === 'nowhere' ? answer : { ...answer, authorization };
+  if (authorization.outcome === 'nowhere') return answer;
+  // A token is not read here, and its claims may be what lets the call in.
+  const bearer = question.headers.some(([name]) => name.toLowerCase() === 'authorization');
+  if (bearer && authorization.outcome !== 'allowed') return { ...answer, notes: [...answer.notes, tokenNote] };
+  return { ...answer, authorization };
 }
+
+const tokenNote = 'the token is not read here: weft authz --claims says whether one who has its claims is let in';

@@ -228,6 +228,9 @@ spec: {address: 10.0.0.2, serviceAccount: reviews}
     code: 1,
     result: [`× ${route}`, `× refused (403): no ALLOW rule matches; nearest  ${policyLine}`, more],
   });
+  // What a token says is not known here.
+  const bearer = await say('guarded', '--from', 'reviews-1', '--header', 'Authorization: Bearer a.b.c');
+  expect(bearer).toEqual({ code: 0, result: [`√ ${route}`, expect.stringContaining('- the token is not read here')] });
   // Who is not named stands for many, and who answers in the caller's own sidecar lets in nobody.
   expect(await say('guarded')).toEqual({ code: 0, result: [`√ ${route}`] });
   expect((await say('guarded', '--from', 'reviews-1', '--path', '/gone')).code).toBe(0);
