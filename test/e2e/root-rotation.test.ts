@@ -113,7 +113,10 @@ async function through(load: Load, requests: number): Promise<void> {
 
 /** The control plane dies in the midst of a step: with keys written and nothing that names them, or right before it would have answered. */
 const crashes: readonly (readonly [step: RotationStep, when: string, phase: RotationStatus['phase']])[] = [
+  ['prepare', 'after ca/state.json', 'prepared'],
+  ['abort', 'before ca/state.json', 'prepared'],
   ['prepare', 'before ca/state.json', 'steady'],
+  ['abort', 'after ca/state.json', 'steady'],
   ['prepare', 'after ca/state.json', 'prepared'],
   ['activate', 'before ca/state.json', 'prepared'],
   ['activate', 'after ca/state.json', 'activated'],
