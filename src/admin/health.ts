@@ -69,5 +69,5 @@ function failingServices(source: AdminSource): readonly string[] {
     .map(({ callee, calls, good }) => ({ callee, share: calls === 0 ? 1 : good / calls }))
     .filter(({ share }) => share < goal)
     .sort((a, b) => a.share - b.share)
-    .map(({ callee, share }) => `${callee} ${(share * 100).toFixed(1)}% (goal ${goal * 100}%)`);
+    .map(({ callee, share }) => `${callee} ${(share * 100).toFixed(1)}% in the last minute (goal ${goal * 100}%)`);
 }

@@ -185,7 +185,7 @@ it('sums up the state of the mesh', () => {
   const value = statusValue(source, Date.parse('2026-11-22T08:12:00Z'));
   expect(value.health).toEqual({
     state: 'Degraded',
-    reasons: ['payments 98.0% (goal 99%)', 'reviews-2.shop refused its configuration'],
+    reasons: ['payments 98.0% in the last minute (goal 99%)', 'reviews-2.shop refused its configuration'],
   });
   expect(value.proxies).toEqual({
     connected: 3,
