@@ -24,9 +24,9 @@ export async function readApi(context: ReadContext): Promise<ApiClient> {
     return createApiClient({ url: locateAdminApi(asked), token: left, timeout });
   };
   return {
-    get: (path) => whileStarting(cwd, async () => (await client()).get(path)),
-    post: (path, body) => whileStarting(cwd, async () => (await client()).post(path, body)),
-    delete: (path) => whileStarting(cwd, async () => (await client()).delete(path)),
+    get: (path) => whileStarting(cwd, timeout, async () => (await client()).get(path)),
+    post: (path, body) => whileStarting(cwd, timeout, async () => (await client()).post(path, body)),
+    delete: (path) => whileStarting(cwd, timeout, async () => (await client()).delete(path)),
   };
 }
 

@@ -11,10 +11,10 @@ const pause = 100;
 
 /**
  * Asks again while the server of this folder is there and does not listen yet: it takes its state dir first. Nothing was done by a call
- * that nobody heard. Throws as `call` does, and says whether somebody is starting.
+ * that nobody heard. `timeout`, in milliseconds, is the most it may take. Throws as `call` does, and says whether somebody is starting.
  */
-export async function whileStarting<T>(folder: string, call: () => Promise<T>, most = patience): Promise<T> {
-  const deadline = performance.now() + most;
+export async function whileStarting<T>(folder: string, timeout: number, call: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + Math.min(timeout, patience);
   for (;;) {
     try {
       return await call();

@@ -49,12 +49,12 @@ test('a command waits for a server of its folder that has begun, and for no othe
   const unheard = async () => {
     throw new Failure('WEFT0901', 'the control plane at x cannot be reached: nothing listens there', 'start it');
   };
-  await expect(whileStarting(folder, unheard, 300)).rejects.toMatchObject({
+  await expect(whileStarting(folder, 300, unheard)).rejects.toMatchObject({
     code: 'WEFT0901',
     hint: expect.stringContaining(`process ${process.pid} has the state dir of this folder: is it still starting?`),
   });
   lock.release();
-  await expect(whileStarting(folder, unheard)).rejects.toMatchObject({ hint: 'start it' });
+  await expect(whileStarting(folder, 300, unheard)).rejects.toMatchObject({ hint: 'start it' });
 });
 
 test('weft status --wait waits for the server, too, and says so', async () => {
