@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
-import { createCell } from '../../src/model/readable.ts';
-import type { Workload } from '../../src/model/workload.ts';
-import { createKnownServices } from '../../src/registry/known-services.ts';
-import { fakeClock } from '../support/fake-clock.ts';
-import { memoryStore } from '../support/memory-store.ts';
-import { byId, settings, workload } from '../support/registry-values.ts';
+import { controlPlane } from '../support/history-plane.ts';
+import { workload } from '../support/registry-values.ts';
 
 const names = ['cart', 'pay', 'web'] as const;
 const ports = { cart: [80], pay: [80, 81], web: [90] } as const;
@@ -45,43 +40,15 @@ const event = fc.oneof(
   fc.constant({ kind: 'restart' as const }),
 );
 
-async function plane(store = memoryStore(), now: readonly Workload[] = []) {
-  const joined = createCell(byId(...now));
-  const known = createKnownServices({ store, clock: fakeClock(), settings, joined });
-  await known.restore();
-  const check = createTreeCheck({
-    settings,
-    folders: 'namespace',
-    root: 'policies',
-    joined: () => (known.away().isHistory ? joined.get() : undefined),
-    away: known.away,
-  });
-  const commit = (text: string) =>
-    check({
-      commit: text,
-      files: [{ path: 'policies/shop/a.yaml', text }],
-      diagnostics: [],
-      author: '',
-      subject: '',
-      time: 0,
-    }).policies !== undefined;
-  return { store, joined, known, commit };
-}
-
-type Plane = Awaited<ReturnType<typeof plane>>;
+type Plane = Awaited<ReturnType<typeof controlPlane>>;
+const isGood = (plane: Plane, text: string) => plane.commit({ a: text }).policies !== undefined;
 
 async function after(history: readonly (typeof event extends fc.Arbitrary<infer E> ? E : never)[], from: Plane) {
   let now = from;
   for (const one of history) {
-    const present = new Map(now.joined.get());
-    if (one.kind === 'restart') {
-      await now.known.close();
-      now = await plane(now.store, [...present.values()]);
-      continue;
-    }
-    if (one.kind === 'come') present.set(one.who.id, one.who);
-    else present.delete(one.who.id);
-    now.joined.set(present);
+    if (one.kind === 'restart') now = await now.restart();
+    else if (one.kind === 'come') now.join(one.who);
+    else now.leave(one.who);
   }
   return now;
 }
@@ -89,10 +56,10 @@ async function after(history: readonly (typeof event extends fc.Arbitrary<infer 
 test('a commit is good or not by what has ever joined, whoever is there now and whenever the server started', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 12 }), tree, async (history, text) => {
-      const lived = await after(history, await plane());
+      const lived = await after(history, await controlPlane());
       const ever = history.flatMap((one) => (one.kind === 'come' ? [one.who] : []));
-      const everybody = await plane(undefined, ever);
-      expect(lived.commit(text)).toBe(everybody.commit(text));
+      const everybody = await controlPlane(undefined, ever);
+      expect(isGood(lived, text)).toBe(isGood(everybody, text));
     }),
     { numRuns: 150 },
   );
@@ -109,15 +76,15 @@ test('what was served is good for ever, beside whatever else is new, whoever com
       tree,
       fc.array(fc.array(event, { maxLength: 4 }), { minLength: 1, maxLength: 3 }),
       async (first, history, text, later) => {
-        const now = await after([{ kind: 'come', who: first }, ...history], await plane());
-        fc.pre(now.commit(text));
+        const now = await after([{ kind: 'come', who: first }, ...history], await controlPlane());
+        fc.pre(isGood(now, text));
         for (const [index, more] of later.entries()) {
           // Who restarts reads what it served first (startPolicySource), so that is what a restart is here, too.
           await after(
             more.filter(({ kind }) => kind !== 'restart'),
             now,
           );
-          expect(now.commit(`# ${index}\n${text}${other}`)).toBe(true);
+          expect(isGood(now, `# ${index}\n${text}${other}`)).toBe(true);
         }
       },
     ),

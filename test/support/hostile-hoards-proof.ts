@@ -11,7 +11,6 @@ import { mebibytes, pause, promise, timeUntil, twice } from './hostile-promise.t
 import { subscribe } from './hostile-raw.ts';
 import { proxies, type Scene } from './hostile-scene.ts';
 
-const limit = defaultLimits.subscribedBytes;
 /** What a name counts for beside its bytes; the page of the library says so. */
 const besides = 128;
 
@@ -77,8 +76,11 @@ const hoards: Readonly<Record<string, Hoard>> = {
   'versions of 1 KiB': claimed(10_000, 1_024),
 };
 
-/** T8: what one stream can make the server keep by naming things is bounded, whatever it names, and goes with the stream. */
-export async function proveHoards(scene: Scene): Promise<void> {
+/**
+ * T8: what one stream can make the server keep by naming things is bounded, whatever it names, and goes with the stream. `limit`: the
+ * scene's, in bytes.
+ */
+export async function proveHoards(scene: Scene, limit = defaultLimits.subscribedBytes): Promise<void> {
   const { port, account, settle, connectProxies, watch } = scene;
   await connectProxies();
   const quiet = await watch(pause(2_000));
