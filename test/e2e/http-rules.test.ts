@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
-import { expectShare, useRuleMesh } from '../support/rule-mesh.ts';
+import { expectShare, sharesYaml, useRuleMesh } from '../support/rule-mesh.ts';
 
 /** More than the 4 KiB that Envoy allows an answer by itself. */
 const longText = 'weft '.repeat(20_000);
@@ -35,26 +35,8 @@ spec:
     - { name: counted, match: [{ uri: { prefix: "" }, statPrefix: counted }], ${to} }
 `;
 
-const shares = `---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: reviews, namespace: shop }
-spec:
-  hosts: [reviews]
-  http:
-    - route:
-        - { destination: { host: reviews, subset: v1 }, weight: 90 }
-        - { destination: { host: reviews, subset: v2 }, weight: 10 }
-        - { destination: { host: reviews, subset: v3 }, weight: 0 }
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: { name: reviews, namespace: shop }
-spec: { host: reviews, subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }, { name: v3, labels: { version: v3 } }] }
-`;
-
 const { at, asked, client, counting } = useRuleMesh({
-  policies: { 'echo.yaml': echoRules, 'shares.yaml': shares },
+  policies: { 'echo.yaml': echoRules, 'shares.yaml': sharesYaml('reviews', { v1: 90, v2: 10, v3: 0 }) },
   services: { echo: ['v1'], reviews: ['v1', 'v2'] },
   answers: {
     'echo-v1': (request, response) => {

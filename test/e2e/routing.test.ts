@@ -3,6 +3,7 @@ import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, type LoadReport, sendRequests, startLoad } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
+import { sharesYaml } from '../support/rule-mesh.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 const echoRules = `---
@@ -40,27 +41,7 @@ spec:
     - { name: refused, match: [{ uri: { prefix: /refused } }], route: [{ destination: { host: echo } }] }
 `;
 
-const canary = `---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: reviews, namespace: shop }
-spec:
-  hosts: [reviews]
-  http:
-    - route:
-        - { destination: { host: reviews, subset: v1 }, weight: 90 }
-        - { destination: { host: reviews, subset: v2 }, weight: 10 }
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: { name: reviews, namespace: shop }
-spec:
-  host: reviews
-  subsets:
-    - { name: v1, labels: { version: v1 } }
-    - { name: v2, labels: { version: v2 } }
-    - { name: v9, labels: { version: v9 } }
-`;
+const canary = sharesYaml('reviews', { v1: 90, v2: 10 }, ['v9']);
 
 /** Of the Service halves: an application that answers, and an address where nobody listens. No sidecar stands before them. */
 const halves = (good: string, dead: string) => `${serviceYaml('half')}---

@@ -16,6 +16,31 @@ export interface RuleMeshOptions {
   readonly prepare?: (mesh: TestMesh) => Promise<void>;
 }
 
+/** A VirtualService that shares the calls of a service of namespace shop among subsets, one a version, and these; `further` have none. */
+export function sharesYaml(
+  host: string,
+  weights: Readonly<Record<string, number>>,
+  further: readonly string[] = [],
+): string {
+  const shares = Object.entries(weights).map(
+    ([subset, weight]) => `{ destination: { host: ${host}, subset: ${subset} }, weight: ${weight} }`,
+  );
+  const subsets = [...Object.keys(weights), ...further].map(
+    (version) => `{ name: ${version}, labels: { version: ${version} } }`,
+  );
+  return `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${host}, namespace: shop }
+spec: { hosts: [${host}], http: [{ route: [${shares.join(', ')}] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${host}, namespace: shop }
+spec: { host: ${host}, subsets: [${subsets.join(', ')}] }
+`;
+}
+
 /** A mesh for tests of HTTP rules: one caller, and applications that count what reaches them. */
 export interface RuleMesh {
   readonly mesh: () => TestMesh;
