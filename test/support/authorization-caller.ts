@@ -111,10 +111,14 @@ function answerOf(status: number, body: string): string {
   return status === 403 || status === 200 ? `${status} ${body}` : `${status}`;
 }
 
-/** `200` where an echo came back, `closed` where the connection ended before. */
-export function askBytes(of: Dial): Promise<string> {
+/** `200` where an echo came back, `closed` where the connection ended before; `connected` hears from where it came and to where it went. */
+export function askBytes(of: Dial, connected: (ends: string) => void = () => {}): Promise<string> {
   return new Promise((resolve) => {
     const socket = dial(of);
+    socket.on('connect', () => {
+      const { localAddress, localPort, remoteAddress, remotePort } = socket;
+      connected(`${localAddress}:${localPort}>${remoteAddress}:${remotePort}`);
+    });
     const end = (outcome: string) => {
       socket.destroy();
       resolve(outcome);

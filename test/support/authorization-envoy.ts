@@ -19,21 +19,23 @@ type JsonObject = { readonly [key: string]: Json };
 /**
  * A real Envoy with the inbound listeners of these doors as translation makes them, and nobody to ask. Behind HTTP it answers 200 itself,
  * unless `behind` says `application`;
- * behind TCP stands `application`; the body of its answers are their details (`%RESPONSE_CODE_DETAILS%`) and what `notedKeys` say.
+ * behind TCP stands `application`; the body of its answers are their details (`%RESPONSE_CODE_DETAILS%`) and what `notedKeys` say. Of each
+ * connection for bytes the file `log` gets a line: its two ends, and the same notes.
  */
 export async function startDoorEnvoy(
   doors: readonly Door[],
   secrets: SecretMaterial,
   application: { readonly address: string; readonly port: number },
   behind: 'answer' | 'application' = 'answer',
-  judges?: Pick<Judges, 'http' | 'grpc'>,
+  { judges, log }: { readonly judges?: Pick<Judges, 'http' | 'grpc'>; readonly log?: string } = {},
 ): Promise<StaticEnvoy> {
   const secretResources = translateSecrets(secrets);
   const listeners = doors.map(({ inbound, proxy }, index) => {
     const made = staticBootstrap([...translateInbound([inbound], proxy), ...secretResources]);
     const { listeners: all } = made.static_resources as { readonly listeners: readonly JsonObject[] };
     const [listener = {}] = all;
-    return { ...(opened(listener, inboundName(inbound.port), `w${index}`, behind) as JsonObject), name: `w${index}` };
+    const shown = opened(listener, inboundName(inbound.port), `w${index}`, behind);
+    return { ...((log === undefined ? shown : logged(shown, log)) as JsonObject), name: `w${index}` };
   });
   const { secrets: staticSecrets } = staticBootstrap(secretResources).static_resources as {
     readonly secrets: readonly JsonObject[];
@@ -101,6 +103,22 @@ function opened(value: Json, name: string, own: string, behind: 'answer' | 'appl
   const replies = served.local_reply_config;
   const given = typeof replies === 'object' && replies !== null && !isList(replies) ? replies : {};
   return { ...served, local_reply_config: { ...given, body_format: details } };
+}
+
+/** Connections have no answer in which their notes could stand. */
+function logged(value: Json, file: string): Json {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isList(value)) return value.map((each) => logged(each, file));
+  const kept = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, logged(inner, file)]));
+  if (!String(kept['@type']).endsWith('.TcpProxy')) return kept;
+  const noted = notedKeys.map((key) => `%DYNAMIC_METADATA(envoy.filters.network.rbac:${key})%`);
+  const line = ['%DOWNSTREAM_REMOTE_ADDRESS%>%DOWNSTREAM_LOCAL_ADDRESS%', ...noted].join(' ');
+  const config = {
+    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+    path: file,
+    log_format: { text_format_source: { inline_string: `${line}\n` } },
+  };
+  return { ...kept, access_log: [{ name: 'notes', typed_config: config }] };
 }
 
 function isList(json: Json): json is readonly Json[] {

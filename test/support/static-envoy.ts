@@ -38,7 +38,17 @@ export async function startStaticEnvoy(name: string, resources: StaticResources)
   const file = join(folder, 'envoy.json');
   await writeFile(file, JSON.stringify(bootstrap));
   const log: string[] = [];
-  const flags = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '-l', 'error'];
+  const flags = [
+    '-c',
+    file,
+    '--disable-hot-restart',
+    '--concurrency',
+    '1',
+    '-l',
+    'error',
+    '--file-flush-interval-msec',
+    '50',
+  ];
   const envoy = spawnLeashed(await envoyPath(), flags, (line) => log.push(line));
   const stop = async () => {
     envoy.kill('SIGKILL');
