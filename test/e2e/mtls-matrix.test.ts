@@ -219,17 +219,12 @@ const handshakes = (mode: Mode, protocol: Protocol) => {
   return server.stat(`listener.${host}_${port}.ssl.handshake`);
 };
 
-test.each(
-  cells.flatMap(({ mode, protocol }) =>
-    (Object.keys(callers) as Caller[]).map((caller) => ({
-      mode,
-      protocol,
-      caller,
-      ...expected[mode][caller][protocol],
-    })),
+const rows = cells.flatMap(({ mode, protocol }) =>
+  (Object.keys(callers) as Caller[]).map(
+    (caller) => [mode, protocol, caller, expected[mode][caller][protocol]] as const,
   ),
-)('P34, P35: $mode, $protocol, $caller: sees $sees, $reaches reaches the application', async (cell) => {
-  const { mode, protocol, caller, sees, reaches, identity } = cell;
+);
+test.each(rows)('P34, P35: %s, %s, %s', async (mode, protocol, caller, { sees, reaches, identity }) => {
   const before = {
     calls: seenBy(mode, protocol).calls,
     heard: echoes.get(mode)?.heard(),
@@ -272,13 +267,13 @@ test('P36: an endpoint whose certificate names another account is called by nobo
   expect(counts()).toEqual(before);
   expect(await client.stat('cluster.out_shop_ledger_80.ssl.fail_verify_san')).toBeGreaterThanOrEqual(rounds);
   expect(await client.stat('cluster.out_shop_ledger_90.ssl.fail_verify_san')).toBeGreaterThanOrEqual(rounds);
-  const rows = (): readonly EdgeRow[] =>
+  const edges = (): readonly EdgeRow[] =>
     mesh()
       .controlPlane()
       .values.edges(60_000)
       .filter(({ from, to }) => from === 'frontend' && to === 'ledger');
   const told = await eventually('both edges have their reason', () => {
-    const all = rows();
+    const all = edges();
     return all.length === 2 && all.every(({ tlsFailures }) => (tlsFailures?.[0]?.count ?? 0) >= rounds) && all;
   });
   for (const row of told) expect(row).toMatchObject({ success: 0, tlsFailures: [{ name: 'names' }] });
