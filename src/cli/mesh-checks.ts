@@ -30,14 +30,11 @@ export function meshChecks(facts: MeshFacts): MeshCheckResult {
   const asked: readonly MeshCheckCategory[] =
     'status' in controlPlane
       ? [
-          {
-            categoryName: 'control-plane',
-            checks: [good(`answers at ${controlPlane.url}`), healthCheck(controlPlane.status)],
-          },
+          { categoryName: 'control-plane', checks: [good(`answers at ${controlPlane.url}`)] },
           { categoryName: 'ca', checks: authorityChecks(controlPlane.status, facts.now) },
           { categoryName: 'registry', checks: registryChecks(controlPlane.status) },
           { categoryName: 'policies', checks: policyChecks(controlPlane.status) },
-          { categoryName: 'proxies', checks: proxyChecks(controlPlane.status) },
+          { categoryName: 'proxies', checks: [proxyCheck(controlPlane.status), ...healthChecks(controlPlane.status)] },
           ...(controlPlane.clock === undefined
             ? []
             : [{ categoryName: 'clock', checks: [clockCheck(controlPlane.clock - facts.now)] } as const]),
@@ -70,9 +67,17 @@ function envoyCheck({ envoy, pinnedEnvoy }: MeshFacts): MeshCheck {
   return warning(description, `Weft is tried with ${pinnedEnvoy}`, `use Envoy ${pinnedEnvoy}: --envoy, or ENVOY_PATH`);
 }
 
-function healthCheck({ health: { state, reasons } }: StatusValue): MeshCheck {
-  if (state === 'Healthy') return good('the mesh is healthy');
-  return bad(`the mesh is ${state}`, reasons.join('; '), 'weft edges and weft proxies show where');
+/** What calls say; without a proxy nobody calls. */
+function healthChecks({ health: { state, reasons }, proxies }: StatusValue): readonly MeshCheck[] {
+  if (proxies.connected === 0) return [];
+  if (state === 'Healthy') return [good('the mesh is healthy')];
+  return [
+    (state === 'Progressing' ? warning : bad)(
+      `the mesh is ${state}`,
+      reasons.join('; '),
+      'weft edges and weft proxies show where',
+    ),
+  ];
 }
 
 function authorityChecks({ certs }: StatusValue, now: number): readonly MeshCheck[] {
@@ -135,15 +140,15 @@ function policyChecks({ policies, pending, findings }: StatusValue): readonly Me
   ];
 }
 
-function proxyChecks({ proxies: { connected, byStatus } }: StatusValue): readonly MeshCheck[] {
+function proxyCheck({ proxies: { connected, byStatus } }: StatusValue): MeshCheck {
   const description = `${connected} ${connected === 1 ? 'proxy' : 'proxies'} connected`;
   const count = (state: 'REJECTED' | 'STALE' | 'PENDING') => byStatus[state] ?? 0;
-  if (connected === 0) return [warning(description, 'nobody has joined', 'weft run -- COMMAND joins a workload')];
-  if (count('REJECTED') > 0) return [bad(description, `${count('REJECTED')} REJECTED`, 'weft nacks shows their words')];
-  if (count('STALE') > 0) return [bad(description, `${count('STALE')} STALE`, 'weft proxies shows which')];
+  if (connected === 0) return warning(description, 'nobody has joined', 'weft run -- COMMAND joins a workload');
+  if (count('REJECTED') > 0) return bad(description, `${count('REJECTED')} REJECTED`, 'weft nacks shows their words');
+  if (count('STALE') > 0) return bad(description, `${count('STALE')} STALE`, 'weft proxies shows which');
   if (count('PENDING') > 0)
-    return [warning(description, `${count('PENDING')} PENDING`, 'weft status --wait waits for them')];
-  return [good(`${description}, all have the newest configuration`)];
+    return warning(description, `${count('PENDING')} PENDING`, 'weft status --wait waits for them');
+  return good(`${description}, all have the newest configuration`);
 }
 
 /** `ahead` by so many milliseconds is the control plane; what it says is cut to seconds. */

@@ -65,7 +65,7 @@ describe('the checks', () => {
     [
       'a mesh in trouble',
       withStatus({ health: { state: 'Degraded', reasons: ['reviews: 40 % fail'] } }),
-      'control-plane bad: reviews: 40 % fail',
+      'proxies bad: reviews: 40 % fail',
     ],
     [
       'nothing served',
