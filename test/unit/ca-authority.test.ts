@@ -1,66 +1,47 @@
 import { describe, expect, it } from 'vitest';
 import { openAuthority } from '../../src/ca/authority.ts';
 import { readCertificates, subjectAltNames } from '../../src/ca/certificate.ts';
-import { createServerCertificateSource, createSvidSource } from '../../src/ca/svid-source.ts';
 import { Failure } from '../../src/model/failure.ts';
 import { createJumpingClock } from '../support/jumping-clock.ts';
 import { memoryStore } from '../support/memory-store.ts';
-
-const hour = 3_600_000;
-const day = 24 * hour;
-const trustDomain = 'demo.mesh';
-const reviews = { trustDomain, namespace: 'shop', serviceAccount: 'reviews' };
-const payments = { trustDomain, namespace: 'shop', serviceAccount: 'payments' };
-
-async function open(store = memoryStore(), clock = createJumpingClock(), more: { allowShortLives?: boolean } = {}) {
-  return { authority: await openAuthority({ store, clock, trustDomain, ...more }), store, clock };
-}
-const failureOf = (run: () => unknown): Failure => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('nothing failed');
-};
+import { day, failureOf, hour, openedAuthority, reviews, trustDomain } from '../support/opened-authority.ts';
 
 describe('authority', () => {
   it('is the same after a restart, and its files are root, root key and issuer', async () => {
-    const { authority, store, clock } = await open();
+    const { authority, store, clock } = await openedAuthority();
     const { root, issuer } = authority.info();
     expect(await store.list('')).toEqual([
       `ca/issuers/${issuer.fingerprint}.pem`,
       `ca/roots/${root.fingerprint}.key`,
       'ca/state.json',
     ]);
-    const again = await open(store, clock);
+    const again = await openedAuthority(store, clock);
     expect(again.authority.bundle.get()).toEqual(authority.bundle.get());
     expect(again.authority.info()).toEqual(authority.info());
     expect(again.authority.info().root.validUntil).toBe(clock.now() + 3_652 * day);
   });
 
   it('never prints a key', async () => {
-    const { authority } = await open();
+    const { authority } = await openedAuthority();
     const svid = authority.issue(reviews);
     expect(JSON.stringify([svid, authority.info(), authority.bundle.get()])).not.toContain('PRIVATE KEY');
     expect(svid.privateKey.expose()).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
   });
 
   it('gives leaves 24 h, 5 min to 24 h if asked, and shorter ones only to tests', async () => {
-    const { authority, store, clock } = await open();
+    const { authority, store, clock } = await openedAuthority();
     expect(authority.issue(reviews).notAfter - clock.now()).toBe(day);
     expect(authority.issue(reviews, { ttl: 300_000 }).notAfter - clock.now()).toBe(300_000);
     for (const ttl of [0, -1, 299_999, day + 1, Number.NaN]) {
       const failure = failureOf(() => authority.issue(reviews, { ttl }));
       expect([failure.code, failure.hint]).toEqual(['WEFT0909', 'choose a life between 5m and 24h']);
     }
-    const short = await open(store, clock, { allowShortLives: true });
+    const short = await openedAuthority(store, clock, { allowShortLives: true });
     expect(short.authority.issue(reviews, { ttl: 10_000 }).notAfter - clock.now()).toBe(10_000);
   });
 
   it('speaks for its own trust domain only', async () => {
-    const { authority, store, clock } = await open();
+    const { authority, store, clock } = await openedAuthority();
     expect(failureOf(() => authority.issue({ ...reviews, trustDomain: 'other.mesh' })).code).toBe('WEFT0909');
     await expect(openAuthority({ store, clock, trustDomain: 'other.mesh' })).rejects.toMatchObject({
       code: 'WEFT0908',
@@ -69,7 +50,7 @@ describe('authority', () => {
   });
 
   it('gives the control plane xds.weft, the names asked for and its root, but no SPIFFE ID (T28)', async () => {
-    const { authority } = await open();
+    const { authority } = await openedAuthority();
     const server = authority.issueServer({ dnsNames: ['cp.example', 'xds.weft'], ipAddresses: ['127.0.0.1', '::1'] });
     const chain = readCertificates(server.certificateChain);
     expect(chain).toHaveLength(3);
@@ -115,7 +96,7 @@ describe('authority', () => {
     ['a key that is none', (a) => a.set(keyIn(a, 'roots'), Buffer.from('CANARY')), '"ca/roots/'],
   ];
   it.each(damages)('refuses to start with %s', async (_, damage, place) => {
-    const [{ store, clock }, other] = [await open(), await open()];
+    const [{ store, clock }, other] = [await openedAuthority(), await openedAuthority()];
     damage(store.content, other.store.content);
     const failure = await openAuthority({ store, clock, trustDomain }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'WEFT0908' });
@@ -124,16 +105,16 @@ describe('authority', () => {
   });
 
   it('starts anew where a first start was interrupted before its certificate was written', async () => {
-    const { store } = await open();
+    const { store } = await openedAuthority();
     store.content.delete('ca/state.json');
     store.content.delete(keyIn(store.content, 'issuers'));
-    const { authority } = await open(store);
+    const { authority } = await openedAuthority(store);
     expect(await store.list('')).toHaveLength(3);
     authority.issue(reviews);
   });
 
   it('reads what it wrote before roots could change, once, and leaves nothing of it', async () => {
-    const { authority, store, clock } = await open();
+    const { authority, store, clock } = await openedAuthority();
     const text = (key: string) => store.content.get(key) ?? Buffer.of();
     const old = memoryStore(
       new Map([
@@ -142,15 +123,15 @@ describe('authority', () => {
         ['ca/issuer.pem', text(keyIn(store.content, 'issuers'))],
       ]),
     );
-    const again = await open(old, clock);
+    const again = await openedAuthority(old, clock);
     expect(again.authority.info()).toEqual(authority.info());
     expect([...old.content.keys()].sort()).toEqual([...store.content.keys()].sort());
     const lost = memoryStore(new Map([['ca/issuer.pem', text(keyIn(store.content, 'issuers'))]]));
-    await expect(open(lost, clock)).rejects.toMatchObject({ code: 'WEFT0908', where: 'ca/root.pem' });
+    await expect(openedAuthority(lost, clock)).rejects.toMatchObject({ code: 'WEFT0908', where: 'ca/root.pem' });
   });
 
   it('renews the issuer at half-life and saves it; older leaves stay good under the same root', async () => {
-    const { authority, store, clock } = await open();
+    const { authority, store, clock } = await openedAuthority();
     const before = authority.info();
     clock.advance(182 * day);
     expect(authority.info().issuer.fingerprint).toBe(before.issuer.fingerprint);
@@ -162,7 +143,7 @@ describe('authority', () => {
     await expect
       .poll(() => [...store.content.keys()].filter((key) => key.startsWith('ca/issuers/')))
       .toEqual([`ca/issuers/${after.issuer.fingerprint}.pem`]);
-    expect((await open(store, clock)).authority.info().issuer).toEqual(after.issuer);
+    expect((await openedAuthority(store, clock)).authority.info().issuer).toEqual(after.issuer);
   });
 
   it('goes on with an issuer that could not be saved, and says so', async () => {
@@ -181,10 +162,10 @@ describe('authority', () => {
   });
 
   it('without the root key works until the issuer ends, and tells what is missing', async () => {
-    const { authority: complete, store, clock } = await open();
+    const { authority: complete, store, clock } = await openedAuthority();
     complete.dispose();
     store.content.delete(keyIn(store.content, 'roots'));
-    const { authority } = await open(store, clock);
+    const { authority } = await openedAuthority(store, clock);
     expect(authority.info().root.keyPresent).toBe(false);
     clock.advance(200 * day);
     expect(authority.info().problem).toContain('root key is not in the state dir');
@@ -197,7 +178,7 @@ describe('authority', () => {
   });
 
   it('alarms 30, 14, 7 and 1 days before the root ends (F11), and nothing outlives it', async () => {
-    const { authority, clock } = await open();
+    const { authority, clock } = await openedAuthority();
     const end = authority.info().root.validUntil;
     const alarm = (before: number) => {
       clock.jump(end - before - clock.now());
@@ -221,7 +202,7 @@ describe('authority', () => {
   });
 
   it('says what ends soon in words, from 31 days before to 1 day after, and the repair works when all has ended (F11)', async () => {
-    const { authority, store, clock } = await open();
+    const { authority, store, clock } = await openedAuthority();
     const { root } = authority.info();
     const points = [31, 30, 14, 7, 1, 0.5, 0, -1];
     const said = points.map((days) => {
@@ -256,82 +237,5 @@ describe('authority', () => {
     console.log(
       `promise F11: ${points.length} points of a faked clock, alarms at 30, 14, 7, 1 and 0 days; all ended: refused with the repair, repaired, 1 of 1 SVIDs issued`,
     );
-  });
-});
-
-describe('SVID source', () => {
-  it('shares one SVID by identity, renews it for all watchers, and forgets it a minute after the last', async () => {
-    const { authority, clock } = await open();
-    const timers = clock.pending();
-    const source = createSvidSource({ authority, clock, random: () => 0.5 });
-    const seen: string[] = [];
-    const first = source.subscribe(reviews, (svid) => seen.push(`a ${svid.serial}`));
-    const second = source.subscribe(reviews, (svid) => seen.push(`b ${svid.serial}`));
-    const [svid, other] = [source.get(reviews), source.get(payments)];
-    expect(source.get({ ...reviews })).toBe(svid);
-    expect(other.spiffeId).toBe('spiffe://demo.mesh/ns/shop/sa/payments');
-    expect(seen).toEqual([]);
-    expect(source.renewsAt(reviews)).toBe(clock.now() + 12 * hour);
-    expect(source.renewsAt({ ...reviews, namespace: 'other' })).toBeUndefined();
-    clock.advance(12 * hour - 1);
-    expect(source.get(reviews)).toBe(svid);
-    expect(source.held()).toEqual(['spiffe://demo.mesh/ns/shop/sa/reviews']);
-    clock.advance(2);
-    const renewed = source.get(reviews);
-    expect(renewed.privateKey.expose()).not.toBe(svid.privateKey.expose());
-    expect(seen).toEqual([`a ${renewed.serial}`, `b ${renewed.serial}`]);
-    first();
-    first();
-    clock.advance(61_000);
-    expect(source.get(reviews)).toBe(renewed);
-    second();
-    clock.advance(30_000);
-    const back = source.subscribe(reviews, () => undefined);
-    clock.advance(60_000);
-    expect(source.get(reviews)).toBe(renewed);
-    back();
-    clock.advance(60_000);
-    expect(source.held()).toEqual([]);
-    expect(clock.pending()).toBe(timers);
-  });
-
-  it('serves on while nothing can be issued, tries again, and never serves an expired one (E13)', async () => {
-    const { authority, clock } = await open();
-    let broken = false;
-    let tries = 0;
-    const issue: typeof authority.issue = (identity, options) => {
-      tries += 1;
-      if (broken) throw new Failure('WEFT0909', 'no certificate can be issued: a test', 'wait');
-      return authority.issue(identity, options);
-    };
-    const source = createSvidSource({ authority: { ...authority, issue }, clock, ttl: 600_000, random: () => 0.5 });
-    source.subscribe(reviews, () => undefined);
-    const svid = source.get(reviews);
-    broken = true;
-    clock.advance(590_000);
-    expect(source.get(reviews)).toBe(svid);
-    expect(tries).toBeGreaterThan(5);
-    expect(tries).toBeLessThan(100);
-    clock.advance(20_000);
-    expect(failureOf(() => source.get(reviews)).code).toBe('WEFT0909');
-    broken = false;
-    clock.advance(2_000);
-    expect(source.get(reviews).notAfter).toBeGreaterThan(clock.now());
-  });
-
-  it('gives the server a certificate that renews itself', async () => {
-    const { authority, clock } = await open();
-    const names = { dnsNames: [], ipAddresses: [] };
-    const source = createServerCertificateSource({ authority, clock, names, random: () => 0.5 });
-    const first = source.get();
-    let told = 0;
-    source.watch(() => {
-      told += 1;
-    });
-    clock.advance(13 * hour);
-    expect(source.get().serial).not.toBe(first.serial);
-    expect(told).toBe(1);
-    source.dispose();
-    expect(readCertificates(source.get().certificateChain)).toHaveLength(3);
   });
 });
