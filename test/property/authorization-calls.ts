@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { ClaimValue } from '../../src/resolve/holds.ts';
 import type { SentRequest } from '../../src/resolve/seen-request.ts';
-import { issuers, sometimes, type World } from './authorization-world.ts';
+import { issuers, sometimes } from './authorization-rules.ts';
+import type { World } from './authorization-world.ts';
 import { path as anyPath } from './routes-world.ts';
 
 /** Who calls in the tests: SPIFFE IDs without their scheme. */
