@@ -3,6 +3,7 @@ import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeEach, expect, test } from 'vitest';
+import type { AuthorizationAnswer } from '../../src/model/authorization-answer.ts';
 import type { CheckRequest } from '../../src/proto/gen/envoy/service/auth/v3/external_auth_pb.ts';
 import { type Application, startApplication } from '../support/application.ts';
 import { listenAuthorizer } from '../support/grpc-authorizer.ts';
@@ -42,6 +43,12 @@ const providers = `extensionProviders:
   envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: 81, timeout: 0.2s, failOpen: true }
 - name: typed
   envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 90, timeout: 1s }
+- name: judge-open
+  envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: 80, timeout: 1s, failOpen: true, statusOnError: "503" }
+- name: typed-open
+  envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 90, timeout: 1s, failOpen: true }
+- name: typed-503
+  envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 90, timeout: 1s, statusOnError: "503" }
 `;
 
 let catalog: Application;
@@ -190,6 +197,30 @@ test('an authorizer over gRPC sees who calls, and answers in its own words', asy
   expect((await call('/free')).status).toBe(200);
   expect(typed.heard.length).toBe(2);
   expect(typed.heard[0]?.attributes?.source?.principal).toBe('spiffe://demo.mesh/ns/shop/sa/frontend');
+});
+
+test('an authorizer whose own sidecar lets in nothing: what callers get is what weft authz says', async () => {
+  const nobody = policy('judge-callers', 'rules: []').replace('app: catalog', 'app: judge');
+  const seen: unknown[] = [];
+  typed.heard.length = 0;
+  for (const provider of ['judge', 'judge-open', 'typed', 'typed-open', 'typed-503']) {
+    await enforce(ask(provider) + nobody);
+    const { status, body } = await call('/asked', 'yes');
+    const question = `from=frontend&namespace=shop&host=catalog&port=80&path=${encodeURIComponent('/asked')}`;
+    const answered = await fetch(`http://127.0.0.1:${mesh().controlPlane().adminPort}/api/v1/authz?${question}`);
+    const { answers } = (await answered.json()) as AuthorizationAnswer;
+    const said = answers.map((answer) => answer.status ?? answer.outcome);
+    seen.push([provider, status, body === 'RBAC: access denied', ...said]);
+    expect(answers[0]?.unheard?.text).toBe('judge.shop refuses catalog.shop: no ALLOW rule lets it in');
+  }
+  expect(seen).toEqual([
+    ['judge', 403, true, 403],
+    ['judge-open', 403, true, 403],
+    ['typed', 403, false, 403],
+    ['typed-open', 200, false, 'allowed'],
+    ['typed-503', 503, false, 503],
+  ]);
+  expect([heard, typed.heard.length]).toEqual([[], 0]);
 });
 
 test('on a port for bytes it is asked about connections; who speaks HTTP cannot be asked there, which is an error (WEFT0153)', async () => {
