@@ -54,7 +54,7 @@ function inline(text: string) {
 export type FixtureOptions = Partial<XdsServerOptions<string>>;
 
 /** What carries the calls, unless a test says otherwise: the suites run on both. */
-export const defaultTransport = process.env.WEFT_TEST_TRANSPORT === 'grpc-js' ? 'grpc-js' : 'http2';
+const defaultTransport = process.env.WEFT_TEST_TRANSPORT === 'grpc-js' ? 'grpc-js' : 'http2';
 
 /** A server whose content the test sets, a client for it, and everything that was observed. */
 export async function startFixture(resources: readonly Resource[] | undefined, options: FixtureOptions = {}) {
