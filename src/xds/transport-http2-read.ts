@@ -30,6 +30,7 @@ export class MessageReader {
   readonly #deframer: Deframer;
   #paused = false;
   #inflating = false;
+  #cancelInflation = () => {};
   /** A message that was compressed, and is the next one to be told. */
   #inflated: Uint8Array | undefined;
   #reading = false;
@@ -70,6 +71,8 @@ export class MessageReader {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#cancelInflation();
+    this.#cancelInflation = () => {};
     this.#inflated = undefined;
     this.#keep(0);
     this.#deframer.clear();
@@ -126,7 +129,8 @@ export class MessageReader {
       this.#violated({ code: status.RESOURCE_EXHAUSTED, message: 'too many unfinished messages on one connection' });
       return;
     }
-    this.#host.inflater.inflate(encoding, bytes, (result) => {
+    this.#cancelInflation = this.#host.inflater.inflate(this.#host, encoding, bytes, (result) => {
+      this.#cancelInflation = () => {};
       if (this.#stopped) return;
       this.#inflating = false;
       if ('violation' in result) {

@@ -88,7 +88,7 @@ describe('messages out of chunks', () => {
 
 describe('inflation', () => {
   const inflate = (encoding: MessageEncoding, bytes: Uint8Array, most = limit) =>
-    new Promise<object>((resolve) => createInflater(most).inflate(encoding, bytes, resolve));
+    new Promise<object>((resolve) => createInflater(most).inflate({}, encoding, bytes, resolve));
 
   test('gzip and deflate', async () => {
     const text = Buffer.from('weft '.repeat(1_000));
@@ -107,6 +107,25 @@ describe('inflation', () => {
     expect(await inflate('gzip', gzipSync(Buffer.alloc(limit + 1)))).toMatchObject({
       violation: { code: status.RESOURCE_EXHAUSTED },
     });
+  });
+
+  test('T7 connections take turns, and what is cancelled before its turn is never inflated', async () => {
+    const inflater = createInflater(limit);
+    const [many, few] = [{}, {}];
+    const order: string[] = [];
+    const bytes = gzipSync(Buffer.alloc(limit));
+    const add = (connection: object, name: string) =>
+      inflater.inflate(connection, 'gzip', bytes, () => order.push(name));
+    const cancels = Array.from({ length: 50 }, (_, index) => add(many, `many ${index}`));
+    await new Promise<void>((resolve) => {
+      inflater.inflate(few, 'gzip', gzipSync('last of few'), () => resolve());
+      for (const cancel of cancels.slice(10)) cancel();
+    });
+    expect(order.length).toBeLessThanOrEqual(4);
+    await new Promise<void>((resolve) => {
+      inflater.inflate(many, 'gzip', gzipSync('last of many'), () => resolve());
+    });
+    expect(new Set(order)).toEqual(new Set(cancels.slice(0, 10).map((_, index) => `many ${index}`)));
   });
 
   test('what is not compressed as it says, or is cut, ends the call', async () => {
