@@ -172,8 +172,11 @@ export async function createXdsServer<Principal = undefined>(
       admission.stop();
       snapshots.stop();
       for (const stream of [...host.streams.all()]) stream.end(status.UNAVAILABLE, shutDownText);
-      await transport.close(drainTime);
-      connections.destroyAll();
+      try {
+        await transport.close(drainTime);
+      } finally {
+        connections.destroyAll();
+      }
     },
   };
 }

@@ -13,7 +13,7 @@ export class RotatingCredentials extends ServerCredentials {
   /** `handshakeTimeout` in milliseconds. */
   constructor(source: TlsSource, handshakeTimeout: number, onFailure: (error: unknown) => void) {
     super({ ...handshakeOptions(source), handshakeTimeout }, secureContextOptions(source));
-    this.#unwatch = follow(source, () => {
+    const onChange = (): void => {
       try {
         const options = secureContextOptions(source);
         // Throws where grpc-js would only write a line to stderr.
@@ -22,7 +22,8 @@ export class RotatingCredentials extends ServerCredentials {
       } catch (error) {
         onFailure(error);
       }
-    });
+    };
+    this.#unwatch = follow(source, onChange, onFailure);
   }
 
   override _equals(other: ServerCredentials): boolean {

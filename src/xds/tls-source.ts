@@ -24,10 +24,21 @@ export interface TlsSource {
   readonly clientAuthority?: string;
 }
 
-/** Follows a source. Throws a TypeError where nothing could end that: it would be noticed when the server closes, which then fails. */
-export function follow(source: TlsSource, onChange: () => void): () => void {
+/**
+ * Follows a source. Throws a TypeError where nothing could end that: it would be noticed only when the server closes. An end of the watch that
+ * fails is told, and keeps no server from closing.
+ */
+export function follow(source: TlsSource, onChange: () => void, onFailure: (error: unknown) => void): () => void {
   const unwatch: unknown = source.watch(onChange);
-  if (typeof unwatch === 'function') return () => unwatch();
+  if (typeof unwatch === 'function')
+    return () => {
+      try {
+        const ended: unknown = unwatch();
+        if (isThenable(ended)) ended.then(undefined, onFailure);
+      } catch (error) {
+        onFailure(error);
+      }
+    };
   // It may be rejected, and nobody waits for it.
   if (isThenable(unwatch)) unwatch.then(undefined, () => {});
   throw new TypeError(`credentials.watch must answer with a function that ends the watch, got ${shown(unwatch)}`);

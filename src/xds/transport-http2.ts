@@ -31,6 +31,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
   const inflater = createInflater(settings.receiveLimit);
   const sessions = new Set<Http2ServerSession>();
   let onEmpty = () => {};
+  let isClosing = false;
   const secure = credentials === 'plaintext' ? undefined : createTlsServer(credentials, settings.firstRequest);
   const server = secure ?? createServer(http2Options);
   const unwatch = followCertificate(host, secure);
@@ -46,6 +47,8 @@ export function openHttp2Transport(host: TransportHost): Transport {
       sessions.delete(live);
       if (sessions.size === 0) onEmpty();
     });
+    // It was in its handshake when the others were told to go (X24).
+    if (isClosing) live.shutDown();
   });
   let cancelLook = () => {};
   const lookForSlow = (): void => {
@@ -84,6 +87,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
       }
     },
     async close(drain) {
+      isClosing = true;
       unwatch();
       cancelLook();
       cancelNoiseLook();
@@ -111,11 +115,13 @@ function followCertificate(
   server: Http2SecureServer | undefined,
 ): () => void {
   if (credentials === 'plaintext' || server === undefined) return () => {};
-  return follow(credentials, () => {
+  const tell = (error: unknown): void => onFailure(error, '');
+  const onChange = (): void => {
     try {
       server.setSecureContext(secureContextOptions(credentials));
     } catch (error) {
-      onFailure(error, '');
+      tell(error);
     }
-  });
+  };
+  return follow(credentials, onChange, tell);
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
@@ -115,6 +116,21 @@ describe('floods on http2 end their connection, and nothing else (T11)', () => {
     flood((socket) =>
       socket.write(Buffer.concat([requestFrame(1, echo, 4), repeated(5_000, () => http2Frame(0, 0, 1))])),
     ));
+});
+
+test('X24 a connection that begins while the server stops is told to go, and its call refused', async () => {
+  const fixture = await serve(echoing);
+  const slow = callRaw(session(fixture, { settings: { initialWindowSize: 0 } }), echo, {}, { read: false });
+  slow.send('this keeps the server from being closed at once');
+  await new Promise((resolve) => slow.stream.on('response', resolve));
+  const early = tcp(fixture);
+  await new Promise((resolve) => early.on('connect', resolve));
+  const stopped = fixture.server.close();
+  const late = session(fixture, { createConnection: () => early });
+  const goaway = new Promise((resolve) => late.on('goaway', (code, last) => resolve({ code, last })));
+  const { reset } = await callRaw(late, echo).ended;
+  expect([await goaway, reset]).toEqual([{ code: 0, last: 0 }, constants.NGHTTP2_REFUSED_STREAM]);
+  await stopped;
 });
 
 test('what is not HTTP/2 is closed at once', async () => {

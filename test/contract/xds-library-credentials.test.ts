@@ -162,6 +162,26 @@ describe.each(['http2', 'grpc-js'] as const)('credentials.get on %s', (transport
     );
   });
 
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no such watch');
+      },
+    ],
+    ['is rejected', () => Promise.reject(new Error('no such watch'))],
+  ])('a watch whose end %s is told, and the server closes all the same', async (_how, end) => {
+    const { server, failures } = await start(() => good, transport, { watch: () => end });
+    const socket = connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    socket.on('error', () => {});
+    socket.resume();
+    const gone = new Promise((resolve) => socket.once('close', resolve));
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    await server.close();
+    await gone;
+    expect(failures).toEqual(['Error: no such watch']);
+  });
+
   test('the answer of get may be an object of a class', async () => {
     class Pair {
       get certificateChain() {
