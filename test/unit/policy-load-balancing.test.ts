@@ -81,7 +81,11 @@ describe('refused, with the field', () => {
       { warmup: { duration: '1s', minimumPercent: 101 } },
       ['WEFT0002 .warmup.minimumPercent'],
     ],
-    ['a zone to fail over to', failover({ from: 'eu', to: 'us/a' }), ['WEFT0002 .localityLbSetting.failover[0].to']],
+    [
+      'a zone to fail over to',
+      failover({ from: 'eu', to: 'us/a' }),
+      ['WEFT0002 .localityLbSetting.failover[0].to', 'WEFT0132 .localityLbSetting.failover'],
+    ],
     [
       'failover to the same region',
       failover({ from: 'eu', to: 'eu' }),
