@@ -239,6 +239,8 @@ describe('delta', () => {
       [...all.values()].flat().flatMap((each) => [...objectsIn(jsonOf(each))].map(([, value]) => value['@type'])),
     );
     used.delete(undefined);
+    // What a matcher of RBAC decides is a message that the node does not list; its goldens show that Envoy takes it.
+    used.delete(`${T}envoy.config.rbac.v3.Action`);
     expect(used.size).toBeGreaterThan(8);
     expect([...used].map((type) => String(type).slice(T.length)).filter((type) => !offered.has(type))).toEqual([]);
   });
