@@ -1,4 +1,4 @@
-/** Time as it is handed to the server: milliseconds, and one-shot timers. */
+/** Time as it is handed to the server: milliseconds that never go back, and one-shot timers. */
 export interface Clock {
   now(): number;
   /** Calls back once after the delay; the returned function cancels that. */
@@ -19,9 +19,12 @@ export function timerLength(milliseconds: number): number {
   return Math.min(longest, Math.ceil(milliseconds / step) * step);
 }
 
-/** The clock of the machine. Its timers keep no process alive. */
+/**
+ * The clock of the machine as it was when the process began, going on evenly: who sets it back by an hour makes nobody wait for that hour, nor
+ * look like a flood (F22). Its timers keep no process alive.
+ */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: () => Math.trunc(performance.timeOrigin + performance.now()),
   after(milliseconds, callback) {
     const timer = setTimeout(callback, timerLength(milliseconds));
     timer.unref();

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { Allowance } from './transport-rate.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** What a stream has said and nobody has looked at yet, in its order. */
@@ -25,6 +26,8 @@ const mostWaiting = 4;
  * milliseconds, or for somewhat longer while it owes one, for nobody shall wait behind those who are far away.
  */
 const lull = { acknowledged: 20, sent: 100 };
+/** Of small messages on a settled stream: so many at once and a second are handled at once; who says more has turns, as all others (T11). */
+const direct = { burst: 32, perSecond: 50 };
 
 /**
  * X22: what a stream says while it is still given its first answers is looked at in patient turns, one message each. Once nothing waits for
@@ -44,6 +47,8 @@ export function createInbox<Item>(options: {
   let phase: 'closed' | 'coming' | 'settled' | 'stopped' = 'closed';
   let paused = false;
   let cancelLull = () => {};
+  const rate = new Allowance(direct.perSecond, direct.burst);
+  let handledAtOnce = 0;
 
   function rest(): void {
     cancelLull();
@@ -72,7 +77,9 @@ export function createInbox<Item>(options: {
   return {
     push(item, bytes) {
       if (phase === 'stopped') return;
-      if (phase === 'settled' && items.length === 0 && bytes <= small) {
+      const isPlain = phase === 'settled' && items.length === 0 && bytes <= small;
+      if (isPlain && !rate.exceeded(clock.now(), handledAtOnce + 1)) {
+        handledAtOnce += 1;
         handle(item);
         return;
       }

@@ -219,9 +219,10 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
       wake: () => inbox.due(flush),
       accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
     });
-    observe({ kind: 'opened', stream: number, principal: who, node, peer, variant });
     cleanups.push(session.watch(() => inbox.due(flush)));
-    inbox.open(incoming);
+    observe({ kind: 'opened', stream: number, principal: who, node, peer, variant });
+    // Who is told may have closed it.
+    if (!hasEnded()) inbox.open(incoming);
   }
 
   const read = (bytes: Uint8Array): Incoming => readRequest(bytes, kind, limits);

@@ -11,7 +11,7 @@ import type { Call, CallHandler, CallListener } from './call.ts';
 import { prefixLength } from './frame.ts';
 import { RotatingCredentials } from './rotating-credentials.ts';
 import { stillValid } from './tls-source.ts';
-import { shutDownText, type Transport, type TransportHost } from './transport.ts';
+import { shutDownText, slowText, type Transport, type TransportHost } from './transport.ts';
 import { watchHandshakes } from './transport-handshake.ts';
 
 /** Serves the same calls from grpc-js: slower (performance.md section 2), and the measure of what the other must do. */
@@ -102,6 +102,8 @@ class GrpcJsCall implements Call {
   /** Why the call was over without the doing of its handler. */
   #lostReason: string | undefined;
   #unwritten = 0;
+  /** Its stream is no more: what is unwritten will stay so. A call that is over may still have frames before its status. */
+  #gone = false;
   #cancelSlow = () => {};
 
   constructor(path: string, surface: Surface, host: TransportHost, onClose: () => void) {
@@ -109,11 +111,15 @@ class GrpcJsCall implements Call {
     this.peer = surface.getPeer();
     this.headers = headersOf(surface.metadata);
     const certificate = surface.getAuthContext().sslPeerCertificate;
-    this.certificate = certificate && stillValid(certificate, host.clock.now());
+    this.certificate = certificate && stillValid(certificate, Date.now());
     this.#surface = surface;
     this.#host = host;
     this.#onClose = onClose;
-    surface.on('cancelled', () => this.#lost('the client has gone'));
+    surface.on('cancelled', () => {
+      this.#gone = true;
+      this.#watchSlow();
+      this.#lost('the client has gone');
+    });
     surface.on('error', (error: Error) => this.#lost(error.message));
   }
 
@@ -172,9 +178,17 @@ class GrpcJsCall implements Call {
 
   /** T10. Progress is a whole message here. */
   #watchSlow(): void {
-    const { clock, settings, destroy } = this.#host;
+    const { clock, settings } = this.#host;
     this.#cancelSlow();
-    this.#cancelSlow = this.#unwritten === 0 ? () => {} : clock.after(settings.slowReader, () => destroy(this.peer));
+    const isWaiting = this.#unwritten > 0 && !this.#gone;
+    this.#cancelSlow = isWaiting ? clock.after(settings.slowReader, () => this.#cut()) : () => {};
+  }
+
+  #cut(): void {
+    const reason = slowText(this.#host.settings.slowReader);
+    this.#host.refused(this.peer, status.DEADLINE_EXCEEDED, reason);
+    this.#lost(reason);
+    this.#host.destroy(this.peer);
   }
 
   #tell(action: () => unknown): void {
@@ -193,7 +207,6 @@ class GrpcJsCall implements Call {
 
   #lost(reason: string): void {
     const listener = this.#listener;
-    this.#cancelSlow();
     if (this.#over) return;
     this.#lostReason = reason;
     this.#close();

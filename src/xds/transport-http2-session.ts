@@ -3,7 +3,7 @@ import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import type { Offence } from './penalties.ts';
 import { stillValid } from './tls-source.ts';
-import { ageText, shutDownText, type TransportHost } from './transport.ts';
+import { ageText, cutText, shutDownText, slowText, type TransportHost } from './transport.ts';
 import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
 import { keepNativeSession } from './transport-native-session.ts';
@@ -39,8 +39,8 @@ export class Http2ServerSession implements CallHost {
   readonly #session: ServerHttp2Session;
   readonly #host: TransportHost;
   readonly #calls = new Set<Http2Call>();
-  readonly #streams = new RateGuard(floodLimits.streams);
-  readonly #resets = new RateGuard(floodLimits.resets);
+  readonly #streams = guardOf('streams');
+  readonly #resets = guardOf('resets');
   #cancelKeepalive = () => {};
   #cancelAge = () => {};
   readonly #clientCertificate: PeerCertificate | undefined;
@@ -48,8 +48,8 @@ export class Http2ServerSession implements CallHost {
   /** Bytes of messages that have come. */
   #said = 0;
   readonly #noise = new Allowance(noise.perSecond, noise.burst);
-  /** It is about to be destroyed; what still comes is passed over. */
-  #doomed = false;
+  /** Why it is about to be destroyed; what still comes is passed over. */
+  #cutReason: string | undefined;
 
   constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
     const { remoteAddress, remotePort } = session.socket;
@@ -60,11 +60,11 @@ export class Http2ServerSession implements CallHost {
     this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls, host.later);
     this.inflater = inflater;
     this.receiveLimit = host.settings.receiveLimit;
-    const [pings, settings] = [new RateGuard(floodLimits.pings), new RateGuard(floodLimits.settings)];
-    const priorities = new RateGuard(floodLimits.priorities);
+    const [pings, settings, priorities] = [guardOf('pings'), guardOf('settings'), guardOf('priorities')];
     session.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code?.startsWith('ERR_HTTP2_') === true) this.#abused('protocol');
-      else this.#destroy();
+      if (error.code?.startsWith('ERR_HTTP2_') === true)
+        this.#abused('protocol', status.INVALID_ARGUMENT, `HTTP/2: ${error.message}`);
+      else this.#destroy('the connection is lost');
     });
     session.on('ping', () => this.#flood(pings));
     session.on('remoteSettings', () => this.#flood(settings));
@@ -85,7 +85,15 @@ export class Http2ServerSession implements CallHost {
   }
 
   get certificate(): Uint8Array | undefined {
-    return this.#clientCertificate && stillValid(this.#clientCertificate, this.#host.clock.now());
+    return this.#clientCertificate && stillValid(this.#clientCertificate, Date.now());
+  }
+
+  get cutReason(): string | undefined {
+    return this.#cutReason;
+  }
+
+  get #doomed(): boolean {
+    return this.#cutReason !== undefined;
   }
 
   keep(bytes: number): boolean {
@@ -104,7 +112,7 @@ export class Http2ServerSession implements CallHost {
     let unread = 0;
     for (const call of this.#calls) unread += call.unread;
     const heard = (this.#session.socket.bytesRead ?? 0) - this.#said - unread;
-    if (this.#noise.exceeded(now, heard)) this.#abused('flood');
+    if (this.#noise.exceeded(now, heard)) this.#flooded('bytes that are no part of a message', noise.perSecond);
   }
 
   confirm(): void {
@@ -123,7 +131,9 @@ export class Http2ServerSession implements CallHost {
   cutStalled(): void {
     const now = this.#host.clock.now();
     const limit = this.#host.settings.slowReader;
-    if ([...this.#calls].some((call) => call.stalled(now, limit))) this.#destroy();
+    if (this.#doomed || ![...this.#calls].some((call) => call.stalled(now, limit))) return;
+    this.#host.refused(this.peer, status.DEADLINE_EXCEEDED, slowText(limit));
+    this.#destroy(slowText(limit));
   }
 
   /** X24: ends all calls with a status and says GOAWAY; the session closes when the last byte has gone. */
@@ -136,9 +146,9 @@ export class Http2ServerSession implements CallHost {
    * Frees everything (6.2), in a turn of its own: Node aborts the process when a session is destroyed while nghttp2 is reading for it,
    * as it is in most of its events.
    */
-  #destroy(): void {
+  #destroy(reason: string): void {
     if (this.#doomed) return;
-    this.#doomed = true;
+    this.#cutReason = reason;
     setImmediate(() => {
       this.#host.destroy(this.peer);
       Reflect.deleteProperty(this.#session, 'closed');
@@ -146,26 +156,33 @@ export class Http2ServerSession implements CallHost {
     });
   }
 
-  #flood(guard: RateGuard): void {
-    if (!this.#doomed && guard.exceeded(this.#host.clock.now())) this.#abused('flood');
+  #flood({ what, rate, most }: ReturnType<typeof guardOf>): void {
+    if (!this.#doomed && rate.exceeded(this.#host.clock.now())) this.#flooded(what, most);
+  }
+
+  #flooded(what: string, most: number): void {
+    this.#abused('flood', status.RESOURCE_EXHAUSTED, `more than ${most} ${what} in a second`);
   }
 
   /**
    * What nghttp2 has read already it hands out to the end, and Node makes a stream of every header block: not where the session says that
    * it is closed, which to ask of it from here aborts Node. It is destroyed a moment later.
    */
-  #abused(offence: Offence): void {
+  #abused(offence: Offence, code: status, message: string): void {
     if (this.#doomed) return;
     this.#host.abused(this.peer, offence);
+    this.#host.refused(this.peer, code, cutText + message);
     Object.defineProperty(this.#session, 'closed', { value: true, configurable: true });
-    this.#destroy();
+    this.#destroy(cutText + message);
   }
 
   #keepAlive(): void {
     const { clock, settings } = this.#host;
     this.#cancelKeepalive = clock.after(settings.keepaliveTime, () => {
       if (this.#session.destroyed) return;
-      this.#cancelKeepalive = clock.after(settings.keepaliveTimeout, () => this.#destroy());
+      this.#cancelKeepalive = clock.after(settings.keepaliveTimeout, () =>
+        this.#destroy(`${cutText}a ping is not answered for ${settings.keepaliveTimeout} ms`),
+      );
       this.#session.ping((error) => {
         this.#cancelKeepalive();
         if (error === null && !this.#session.destroyed) this.#keepAlive();
@@ -179,7 +196,7 @@ export class Http2ServerSession implements CallHost {
     this.#session.close();
     this.#cancelAge = clock.after(settings.maxAgeGrace, () => {
       this.shutDown(ageText);
-      this.#cancelAge = clock.after(1_000, () => this.#destroy());
+      this.#cancelAge = clock.after(1_000, () => this.#destroy(ageText));
     });
   }
 
@@ -213,6 +230,11 @@ export class Http2ServerSession implements CallHost {
     this.#calls.add(call);
     call.serve(handler, this.#host.clock);
   }
+}
+
+function guardOf(what: keyof typeof floodLimits) {
+  const most = floodLimits[what];
+  return { what, most, rate: new RateGuard(most) };
 }
 
 function refuse(stream: ServerHttp2Stream, code: status, message: string): void {

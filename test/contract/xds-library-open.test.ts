@@ -92,3 +92,34 @@ test('an open that answers with another word lets nobody in', async () => {
   const { ask } = await start(() => ({ ok: 'snapshot' }) as unknown as OpenAnswer);
   expect((await ask('a').closed).code).toBe(status.INTERNAL);
 });
+
+test('who is told that a stream has opened may close it: nothing of its session is left', async () => {
+  const watching = new Set<() => void>();
+  let closed = 0;
+  const session: Session = {
+    ...ownSession,
+    watch: (wake) => {
+      watching.add(wake);
+      return () => watching.delete(wake);
+    },
+    close: () => {
+      closed += 1;
+    },
+  };
+  const server = await createXdsServer({
+    address: '127.0.0.1',
+    port: 0,
+    credentials: 'plaintext',
+    open: () => ({ ok: session }),
+    observe: (event) => {
+      if (event.kind === 'opened')
+        server.closeStreams(({ node }) => node.id === 'a', status.PERMISSION_DENIED, 'not you');
+    },
+  });
+  const client = connectRawClient(server.port);
+  closing.push(client.close, server.close);
+  const stream = client.delta();
+  stream.send({ node: { id: 'a' }, typeUrl: clusterType });
+  expect(await stream.closed).toEqual({ code: status.PERMISSION_DENIED, details: 'not you' });
+  expect([closed, watching.size, server.status()]).toEqual([1, 0, []]);
+});

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { systemClock, timerLength } from '../../src/xds/clock.ts';
 
 test('T7 however many times are asked for, timers have few lengths: Node keeps a list of each', () => {
@@ -33,4 +33,14 @@ test('what is cancelled is not called, and what is not comes no sooner than aske
   });
   expect(performance.now() - began).toBeGreaterThan(4);
   expect(calls).toEqual([]);
+});
+
+test('F22 who sets the clock of the machine back by an hour changes no interval', () => {
+  const before = systemClock.now();
+  expect(Math.abs(before - Date.now())).toBeLessThan(60_000);
+  const set = vi.spyOn(Date, 'now').mockReturnValue(before - 3_600_000);
+  const after = systemClock.now();
+  set.mockRestore();
+  expect(after - before).toBeGreaterThanOrEqual(0);
+  expect(after - before).toBeLessThan(10_000);
 });
