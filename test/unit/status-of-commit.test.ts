@@ -168,8 +168,9 @@ test('no commit of a large mesh is what a proxy has before it was sent it', asyn
 
 /** Acknowledges all until the answer is yes. */
 async function isServed(mesh: TestMesh, client: SlowClient, commit: string): Promise<void> {
-  await eventually(`every proxy has ${commit}`, async () => {
+  const isSo = async () => {
     await client.takeAll();
     return (await answer(mesh, commit)) === 0;
-  });
+  };
+  await eventually(`every proxy has ${commit}`, isSo, 30_000);
 }
