@@ -142,7 +142,7 @@ export function createConnections(options: {
         server.once('error', reject);
         server.listen({ host: address, port, backlog: 4096 }, () => {
           server.off('error', reject);
-          // A socket that could not be accepted (EMFILE) is no reason to end the process.
+          // A socket that could not be accepted is no reason to end the process. Of EMFILE it is not heard here: watch-descriptors.ts.
           server.on('error', () => {});
           resolve();
         });

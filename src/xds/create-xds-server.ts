@@ -34,6 +34,7 @@ import { openGrpcJsTransport } from './transport-grpc-js.ts';
 import { openHttp2Transport } from './transport-http2.ts';
 import { createTurnQueue } from './turn-queue.ts';
 import { watchUnanswered } from './unanswered.ts';
+import { watchDescriptors } from './watch-descriptors.ts';
 
 /** A running server. */
 export interface XdsServer<Principal = undefined> {
@@ -133,8 +134,7 @@ export async function createXdsServer<Principal = undefined>(
     confirm: connections.confirm,
     destroy: connections.destroy,
     abused: connections.abused,
-    refused: (peer, message) =>
-      observe({ kind: 'refused', peer, node: undefined, code: status.UNAUTHENTICATED, message }),
+    refused: (peer, code, message) => observe({ kind: 'refused', peer, node: undefined, code, message }),
     onFailure: (error, peer) => observe({ kind: 'failed', peer, node: undefined, error }),
   });
   const port = await connections
@@ -144,6 +144,9 @@ export async function createXdsServer<Principal = undefined>(
       throw error;
     });
   const unwatch = watchUnanswered({ longest: timing.unanswered, streams: host.streams, clock, observe });
+  const unwatchDescriptors = watchDescriptors(clock, (error) =>
+    observe({ kind: 'failed', peer: '', node: undefined, error }),
+  );
 
   return {
     port,
@@ -169,6 +172,7 @@ export async function createXdsServer<Principal = undefined>(
     async close() {
       connections.stopAccepting();
       unwatch();
+      unwatchDescriptors();
       admission.stop();
       snapshots.stop();
       for (const stream of [...host.streams.all()]) stream.end(status.UNAVAILABLE, shutDownText);

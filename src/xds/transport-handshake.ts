@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
 import type { TransportHost } from './transport.ts';
 
 /** How the text of `refused` begins where a connection never came to stand. */
@@ -31,7 +32,7 @@ export function watchHandshakes(server: EventEmitter, host: Pick<TransportHost, 
     const isSilent = 'bytesRead' in known && known !== socket && known.bytesRead === 0;
     const peer = peers.get(known) ?? peerOf(socket);
     socket.destroy();
-    if (!isSilent) host.refused(peer, handshakeText + wordsOf(error));
+    if (!isSilent) host.refused(peer, status.UNAUTHENTICATED, handshakeText + wordsOf(error));
   };
   server.on('tlsClientError', fail);
   server.on('unknownProtocol', (socket: TLSSocket) => fail(noProtocol, socket));

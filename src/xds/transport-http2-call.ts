@@ -14,6 +14,8 @@ export interface CallHost extends ReadHost {
   readonly peer: string;
   readonly certificate: Uint8Array | undefined;
   readonly turn: WriteTurn;
+  /** Why the connection is cut, where we do that. */
+  readonly cutReason: string | undefined;
   confirm(): void;
   onFailure(error: unknown): void;
   /** The call is over and holds nothing any more. */
@@ -22,6 +24,7 @@ export interface CallHost extends ReadHost {
 
 /** What a timer of Node takes, in milliseconds. */
 const longestTimer = 2 ** 31 - 1;
+const lostText = 'the connection is lost';
 /** A status message beyond this is cut: trailers have to pass limits for headers. */
 const longestMessage = 4_000;
 
@@ -63,7 +66,8 @@ export class Http2Call implements Call {
       (written) => this.#tell(written),
       () => this.#finish(),
     );
-    stream.on('aborted', () => this.#lost('the client has cancelled'));
+    // Where Node itself gives a connection up, its session is destroyed before its streams.
+    stream.on('aborted', () => this.#lost(stream.session?.destroyed === false ? 'the client has cancelled' : lostText));
     stream.on('close', () => this.#closed());
   }
 
@@ -195,8 +199,9 @@ export class Http2Call implements Call {
     stream.end();
   }
 
-  #lost(reason: string): void {
+  #lost(cause: string): void {
     if (this.#over) return;
+    const reason = this.#host.cutReason ?? cause;
     const listener = this.#listener;
     this.#lostReason = reason;
     this.#listener = undefined;
@@ -205,7 +210,7 @@ export class Http2Call implements Call {
   }
 
   #closed(): void {
-    this.#lost('the connection is lost');
+    this.#lost(lostText);
     this.#cancelDeadline();
     this.#reader?.stop();
     this.#writer.close();

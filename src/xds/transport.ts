@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { status } from '@grpc/grpc-js';
 import type { CallHandler } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { Offence } from './penalties.ts';
@@ -28,12 +29,18 @@ export interface TransportHost {
   readonly destroy: (peer: string) => void;
   /** A peer abuses its connection, which is about to be destroyed: nothing more of it is read (T11). */
   readonly abused: (peer: string, offence: Offence) => void;
-  /** A connection was turned away before any call came of it (transport-handshake.ts). */
-  readonly refused: (peer: string, message: string) => void;
+  /** A connection was turned away before any call came of it (transport-handshake.ts), or is cut for what its client does. */
+  readonly refused: (peer: string, code: status, message: string) => void;
   /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */
   readonly onFailure: (error: unknown, peer: string) => void;
 }
 
+/** How the text of `refused` begins where a connection that stood is cut. */
+export const cutText = 'the connection is cut: ';
+/** T10: why one is cut that takes nothing for so many milliseconds. */
+export function slowText(limit: number): string {
+  return `${cutText}nothing of what is sent is taken for ${limit} ms`;
+}
 /** Said to every call that is open when the server stops. */
 export const shutDownText = 'the control plane is shutting down';
 /** Said when a connection has reached its age (X17). */

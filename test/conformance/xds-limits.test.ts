@@ -235,17 +235,22 @@ conformAds(
       te: 'trailers',
     });
     stream.on('error', () => {});
-    const message = encode(DeltaDiscoveryRequestSchema, {
+    const request = encode(DeltaDiscoveryRequestSchema, {
       node,
       typeUrl: endpointType,
       resourceNamesSubscribe: ['big'],
     });
     const header = Buffer.alloc(5);
-    header.writeUInt32BE(message.length, 1);
-    stream.write(Buffer.concat([header, message]));
+    header.writeUInt32BE(request.length, 1);
+    stream.write(Buffer.concat([header, request]));
     await new Promise((resolve) => session.on('close', resolve));
     const { server } = fixture;
     await eventually(() => server.status().length === 1, 'its stream is freed');
+    const message = 'the connection is cut: nothing of what is sent is taken for 300 ms';
+    expect(fixture.events.filter(({ kind }) => kind === 'refused' || kind === 'closed')).toEqual([
+      { kind: 'refused', peer: expect.any(String), node: undefined, code: status.DEADLINE_EXCEEDED, message },
+      { kind: 'closed', stream: expect.any(Number), code: status.CANCELLED, message },
+    ]);
     fixture.set([cluster('a', 2), big]);
     expect((await nextAcked(bystander)).resources).toHaveLength(1);
   },

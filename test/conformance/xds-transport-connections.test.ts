@@ -90,7 +90,15 @@ describe('floods on http2 end their connection, and nothing else (T11)', () => {
     await gone;
     bystander.send('after');
     await eventually(() => bystander.messages.length === 2, 'the bystander lives');
+    const told = {
+      node: undefined,
+      peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      message: expect.stringMatching(words),
+    };
+    expect(fixture.events).toEqual([{ kind: 'refused', code: expect.any(Number), ...told }]);
   }
+  /** Which of them comes first may be a matter of how much is read at once. */
+  const words = /^the connection is cut: (more than \d+ (streams|resets|pings|settings) in a second$|HTTP\/2: )/;
   const repeated = (count: number, frame: (index: number) => Buffer) =>
     Buffer.concat(Array.from({ length: count }, (_, index) => frame(index)));
   const headers = (stream: number, flags: number) => requestFrame(stream, '/', flags);

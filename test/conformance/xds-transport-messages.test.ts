@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
@@ -25,6 +26,35 @@ describe.each(transports)('%s', (transport) => {
         (message, index) => index === 7 || message.equals(Buffer.alloc(message.length, message.length % 251)),
       ),
     ).toBe(true);
+  });
+
+  test('T10 who takes nothing of a call that has ended is cut; where the call is reset as well there is nothing to take', async () => {
+    const handler = (call: Call) =>
+      call.listen({
+        message: (bytes) => {
+          call.write(frameOf(bytes), () => {});
+          call.end(status.UNAVAILABLE, 'go');
+        },
+        halfClosed: () => {},
+        gone: () => {},
+      });
+    const fixture = await serve(handler, { transport, connection: { slowReader: 300 } });
+    const open = async () => {
+      const opened = session(fixture, { settings: { initialWindowSize: 1_024 } });
+      const call = callRaw(opened, echo, {}, { read: false });
+      call.send(Buffer.alloc(100_000));
+      await new Promise((resolve) => call.stream.on('response', resolve));
+      return { opened, call };
+    };
+    const resetting = await open();
+    resetting.call.stream.close(constants.NGHTTP2_CANCEL);
+    // It is cut after the first would have been.
+    const waiting = await open();
+    await new Promise((resolve) => waiting.opened.on('close', resolve));
+    expect(resetting.opened.destroyed).toBe(false);
+    const peer = `127.0.0.1:${resetting.opened.socket.localPort}`;
+    expect(fixture.events).toMatchObject([{ kind: 'refused', code: status.DEADLINE_EXCEEDED }]);
+    expect(fixture.events).not.toMatchObject([{ peer }]);
   });
 
   test('gzip and deflate are read, in their order; what is not known is UNIMPLEMENTED', async () => {

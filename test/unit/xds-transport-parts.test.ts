@@ -13,6 +13,7 @@ import { clientStreamHandler, unaryHandler } from '../../src/xds/handlers.ts';
 import { servicePaths } from '../../src/xds/service-paths.ts';
 import { RateGuard } from '../../src/xds/transport-rate.ts';
 import { WriteTurn } from '../../src/xds/transport-write-turn.ts';
+import { watchDescriptors } from '../../src/xds/watch-descriptors.ts';
 import { eventually } from '../support/eventually.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
@@ -135,6 +136,39 @@ describe('connections', () => {
     connections.destroy(peer(3));
     expect(accepted[3]?.destroyed).toBe(true);
   });
+});
+
+test('a process without file descriptors is told of, once a second until there are some again', async () => {
+  const clock = fakeClock();
+  const told: string[] = [];
+  let code: string | undefined = 'EMFILE';
+  let tried = 0;
+  const unwatch = watchDescriptors(
+    clock,
+    (error) => told.push(String(error)),
+    async () => {
+      tried += 1;
+      if (code !== undefined) throw Object.assign(new Error(code), { code });
+      return { close: async () => {} };
+    },
+  );
+  const pass = async () => {
+    clock.advance(1_000);
+    // What it says and when it looks again is a matter of promises.
+    await new Promise(setImmediate);
+  };
+  await pass();
+  await pass();
+  code = 'EACCES';
+  await pass();
+  code = undefined;
+  await pass();
+  unwatch();
+  await pass();
+  expect(tried).toBe(4);
+  expect(told).toEqual(
+    Array(2).fill('Error: connections are closed as they come: no file descriptor is left (EMFILE)'),
+  );
 });
 
 /** A call as a handler sees it; what becomes of it can be read. */
