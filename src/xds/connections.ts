@@ -8,8 +8,8 @@ import type { TurnQueue } from './turn-queue.ts';
 export interface Connections {
   /** Begins to accept; gives the port. Rejects with the error of the socket when the address cannot be had. */
   listen(address: string, port: number, accept: (socket: Socket) => void): Promise<number>;
-  /** The connection stands, its handshake is over: the next one may begin. */
-  begun(peer: string): void;
+  /** The connection stands, its handshake is over: the next one may begin. `retire` tells its client to go, and why. */
+  begun(peer: string, retire?: (message: string) => void): void;
   /** A call has begun on it, which has a deadline of its own: the connection is given a moment more, so that its client hears of that. */
   called(peer: string): void;
   /** What the connection asked for is waiting in line, for no longer than this: its deadline is counted from then. */
@@ -18,6 +18,9 @@ export interface Connections {
   confirm(peer: string): void;
   /** Ends a connection at once and frees what stands in it: the only cure for one that does not read (6.2). */
   destroy(peer: string): void;
+  isOpen(peer: string): boolean;
+  /** Has a connection go, with what still has to be said on it. */
+  retire(peer: string, message: string): void;
   /** Reads no more of a connection that abuses it, from this very moment, and has the next ones of its address wait (T11). */
   abused(peer: string, offence: Offence): void;
   stopAccepting(): void;
@@ -31,6 +34,7 @@ interface Connection {
   cancelDeadline: (() => void) | undefined;
   /** Leaves the line of those who begin, or gives the place up. */
   leave: () => void;
+  retire: (message: string) => void;
 }
 
 /** A handshake is a millisecond or two of the event loop: how many are under way at once, and how long each counts that does not go on (X22). */
@@ -49,8 +53,9 @@ export function createConnections(options: {
   readonly unconfirmedPerAddress: number;
   readonly clock: Clock;
   readonly queue: Pick<TurnQueue, 'addPatient'>;
+  readonly onClose?: (peer: string) => void;
 }): Connections {
-  const { deadline, unconfirmedPerAddress, clock, queue } = options;
+  const { deadline, unconfirmedPerAddress, clock, queue, onClose } = options;
   const places = createPlaces(handshakes.atOnce, handshakes.longest, clock);
   const penalties = createPenalties(clock);
   const open = new Map<string, Connection>();
@@ -101,6 +106,9 @@ export function createConnections(options: {
       wasCalled: false,
       cancelDeadline: () => {},
       leave: () => {},
+      retire: () => {
+        clock.after(hearing, () => socket.destroy());
+      },
     };
     closeAfter(connection, wait + deadline);
     open.set(peer, connection);
@@ -108,7 +116,9 @@ export function createConnections(options: {
     socket.on('close', () => {
       connection.leave();
       settle(connection, address);
-      if (open.get(peer) === connection) open.delete(peer);
+      if (open.get(peer) !== connection) return;
+      open.delete(peer);
+      onClose?.(peer);
     });
     socket.setNoDelay(true);
     const begin = (): void => {
@@ -150,7 +160,12 @@ export function createConnections(options: {
       const bound = server.address();
       return typeof bound === 'object' && bound !== null ? bound.port : port;
     },
-    begun: (peer) => open.get(peer)?.leave(),
+    begun(peer, retire) {
+      const connection = open.get(peer);
+      if (connection === undefined) return;
+      connection.leave();
+      if (retire !== undefined) connection.retire = retire;
+    },
     called(peer) {
       const connection = open.get(peer);
       if (connection !== undefined) connection.wasCalled = true;
@@ -165,6 +180,8 @@ export function createConnections(options: {
       if (connection !== undefined && address !== undefined) settle(connection, address);
     },
     destroy: (peer) => open.get(peer)?.socket.destroy(),
+    isOpen: (peer) => open.has(peer),
+    retire: (peer, message) => open.get(peer)?.retire(message),
     abused(peer, offence) {
       // Its socket may have gone already, where Node itself has cut it.
       penalties.punish(peer.slice(0, peer.lastIndexOf(':')), offence);

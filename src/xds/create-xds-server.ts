@@ -81,7 +81,9 @@ export async function createXdsServer<Principal = undefined>(
     unconfirmedPerAddress: settings.unauthenticatedPerAddress,
     clock,
     queue,
+    onClose: (peer) => streams.forget(peer),
   });
+  const streams = createLiveStreams<Principal>(settings.perNode, connections);
   // Numbers begin anywhere, so that a nonce of an earlier process is not taken for one of this (X26).
   let last = randomBytes(4).readUInt32BE();
   // Whoever looks on ends nothing by failing (6.3), not even where it answers with a promise.
@@ -114,7 +116,7 @@ export async function createXdsServer<Principal = undefined>(
     queue,
     begins: connections.called,
     waits: (peer) => connections.postpone(peer, admissionSettings.longestWait),
-    streams: createLiveStreams(settings.perNode),
+    streams,
     names: createNameAccounts(limits.subscribedBytes),
     nextNumber: () => {
       last += 1;

@@ -162,6 +162,7 @@ export interface ServerTiming extends Timing {
 export interface ConnectionSettings {
   readonly keepaliveTime: number;
   readonly keepaliveTimeout: number;
+  /** ±10 %. A connection without a call is told to go after a sixth of it. */
   readonly maxAge: number;
   readonly maxAgeGrace: number;
   /**
@@ -173,7 +174,7 @@ export interface ConnectionSettings {
   readonly slowReader: number;
   /** How many connections of one address may be open of which no call has been accepted yet; further ones are closed at once (T9). */
   readonly unauthenticatedPerAddress: number;
-  /** How many connections one node may have; the oldest goes when there are more (reliability.md section 3). */
+  /** How many connections one node may have; when there are more, those without a stream go, then the oldest (reliability.md section 3). */
   readonly perNode: number;
   /** Bytes of a message, as it comes and after inflation (X18, T7). */
   readonly receiveLimit: number;

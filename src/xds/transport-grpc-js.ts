@@ -11,7 +11,7 @@ import type { Call, CallHandler, CallListener } from './call.ts';
 import { prefixLength } from './frame.ts';
 import { RotatingCredentials } from './rotating-credentials.ts';
 import { stillValid } from './tls-source.ts';
-import { shutDownText, slowText, type Transport, type TransportHost } from './transport.ts';
+import { idlePartOfAge, shutDownText, slowText, type Transport, type TransportHost } from './transport.ts';
 import { watchHandshakes } from './transport-handshake.ts';
 
 /** Serves the same calls from grpc-js: slower (performance.md section 2), and the measure of what the other must do. */
@@ -23,6 +23,7 @@ export function openGrpcJsTransport(host: TransportHost): Transport {
     'grpc.keepalive_time_ms': settings.keepaliveTime,
     'grpc.keepalive_timeout_ms': settings.keepaliveTimeout,
     'grpc.max_connection_age_ms': settings.maxAge,
+    'grpc.max_connection_idle_ms': Math.ceil(settings.maxAge * idlePartOfAge),
     'grpc.max_connection_age_grace_ms': settings.maxAgeGrace,
     'grpc.max_concurrent_streams': 1_000,
     // MiB; unlimited otherwise.

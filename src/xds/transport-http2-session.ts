@@ -3,7 +3,7 @@ import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import type { Offence } from './penalties.ts';
 import { stillValid } from './tls-source.ts';
-import { ageText, cutText, shutDownText, slowText, type TransportHost } from './transport.ts';
+import { ageText, cutText, idlePartOfAge, shutDownText, slowText, type TransportHost } from './transport.ts';
 import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
 import { keepNativeSession } from './transport-native-session.ts';
@@ -43,6 +43,8 @@ export class Http2ServerSession implements CallHost {
   readonly #resets = guardOf('resets');
   #cancelKeepalive = () => {};
   #cancelAge = () => {};
+  #cancelIdle = () => {};
+  #isRetired = false;
   readonly #clientCertificate: PeerCertificate | undefined;
   #kept = 0;
   /** Bytes of messages that have come. */
@@ -76,12 +78,13 @@ export class Http2ServerSession implements CallHost {
     session.on('close', () => {
       this.#cancelKeepalive();
       this.#cancelAge();
+      this.#cancelIdle();
     });
     session.setLocalWindowSize(connectionWindow);
     this.#keepAlive();
     // X17: ±10 %, so that a fleet that came together does not come again together.
     const age = host.settings.maxAge * (0.9 + 0.2 * Math.random());
-    this.#cancelAge = host.clock.after(age, () => this.#retire());
+    this.#cancelAge = host.clock.after(age, () => this.retire(ageText));
   }
 
   get certificate(): Uint8Array | undefined {
@@ -125,6 +128,10 @@ export class Http2ServerSession implements CallHost {
 
   onClose(call: Http2Call): void {
     this.#calls.delete(call);
+    if (this.#calls.size > 0 || this.#session.destroyed) return;
+    const { clock, settings } = this.#host;
+    this.#cancelIdle();
+    this.#cancelIdle = clock.after(settings.maxAge * idlePartOfAge, () => this.retire(ageText));
   }
 
   /** T10: cuts the connection when what was written on one of its calls does not go. */
@@ -140,6 +147,19 @@ export class Http2ServerSession implements CallHost {
   shutDown(text = shutDownText): void {
     for (const call of [...this.#calls]) call.fail(status.UNAVAILABLE, text);
     if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Says GOAWAY; calls that are open have the grace to end by themselves, and are then told why they are ended. */
+  retire(message: string): void {
+    if (this.#isRetired || this.#doomed || this.#session.destroyed) return;
+    this.#isRetired = true;
+    const { clock, settings } = this.#host;
+    this.#cancelAge();
+    this.#session.close();
+    this.#cancelAge = clock.after(settings.maxAgeGrace, () => {
+      this.shutDown(message);
+      this.#cancelAge = clock.after(1_000, () => this.#destroy(message));
+    });
   }
 
   /**
@@ -190,16 +210,6 @@ export class Http2ServerSession implements CallHost {
     });
   }
 
-  #retire(): void {
-    const { clock, settings } = this.#host;
-    if (this.#session.destroyed) return;
-    this.#session.close();
-    this.#cancelAge = clock.after(settings.maxAgeGrace, () => {
-      this.shutDown(ageText);
-      this.#cancelAge = clock.after(1_000, () => this.#destroy(ageText));
-    });
-  }
-
   #accept(stream: ServerHttp2Stream, headers: Headers, raw: readonly string[]): void {
     stream.on('error', () => {});
     this.#flood(this.#streams);
@@ -227,6 +237,7 @@ export class Http2ServerSession implements CallHost {
       return;
     }
     const call = new Http2Call(stream, head.ok, raw, this);
+    this.#cancelIdle();
     this.#calls.add(call);
     call.serve(handler, this.#host.clock);
   }

@@ -42,7 +42,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
   server.on('session', (session) => {
     const live = new Http2ServerSession(session, host, inflater);
     sessions.add(live);
-    host.begun(live.peer);
+    host.begun(live.peer, (message) => live.retire(message));
     session.on('close', () => {
       sessions.delete(live);
       if (sessions.size === 0) onEmpty();

@@ -19,8 +19,8 @@ export interface TransportHost {
   readonly settings: ConnectionSettings;
   readonly clock: Clock;
   readonly handlers: ReadonlyMap<string, CallHandler>;
-  /** The connection of a peer stands: its handshake is over, and the next may begin. */
-  readonly begun: (peer: string) => void;
+  /** The connection of a peer stands: its handshake is over, and the next may begin. `retire` tells its client to go, and why. */
+  readonly begun: (peer: string, retire?: (message: string) => void) => void;
   /** The connection of a peer has proved itself. */
   readonly confirm: (peer: string) => void;
   /** Does it when nothing urgent is left to do (X22). */
@@ -45,3 +45,8 @@ export function slowText(limit: number): string {
 export const shutDownText = 'the control plane is shutting down';
 /** Said when a connection has reached its age (X17). */
 export const ageText = 'the connection has reached its age: connect again';
+/**
+ * A connection without a call is told to go after this part of its age: five minutes, where clients wait two at most before they open the next
+ * stream (gRPC; Envoy half a minute).
+ */
+export const idlePartOfAge = 1 / 6;

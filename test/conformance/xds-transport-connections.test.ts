@@ -2,6 +2,8 @@ import { constants } from 'node:http2';
 import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
+import { encode } from '../../src/proto/codec.ts';
+import { DeltaDiscoveryRequestSchema } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { clusterType } from '../../src/xds/resource-types.ts';
 import { callRaw, http2Frame, http2Preface, requestFrame } from '../support/raw-grpc.ts';
 import { eventually, node } from './xds-fixture.ts';
@@ -46,6 +48,43 @@ describe.each(transports)('%s', (transport) => {
     call.send('x');
     await new Promise((resolve) => refused.on('close', resolve));
     expect(good.closed).toBe(false);
+  });
+
+  test('F4 T9 of too many connections of one node those go that have no stream, then the oldest, as a whole', async () => {
+    const fixture = await serve(echoing, { transport, connection: { perNode: 2 } });
+    const connected = async () => {
+      const opened = session(fixture);
+      const gone = new Promise<void>((resolve) => opened.on('close', () => resolve()));
+      const call = callRaw(opened, adsPath);
+      call.send(encode(DeltaDiscoveryRequestSchema, { node, typeUrl: clusterType }));
+      await eventually(() => call.messages.length === 1, 'the clusters');
+      return { opened, gone, call };
+    };
+    const oldest = await connected();
+    const unused = await connected();
+    unused.call.stream.end();
+    await unused.call.ended;
+    const third = await connected();
+    await unused.gone;
+    expect([oldest.opened.closed, third.opened.closed]).toEqual([false, false]);
+    const newest = await connected();
+    expect((await oldest.call.ended).code).toBe(status.RESOURCE_EXHAUSTED);
+    await oldest.gone;
+    expect([third.opened.closed, newest.opened.closed]).toEqual([false, false]);
+  });
+
+  test('T9 a connection without a call is told to go after a while, one with a call is not', async () => {
+    const fixture = await serve(echoing, { transport, connection: { maxAge: 3_000 } });
+    const [used, unused] = [session(fixture), session(fixture)];
+    const calls = [callRaw(used, echo), callRaw(unused, echo)];
+    const gone = new Promise((resolve) => unused.on('close', resolve));
+    const goaway = new Promise((resolve) => unused.on('goaway', resolve));
+    for (const call of calls) call.send('x');
+    await eventually(() => calls.every(({ messages }) => messages.length === 1), 'the echoes');
+    calls[1]?.stream.end();
+    expect(await goaway).toBe(constants.NGHTTP2_NO_ERROR);
+    await gone;
+    expect(used.closed).toBe(false);
   });
 
   test('X15 a peer that does not answer pings is gone, one that does stays', async () => {
