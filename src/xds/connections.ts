@@ -12,7 +12,10 @@ export interface Connections {
   begun(peer: string, retire?: (message: string) => void): void;
   /** A call has begun on it, which has a deadline of its own: the connection is given a moment more, so that its client hears of that. */
   called(peer: string): void;
-  /** What the connection asked for is waiting in line, for no longer than this: its deadline is counted from then. */
+  /**
+   * What the connection asked for is waiting in line, for no longer than this: its deadline is counted from then. Once: one that is refused
+   * and asks again and again would never have to prove itself.
+   */
   postpone(peer: string, milliseconds: number): void;
   /** The connection has proved itself: its deadline and the cap no longer apply to it. */
   confirm(peer: string): void;
@@ -30,6 +33,7 @@ export interface Connections {
 interface Connection {
   readonly socket: Socket;
   wasCalled: boolean;
+  wasPostponed: boolean;
   /** Undefined once it is confirmed. */
   cancelDeadline: (() => void) | undefined;
   /** Leaves the line of those who begin, or gives the place up. */
@@ -104,6 +108,7 @@ export function createConnections(options: {
     const connection: Connection = {
       socket,
       wasCalled: false,
+      wasPostponed: false,
       cancelDeadline: () => {},
       leave: () => {},
       retire: () => {
@@ -172,7 +177,9 @@ export function createConnections(options: {
     },
     postpone(peer, milliseconds) {
       const connection = open.get(peer);
-      if (connection !== undefined) closeAfter(connection, milliseconds + deadline);
+      if (connection === undefined || connection.wasPostponed) return;
+      connection.wasPostponed = true;
+      closeAfter(connection, milliseconds + deadline);
     },
     confirm(peer) {
       const connection = open.get(peer);

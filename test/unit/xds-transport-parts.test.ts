@@ -106,6 +106,19 @@ describe('connections', () => {
     expect(accepted[0]?.destroyed).toBe(true);
   });
 
+  test('T9 the deadline of a connection is put off once, however often it asks', async () => {
+    const { clock, connections, accepted, dial, peer } = await open();
+    await dial();
+    await eventually('it is accepted', () => accepted.length === 1);
+    clock.advance(9_000);
+    connections.postpone(peer(0), 5_000);
+    clock.advance(14_999);
+    connections.postpone(peer(0), 5_000);
+    expect(accepted[0]?.destroyed).toBe(false);
+    clock.advance(1);
+    expect(accepted[0]?.destroyed).toBe(true);
+  });
+
   test('T9 a connection has its time until it is confirmed', async () => {
     const { clock, connections, accepted, dial, peer } = await open();
     const sockets = [await dial(), await dial()];
