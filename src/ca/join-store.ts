@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Failure } from '../model/failure.ts';
-import { isLabel } from '../model/identity.ts';
+import { isLabel, parseSpiffeId } from '../model/identity.ts';
 import type { Millis } from '../model/policy.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
+import type { HeldCertificate } from './svid.ts';
 
 /** A proxy that joined with a token and keeps its own key: what its certificate is a credential for (T3). */
 export interface JoinRecord {
@@ -22,7 +23,12 @@ export interface JoinCertificate {
   /** Lower-case hex. */
   readonly serial: string;
   readonly notAfter: Millis;
+  /** The rest that is told of it, so that a restart does not forget it; absent in the records of former versions. */
+  readonly told?: Pick<HeldCertificate, 'spiffeId' | 'notBefore' | 'renewAt' | 'root'>;
 }
+
+/** A certificate as it was issued; without what is told of it, in tests. */
+type Issued = Pick<JoinCertificate, 'serial' | 'notAfter'> & Partial<HeldCertificate>;
 
 /** Who joined and keeps a key: in memory for reading, in the store for the next start. */
 export interface JoinStore {
@@ -31,9 +37,9 @@ export interface JoinStore {
   /** Who joined with this token as this proxy by this key. */
   find(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>): JoinRecord | undefined;
   /** Resolves once it is saved. Throws Failure WEFT0904. */
-  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>, certificate: JoinCertificate): Promise<JoinRecord>;
+  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>, certificate: Issued): Promise<JoinRecord>;
   /** A further certificate of the same proxy. Resolves once it is saved. Throws Failure WEFT0904. */
-  renewed(id: string, certificate: JoinCertificate): Promise<void>;
+  renewed(id: string, certificate: Issued): Promise<void>;
   list(): readonly JoinRecord[];
 }
 
@@ -77,10 +83,10 @@ export async function openJoinStore({
     hold(join);
     await store.write(`${folder}/${join.id}`, Buffer.from(`${JSON.stringify(join)}\n`));
   };
-  const withCertificate = (join: JoinRecord, { serial, notAfter }: JoinCertificate): JoinRecord => {
+  const withCertificate = (join: JoinRecord, certificate: Issued): JoinRecord => {
     const left = living(join, clock.now());
     for (const ended of join.certificates) if (!left.includes(ended)) bySerial.delete(numberOf(ended.serial));
-    return { ...join, certificates: [...left, { serial, notAfter }] };
+    return { ...join, certificates: [...left, kept(certificate)] };
   };
 
   return {
@@ -92,11 +98,11 @@ export async function openJoinStore({
       [...joins.values()].find(
         (join) => join.tokenId === tokenId && join.nodeId === nodeId && join.keyHash === keyHash,
       ),
-    async add({ tokenId, nodeId, keyHash }, { serial, notAfter }) {
+    async add({ tokenId, nodeId, keyHash }, certificate) {
       await sweep();
       const id = randomBytes(9).toString('hex');
       const joinedAt = clock.now();
-      const join = { id, tokenId, nodeId, keyHash, joinedAt, certificates: [{ serial, notAfter }] };
+      const join = { id, tokenId, nodeId, keyHash, joinedAt, certificates: [kept(certificate)] };
       await save(join);
       return join;
     },
@@ -106,6 +112,33 @@ export async function openJoinStore({
     },
     list: () => [...joins.values()],
   };
+}
+
+/**
+ * By proxy: the newest certificate of each that was issued under the name that `trustDomain` has now, and has not ended. One with a former
+ * name is left out: it is to be replaced.
+ */
+export function heldOf(
+  joins: readonly JoinRecord[],
+  trustDomain: string,
+  now: Millis,
+): ReadonlyMap<string, HeldCertificate> {
+  const held = new Map<string, HeldCertificate>();
+  for (const join of joins) {
+    for (const { serial, notAfter, told } of living(join, now)) {
+      if (told === undefined || parseSpiffeId(told.spiffeId)?.trustDomain !== trustDomain) continue;
+      const known = held.get(join.nodeId);
+      if (known === undefined || known.notBefore <= told.notBefore)
+        held.set(join.nodeId, { serial, notAfter, ...told });
+    }
+  }
+  return held;
+}
+
+function kept({ serial, notAfter, spiffeId, notBefore, renewAt, root }: Issued): JoinCertificate {
+  if (spiffeId === undefined || notBefore === undefined || renewAt === undefined || root === undefined)
+    return { serial, notAfter };
+  return { serial, notAfter, told: { spiffeId, notBefore, renewAt, root } };
 }
 
 /** Serials are numbers: with zeros in front, as in their DER, or without, as TLS shows them. */
@@ -148,8 +181,18 @@ function isJoin(value: unknown): value is JoinRecord {
         isObject(each) &&
         typeof each.serial === 'string' &&
         /^[0-9a-f]+$/.test(each.serial) &&
-        typeof each.notAfter === 'number',
+        typeof each.notAfter === 'number' &&
+        (each.told === undefined || isTold(each.told)),
     )
+  );
+}
+
+function isTold(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { spiffeId, notBefore, renewAt, root } = value;
+  return (
+    [spiffeId, root].every((text) => typeof text === 'string') &&
+    [notBefore, renewAt].every((time) => typeof time === 'number')
   );
 }
 

@@ -7,7 +7,7 @@ import type { Authority, ServerNames } from './authority.ts';
 import { trustedRoots } from './root-rotation.ts';
 import { renewalTime, type Slot } from './rotation.ts';
 import { type Rotation, startRotation } from './start-rotation.ts';
-import type { IssuedCertificate, SignedSvid, Svid } from './svid.ts';
+import type { HeldCertificate, IssuedCertificate, SignedSvid, Svid } from './svid.ts';
 
 /** One X509-SVID for each identity in use, shared by all its proxies and renewed before it ends. */
 export interface SvidSource {
@@ -21,7 +21,7 @@ export interface SvidSource {
    */
   issue(identity: Identity, publicKey: KeyObject, holder: string): SignedSvid;
   /** The newest of each holder that has not ended. */
-  signed(): ReadonlyMap<string, SignedSvid>;
+  signed(): ReadonlyMap<string, HeldCertificate>;
   /** When the SVID of a held identity will be renewed, in milliseconds since 1970; undefined for one that is not held. */
   renewsAt(identity: Identity): Millis | undefined;
   /** SPIFFE IDs of which a key is held. */
@@ -36,6 +36,8 @@ export interface SourceOptions {
   readonly ttl?: Millis;
   /** In [0, 1); absent: Math.random. */
   readonly random?: () => number;
+  /** By holder: what was issued before this process began, and is held still. */
+  readonly before?: ReadonlyMap<string, HeldCertificate>;
 }
 
 /** A proxy that reconnects within this time finds its identity's SVID again, and gets nothing new. */
@@ -93,7 +95,9 @@ export function createSvidSource(options: SourceOptions): SvidSource {
     });
   };
 
-  const signed = new Map<string, SignedSvid>();
+  const signed = new Map<string, HeldCertificate>(
+    [...(options.before ?? [])].sort(([, one], [, other]) => one.notAfter - other.notAfter),
+  );
   const forgetEnded = (): void => {
     const now = clock.now();
     for (const [holder, { notAfter }] of signed) if (notAfter <= now) signed.delete(holder);

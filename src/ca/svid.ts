@@ -35,6 +35,9 @@ export interface SignedSvid extends SignedCertificate {
   readonly renewAt: Millis;
 }
 
+/** What is remembered of a certificate whose key its workload keeps. */
+export type HeldCertificate = Pick<SignedSvid, 'spiffeId' | 'serial' | 'notBefore' | 'notAfter' | 'renewAt' | 'root'>;
+
 /** What proves members of a trust domain: always a set, so that a root can be changed (X118). */
 export interface Bundle {
   readonly trustDomain: string;

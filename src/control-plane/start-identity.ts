@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { type Authority, openAuthority } from '../ca/authority.ts';
 import { type CsrDesk, createCsrDesk } from '../ca/issue-for-csr.ts';
-import { type JoinStore, openJoinStore } from '../ca/join-store.ts';
+import { heldOf, type JoinStore, openJoinStore } from '../ca/join-store.ts';
 import { trustedRoots } from '../ca/root-rotation.ts';
 import { createServerCertificateSource, createSvidSource, type SvidSource } from '../ca/svid-source.ts';
 import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
@@ -50,7 +50,8 @@ export async function startIdentity(options: {
   });
   parts.add(() => authority.dispose());
   const leaf = { authority: audited(authority, audit), clock, ttl: settings['certificates.leafLifetime'] };
-  const svids = createSvidSource(leaf);
+  const joins = await openJoinStore({ store, clock });
+  const svids = createSvidSource({ ...leaf, before: heldOf(joins.list(), settings.trustDomain, clock.now()) });
   parts.add(() => svids.dispose());
 
   const names = ['localhost', '127.0.0.1', settings['xds.address'], ...settings['xds.names']];
@@ -84,7 +85,6 @@ export async function startIdentity(options: {
   const tokens = await openTokenStore({ store, clock, fingerprint });
   parts.add(() => tokens.dispose());
   await ensureOperatorToken(store, tokens);
-  const joins = await openJoinStore({ store, clock });
   return { authority, svids, tokens, fingerprint, joins, desk: createCsrDesk({ svids, clock }), credentials };
 }
 

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { openAuthority } from '../../src/ca/authority.ts';
-import { openJoinStore } from '../../src/ca/join-store.ts';
+import { heldOf, openJoinStore } from '../../src/ca/join-store.ts';
+import { createSvidSource } from '../../src/ca/svid-source.ts';
 import { systemClock } from '../../src/model/state-store.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -38,6 +39,29 @@ describe('the joins of proxies that keep their keys', () => {
     clock.advance(5_000);
     expect((await openJoinStore({ store, clock })).list()).toEqual([]);
     expect(await store.list('joins/')).toEqual([]);
+  });
+
+  test('what proxies hold is told after a restart as before; under a former name of the domain it is not', async () => {
+    const [store, clock] = [memoryStore(), fakeClock()];
+    const authority = await openAuthority({ store: memoryStore(), clock, trustDomain: 'demo.mesh' });
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const identity = { trustDomain: 'demo.mesh', namespace: 'shop', serviceAccount: 'a' };
+    const svids = createSvidSource({ authority, clock });
+    const first = await openJoinStore({ store, clock });
+    const made = await first.add(join, svids.issue(identity, publicKey, join.nodeId));
+    clock.advance(1_000);
+    const newest = svids.issue(identity, publicKey, join.nodeId);
+    await first.renewed(made.id, newest);
+    await first.add({ ...join, nodeId: 'old-1.shop' }, certificate('a1', clock.now() + 9_000));
+    const again = await openJoinStore({ store, clock });
+    const before = heldOf(again.list(), 'demo.mesh', clock.now());
+    const signed = createSvidSource({ authority, clock, before }).signed();
+    const { spiffeId, serial, notBefore, notAfter, renewAt, root } = newest;
+    expect([...signed]).toEqual([['a-1.shop', { spiffeId, serial, notBefore, notAfter, renewAt, root }]]);
+    expect(heldOf(again.list(), 'shop.mesh', clock.now()).size).toBe(0);
+    clock.advance(48 * 3_600_000);
+    expect(heldOf(again.list(), 'demo.mesh', clock.now()).size).toBe(0);
+    authority.dispose();
   });
 
   test('a damaged record stops the start: a credential is never guessed', async () => {
