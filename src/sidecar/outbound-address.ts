@@ -5,8 +5,11 @@ import { type PortState, portState } from './port-owner.ts';
 
 /** What is wanted of the address where an application reaches its sidecar. */
 export interface OutboundWish {
-  /** The control plane by its fingerprint: sidecars of one mesh have the same local ports. */
-  readonly mesh: string;
+  /**
+   * What the control plane is known by, fingerprints all: sidecars of one mesh have the same local ports, and who shares one of these is of the
+   * same mesh. More than one, as a rotation changes the root, and the address may be written in several ways.
+   */
+  readonly mesh: readonly string[];
   /** The address that somebody asked for: this one or none. */
   readonly asked?: string;
   /** The HTTP_PROXY port, if there is to be one; `isAsked`: somebody chose it, so it is not looked for elsewhere when another program has it. */
@@ -19,6 +22,8 @@ export interface OutboundAddress {
   readonly address: string;
   /** Why it is not the usual one, in words. */
   readonly because?: string;
+  /** The control plane is known by these, too, from now on: whoever knows it by one of them alone goes elsewhere. */
+  alsoOf(mesh: readonly string[]): Promise<void>;
   /** Lets another sidecar have the address; the end of this process does as well. */
   release(): void;
 }
@@ -38,15 +43,23 @@ export async function claimOutboundAddress(wish: OutboundWish): Promise<Outbound
   const wanted = asked ?? usual;
   let because: string | undefined;
   for (const address of asked === undefined ? candidates : [asked]) {
-    const release = wish.ports ? await claimOf(wish.mesh, address) : () => undefined;
-    if (release === undefined) {
+    const claims = createClaims(address);
+    if (wish.ports && !(await claims.all(wish.mesh))) {
       because ??= `another sidecar of this mesh has the local ports of ${address}`;
       continue;
     }
     const state = await proxyState(proxy, address, address === wanted);
     if (state.kind === 'free' || proxy === undefined)
-      return { address, ...(because === undefined ? {} : { because }), release };
-    release();
+      return {
+        address,
+        ...(because === undefined ? {} : { because }),
+        alsoOf: async (mesh) => {
+          // One that cannot be had keeps nobody from the mesh: it is there for those who come later.
+          if (wish.ports) for (const name of mesh) await claims.one(name).catch(() => false);
+        },
+        release: claims.release,
+      };
+    claims.release();
     // Who chose a port, or an address, means it.
     if (proxy.isAsked || asked !== undefined) throw portTaken(address, proxy.port, state);
     because ??= wordsOf(address, proxy.port, state);
@@ -59,6 +72,35 @@ export async function claimOutboundAddress(wish: OutboundWish): Promise<Outbound
       : 'leave --bind out for an address of its own, or name another one of 127.0.0.0/8',
     wanted,
   );
+}
+
+/** All that is claimed of one address. */
+function createClaims(address: string) {
+  const held = new Map<string, () => void>();
+  let isReleased = false;
+  const release = () => {
+    isReleased = true;
+    for (const drop of held.values()) drop();
+    held.clear();
+  };
+  const one = async (name: string): Promise<boolean> => {
+    if (held.has(name)) return true;
+    const drop = await claimOf(name, address);
+    if (drop === undefined) return false;
+    if (isReleased) drop();
+    else held.set(name, drop);
+    return true;
+  };
+  /** All of them or none. */
+  const all = async (names: readonly string[]): Promise<boolean> => {
+    for (const name of names) {
+      if (await one(name)) continue;
+      release();
+      return false;
+    }
+    return true;
+  };
+  return { one, all, release };
 }
 
 /**
@@ -101,11 +143,12 @@ function wordsOf(address: string, port: number, state: NotFree): string {
 
 /** WEFT0910 for a port that cannot be had, with the process that has it and the flag that names another. */
 export function portTaken(address: string, port: number, state: NotFree, flag = '--outbound-port'): Failure {
+  const bind = flag === '--outbound-port' ? ', or another address of 127.0.0.0/8 with --bind' : '';
   const other = state.kind === 'refused' ? '' : ', or stop that process';
   return new Failure(
     'WEFT0910',
     wordsOf(address, port, state),
-    `choose another with ${flag}${other}`,
+    `choose another with ${flag}${bind}${other}`,
     `${address}:${port}`,
   );
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, isIPv4 } from 'node:net';
 
 export interface PortOwner {
   readonly pid: number;
@@ -20,16 +20,16 @@ export function portState(address: string, port: number, asksWho = true): Promis
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE') return resolve({ kind: 'refused', problem: refusal(error) });
-      const owner = asksWho ? portOwner(port) : undefined;
+      const owner = asksWho ? portOwner(address, port) : undefined;
       resolve(owner === undefined ? { kind: 'used' } : { kind: 'used', owner });
     });
     probe.listen({ host: address, port, exclusive: true }, () => probe.close(() => resolve({ kind: 'free' })));
   });
 }
 
-/** The process that listens on a port, from /proc; undefined where that cannot be seen. */
-function portOwner(port: number): PortOwner | undefined {
-  const inodes = listeningInodes(port);
+/** The process that listens there, from /proc; undefined where that cannot be seen. */
+function portOwner(address: string, port: number): PortOwner | undefined {
+  const inodes = listeningInodes(address, port);
   if (inodes.size === 0) return undefined;
   for (const pid of numbersIn('/proc')) {
     for (const descriptor of numbersIn(`/proc/${pid}/fd`)) {
@@ -40,17 +40,30 @@ function portOwner(port: number): PortOwner | undefined {
   return undefined;
 }
 
-function listeningInodes(port: number): ReadonlySet<string> {
+function listeningInodes(address: string, port: number): ReadonlySet<string> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const isMeant = addressTest(address);
   const inodes = new Set<string>();
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
     for (const line of textOf(file).split('\n')) {
       const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/);
       // 0A is LISTEN.
-      if (state === '0A' && local.endsWith(suffix) && inode !== undefined) inodes.add(inode);
+      if (state === '0A' && local.endsWith(suffix) && isMeant(local) && inode !== undefined) inodes.add(inode);
     }
   }
   return inodes;
+}
+
+/** Whether a line is about who stands in the way: the same port of another loopback address is often another sidecar's. */
+function addressTest(address: string): (local: string) => boolean {
+  // Whoever wants all addresses may be kept from them by any; IPv6 addresses are told apart by their port alone.
+  if (!isIPv4(address) || address === '0.0.0.0') return () => true;
+  // The kernel prints the four bytes as one number, which is the wrong way round on the machines that Envoy is built for.
+  const own = Buffer.from(address.split('.').map(Number).reverse()).toString('hex').toUpperCase();
+  return (local) => {
+    const [at = ''] = local.split(':');
+    return /^0+$/.test(at) || at === own || at === `0000000000000000FFFF0000${own}`;
+  };
 }
 
 function numbersIn(folder: string): readonly number[] {

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { Failure } from '../../model/failure.ts';
 import type { NodeMetadata } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { deferred } from '../../sidecar/deferred.ts';
 import { enrol } from '../../sidecar/enrol.ts';
 import { keepRenewed } from '../../sidecar/keep-renewed.ts';
-import { createKnownControlPlane, rememberedRoots, rememberRoots } from '../../sidecar/known-roots.ts';
+import { createKnownControlPlane, fingerprintsOf, rememberedRoots, rememberRoots } from '../../sidecar/known-roots.ts';
 import { claimOutboundAddress, type OutboundAddress, portTaken } from '../../sidecar/outbound-address.ts';
 import type { SidecarCredential } from '../../sidecar/own-identity.ts';
 import { portState } from '../../sidecar/port-owner.ts';
@@ -59,7 +60,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     const joined = await joinControlPlane(context, flags['token-file'], (pin) =>
       rememberedRoots(identityFolder(env, folder, { fingerprint: pin, nodeId })),
     );
-    outbound = await outboundOf(workload.metadata, joined.fingerprint, flags);
+    outbound = await outboundOf(workload.metadata, joined, flags);
     const { address, because } = outbound;
     if (because !== undefined)
       output.say(`${warning} outbound       from here the mesh is at ${address}: ${because}; --bind names another`);
@@ -106,6 +107,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       folder,
       onRoots(rootPem) {
         known.take(rootPem);
+        void outbound?.alsoOf(fingerprintsOf(rootPem));
         rememberRoots(credential.identityFolder, rootPem);
       },
       renewIdentity: identity.now,
@@ -170,13 +172,15 @@ function isFinal(failure: Failure): boolean {
 /** Where the application reaches this sidecar; without a way to it nothing is taken from others. Throws Failure WEFT0910. */
 async function outboundOf(
   { capture }: NodeMetadata,
-  mesh: string,
+  { controlPlane: { host, port, rootPem }, fingerprint }: Joined,
   flags: VerbContext<typeof runFlags>['flags'],
 ): Promise<OutboundAddress> {
   const { proxy, ports = false } = capture ?? {};
   const isAsked = flags['outbound-port'] !== undefined;
+  // Its address survives a change of root; the roots tell where one sidecar says localhost and the other a name.
+  const at = createHash('sha256').update(`${host.toLowerCase()}:${port}`).digest('hex');
   return claimOutboundAddress({
-    mesh,
+    mesh: [...new Set([at, fingerprint, ...fingerprintsOf(rootPem)])],
     ports,
     ...(flags.bind === undefined ? {} : { asked: capture?.bind ?? flags.bind }),
     ...(proxy === undefined ? {} : { proxy: { port: proxy, isAsked } }),
