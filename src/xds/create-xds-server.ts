@@ -7,6 +7,7 @@ import { anyText, called, check, failureCode, withDefaults } from './check.ts';
 import { checkOptions } from './check-options.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
+import { withFirstMessage } from './first-message.ts';
 import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { inspecting } from './inspect.ts';
@@ -123,7 +124,10 @@ export async function createXdsServer<Principal = undefined>(
       return last;
     },
   };
-  const handlers = new Map<string, CallHandler>(options.handlers);
+  const onFailure = (error: unknown, peer: string): void => observe({ kind: 'failed', peer, node: undefined, error });
+  const handlers = new Map<string, CallHandler>();
+  const timed = { clock, firstRequest: settings.firstRequest, begins: connections.called, onFailure };
+  for (const [path, handler] of options.handlers ?? []) handlers.set(path, withFirstMessage(handler, timed));
   for (const [path, kind] of servicePaths) handlers.set(path, (call) => serveStream(call, kind, host));
   const open = options.transport === 'grpc-js' ? openGrpcJsTransport : openHttp2Transport;
   const transport = open({
@@ -137,7 +141,7 @@ export async function createXdsServer<Principal = undefined>(
     destroy: connections.destroy,
     abused: connections.abused,
     refused: (peer, code, message) => observe({ kind: 'refused', peer, node: undefined, code, message }),
-    onFailure: (error, peer) => observe({ kind: 'failed', peer, node: undefined, error }),
+    onFailure,
   });
   const port = await connections
     .listen(options.address, options.port, transport.accept)

@@ -166,7 +166,7 @@ export interface ConnectionSettings {
   readonly maxAge: number;
   readonly maxAgeGrace: number;
   /**
-   * From accept to the first message that is accepted, and from the start of a stream to its first request. As long may `authenticate` and
+   * From accept to the first message that is accepted, and from the start of a stream, or of a call of `handlers`, to its first. As long may `authenticate` and
    * `open` take to answer.
    */
   readonly firstRequest: number;

@@ -42,6 +42,37 @@ describe.each(transports)('%s', (transport) => {
     expect(gone).toHaveLength(1);
   });
 
+  test('T9 another method has the deadline of a stream, for who calls and for the first message, also on a confirmed connection', async () => {
+    const firstRequest = 300;
+    let hangs = false;
+    const gone: string[] = [];
+    const handler: CallHandler = async (call) => {
+      if (hangs) await new Promise(() => {});
+      call.confirm();
+      call.listen({
+        message: (bytes) => call.write(frameOf(bytes), () => {}),
+        halfClosed: () => call.end(status.OK, ''),
+        gone: (reason) => gone.push(reason),
+      });
+    };
+    const fixture = await serve(handler, { transport, connection: { firstRequest } });
+    const client = session(fixture);
+    const spoken = callRaw(client, echo);
+    spoken.send('x');
+    await eventually(() => spoken.messages.length === 1, 'the echo');
+    const none = { code: status.DEADLINE_EXCEEDED, message: 'no message came on this call' };
+    expect(await callRaw(client, echo).ended).toMatchObject(none);
+    expect(gone).toEqual([none.message]);
+    hangs = true;
+    const asked = callRaw(client, echo);
+    asked.send('x');
+    const message = `the handler of ${echo} has not asked for a message for ${firstRequest} ms`;
+    expect(await asked.ended).toMatchObject({ code: status.DEADLINE_EXCEEDED, message });
+    expect(fixture.events.filter(({ kind }) => kind === 'failed')).toMatchObject([{ error: { message } }]);
+    spoken.send('y');
+    await eventually(() => spoken.messages.length === 2, 'who has spoken has no deadline');
+  });
+
   test('6.3 what a handler or listener throws, at once or later, ends its call only', async () => {
     const bug = () => {
       throw new Error('a bug');
