@@ -3,6 +3,8 @@ import type { Workload } from '../../src/model/workload.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
 import { check, dr, http, meta, reviews, route, security, service, vs, workload } from '../support/reference-check.ts';
 
+const passes = 'set STRICT: who calls in plaintext has no identity, and is not refused';
+
 /** Beside the examples of the codes' pages (docs/codes): the finding is expected where ‹ stands. */
 const examples: readonly (readonly [code: string, name: string, yaml: string, message: string, hint: string])[] = [
   [
@@ -208,6 +210,21 @@ describe('findings between objects', () => {
     ]);
     const entry = `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n${meta('wiki', 'shop')}\nspec:\n  hosts: [wiki.example.org]\n  ports: [{ number: 80, name: http, protocol: HTTP }]\n  resolution: DNS\n---\n`;
     expect(check(reviews + entry + outside).found).toEqual([]);
+  });
+
+  it.each([
+    ['ALLOW', 'principals', '', 'set STRICT, or expect refusals'],
+    ['ALLOW', 'notPrincipals', ', which this ALLOW lets in', passes],
+    ['DENY', 'principals', ', which this DENY lets pass', passes],
+    ['DENY', 'notPrincipals', '', 'set STRICT, or expect refusals'],
+    ['AUDIT', 'principals', '', 'set STRICT: calls in plaintext are not noted'],
+  ])('%s with %s says what becomes of a caller in plaintext (WEFT0154, P43)', (action, field, after, hint) => {
+    const rules = `  action: ${action}\n  rules: [{ from: [{ source: { ${field}: [cluster.local/ns/shop/sa/frontend] } }] }]\n`;
+    const policy = security('AuthorizationPolicy', 'a', `  selector: { matchLabels: { app: reviews } }\n${rules}`);
+    const { found } = check(policy);
+    expect(found.filter(({ code }) => code === 'WEFT0154').map(({ message, hint }) => [message, hint])).toEqual([
+      [`rule uses caller identity but reviews.shop accepts plaintext${after}`, hint],
+    ]);
   });
 
   it('selectors that differ and meet on a workload are a warning (1.5)', () => {

@@ -1,5 +1,5 @@
 import type { AuthorizationPolicyObject, PeerAuthenticationObject } from '../../model/policy.ts';
-import type { AuthorizationRule } from '../../model/security-policy.ts';
+import type { AuthorizationAction, AuthorizationRule } from '../../model/security-policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Workload } from '../../model/workload.ts';
 import { checkCallers } from './authorization-callers.ts';
@@ -72,15 +72,42 @@ function checkPlaintext(
   for (const workload of workloads) {
     const open = plaintextMode(scope, workload);
     if (open === undefined) continue;
+    const { passes, hint } = inPlaintext(policy.spec.action, matchesWithout(rule, field));
     const message = asksForName(rule, field)
-      ? `rule asks for the server name of TLS but ${workload.id} accepts plaintext, which has none`
-      : `rule uses caller identity but ${workload.id} accepts plaintext`;
+      ? `rule asks for the server name of TLS but ${workload.id} accepts plaintext, which has none${passes}`
+      : `rule uses caller identity but ${workload.id} accepts plaintext${passes}`;
     const related = open.by && relatedTo(open.by.object, open.by.field, 'who says so');
-    reportAt(scope, 'WEFT0154', policy, `spec.rules[${index}].${field}`, message, 'set STRICT, or expect refusals', {
+    reportAt(scope, 'WEFT0154', policy, `spec.rules[${index}].${field}`, message, hint, {
       ...(related && { related }),
     });
     return;
   }
+}
+
+/** P43: what becomes of a call in plaintext, by whether it matches what the rule says of its caller. */
+function inPlaintext(
+  action: AuthorizationAction,
+  matches: boolean,
+): { readonly passes: string; readonly hint: string } {
+  const isOpen = action === 'ALLOW' ? matches : action === 'DENY' && !matches;
+  if (isOpen)
+    return {
+      passes: action === 'DENY' ? ', which this DENY lets pass' : ', which this ALLOW lets in',
+      hint: 'set STRICT: who calls in plaintext has no identity, and is not refused',
+    };
+  if (action === 'ALLOW' || action === 'DENY') return { passes: '', hint: 'set STRICT, or expect refusals' };
+  const what = action === 'CUSTOM' ? 'asked about' : 'noted';
+  return { passes: '', hint: `set STRICT: calls in plaintext are ${matches ? what : `not ${what}`}` };
+}
+
+/** What is said of the caller there is met by a call that has none of it: there are negations alone. */
+function matchesWithout(rule: AuthorizationRule, field: string): boolean {
+  const source = rule.from.find((_, index) => field === `from[${index}]`);
+  const condition = rule.when.find((_, index) => field === `when[${index}]`);
+  const asked = source
+    ? [source.principals, source.namespaces, source.serviceAccounts, source.trustDomains]
+    : [condition?.values ?? []];
+  return asked.every((values) => values.length === 0);
 }
 
 /** Not an identity, but as absent where nobody speaks TLS. */
