@@ -90,10 +90,15 @@ function inboundRows({ mesh, proxyOf }: Describable, policy: Policy): readonly D
     const proxy = proxyOf(id);
     const ports = proxy === undefined ? [] : resolveInbound(mesh, proxy);
     return ports.flatMap((inbound) => {
-      const { deny, allow = [] } = inbound.authorization;
+      const { deny, allow = [], audit = [], custom, dryRun } = inbound.authorization;
       const rules = [
         ...deny.map((rule) => ({ rule, word: 'refuses' })),
         ...allow.map((rule) => ({ rule, word: 'allows' })),
+        ...audit.map((rule) => ({ rule, word: 'notes' })),
+        ...(custom?.rules ?? []).map((rule) => ({ rule, word: `asks ${custom?.provider}` })),
+        ...(dryRun?.deny ?? []).map((rule) => ({ rule, word: 'would refuse' })),
+        ...(dryRun?.allow ?? []).map((rule) => ({ rule, word: 'would allow' })),
+        ...(inbound.tokens?.rules ?? []).map((rule) => ({ rule, word: `checks tokens of ${rule.rule.issuer}` })),
       ].filter(({ rule }) => isOf(rule.by, policy));
       return [
         ...decisions(inbound, policy).map(({ field, one }) => rowText(`${id} port ${inbound.port}`, field, one)),

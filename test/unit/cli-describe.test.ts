@@ -61,6 +61,22 @@ spec:
     - hosts: [./reviews.shop.svc.cluster.local]
   outboundTrafficPolicy: {mode: REGISTRY_ONLY}
 `;
+const tokens = `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: jwt}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  jwtRules:
+    - {issuer: https://login.example, jwksUri: https://login.example/keys}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: noted}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  action: AUDIT
+  rules: [{to: [{operation: {methods: [PUT]}}]}]
+`;
 const ruled = `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: reviews}
@@ -76,6 +92,7 @@ beforeAll(() => {
   const twice = '    - route: [{destination: {host: reviews}}]\n';
   write('noted/policies/shop/reviews.yaml', `${documents[0]}---\n${ruled}${twice}${twice}`);
   write('two/policies/shop/reviews.yaml', documents[0] ?? '');
+  write('tokens/policies/shop/reviews.yaml', `${documents.slice(0, 2).join('---\n')}---\n${tokens}`);
   write('scoped/policies/shop/reviews.yaml', `${documents[0]}---\n${scoping}`);
   write('two/policies/bank/reviews.yaml', documents[0] ?? '');
 });
@@ -158,6 +175,19 @@ it('a policy: what it acts on, and every value that proxies have because of it',
   expect(rules.rows('decides')).toContainEqual(
     expect.stringContaining('port 9080 allows by ns[shop]-policy[readers]-rule[0]'),
   );
+});
+
+it.each([
+  [
+    'RequestAuthentication/jwt',
+    /port 9080 checks tokens of https:\/\/login\.example by RequestAuthentication\/shop\/jwt\[0\]/,
+  ],
+  ['AuthorizationPolicy/noted', /port 9080 notes by ns\[shop\]-policy\[noted\]-rule\[0\]/],
+])('%s: what it does before programs is no nothing', async (object, row) => {
+  const { stdout } = await weft(`describe policy ${object} -f tokens`);
+  expect(stdout).toMatch(/acts on\n +reviews\.shop\.svc\.cluster\.local/);
+  expect(stdout).toMatch(row);
+  expect(stdout).not.toContain('nothing: no connected proxy');
 });
 
 it('a Sidecar: what it imports, and what becomes of other hosts', async () => {
