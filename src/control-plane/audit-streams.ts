@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import type { AuditSink } from '../model/audit-event.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import type { StreamEvent } from '../xds/server-options.ts';
-import { handshakeText } from '../xds/transport-handshake.ts';
+import { isOfConnection } from './handshake-lines.ts';
 
 /** Writes down who became a member, who left, and who was turned away before or at that. */
 export function createStreamAudit(audit: AuditSink): (event: StreamEvent<JoinCredential>) => void {
@@ -27,7 +27,7 @@ export function createStreamAudit(audit: AuditSink): (event: StreamEvent<JoinCre
       case 'refused': {
         const { peer, node, message } = event;
         // Whoever only knocks has said nothing yet; such lines are counted in the log.
-        if (message.startsWith(handshakeText)) return;
+        if (isOfConnection(message)) return;
         const about = node === undefined ? {} : { about: node.slice(0, 128) };
         audit.record({ what: 'join', who: '', from: peer, ...about, words: message, result: 'refused' });
         return;

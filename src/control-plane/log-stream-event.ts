@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../xds/clock.ts';
 import type { StreamEvent } from '../xds/server-options.ts';
-import { handshakeText } from '../xds/transport-handshake.ts';
-import { createHandshakeLines } from './handshake-lines.ts';
+import { createHandshakeLines, isOfConnection } from './handshake-lines.ts';
 import { oneLine } from './one-line.ts';
 import { shortType } from './xds-types.ts';
 
@@ -23,7 +22,7 @@ function logStreamEvent(
   const component = 'xds';
   if (event.kind === 'refused') {
     const { peer, node: proxy, code, message } = event;
-    const line = message.startsWith(handshakeText) ? lineOf(peer) : { before: 0 };
+    const line = isOfConnection(message) ? lineOf(peer) : { before: 0 };
     if (line === undefined) return;
     const passed = line.before === 0 ? {} : { passedOver: line.before };
     logger.warn({ component, peer, ...(proxy === undefined ? {} : { proxy }), code, ...passed }, message);

@@ -77,6 +77,13 @@ test('handshakes that fail are one line per address and minute, which counts tho
   expect(lines).toHaveLength(5);
 });
 
+test('connections that are cut are counted with them', () => {
+  const { lines, tell } = log();
+  for (const message of ['TLS handshake: http request', 'the connection is cut: HTTP/2: Protocol error'])
+    tell({ kind: 'refused', peer, node: undefined, code: 3, message });
+  expect(lines).toHaveLength(1);
+});
+
 test('many addresses at once do not fill the log, nor the memory', () => {
   const { lines, clock, tell } = log();
   const fail = (host: number) =>
