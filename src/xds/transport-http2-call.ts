@@ -26,7 +26,7 @@ export interface CallHost extends ReadHost {
 const longestTimer = 2 ** 31 - 1;
 const lostText = 'the connection is lost';
 /** A status message beyond this is cut: trailers have to pass limits for headers. */
-const longestMessage = 4_000;
+export const longestMessage = 4_000;
 
 const responseHeaders = {
   ':status': 200,

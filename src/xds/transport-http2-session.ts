@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import type { Offence } from './penalties.ts';
 import { stillValid } from './tls-source.ts';
 import { ageText, cutText, idlePartOfAge, shutDownText, slowText, type TransportHost } from './transport.ts';
-import { answer, type CallHost, Http2Call } from './transport-http2-call.ts';
+import { answer, type CallHost, Http2Call, longestMessage } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
 import { keepNativeSession } from './transport-native-session.ts';
 import { Allowance, RateGuard } from './transport-rate.ts';
@@ -254,7 +254,7 @@ function refuse(stream: ServerHttp2Stream, code: status, message: string): void 
     'content-type': 'application/grpc',
     'grpc-accept-encoding': acceptedEncodings,
     'grpc-status': String(code),
-    'grpc-message': percentEncode(message),
+    'grpc-message': percentEncode(message.slice(0, longestMessage)),
   });
 }
 

@@ -140,3 +140,14 @@ describe.each(transports)('%s', (transport) => {
     expect(await call.ended).toMatchObject({ code: status.UNAVAILABLE });
   });
 });
+
+test('what an answer of http2 repeats of a request is cut, and the next call is answered', async () => {
+  const fixture = await serve(echoing, { transport: 'http2' });
+  const client = session(fixture);
+  const long = '%'.repeat(24_000);
+  const answers = [callRaw(client, `/${long}`), callRaw(client, echo, { 'grpc-timeout': long })];
+  const [noMethod, noTimeout] = await Promise.all(answers.map(({ ended }) => ended));
+  expect([noMethod?.code, noMethod?.message?.length]).toEqual([status.UNIMPLEMENTED, 4_000]);
+  expect([noTimeout?.code, noTimeout?.message?.length]).toEqual([status.INVALID_ARGUMENT, 4_000]);
+  expect((await callRaw(client, '/none/none').ended).code).toBe(status.UNIMPLEMENTED);
+});
