@@ -37,6 +37,8 @@ export interface TokenRecord {
   readonly uses?: TokenUses;
   /** The token that was spent for this credential: revoked with it. */
   readonly from?: string;
+  /** The root that its text pins, as `Token.fingerprint`; absent: made before that was kept. */
+  readonly pin?: string;
 }
 
 export interface TokenUses {
@@ -149,7 +151,7 @@ function isStored(value: unknown): value is StoredToken {
     [record.id, record.createdBy, record.label ?? ''].every((text) => typeof text === 'string') &&
     times.every((time) => typeof time === 'number') &&
     (record.uses === undefined || areUses(record.uses)) &&
-    (record.from === undefined || typeof record.from === 'string') &&
+    [record.from, record.pin].every((text) => text === undefined || typeof text === 'string') &&
     isGrant(record.grant)
   );
 }

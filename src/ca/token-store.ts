@@ -139,6 +139,7 @@ export async function openTokenStore(options: {
       const secret = randomBytes(32).toString('base64url');
       const createdAt = clock.now();
       const expiresAt = ttl === undefined ? undefined : createdAt + ttl;
+      const pin = typeof fingerprint === 'string' ? fingerprint : fingerprint();
       const record: TokenRecord = {
         id,
         grant,
@@ -148,14 +149,12 @@ export async function openTokenStore(options: {
         ...(expiresAt !== undefined && { expiresAt }),
         ...(uses !== undefined && { uses: { total: uses, left: uses } }),
         ...(from !== undefined && { from }),
+        pin,
       };
       const token: StoredToken = { record, secretHash: hashOf(secret).toString('hex') };
       await store.write(`${folder}/${id}`, encodeStored(token));
       keep(token);
-      return {
-        record,
-        text: tokenText(`${id}.${secret}`, typeof fingerprint === 'string' ? fingerprint : fingerprint()),
-      };
+      return { record, text: tokenText(`${id}.${secret}`, pin) };
     },
 
     check(bearer) {

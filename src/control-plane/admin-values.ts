@@ -1,5 +1,6 @@
 import type { AdminSource, VersionInfo } from '../admin/admin-source.ts';
 import type { Authority } from '../ca/authority.ts';
+import { trustedRoots } from '../ca/root-rotation.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
 import type { TokenStore } from '../ca/token-store.ts';
 import { spiffeId } from '../model/identity.ts';
@@ -145,6 +146,17 @@ export function createAdminValues(parts: {
     certificateReport({ authority, svids, proxies: [...sessions.sessions().values()].map(({ proxy }) => proxy) });
   const edges = (windowMilliseconds: number) => edgesOf(traffic.recent(windowMilliseconds, clock.now()));
 
+  const route = createRouteWindow({
+    mesh,
+    policies,
+    sessions,
+    streams,
+    snapshots,
+    refusals,
+    revisions,
+    revisionOf,
+    clock,
+  });
   return {
     version,
     windows: createPolicyWindows({
@@ -157,12 +169,15 @@ export function createAdminValues(parts: {
       readiness: () => readiness(policies, mesh),
       revisions,
     }),
-    route: createRouteWindow({ mesh, policies, sessions, streams, snapshots, refusals, revisions, revisionOf, clock }),
+    route,
     authorization: createAuthorizationWindow({
       mesh,
       policies,
       proxyOf: (id) => sessions.sessions().get(id)?.proxy,
       certificates: () => certificates().certificates,
+      route,
+      edges: () => edges(60_000),
+      troubles: traffic.troubles,
       clock,
     }),
     readiness: () => readiness(policies, mesh),
@@ -225,7 +240,9 @@ export function createAdminValues(parts: {
         sent: sessions.sent(),
         refusals: refusals(),
       }),
-    tokens: createTokenDesk(tokens, trustDomain, audit),
+    tokens: createTokenDesk(tokens, trustDomain, audit, (root) =>
+      trustedRoots(authority.roots.get()).some(({ fingerprint }) => fingerprint === root),
+    ),
     audit: audit.recent,
     certificates,
     rotation: createRootRotationDesk({

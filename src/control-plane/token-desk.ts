@@ -4,10 +4,21 @@ import type { TokenStore } from '../ca/token-store.ts';
 import type { AuditSink } from '../model/audit-event.ts';
 import { spiffeId } from '../model/identity.ts';
 
-/** What an operator does with tokens; each act is written down. */
-export function createTokenDesk(tokens: TokenStore, trustDomain: string, audit: AuditSink): TokenDesk {
+/** What an operator does with tokens; each act is written down. `isTrusted`: whether a root, by its fingerprint, is trusted now. */
+export function createTokenDesk(
+  tokens: TokenStore,
+  trustDomain: string,
+  audit: AuditSink,
+  isTrusted: (root: string) => boolean,
+): TokenDesk {
+  const report = (record: TokenRecord): TokenReport => {
+    const { uses, pin } = record;
+    // Of credentials it says nothing: a bootstrap has learned other roots than the one of its day.
+    const isGone = uses !== undefined && uses.left > 0 && pin !== undefined && !isTrusted(pin);
+    return { ...tokenReport(record, trustDomain), ...(isGone && { rootGone: true }) };
+  };
   return {
-    list: () => tokens.list().map((record) => tokenReport(record, trustDomain)),
+    list: () => tokens.list().map(report),
     async create({
       service,
       namespace,

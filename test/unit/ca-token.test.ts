@@ -73,7 +73,7 @@ describe('token store', () => {
     const { store, clock, make, tokens } = await open();
     const { record, bearer } = await make();
     expect(tokens.check(bearer)).toEqual({ ok: record });
-    expect(record).toEqual({ id: record.id, grant, createdAt: clock.now(), createdBy: 'ana' });
+    expect(record).toEqual({ id: record.id, grant, createdAt: clock.now(), createdBy: 'ana', pin: fingerprint });
     const again = await open(store, clock);
     expect(again.tokens.check(bearer)).toEqual({ ok: record });
     const secret = bearer.split('.')[1] ?? '';

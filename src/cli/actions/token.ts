@@ -44,7 +44,12 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
 /** `weft token list` */
 export async function listTokens(context: VerbContext<typeof tokenFlags>): Promise<ExitCode> {
   const api = await readApi(context);
-  context.output.list('TokenList', await readItems<TokenReport>(api, '/api/v1/tokens'), tokenColumns);
+  const tokens = await readItems<TokenReport>(api, '/api/v1/tokens');
+  context.output.list('TokenList', tokens, tokenColumns);
+  if (tokens.some(({ rootGone, revoked }) => rootGone && !revoked))
+    context.output.say(
+      'root is gone: the root was rotated since that token was made; weft token create makes a new one',
+    );
   return 0;
 }
 

@@ -72,8 +72,8 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'ID', of: (item) => item.id },
   { title: 'KIND', of: (item) => item.kind },
   { title: 'FOR', of: (item) => item.identity ?? item.role ?? '-' },
-  { title: 'USES', of: (item) => (item.uses === undefined ? '-' : String(item.uses)) },
-  { title: 'EXPIRES', of: (item) => (item.revoked ? 'revoked' : (item.expires ?? 'never')) },
+  { title: 'USES', of: (item) => (item.uses === undefined ? '-' : item.uses === 0 ? 'spent' : `${item.uses} left`) },
+  { title: 'EXPIRES', of: tokenEnd },
   { title: 'ADDRESSES', of: (item) => item.cidrs?.join(',') ?? 'its own', wide: true },
   { title: 'PORTS', of: (item) => item.ports?.join(',') ?? 'any', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels ?? {}) || '-', wide: true },
@@ -81,6 +81,11 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'CREATED', of: (item) => item.createdAt, wide: true },
   { title: 'BY', of: (item) => item.createdBy, wide: true },
 ];
+
+function tokenEnd({ revoked, rootGone, expires = 'never' }: TokenReport): string {
+  if (revoked) return 'revoked';
+  return rootGone ? 'root is gone' : expires;
+}
 
 export const portColumns: readonly Column<PortItem>[] = [
   { title: 'NAME', of: (item) => (item.name === item.host ? item.host : `${item.name}.${item.namespace}`) },
