@@ -166,11 +166,14 @@ export interface ConnectionSettings {
   readonly maxAge: number;
   readonly maxAgeGrace: number;
   /**
-   * From accept to the first message that is accepted, and from the start of a stream, or of a call of `handlers`, to its first. As long may `authenticate` and
-   * `open` take to answer.
+   * From accept to the first message that is accepted, and from the start of a stream, or of a call of `handlers`, to its first. As long may
+   * `authenticate` and `open` take to answer.
    */
   readonly firstRequest: number;
-  /** How long a write may stand without any of it going before the connection is destroyed (T10). */
+  /**
+   * How long a slice of what is written to a call, 64 KiB or without TLS 512 (of grpc-js a message), may take to go before the connection is
+   * destroyed (T10).
+   */
   readonly slowReader: number;
   /** How many connections of one address may be open of which no call has been accepted yet; further ones are closed at once (T9). */
   readonly unauthenticatedPerAddress: number;
