@@ -1,3 +1,4 @@
+import type { AdminSource } from '../admin/admin-source.ts';
 import type { AuthorizationReport, AuthorizationWindow } from '../admin/authorization-window.ts';
 import { notReady } from '../admin/envelope.ts';
 import type { Authorization, AuthorizationRuleDecision } from '../model/ir-inbound.ts';
@@ -6,7 +7,9 @@ import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
 import type { CertificateStatus } from '../model/status.ts';
+import type { EdgeRow } from '../model/traffic.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
+import type { TrafficStore } from '../telemetry/traffic-store.ts';
 import { answerAuthorization, ruleOf } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { checkPair } from './check-pair.ts';
@@ -21,6 +24,11 @@ export function createAuthorizationWindow(of: {
   /** The connected proxy of that id. */
   readonly proxyOf: (id: string) => Proxy | undefined;
   readonly certificates: () => readonly CertificateStatus[];
+  /** What `weft route` knows of a call. */
+  readonly route: AdminSource['route'];
+  /** Who called whom in the last minute. */
+  readonly edges: () => readonly EdgeRow[];
+  readonly troubles: TrafficStore['troubles'];
   readonly clock: Clock;
 }): AuthorizationWindow {
   const current = (): Mesh => {
@@ -35,7 +43,18 @@ export function createAuthorizationWindow(of: {
     },
     check(question) {
       const mesh = current();
-      return checkPair(mesh, authorizationCaller(mesh, question), question, of.proxyOf, {
+      const caller = authorizationCaller(mesh, question);
+      const { name, namespace } = caller;
+      // A principal stands for whoever proves itself so: no proxy is its own, and no count.
+      const isPrincipal = question.from?.replace(/^proxy\//, '').includes('/') === true;
+      const workload = isPrincipal ? undefined : mesh.workloads.get(`${name}.${namespace}`);
+      const isNamed = question.from !== undefined && workload !== undefined;
+      const { proxies } = isNamed ? of.route(question) : {};
+      return checkPair(mesh, caller, question, of.proxyOf, {
+        ...(proxies && { proxies }),
+        ...(isNamed && workload.service !== undefined && { callerService: { name: workload.service, namespace } }),
+        edges: of.edges(),
+        troubles: of.troubles(0, of.clock.now()),
         certificateOf: (principal) => of.certificates().find(({ identity }) => identity === `spiffe://${principal}`),
         now: of.clock.now(),
       });

@@ -3,18 +3,11 @@ import type { CheckLine, PairCheck } from '../model/check-answer.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RouteAnswer } from '../model/route-answer.ts';
-import type { CertificateStatus } from '../model/status.ts';
 import { answerAuthorization } from './authorization-answer.ts';
 import type { AuthorizationCaller } from './authorization-caller.ts';
+import { emptyShares, endpointsText, type LiveFacts, liveLines } from './check-live.ts';
 import { spanText } from './describe-words.ts';
 import { answerRoute } from './route-answer.ts';
-
-/** What a running mesh knows beside its decisions; absent: files alone. */
-export interface LiveFacts {
-  /** The certificate that is served for a SPIFFE ID without its scheme. */
-  certificateOf(principal: string): CertificateStatus | undefined;
-  readonly now: number;
-}
 
 /** What `weft check --from A --to B` says: whether A knows B and where its call goes, who they are to each other, and whether A may. */
 export function checkPair(
@@ -24,7 +17,8 @@ export function checkPair(
   proxyOf: (id: string) => Proxy | undefined,
   live?: LiveFacts,
 ): PairCheck {
-  const route = answerRoute(mesh, caller, question);
+  const { proxies } = live ?? {};
+  const route = { ...answerRoute(mesh, caller, question), ...(proxies && { proxies }) };
   const authorization = answerAuthorization(mesh, caller, question, proxyOf);
   const from = `${caller.name}.${caller.namespace}`;
   const to = route.to.service ?? question.host;
@@ -33,9 +27,10 @@ export function checkPair(
     ? [known]
     : [
         known,
-        routeLine(route),
+        routeLine(route, live !== undefined),
         ...securityLines(caller, authorization, live),
         ...authorizationLines(caller, authorization),
+        ...(live === undefined ? [] : liveLines(route, live)),
       ];
   return { from, to, lines, route, authorization };
 }
@@ -51,7 +46,6 @@ function knowsLine(name: string, to: string, { outcome, clusters, notes }: Route
     };
   const endpoints = clusters.flatMap((cluster) => cluster.endpoints);
   const healthy = endpoints.filter((endpoint) => endpoint.healthy).length;
-  const count = `${endpoints.length} ${endpoints.length === 1 ? 'endpoint' : 'endpoints'}`;
   const text = `${name} knows ${to}`;
   if (!live) return { name: 'knows', result: 'good', text, detail: 'who is well is not known from files' };
   const isResolved = clusters.some(({ discovery }) => discovery !== undefined && discovery !== 'registry');
@@ -61,14 +55,14 @@ function knowsLine(name: string, to: string, { outcome, clusters, notes }: Route
       name: 'knows',
       result: 'bad',
       text,
-      detail: endpoints.length === 0 ? 'no endpoint: 503 UH' : `${count}, none healthy`,
+      detail: endpoints.length === 0 ? 'no endpoint: 503 UH' : `${endpoints.length} of them, none healthy`,
       fix: 'weft get workloads shows who joined and why one is not called',
     };
-  const detail = healthy === endpoints.length ? `${count}, all healthy` : `${count}, ${healthy} healthy`;
-  return { name: 'knows', result: healthy === endpoints.length ? 'good' : 'warning', text, detail };
+  const result = healthy === endpoints.length ? 'good' : 'warning';
+  return { name: 'knows', result, text, detail: endpointsText(clusters) };
 }
 
-function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer): CheckLine {
+function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer, live: boolean): CheckLine {
   const place = by === undefined ? {} : { by };
   if (outcome === 'no-rule')
     return {
@@ -81,6 +75,15 @@ function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer): C
   if (outcome !== 'forward')
     return { name: 'route', result: 'warning', text: `${route}: ${status} by the sidecar of the caller`, ...place };
   const missing = clusters.filter(({ discovery }) => discovery === undefined);
+  // Where all is one destination, `knows` tells of it.
+  const empty = live && clusters.length > 1 ? emptyShares(clusters) : [];
+  const gone = [
+    ...missing.slice(0, 1).map(({ cluster }) => `there is no destination ${cluster}: 503 NC`),
+    ...empty.map(
+      ({ service, subset, percent, endpoints }) =>
+        `${endpoints.length === 0 ? 'no endpoint' : 'none healthy'} of ${subset ?? service}: ${Number(percent.toFixed(2))}% of the calls get 503 UH`,
+    ),
+  ];
   const shares = clusters.map(({ service, subset, percent }) =>
     clusters.length === 1
       ? (subset ?? service)
@@ -88,10 +91,11 @@ function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer): C
   );
   return {
     name: 'route',
-    result: missing.length > 0 ? 'bad' : 'good',
+    result: gone.length > 0 ? 'bad' : 'good',
     text: `${route} -> ${shares.join(', ')}`,
-    ...(missing.length === 0 ? {} : { detail: `there is no destination ${missing[0]?.cluster}: 503 NC` }),
+    ...(gone.length === 0 ? {} : { detail: gone.join('; ') }),
     ...place,
+    ...(empty.length === 0 ? {} : { fix: 'weft get workloads shows who joined, and with which labels' }),
   };
 }
 

@@ -197,6 +197,7 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
       percent: (100 * weight.value) / total,
       by: placeOf(weight.by),
       ...(found && { discovery: found.discovery, security: found.security.kind }),
+      ...(found?.healthChecks?.length ? { healthChecked: true as const } : {}),
       endpoints: [
         // Names that Envoy resolves are addresses of the destination; the registry's list of the same is for the others alone.
         ...(found?.addresses ?? []).map((each) => ({
@@ -209,6 +210,7 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
           workload: each.workload,
           address: addressText(each),
           healthy: each.healthy,
+          ...(mesh.workloads.get(each.workload)?.group?.probed && { probed: true as const }),
           meshTls: always || (security?.kind === 'mesh' && each.meshTls),
           ...later(each),
         })),

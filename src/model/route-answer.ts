@@ -141,11 +141,15 @@ export interface AnswerCluster {
   readonly discovery?: 'registry' | 'dns' | 'dns-round-robin' | 'request';
   /** `mesh`: mutual TLS to the endpoints that are marked so; `tls`: TLS that the sidecar begins (P23). */
   readonly security?: 'plain' | 'mesh' | 'tls';
+  /** A HealthCheck lets callers' sidecars find out who is well: what they find is not known here. */
+  readonly healthChecked?: true;
   readonly endpoints: readonly {
     /** Absent: an address that a ServiceEntry states. */
     readonly workload?: string;
     readonly address: string;
     readonly healthy: boolean;
+    /** Whether a probe of its WorkloadGroup says so; absent: nobody probes it. */
+    readonly probed?: true;
     readonly meshTls: boolean;
     /** Called when those of the numbers before fail (D12); absent: first. */
     readonly priority?: number;

@@ -1,0 +1,137 @@
+import type { CheckLine } from '../model/check-answer.ts';
+import type { AnswerCluster, AnswerProxies, RouteAnswer } from '../model/route-answer.ts';
+import type { CertificateStatus } from '../model/status.ts';
+import type { EdgeRow } from '../model/traffic.ts';
+import type { ClusterTrouble } from '../telemetry/cluster-troubles.ts';
+
+/** What a running mesh knows beside its decisions; absent: files alone. */
+export interface LiveFacts {
+  /** The certificate that is served for a SPIFFE ID without its scheme. */
+  certificateOf(principal: string): CertificateStatus | undefined;
+  readonly now: number;
+  /** How far the caller's proxies have what is decided; absent: nobody in particular calls. */
+  readonly proxies?: AnswerProxies;
+  /** The service of the caller, as calls are counted; absent as above. */
+  readonly callerService?: { readonly name: string; readonly namespace: string };
+  /** Of the last minute. */
+  readonly edges: readonly EdgeRow[];
+  /** What sidecars hold out at present. */
+  readonly troubles: readonly Pick<ClusterTrouble, 'proxy' | 'cluster' | 'ejected'>[];
+}
+
+/** Shares of the call that come to nobody, though something else of it may. */
+export function emptyShares(clusters: readonly AnswerCluster[]): readonly AnswerCluster[] {
+  return clusters.filter(
+    ({ percent, discovery, endpoints }) =>
+      percent > 0 && discovery === 'registry' && !endpoints.some(({ healthy }) => healthy),
+  );
+}
+
+/** `2 endpoints, all healthy`: of whoever nobody probes nothing is known, and that is said. */
+export function endpointsText(clusters: readonly AnswerCluster[]): string {
+  const endpoints = clusters.flatMap((cluster) => cluster.endpoints);
+  const all = endpoints.length;
+  const count = `${all} ${all === 1 ? 'endpoint' : 'endpoints'}`;
+  const well = endpoints.filter(({ healthy }) => healthy);
+  const unprobed = well.filter(({ probed }) => probed !== true).length;
+  const byCallers = clusters.some(({ healthChecked }) => healthChecked) ? "; the caller's sidecar checks them" : '';
+  if (unprobed === 0) return `${count}, ${well.length === all ? 'all' : well.length} healthy${byCallers}`;
+  if (unprobed === all) return `${count}, ${byCallers === '' ? 'not probed' : 'checked by the sidecar of the caller'}`;
+  const known = well.length - unprobed;
+  return `${count}, ${known} healthy, ${unprobed} not probed${byCallers}`;
+}
+
+/** What is otherwise than it was decided: calls of the last minute that failed, endpoints held out, configuration that is not held. */
+export function liveLines({ clusters }: RouteAnswer, live: LiveFacts): readonly CheckLine[] {
+  const { proxies, callerService: caller } = live;
+  return [
+    ...heldLines(proxies),
+    ...(caller === undefined ? [] : [...ejectedLines(clusters, caller, live), ...callLines(clusters, caller, live)]),
+  ];
+}
+
+function heldLines(proxies: AnswerProxies | undefined): readonly CheckLine[] {
+  const [first, ...others] = [...(proxies?.otherwise ?? [])].sort(
+    (a, b) => Number(b.state === 'refused') - Number(a.state === 'refused'),
+  );
+  if (first === undefined) return [];
+  const { proxy, state, resource, refusal } = first;
+  const words = {
+    refused: 'refused it',
+    waiting: 'has not got it yet',
+    unanswered: 'does not answer',
+    behind: 'has not got it yet',
+  }[state];
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  return [
+    {
+      name: 'held',
+      result: state === 'refused' ? 'bad' : 'warning',
+      text: `${proxy} ${words}${resource === undefined ? '' : `: ${resource}`}${more}`,
+      ...(refusal === undefined ? {} : { detail: refusal.message }),
+      fix: 'weft route says what becomes of the call there instead',
+    },
+  ];
+}
+
+type Caller = NonNullable<LiveFacts['callerService']>;
+
+/** By cluster, of the sidecar that holds out most. */
+function ejectedLines(
+  clusters: readonly AnswerCluster[],
+  caller: Caller,
+  { troubles }: LiveFacts,
+): readonly CheckLine[] {
+  return clusters.flatMap(({ cluster, service, subset }): readonly CheckLine[] => {
+    const own = troubles.filter(
+      ({ proxy, cluster: of }) =>
+        of === cluster && proxy.service === caller.name && proxy.namespace === caller.namespace,
+    );
+    const [worst] = own
+      .flatMap(({ proxy, ejected }) => (ejected === undefined ? [] : [{ proxy, ...ejected }]))
+      .sort((a, b) => b.endpoints - a.endpoints);
+    if (worst === undefined) return [];
+    const { proxy, endpoints, of } = worst;
+    const what = `${service}${subset === undefined ? '' : ` ${subset}`}`;
+    return [
+      {
+        name: 'ejected',
+        result: of !== undefined && endpoints >= of ? 'bad' : 'warning',
+        text: `${proxy.id} holds out ${endpoints}${of === undefined ? '' : ` of ${of}`} of ${what}: calls there failed too often`,
+        fix: 'look at these applications; weft edges shows what they answer',
+      },
+    ];
+  });
+}
+
+/** As health of the mesh has it: a share of good answers below it is no mishap. */
+const goal = 0.99;
+
+function callLines(clusters: readonly AnswerCluster[], caller: Caller, { edges }: LiveFacts): readonly CheckLine[] {
+  const called = new Set(clusters.map(({ service }) => service));
+  const rows = edges.filter(
+    ({ from, fromNamespace, to, toNamespace }) =>
+      from === caller.name &&
+      fromNamespace === caller.namespace &&
+      (called.has(`${to}.${toNamespace}`) || called.has(to)),
+  );
+  return rows.flatMap(({ to, requests, success, flags, codes, protocol, tlsFailures = [] }): readonly CheckLine[] => {
+    const failed = Math.round(requests * (1 - success));
+    if (failed === 0) return [];
+    const tallies = [
+      ...codes.filter(({ name }) => Number(name) >= 500),
+      ...flags,
+      ...tlsFailures.map(({ name, count }) => ({ name: `TLS ${name}`, count })),
+    ];
+    const detail = tallies.map(({ name, count }) => `${name} ${count}`).join(', ');
+    return [
+      {
+        name: 'calls',
+        result: success < goal ? 'bad' : 'warning',
+        text: `${failed} of ${requests} ${protocol === 'tcp' ? 'connections' : 'calls'} to ${to} failed in the last minute`,
+        ...(detail === '' ? {} : { detail }),
+        fix: 'weft edges shows who answers what',
+      },
+    ];
+  });
+}

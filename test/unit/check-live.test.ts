@@ -1,0 +1,187 @@
+import { expect, test } from 'vitest';
+import { createAuthorizationWindow } from '../../src/control-plane/authorization-window.ts';
+import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
+import type { PolicyState } from '../../src/control-plane/policy-source.ts';
+import { answerRoute } from '../../src/control-plane/route-answer.ts';
+import { callerOf } from '../../src/control-plane/route-caller.ts';
+import type { CheckLine } from '../../src/model/check-answer.ts';
+import type { Proxy } from '../../src/model/proxy.ts';
+import { createCell } from '../../src/model/readable.ts';
+import type { AnswerProxies } from '../../src/model/route-answer.ts';
+import type { EdgeRow } from '../../src/model/traffic.ts';
+import type { Workload } from '../../src/model/workload.ts';
+import { parsePolicies } from '../../src/policy/parse-policies.ts';
+import type { ClusterTrouble } from '../../src/telemetry/cluster-troubles.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { byId, settings, workload } from '../support/registry-values.ts';
+import { proxy } from '../support/telemetry-values.ts';
+
+/* What `weft check --from A --to B` says of a running mesh, beside what is decided. */
+const yaml = `apiVersion: v1
+kind: Service
+metadata: { name: orders, namespace: shop }
+spec: { selector: { app: orders }, ports: [{ name: http, port: 80, targetPort: 9080 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: orders, namespace: shop }
+spec:
+  host: orders
+  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: orders, namespace: shop }
+spec:
+  hosts: [orders]
+  http:
+    - route:
+        - { destination: { host: orders, subset: v1 }, weight: 75 }
+        - { destination: { host: orders, subset: v2 }, weight: 25 }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: no-posts, namespace: shop }
+spec: { selector: { matchLabels: { app: orders } }, action: DENY, rules: [{ to: [{ operation: { methods: [POST] } }] }] }
+`;
+
+const web = workload('web-1', 'web', 19_080);
+const orders = (version: string, over: Partial<Workload> = {}) =>
+  workload(`orders-${version}`, 'orders', version === 'v1' ? 19_081 : 19_082, {
+    labels: { app: 'orders', version },
+    granted: { app: 'orders', version },
+    ...over,
+  });
+const whole = { namespace: 'shop', host: 'orders', method: 'GET', path: '/', headers: [] };
+const connected: AnswerProxies = { connected: 1, otherwise: [] };
+
+interface Live {
+  readonly workloads?: readonly Workload[];
+  readonly edges?: readonly EdgeRow[];
+  readonly troubles?: readonly ClusterTrouble[];
+  readonly proxies?: AnswerProxies;
+  readonly from?: string;
+  readonly yaml?: string;
+  readonly host?: string;
+  readonly lost?: Readonly<Record<string, number>>;
+}
+
+function windowOf(live: Live) {
+  const files = [{ path: 'a.yaml', text: live.yaml ?? yaml }];
+  const options = { commit: 'c1', rootNamespace: settings.rootNamespace, folders: 'free' } as const;
+  const { policies, diagnostics } = parsePolicies(files, options);
+  if (policies === undefined) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
+  const joined = byId(web, ...(live.workloads ?? [orders('v1'), orders('v2')]));
+  const mesh = offlineMesh({ policies, settings, joined });
+  const sidecars = new Map<string, Proxy>(
+    [...joined.values()]
+      .filter(({ id }) => live.lost?.[id] === undefined)
+      .map(({ id, name, service = '', labels, ports }) => {
+        const own = ports.map(({ port, endpointPort, protocol = 'http' }) => ({
+          port,
+          inbound: endpointPort,
+          protocol,
+        }));
+        return [id, { ...proxy(name, service), id, labels, ports: own }];
+      }),
+  );
+  return createAuthorizationWindow({
+    mesh: createCell(mesh),
+    policies: {
+      location: '',
+      state: createCell<PolicyState>({
+        history: [],
+        diagnostics: [],
+        checks: { passed: 0, failed: 0 },
+        checkMilliseconds: 0,
+      }),
+      refresh: async () => undefined,
+      recheck: async () => undefined,
+      stop: async () => undefined,
+    },
+    proxyOf: (id) => sidecars.get(id),
+    certificates: () => [],
+    route: (question) => ({
+      ...answerRoute(mesh, callerOf(mesh, question), question),
+      proxies: live.proxies ?? connected,
+    }),
+    edges: () => live.edges ?? [],
+    troubles: () => live.troubles ?? [],
+    clock: fakeClock(1_700_000_000_000),
+  });
+}
+
+function lines(live: Live = {}): readonly CheckLine[] {
+  return windowOf(live).check({ ...whole, from: live.from ?? 'web', ...(live.host && { host: live.host }) }).lines;
+}
+const said = (live: Live) =>
+  lines(live).map(({ name, result, text, detail }) =>
+    [`${result} ${name}`, text, ...(detail === undefined ? [] : [detail])].join(' | '),
+  );
+
+const edge: EdgeRow = {
+  ...{ from: 'web', fromNamespace: 'shop', to: 'orders', toNamespace: 'shop', protocol: 'http', reporter: 'source' },
+  ...{ requests: 20, rps: 1, success: 1, split: [], flags: [], codes: [{ name: '200', count: 20 }] },
+};
+
+test('whoever nobody probes is not called healthy', () => {
+  expect(said({})[0]).toBe('good knows | web-1 knows orders.shop | 2 endpoints, not probed');
+  const probed = (over: Partial<Workload> = {}) => ({ group: { name: 'g', probed: true as const }, ...over });
+  const group = `${yaml}---
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: g, namespace: shop }
+spec: { template: { serviceAccount: orders }, probe: { tcpSocket: { port: 9080 } } }
+`;
+  const detail = (...workloads: readonly Workload[]) => lines({ yaml: group, workloads })[0]?.detail;
+  expect(detail(orders('v1', probed()), orders('v2', probed()))).toBe('2 endpoints, all healthy');
+  expect(detail(orders('v1', probed()), orders('v2'))).toBe('2 endpoints, 1 healthy, 1 not probed');
+  expect(detail(orders('v1', probed()), orders('v2', probed({ health: 'unhealthy' })))).toBe('2 endpoints, 1 healthy');
+});
+
+test('a share that comes to nobody is bad, as weft route has it', () => {
+  const rows = said({ workloads: [orders('v1')] });
+  expect(rows.slice(0, 2)).toEqual([
+    'good knows | web-1 knows orders.shop | 1 endpoint, not probed',
+    'bad route | VirtualService/shop/orders[0] -> v1 75%, v2 25% | no endpoint of v2: 25% of the calls get 503 UH',
+  ]);
+  expect(said({ workloads: [orders('v1'), orders('v2', { health: 'unhealthy' })] })[1]).toContain('none healthy of v2');
+  expect(said({ workloads: [] })[0]).toBe('bad knows | web-1 knows orders.shop | no endpoint: 503 UH');
+});
+
+test('calls of the last minute that failed, and what is held out', () => {
+  expect(lines({ edges: [edge] }).every(({ name }) => name !== 'calls')).toBe(true);
+  const failing: EdgeRow = {
+    ...{ ...edge, success: 0.15 },
+    ...{
+      codes: [
+        { name: '503', count: 17 },
+        { name: '200', count: 3 },
+      ],
+      flags: [{ name: 'UF', count: 17 }],
+    },
+  };
+  const cluster = 'out_shop_orders_80_v2';
+  const troubles = [{ proxy: proxy('web-1', 'web'), cluster, ejected: { endpoints: 1, of: 1 }, tls: new Map() }];
+  expect(said({ edges: [failing, { ...failing, from: 'other' }], troubles }).slice(-2)).toEqual([
+    'bad ejected | web-1.shop holds out 1 of 1 of orders.shop v2: calls there failed too often',
+    'bad calls | 17 of 20 calls to orders failed in the last minute | 503 17, UF 17',
+  ]);
+  const rare = { ...failing, requests: 1_000, success: 0.995 };
+  expect(said({ edges: [rare] }).at(-1)).toContain('warning calls | 5 of 1000 calls');
+  const some = troubles.map((each) => ({ ...each, ejected: { endpoints: 1, of: 3 } }));
+  expect(said({ troubles: some }).at(-1)).toContain('warning ejected');
+  // Calls of others say nothing of whoever only proves itself so.
+  expect(said({ edges: [failing], troubles, from: 'demo.mesh/ns/shop/sa/web' })).toHaveLength(4);
+});
+
+test('a proxy of the caller that refused what is decided', () => {
+  const otherwise = [
+    { proxy: 'web-2.shop', state: 'behind' },
+    { proxy: 'web-1.shop', state: 'refused', resource: 'r', refusal: { message: 'no', by: 'web-1', at: '' } },
+  ] as const;
+  expect(said({ proxies: { connected: 2, otherwise } }).at(-1)).toBe(
+    'bad held | web-1.shop refused it: r and 1 more | no',
+  );
+  expect(said({ proxies: { connected: 2, otherwise: otherwise.slice(0, 1) } }).at(-1)).toContain('warning held');
+});
