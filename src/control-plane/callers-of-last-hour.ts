@@ -1,21 +1,20 @@
-import { compareText } from '../model/compare-text.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { AuthorizationPolicyObject, PolicySet } from '../model/policy.ts';
-import { provenance, refOf } from '../model/policy-provenance.ts';
+import type { Provenance } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
 import type { RecentCaller, RegistryKnowledge } from '../model/registry-knowledge.ts';
 import type { Clock } from '../model/state-store.ts';
-import { severityOf } from '../policy/diagnostic-codes.ts';
 import { authorizationPolicies } from '../resolve/authorization.ts';
-import { decideAuthorization } from '../resolve/authorization-decision.ts';
+import { type AuthorizationDecision, decideAuthorization } from '../resolve/authorization-decision.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { meshDefaults } from '../resolve/mesh-defaults.ts';
 import { indexPolicies } from '../resolve/policy-index.ts';
 import type { Recent, TrafficStore } from '../telemetry/traffic-store.ts';
 import type { Foresee } from './foresee.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
+import { refusedCallersFinding } from './refused-callers-words.ts';
 
 const hour = 3_600_000;
 
@@ -66,7 +65,7 @@ export type LetIn = Pick<RegistryKnowledge, 'callers' | 'allowing'>;
 
 function letInNow(mesh: Mesh, proxies: readonly Proxy[], recent: readonly RecentCaller[]): LetIn {
   const callers = recent.filter((caller) =>
-    proxies.some((proxy) => isCalled(proxy, caller) && !isRefused(mesh, proxy, caller.principal)),
+    proxies.some((proxy) => isCalled(proxy, caller) && refusedAt(mesh, proxy, caller.principal) === undefined),
   );
   return { callers, allowing: callers.length === 0 ? [] : mesh.policies.objects.filter(allows).map(policyText) };
 }
@@ -88,7 +87,7 @@ export function recentCallers({ gained }: Pick<Recent, 'gained'>): readonly Rece
 }
 
 /**
- * WEFT0151: callers of the last hour that ALLOW policies would refuse whatever they ask, and that are not refused now. `mesh` is what is
+ * WEFT0151: callers of the last hour that ALLOW or DENY policies would refuse whatever they ask, and that are not refused now. `mesh` is what is
  * served; what it does not say of a call, paths and methods, decides nothing here.
  */
 export function refusedCallers(
@@ -98,7 +97,7 @@ export function refusedCallers(
   callers: readonly RecentCaller[],
 ): readonly Diagnostic[] {
   if (callers.length === 0 || sameRules(mesh.policies, after)) return [];
-  const isLetIn = (proxy: Proxy, { principal }: RecentCaller) => !isRefused(mesh, proxy, principal);
+  const isLetIn = (proxy: Proxy, { principal }: RecentCaller) => refusedAt(mesh, proxy, principal) === undefined;
   const served = new Set(mesh.policies.objects.filter(allows).map(policyText));
   return turnedAwayBy({ ...mesh, policies: after }, proxies, callers, isLetIn, served);
 }
@@ -119,20 +118,40 @@ function turnedAwayBy(
   if (callers.length === 0) return [];
   const settings = meshDefaults(next);
   const index = indexPolicies(next.policies, settings);
-  const refused = new Map<AuthorizationPolicyObject, Map<string, RecentCaller>>();
+  const found = new Map<string, Blamed>();
+  const blame = (policy: AuthorizationPolicyObject, rule: number | undefined, caller: RecentCaller): void => {
+    const key = `${policy.namespace}/${policy.name} ${rule}`;
+    const known = found.get(key) ?? { policy, rule, callers: new Map<string, RecentCaller>() };
+    known.callers.set(`${caller.name} ${caller.principal} ${caller.service}`, caller);
+    found.set(key, known);
+  };
   for (const proxy of proxies) {
-    const own = callers.filter((caller) => isCalled(proxy, caller));
-    const turnedAway = own.filter((caller) => isRefused(next, proxy, caller.principal) && isLetIn(proxy, caller));
+    const turnedAway = callers.flatMap((caller) => {
+      const by = isCalled(proxy, caller) ? refusedAt(next, proxy, caller.principal) : undefined;
+      return by !== undefined && isLetIn(proxy, caller) ? [{ caller, by }] : [];
+    });
     if (turnedAway.length === 0) continue;
-    const selecting = authorizationPolicies(index, settings, next.workloads.get(proxy.id) ?? proxy).filter(allows);
-    const fresh = selecting.filter((policy) => !served.has(policyText(policy)));
-    for (const policy of fresh.length > 0 ? fresh : selecting) {
-      const known = refused.get(policy) ?? new Map<string, RecentCaller>();
-      for (const caller of turnedAway) known.set(`${caller.name} ${caller.principal} ${caller.service}`, caller);
-      refused.set(policy, known);
+    const acting = authorizationPolicies(index, settings, next.workloads.get(proxy.id) ?? proxy);
+    const allowing = acting.filter(allows);
+    const fresh = allowing.filter((policy) => !served.has(policyText(policy)));
+    for (const { caller, by } of turnedAway) {
+      if (by.isNotAllowed) for (const policy of fresh.length > 0 ? fresh : allowing) blame(policy, undefined, caller);
+      for (const { object, field } of by.denying) {
+        const policy = acting.find(({ namespace, name }) => namespace === object.namespace && name === object.name);
+        if (policy !== undefined) blame(policy, Number(/^spec\.rules\[(\d+)\]/.exec(field)?.[1] ?? 0), caller);
+      }
     }
   }
-  return [...refused].map(([policy, list]) => finding(policy, [...list.values()]));
+  return [...found.values()].map(({ policy, rule, callers: of }) =>
+    refusedCallersFinding(policy, rule, [...of.values()]),
+  );
+}
+
+/** Who is refused by one DENY rule, or by no rule of an ALLOW policy. */
+interface Blamed {
+  readonly policy: AuthorizationPolicyObject;
+  readonly rule: number | undefined;
+  readonly callers: Map<string, RecentCaller>;
 }
 
 function isCalled({ service, namespace }: Proxy, caller: RecentCaller): boolean {
@@ -148,41 +167,24 @@ function policyText({ namespace, name, spec }: AuthorizationPolicyObject): strin
   return JSON.stringify([namespace, name, spec]);
 }
 
-/** At every port, whatever else the call is. */
-function isRefused(mesh: Mesh, proxy: Proxy, principal: string | null): boolean {
-  const ports = resolveInbound(mesh, proxy);
-  return (
-    ports.length > 0 &&
-    ports.every((inbound) => {
-      const { outcome, why } = decideAuthorization(inbound, { principal });
-      return outcome === 'refused' && why === 'no-allow-rule';
-    })
-  );
+/** By what a caller is refused at every port, whatever else the call is; undefined: at some it may be let in. */
+function refusedAt(
+  mesh: Mesh,
+  proxy: Proxy,
+  principal: string | null,
+): { readonly isNotAllowed: boolean; readonly denying: readonly Provenance[] } | undefined {
+  const decisions = resolveInbound(mesh, proxy).map((inbound) => decideAuthorization(inbound, { principal }));
+  const isRefused = ({ outcome, why }: AuthorizationDecision) =>
+    outcome === 'refused' && (why === 'no-allow-rule' || why === 'deny');
+  if (decisions.length === 0 || !decisions.every(isRefused)) return undefined;
+  return {
+    isNotAllowed: decisions.some(({ why }) => why === 'no-allow-rule'),
+    denying: decisions.flatMap(({ why, by }) => (why === 'deny' && by !== undefined ? [by.by] : [])),
+  };
 }
 
 function sameRules(before: PolicySet, after: PolicySet): boolean {
   const rules = ({ objects }: PolicySet) => objects.filter(({ kind }) => kind === 'AuthorizationPolicy');
   const [old, now] = [rules(before), rules(after)];
   return old.length === now.length && old.every((object, position) => object === now[position]);
-}
-
-/** How many are named; the rest are counted. */
-const mostNamed = 5;
-
-function finding(policy: AuthorizationPolicyObject, callers: readonly RecentCaller[]): Diagnostic {
-  const sorted = [...callers].sort((a, b) => b.requests - a.requests || compareText(a.name, b.name));
-  const named = sorted.slice(0, mostNamed).map(({ name, service, namespace, requests }) => {
-    return `${name} to ${service}.${namespace} (${requests.toLocaleString('en-US')})`;
-  });
-  const more = sorted.length > mostNamed ? `, ${sorted.length - mostNamed} more` : '';
-  const { at, field } = provenance(policy, 'spec.rules');
-  return {
-    code: 'WEFT0151',
-    severity: severityOf('WEFT0151'),
-    message: `ALLOW policy would refuse callers of the last hour: ${named.join(', ')}${more}`,
-    hint: 'add them, or see what it would do first: annotation istio.io/dry-run: "true"',
-    at,
-    object: refOf(policy),
-    field,
-  };
 }

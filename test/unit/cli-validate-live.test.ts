@@ -180,8 +180,8 @@ function lowered(text: string): unknown {
 
 it('--live says whom of the last hour a policy that is not committed yet would refuse, and in which new policy (WEFT0151)', async () => {
   const file = join(folder, 'policies/shop/callers.yaml');
-  const policy = (name: string, rules: string) =>
-    `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec:\n  selector: {matchLabels: {app: reviews}}\n  rules: ${rules}\n`;
+  const policy = (name: string, rules: string, action = 'ALLOW') =>
+    `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec:\n  action: ${action}\n  selector: {matchLabels: {app: reviews}}\n  rules: ${rules}\n`;
   const ofAccount = (account: string) => `[{from: [{source: {principals: [demo.mesh/ns/shop/sa/${account}]}}]}]`;
   const caller = (name: string, principal: string | null, requests: number) =>
     ({ name, principal, requests, service: 'reviews', namespace: 'shop' }) as const;
@@ -197,8 +197,17 @@ it('--live says whom of the last hour a policy that is not committed yet would r
       code,
       ...items
         .filter((item: { code: string }) => item.code === 'WEFT0151')
-        .map(({ severity, message, object }: Record<string, string>) => [severity, object, message]),
+        .map(({ severity, message, object, hint = '' }: Record<string, string>) => {
+          hints.push(hint.replace(', or see what it would do first: annotation istio.io/dry-run: "true"', ''));
+          return [severity, object, message];
+        }),
     ];
+  };
+  const hints: string[] = [];
+  const hinted = async (text: string) => {
+    hints.length = 0;
+    await said(text);
+    return [...hints];
   };
   try {
     const words = 'ALLOW policy would refuse callers of the last hour:';
@@ -215,6 +224,34 @@ it('--live says whom of the last hour a policy that is not committed yet would r
       ['warning', 'AuthorizationPolicy/shop/callers', `${words} (outside) to reviews.shop (4)`],
     ]);
     expect(await said(policy('callers', '[{}]'))).toEqual([0]);
+    const frontend = 'demo.mesh/ns/shop/sa/frontend';
+    expect(hints).toEqual([
+      `add ${frontend} to spec.rules[0].from[0].source.principals`,
+      'who calls in plaintext has no identity to add: let it join the mesh',
+    ]);
+    // A DENY that cuts somebody off, by the rule that does.
+    expect(
+      await said(policy('no', `[{to: [{operation: {methods: [PUT]}}]}, ${ofAccount('frontend').slice(1)}`, 'DENY')),
+    ).toEqual([
+      0,
+      [
+        'warning',
+        'AuthorizationPolicy/shop/no',
+        'DENY policy would refuse callers of the last hour: frontend.shop to reviews.shop (3,201)',
+      ],
+    ]);
+    expect(hints.at(-1)).toBe(`take ${frontend} out of spec.rules[1].from[0].source.principals`);
+    const writes = `[{from: [{source: {principals: [${frontend}]}}], to: [{operation: {methods: [PUT]}}]}]`;
+    expect(await said(policy('no', writes, 'DENY'))).toEqual([0]);
+    expect(await hinted(policy('no', '[{from: [{source: {namespaces: [shop]}}]}]', 'DENY'))).toEqual([
+      `except ${frontend} by notPrincipals in each source of spec.rules[0].from`,
+    ]);
+    expect(await hinted(policy('no', '[{}]', 'DENY'))).toEqual([
+      `except them in spec.rules[0]: from: [{source: {notPrincipals: [${frontend}]}}]`,
+    ]);
+    expect(await hinted(policy('none', '[]'))).toEqual([
+      `let them in by another policy: from: [{source: {principals: [${frontend}]}}]`,
+    ]);
     // What is served already is not to blame.
     const old = policy('batch-may', ofAccount('batch'));
     const spec = lowered(old);
