@@ -97,7 +97,14 @@ const examples: readonly (readonly [code: string, name: string, yaml: string, me
       dr('r', '  host: reviews\n  subsets: [{ name: v1 }]\n') +
       dr('s', '  host: reviews\n  subsets: [{ name: ‹v1 }]\n'),
     'overlap in subset "v1"',
-    'other',
+    'define it in one of them, or under another name',
+  ],
+  [
+    'WEFT0181',
+    'exported differently',
+    reviews + dr('r', '  host: reviews\n') + dr('s', '  host: reviews\n  ‹exportTo: ["."]\n'),
+    'overlap in exportTo, which differs',
+    'give both the same exportTo',
   ],
   [
     'WEFT0011',

@@ -62,10 +62,10 @@ export function checkOverlaps(scope: ReferenceScope): void {
     for (const other of others) {
       const overlap = overlapOf(scope, other, rule);
       if (!overlap) continue;
-      const { what, field, twin } = overlap;
+      const { what, field, twin, fix } = overlap;
       const message = `DestinationRules for ${rule.spec.host} overlap in ${what}`;
       const related = relatedTo(other, twin, 'the other');
-      reportAt(scope, 'WEFT0181', rule, field, message, `other: ${placeOf(other, twin)}`, { related });
+      reportAt(scope, 'WEFT0181', rule, field, message, `other: ${placeOf(other, twin)}; ${fix}`, { related });
     }
     byHost.set(key, [...others, rule]);
   }
@@ -76,24 +76,28 @@ interface Overlap {
   /** Where it is in the later rule, and where in the earlier. */
   readonly field: string;
   readonly twin: string;
+  readonly fix: string;
 }
 
 function overlapOf(scope: ReferenceScope, a: DestinationRuleObject, b: DestinationRuleObject): Overlap | undefined {
   if (selectorText(a) !== selectorText(b)) return bothSelect(scope, a, b);
   const exported = (rule: DestinationRuleObject) =>
     [...new Set(rule.spec.exportTo.length === 0 ? ['*'] : rule.spec.exportTo)].sort().join();
-  if (exported(a) !== exported(b)) return overlapIn('exportTo, which differs', 'spec.exportTo');
-  if (a.spec.trafficPolicy && b.spec.trafficPolicy) return overlapIn('trafficPolicy', 'spec.trafficPolicy');
+  if (exported(a) !== exported(b))
+    return overlapIn('exportTo, which differs', 'spec.exportTo', 'give both the same exportTo');
+  if (a.spec.trafficPolicy && b.spec.trafficPolicy)
+    return overlapIn('trafficPolicy', 'spec.trafficPolicy', 'write all of it in one of them');
   for (const [index, { name }] of b.spec.subsets.entries()) {
     const twin = a.spec.subsets.findIndex((subset) => subset.name === name);
     if (twin === -1) continue;
-    return overlapIn(`subset ${JSON.stringify(name)}`, `spec.subsets[${index}].name`, `spec.subsets[${twin}].name`);
+    const [field, there] = [`spec.subsets[${index}].name`, `spec.subsets[${twin}].name`];
+    return overlapIn(`subset ${JSON.stringify(name)}`, field, 'define it in one of them, or under another name', there);
   }
   return undefined;
 }
 
-function overlapIn(what: string, field: string, twin = field): Overlap {
-  return { what, field, twin };
+function overlapIn(what: string, field: string, fix: string, twin = field): Overlap {
+  return { what, field, twin, fix };
 }
 
 function selectorText({ spec }: DestinationRuleObject): string {
@@ -107,5 +111,7 @@ function bothSelect(scope: ReferenceScope, a: DestinationRuleObject, b: Destinat
   const client = (scope.workloads ?? []).find(
     ({ namespace, labels }) => namespace === a.namespace && selects(one, labels) && selects(other, labels),
   );
-  return client && overlapIn(`workloadSelector: both select ${client.id}`, 'spec.workloadSelector');
+  if (client === undefined) return undefined;
+  const what = `workloadSelector: both select ${client.id}`;
+  return overlapIn(what, 'spec.workloadSelector', 'narrow one by a further label');
 }
