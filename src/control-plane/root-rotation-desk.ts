@@ -78,11 +78,26 @@ export function createRootRotationDesk(options: {
     return { proxies: total, pending: pending.sort((a, b) => (a.proxy < b.proxy ? -1 : 1)) };
   };
 
+  // All had the roots of this generation at one time: while nothing changes no stream is looked at again.
+  let reached = 1;
+  const behind = ({ phase, generation }: RootState): readonly PendingProxy[] => {
+    if (phase !== 'steady' || generation === reached) return [];
+    const bundle = bundleVersion(authority.bundle.get().roots);
+    const found = live().flatMap(({ proxy, stream }) => {
+      const open = stream();
+      const reason = open && notProved(open, { bundle });
+      return reason === undefined ? [] : [{ proxy: proxy.id, reason }];
+    });
+    if (found.length === 0) reached = generation;
+    return found.sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
+  };
+
   const status = (): RotationStatus => {
     const state = authority.roots.get();
     const { phase, generation, signing, begun, deadlines } = state;
     const next = nextStep(phase);
     const { proxies, pending } = look(state);
+    const left = behind(state);
     return {
       generation,
       phase,
@@ -100,6 +115,7 @@ export function createRootRotationDesk(options: {
       proxies,
       acked: proxies - pending.length,
       pending,
+      ...(left.length > 0 && { behind: left }),
     };
   };
 

@@ -40,4 +40,9 @@ export interface RotationStatus {
   /** How many of them have shown what the next step asks for; all of them while nothing is under way. */
   readonly acked: number;
   readonly pending: readonly PendingProxy[];
+  /**
+   * After the last step: live proxies that have not acknowledged yet that the former root went. They trust it, too, until they do.
+   * If it went with proof none of their calls fails by that. Absent: nobody.
+   */
+  readonly behind?: readonly PendingProxy[];
 }

@@ -181,6 +181,40 @@ describe('weft cert rotate', () => {
     expect(asked).toEqual(['activate by operator']);
   });
 
+  it('--wait goes on after prepare until all follow, and names who does not in time', async () => {
+    answers = [prepared, prepared, prepared, followed];
+    const { code, stdout, stderr } = await weft('cert rotate --root --step prepare --wait');
+    expect(code).toBe(0);
+    expect(stderr).toContain('waiting for 1 of 3 proxies');
+    expect(stdout).toContain('3 of 3 follow');
+    answers = [prepared];
+    const late = await weft('cert rotate --root --step prepare --wait --timeout 1s');
+    expect(late.code).toBe(1);
+    expect(late.stdout).toContain('2 of 3 follow\n           reviews-2.shop  it has not acknowledged the roots\n');
+  });
+
+  it('--wait goes on after finish until all know that the old root is gone, and names who does not', async () => {
+    const { next: _next, begun: _begun, ...rest } = followed;
+    const finished: RotationStatus = { ...rest, phase: 'steady', roots: [root(nextPrint, true)] };
+    const behind = [{ proxy: 'bare-1.shop', reason: 'it has not acknowledged the roots' }];
+    const left: RotationStatus = { ...finished, behind };
+    answers = [{ ...followed, phase: 'activated', next: 'finish' }, left, left, finished];
+    expect(await weft('cert rotate --root --step finish --wait')).toMatchObject({ code: 0 });
+    answers = [{ ...followed, phase: 'activated', next: 'finish' }, left];
+    const late = await weft('cert rotate --root --step finish --wait --timeout 1s');
+    expect(late.code).toBe(1);
+    expect(late.stdout).toContain(
+      [
+        'proxies    1 of 3 have not acknowledged yet that the former root went:',
+        '           bare-1.shop  it has not acknowledged the roots',
+        '           until then they trust that root, too\n',
+      ].join('\n'),
+    );
+    expect(late.stderr).toContain('none of their calls fails by that');
+    // Without --wait they are named, too.
+    expect((await weft('cert rotate --root --step finish')).stdout).toContain('bare-1.shop');
+  });
+
   it('--compromised tells when the old root goes and what stays open', async () => {
     const { stdout, stderr, code } = await weft(`cert rotate --root --compromised --fingerprint ${rootPrint}`);
     expect(code).toBe(0);

@@ -216,6 +216,12 @@ describe('a rotation of roots', () => {
     expect(finished.roots.map(({ fingerprint }) => fingerprint)).toEqual([after.slot.fingerprint]);
     // Each step may be asked for again, as after a crash of who asked.
     expect(await desk.step('finish', 'ana')).toEqual(finished);
+    // Who is told that the old root is gone, and has not said so: after the step, not before it.
+    expect(finished.behind?.map(({ proxy }) => proxy)).toEqual(['reviews-1.shop', 'reviews-2.shop']);
+    connect({ 'reviews-1': holding(), 'bare-2': secrets({ bundle: 'b1' }, { inFlightSince: now }) });
+    expect(desk.status().behind).toEqual([{ proxy: 'bare-2.shop', reason: 'it has not acknowledged the roots' }]);
+    connect({ 'reviews-1': holding(), 'bare-2': holding() });
+    expect(desk.status()).not.toHaveProperty('behind');
   });
 
   it('awaits whom the registry knows from before a restart: no stream at all is no proof', async () => {

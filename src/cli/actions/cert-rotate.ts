@@ -13,7 +13,8 @@ const pollMilliseconds = 500;
 type RotateContext = VerbContext<typeof certRotateFlags>;
 
 /**
- * `weft cert rotate --root`: takes a step and shows what it led to; without a step how far the rotation is, exit 1 while somebody is awaited.
+ * `weft cert rotate --root`: takes a step and shows what it led to; without a step how far the rotation is, exit 1 while somebody is awaited;
+ * so with --wait if not all follow in time.
  * Rejects with Failure WEFT0306 for a step that may not be taken now. Each step may be repeated, so may an interrupted command.
  */
 export async function certRotate(context: RotateContext): Promise<ExitCode> {
@@ -37,20 +38,43 @@ export async function certRotate(context: RotateContext): Promise<ExitCode> {
     show(status);
     return status.pending.length === 0 ? 0 : 1;
   }
-  if (flags.wait) await followed(api, step, context);
-  show(await post(api, { step }));
-  return 0;
+  if (!flags.wait) {
+    show(await post(api, { step }));
+    return 0;
+  }
+  const deadline = performance.now() + context.globals.timeout;
+  const awaiting = (of: (status: RotationStatus) => number) => followed(api, of, deadline, context);
+  // If the time is over the step itself says who has not shown what it asks for.
+  const before = await awaiting(({ next, pending }) => (next === step ? pending.length : 0));
+  let status = await post(api, { step });
+  // What comes after `activate` takes a new certificate of everybody, and perhaps a new bootstrap: that is what `finish` waits for.
+  const after = ({ phase, pending, behind = [] }: RotationStatus): number =>
+    step === 'prepare' && phase === 'prepared' ? pending.length : step === 'finish' ? behind.length : 0;
+  if (after(status) > 0) status = await awaiting(after);
+  show(status);
+  if (after(status) === 0) return 0;
+  // A compromised root goes without proof, so there nothing is said of calls.
+  if (step === 'finish' && before.next === step && before.deadlines === undefined)
+    output.say(
+      'the step is taken: all had shown before that they follow the new root, so none of their calls fails by that',
+    );
+  return 1;
 }
 
-/** Waits until everybody has shown what `step` asks for, or until the time is over: the step itself then says who has not. */
-async function followed(api: ApiClient, step: string, { globals, output }: RotateContext): Promise<void> {
-  const deadline = performance.now() + globals.timeout;
+/** Waits until `of` counts nobody any more, or until the time is over. */
+async function followed(
+  api: ApiClient,
+  of: (status: RotationStatus) => number,
+  deadline: number,
+  { output }: RotateContext,
+): Promise<RotationStatus> {
   let told = -1;
   for (;;) {
-    const { next, pending, proxies } = await readValue<RotationStatus>(api, path);
-    if (next !== step || pending.length === 0 || performance.now() + pollMilliseconds >= deadline) return;
-    if (told !== pending.length) output.say(`waiting for ${pending.length} of ${proxies} proxies`);
-    told = pending.length;
+    const status = await readValue<RotationStatus>(api, path);
+    const left = of(status);
+    if (left === 0 || performance.now() + pollMilliseconds >= deadline) return status;
+    if (told !== left) output.say(`waiting for ${left} of ${status.proxies} proxies`);
+    told = left;
     await wait(pollMilliseconds);
   }
 }

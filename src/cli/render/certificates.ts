@@ -1,5 +1,5 @@
 import type { AuthorityCertificate } from '../../model/certificate-status.ts';
-import type { RotationStatus } from '../../model/rotation-status.ts';
+import type { PendingProxy, RotationStatus } from '../../model/rotation-status.ts';
 import type { CertificateStatus } from '../../model/status.ts';
 import type { Column } from '../output.ts';
 import { spanInWords } from './span.ts';
@@ -46,8 +46,7 @@ const namedProxies = 20;
 
 /** The lines of `weft cert rotate`. */
 export function rotationLines(status: RotationStatus, now: number): readonly string[] {
-  const { phase, roots, next, proxies, acked, pending, begun, deadlines } = status;
-  const width = Math.max(...pending.slice(0, namedProxies).map(({ proxy }) => proxy.length), 0) + 2;
+  const { phase, roots, next, proxies, acked, pending, behind = [], begun, deadlines } = status;
   const since = begun === undefined ? '' : `, begun ${begun.at} by ${begun.by}`;
   return [
     `rotation   ${phase}${since}`,
@@ -59,10 +58,23 @@ export function rotationLines(status: RotationStatus, now: number): readonly str
       ? []
       : [`deadlines  activate ${untilText(deadlines.activate, now)}, finish ${untilText(deadlines.finish, now)}`]),
     ...(next === undefined ? [] : [`proxies    ${acked} of ${proxies} follow`]),
-    ...pending.slice(0, namedProxies).map(({ proxy, reason }) => `           ${proxy.padEnd(width)}${reason}`),
-    ...(pending.length > namedProxies ? [`           and ${pending.length - namedProxies} more`] : []),
+    ...pendingLines(pending),
+    ...(behind.length === 0
+      ? []
+      : [`proxies    ${behind.length} of ${proxies} have not acknowledged yet that the former root went:`]),
+    ...pendingLines(behind),
+    ...(behind.length === 0 ? [] : ['           until then they trust that root, too']),
     ...(next === undefined
       ? []
       : [`next       weft cert rotate --root --step ${next}${pending.length === 0 ? '' : ' --wait'}, or --step abort`]),
+  ];
+}
+
+function pendingLines(pending: readonly PendingProxy[]): readonly string[] {
+  const named = pending.slice(0, namedProxies);
+  const width = Math.max(...named.map(({ proxy }) => proxy.length), 0) + 2;
+  return [
+    ...named.map(({ proxy, reason }) => `           ${proxy.padEnd(width)}${reason}`),
+    ...(pending.length > namedProxies ? [`           and ${pending.length - namedProxies} more`] : []),
   ];
 }

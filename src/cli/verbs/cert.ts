@@ -51,7 +51,9 @@ export const certRotateFlags = {
     },
     oneOf(steps),
   ),
-  wait: onOff({ help: 'wait for proxies that have not acknowledged, until --timeout' }),
+  wait: onOff({
+    help: 'wait until --timeout: before activate and finish for those whom the step needs, after prepare and finish for all',
+  }),
   compromised: onOff({
     help: 'the root is in wrong hands: a new one signs, nobody trusts the old one 60 s later, with proof or without',
   }),
