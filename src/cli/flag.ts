@@ -68,6 +68,22 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 /** A port, for `value`. */
 export const port = wholeNumber(1, 65_535);
 
+/** The port that all others are counted from, for `value`; where it ends is not plain from the number. */
+export function portBase(least: number): (text: string) => number {
+  const most = 26_000;
+  const number = wholeNumber(least, most);
+  return (given) => {
+    try {
+      return number(given);
+    } catch (error) {
+      if (!(error instanceof UsageError) || !(Number(given) > most)) throw error;
+      throw new UsageError(
+        `${error.message}: local ports start at PORT + 6000, and those from 32768 on are for outgoing connections`,
+      );
+    }
+  };
+}
+
 /** One of a few words, for `value`. */
 export function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
   return (given) => {

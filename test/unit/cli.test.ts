@@ -102,6 +102,11 @@ describe('wrong lines end with 2 and help', () => {
       'use -o table, -o wide, -o json, -o yaml, -o name',
     ],
     [['token', 'create', '--service', 'a', '--ttl', 'soon'], '"soon" is not a duration', 'weft token create --help'],
+    [
+      ['up', '--port-base', '30000'],
+      'from 1 to 26000: local ports start at PORT + 6000, and those from 32768',
+      'weft up --help',
+    ],
     [['token', 'list', 'surplus'], 'too many arguments', 'weft token list --help'],
   ])('weft %j', async (words, message, hint) => {
     const { code, stdout, stderr } = await weft(words);

@@ -1,4 +1,4 @@
-import { duration, onOff, text, value, wholeNumber } from '../flag.ts';
+import { duration, onOff, portBase, text, value } from '../flag.ts';
 import { defineVerb } from '../verb.ts';
 
 /** The flags of `weft demo`. */
@@ -10,7 +10,7 @@ export const demoFlags = {
       default: '15000',
       help: 'shifts all ports: xDS is PORT + 12, the API PORT + 14, the shop PORT + 80',
     },
-    wholeNumber(1024, 26_000),
+    portBase(1024),
   ),
   'no-input': onOff({ help: 'press every key itself and end; exit 0 only if each announced effect was seen' }),
   duration: value({ placeholder: 'TIME', default: '20s', help: 'with --no-input: how long at least' }, duration),

@@ -1,4 +1,4 @@
-import { onOff, value, wholeNumber } from '../flag.ts';
+import { onOff, portBase, value } from '../flag.ts';
 import { defineVerb } from '../verb.ts';
 
 /** The flags of `weft up`. */
@@ -8,7 +8,7 @@ export const upFlags = {
       placeholder: 'PORT',
       help: 'shifts all ports: xDS is PORT + 12, the API PORT + 14, local ports start at PORT + 6000 (15000)',
     },
-    wholeNumber(1, 26_000),
+    portBase(1),
   ),
   'working-tree': onOff({ help: 'serve uncommitted edits too, as <commit>+edits' }),
 } as const;
