@@ -146,6 +146,10 @@ export function createAdminValues(parts: {
     certificateReport({ authority, svids, proxies: [...sessions.sessions().values()].map(({ proxy }) => proxy) });
   const edges = (windowMilliseconds: number) => edgesOf(traffic.recent(windowMilliseconds, clock.now()));
 
+  const lostFor = (id: string) => {
+    const since = parts.joined.lostSince(id);
+    return since === undefined ? undefined : clock.now() - since;
+  };
   const route = createRouteWindow({
     mesh,
     policies,
@@ -155,6 +159,7 @@ export function createAdminValues(parts: {
     refusals,
     revisions,
     revisionOf,
+    lostFor,
     clock,
   });
   return {
@@ -178,6 +183,7 @@ export function createAdminValues(parts: {
       route,
       edges: () => edges(60_000),
       troubles: traffic.troubles,
+      lostFor,
       clock,
     }),
     readiness: () => readiness(policies, mesh),

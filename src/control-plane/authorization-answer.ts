@@ -32,6 +32,7 @@ export function answerAuthorization(
   caller: AuthorizationCaller,
   question: AuthorizationQuestion,
   proxyOf: (id: string) => Proxy | undefined,
+  lostFor?: LostFor,
 ): AuthorizationAnswer {
   const scope = scopeOf(mesh, caller);
   const view = resolveView(mesh, scope);
@@ -72,7 +73,7 @@ export function answerAuthorization(
       return { ...judged, ...unanswered, ...(isClosed && { status: 'closed' as const }) };
     }),
   );
-  const answers = grouped(judged);
+  const answers = grouped(judged).map((answer) => withSpan(answer, lostFor));
   if (answers.length === 0) notes.add('no workload is known behind it: nobody is there to refuse or to allow');
   const [first, ...others] = new Set(answers.map(({ outcome }) => outcome));
   const outcome = first === undefined ? 'nowhere' : others.length === 0 ? first : 'differs';
@@ -85,6 +86,16 @@ export function answerAuthorization(
     notes: [...notes],
     answers,
   };
+}
+
+/** For how many milliseconds the sidecar of a workload is disconnected, as far as that is known. */
+export type LostFor = (workloadId: string) => number | undefined;
+
+/** The longest of those who stand together. */
+function withSpan(answer: WorkloadAnswer, lostFor: LostFor = () => undefined): WorkloadAnswer {
+  if (answer.why !== 'disconnected') return answer;
+  const spans = answer.workloads.flatMap((id) => lostFor(id) ?? []);
+  return spans.length === 0 ? answer : { ...answer, disconnectedFor: Math.max(...spans) };
 }
 
 interface Led {
@@ -148,9 +159,10 @@ interface Answered {
 
 type Judged = Omit<WorkloadAnswer, 'workloads'> & { readonly workload: string };
 
-function judge({ workload, service, port, inbound }: CallTarget, call: SeenCall | Answered): Judged {
+function judge({ workload, service, port, inbound, disconnected }: CallTarget, call: SeenCall | Answered): Judged {
   const identified = 'refused' in call ? call.identified : typeof call.principal === 'string';
   const place = { workload, service, port, identified };
+  if (disconnected) return { ...place, outcome: 'unknown', why: 'disconnected' };
   if (inbound === undefined) return { ...place, outcome: 'allowed', why: 'no-sidecar' };
   const mode = { value: inbound.mtls.value, by: placeOf(inbound.mtls.by) };
   if ('refused' in call)

@@ -10,7 +10,7 @@ import type { CertificateStatus } from '../model/status.ts';
 import type { EdgeRow } from '../model/traffic.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import type { TrafficStore } from '../telemetry/traffic-store.ts';
-import { answerAuthorization, ruleOf } from './authorization-answer.ts';
+import { answerAuthorization, type LostFor, ruleOf } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { checkPair } from './check-pair.ts';
 import { readiness } from './policy-readiness.ts';
@@ -29,6 +29,7 @@ export function createAuthorizationWindow(of: {
   /** Who called whom in the last minute. */
   readonly edges: () => readonly EdgeRow[];
   readonly troubles: TrafficStore['troubles'];
+  readonly lostFor: LostFor;
   readonly clock: Clock;
 }): AuthorizationWindow {
   const current = (): Mesh => {
@@ -39,7 +40,7 @@ export function createAuthorizationWindow(of: {
   return {
     answer(question) {
       const mesh = current();
-      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf);
+      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf, of.lostFor);
     },
     check(question) {
       const mesh = current();
@@ -53,6 +54,7 @@ export function createAuthorizationWindow(of: {
       return checkPair(mesh, caller, question, of.proxyOf, {
         ...(proxies && { proxies }),
         ...(isNamed && workload.service !== undefined && { callerService: { name: workload.service, namespace } }),
+        lostFor: of.lostFor,
         edges: of.edges(),
         troubles: of.troubles(0, of.clock.now()),
         certificateOf: (principal) => of.certificates().find(({ identity }) => identity === `spiffe://${principal}`),

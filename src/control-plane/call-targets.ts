@@ -16,8 +16,10 @@ export interface CallTarget {
   readonly service: string;
   /** The application's. */
   readonly port: number;
-  /** Absent: no sidecar is known there. */
+  /** Absent: no sidecar is connected there. */
   readonly inbound?: Inbound;
+  /** It joined, and its sidecar is away: who knows what it had. */
+  readonly disconnected?: true;
   /** Whether callers with an identity speak mesh TLS to it. */
   readonly meshTls: boolean;
   readonly serverName?: string;
@@ -44,6 +46,7 @@ export function callTargets(
   return served.map((endpoint) => {
     const { meshTls = false, healthy = true } = called.get(endpoint.workload) ?? {};
     const proxy = proxyOf(endpoint.workload);
+    const isDisconnected = proxy === undefined && mesh.workloads.get(endpoint.workload)?.source === 'proxy';
     const port = applicationPort(endpoint);
     const inbound = proxy && resolveInbound(mesh, proxy).find((each) => each.port === port);
     return {
@@ -51,6 +54,7 @@ export function callTargets(
       service,
       port,
       ...(inbound && { inbound }),
+      ...(isDisconnected && { disconnected: true as const }),
       healthy,
       ...spoken(destination, meshTls),
     };

@@ -3,12 +3,14 @@ import type { AnswerCluster, AnswerProxies, RouteAnswer } from '../model/route-a
 import type { CertificateStatus } from '../model/status.ts';
 import type { EdgeRow } from '../model/traffic.ts';
 import type { ClusterTrouble } from '../telemetry/cluster-troubles.ts';
+import type { LostFor } from './authorization-answer.ts';
 
 /** What a running mesh knows beside its decisions; absent: files alone. */
 export interface LiveFacts {
   /** The certificate that is served for a SPIFFE ID without its scheme. */
   certificateOf(principal: string): CertificateStatus | undefined;
   readonly now: number;
+  readonly lostFor: LostFor;
   /** How far the caller's proxies have what is decided; absent: nobody in particular calls. */
   readonly proxies?: AnswerProxies;
   /** The service of the caller, as calls are counted; absent as above. */
@@ -35,6 +37,7 @@ export function endpointsText(clusters: readonly AnswerCluster[]): string {
   const well = endpoints.filter(({ healthy }) => healthy);
   const unprobed = well.filter(({ probed }) => probed !== true).length;
   const byCallers = clusters.some(({ healthChecked }) => healthChecked) ? "; the caller's sidecar checks them" : '';
+  if (well.length === 0) return `${count}, none healthy`;
   if (unprobed === 0) return `${count}, ${well.length === all ? 'all' : well.length} healthy${byCallers}`;
   if (unprobed === all) return `${count}, ${byCallers === '' ? 'not probed' : 'checked by the sidecar of the caller'}`;
   const known = well.length - unprobed;

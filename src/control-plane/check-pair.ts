@@ -6,7 +6,7 @@ import type { RouteAnswer } from '../model/route-answer.ts';
 import { answerAuthorization } from './authorization-answer.ts';
 import type { AuthorizationCaller } from './authorization-caller.ts';
 import { emptyShares, endpointsText, type LiveFacts, liveLines } from './check-live.ts';
-import { spanText } from './describe-words.ts';
+import { disconnectedText, roundSpan, sinceText } from './describe-words.ts';
 import { answerRoute } from './route-answer.ts';
 
 /** What `weft check --from A --to B` says: whether A knows B and where its call goes, who they are to each other, and whether A may. */
@@ -19,7 +19,7 @@ export function checkPair(
 ): PairCheck {
   const { proxies } = live ?? {};
   const route = { ...answerRoute(mesh, caller, question), ...(proxies && { proxies }) };
-  const authorization = answerAuthorization(mesh, caller, question, proxyOf);
+  const authorization = answerAuthorization(mesh, caller, question, proxyOf, live?.lostFor);
   const from = `${caller.name}.${caller.namespace}`;
   const to = route.to.service ?? question.host;
   const known = knowsLine(caller.name, to, route, live !== undefined);
@@ -55,7 +55,7 @@ function knowsLine(name: string, to: string, { outcome, clusters, notes }: Route
       name: 'knows',
       result: 'bad',
       text,
-      detail: endpoints.length === 0 ? 'no endpoint: 503 UH' : `${endpoints.length} of them, none healthy`,
+      detail: endpoints.length === 0 ? 'no endpoint: 503 UH' : endpointsText(clusters),
       fix: 'weft get workloads shows who joined and why one is not called',
     };
   const result = healthy === endpoints.length ? 'good' : 'warning';
@@ -107,6 +107,11 @@ function securityLines(
   return answers.map((answer): CheckLine => {
     const { mode, identified, workloads } = answer;
     const who = namesOf(workloads);
+    if (answer.why === 'disconnected') {
+      const spoken = identified ? 'mesh TLS is spoken to' : 'the mode is not known of';
+      const text = `${spoken} ${who}, whose sidecar is disconnected ${sinceText(answer.disconnectedFor)}`;
+      return { name: 'mTLS', result: 'warning', text };
+    }
     if (mode === undefined)
       return { name: 'mTLS', result: 'warning', text: `plaintext: no sidecar stands before ${who}` };
     const place = { by: mode.by };
@@ -165,6 +170,7 @@ function authorizationLine(
     provider,
     mode,
     because,
+    disconnectedFor,
     workloads,
   }: WorkloadAnswer,
   several: boolean,
@@ -174,6 +180,8 @@ function authorizationLine(
   switch (why) {
     case 'no-sidecar':
       return { name: 'authz', result: 'warning', text: `${at}allowed: no sidecar, so no policy acts` };
+    case 'disconnected':
+      return { name: 'authz', result: 'warning', text: `${at}not known: ${disconnectedText(disconnectedFor)}` };
     case 'strict':
       return {
         name: 'authz',
@@ -249,10 +257,4 @@ function fixOf(principal: string | undefined, nearest: WorkloadAnswer['nearest']
 function namesOf(workloads: readonly string[]): string {
   const [first = '', ...others] = workloads;
   return others.length === 0 ? first : `${first} and ${others.length} more`;
-}
-
-/** `18 h`, `40 min`. */
-function roundSpan(milliseconds: number): string {
-  const unit = milliseconds >= 3_600_000 ? 3_600_000 : milliseconds >= 60_000 ? 60_000 : 1_000;
-  return spanText(Math.floor(milliseconds / unit) * unit);
 }

@@ -122,3 +122,20 @@ function joined(conditions: readonly Condition[], word: string): string {
   if (texts.length === 1) return texts[0]?.text ?? '';
   return texts.map(({ each, text }) => (each.kind === 'any' || each.kind === 'all' ? `(${text})` : text)).join(word);
 }
+
+/** `18 h`, `40 min`. */
+export function roundSpan(milliseconds: number): string {
+  const unit = milliseconds >= 3_600_000 ? 3_600_000 : milliseconds >= 60_000 ? 60_000 : 1_000;
+  return spanText(Math.floor(milliseconds / unit) * unit);
+}
+
+/** Of a sidecar that is away; nobody knows of how long where the control plane started meanwhile. */
+export function sinceText(milliseconds: number | undefined): string {
+  if (milliseconds === undefined) return 'since before the control plane started';
+  return milliseconds < 1_000 ? 'since a moment' : `since ${roundSpan(milliseconds)}`;
+}
+
+/** What acts before a workload whose sidecar is away. */
+export function disconnectedText(milliseconds: number | undefined): string {
+  return `its sidecar is disconnected ${sinceText(milliseconds)}; its policies act there as it had them`;
+}

@@ -44,7 +44,13 @@ export function describeWorkload(
       ...section('serves', backed),
       ...inbound.flatMap((each) => section(`application port ${each.port}`, inboundRows(each))),
       ...(proxy === undefined
-        ? section('application ports', [rowOf('no sidecar stands before it: no policy acts on calls to it')])
+        ? section('application ports', [
+            rowOf(
+              workload?.source === 'proxy'
+                ? 'its sidecar is disconnected; its policies act there as it had them'
+                : 'no sidecar stands before it: no policy acts on calls to it',
+            ),
+          ])
         : []),
       ...section('calls', [
         rowOf(`as a client it is of the scope ${scopeKey(scope)} and sees ${view.services.length} services`),

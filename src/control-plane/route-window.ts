@@ -4,6 +4,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
 import type { StreamStatus } from '../xds/status.ts';
+import type { LostFor } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
@@ -27,6 +28,7 @@ export function createRouteWindow(of: {
   readonly revisions: RevisionTable;
   /** The commit that a proxy holds. */
   readonly revisionOf: (proxyId: string) => string;
+  readonly lostFor: LostFor;
   readonly clock: Clock;
 }): AdminSource['route'] {
   return (question) => {
@@ -39,6 +41,7 @@ export function createRouteWindow(of: {
       authorizationCaller(mesh, question, () => caller),
       question,
       (id) => of.sessions.sessions().get(id)?.proxy,
+      of.lostFor,
     );
     const newest = new Map(of.streams().map((stream) => [stream.node.id, stream]));
     const { history } = of.policies.state.get();

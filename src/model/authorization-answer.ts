@@ -42,7 +42,7 @@ export interface WorkloadAnswer {
   readonly service: string;
   /** The application's port. */
   readonly port: number;
-  /** Absent: no sidecar stands before it, so that nothing is refused. */
+  /** Absent: no sidecar stands before it, so that nothing is refused, or it is disconnected. */
   readonly mode?: { readonly value: MutualTlsMode; readonly by: AnswerPlace };
   /** Whether the caller shows its identity there. */
   readonly identified: boolean;
@@ -52,6 +52,8 @@ export interface WorkloadAnswer {
   readonly status?: number | 'closed';
   /** Of `answered`: why, in words. */
   readonly because?: string;
+  /** Of `disconnected`: for how many milliseconds; absent: since before the control plane started. */
+  readonly disconnectedFor?: number;
   /** The rule that decides. */
   readonly rule?: AnswerRule;
   /** Of `no-allow-rule`: the rule of which the fewest conditions fail. */
@@ -76,6 +78,8 @@ export interface WorkloadAnswer {
 
 export type AnswerReason =
   | 'no-sidecar'
+  /** A sidecar stands there and is not connected at present: what it decides is by the policies that it had. */
+  | 'disconnected'
   /** By Envoy itself, before any rule: a token that nobody takes, a path that is none. */
   | 'answered'
   | 'strict'

@@ -13,6 +13,8 @@ export interface Member {
   readonly run?: string;
   /** When a member without stream may be removed, in milliseconds since 1970. */
   readonly removeAt?: number;
+  /** When its stream was lost; absent: it has one, or it was restored. */
+  readonly lostAt?: number;
   /** An operator has said that it is really gone: self-preservation no longer holds it. */
   readonly released?: true;
 }
@@ -138,7 +140,7 @@ export class JoinedMembers {
     if (!member) return;
     const { stream: _ended, ...rest } = member;
     if (member.workload.health === 'draining') this.#leave(member, now);
-    else this.#put({ ...rest, removeAt });
+    else this.#put({ ...rest, removeAt, lostAt: now });
   }
 
   /** The sidecar says goodbye: its endpoints go at once, its configuration stays until its stream ends (E35). False: unknown. */

@@ -64,6 +64,8 @@ export interface JoinedProxies {
   wouldRefuse(credential: JoinCredential, node: JoiningNode, peerAddress: string): JoinRefusal | undefined;
   /** The stream ended, whyever. A stream that never joined or was replaced by a newer one changes nothing. */
   leave(streamId: string): void;
+  /** When the stream of a workload was lost, in milliseconds since 1970; undefined: it has one, or was not back since a restart. */
+  lostSince(id: string): number | undefined;
   /** `weft run` stops: endpoints go at once, the proxy's configuration stays until its stream ends. False: no such workload. */
   goodbye(id: string): boolean;
   /** Removes what self-preservation holds, an operator's decision; returns how many are let go. */
@@ -170,6 +172,7 @@ export function createJoinedProxies(options: JoinedProxiesOptions): JoinedProxie
       if (joined.revision === published) plan(removeAt);
       else settle();
     },
+    lostSince: (id) => joined.members.get(id)?.lostAt,
     goodbye(id) {
       const known = joined.drain(id, clock.now());
       if (known) settle();

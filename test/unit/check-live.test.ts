@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { authorizationLines } from '../../src/cli/render/authorization-answer.ts';
 import { createAuthorizationWindow } from '../../src/control-plane/authorization-window.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import type { PolicyState } from '../../src/control-plane/policy-source.ts';
@@ -63,6 +64,7 @@ interface Live {
   readonly from?: string;
   readonly yaml?: string;
   readonly host?: string;
+  /** For how long sidecars are away; 0: nobody knows. */
   readonly lost?: Readonly<Record<string, number>>;
 }
 
@@ -107,6 +109,7 @@ function windowOf(live: Live) {
     }),
     edges: () => live.edges ?? [],
     troubles: () => live.troubles ?? [],
+    lostFor: (id) => live.lost?.[id] || undefined,
     clock: fakeClock(1_700_000_000_000),
   });
 }
@@ -184,4 +187,37 @@ test('a proxy of the caller that refused what is decided', () => {
     'bad held | web-1.shop refused it: r and 1 more | no',
   );
   expect(said({ proxies: { connected: 2, otherwise: otherwise.slice(0, 1) } }).at(-1)).toContain('warning held');
+});
+
+test('a sidecar that is away is no sidecar that is missing: its policies act there as it had them', () => {
+  const lost = { 'orders-v2.shop': 4_300 };
+  const rows = said({ lost });
+  expect(rows.slice(3)).toContain(
+    'warning mTLS | mesh TLS is spoken to orders-v2.shop, whose sidecar is disconnected since 4 s',
+  );
+  const away = 'its sidecar is disconnected since 4 s; its policies act there as it had them';
+  expect(rows).toContain(`warning authz | orders-v2.shop: not known: ${away}`);
+  expect(rows.join()).not.toContain('no sidecar');
+  const question = { ...whole, from: 'web' };
+  const answer = windowOf({ lost }).answer(question);
+  expect(answer.answers.map(({ outcome, why }) => [outcome, why])).toEqual([
+    ['allowed', 'no-allow-policy'],
+    ['unknown', 'disconnected'],
+  ]);
+  expect(authorizationLines(answer, question, {}).join()).toContain(`unknown: ${away}`);
+  // A control plane that has just started knows whom it had, and not since when they are away.
+  const started = { 'orders-v1.shop': 0, 'orders-v2.shop': 0, 'web-1.shop': 0 };
+  expect(said({ lost: started }).at(-1)).toBe(
+    'warning authz | not known: its sidecar is disconnected since before the control plane started; its policies act there as it had them',
+  );
+  // Whom a file places has none.
+  const entry = `${yaml}---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: old, namespace: shop }
+spec: { address: 10.0.0.9, labels: { app: orders, version: v1 } }
+`;
+  expect(said({ yaml: entry, workloads: [orders('v2')] })).toContain(
+    'warning authz | old.shop: allowed: no sidecar, so no policy acts',
+  );
 });

@@ -211,3 +211,20 @@ describe('a run that said goodbye stays draining', () => {
     expect(health(joined)).toBe('healthy');
   });
 });
+
+test('since when a sidecar is away is known until it is back, and not of one that a restart found away', async () => {
+  const { joined, clock, store } = setUp();
+  joined.join(local('a'), credential, node('reviews-1'));
+  expect(joined.lostSince('reviews-1.shop')).toBeUndefined();
+  clock.advance(1_000);
+  joined.leave('a');
+  const lost = clock.now();
+  clock.advance(2_000);
+  expect(joined.lostSince('reviews-1.shop')).toBe(lost);
+  joined.join(local('b'), credential, node('reviews-1'));
+  expect(joined.lostSince('reviews-1.shop')).toBeUndefined();
+  await joined.close();
+  const second = setUp(store, clock).joined;
+  await second.restore();
+  expect([ids(second), second.lostSince('reviews-1.shop')]).toEqual([['reviews-1.shop'], undefined]);
+});

@@ -136,7 +136,11 @@ test('weft describe workload tells of its group, its probe and why it is not cal
   const policies = groups({ 'reviews-vm': { ...probed, template: { labels: { zone: 'b' } } } });
   const mesh = offlineMesh({ policies, settings, joined: [[workload.id, unhealthy]] });
   const known = { mesh, live: true, diagnostics: [], proxyOf: () => undefined, scopes: [] };
-  const [about] = describeWorkload(known, mesh.workloads.get(workload.id), undefined).sections;
+  const { sections } = describeWorkload(known, mesh.workloads.get(workload.id), undefined);
+  const [about] = sections;
+  expect(sections.find(({ name }) => name === 'application ports')?.rows).toMatchObject([
+    { text: 'its sidecar is disconnected; its policies act there as it had them' },
+  ]);
   expect(about?.rows.slice(-4)).toMatchObject([
     { text: 'of WorkloadGroup reviews-vm', by: 'policies/shop/groups.yaml:1' },
     { text: 'probed every 10 s: TCP its application:9080', by: 'policies/shop/groups.yaml:1' },

@@ -1,3 +1,4 @@
+import { disconnectedText } from '../../control-plane/describe-words.ts';
 import type {
   AnswerRule,
   AuthorizationAnswer,
@@ -51,6 +52,8 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
   switch (why) {
     case 'no-sidecar':
       return [{ text: `${warning} allowed: no sidecar stands before it, so no policy acts` }];
+    case 'disconnected':
+      return [{ text: `${warning} unknown: ${disconnectedText(answer.disconnectedFor)}` }];
     case 'strict':
       return [{ text: `${bad} refused (closed): STRICT lets in nobody without an identity`, ...modePlace }];
     case 'answered':
