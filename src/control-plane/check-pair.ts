@@ -28,7 +28,7 @@ export function checkPair(
     : [
         known,
         routeLine(route, live !== undefined),
-        ...securityLines(caller, authorization, live),
+        ...securityLines(caller, authorization, route, live),
         ...authorizationLines(caller, authorization),
         ...(live === undefined ? [] : liveLines(route, live)),
       ];
@@ -102,8 +102,12 @@ function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer, li
 function securityLines(
   { name, principal }: AuthorizationCaller,
   { answers }: AuthorizationAnswer,
+  { clusters }: RouteAnswer,
   live: LiveFacts | undefined,
 ): readonly CheckLine[] {
+  const begun = begunTls(clusters);
+  // Where no endpoint is known either, as of names that are resolved for each request.
+  if (answers.length === 0) return [...begun].map((service) => begunLine(service));
   return answers.map((answer): CheckLine => {
     const { mode, identified, workloads } = answer;
     const who = namesOf(workloads);
@@ -112,6 +116,7 @@ function securityLines(
       const text = `${spoken} ${who}, whose sidecar is disconnected ${sinceText(answer.disconnectedFor)}`;
       return { name: 'mTLS', result: 'warning', text };
     }
+    if (mode === undefined && begun.has(answer.service)) return begunLine(who);
     if (mode === undefined)
       return { name: 'mTLS', result: 'warning', text: `plaintext: no sidecar stands before ${who}` };
     const place = { by: mode.by };
@@ -127,11 +132,12 @@ function securityLines(
       };
     }
     const strict = mode.value === 'STRICT';
+    const isBegun = begun.has(answer.service);
     const because = principal === undefined ? `${name} has no identity` : 'its client policy or the mode says so';
     return {
       name: 'mTLS',
       result: strict ? 'bad' : 'warning',
-      text: `${mode.value} at ${who}: the call is plaintext${strict ? ' and is closed' : ''}`,
+      text: `${mode.value} at ${who}: the call is ${isBegun ? 'under TLS begun by the sidecar, not mesh TLS' : 'plaintext'}${strict ? ' and is closed' : ''}`,
       detail: because,
       ...place,
       ...(strict
@@ -144,6 +150,17 @@ function securityLines(
         : {}),
     };
   });
+}
+
+/** Services to which the sidecar begins TLS in place of the program (P48), whichever share of the call goes there. */
+function begunTls(clusters: RouteAnswer['clusters']): ReadonlySet<string> {
+  const others = new Set(clusters.filter(({ security }) => security !== 'tls').map(({ service }) => service));
+  return new Set(clusters.map(({ service }) => service).filter((service) => !others.has(service)));
+}
+
+function begunLine(who: string): CheckLine {
+  const detail = 'no mesh identity is shown there';
+  return { name: 'mTLS', result: 'good', text: `TLS begun by the sidecar to ${who}`, detail };
 }
 
 function authorizationLines(

@@ -221,3 +221,22 @@ spec: { address: 10.0.0.9, labels: { app: orders, version: v1 } }
     'warning authz | old.shop: allowed: no sidecar, so no policy acts',
   );
 });
+
+test('TLS that the sidecar begins is no plaintext', () => {
+  const outside = (resolution: string) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: shop }
+spec: { hosts: [api.example.com], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: ${resolution} }
+---
+`;
+  const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api, namespace: shop }
+spec: { host: api.example.com, trafficPolicy: { tls: { mode: SIMPLE, sni: api.example.com } } }
+`;
+  const host = 'api.example.com';
+  const begun = 'good mTLS | TLS begun by the sidecar to api.example.com | no mesh identity is shown there';
+  expect(said({ yaml: outside('DNS') + rule, host })).toContain(begun);
+  expect(said({ yaml: outside('NONE') + rule, host })).toContain(begun);
+  expect(said({ yaml: outside('DNS'), host }).join()).toContain('plaintext: no sidecar stands before api.example.com');
+});

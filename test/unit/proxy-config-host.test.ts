@@ -6,7 +6,7 @@ import { configDump } from '../../src/control-plane/config-dump.ts';
 import { workload } from '../support/registry-values.ts';
 import { proxy } from '../support/resolve-values.ts';
 import { runVerb } from '../support/run-verb.ts';
-import { spineMesh } from '../support/spine-mesh.ts';
+import { spineMesh, type Texts } from '../support/spine-mesh.ts';
 
 /*
  * `weft proxy-config TYPE NAME --fqdn HOST`: every name of a service means it, and nothing is never shown without a word. On what the
@@ -23,23 +23,41 @@ kind: ServiceEntry
 metadata: { name: api, namespace: shop }
 spec: { hosts: [api.example.com], ports: [{ number: 443, name: tls, protocol: TLS }], resolution: DNS }
 `;
+/** Hosts to which the sidecar begins TLS, the second without a look at who answers. */
+const begun = ['begun', 'unverified']
+  .map(
+    (name) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop }
+spec: { hosts: [${name}.example.com], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: DNS }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: shop }
+spec: { host: ${name}.example.com, trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: ${name === 'unverified'} } } }
+`,
+  )
+  .join('---\n');
 
-beforeAll(() => {
+const texts = {
+  'a.yaml': service('reviews', 'shop'),
+  'b.yaml': service('reviews', 'bank'),
+  'c.yaml': service('previews', 'shop'),
+  'd.yaml': outside,
+};
+
+function writeDump(file: string, policies: Texts): void {
   const spine = spineMesh({
-    texts: {
-      'a.yaml': service('reviews', 'shop'),
-      'b.yaml': service('reviews', 'bank'),
-      'c.yaml': service('previews', 'shop'),
-      'd.yaml': outside,
-    },
+    texts: policies,
     workloads: [workload('reviews-1', 'reviews', 19_080)],
   });
   const caller = proxy('frontend-1.shop');
   const { snapshot } = spine.snapshots.hold({ ...caller, capture: { ...caller.capture, ports: true } });
   const made = snapshot.get();
   if (made === undefined) throw new Error('no snapshot');
-  writeFileSync(join(folder, 'dump.json'), JSON.stringify(configDump(made)));
-});
+  writeFileSync(join(folder, file), JSON.stringify(configDump(made)));
+}
+beforeAll(() => writeDump('dump.json', texts));
 
 const weft = (words: string) => runVerb(`proxy-config ${words} --file dump.json`.split(' '), { cwd: folder });
 const names = async (words: string) => (await weft(`${words} -o name`)).stdout.trim().split('\n').sort();
@@ -92,4 +110,23 @@ test('as JSON, too, only what is about the host is printed', async () => {
   expect(text).toContain('out_bank_reviews_80');
   expect(text).not.toMatch(/out_shop_(pre|re)views_80|example/);
   expect(configs.map((part: { '@type': string }) => part['@type'].split('.').at(-1))).toContain('RoutesConfigDump');
+});
+
+test('MTLS is of the mesh; TLS that the sidecar begins is called so', async () => {
+  writeDump('begun.json', { ...texts, 'e.yaml': begun });
+  const { stdout } = await runVerb(['proxy-config', 'clusters', '--file', 'begun.json'], { cwd: folder });
+  const words = Object.fromEntries(
+    stdout
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((row) => row.split(/ +/))
+      .map(([name = '', , mtls = '']) => [name, mtls]),
+  );
+  expect(words).toMatchObject({
+    out_shop_reviews_80: 'yes',
+    'out_shop_api~example~com_443': '-',
+    'out_shop_begun~example~com_80': 'TLS',
+    'out_shop_unverified~example~com_80': 'TLS',
+  });
 });

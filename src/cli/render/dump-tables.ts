@@ -33,7 +33,7 @@ export const listenerColumns = (places: ProvenancePlaces): readonly Column<Dumpe
 export const clusterColumns = (places: ProvenancePlaces): readonly Column<DumpedResource>[] => [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'TYPE', of: ({ resource }) => clusterType(resource) },
-  { title: 'MTLS', of: ({ resource }) => (sans(resource).length > 0 ? 'yes' : '-') },
+  { title: 'MTLS', of: ({ resource }) => tlsWord(resource) },
   { title: 'CONNECT-TIMEOUT', of: ({ resource }) => textOf(field(resource, 'connect_timeout')) || '-' },
   { title: 'ACCEPTS', of: ({ resource }) => sans(resource).join(',') || '-', wide: true },
   { title: 'FROM', of: ({ name }) => places.ofResource(name) },
@@ -99,6 +99,16 @@ function clusterType(cluster: Json): string {
   const custom = textOf(at(cluster, 'cluster_type', 'name'));
   return custom || textOf(field(cluster, 'type')) || 'STATIC';
 }
+
+/** `yes`: with the sidecar's own identity; `TLS`: the sidecar begins it in place of the program (P48), which is no mesh TLS. */
+function tlsWord(cluster: Json): string {
+  const shown = everywhere(cluster, 'tls_certificate_sds_secret_configs').flatMap(items);
+  if (shown.some((secret) => ownIdentities.has(textOf(field(secret, 'name'))))) return 'yes';
+  return everywhere(cluster, 'common_tls_context').length > 0 ? 'TLS' : '-';
+}
+
+/** To others of the mesh, and to the control plane. */
+const ownIdentities: ReadonlySet<string> = new Set(['identity', 'control-plane']);
 
 /** The URIs that a cluster accepts of its peers. */
 function sans(cluster: Json): readonly string[] {
