@@ -3,10 +3,11 @@ import { mayEject } from '../model/ejection-limit.ts';
 import type { OutboundPort } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
 import type { Route } from '../model/ir-route.ts';
+import type { Mesh } from '../model/mesh.ts';
 import type { Decided } from '../model/provenance.ts';
 import { endpointText } from '../model/socket-path.ts';
 import { decidedFields } from '../translate/provenance-metadata.ts';
-import { matchText, rowOf, valueText } from './describe-words.ts';
+import { healthText, matchText, rowOf, valueText } from './describe-words.ts';
 
 /** What is decided about calls to one destination: a line for each value, those that a default decided last. */
 export function destinationRows(destination: Destination): readonly DescriptionRow[] {
@@ -125,6 +126,7 @@ export function endpointRows(
   destination: Destination,
   { endpoints }: EndpointSet,
   live: boolean,
+  workloads: Mesh['workloads'],
 ): readonly DescriptionRow[] {
   if (destination.discovery === 'request') return [rowOf('whatever host the request names, resolved by the caller')];
   if (destination.discovery !== 'registry')
@@ -137,7 +139,7 @@ export function endpointRows(
     const { workload, address, port, healthy, weight, version, locality, meshTls } = endpoint;
     const place = locality && [locality.region, locality.zone, locality.subzone].filter(Boolean).join('/');
     const more = [
-      healthy ? 'healthy' : 'unhealthy',
+      healthText(healthy ? 'healthy' : 'unhealthy', workloads.get(workload), destination),
       calledBy(destination, meshTls),
       ...(weight === 1 ? [] : [`weight ${weight}`]),
       ...(version === undefined ? [] : [`version ${version}`]),

@@ -82,10 +82,14 @@ function portSections(known: Describable, service: Service, port: OutboundPort):
       const endpoints = others[index];
       return [
         ...section(`${named}: what differs`, subsetRows(subset, whole)),
-        ...(endpoints === undefined ? [] : section(`${named}: endpoints`, endpointRows(subset, endpoints, known.live))),
+        ...(endpoints === undefined
+          ? []
+          : section(`${named}: endpoints`, endpointRows(subset, endpoints, known.live, known.mesh.workloads))),
       ];
     }),
-    ...(set === undefined ? [] : section(`${title}: endpoints`, endpointRows(whole, set, known.live))),
+    ...(set === undefined
+      ? []
+      : section(`${title}: endpoints`, endpointRows(whole, set, known.live, known.mesh.workloads))),
     ...section(`${title}: what a sidecar changes`, limitRows(port)),
   ];
 }

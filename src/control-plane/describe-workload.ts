@@ -12,7 +12,7 @@ import { resolveView } from '../resolve/view.ts';
 import { probeText } from '../sidecar/probe-text.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { inboundRows } from './describe-inbound.ts';
-import { rowOf } from './describe-words.ts';
+import { healthText, rowOf } from './describe-words.ts';
 
 /** A workload: who it is, what it serves, who may call it on which terms, and what it may call. */
 export function describeWorkload(
@@ -82,7 +82,12 @@ function aboutRows(workload: Workload | undefined, proxy: Proxy | undefined): re
   return [
     ...(workload === undefined
       ? [rowOf('it did not join and no file places it: as its Service describes it')]
-      : [rowOf(`${workload.address}, ${workload.health}, weight ${workload.weight}`, workload.by)]),
+      : [
+          rowOf(
+            `${workload.address}, ${healthText(workload.health, workload)}, weight ${workload.weight}`,
+            workload.by,
+          ),
+        ]),
     rowOf(identity === undefined ? 'no identity: it is called in plaintext' : `identity ${identity}`),
     rowOf(`labels ${labels.join(', ') || 'none'}`),
     ...(workload?.locality === undefined

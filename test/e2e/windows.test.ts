@@ -73,7 +73,7 @@ test('a service: its rules, limits, endpoints, callers, who called it, each with
   expect(rowsOf(told, 'port 80 http')).toContain('   timeout 5 s | policies/rules.yaml:9');
   expect(rowsOf(told, 'port 80 http: values')[0]).toBe('maxConnections 7 | policies/rules.yaml:18');
   expect(rowsOf(told, 'port 80 http: endpoints')).toEqual([
-    expect.stringMatching(/^echo-1\.shop at [\d.]+:\d+, healthy, mesh TLS, version v1$/),
+    expect.stringMatching(/^echo-1\.shop at [\d.]+:\d+, not probed, mesh TLS, version v1$/),
   ]);
   expect(rowsOf(told, 'mTLS and callers')).toContain('application port 9080: mTLS STRICT | policies/mesh.yaml:5');
   expect(rowsOf(told, 'port 80 http: what a sidecar changes').filter((row) => row.includes('R15'))).toHaveLength(6);

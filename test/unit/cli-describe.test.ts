@@ -129,7 +129,9 @@ it('a service: rules, values, subsets, endpoints, callers, each with the line th
     'loadBalancer least-request | default:D5',
   ]);
   expect(rows('port 80 http, subset v1: what differs')).toEqual([`loadBalancer random | ${lineOf('RANDOM')}`]);
-  expect(rows('port 80 http: endpoints')).toEqual(['reviews-7.shop at 10.0.0.7:9080, healthy, mesh TLS, version v1']);
+  expect(rows('port 80 http: endpoints')).toEqual([
+    'reviews-7.shop at 10.0.0.7:9080, not probed, mesh TLS, version v1',
+  ]);
   expect(rows('mTLS and callers')).toContain(
     `application port 9080: allowed: caller=cluster.local/ns/shop/sa/frontend, method=GET | ${lineOf('- from:')}`,
   );
@@ -154,7 +156,7 @@ it('R11 R15: what no setting helps with is told where someone looks for it, and 
 it('a workload: who it is, what it serves, what stands before its ports', async () => {
   const { subject, rows, names } = await described('workload reviews-7');
   expect(subject).toBe('Workload shop/reviews-7');
-  expect(rows('workload')?.[0]).toBe(`10.0.0.7, healthy, weight 1 | ${lineOf('address: 10')}`);
+  expect(rows('workload')?.[0]).toBe(`10.0.0.7, not probed, weight 1 | ${lineOf('address: 10')}`);
   expect(rows('serves')?.[0]).toBe(
     `reviews.shop.svc.cluster.local:80 at 10.0.0.7:9080 | ${lineOf('metadata: {name: reviews}')}`,
   );
