@@ -21,7 +21,7 @@ import { type StringMatcher, StringMatcherSchema } from '../proto/gen/xds/type/m
 import { message } from '../proto/message.ts';
 import { cidrRange } from './cidr.ts';
 import { spiffeText } from './spiffe-matcher.ts';
-import { hostForm } from './text-matcher.ts';
+import { hostForm, sayable } from './text-matcher.ts';
 
 /**
  * Whether a tree sees exactly what rules see. Of a header that is there twice it sees one text, where rules judge each value; claims it does
@@ -179,23 +179,10 @@ function headerText(match: TextMatch, ignoreCase = false): StringMatcher {
 }
 
 function text(match: TextMatch, ignoreCase = false): StringMatcher {
-  switch (match.kind) {
-    case 'exact':
-    case 'prefix':
-    case 'suffix':
-      return message(StringMatcherSchema, { matchPattern: { case: match.kind, value: match.value }, ignoreCase });
-    case 'regex':
-      return expression(ignoreCase ? `(?i:${match.value})` : match.value);
-    case 'present':
-      return expression('.+');
-    default:
-      return match satisfies never;
-  }
-}
-
-function expression(regex: string): StringMatcher {
+  const { kind, value } = sayable(match, ignoreCase);
+  if (kind !== 'regex') return message(StringMatcherSchema, { matchPattern: { case: kind, value }, ignoreCase });
   return message(StringMatcherSchema, {
-    matchPattern: { case: 'safeRegex', value: { regex, engineType: { case: 'googleRe2', value: {} } } },
+    matchPattern: { case: 'safeRegex', value: { regex: value, engineType: { case: 'googleRe2', value: {} } } },
   });
 }
 

@@ -10,21 +10,20 @@ export function regexMatcher(regex: string): RegexMatcher {
   return message(RegexMatcherSchema, { regex });
 }
 
-/** A condition on a text that exists; `present` is "not empty" here. */
+/**
+ * A condition on a text that exists, in what matchers of strings can say: `present` is "not empty" here, and in expressions, to which Envoy
+ * does not apply ignore_case, letters of either case are asked for in RE2's words.
+ */
+export function sayable(match: TextMatch, ignoreCase: boolean): Exclude<TextMatch, { readonly kind: 'present' }> {
+  if (match.kind === 'present') return { kind: 'regex', value: '.+' };
+  return match.kind === 'regex' && ignoreCase ? { kind: 'regex', value: `(?i:${match.value})` } : match;
+}
+
+/** A condition on a text that exists. */
 export function stringMatcher(match: TextMatch, ignoreCase = false): StringMatcher {
-  switch (match.kind) {
-    case 'exact':
-    case 'prefix':
-    case 'suffix':
-      return message(StringMatcherSchema, { matchPattern: { case: match.kind, value: match.value }, ignoreCase });
-    case 'regex':
-      // Envoy does not apply ignore_case to expressions.
-      return regexString(ignoreCase ? `(?i:${match.value})` : match.value);
-    case 'present':
-      return regexString('.+');
-    default:
-      return match satisfies never;
-  }
+  const { kind, value } = sayable(match, ignoreCase);
+  if (kind === 'regex') return regexString(value);
+  return message(StringMatcherSchema, { matchPattern: { case: kind, value }, ignoreCase });
 }
 
 function regexString(regex: string): StringMatcher {
