@@ -38,8 +38,13 @@ export function agentOf({
     : `${userAgentName} ${version.majorNumber}.${version.minorNumber}.${version.patch}`;
 }
 
+/** Two values for all streams, which are in every step of each. */
+const withTtl: ClientFeatures = { ttl: true };
+const withoutTtl: ClientFeatures = { ttl: false };
+
 /** X106, X107: what a client says of itself; in SotW a TTL needs a wrapper that only some know. */
 export function featuresOf({ clientFeatures }: Node, variant: Variant): ClientFeatures {
   const knowsTtl = clientFeatures.includes('xds.config.supports-resource-ttl');
-  return { ttl: knowsTtl && (variant === 'delta' || clientFeatures.includes('xds.config.resource-in-sotw')) };
+  const reads = variant === 'delta' || clientFeatures.includes('xds.config.resource-in-sotw');
+  return knowsTtl && reads ? withTtl : withoutTtl;
 }

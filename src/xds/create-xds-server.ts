@@ -14,6 +14,7 @@ import { inspecting } from './inspect.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
 import { createNameAccounts } from './name-accounts.ts';
 import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
+import { createRequestReader } from './read-request.ts';
 import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import {
@@ -113,6 +114,7 @@ export async function createXdsServer<Principal = undefined>(
     virtualHosts: options.virtualHosts ?? 'asked',
     timing,
     limits,
+    read: createRequestReader(limits),
     frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
     queue,
     begins: connections.called,

@@ -1,21 +1,5 @@
 import type { Clock } from './clock.ts';
-import { Allowance } from './transport-rate.ts';
 import type { TurnQueue } from './turn-queue.ts';
-
-/** What a stream has said and nobody has looked at yet, in its order. */
-export interface Inbox<Item> {
-  /** Takes what came; `bytes`: how large it is. */
-  push(item: Item, bytes: number): void;
-  /** Begins to hand over, this one before everything else; the call, which was paused meanwhile, goes on. */
-  open(first: Item): void;
-  /** Parts of what is being handled, to be handled next, each in a turn of its own. */
-  next(parts: readonly Item[]): void;
-  /** Something is due to the stream: soon where it is settled, patiently where it is only coming. */
-  due(piece: () => void): void;
-  /** What was sent has left the process. */
-  written(): void;
-  stop(): void;
-}
 
 /** Larger requests wait for a patient turn on any stream: a thousand names are a millisecond. */
 const small = 4_096;
@@ -29,89 +13,123 @@ const lull = { acknowledged: 20, sent: 100 };
 /** Of small messages on a settled stream: so many at once and a second are handled at once; who says more has turns, as all others (T11). */
 const direct = { burst: 32, perSecond: 50 };
 
-/**
- * X22: what a stream says while it is still given its first answers is looked at in patient turns, one message each. Once nothing waits for
- * an answer it is settled, for good: then small messages, ACKs above all, are handled at once. `handle` must not throw.
- */
-export function createInbox<Item>(options: {
+/** Whom an inbox serves. */
+export interface InboxOwner<Item> {
   readonly queue: TurnQueue;
   readonly clock: Clock;
   readonly call: { pause(): void; resume(): void };
+  /** Does not throw. */
   readonly handle: (item: Item) => void;
   /** Whether something has not left the process, or waits for its ACK, or neither. */
   readonly progress: () => 'writing' | keyof typeof lull;
   readonly onSettled: () => void;
-}): Inbox<Item> {
-  const { queue, clock, call, handle, progress, onSettled } = options;
-  const items: Item[] = [];
-  let phase: 'closed' | 'coming' | 'settled' | 'stopped' = 'closed';
-  let paused = false;
-  let cancelLull = () => {};
-  const rate = new Allowance(direct.perSecond, direct.burst);
-  let handledAtOnce = 0;
+}
 
-  function rest(): void {
-    cancelLull();
+/**
+ * What a stream has said and nobody has looked at yet, in its order. X22: what it says while it is still given its first answers is looked
+ * at in patient turns, one message each. Once nothing waits for an answer it is settled, for good: then small messages, ACKs above all,
+ * are handled at once.
+ */
+export class Inbox<Item> {
+  readonly #owner: InboxOwner<Item>;
+  readonly #items: Item[] = [];
+  #phase: 'closed' | 'coming' | 'settled' | 'stopped' = 'closed';
+  #paused = false;
+  #cancelLull = () => {};
+  /** How many more may be handled at once, and since when the next ones are earned. */
+  #allowed = direct.burst;
+  #earnedFrom = 0;
+  readonly #turn = (): void => this.#handleNext();
+
+  constructor(owner: InboxOwner<Item>) {
+    this.#owner = owner;
+  }
+
+  /** Takes what came; `bytes`: how large it is. */
+  push(item: Item, bytes: number): void {
+    const phase = this.#phase;
+    if (phase === 'stopped') return;
+    const isPlain = phase === 'settled' && this.#items.length === 0 && bytes <= small;
+    if (isPlain && this.#mayGoAtOnce()) {
+      this.#owner.handle(item);
+      return;
+    }
+    this.#cancelLull();
+    this.#items.push(item);
+    if (phase !== 'closed') this.#owner.queue.addPatient(this.#turn);
+    if (this.#paused || (phase !== 'closed' && this.#items.length < mostWaiting)) return;
+    this.#paused = true;
+    this.#owner.call.pause();
+  }
+
+  /** Begins to hand over, this one before everything else; the call, which was paused meanwhile, goes on. */
+  open(first: Item): void {
+    this.#phase = 'coming';
+    this.#paused = true;
+    this.#items.unshift(first);
+    this.#owner.queue.addPatient(this.#turn);
+  }
+
+  /** Parts of what is being handled, to be handled next, each in a turn of its own. */
+  next(parts: readonly Item[]): void {
+    if (parts.length === 0) return;
+    this.#items.unshift(...parts);
+    this.#owner.queue.addPatient(this.#turn);
+  }
+
+  /** Something is due to the stream: soon where it is settled, patiently where it is only coming. */
+  due(piece: () => void): void {
+    if (this.#phase === 'settled') this.#owner.queue.add(piece);
+    else this.#owner.queue.addPatient(piece);
+  }
+
+  /** What was sent has left the process. */
+  written(): void {
+    if (this.#phase === 'coming') this.#rest();
+  }
+
+  stop(): void {
+    this.#phase = 'stopped';
+    this.#items.length = 0;
+    this.#cancelLull();
+  }
+
+  #handleNext(): void {
+    const item = this.#items.shift();
+    if (item === undefined || this.#phase === 'stopped') return;
+    this.#owner.handle(item);
+    if (this.#items.length > 0) {
+      this.#owner.queue.addPatient(this.#turn);
+      return;
+    }
+    this.#rest();
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#owner.call.resume();
+  }
+
+  #rest(): void {
+    this.#cancelLull();
+    const { clock, progress, onSettled } = this.#owner;
     const state = progress();
-    if (phase !== 'coming' || items.length > 0 || state === 'writing') return;
-    cancelLull = clock.after(lull[state], () => {
-      phase = 'settled';
+    if (this.#phase !== 'coming' || this.#items.length > 0 || state === 'writing') return;
+    this.#cancelLull = clock.after(lull[state], () => {
+      this.#phase = 'settled';
+      this.#earnedFrom = clock.now();
       onSettled();
     });
   }
 
-  function turn(): void {
-    const item = items.shift();
-    if (item === undefined || phase === 'stopped') return;
-    handle(item);
-    if (items.length > 0) {
-      queue.addPatient(turn);
-      return;
+  /** The clock is looked at only where the allowance is used up: every ACK comes through here. */
+  #mayGoAtOnce(): boolean {
+    if (this.#allowed === 0) {
+      const now = this.#owner.clock.now();
+      const earned = Math.floor(((now - this.#earnedFrom) / 1_000) * direct.perSecond);
+      if (earned === 0) return false;
+      this.#allowed = Math.min(direct.burst, earned);
+      this.#earnedFrom = now;
     }
-    rest();
-    if (!paused) return;
-    paused = false;
-    call.resume();
+    this.#allowed -= 1;
+    return true;
   }
-
-  return {
-    push(item, bytes) {
-      if (phase === 'stopped') return;
-      const isPlain = phase === 'settled' && items.length === 0 && bytes <= small;
-      if (isPlain && !rate.exceeded(clock.now(), handledAtOnce + 1)) {
-        handledAtOnce += 1;
-        handle(item);
-        return;
-      }
-      cancelLull();
-      items.push(item);
-      if (phase !== 'closed') queue.addPatient(turn);
-      if (paused || (phase !== 'closed' && items.length < mostWaiting)) return;
-      paused = true;
-      call.pause();
-    },
-    open(first) {
-      phase = 'coming';
-      paused = true;
-      items.unshift(first);
-      queue.addPatient(turn);
-    },
-    next(parts) {
-      if (parts.length === 0) return;
-      items.unshift(...parts);
-      queue.addPatient(turn);
-    },
-    due(piece) {
-      if (phase === 'settled') queue.add(piece);
-      else queue.addPatient(piece);
-    },
-    written: () => {
-      if (phase === 'coming') rest();
-    },
-    stop() {
-      phase = 'stopped';
-      items.length = 0;
-      cancelLull();
-    },
-  };
 }

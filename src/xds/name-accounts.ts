@@ -23,7 +23,6 @@ export function createNameAccounts(limit: number): { open(peer: string): NameAcc
       };
       return {
         set(cost) {
-          if (cost === own) return;
           const isMore = cost > own;
           if (put(cost) > limit && isMore) throw tooMuch(limit);
         },

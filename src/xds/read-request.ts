@@ -16,6 +16,25 @@ export interface StreamKind {
   readonly ownType: string | undefined;
 }
 
+/** Requests beyond this are not remembered. */
+const smallRequest = 512;
+
+/**
+ * Reads requests as `readRequest` does. A frame that many streams share is acknowledged by the same bytes on each of them: the last
+ * acknowledgement is remembered with what it says.
+ */
+export function createRequestReader(limits: RequestLimits): (bytes: Uint8Array, kind: StreamKind) => Incoming {
+  let last: { readonly bytes: Buffer; readonly kind: StreamKind; readonly incoming: Incoming } | undefined;
+  return (bytes, kind) => {
+    if (last !== undefined && last.kind === kind && last.bytes.equals(bytes)) return last.incoming;
+    const incoming = readRequest(bytes, kind, limits);
+    const isAcknowledgement = incoming.nonce !== '' && incoming.node === undefined;
+    // A copy: what came is a part of something larger.
+    if (isAcknowledgement && bytes.length <= smallRequest) last = { bytes: Buffer.from(bytes), kind, incoming };
+    return incoming;
+  };
+}
+
 /** Reads a request. X2, X3: on a stream of one type nothing means that type, and another is a Violation. */
 export function readRequest(bytes: Uint8Array, { variant, ownType }: StreamKind, limits: RequestLimits): Incoming {
   const incoming = variant === 'delta' ? readDelta(bytes, limits) : readSotw(bytes, limits);

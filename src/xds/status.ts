@@ -14,6 +14,7 @@ import {
   type Subscription,
   type Variant,
 } from './subscription.ts';
+import type { Times, TypeTimes } from './type-times.ts';
 import { isPlaceholder } from './virtual-hosts.ts';
 
 /** One live stream, for people and programs that ask how the proxies stand (X42, X122). Times: epoch milliseconds. */
@@ -78,16 +79,10 @@ export interface Differing {
   readonly owed: boolean;
 }
 
-/** When a stream was last sent a type, and last acknowledged it. Kept beside its state, which equal streams share. */
-export interface TypeTimes {
-  sentAt: number | undefined;
-  ackedAt: number | undefined;
-}
-
 /** The status of every type of a stream. */
-export function typeStatuses(state: StreamState, times: ReadonlyMap<string, TypeTimes>): readonly TypeStatus[] {
+export function typeStatuses(state: StreamState, times: TypeTimes): readonly TypeStatus[] {
   return state.subscriptions.map(
-    (subscription) => new TypeView(subscription, state.seen, times.get(subscription.type.typeUrl)),
+    (subscription) => new TypeView(subscription, state.seen, times.find(subscription.type.typeUrl)),
   );
 }
 
@@ -102,15 +97,11 @@ export interface Unanswered {
 const none: readonly Unanswered[] = [];
 
 /** What waits for its answer since this moment or longer. Makes nothing where nothing does, since all streams are asked now and then. */
-export function unansweredSince(
-  state: StreamState,
-  times: ReadonlyMap<string, TypeTimes>,
-  moment: number,
-): readonly Unanswered[] {
+export function unansweredSince(state: StreamState, times: TypeTimes, moment: number): readonly Unanswered[] {
   let found: Unanswered[] | undefined;
   for (const { inFlight, type } of state.subscriptions) {
     if (inFlight === undefined) continue;
-    const sentAt = times.get(type.typeUrl)?.sentAt;
+    const sentAt = times.find(type.typeUrl)?.sentAt;
     if (sentAt === undefined || sentAt > moment) continue;
     found ??= [];
     found.push({ typeUrl: type.typeUrl, version: inFlight.version, nonce: inFlight.nonce, sentAt });
@@ -136,7 +127,7 @@ class TypeView implements TypeStatus {
   readonly #subscription: Subscription;
   readonly #seen: readonly Layer[];
 
-  constructor(subscription: Subscription, seen: readonly Layer[], times: TypeTimes | undefined) {
+  constructor(subscription: Subscription, seen: readonly Layer[], times: Times | undefined) {
     this.typeUrl = subscription.type.typeUrl;
     this.wildcard = subscription.wildcard;
     this.namesSubscribed = subscription.names.size;

@@ -5,6 +5,7 @@ import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
 import type { createNameAccounts } from './name-accounts.ts';
 import type { Quarantine } from './quarantine.ts';
+import type { createRequestReader } from './read-request.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
 import type { ConnectionSettings, OpenSession, XdsServerOptions } from './server-options.ts';
@@ -23,6 +24,7 @@ export interface StreamHost<Principal> {
   readonly settings: ConnectionSettings;
   readonly virtualHosts: VirtualHosts;
   readonly limits: RequestLimits;
+  readonly read: ReturnType<typeof createRequestReader>;
   readonly frames: Frames;
   readonly admission: Admission;
   readonly quarantine: Quarantine;

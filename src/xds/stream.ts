@@ -3,19 +3,21 @@ import type { Call } from './call.ts';
 import { agentOf, featuresOf, streamNode } from './client-node.ts';
 import { createGuard } from './guard.ts';
 import { hasAccepted } from './has-accepted.ts';
-import { createInbox } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { applied, checkRequest, costOfStream, type Incoming, inParts, namesAtOnce } from './incoming.ts';
 import { inspected } from './inspect.ts';
 import type { Refuser } from './quarantine.ts';
 import { readNode } from './read-node.ts';
-import { readRequest, type StreamKind } from './read-request.ts';
+import type { StreamKind } from './read-request.ts';
 import { Violation } from './request-limits.ts';
+import type { Resource } from './resource.ts';
 import type { Session } from './server-options.ts';
 import { lookup } from './snapshot.ts';
-import { type TypeTimes, typeStatuses, unansweredSince } from './status.ts';
+import { typeStatuses, unansweredSince } from './status.ts';
 import type { StreamHost } from './stream-host.ts';
 import { nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
 import { type Flight, type Rejection, type Subscription, wasRefused } from './subscription.ts';
+import { TypeTimes } from './type-times.ts';
 
 /**
  * The shell around the state of one stream: reads requests, applies them, writes what is due, ends cleanly whatever
@@ -38,32 +40,29 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     unwritten -= 1;
     if (unwritten === 0) inbox.written();
   };
-  const times = new Map<string, TypeTimes>();
+  const times = new TypeTimes();
+  let namesCost = 0;
   let cancelWake: (() => void) | undefined;
-  const refuser: { -readonly [Name in keyof Refuser]: Refuser[Name] } = { node: '', agent: '', layers: [] };
-  const withheld: World['quarantine'] = {
-    get epoch() {
-      return quarantine.epoch();
-    },
-    get added() {
-      return quarantine.added();
-    },
-    withholds: quarantine.withholds,
-    find: (resource) => quarantine.find(refuser, resource) ?? inspected(host, refuser, state, resource),
-  };
+  let nodeId: string | undefined;
+  let agent = '';
+  /** What the stream was last given its answers from. */
+  let layers: Refuser['layers'] = [];
+  const refuser = (): Refuser => ({ node: nodeId ?? '', agent, layers });
+  const find = (resource: Resource) =>
+    quarantine.find(refuser(), resource) ?? inspected(host, refuser(), state, resource);
 
-  const guard = createGuard((error) => {
-    if (error instanceof Violation) return refuse(error.code, error.message);
-    failed(error);
-    end(status.INTERNAL, 'internal error');
-  });
+  const guard = createGuard(thrown);
 
-  function failed(error: unknown): void {
-    observe({ kind: 'failed', peer, node: nodeId(), error });
+  function thrown(error: unknown): void {
+    if (error instanceof Violation) refuse(error.code, error.message);
+    else {
+      failed(error);
+      end(status.INTERNAL, 'internal error');
+    }
   }
 
-  function nodeId(): string | undefined {
-    return refuser.node === '' ? undefined : refuser.node;
+  function failed(error: unknown): void {
+    observe({ kind: 'failed', peer, node: nodeId, error });
   }
 
   /** What a callback throws while the stream ends changes nothing of its end. */
@@ -85,57 +84,65 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
   }
 
   function refuse(code: status, message: string): void {
-    observe({ kind: 'refused', peer, node: nodeId(), code, message });
+    observe({ kind: 'refused', peer, node: nodeId, code, message });
     end(code, message);
   }
 
-  const flush = guard(() => {
-    const snapshot = session?.snapshot();
-    if (phase !== 'open' || snapshot === undefined) return;
-    if (cancelWake !== undefined) {
-      cancelWake();
+  /** With a guard of its own: it is called on every stream for every change, and each closure on the way is memory far away. */
+  function flush(): void {
+    try {
+      const snapshot = session?.snapshot();
+      if (phase !== 'open' || snapshot === undefined) return;
+      cancelWake?.();
       cancelWake = undefined;
-    }
-    refuser.layers = snapshot.layers;
-    const world: World = { snapshot, now: clock.now(), timing, seal: frames.seal, quarantine: withheld };
-    for (;;) {
-      const { state: after, plan, wake } = nextResponse(state, world);
-      state = after;
-      if (plan === undefined) {
-        if (Number.isFinite(wake)) cancelWake = clock.after(Math.max(1, wake - clock.now()), () => inbox.due(flush));
-        return;
+      layers = snapshot.layers;
+      const now = clock.now();
+      for (;;) {
+        const [epoch, added] = [quarantine.epoch(), quarantine.added()];
+        const refused = { epoch, added, withholds: quarantine.withholds, find };
+        const world: World = { snapshot, now, timing, seal: frames.seal, quarantine: refused };
+        const { state: after, plan, wake } = nextResponse(state, world);
+        state = after;
+        if (plan === undefined) {
+          if (Number.isFinite(wake)) cancelWake = clock.after(Math.max(1, wake - clock.now()), () => inbox.due(flush));
+          return;
+        }
+        const frame = frames.bytesOf(plan.envelope);
+        unwritten += 1;
+        call.write(frame, written);
+        const { typeUrl, version, nonce, removed, resources } = plan;
+        times.of(typeUrl).sentAt = now;
+        const { generation } = snapshot;
+        const bytes = frame.length;
+        observe({ kind: 'sent', stream: number, typeUrl, resources, removed, version, generation, bytes, nonce });
       }
-      const frame = frames.bytesOf(plan.envelope);
-      unwritten += 1;
-      call.write(frame, written);
-      const { typeUrl, version, nonce, removed, resources } = plan;
-      timesOf(typeUrl).sentAt = world.now;
-      const { generation } = snapshot;
-      const bytes = frame.length;
-      observe({ kind: 'sent', stream: number, typeUrl, resources, removed, version, generation, bytes, nonce });
+    } catch (error) {
+      thrown(error);
     }
-  });
+  }
+
+  function hear(incoming: Incoming): void {
+    checkRequest(incoming, state, limits);
+    if (incoming.names.length > namesAtOnce) {
+      const [first, ...others] = inParts(incoming);
+      inbox.next(others);
+      apply(first);
+    } else apply(incoming);
+  }
 
   function apply(incoming: Incoming): void {
-    checkRequest(incoming, state, limits);
     const { typeUrl } = incoming;
     const before = subscriptionOf(state, typeUrl);
     const now = clock.now();
     const { state: after, stale } = applied(state, incoming, now);
-    account.set(costOfStream(after));
+    const cost = costOfStream(after);
+    if (cost !== namesCost) account.set(cost);
+    namesCost = cost;
     state = after;
     const landed = subscriptionOf(state, typeUrl);
     if (before?.inFlight !== undefined && landed !== undefined && landed.inFlight === undefined)
       answered(before, before.inFlight, landed, incoming.error === undefined, now);
     if (!stale) flush();
-  }
-
-  function timesOf(typeUrl: string): TypeTimes {
-    const present = times.get(typeUrl);
-    if (present !== undefined) return present;
-    const fresh = { sentAt: undefined, ackedAt: undefined };
-    times.set(typeUrl, fresh);
-    return fresh;
   }
 
   /** Tells of an ACK or NACK, and has equal streams learn from it. */
@@ -144,10 +151,10 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     const known = quarantine.epoch() + quarantine.added();
     if (isAck) {
       const { nonce, version, sent } = flight;
-      const then = timesOf(typeUrl);
+      const then = times.of(typeUrl);
       then.ackedAt = now;
       observe({ kind: 'acked', stream: number, typeUrl, version, nonce, took: now - (then.sentAt ?? now) });
-      quarantine.accept(refuser, sent);
+      quarantine.accept(refuser(), sent);
     }
     const { rejection } = landed;
     // What a client took may show who is to blame for what it refused before (M3).
@@ -162,19 +169,19 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     const { typeUrl } = landed.type;
     for (const name of names) {
       // What has changed since, or never was in the view but stood for something missing, is withheld from nobody.
-      const resource = lookup(refuser.layers, typeUrl, name);
+      const resource = lookup(layers, typeUrl, name);
       if (resource === undefined || !wasRefused(landed, name, resource.version)) continue;
       if (wasRefused(before, name, resource.version)) continue;
-      const accepted = [...host.streams.all()].some((stream) => stream.accepted(refuser.agent, resource));
-      quarantine.refuse(refuser, { resource, good: landed.refused.get(name)?.good, message, at: now, accepted });
+      const accepted = [...host.streams.all()].some((stream) => stream.accepted(agent, resource));
+      quarantine.refuse(refuser(), { resource, good: landed.refused.get(name)?.good, message, at: now, accepted });
     }
   }
 
   async function begin(incoming: Incoming, who: Principal): Promise<void> {
     const node = readNode(incoming.node, limits, (id) => {
-      refuser.node = id;
+      if (id !== '') nodeId = id;
     });
-    refuser.agent = agentOf(node);
+    agent = agentOf(node);
     host.waits(peer);
     const admitted = await new Promise<(() => void) | undefined>((resolve) =>
       cleanups.push(host.admission.enter(peer, resolve)),
@@ -217,7 +224,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
       }),
       unanswered: (moment) => unansweredSince(state, times, moment),
       wake: () => inbox.due(flush),
-      accepted: (agent, resource) => agent === refuser.agent && hasAccepted(state, resource),
+      accepted: (other, resource) => other === agent && hasAccepted(state, resource),
     });
     cleanups.push(session.watch(() => inbox.due(flush)));
     observe({ kind: 'opened', stream: number, principal: who, node, peer, variant });
@@ -225,30 +232,23 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     if (!hasEnded()) inbox.open(incoming);
   }
 
-  const read = (bytes: Uint8Array): Incoming => readRequest(bytes, kind, limits);
-
   function hasEnded(): boolean {
     return phase === 'ended';
   }
 
-  const inbox = createInbox<Uint8Array | Incoming | 'end'>({
+  const inbox = new Inbox<Uint8Array | Incoming | 'end'>({
     queue: host.queue,
     clock,
     call,
-    handle: guard((item) => {
+    handle(item) {
       if (phase !== 'open') return;
-      if (item === 'end') {
-        end(status.OK, goodbye);
-        return;
+      try {
+        if (item === 'end') end(status.OK, goodbye);
+        else hear(item instanceof Uint8Array ? host.read(item, kind) : item);
+      } catch (error) {
+        thrown(error);
       }
-      const incoming = item instanceof Uint8Array ? read(item) : item;
-      if (incoming.names.length > namesAtOnce) {
-        checkRequest(incoming, state, limits);
-        const [first, ...others] = inParts(incoming);
-        inbox.next(others);
-        apply(first);
-      } else apply(incoming);
-    }),
+    },
     progress() {
       if (unwritten > 0) return 'writing';
       return state.subscriptions.every(({ inFlight }) => inFlight === undefined) ? 'acknowledged' : 'sent';
@@ -256,7 +256,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     onSettled: () => settled(),
   });
 
-  const receive = guard((bytes: Uint8Array) => {
+  function receive(bytes: Uint8Array): void {
     if (phase !== 'waiting' || principal === undefined) {
       inbox.push(bytes, bytes.length);
       return;
@@ -265,8 +265,8 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     phase = 'opening';
     disarm();
     call.pause();
-    host.queue.addPatient(guard(() => (hasEnded() ? undefined : begin(read(bytes), ok))));
-  });
+    host.queue.addPatient(guard(() => (hasEnded() ? undefined : begin(host.read(bytes, kind), ok))));
+  }
 
   /** What did not come in time: the first request, which is the client's to send, or the answer of a callback. */
   const overdue = guard(() => {

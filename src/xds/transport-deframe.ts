@@ -23,7 +23,8 @@ export class Deframer {
   readonly #limit: number;
   #chunk: Uint8Array = empty;
   #at = 0;
-  readonly #later: Uint8Array[] = [];
+  /** Chunks that came while there was a rest of one. */
+  #later: Uint8Array[] | undefined;
   #prefix: Uint8Array | undefined;
   #prefixFilled = 0;
   /** Of the message that is being read; -1 while its prefix is. */
@@ -38,10 +39,13 @@ export class Deframer {
 
   push(chunk: Uint8Array): void {
     if (this.violation !== undefined) return;
-    if (this.#at === this.#chunk.length && this.#later.length === 0) {
+    if (this.#chunk === empty && this.#later === undefined) {
       this.#chunk = chunk;
       this.#at = 0;
-    } else this.#later.push(chunk);
+      return;
+    }
+    this.#later ??= [];
+    this.#later.push(chunk);
   }
 
   /** A message has begun and is not whole. */
@@ -59,7 +63,7 @@ export class Deframer {
     this.violation ??= { code: status.CANCELLED, message: 'nobody reads' };
     this.#chunk = empty;
     this.#body = empty;
-    this.#later.length = 0;
+    this.#later = undefined;
   }
 
   /** The next message, or undefined when more must come first. */
@@ -80,7 +84,9 @@ export class Deframer {
 
   #more(): boolean {
     if (this.#at < this.#chunk.length) return true;
-    const following = this.#later.shift();
+    const following = this.#later?.shift();
+    if (following === undefined) this.#later = undefined;
+    // What was read is not kept: it is a part of something larger.
     this.#chunk = following ?? empty;
     this.#at = 0;
     return following !== undefined;

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { Call, CallHandler, CallListener } from './call.ts';
 import type { Clock } from './clock.ts';
 import type { CallViolation } from './transport-deframe.ts';
-import { MessageReader, type ReadHost } from './transport-http2-read.ts';
+import { MessageReader, type MessageSink, type ReadHost } from './transport-http2-read.ts';
 import { FrameWriter } from './transport-http2-write.ts';
 import { acceptedEncodings } from './transport-inflate.ts';
 import { percentEncode, type RequestHead, textHeaders } from './transport-request.ts';
@@ -36,7 +36,7 @@ const responseHeaders = {
 const responseOptions = { waitForTrailers: true } as const;
 
 /** A gRPC call on a stream of node:http2. */
-export class Http2Call implements Call {
+export class Http2Call implements Call, MessageSink {
   readonly path: string;
   readonly #stream: ServerHttp2Stream;
   readonly #host: CallHost;
@@ -103,11 +103,27 @@ export class Http2Call implements Call {
     if (reason !== undefined) this.#tell(() => listener.gone(reason));
     if (this.#over) return;
     this.#listener = listener;
-    this.#reader = new MessageReader(this.#stream, this.#head.encoding, this.#host, {
-      message: (bytes) => this.#tell(() => listener.message(bytes)),
-      ended: () => this.#tell(() => listener.halfClosed()),
-      violated: ({ code, message }) => this.fail(code, message),
-    });
+    this.#reader = new MessageReader(this.#stream, this.#head.encoding, this.#host, this);
+  }
+
+  /** Every ACK comes through here: without a closure. */
+  message(bytes: Uint8Array): void {
+    const listener = this.#listener;
+    if (listener === undefined) return;
+    try {
+      this.#watch(listener.message(bytes));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  ended(): void {
+    const listener = this.#listener;
+    if (listener !== undefined) this.#tell(() => listener.halfClosed());
+  }
+
+  violated({ code, message }: CallViolation): void {
+    this.fail(code, message);
   }
 
   pause(): void {
@@ -164,11 +180,14 @@ export class Http2Call implements Call {
   /** Runs what is not ours: what it throws, now or later, ends this call only (6.3). */
   #tell(action: () => unknown): void {
     try {
-      const result = action();
-      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(error));
+      this.#watch(action());
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #watch(result: unknown): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.#failed(error));
   }
 
   #failed(error: unknown): void {

@@ -13,7 +13,8 @@ export class WriteTurn {
   readonly slice: number;
   /** What comes after the first slice of a frame can wait: a cold start is a great many of them, and each is encrypted at once (X22). */
   readonly later: (piece: () => void) => void;
-  readonly #waiting = new Map<Writer, number>();
+  /** There is one only while somebody waits: of most connections nobody ever does. */
+  #waiting: Map<Writer, number> | undefined;
   #inFlight = 0;
 
   /** Bytes of a slice: also the bound on all that is on its way. */
@@ -24,7 +25,8 @@ export class WriteTurn {
 
   /** Takes room for so many bytes; if there is none now, the writer is called when there is. */
   take(bytes: number, writer: Writer): boolean {
-    if (this.#waiting.size > 0 || !this.#fits(bytes)) {
+    if (this.#waiting !== undefined || !this.#fits(bytes)) {
+      this.#waiting ??= new Map();
       this.#waiting.set(writer, bytes);
       return false;
     }
@@ -35,12 +37,12 @@ export class WriteTurn {
   /** So many bytes have gone, or will never go. */
   release(bytes: number): void {
     this.#inFlight -= bytes;
-    if (this.#waiting.size > 0) this.#serve();
+    this.#serve();
   }
 
   leave(writer: Writer): void {
-    this.#waiting.delete(writer);
-    if (this.#waiting.size > 0) this.#serve();
+    this.#waiting?.delete(writer);
+    this.#serve();
   }
 
   #fits(bytes: number): boolean {
@@ -48,11 +50,14 @@ export class WriteTurn {
   }
 
   #serve(): void {
-    for (const [writer, bytes] of this.#waiting) {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    for (const [writer, bytes] of waiting) {
       if (!this.#fits(bytes)) return;
-      this.#waiting.delete(writer);
+      waiting.delete(writer);
       this.#inFlight += bytes;
       writer.writeSlice();
     }
+    if (this.#waiting === waiting) this.#waiting = undefined;
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { hasAccepted } from '../../src/xds/has-accepted.ts';
 import { typeStatuses } from '../../src/xds/status.ts';
 import { subscriptionOf } from '../../src/xds/stream-state.ts';
+import { TypeTimes } from '../../src/xds/type-times.ts';
 import { content, ScriptedClient, types } from '../support/xds-scripted-client.ts';
 
 const nobodyNamed = 'missing ): (';
@@ -19,7 +20,7 @@ function connect(...marks: readonly string[]): ScriptedClient {
 }
 
 const statusOf = (client: ScriptedClient) =>
-  typeStatuses(client.state, new Map()).find(({ typeUrl }) => typeUrl === types.VHDS);
+  typeStatuses(client.state, new TypeTimes()).find(({ typeUrl }) => typeUrl === types.VHDS);
 
 describe('virtual hosts asked for under an alias (X83, E27)', () => {
   test('X44 X83 E16 after a NACK that names nobody they come one by one, and the culprit keeps its good form', () => {

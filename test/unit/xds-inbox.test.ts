@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createInbox } from '../../src/xds/inbox.ts';
+import { Inbox } from '../../src/xds/inbox.ts';
 import type { TurnQueue } from '../../src/xds/turn-queue.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
@@ -9,7 +9,7 @@ test('T11 X22 small messages of a settled stream are handled at once; of a flood
   const queue: TurnQueue = { add: (piece) => turns.push(piece), addPatient: (piece) => turns.push(piece) };
   const handled: number[] = [];
   const said: string[] = [];
-  const inbox = createInbox<number>({
+  const inbox = new Inbox<number>({
     queue,
     clock,
     call: { pause: () => said.push('pause'), resume: () => said.push('resume') },

@@ -6,7 +6,7 @@ import {
   DeltaDiscoveryRequestSchema,
   DiscoveryRequestSchema,
 } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
-import { readDelta, readRequest, readSotw } from '../../src/xds/read-request.ts';
+import { createRequestReader, readDelta, readRequest, readSotw } from '../../src/xds/read-request.ts';
 import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 12 });
@@ -158,4 +158,32 @@ test('T8 of long lists only as many are remembered as are a megabyte together', 
   const again = read(1);
   expect(again).not.toBe(b);
   expect(again).toEqual(b);
+});
+
+test('what acknowledges a shared frame is read once, for all streams of one kind', () => {
+  const read = createRequestReader(defaultLimits);
+  const delta = { variant: 'delta', ownType: undefined } as const;
+  const bytes = encode(DeltaDiscoveryRequestSchema, { typeUrl: 'type', responseNonce: 'n.1' });
+  const incoming = read(bytes, delta);
+  expect(incoming).toMatchObject({ typeUrl: 'type', nonce: 'n.1', error: undefined, names: [] });
+  expect(read(Buffer.from(bytes), delta)).toBe(incoming);
+  expect(read(bytes, { variant: 'delta', ownType: 'type' })).not.toBe(incoming);
+  expect(read(encode(DeltaDiscoveryRequestSchema, { typeUrl: 'type', responseNonce: 'n.2' }), delta).nonce).toBe('n.2');
+});
+
+test('a request with a node, without a nonce or with many names is read each time, and what was read does not change with its bytes', () => {
+  const read = createRequestReader(defaultLimits);
+  const delta = { variant: 'delta', ownType: undefined } as const;
+  for (const request of [
+    { typeUrl: 'type', responseNonce: 'n.1', node: { id: 'one' } },
+    { typeUrl: 'type' },
+    { typeUrl: 'type', responseNonce: 'n.1', resourceNamesSubscribe: ['x'.repeat(600)] },
+  ]) {
+    const bytes = encode(DeltaDiscoveryRequestSchema, request);
+    expect(read(Buffer.from(bytes), delta)).not.toBe(read(Buffer.from(bytes), delta));
+  }
+  const bytes = Buffer.from(encode(DeltaDiscoveryRequestSchema, { typeUrl: 'type', responseNonce: 'n.1' }));
+  const first = read(bytes, delta);
+  bytes.fill('2', bytes.length - 1);
+  expect(read(bytes, delta)).not.toBe(first);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createInbox } from '../../src/xds/inbox.ts';
+import { Inbox } from '../../src/xds/inbox.ts';
 import { createTurnQueue } from '../../src/xds/turn-queue.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
@@ -44,7 +44,7 @@ function manualInbox() {
   const clock = fakeClock(0);
   const log: string[] = [];
   let progress: 'writing' | 'sent' | 'acknowledged' = 'acknowledged';
-  const inbox = createInbox<string>({
+  const inbox = new Inbox<string>({
     queue,
     clock,
     call: { pause: () => log.push('pause'), resume: () => log.push('resume') },
