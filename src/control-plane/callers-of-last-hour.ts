@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Mesh } from '../model/mesh.ts';
-import type { AuthorizationPolicyObject, PolicySet } from '../model/policy.ts';
+import type { AuthorizationPolicyObject, Policy, PolicySet } from '../model/policy.ts';
 import type { Provenance } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { Readable } from '../model/readable.ts';
@@ -13,16 +13,17 @@ import { meshDefaults } from '../resolve/mesh-defaults.ts';
 import { indexPolicies } from '../resolve/policy-index.ts';
 import type { Recent, TrafficStore } from '../telemetry/traffic-store.ts';
 import type { Foresee } from './foresee.ts';
+import { modeJumps, servedModes } from './mode-jumps.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
 import { refusedCallersFinding } from './refused-callers-words.ts';
 
 const hour = 3_600_000;
 
-/** WEFT0151 of the mesh as it runs; before `begin` nobody has called. */
+/** WEFT0151 and WEFT0170 of the mesh as it runs; before `begin` nobody has called. */
 export function createForesight(): {
   readonly foresee: Foresee;
   /** The same, for who looks at a commit before it is written. */
-  known(): LetIn;
+  known(): Foreseen;
   begin(of: RunningMesh): void;
 } {
   let running: RunningMesh | undefined;
@@ -32,15 +33,15 @@ export function createForesight(): {
     },
     foresee(after) {
       const mesh = running?.mesh.get();
-      return running === undefined || mesh === undefined
-        ? []
-        : refusedCallers(mesh, after, proxiesOf(running), callersOf(running));
+      if (running === undefined || mesh === undefined) return [];
+      const jumps = sameModes(mesh.policies, after) ? [] : modeJumps(servedModes(mesh), { ...mesh, policies: after });
+      return [...refusedCallers(mesh, after, proxiesOf(running), callersOf(running)), ...jumps];
     },
     known() {
       const mesh = running?.mesh.get();
       return running === undefined || mesh === undefined
-        ? { callers: [], allowing: [] }
-        : letInNow(mesh, proxiesOf(running), callersOf(running));
+        ? { callers: [], allowing: [], modes: [] }
+        : { ...letInNow(mesh, proxiesOf(running), callersOf(running)), modes: servedModes(mesh) };
     },
   };
 }
@@ -62,6 +63,9 @@ function proxiesOf({ sessions }: RunningMesh): readonly Proxy[] {
 
 /** What RegistryKnowledge says of callers. */
 export type LetIn = Pick<RegistryKnowledge, 'callers' | 'allowing'>;
+
+/** What it says for who looks ahead. */
+export type Foreseen = LetIn & Pick<RegistryKnowledge, 'modes'>;
 
 function letInNow(mesh: Mesh, proxies: readonly Proxy[], recent: readonly RecentCaller[]): LetIn {
   const callers = recent.filter((caller) =>
@@ -184,7 +188,16 @@ function refusedAt(
 }
 
 function sameRules(before: PolicySet, after: PolicySet): boolean {
-  const rules = ({ objects }: PolicySet) => objects.filter(({ kind }) => kind === 'AuthorizationPolicy');
+  return sameOf(['AuthorizationPolicy'], before, after);
+}
+
+function sameModes(before: PolicySet, after: PolicySet): boolean {
+  // MeshConfig may say which namespace is the root.
+  return sameOf(['PeerAuthentication', 'MeshConfig'], before, after);
+}
+
+function sameOf(kinds: readonly Policy['kind'][], before: PolicySet, after: PolicySet): boolean {
+  const rules = ({ objects }: PolicySet) => objects.filter(({ kind }) => kinds.includes(kind));
   const [old, now] = [rules(before), rules(after)];
   return old.length === now.length && old.every((object, position) => object === now[position]);
 }

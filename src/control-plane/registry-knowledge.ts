@@ -3,7 +3,7 @@ import { sortedMap } from '../model/sorted-map.ts';
 import { finish } from '../model/steps.ts';
 import type { AwayServices } from '../registry/known-services.ts';
 import { type CheckedAgainst, createBetweenObjects } from './between-objects.ts';
-import type { LetIn } from './callers-of-last-hour.ts';
+import type { Foreseen } from './callers-of-last-hour.ts';
 import type { PolicyState } from './policy-source.ts';
 import { type Mistakes, standingOf } from './standing-errors.ts';
 
@@ -11,7 +11,7 @@ import { type Mistakes, standingOf } from './standing-errors.ts';
 export function createRegistryKnowledge(
   served: () => PolicyState['served'],
   against: () => CheckedAgainst,
-  letIn: () => LetIn,
+  letIn: () => Foreseen,
 ): () => RegistryKnowledge {
   const check = createBetweenObjects();
   return () => {

@@ -14,7 +14,7 @@ import { createLocalPorts, type LocalPorts, localPortRange } from '../registry/l
 import { createRegistry, type RegistryState } from '../registry/registry.ts';
 import { entryWorkloads } from '../registry/workload-entries.ts';
 import { createDebounce } from '../xds/debounce.ts';
-import type { LetIn } from './callers-of-last-hour.ts';
+import type { Foreseen } from './callers-of-last-hour.ts';
 import { treeCheckSteps } from './check-tree.ts';
 import { type Foresee, foreseeing } from './foresee.ts';
 import { createGitRepository } from './git-repository.ts';
@@ -58,7 +58,7 @@ export async function startFacts(options: {
   readonly expected: () => ReadonlySet<string>;
   readonly onSecretProblem: (problem: SecretProblem) => void;
   readonly foresee: Foresee;
-  readonly letIn: () => LetIn;
+  readonly letIn: () => Foreseen;
 }): Promise<FactParts> {
   const { store, clock, mesh, parts, onFailure } = options;
   const { values, folder } = options.settings;

@@ -21,6 +21,17 @@ export interface RegistryKnowledge {
   readonly callers: readonly RecentCaller[];
   /** The ALLOW policies that are served, as `policyText` writes them; empty without callers. */
   readonly allowing: readonly string[];
+  /** Where it takes calls in STRICT and in DISABLE now (WEFT0170). */
+  readonly modes: readonly ServedMode[];
+}
+
+/** Ports at which one policy decides how calls are taken, so that callers must know it. */
+export interface ServedMode {
+  readonly mode: 'STRICT' | 'DISABLE';
+  /** `PeerAuthentication/shop/default` */
+  readonly by: string;
+  /** `catalog-1.shop:9080`; of a workload that names no ports `catalog-1.shop`. */
+  readonly ports: readonly string[];
 }
 
 /** Calls that a service let in, of one caller. */

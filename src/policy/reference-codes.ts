@@ -21,6 +21,7 @@ export const referenceCodes = {
   WEFT0162: page('warning', 'references', 'Path rule where paths have several forms'),
   WEFT0164: page('warning', 'references', 'Rule acts at the first byte of a TCP connection'),
   WEFT0166: page('warning', 'references', 'Socket that two sidecars open'),
+  WEFT0170: page('warning', 'references', 'STRICT straight to DISABLE, or back'),
   WEFT0173: page('error', 'references', 'Subset is not defined'),
   WEFT0174: page('warning', 'references', 'DestinationRule, HealthCheck or Sidecar matches no service'),
   WEFT0175: page('warning', 'references', 'Subset selects no workload'),

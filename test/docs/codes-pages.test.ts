@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { refusedCallers } from '../../src/control-plane/callers-of-last-hour.ts';
 import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
+import { modeJumps, servedModes } from '../../src/control-plane/mode-jumps.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { offlineProxy, offlineProxyNames } from '../../src/control-plane/offline-proxy.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
-import type { PolicySet } from '../../src/model/policy.ts';
+import type { Policy, PolicySet } from '../../src/model/policy.ts';
 import type { RecentCaller } from '../../src/model/registry-knowledge.ts';
+import type { MutualTlsMode } from '../../src/model/security-policy.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import type { CodePage } from '../../src/policy/code-page.ts';
 import { diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
@@ -28,7 +30,8 @@ const pages = readdirSync(folder)
  * What `weft validate` finds in an example. One that begins with `# weft validate --live` is checked beside a control plane that nobody
  * has joined, so its workloads are those of WorkloadEntry documents and those of lines as `# joined: web-1 in group web says tier=back`;
  * for the others workloads are not known. A
- * line `# called:` says who called in the last hour, while no rule refused anybody.
+ * line `# called:` says who called in the last hour, while no rule refused anybody; `# served: mode STRICT` what every PeerAuthentication said
+ * until then.
  */
 function check(block: string, files: readonly ExampleFile[]): readonly Diagnostic[] {
   const settings = { trustDomain: 'cluster.local', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
@@ -39,6 +42,16 @@ function check(block: string, files: readonly ExampleFile[]): readonly Diagnosti
   const [inside, beside] = [files.filter(isInside), files.filter((file) => !isInside(file))];
   const tree = { commit: '4f1c2ab', files: inside, beside, diagnostics: [], author: '', subject: '', time: 0 };
   const { policies, diagnostics } = run(tree);
+  const [, servedMode] = /^# served: mode (STRICT|PERMISSIVE|DISABLE)$/m.exec(block) ?? [];
+  if (policies !== undefined && servedMode !== undefined) {
+    const mode = servedMode as MutualTlsMode;
+    const objects = policies.objects.map(
+      (object): Policy =>
+        object.kind === 'PeerAuthentication' ? { ...object, spec: { ...object.spec, mode } } : object,
+    );
+    const served = servedModes(offlineMesh({ policies: { ...policies, objects }, settings }));
+    return [...diagnostics, ...modeJumps(served, offlineMesh({ policies, settings }))];
+  }
   if (policies === undefined || !block.includes('\n# called: ')) return diagnostics;
   // What was served before let everybody in.
   const before = { ...policies, objects: policies.objects.filter(({ kind }) => kind !== 'AuthorizationPolicy') };

@@ -129,3 +129,23 @@ test('/debug/authorizationz shows the rules of each proxy', async () => {
   const all = await api<readonly AuthorizationReport[]>('/debug/authorizationz');
   expect(all.map(({ proxy }) => proxy)).toContain('catalog-1.shop');
 });
+
+test('WEFT0170 says who goes from STRICT straight to DISABLE or back, and is silent of PERMISSIVE in between', async () => {
+  const said: string[] = [];
+  for (const mode of ['DISABLE', 'STRICT', 'PERMISSIVE', 'DISABLE', 'PERMISSIVE', 'STRICT'] as const) {
+    await mesh().apply({ 'mesh.yaml': mutualTlsYaml(mode) });
+    const { items } = await api<{
+      items: readonly { code: string; message: string; at: { file: string; line: number } }[];
+    }>('/api/v1/diagnostics');
+    const own = items.filter(({ code }) => code === 'WEFT0170');
+    said.push(`${mode}: ${own.map(({ at, message }) => `${at.file}:${at.line} ${message.replace(/:.*/, '')}`)}`);
+  }
+  expect(said).toEqual([
+    'DISABLE: policies/mesh.yaml:5 from STRICT straight to DISABLE',
+    'STRICT: policies/mesh.yaml:5 from DISABLE straight to STRICT',
+    'PERMISSIVE: ',
+    'DISABLE: ',
+    'PERMISSIVE: ',
+    'STRICT: ',
+  ]);
+}, 60_000);

@@ -32,6 +32,7 @@ const nothing: RegistryKnowledge = {
   standing: [],
   callers: [],
   allowing: [],
+  modes: [],
 };
 let known = nothing;
 let server: Awaited<ReturnType<typeof startAdminServer>>;
@@ -258,6 +259,38 @@ it('--live says whom of the last hour a policy that is not committed yet would r
     known = { ...known, allowing: [JSON.stringify(['shop', 'batch-may', spec])] };
     const [, ...both] = await said(`${old}---\n${policy('callers', ofAccount('frontend'))}`);
     expect(both.map((finding) => finding[1])).toEqual(['AuthorizationPolicy/shop/callers']);
+  } finally {
+    known = nothing;
+    rmSync(file);
+  }
+});
+
+it('--live says who would go from STRICT straight to DISABLE, by what the server serves now (WEFT0170)', async () => {
+  const file = join(folder, 'policies/shop/mode.yaml');
+  const words = async (mode: string) => {
+    writeFileSync(
+      file,
+      `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default}\nspec:\n  mtls: {mode: ${mode}}\n`,
+    );
+    const live = JSON.parse((await weft('validate --live policies/shop/mode.yaml -o json')).stdout);
+    const files = JSON.parse((await weft('validate policies/shop/mode.yaml -o json')).stdout);
+    expect(files.items).toEqual([]);
+    return live.items.map((item: Record<string, string>) => `${item.code} ${item.line}:${item.column} ${item.message}`);
+  };
+  try {
+    expect(await words('DISABLE')).toEqual([]);
+    const [strict, gone] = ['PeerAuthentication/shop/default', 'PeerAuthentication/shop/till'];
+    known = {
+      ...nothing,
+      modes: [{ mode: 'STRICT', by: strict, ports: ['reviews-1.shop:9080', 'reviews-9.shop:9080'] }],
+    };
+    expect(await words('DISABLE')).toEqual(['WEFT0170 5:16 from STRICT straight to DISABLE: reviews-1.shop:9080']);
+    expect(await words('PERMISSIVE')).toEqual([]);
+    expect(await words('STRICT')).toEqual([]);
+    known = { ...nothing, modes: [{ mode: 'DISABLE', by: gone, ports: ['reviews-1.shop:9080'] }] };
+    expect(await words('STRICT')).toEqual([
+      `WEFT0170 5:16 from DISABLE straight to STRICT: reviews-1.shop:9080; ${gone}, which said DISABLE, is gone`,
+    ]);
   } finally {
     known = nothing;
     rmSync(file);

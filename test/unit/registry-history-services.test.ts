@@ -156,7 +156,7 @@ test('who checks a commit with what the server says it knows judges as the serve
     errors: 0,
     warnings: 0,
   } as const;
-  const letIn = { callers: [], allowing: [] };
+  const letIn = { callers: [], allowing: [], modes: [] };
   const served = () => policies && { policies, revision, files: 1 };
   const knowledge = createRegistryKnowledge(served, against, () => letIn)();
   const said = JSON.parse(JSON.stringify(knowledge));

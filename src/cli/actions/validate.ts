@@ -72,9 +72,9 @@ async function checkGroup(
   } = await checkPlaces(places, revision, joined, secrets, knowledge);
   const diagnostics =
     policies === undefined ? [...found] : [...found, ...(await generated(policies, settings, joined))];
-  if (policies && joined && knowledge && knowledge.callers.length > 0) {
-    const { recentCallersRefused } = await import('./recent-callers.ts');
-    diagnostics.push(...recentCallersRefused(policies, settings, joined, knowledge));
+  if (policies && joined && knowledge) {
+    const { foreseenFindings } = await import('./foreseen-findings.ts');
+    diagnostics.push(...foreseenFindings(policies, settings, joined, knowledge));
   }
   const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));

@@ -1,4 +1,5 @@
 import { refusedOf } from '../../control-plane/callers-of-last-hour.ts';
+import { modeJumps } from '../../control-plane/mode-jumps.ts';
 import { offlineMesh } from '../../control-plane/offline-mesh.ts';
 import type { Diagnostic } from '../../model/diagnostic.ts';
 import type { SpiffeId } from '../../model/identity.ts';
@@ -8,19 +9,25 @@ import type { Proxy } from '../../model/proxy.ts';
 import type { RegistryKnowledge } from '../../model/registry-knowledge.ts';
 import type { Workload } from '../../model/workload.ts';
 
-/** WEFT0151 of policies that are not committed: callers of the last hour, as a server counted them, whom nothing would let in any more. */
-export function recentCallersRefused(
+/**
+ * What policies that are not committed would do to the mesh as it runs, by what a server told of it: callers of the last hour whom nothing
+ * would let in any more (WEFT0151), workloads that go from STRICT straight to DISABLE or back (WEFT0170).
+ */
+export function foreseenFindings(
   policies: PolicySet,
   settings: MeshSettings,
   joined: ReadonlyMap<string, Workload>,
   knowledge: RegistryKnowledge,
 ): readonly Diagnostic[] {
-  if (knowledge.callers.length === 0) return [];
+  // A server of before says nothing of modes.
+  const { callers, modes = [] } = knowledge;
+  if (callers.length === 0 && modes.length === 0) return [];
+  const next = offlineMesh({ policies, settings, joined });
   const proxies = [...joined.values()].flatMap((workload) => {
     const { identity } = workload;
     return identity === undefined ? [] : [proxyOf(workload, identity)];
   });
-  return refusedOf(offlineMesh({ policies, settings, joined }), proxies, knowledge);
+  return [...refusedOf(next, proxies, knowledge), ...modeJumps(modes, next)];
 }
 
 /** As far as what stands before its ports is concerned. */
