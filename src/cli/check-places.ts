@@ -59,9 +59,9 @@ function knownSecrets({ values, folder }: Settings): KnownSecrets {
   return secretNames(createSecretReader(directory, Date.now)().secrets);
 }
 
-/** True for a file that a place names, itself or by a folder. */
-export function covers({ part, root }: PolicyPlace, file: string): boolean {
-  return part === '' || part === root || file === part || file.startsWith(`${part}/`);
+/** True for a file that a place names, itself or by a folder; one outside of the policies is named by what holds them. */
+export function covers({ part }: PolicyPlace, file: string): boolean {
+  return part === '' || file === part || file.startsWith(`${part}/`);
 }
 
 /** Nothing to check is no good news: each asked path holds a policy file, or one that was refused. Throws Failure WEFT0912. */

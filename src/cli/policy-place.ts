@@ -10,7 +10,7 @@ export interface PolicyPlace {
   readonly repository: string;
   /** The folder of policies below it, `policies`; undefined for a file that stands in no such folder. */
   readonly root: string | undefined;
-  /** The asked file or folder as the tree names it, `policies/shop/reviews.yaml`; empty: the whole tree. */
+  /** The asked file or folder as the tree names it, `policies/shop/reviews.yaml`; empty: the whole tree, and what stands around it. */
   readonly part: string;
   /** Those of the `weft.yaml` around it. */
   readonly settings: Settings | undefined;
@@ -47,7 +47,7 @@ export function policyPlace(cwd: string, asked: string, exists = true): PolicyPl
   }
   if (isFile) return { repository: folder, root: undefined, part: basename(path), settings };
   if (existsSync(join(path, 'policies')) || !exists) return { repository: path, root: 'policies', part: '', settings };
-  return { repository: dirname(path), root: basename(path), part: '', settings };
+  return { repository: dirname(path), root: basename(path), part: basename(path), settings };
 }
 
 function isWithin(outer: string, inner: string): boolean {

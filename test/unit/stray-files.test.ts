@@ -78,6 +78,17 @@ describe('weft validate', () => {
     expect(await strays()).toEqual([0, 'meshconfig.yaml', 'rule.yml']);
     // Who asks for a part is told about this part.
     expect(await strays('policies/shop')).toEqual([0]);
+    expect(await strays('policies')).toEqual([0]);
+    expect(await strays('.')).toEqual([0, 'meshconfig.yaml', 'rule.yml']);
+  });
+
+  test('tells nothing of what lies around a folder that is asked about, where nothing says what is around it', async () => {
+    rmSync(join(folder, 'weft.yaml'));
+    for (const asked of ['policies', 'policies/shop', 'ci']) expect(await strays(asked)).toEqual([0]);
+    // Its own files are those of it.
+    const { stdout } = await runVerb(['validate', 'ci'], { cwd: folder });
+    expect(stdout).toContain('ci/rule.yaml:');
+    expect(stdout).toContain('1 file');
   });
 
   test('tells nothing of a tree with all in it', async () => {
