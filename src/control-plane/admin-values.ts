@@ -26,6 +26,7 @@ import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
 import { ejectedBy } from './ejected-by.ts';
 import { allFindings } from './generated-finding.ts';
+import type { KeyDesk } from './key-desk.ts';
 import { policyPlace } from './policy-place.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
@@ -58,6 +59,7 @@ export function createAdminValues(parts: {
   readonly release: AdminSource['release'];
   readonly snapshots: ProxySnapshots;
   readonly traffic: TrafficStore;
+  readonly failingKeys: KeyDesk['failing'];
   readonly tokens: TokenStore;
   readonly audit: AuditLog;
   readonly authority: Authority;
@@ -169,6 +171,8 @@ export function createAdminValues(parts: {
       proxies: () => new Map([...sessions.sessions()].map(([id, { proxy }]) => [id, proxy])),
       diagnostics: () => allFindings(policies.state.get(), refusals()),
       edges: () => edges(60_000),
+      failingKeys: parts.failingKeys,
+      now: clock.now,
       configDump: dumpOf,
       revisionOf,
       readiness: () => readiness(policies, mesh),
@@ -183,6 +187,7 @@ export function createAdminValues(parts: {
       route,
       edges: () => edges(60_000),
       troubles: traffic.troubles,
+      failingKeys: parts.failingKeys,
       lostFor,
       clock,
     }),

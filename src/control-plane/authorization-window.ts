@@ -13,6 +13,7 @@ import type { TrafficStore } from '../telemetry/traffic-store.ts';
 import { answerAuthorization, type LostFor, ruleOf } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { checkPair } from './check-pair.ts';
+import type { KeyDesk } from './key-desk.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import { placeOf } from './route-answer.ts';
@@ -29,6 +30,7 @@ export function createAuthorizationWindow(of: {
   /** Who called whom in the last minute. */
   readonly edges: () => readonly EdgeRow[];
   readonly troubles: TrafficStore['troubles'];
+  readonly failingKeys: KeyDesk['failing'];
   readonly lostFor: LostFor;
   readonly clock: Clock;
 }): AuthorizationWindow {
@@ -57,6 +59,10 @@ export function createAuthorizationWindow(of: {
         lostFor: of.lostFor,
         edges: of.edges(),
         troubles: of.troubles(0, of.clock.now()),
+        failingKeys(id) {
+          const proxy = of.proxyOf(id);
+          return proxy && of.failingKeys(proxy);
+        },
         certificateOf: (principal) => of.certificates().find(({ identity }) => identity === `spiffe://${principal}`),
         now: of.clock.now(),
       });

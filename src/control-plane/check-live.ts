@@ -4,6 +4,8 @@ import type { CertificateStatus } from '../model/status.ts';
 import type { EdgeRow } from '../model/traffic.ts';
 import type { ClusterTrouble } from '../telemetry/cluster-troubles.ts';
 import type { LostFor } from './authorization-answer.ts';
+import { failingKeysLine } from './failing-keys.ts';
+import type { FailingKeys } from './key-desk.ts';
 
 /** What a running mesh knows beside its decisions; absent: files alone. */
 export interface LiveFacts {
@@ -19,6 +21,8 @@ export interface LiveFacts {
   readonly edges: readonly EdgeRow[];
   /** What sidecars hold out at present. */
   readonly troubles: readonly Pick<ClusterTrouble, 'proxy' | 'cluster' | 'ejected'>[];
+  /** The keys of tokens that the connected sidecar of a workload cannot have. */
+  failingKeys(workload: string): FailingKeys | undefined;
 }
 
 /** Shares of the call that come to nobody, though something else of it may. */
@@ -49,6 +53,7 @@ export function liveLines({ clusters }: RouteAnswer, live: LiveFacts): readonly 
   const { proxies, callerService: caller } = live;
   return [
     ...heldLines(proxies),
+    ...keyLines(clusters, live),
     ...(caller === undefined ? [] : [...ejectedLines(clusters, caller, live), ...callLines(clusters, caller, live)]),
   ];
 }
@@ -75,6 +80,15 @@ function heldLines(proxies: AnswerProxies | undefined): readonly CheckLine[] {
       fix: 'weft route says what becomes of the call there instead',
     },
   ];
+}
+
+/** Of whoever is called. */
+function keyLines(clusters: readonly AnswerCluster[], { failingKeys, now }: LiveFacts): readonly CheckLine[] {
+  const called = clusters.flatMap(({ endpoints }) => endpoints.flatMap(({ workload }) => workload ?? []));
+  return [...new Set(called)].flatMap((id) => {
+    const keys = failingKeys(id);
+    return keys === undefined ? [] : [failingKeysLine(id, keys, now)];
+  });
 }
 
 type Caller = NonNullable<LiveFacts['callerService']>;

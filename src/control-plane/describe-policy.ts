@@ -8,6 +8,7 @@ import { scopeKey } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { rowOf, valueText } from './describe-words.ts';
+import { failingKeysRows } from './failing-keys.ts';
 
 /** So many services or workloads are listed of those that an object acts on. */
 const most = 50;
@@ -40,6 +41,7 @@ export function describePolicy(known: Describable, policy: Policy): Description 
         'decides',
         decided.length === 0 ? [rowOf('nothing: no connected proxy has a value because of it')] : once(decided),
       ),
+      ...section('fails', keyRows(known, policy)),
       ...findingsOf(diagnostics, new Set([refText(policy)])),
     ],
   };
@@ -105,6 +107,15 @@ function inboundRows({ mesh, proxyOf }: Describable, policy: Policy): readonly D
         ...rules.map(({ rule, word }) => rowOf(`${id} port ${inbound.port} ${word} by ${rule.id}`, rule.by)),
       ];
     });
+  });
+}
+
+/** Workloads that cannot have the keys that a rule of this object names. */
+function keyRows({ mesh, proxyOf, failingKeys, now = 0 }: Describable, policy: Policy): readonly DescriptionRow[] {
+  if (policy.kind !== 'RequestAuthentication' || failingKeys === undefined) return [];
+  return [...mesh.workloads.keys()].flatMap((id) => {
+    const proxy = proxyOf(id);
+    return proxy === undefined ? [] : failingKeysRows(id, failingKeys(proxy), now, policy);
   });
 }
 

@@ -13,6 +13,7 @@ import { probeText } from '../sidecar/probe-text.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { inboundRows } from './describe-inbound.ts';
 import { healthText, rowOf } from './describe-words.ts';
+import { failingKeysRows } from './failing-keys.ts';
 
 /** A workload: who it is, what it serves, who may call it on which terms, and what it may call. */
 export function describeWorkload(
@@ -58,6 +59,10 @@ export function describeWorkload(
         rowOf(`hosts that no service has: ${view.unknownHosts.value}`, view.unknownHosts.by),
         rowOf(`path normalization ${view.terms.pathNormalization.value}`, view.terms.pathNormalization.by),
       ]),
+      ...section(
+        'fails',
+        proxy === undefined ? [] : failingKeysRows(proxy.id, known.failingKeys?.(proxy), known.now ?? 0),
+      ),
       ...findingsOf(diagnostics, refs),
     ],
   };

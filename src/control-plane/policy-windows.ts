@@ -12,6 +12,7 @@ import { resolveProxy } from '../resolve/proxy.ts';
 import { scopeKey, scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
 import { describe } from './describe-values.ts';
+import type { KeyDesk } from './key-desk.ts';
 import { provenanceReport } from './provenance-report.ts';
 import type { RevisionTable } from './revision-table.ts';
 
@@ -22,6 +23,8 @@ export function createPolicyWindows(of: {
   readonly proxies: () => ReadonlyMap<string, Proxy>;
   readonly diagnostics: () => readonly Diagnostic[];
   readonly edges: () => readonly EdgeRow[];
+  readonly failingKeys: KeyDesk['failing'];
+  readonly now: () => number;
   readonly configDump: (proxyId: string) => ConfigDump | undefined;
   /** The commit that a proxy holds. */
   readonly revisionOf: (proxyId: string) => string;
@@ -71,6 +74,8 @@ export function createPolicyWindows(of: {
         proxyOf: (id: string) => of.proxies().get(id),
         scopes: [...scopes(mesh).values()],
         edges: of.edges(),
+        failingKeys: of.failingKeys,
+        now: of.now(),
       };
       return describe(known, kind, name, namespace);
     },

@@ -28,6 +28,7 @@ import { endRefusedStreams } from './end-refused-streams.ts';
 import { grantedHosts } from './granted-hosts.ts';
 import { createHealthDesk } from './health-desk.ts';
 import { createIdentityService } from './identity-service.ts';
+import { createKeyDesk } from './key-desk.ts';
 import { createStreamLog } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
@@ -158,6 +159,7 @@ export async function startControlPlane(options: {
     });
     const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
     const traffic = createTrafficStore(directory);
+    const keyDesk = createKeyDesk({ mesh, logger, clock });
     foresight.begin({ mesh, traffic, sessions, clock });
     const replica = `cp-${randomUUID().slice(0, 8)}`;
     const healthDesk = createHealthDesk({
@@ -213,7 +215,10 @@ export async function startControlPlane(options: {
         createMetricsEndpoint({
           check,
           proxy: (id) => sessions.sessions().get(id)?.proxy,
-          record: (proxy, samples) => traffic.record(proxy, samples, clock.now()),
+          record(proxy, samples) {
+            traffic.record(proxy, samples, clock.now());
+            keyDesk.record(proxy, samples);
+          },
           probed: healthDesk.probed,
         }),
       ]),
@@ -243,6 +248,7 @@ export async function startControlPlane(options: {
       release: (resource) => offerAgain(xds, resource),
       snapshots,
       traffic,
+      failingKeys: keyDesk.failing,
       tokens,
       audit,
       authority,

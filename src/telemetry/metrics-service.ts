@@ -5,9 +5,10 @@ import type { StreamMetricsMessage } from '../proto/gen/envoy/service/metrics/v3
 import type { Metric } from '../proto/gen/io/prometheus/client/metrics_pb.ts';
 import { type ClusterFigures, readClusterFigures } from './cluster-figures.ts';
 import type { QuantilePoint } from './distribution.ts';
+import { type KeyFetches, readKeyFetches } from './key-fetches.ts';
 
-/** What one statistic with one set of tags gained in a flush interval. */
-export type Sample = CountSample | DurationSample | ClusterFigures;
+/** What one statistic with one set of tags gained in a flush interval, or what an Envoy says besides of its clusters and filters. */
+export type Sample = CountSample | DurationSample | ClusterFigures | KeyFetches;
 
 export interface CountSample {
   readonly kind: 'count';
@@ -72,7 +73,7 @@ function readSamples(message: StreamMetricsMessage): readonly Sample[] {
       return sample === undefined ? [] : [sample];
     });
   });
-  return [...calls, ...readClusterFigures(message)];
+  return [...calls, ...readClusterFigures(message), ...readKeyFetches(message)];
 }
 
 function readCount(stat: TelemetryStatName, metric: Metric): CountSample | undefined {

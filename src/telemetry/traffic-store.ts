@@ -88,6 +88,7 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
           troubles.record(proxy, sample, now);
           continue;
         }
+        if (sample.kind === 'keys') continue;
         const series = seriesOf(proxy, sample.tags, statOf.get(sample.stat) ?? 'http', directory);
         const key = seriesKey(series);
         let total = totals.get(key);

@@ -109,6 +109,7 @@ function windowOf(live: Live) {
     }),
     edges: () => live.edges ?? [],
     troubles: () => live.troubles ?? [],
+    failingKeys: () => undefined,
     lostFor: (id) => live.lost?.[id] || undefined,
     clock: fakeClock(1_700_000_000_000),
   });
