@@ -19,6 +19,17 @@ function run(args, also = 0) {
   return status;
 }
 
+/** That of `npm run envoy`, which gets the pinned one where there is none. */
+function pathOfEnvoy() {
+  const { status, stdout } = spawnSync(process.execPath, [join(projectRoot, 'scripts/envoy.mjs')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error('no Envoy: npm run envoy');
+  return stdout.trim();
+}
+
 const names = readdirSync(join(projectRoot, 'bench'), { withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
   .map((entry) => basename(entry.name, '.ts'))
@@ -50,6 +61,8 @@ try {
   const descriptorSet = 'src/proto/gen/descriptor-set.binpb';
   mkdirSync(dirname(join(target, descriptorSet)), { recursive: true });
   copyFileSync(join(projectRoot, descriptorSet), join(target, descriptorSet));
+  // `identity` sends requests through an Envoy, which is looked for from where the compiled program lies.
+  process.env.ENVOY_PATH ??= pathOfEnvoy();
   const missed = (wanted === undefined ? names : [wanted]).filter(
     (name) => run([join(target, 'bench', `${name}.js`), ...options], missedStatus) === missedStatus,
   );

@@ -1,14 +1,10 @@
 import type { DescMessage, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { fromBinary, isMessage, toBinary } from '@bufbuild/protobuf';
-import { configureTextEncoding, getTextEncoding } from '@bufbuild/protobuf/wire';
+import { fromBinary, isMessage } from '@bufbuild/protobuf';
 import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { CodecError, reasonOf } from './codec-error.ts';
 import { message } from './message.ts';
 import { schemaOf } from './registry.ts';
-import { sortMapKeys } from './sort-map-keys.ts';
-
-// Texts are short and there are millions of them: of what Node has this is the cheaper way to the same bytes.
-configureTextEncoding({ ...getTextEncoding(), encodeUtf8: (text) => Buffer.from(text, 'utf8') });
+import { writeMessage } from './write-message.ts';
 
 /** The type URL under which xDS and Any name a message: `type.googleapis.com/` and its full name. */
 export function typeUrl(schema: DescMessage): string {
@@ -25,7 +21,7 @@ export function encode<Desc extends DescMessage>(
 ): Uint8Array<ArrayBuffer> {
   const whole = isMessage(value, schema) ? value : message(schema, value as MessageInitShape<Desc>);
   try {
-    return toBinary(schema, sortMapKeys(schema, whole as MessageShape<Desc>));
+    return writeMessage(schema, whole as MessageShape<Desc>);
   } catch (error) {
     throw new CodecError(schema.typeName, '', reasonOf(error), { cause: error });
   }

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decode } from '../../src/proto/codec.ts';
+import { schemaOf } from '../../src/proto/registry.ts';
 import type { Resource } from '../../src/xds/resource.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -75,6 +78,11 @@ describe.each(cases)('golden %s', (name) => {
         expect(made[result], `${name}/${result} changed; if that is right, run: npm run golden`).toBe(
           await readFile(file, 'utf8'),
         );
+    }
+    for (const { typeUrl, name: resource, value } of resources) {
+      const schema = schemaOf(typeUrl);
+      const byLibrary = toBinary(schema, decode(schema, value));
+      expect(Buffer.from(byLibrary).equals(value), `the library writes other bytes of ${resource}`).toBe(true);
     }
     await validate(name, resources);
   });
