@@ -20,7 +20,7 @@ import { type CallTarget, callTargets } from './call-targets.ts';
 import { conditionText } from './describe-words.ts';
 import { failureText } from './failing-condition.ts';
 import { sentOn } from './rewritten-request.ts';
-import { placeOf } from './route-answer.ts';
+import { placeOf, unknownAnswer } from './route-answer.ts';
 import { unheard } from './unheard-caller.ts';
 
 /**
@@ -47,12 +47,10 @@ export function answerAuthorization(
     answers: [],
   });
   if (decision.kind === 'refused') return nowhere(`${decision.refused}: ${decision.why}`);
-  if (decision.kind === 'unknown')
-    return nowhere(
-      decision.known === undefined
-        ? `no service has the host ${decision.authority} for this caller: no policy of the mesh acts on the call; weft route says more`
-        : `${decision.known.name}.${decision.known.namespace} has no such port: it has ${decision.known.ports.map((each) => each.port).join(', ')}`,
-    );
+  if (decision.kind === 'unknown') {
+    const { outcome, by, status, notes } = unknownAnswer(mesh, view, decision, question, namespace);
+    return { ...nowhere(...notes), outcome, ...(by && { by }), ...(status && { status }) };
+  }
   const { service, port: called } = decision.called;
   const to = {
     host,

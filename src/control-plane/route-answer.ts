@@ -129,18 +129,19 @@ const methods: ReadonlySet<string> = new Set([
 ]);
 
 /** Methods are told apart by case: one that is written otherwise is another one, and no program sends it. */
-function caseNotes({ method }: RouteQuestion): readonly string[] {
+function caseNotes({ method }: Pick<RouteQuestion, 'method'>): readonly string[] {
   const meant = method.toUpperCase();
   return method === meant || !methods.has(meant) ? [] : [`${method} is another method than ${meant}`];
 }
 
-function unknownAnswer(
+/** Of a host or port that the caller does not know: whether it is called all the same, and what may be meant. */
+export function unknownAnswer(
   mesh: Mesh,
   view: View,
   unknown: Extract<CallDecision, { kind: 'unknown' }>,
-  question: RouteQuestion,
+  question: Pick<RouteQuestion, 'method'>,
   namespace: string,
-): Answer {
+): Answer & { readonly outcome: 'pass' | 'refuse' } {
   const { value, by } = view.unknownHosts;
   const { authority } = unknown;
   const passes = 'it goes to where the name itself leads, without any rule (P48)';

@@ -29,8 +29,14 @@ export interface AuthorizationAnswer {
   };
   /** As rules see it; absent: bytes that nobody reads, or no call at all. */
   readonly request?: { readonly method: string; readonly authority: string; readonly path?: string };
-  /** `differs`: not alike for all workloads. `nowhere`: the call comes to no workload. */
-  readonly outcome: 'allowed' | 'refused' | 'asked' | 'unknown' | 'differs' | 'nowhere';
+  /**
+   * `differs`: not alike for all workloads. `nowhere`: the call comes to no workload. `pass`, `refuse`: of a host or port that the caller does
+   * not know, as `weft route` has it.
+   */
+  readonly outcome: 'allowed' | 'refused' | 'asked' | 'unknown' | 'differs' | 'nowhere' | 'pass' | 'refuse';
+  /** Of `pass` and `refuse`: who decides that, and what the caller gets. */
+  readonly by?: AnswerPlace;
+  readonly status?: number;
   readonly notes: readonly string[];
   readonly answers: readonly WorkloadAnswer[];
 }

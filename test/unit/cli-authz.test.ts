@@ -285,8 +285,44 @@ it('tells what is no call', async () => {
   expect(await wrong(...reviews, '--address', 'here')).toContain('--address "here" is no address');
   expect(await wrong(...reviews, '--claims', '[1]')).toContain('--claims [1] is no JSON object');
   expect(await wrong(...reviews, '--from', 'nobody')).toContain('nobody');
-  expect((await authz('--from', 'frontend', '--to', 'nobody')).notes[0]).toContain('no service has the host nobody');
 });
+
+it('says of a host or a port that nobody has what weft route says, exit code included', async () => {
+  const around = mkdtempSync(join(tmpdir(), 'weft-unknown-'));
+  mkdirSync(join(around, 'policies'));
+  writeFileSync(join(around, 'policies/shop.yaml'), shop);
+  const asked = async (verb: string, to: string) => {
+    const call = [verb, '--from', 'frontend', '--to', to, '-f', '.', '-n', 'shop'];
+    const { code, said } = await runVerb(call, { cwd: around });
+    const lines = said.split('\n').map((line) => line.trim().replace(/ {2,}/g, '  '));
+    return [code, ...lines.filter((line) => /^(- |.*unknown host)/.test(line))];
+  };
+  writeFileSync(join(around, 'weft.yaml'), 'policy: {path: policies, folders: free}\n');
+  try {
+    const fate = '- it goes to where the name itself leads, without any rule (P48)';
+    const passed = '‼ unknown host, passed on  default:D18';
+    const meant = ['- this caller knows no service called "reveiws"', '- did you mean "reviews"?'];
+    expect(await asked('authz', 'reveiws')).toEqual([0, passed, ...meant, fate]);
+    expect(await asked('authz', 'reviews:81')).toEqual([
+      0,
+      passed,
+      '- reviews.shop has no such port: it has 9080 http',
+      fate,
+    ]);
+    const hosts = ['reveiws', 'reviews:81', 'nobody.example'];
+    for (const to of hosts) expect(await asked('authz', to)).toEqual(await asked('route', to));
+    writeFileSync(join(around, 'policies/meshconfig.yaml'), 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n');
+    expect(await asked('authz', 'reveiws')).toEqual([
+      1,
+      '× 502: unknown host, refused  policies/meshconfig.yaml:1',
+      ...meant,
+      '- the sidecar answers 502 (P48)',
+    ]);
+    for (const to of hosts) expect(await asked('authz', to)).toEqual(await asked('route', to));
+  } finally {
+    rmSync(around, { recursive: true });
+  }
+}, 60_000);
 
 it('weft check says of each step who decides it, and what to do about a bad one', async () => {
   const { code, said } = await run('check', '--from', 'catalog', ...reviews, '--path', '/reviews/1');

@@ -20,6 +20,7 @@ export function authorizationLines(
   const { answers, notes } = answer;
   const sign = marks(env);
   const sections = [
+    { name: 'result', rows: unknownRows(answer, sign) },
     ...answers.map((each) => ({
       name: `${each.workloads.join(', ')} port ${each.port}`,
       rows: [...outcomeRows(each, sign), ...sideRows(each)],
@@ -30,6 +31,20 @@ export function authorizationLines(
     subject: subjectOf(answer, question),
     sections: sections.filter(({ rows }) => rows.length > 0),
   });
+}
+
+function unknownRows({ outcome, status, by }: AuthorizationAnswer, sign: Marks): readonly DescriptionRow[] {
+  if (outcome !== 'pass' && outcome !== 'refuse') return [];
+  return [{ text: unknownHostText(outcome, status, sign), ...(by && { by: answerPlaceText(by) }) }];
+}
+
+/** What becomes of a call to a host that nobody of the mesh has. */
+export function unknownHostText(
+  outcome: 'pass' | 'refuse',
+  status: number | undefined,
+  { warning, bad }: Pick<Marks, 'warning' | 'bad'>,
+): string {
+  return outcome === 'pass' ? `${warning} unknown host, passed on` : `${bad} ${status}: unknown host, refused`;
 }
 
 function subjectOf(

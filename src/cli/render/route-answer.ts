@@ -8,7 +8,7 @@ import type {
   RouteQuestion,
 } from '../../model/route-answer.ts';
 import { type Marks, marks } from '../marks.ts';
-import { shortAuthorizationRows } from './authorization-answer.ts';
+import { shortAuthorizationRows, unknownHostText } from './authorization-answer.ts';
 import { descriptionLines } from './description.ts';
 import { proxiesMark, proxyRows } from './route-proxies.ts';
 
@@ -78,9 +78,9 @@ function outcomeRow({ outcome, status, route, by, to }: RouteAnswer, { good, bad
     case 'no-rule':
       return { text: `${bad} ${status}: no rule of ${to.service} fits`, ...place };
     case 'pass':
-      return { text: `${good} unknown host, passed on`, ...place };
     case 'refuse':
-      return { text: `${bad} ${status}: unknown host, refused`, ...place };
+      // The mark of what passes is never the good one.
+      return { text: unknownHostText(outcome, status, { warning: good, bad }), ...place };
     case 'invalid':
       return { text: `${bad} ${status}: the sidecar answers by itself, before any rule`, ...place };
     default:

@@ -32,7 +32,8 @@ export const authzVerb = defineVerb({
   summary: 'Tell whether a call is allowed, and by which rule; else which rule refuses it or comes nearest',
   notes:
     'The call is led where the caller’s sidecar leads it, and judged as the sidecar of each workload there would.\n' +
-    'Exit code 1: it is refused somewhere, or it depends on what was not said (--address, --claims).',
+    'Exit code 1: it is refused somewhere, or comes to nobody, or depends on what was not said (--address, --claims).\n' +
+    'A host that nobody of the mesh has is told with what may be meant, and is refused or passed on as weft route has it.',
   example: 'weft authz --from frontend --to reviews:9080 --method POST --path /reviews/7',
   arguments: [],
   flags: authzFlags,
