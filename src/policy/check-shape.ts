@@ -63,8 +63,7 @@ function readObject(shape: ObjectShape, node: SourceNode, path: string, findings
     const field = fieldPath(path, entry.key);
     const inner = Object.hasOwn(shape.fields, entry.key) ? shape.fields[entry.key] : undefined;
     if (!inner) {
-      const written = node.entries.map(({ key }) => key);
-      findings.unknown(shape, entry, path, written);
+      findings.unknown(shape, entry, path, node);
       continue;
     }
     written.set(entry.key, at);

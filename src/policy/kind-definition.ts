@@ -13,7 +13,14 @@ export interface LowerContext {
   readonly annotations: Readonly<Record<string, string>>;
   /** What MeshConfig says of objects of this kind without exportTo (D19); empty: nothing, so `*`. */
   readonly exportTo: readonly string[];
-  report(code: DiagnosticCode, field: string, message: string, hint: string, details?: ReportDetails): void;
+  /** `part`: of the text of the field, an entry between commas, where only that is meant. */
+  report(
+    code: DiagnosticCode,
+    field: string,
+    message: string,
+    hint: string,
+    details?: ReportDetails & { readonly part?: string },
+  ): void;
   /** WEFT0004 for a value (`what`) of a field, perhaps with the reason and what is safe instead of it. No annotation allows it: without it the object would mean something else. */
   refuse(field: string, tier: Tier, what: string, more?: { readonly reason?: string; readonly hint?: string }): void;
   /** Gives `field` (where the model holds a value) the place of `written` (where the text has it). */

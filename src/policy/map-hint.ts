@@ -1,5 +1,5 @@
 import type { DeprecatedShape, ObjectShape, Shape } from './shape.ts';
-import type { ScalarNode, SourceNode } from './source-node.ts';
+import type { MapEntry, MapNode, ScalarNode, SourceNode } from './source-node.ts';
 
 /**
  * A value that stands where a map belongs, as the map that was meant: `{ exact: /b }`, `{ number: 80 }`, `{ mode: REGISTRY_ONLY }`.
@@ -20,6 +20,40 @@ export function wrapped(
   const sole = [words, required, fitting].find(({ length }) => length === 1)?.[0];
   if (sole === undefined) return undefined;
   return `{ ${sole[0]}: ${typeof node.value === 'string' ? textOf(node) : node.source} }`;
+}
+
+/**
+ * Inside `{ }` a comma ends a value: of `retryOn: 5xx,reset` the second word is a field without a value. What is to be written, where the
+ * field before these words takes a text.
+ */
+export function unquoted(shape: ObjectShape, { entries }: MapNode, entry: MapEntry, text: string): string | undefined {
+  const isWord = ({ key, value }: MapEntry) => isBare(value) && !Object.hasOwn(shape.fields, key);
+  const isNext = (before: MapEntry, next: MapEntry) =>
+    /^\s*,\s*$/.test(text.slice(isBare(before.value) ? before.end : before.value.end, next.start));
+  const at = entries.indexOf(entry);
+  let first = at;
+  while (
+    first > 0 &&
+    isWord(entries[first] as MapEntry) &&
+    isNext(entries[first - 1] as MapEntry, entries[first] as MapEntry)
+  )
+    first -= 1;
+  const field = entries[first];
+  if (field === undefined || first === at || field.value.is !== 'scalar') return undefined;
+  if (shape.fields[field.key]?.is !== 'text' || field.value.value === null) return undefined;
+  let last = at;
+  for (
+    let next = entries[last + 1];
+    next !== undefined && isWord(next) && isNext(entries[last] as MapEntry, next);
+    next = entries[last + 1]
+  )
+    last += 1;
+  const words = entries.slice(first + 1, last + 1).map(({ key }) => key);
+  return `${field.key}: ${JSON.stringify([field.value.value, ...words].join(','))}`;
+}
+
+function isBare(node: SourceNode): boolean {
+  return node.is === 'scalar' && node.value === null && node.source === '';
 }
 
 /** More entries than these make no hint. */

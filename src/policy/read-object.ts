@@ -9,6 +9,7 @@ import { independentFindings } from './independent-findings.ts';
 import type { KindDefinition, LowerContext } from './kind-definition.ts';
 import { kindTable } from './kinds/kind-table.ts';
 import { meshConfig } from './kinds/mesh-config.ts';
+import { placeWithin } from './place-within.ts';
 import { allowUnsupported, type Metadata, readMetadata } from './read-metadata.ts';
 import { reportInto } from './report.ts';
 import type { Shape } from './shape.ts';
@@ -238,9 +239,10 @@ export function lowerContext(
     annotations: metadata.annotations,
     exportTo: options.exportTo,
     file: context.lines.file,
-    report(code, field, message, hint, details) {
+    report(code, field, message, hint, { part, ...details } = {}) {
       const written = placeOf(field);
-      context.report(code, written.at, message, hint, { ...details, field: written.field });
+      const at = part === undefined ? written.at : placeWithin(context.lines, written.at, part);
+      context.report(code, at, message, hint, { ...details, field: written.field });
     },
     refuse(field, tier, word, more) {
       const written = placeOf(field);

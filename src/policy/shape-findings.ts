@@ -4,10 +4,18 @@ import { readScalar } from './check-scalar.ts';
 import type { CheckContext } from './check-shape.ts';
 import type { DiagnosticCode } from './diagnostic-codes.ts';
 import { parseDuration } from './duration.ts';
-import { successor, wrapped } from './map-hint.ts';
+import { successor, unquoted, wrapped } from './map-hint.ts';
 import type { ReportDetails } from './report.ts';
 import type { ObjectShape, RefusedShape, Shape } from './shape.ts';
-import { describeNode, indexLines, type MapEntry, rangeAt, type ScalarNode, type SourceNode } from './source-node.ts';
+import {
+  describeNode,
+  indexLines,
+  type MapEntry,
+  type MapNode,
+  rangeAt,
+  type ScalarNode,
+  type SourceNode,
+} from './source-node.ts';
 import { placesOf } from './valid-places.ts';
 
 /** Says what is wrong with the nodes of one object. Inside a refused field that is all: what is refused or deprecated in there is not told again. */
@@ -65,8 +73,8 @@ export class ShapeFindings {
     if (!this.#insideRefused) this.report('WEFT0005', at, `${what}is deprecated`, `write ${write}`, { field });
   }
 
-  /** An unknown field with its value; `written` are all that stand beside it. */
-  unknown(shape: ObjectShape, entry: MapEntry, path: string, written: readonly string[]): void {
+  /** An unknown field with its value; `node` is what holds it. */
+  unknown(shape: ObjectShape, entry: MapEntry, path: string, node: MapNode): void {
     const name = entry.key;
     const at = this.at(entry.start, entry.end);
     const near = nearestName(name, Object.keys(shape.fields)) ?? begunBy(shape, name);
@@ -74,17 +82,20 @@ export class ShapeFindings {
     const [only, another] = supportedNames(shape);
     // Where one field is wanted and absent, that is the one that was meant.
     const meant = another === undefined && shape.required.some((one) => one === only) ? only : undefined;
-    const wanted = meant !== undefined && !written.includes(meant) ? meant : undefined;
+    const wanted = meant !== undefined && !node.entries.some(({ key }) => key === meant) ? meant : undefined;
+    const inQuotes = near === undefined ? unquoted(shape, node, entry, this.#context.lines.text) : undefined;
     const elsewhere = near || wanted !== undefined ? undefined : placesOf(this.#context.whole, name, path);
     const hint = near
       ? older?.is === 'deprecated'
         ? `did you mean ${JSON.stringify(near)}, which is deprecated? write ${successor(older, entry.value)}`
         : `did you mean ${JSON.stringify(near)}?`
-      : wanted !== undefined
-        ? `write ${wanted}`
-        : elsewhere
-          ? `${JSON.stringify(name)} belongs under ${elsewhere}`
-          : `known here: ${supportedNames(shape).join(', ') || 'nothing'}`;
+      : inQuotes !== undefined
+        ? `a comma ends a value inside { }: write ${inQuotes}`
+        : wanted !== undefined
+          ? `write ${wanted}`
+          : elsewhere
+            ? `${JSON.stringify(name)} belongs under ${elsewhere}`
+            : `known here: ${supportedNames(shape).join(', ') || 'nothing'}`;
     this.report('WEFT0002', at, `unknown field ${JSON.stringify(name)}`, hint, { field: path });
   }
 

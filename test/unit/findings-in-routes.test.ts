@@ -102,7 +102,7 @@ const examples: readonly Example[] = [
   {
     name: 'an unknown retry condition',
     code: 'WEFT0002',
-    yaml: vs(`  - ${to}\n    retries: { attempts: 1, retryOn: ‹"5xx,conect-failure"› }\n`),
+    yaml: vs(`  - ${to}\n    retries: { attempts: 1, retryOn: "5xx,‹conect-failure›" }\n`),
     message: '"conect-failure"',
     hint: 'did you mean "connect-failure"?',
   },

@@ -65,3 +65,72 @@ test('warnings come beside errors of the same document, unless they may follow f
   // What is misspelt may be what makes the other act.
   expect(all('{ redirec: { uri: /new }, timeout: 1s }')).toEqual(['WEFT0002 spec.http[0]']);
 });
+
+test.each<readonly [string, string, readonly string[]]>([
+  [
+    'without quotes inside { }: a comma ends a value',
+    'retries: { attempts: 2, retryOn: 5xx,gatewayerror }',
+    ['gatewayerror: a comma ends a value inside { }: write retryOn: "5xx,gatewayerror"'],
+  ],
+  [
+    'several so',
+    'retries: { retryOn: 5xx,reset , cancelled, attempts: 2 }',
+    [
+      'reset: a comma ends a value inside { }: write retryOn: "5xx,reset,cancelled"',
+      'cancelled: a comma ends a value inside { }: write retryOn: "5xx,reset,cancelled"',
+    ],
+  ],
+  [
+    'a field that is misspelt',
+    'retries: { attempts: 2, retryOn: 5xx, retryon: reset }',
+    ['retryon: did you mean "retryOn"?'],
+  ],
+  [
+    'a field behind a number',
+    'retries: { attempts: 2,reset }',
+    ['reset: known here: attempts, perTryTimeout, retryOn, backoff, retryIgnorePreviousHosts, retryRemoteLocalities'],
+  ],
+  [
+    'in quotes',
+    "retries: { attempts: 2, retryOn: '5xx,gatewayerror' }",
+    ['gatewayerror: did you mean "gateway-error"?'],
+  ],
+  [
+    'with a blank before it',
+    'retries: { attempts: 2, retryOn: "5xx, gatewayerror,reset" }',
+    [' gatewayerror: did you mean "gateway-error"?'],
+  ],
+  [
+    'where another has it for a part',
+    'retries: { attempts: 2, retryOn: "reset-before-request,rest" }',
+    ['rest: did you mean "reset"?'],
+  ],
+  [
+    'below',
+    'retries:\n        attempts: 2\n        retryOn: 5xx,gatewayerror,reset',
+    ['gatewayerror: did you mean "gateway-error"?'],
+  ],
+  [
+    'in a block of text',
+    'retries:\n        attempts: 2\n        retryOn: >-\n          5xx,\n          gatewayerror,reset\n      timeout: 1s',
+    ['gatewayerror: did you mean "gateway-error"?'],
+  ],
+  [
+    'written otherwise than it reads: the whole text',
+    'retries: { attempts: 2, retryOn: "5xx,\\x67atewayerror" }',
+    ['"5xx,\\x67atewayerror": did you mean "gateway-error"?'],
+  ],
+])('a word of retryOn that is none, %s', (_, rule, expected) => {
+  const text = networking(
+    'VirtualService',
+    `\n  hosts: [a]\n  http:\n    - route: [{ destination: { host: a } }]\n      ${rule}\n`,
+  );
+  const { diagnostics } = parsePolicies([{ path: 'policies/shop/a.yaml', text }], {
+    commit: '4f1c2ab',
+    rootNamespace: 'istio-system',
+    folders: 'namespace',
+  });
+  const marked = ({ line, column, endColumn }: (typeof diagnostics)[number]['at']) =>
+    text.split('\n')[line - 1]?.slice(column - 1, endColumn - 1);
+  expect(diagnostics.map(({ at, hint }) => `${marked(at)}: ${hint}`)).toEqual(expected);
+});

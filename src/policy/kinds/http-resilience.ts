@@ -49,7 +49,8 @@ export function lowerRetries(written: Infer<typeof retries>, path: string, conte
     if (retryConditions.includes(word) || isStatusCode(word)) continue;
     const near = nearestName(word.trim(), [...retryConditions, ...Object.keys(STATUS_CODES)]);
     const hint = near ? `did you mean ${JSON.stringify(near)}?` : `known: status codes, ${retryConditions.join(', ')}`;
-    context.report('WEFT0002', `${path}.retryOn`, `expected retry conditions, got ${JSON.stringify(word)}`, hint);
+    const message = `expected retry conditions, got ${JSON.stringify(word)}`;
+    context.report('WEFT0002', `${path}.retryOn`, message, hint, { part: word });
   }
   return present<Retries>({
     attempts: attempts ?? 0,

@@ -12,7 +12,7 @@ export function annotatedExportTo(context: LowerContext): readonly string[] {
     const expected = entry === '' ? 'entries parted by commas' : textRules['export-to'](entry);
     if (expected === undefined) continue;
     const message = `expected ${expected}, got ${JSON.stringify(entry)}`;
-    context.report('WEFT0002', field, message, 'write ".", "*", "~", or namespaces');
+    context.report('WEFT0002', field, message, 'write ".", "*", "~", or namespaces', { part: entry });
   }
   const alone = entries.find((entry) => entry === '*' || entry === '~');
   if (alone !== undefined && entries.length > 1) {
