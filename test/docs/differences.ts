@@ -65,6 +65,11 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     'goes to the address that was called',
     'goes to the host of the request; without one, to the declared addresses, else to its own name',
   ],
+  [
+    'a range under `addresses` of a ServiceEntry',
+    'takes every connection to an address within it',
+    'takes none, and WEFT0132 says so: a host is known by its names and by single addresses. `destinationSubnets` reads it',
+  ],
   ['retries: how often another endpoint is drawn', '5 times', '30 times'],
   [
     'connections to endpoints without `maxConnectionDuration`',

@@ -260,7 +260,10 @@ describe('what rules about connections name', () => {
     expect(tcp(rule).join()).toContain(
       'WEFT0140 error spec.tcp[0].match[0].destinationSubnets: connections to db.test',
     );
-    expect(tcp(rule, entry('db', 'db.test', 'TCP', ', addresses: [10.1.0.0/16]'))).toEqual([]);
+    // The range of the entry tells connections apart here, and leads nobody.
+    expect(tcp(rule, entry('db', 'db.test', 'TCP', ', addresses: [10.1.0.0/16]'))).toEqual([
+      expect.stringContaining('WEFT0132 warning spec.addresses[0]: range 10.1.0.0/16 leads no call here'),
+    ]);
     expect(tcp(rule, entry('db', 'db.test', 'TCP', ', addresses: [192.168.0.1]')).join()).toContain(
       'WEFT0130 warning spec.tcp[0].match[0].destinationSubnets',
     );
@@ -277,6 +280,7 @@ describe('what rules about connections name', () => {
     expect(twice(twins(', exportTo: ["~"]'))).toEqual([]);
     expect(twice(entry('w', '*.w.test', 'TCP'))).toHaveLength(1);
     expect(twice(entry('w', '*.w.test', 'TCP', ', addresses: [10.0.0.1]'))).toEqual([]);
+    expect(twice(entry('w', '*.w.test', 'TCP', ', addresses: [10.0.0.0/24]'))).toHaveLength(1);
     expect(twice(entry('w', '*.w.test', 'TLS'))).toEqual([]);
   });
 });

@@ -10,6 +10,13 @@ function errorsOf(kind: string, spec: object, apiVersion = 'networking.istio.io/
     .map(({ code, field }) => `${code} ${field}`);
 }
 
+function warningsOf(kind: string, spec: object) {
+  const document = { apiVersion: 'networking.istio.io/v1', kind, metadata: { name: 'x' }, spec };
+  const files = [{ path: 'policies/shop/a.json', text: JSON.stringify(document) }];
+  const { diagnostics } = parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' });
+  return diagnostics.filter(({ severity }) => severity === 'warning');
+}
+
 const tcp = { number: 5432, name: 'tcp-db', protocol: 'TCP' };
 const http = { number: 80, name: 'http', protocol: 'HTTP' };
 const hosts = ['db.example'];
@@ -100,6 +107,28 @@ describe('ServiceEntry', () => {
     ],
   ])('%s', (_name, spec, errors) => {
     expect(errorsOf('ServiceEntry', spec)).toEqual(errors);
+  });
+});
+
+describe('a range leads nobody (WEFT0132)', () => {
+  const nobody = 'leads no call here: a host is known by its names and by single addresses';
+  const endpoints = [ip];
+  test.each<[string, object, readonly string[]]>([
+    ['beside STATIC', { resolution: 'STATIC', endpoints, addresses: ['10.1.0.0/16'] }, [`range 10.1.0.0/16 ${nobody}`]],
+    ['all of one address', { addresses: ['10.1.0.1/32', 'fd00::1/128', '10.1.0.2'] }, []],
+    ['beside an address', { addresses: ['10.1.0.1', 'fd00::/64'] }, [`range fd00::/64 ${nobody}`]],
+    [
+      'alone, of connections that say no host',
+      { addresses: ['10.1.0.0/16'] },
+      [`range 10.1.0.0/16 ${nobody}; connections go to what DNS says of db.example`],
+    ],
+    ['alone, of requests', { addresses: ['10.1.0.0/16'], ports: [http] }, [`range 10.1.0.0/16 ${nobody}`]],
+  ])('%s', (_name, spec, told) => {
+    const whole = { hosts, ports: [tcp], ...spec };
+    expect(warningsOf('ServiceEntry', whole).map(({ message }) => message)).toEqual(told);
+    for (const { code, field } of warningsOf('ServiceEntry', whole)) {
+      expect([code, field]).toEqual(['WEFT0132', expect.stringMatching(/^spec\.addresses\[[01]\]$/)]);
+    }
   });
 });
 

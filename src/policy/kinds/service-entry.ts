@@ -9,6 +9,7 @@ import { type LowerContext, networking, supportedKind } from '../kind-definition
 import type { Infer } from '../shape.ts';
 import { choice, labels, list, object, port, row, someOf, text } from '../shape-builders.ts';
 import { beside, checkExportTo, exportTo, present, refuseRepeats } from './common.ts';
+import { checkRanges, singleAddress } from './service-entry-addresses.ts';
 import { lowerPort, protocolOf } from './service-ports.ts';
 import { isAddress, lowerWorkloadEntry, workloadEntryShape } from './workload-entry.ts';
 
@@ -57,6 +58,7 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
     checkHosts(spec, context);
     checkContent(spec, context);
     checkResolution(spec, context);
+    checkAddresses(spec, context);
     checkSockets(spec, context);
     if (spec.resolution === 'DYNAMIC_DNS') checkDynamic(spec, context);
     checkEndpointPorts(spec, context);
@@ -78,7 +80,7 @@ export const serviceEntry = supportedKind<typeof shape, ServiceEntryObject>({
     );
     return present<ServiceEntrySpec>({
       hosts: [...new Set(spec.hosts.map(plainHost))],
-      addresses: spec.addresses ?? [],
+      addresses: (spec.addresses ?? []).map(singleAddress),
       ports,
       location: spec.location ?? 'MESH_EXTERNAL',
       resolution: spec.resolution ?? 'NONE',
@@ -126,6 +128,18 @@ function checkContent({ ports = [], workloadSelector }: Written, context: LowerC
     const message = `narrows nothing without labels: every workload of namespace ${context.namespace} becomes an endpoint`;
     context.report('WEFT0132', 'spec.workloadSelector', message, 'add the labels of those that serve the host');
   }
+}
+
+/** Where DNS has the say, a range is refused already. */
+function checkAddresses(
+  { hosts, addresses = [], ports = [], resolution = 'NONE' }: Written,
+  context: LowerContext,
+): void {
+  if (resolution !== 'NONE' && resolution !== 'STATIC') return;
+  const [host] = hosts;
+  const opaque = ports.some(({ protocol = '' }) => !namesHost.test(protocol) && !isRefused(protocol));
+  const isResolved = host !== undefined && !host.startsWith('*') && resolution === 'NONE' && opaque;
+  checkRanges(context, addresses, isResolved ? { host } : undefined);
 }
 
 /** Protocols whose connections say which host they are for. */

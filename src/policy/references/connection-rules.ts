@@ -64,6 +64,8 @@ export function checkSharedAddresses(scope: ReferenceScope): void {
       const isTcp = layerOf(port.protocol) === 'tcp';
       if (isTcp && object.kind === 'ServiceEntry') checkWildcards(scope, object, port.port, index);
       for (const address of object.spec.addresses) {
+        // Nobody is called by a range (WEFT0132).
+        if (address.includes('/')) continue;
         const key = `${address} ${port.port}`;
         const others = owners.get(key) ?? [];
         owners.set(key, [...others, { object, isTcp }]);
@@ -118,7 +120,7 @@ function meetSomewhere(a: Owner['object'], b: Owner['object']): boolean {
 function checkWildcards(scope: ReferenceScope, object: ServiceEntryObject, port: number, index: number): void {
   const { hosts, addresses } = object.spec;
   const wildcard = hosts.find(isWildcardHost);
-  if (wildcard === undefined || addresses.length > 0) return;
+  if (wildcard === undefined || addresses.some((address) => !address.includes('/'))) return;
   const message = `TCP port ${port} of ${wildcard} without address cannot be told apart`;
   reportAt(scope, 'WEFT0140', object, `spec.ports[${index}]`, message, 'add addresses, or name the hosts');
 }
