@@ -62,6 +62,7 @@ const groups = [
   { files: ['test/unit/ca-authority.test.ts'], ids: ['F11'], only: 'F11' },
   { files: ['test/property/ca-root-rotation.test.ts'], ids: [] },
   { files: ['test/unit/access-inventory.test.ts'], ids: ['T4'] },
+  { files: ['test/e2e/api-access.test.ts'], ids: ['T5', 'T22'] },
   { files: ['test/e2e/enrol.test.ts'], ids: ['T6'] },
 ].map((group) => ({ ...group, titles: titlesIn(group) }));
 

@@ -86,6 +86,7 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
     });
     requireOwnOrigin({
       method: request.method,
+      target: request.raw.url ?? '',
       localPort: request.socket.localPort,
       host: request.headers.host,
       origin: request.headers.origin,

@@ -5,6 +5,8 @@ const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** What is looked at of a request before anything else; `localPort` is that of its socket. */
 export interface RequestOrigin {
   readonly method: string;
+  /** As it stands in the request line. */
+  readonly target: string;
   readonly localPort: number | undefined;
   readonly host: string | undefined;
   readonly origin: string | undefined;
@@ -13,12 +15,19 @@ export interface RequestOrigin {
 
 /**
  * Refuses what a page of another site could send (T22): a Host that is not a loopback name with this listener's port (DNS rebinding),
- * an Origin other than this listener, and state changes that the browser itself calls cross-site. Throws Failure WEFT0922.
+ * a target or an Origin other than this listener, and state changes that the browser itself calls cross-site. Throws Failure WEFT0922.
  */
 export function requireOwnOrigin(request: RequestOrigin): void {
   const authority = request.host?.toLowerCase() ?? '';
   if (!isOwnAuthority(authority, request.localPort)) {
     throw refuse(`the Host header ${JSON.stringify(authority)} is not an address of this listener`);
+  }
+  const [, absolute] = /^[a-z][a-z\d+.-]*:\/\/([^/?#]*)/i.exec(request.target) ?? [];
+  // An absolute target goes before the Host header (RFC 9112, 3.2.2).
+  if (absolute !== undefined && absolute.toLowerCase() !== authority) {
+    throw refuse(
+      `the target of the request names ${JSON.stringify(absolute)}, its Host header ${JSON.stringify(authority)}`,
+    );
   }
   const { origin } = request;
   if (origin !== undefined && origin.toLowerCase() !== `http://${authority}`) {

@@ -10,7 +10,7 @@ export interface RawAnswer {
 /** One connection of HTTP/1.1 on which requests go out byte by byte as written, one after another. */
 export interface RawHttp {
   /** `head` is the request line and the headers without the last empty line; the bytes are those of Latin-1. */
-  ask(head: readonly string[]): Promise<RawAnswer>;
+  ask(head: readonly string[], body?: string): Promise<RawAnswer>;
   close(): void;
 }
 
@@ -51,12 +51,12 @@ export function rawHttp(port: number, dial: () => Socket = () => connect(port, '
     return opened;
   };
   return {
-    ask(head) {
+    ask(head, body = '') {
       socket ??= open();
       const answered = new Promise<RawAnswer>((done, fail) => {
         waiting = { done, fail };
       });
-      socket.write(`${head.join('\r\n')}\r\n\r\n`, 'latin1');
+      socket.write(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
       return answered;
     },
     close: drop,
