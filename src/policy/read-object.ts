@@ -5,6 +5,7 @@ import type { Policy } from '../model/policy.ts';
 import { writtenPlace } from '../model/policy-provenance.ts';
 import type { ObjectRef, SourceRange } from '../model/provenance.ts';
 import { type CheckContext, readShape } from './check-shape.ts';
+import { insteadOf } from './foreign-kinds.ts';
 import { independentFindings } from './independent-findings.ts';
 import type { KindDefinition, LowerContext } from './kind-definition.ts';
 import { kindTable } from './kinds/kind-table.ts';
@@ -170,6 +171,8 @@ function findKind(root: MapNode, lines: LineIndex, inside: string, found: Diagno
 }
 
 function nearestKind(apiVersion: string, kind: string): string {
+  const foreign = insteadOf(apiVersion, kind);
+  if (foreign !== undefined) return foreign;
   const sameKind = kindTable.find((candidate) => candidate.kind === kind);
   const near =
     sameKind ??

@@ -15,12 +15,6 @@ Service internalTrafficPolicy=Local, healthCheckNodePort, allocateLoadBalancerNo
 VirtualService http[].fault.delay.exponentialDelay, http[].fault.abort.http2Error, http[].delegate
 DestinationRule loadBalancer.backendUtilization
 Sidecar ingress[].captureMode=IPTABLES, egress[].captureMode=IPTABLES
-Gateway -
-ProxyConfig -
-Telemetry -
-Namespace -
-Rollout -
-PolicyTest -
 MeshConfig tlsDefaults.minProtocolVersion
 MeshConfig defaultProviders, zoneAwareLbSetting
 MeshConfig inboundTrafficPolicy, defaultInboundHttpRetryPolicy, outboundClusterStatName

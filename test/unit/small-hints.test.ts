@@ -134,3 +134,29 @@ test.each<readonly [string, string, readonly string[]]>([
     text.split('\n')[line - 1]?.slice(column - 1, endColumn - 1);
   expect(diagnostics.map(({ at, hint }) => `${marked(at)}: ${hint}`)).toEqual(expected);
 });
+
+test.each<readonly [string, string, string]>([
+  [
+    'apps/v1',
+    'Deployment',
+    'remove it: Weft starts no programs; weft run joins one, a WorkloadEntry names one that does not join',
+  ],
+  [
+    'gateway.networking.k8s.io/v1',
+    'Gateway',
+    'remove it: a program at the edge that joins by weft run calls services as any other does, by VirtualServices without gateways',
+  ],
+  ['networking.k8s.io/v1', 'NetworkPolicy', 'write who may call as an AuthorizationPolicy'],
+  ['v1', 'ConfigMap', 'remove it; the mesh configuration of Istio is meshconfig.yaml here'],
+  ['v1', 'Endpoints', 'write a WorkloadEntry for each address, and a Service that selects them'],
+  ['networking.istio.io/v2', 'VirtualService', 'did you mean "networking.istio.io/v1/VirtualService"?'],
+  [
+    'shop/v1',
+    'Deployment',
+    'known: Service, ServiceEntry, WorkloadEntry, VirtualService, DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, WorkloadGroup, RequestAuthentication, HealthCheck',
+  ],
+])('a kind that is none of Weft, %s %s: what has its place, if anything', (apiVersion, kind, hint) => {
+  expect(told(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a }\nspec: { unknown: 1 }\n`)).toEqual([
+    `WEFT0003 kind: ${hint}`,
+  ]);
+});

@@ -1,3 +1,4 @@
+import { atTheEdge } from '../foreign-kinds.ts';
 import { networking, refusedKind } from '../kind-definition.ts';
 import { anyText, labels, list, object, port, row, someOf, text } from '../shape-builders.ts';
 import { serverTls } from './server-tls.ts';
@@ -27,4 +28,5 @@ export const gateway = refusedKind(
     selector: row(labels, 'T1', 'which proxies act as gateway'),
     servers: row(list(server), 'T1', 'listeners, filter chains and downstream TLS'),
   }),
+  { hint: atTheEdge },
 );

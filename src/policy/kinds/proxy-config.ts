@@ -13,4 +13,5 @@ export const proxyConfig = refusedKind(
     environmentVariables: map('any', text('free', { maxLength: 2048, allowEmpty: true })),
     image: object({ imageType: anyText }),
   }),
+  { hint: 'remove it: weft run has --concurrency, and --envoy for another program' },
 );

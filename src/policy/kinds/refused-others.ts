@@ -7,6 +7,7 @@ import { matchLabels } from './common.ts';
 /** Labels and annotations only, and no body. */
 export const namespace = refusedKind('Namespace', ['v1'], 'T1', object({ spec: names('finalizers') }), {
   body: 'document',
+  hint: 'remove it: a namespace is there with the first object or workload in it',
 });
 
 const weft = ['weft.dev/v1alpha1'];
@@ -44,7 +45,7 @@ export const rollout = refusedKind(
     advance: names('acked', 'serverErrorPercent'),
     onFailure: anything,
   }),
-  { rootOnly: true },
+  { rootOnly: true, hint: 'remove it: a commit goes to all proxies at once, and git revert takes it back' },
 );
 
 export const policyTest = refusedKind(
@@ -52,4 +53,5 @@ export const policyTest = refusedKind(
   weft,
   'T1',
   object({ cases: list(object({ name: anything, from: anything, request: anything, expect: anything })) }),
+  { hint: 'remove it: weft authz -f and weft route -f ask the same of files, and answer by their exit codes' },
 );

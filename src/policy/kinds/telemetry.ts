@@ -80,4 +80,7 @@ export const telemetry = refusedKind(
     },
     { exclusive: [oneTarget] },
   ),
+  {
+    hint: 'remove it: accessLogFile and accessLogFormat of MeshConfig are for all proxies, and metrics stand under /metrics/mesh',
+  },
 );

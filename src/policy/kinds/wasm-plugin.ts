@@ -40,6 +40,9 @@ const program = {
 };
 const priority = integer(-(2 ** 31), 2 ** 31 - 1);
 
+const ownProgram =
+  'who may call can be asked of an authorizer (AuthorizationPolicy with CUSTOM); remove it where nothing depends on what it checks or changes';
+
 /** WasmPlugin, refused as a whole (section 1.1). */
 export const wasmPlugin = refusedKind(
   'WasmPlugin',
@@ -56,7 +59,7 @@ export const wasmPlugin = refusedKind(
     },
     { required: ['url'], exclusive: [oneTarget] },
   ),
-  { hint: 'remove it where nothing depends on what it checks or changes' },
+  { hint: ownProgram },
 );
 
 /** TrafficExtension, refused as a whole (section 1.1). */
@@ -76,5 +79,5 @@ export const trafficExtension = refusedKind(
     },
     { exclusive: [['selector', 'targetRefs']], oneOf: [['wasm', 'lua']] },
   ),
-  { hint: 'remove it where nothing depends on what it checks or changes' },
+  { hint: ownProgram },
 );
