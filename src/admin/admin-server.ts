@@ -5,9 +5,11 @@ import Fastify, {
   type FastifyRequest,
   type FastifySchemaValidationError,
 } from 'fastify';
+import type { AuditSink } from '../model/audit-event.ts';
 import { Failure } from '../model/failure.ts';
 import type { AdminSource } from './admin-source.ts';
 import { addApiRoutes } from './api-routes.ts';
+import { recordRefused } from './asking-person.ts';
 import { addAuthorizationEndpoints } from './authorization-endpoints.ts';
 import { addDebugRoutes } from './debug-routes.ts';
 import { derivedMetrics, startEventLoopLag } from './derived-metrics.ts';
@@ -34,6 +36,8 @@ export interface AdminOptions {
   /** Whoever comes from loopback reads without a token: `up` and `demo` only (section 3.1 of experience.md). */
   readonly loopbackReads: boolean;
   readonly logger?: AdminLogger;
+  /** Hears of what is refused; what is done is written by whoever does it. */
+  readonly audit?: AuditSink;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -97,7 +101,7 @@ export function createAdminServer(source: AdminSource, options: AdminOptions): F
     requireAccess(request.asker, route);
     if (typeof request.query === 'object' && request.query !== null && 'pretty' in request.query) indent(reply);
   });
-  app.setErrorHandler<FastifyError | Failure>((error, request, reply) => refuse(error, request, reply, options.logger));
+  app.setErrorHandler<FastifyError | Failure>((error, request, reply) => refuse(error, request, reply, options));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const other =
@@ -208,7 +212,7 @@ function refuse(
   error: FastifyError | Failure,
   request: FastifyRequest,
   reply: FastifyReply,
-  logger?: AdminLogger,
+  { logger, audit }: Pick<AdminOptions, 'logger' | 'audit'>,
 ): void {
   const failure = error instanceof Failure ? error : failureOf(error);
   const status = error instanceof Failure ? httpStatus(error) : (error.statusCode ?? 500);
@@ -218,6 +222,7 @@ function refuse(
     const who = typeof request.asker === 'string' ? request.asker : JSON.stringify(request.asker);
     logger?.info({ who, method: request.method, url: request.url, from: request.ip, code: failure.code }, 'refused');
   }
+  if (audit !== undefined) recordRefused(audit, request, status, failure);
   reply.code(status).type('application/json; charset=utf-8').send(errorEnvelope(failure));
 }
 

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../model/audit-event.ts';
+import type { Actor, AuditEvent } from '../model/audit-event.ts';
 import type { AuthorityCertificate, CertificateAlarmStatus } from '../model/certificate-status.ts';
 import type { Diagnostic } from '../model/diagnostic.ts';
 import type { Failure } from '../model/failure.ts';
@@ -61,7 +61,7 @@ export interface AdminSource {
   /** What proxies refused and is withheld until it changes, newest first. */
   refused(): readonly RefusedResource[];
   /** Offers what was refused under this name again. */
-  release(resource: string): ReleaseReport;
+  release(resource: string, by?: Actor): ReleaseReport;
   /** What a proxy should hold, in the shape of Envoy's own config dump; undefined if no such proxy (`<name>.<namespace>`) is known. */
   configDump(proxyId: string): ConfigDump | undefined;
   /** What policies make of proxies, services and workloads. */
@@ -88,7 +88,7 @@ export interface AdminSource {
   /** What a commit is judged by besides its text and who is connected. */
   knowledge(): RegistryKnowledge;
   /** Looks at the policy repository now; resolves when `policies()` says what it found. */
-  refreshPolicies(): Promise<void>;
+  refreshPolicies(by?: Actor): Promise<void>;
 }
 
 export interface VersionInfo {
@@ -229,9 +229,9 @@ export interface TokenDesk {
   /** Sorted by creation. */
   list(): readonly TokenReport[];
   /** The secret is returned this once. Throws Failure for names that are none. */
-  create(request: TokenRequest): Promise<{ readonly token: TokenReport; readonly secret: Secret<string> }>;
+  create(request: TokenRequest, by?: Actor): Promise<{ readonly token: TokenReport; readonly secret: Secret<string> }>;
   /** False if there is no such token. */
-  revoke(id: string): Promise<boolean>;
+  revoke(id: string, by?: Actor): Promise<boolean>;
 }
 
 export interface CertificateReport {
@@ -250,9 +250,9 @@ export interface CertificateReport {
 export interface RotationDesk {
   status(): RotationStatus;
   /** Takes a step, or finds that it is taken. Rejects with Failure WEFT0306, with the proxies that are awaited in its message. */
-  step(step: RotationStep, by: string): Promise<RotationStatus>;
+  step(step: RotationStep, by: Actor): Promise<RotationStatus>;
   /** Nobody trusts this root soon, with proof or without; absent: the one that signs, or signed before. Rejects with Failure WEFT0306. */
-  distrust(fingerprint: string | undefined, by: string): Promise<RotationStatus>;
+  distrust(fingerprint: string | undefined, by: Actor): Promise<RotationStatus>;
 }
 
 export interface SettingReport {

@@ -4,6 +4,7 @@ import { Failure } from '../model/failure.ts';
 import type { ProxyStatus } from '../model/status.ts';
 import { mostUses } from '../model/token-uses.ts';
 import type { AdminSource } from './admin-source.ts';
+import { actorOf } from './asking-person.ts';
 import { commitAnswer } from './commit-answer.ts';
 import { apiVersion, envelope, listEnvelope, notFound } from './envelope.ts';
 import { policyItems, portItems, serviceItems, workloadItems } from './mesh-values.ts';
@@ -101,8 +102,8 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
     (request) => listEnvelope('Edge', source.edges(request.query.windowSeconds * 1000)),
   );
   addTokenRoutes(app, source);
-  app.post('/api/v1/sync', { schema: { querystring: noQuery } }, async () => {
-    await source.refreshPolicies();
+  app.post('/api/v1/sync', { schema: { querystring: noQuery } }, async (request) => {
+    await source.refreshPolicies(actorOf(request));
     return statusValue(source);
   });
 }
@@ -146,11 +147,12 @@ function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
         throw new Failure('WEFT0921', 'no token can be made: a credential has no number of uses', 'leave uses out');
       // Section 3 of reliability.md: one use, one hour.
       const seconds = ttlSeconds ?? (kind === 'join' ? 3_600 : undefined);
-      const { token, secret } = await source.tokens.create({
+      const asked = {
         ...wanted,
         ...(kind === 'join' ? { uses: uses ?? 1 } : {}),
         ...(seconds === undefined ? {} : { ttlMilliseconds: seconds * 1000 }),
-      });
+      };
+      const { token, secret } = await source.tokens.create(asked, actorOf(request));
       const { rootCertificates, authority } = source.certificates();
       reply.code(201);
       const { kind: purpose, ...report } = token;
@@ -164,7 +166,8 @@ function addTokenRoutes(app: FastifyInstance, source: AdminSource): void {
     { schema: { querystring: noQuery } },
     async (request) => {
       const { id } = request.params;
-      if (!(await source.tokens.revoke(id))) throw notFound(`there is no token "${id}"`, 'weft token list shows them');
+      if (!(await source.tokens.revoke(id, actorOf(request))))
+        throw notFound(`there is no token "${id}"`, 'weft token list shows them');
       return envelope('TokenRevoked', { id });
     },
   );

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminSource } from './admin-source.ts';
+import { actorOf } from './asking-person.ts';
 import { debugIndex } from './debug-index.ts';
 import { notFound } from './envelope.ts';
 import { endpointShards, instances, policyItems, rootNamespaceItem } from './mesh-values.ts';
@@ -69,7 +70,7 @@ export function addDebugRoutes(app: FastifyInstance, source: AdminSource): void 
     { schema: { querystring: noQuery, body: resourceBody } },
     (request) => {
       const { resource } = request.body;
-      const report = source.release(resource);
+      const report = source.release(resource, actorOf(request));
       if (report.released > 0 || report.proxies.length > 0) return report;
       const similar = nearest(
         resource,

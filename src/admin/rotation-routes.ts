@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type RotationStatus, type RotationStep, rotationSteps } from '../model/rotation-status.ts';
 import type { AdminSource } from './admin-source.ts';
+import { actorOf } from './asking-person.ts';
 import { envelope } from './envelope.ts';
 
 const noQuery = { type: 'object', additionalProperties: false, properties: { pretty: { type: 'string' } } } as const;
@@ -29,11 +30,7 @@ export function addRotationRoutes(app: FastifyInstance, { rotation }: AdminSourc
   app.get(path, { schema: { querystring: noQuery } }, () => answer(rotation.status()));
   app.post<{ Body: RotationBody }>(path, { schema: { querystring: noQuery, body: rotationBody } }, async (request) => {
     const { step, fingerprint } = request.body;
-    const by = whoAsks(request);
+    const by = actorOf(request);
     return answer(await (step === undefined ? rotation.distrust(fingerprint, by) : rotation.step(step, by)));
   });
-}
-
-function whoAsks({ asker }: FastifyRequest): string {
-  return typeof asker === 'object' && 'role' in asker ? asker.role : 'operator';
 }

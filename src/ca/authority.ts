@@ -4,8 +4,8 @@ import { type Identity, spiffeId } from '../model/identity.ts';
 import type { Millis } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
 import { Secret } from '../model/secret.ts';
-import type { Clock, StateStore } from '../model/state-store.ts';
 import { type AuthorityInfo, describeAuthority } from './authority-info.ts';
+import { type AuthorityOptions, defaultLife, shortestLife } from './authority-options.ts';
 import { inputOf, type RootStep, renewedIssuer, stepped, withParts, withRoot } from './authority-steps.ts';
 import type { Certificate } from './certificate.ts';
 import { issuerTemplate, rootTemplate, serverTemplate, svidTemplate } from './certificate-template.ts';
@@ -17,26 +17,6 @@ import { signCertificate } from './sign-certificate.ts';
 import { createStateKeeper, savingProblem } from './state-keeper.ts';
 import type { Bundle, IssuedCertificate, SignedCertificate, SignedSvid, Svid } from './svid.ts';
 import { type IssuingSigner, issuingSigner, rootSlot, type TrustedRoot } from './trusted-root.ts';
-
-/** Life of a leaf unless asked otherwise, and the bounds of what may be asked (section 3 of reliability.md). */
-export const defaultLife: Millis = 24 * 3_600_000;
-export const shortestLife: Millis = 300_000;
-
-export interface AuthorityOptions {
-  readonly store: StateStore;
-  readonly clock: Clock;
-  readonly trustDomain: string;
-  /** Names that it had before: roots that were made under them go on, and new certificates have the new name. */
-  readonly former?: readonly string[];
-  /** Random bytes for serials; absent: the system's. */
-  readonly random?: (size: number) => Uint8Array;
-  /** A root from outside (imported-root.ts): the first one, or the next one where another is in force. */
-  readonly imported?: TrustedRoot;
-  /** What has ended is followed by a new root at the start: nobody holds a certificate that is valid, all join again (F11). */
-  readonly replaceEnded?: boolean;
-  /** For tests only: lifts the 5-minute floor of a leaf's life. */
-  readonly allowShortLives?: boolean;
-}
 
 export interface ServerNames {
   /** Beside `xds.weft`. */
@@ -75,7 +55,7 @@ export interface Authority {
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const { store, clock, trustDomain, former = [], imported, replaceEnded = false, random = randomBytes } = options;
-  const { allowShortLives = false } = options;
+  const { allowShortLives = false, observe = () => undefined } = options;
   const fresh = () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     return { key: pair.privateKey, input: inputFor(pair.publicKey) };
@@ -86,6 +66,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     const { key, input } = fresh();
     const certificate = signCertificate(rootTemplate(input, trustDomain), key);
     checked(certificate, { kind: 'root', trustDomain }, certificate);
+    observe({ kind: 'made', what: 'root', certificate });
     return { slot: rootSlot(certificate, trustDomain, 'made'), certificate, key };
   };
   const makeIssuer = (root: TrustedRoot): IssuingSigner => {
@@ -101,6 +82,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     const { trustDomain: named } = root.slot;
     const certificate = signCertificate(issuerTemplate(input, named, root.certificate), signer);
     checked(certificate, { kind: 'issuer', trustDomain: named }, root.certificate);
+    observe({ kind: 'made', what: 'issuing certificate', certificate });
     return issuingSigner({ key, certificate }, [], root.certificate);
   };
 
@@ -159,6 +141,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
 
   /** Lets a state act: the bundle first, so that whoever hears of a new signer has heard of its root. */
   const enact = (next: RootState, added: readonly TrustedRoot[] = []): void => {
+    if (started && next !== state.roots) observe({ kind: 'roots', before: state.roots, now: next });
     const known = withParts(state.parts, added);
     const trusted = trustedRoots(next).flatMap(({ fingerprint }) => known.get(fingerprint) ?? []);
     state = { roots: next, parts: new Map(trusted.map((root) => [root.slot.fingerprint, root])) };
@@ -191,6 +174,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     if (state !== loaded) await keeper.save(() => state);
     else await sweepAuthority(store, state);
     started = true;
+    if (state.roots !== loaded?.roots) observe({ kind: 'roots', before: loaded?.roots, now: state.roots });
   } catch (error) {
     issuers.dispose();
     cancelTick();

@@ -2,6 +2,7 @@ import type { Authority } from '../ca/authority.ts';
 import type { RootStep } from '../ca/authority-steps.ts';
 import { type RootState, trustedRoots } from '../ca/root-rotation.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
+import type { Actor } from '../model/audit-event.ts';
 import { parseSpiffeId } from '../model/identity.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { PendingProxy, RotationStatus, RotationStep } from '../model/rotation-status.ts';
@@ -13,9 +14,9 @@ import { bundleVersion, identityVersion } from './secret-versions.ts';
 export interface RootRotationDesk {
   status(): RotationStatus;
   /** Takes a step; one that is taken already changes nothing. Rejects with Failure WEFT0306, who is awaited stands in it. */
-  step(step: RotationStep, by: string): Promise<RotationStatus>;
+  step(step: RotationStep, by: Actor): Promise<RotationStatus>;
   /** A root is in wrong hands; absent: the one that signs, or signed before. */
-  distrust(fingerprint: string | undefined, by: string): Promise<RotationStatus>;
+  distrust(fingerprint: string | undefined, by: Actor): Promise<RotationStatus>;
 }
 
 /** A connected proxy with what its newest stream says. */
@@ -130,7 +131,7 @@ export function createRootRotationDesk(options: {
   };
   return {
     status,
-    async step(step, by) {
+    async step(step, { who: by }) {
       switch (step) {
         case 'prepare':
           return rotate({ kind: step, by });
@@ -143,7 +144,7 @@ export function createRootRotationDesk(options: {
           return step satisfies never;
       }
     },
-    distrust: (fingerprint, by) =>
+    distrust: (fingerprint, { who: by }) =>
       rotate({ kind: 'compromised', by, ...(fingerprint === undefined ? {} : { fingerprint }) }),
   };
 }

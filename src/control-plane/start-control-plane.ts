@@ -19,10 +19,10 @@ import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import type { ServerTiming } from '../xds/server-options.ts';
 import { createAdminValues } from './admin-values.ts';
 import { createAuditLog } from './audit-log.ts';
-import { createStreamAudit } from './audit-streams.ts';
+import { createStreamAudit, withCallsAudited } from './audit-streams.ts';
+import { auditPublished, withWritesAudited } from './audit-writes.ts';
 import { createForesight } from './callers-of-last-hour.ts';
 import { callersPending } from './callers-pending.ts';
-import { startCertificateAlarms } from './certificate-alarms.ts';
 import { createCredentialCheck, standingOf } from './credential-check.ts';
 import { endRefusedStreams } from './end-refused-streams.ts';
 import { grantedHosts } from './granted-hosts.ts';
@@ -102,9 +102,8 @@ export async function startControlPlane(options: {
       onProblem: (problem) => logger.error({ component: 'audit', problem }, 'the audit log cannot be written'),
     });
     parts.add(() => audit.close());
-    const identity = await startIdentity({ store, clock, settings: set, folder, parts, audit });
-    const { authority, svids, tokens, joins, credentials } = identity;
-    parts.add(startCertificateAlarms({ authority, logger, clock }));
+    const identity = await startIdentity({ store, clock, settings: set, folder, parts, audit, logger });
+    const { authority, svids, tokens, credentials } = identity;
     const foresight = createForesight();
     const facts = await startFacts({
       store,
@@ -123,8 +122,8 @@ export async function startControlPlane(options: {
         ),
     });
     const { policies, registry, joined } = facts;
-    const stores = { tokens, joins };
-    const check = createCredentialCheck(stores);
+    parts.add(auditPublished(policies.state, audit));
+    const check = createCredentialCheck(identity);
 
     // Mesh → snapshots.
     const mesh = createMeshSource({
@@ -190,7 +189,7 @@ export async function startControlPlane(options: {
       },
       // Without one the server has its own, which counts on when the machine's is set (F22).
       ...(options.clock === undefined ? {} : { clock: options.clock }),
-      handlers: new Map([
+      handlers: withCallsAudited(audit, check, [
         ...createMembershipService({
           healthDesk,
           trustDesk,
@@ -203,7 +202,7 @@ export async function startControlPlane(options: {
           clock,
         }),
         ...createIdentityService({
-          stores,
+          stores: identity,
           check,
           desk: identity.desk,
           joined,
@@ -235,7 +234,7 @@ export async function startControlPlane(options: {
       ]),
     );
     parts.add(revisions.stop);
-    const values = createAdminValues({
+    const shown = createAdminValues({
       version: { server: options.version, envoy: options.envoyVersion, replica },
       settings: options.settings,
       policies,
@@ -259,11 +258,13 @@ export async function startControlPlane(options: {
       localPorts: facts.localPorts,
       clock,
     });
+    const values = withWritesAudited(shown, audit);
     const admin = await startAdminServer(values, {
       address: set['admin.address'],
       port: set['admin.port'],
       loopbackReads: set['admin.loopbackReads'],
       logger,
+      audit,
     }).catch(async (error: unknown) => {
       throw await portFailure(error, 'admin', set['admin.address'], set['admin.port']);
     });

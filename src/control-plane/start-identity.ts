@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Logger } from 'pino';
 import { type Authority, openAuthority } from '../ca/authority.ts';
 import { type CsrDesk, createCsrDesk } from '../ca/issue-for-csr.ts';
 import { heldOf, type JoinStore, openJoinStore } from '../ca/join-store.ts';
@@ -8,7 +9,9 @@ import { openTokenStore, type TokenStore } from '../ca/token-store.ts';
 import type { AuditSink } from '../model/audit-event.ts';
 import type { Clock, StateStore } from '../model/state-store.ts';
 import type { TlsSource } from '../xds/tls-source.ts';
+import { audited, createAuthorityAudit } from './audit-authority.ts';
 import { authorityStore, importedRoot } from './authority-files.ts';
+import { startCertificateAlarms } from './certificate-alarms.ts';
 import { ensureOperatorToken } from './operator-token.ts';
 import type { RunningParts } from './running-parts.ts';
 import type { SettingValues } from './settings.ts';
@@ -35,8 +38,9 @@ export async function startIdentity(options: {
   readonly folder: string;
   readonly parts: RunningParts;
   readonly audit: AuditSink;
+  readonly logger: Pick<Logger, 'warn' | 'error'>;
 }): Promise<IdentityParts> {
-  const { store, clock, settings, folder, parts, audit } = options;
+  const { store, clock, settings, folder, parts, audit, logger } = options;
   const allowShortLives = settings['certificates.allowShortLives'];
   const imported = await importedRoot(settings, folder, clock);
   const authority = await openAuthority({
@@ -46,9 +50,11 @@ export async function startIdentity(options: {
     former: settings['ca.acceptFormer'],
     allowShortLives,
     replaceEnded: settings['ca.replaceEnded'],
+    observe: createAuthorityAudit({ audit, logger, clock }),
     ...(imported && { imported }),
   });
   parts.add(() => authority.dispose());
+  parts.add(startCertificateAlarms({ authority, logger, clock }));
   const leaf = { authority: audited(authority, audit), clock, ttl: settings['certificates.leafLifetime'] };
   const joins = await openJoinStore({ store, clock });
   const svids = createSvidSource({ ...leaf, before: heldOf(joins.list(), settings.trustDomain, clock.now()) });
@@ -84,25 +90,7 @@ export async function startIdentity(options: {
   const fingerprint = () => trustedRoots(authority.roots.get())[0]?.fingerprint ?? '';
   const tokens = await openTokenStore({ store, clock, fingerprint });
   parts.add(() => tokens.dispose());
-  await ensureOperatorToken(store, tokens);
+  const made = await ensureOperatorToken(store, tokens);
+  if (made !== undefined) audit.record({ what: 'token', who: 'control plane', about: `token ${made}`, result: 'done' });
   return { authority, svids, tokens, fingerprint, joins, desk: createCsrDesk({ svids, clock }), credentials };
-}
-
-/** Writes down each certificate that the control plane makes of itself; those that were asked for are written by who answers. */
-function audited(authority: Authority, audit: AuditSink): Authority {
-  const issued = (serial: string, of: { readonly spiffeId?: string; readonly about?: string }) =>
-    audit.record({ what: 'issue', who: 'control plane', ...of, serial, result: 'done' });
-  return {
-    ...authority,
-    issue(...asked) {
-      const svid = authority.issue(...asked);
-      issued(svid.serial, { spiffeId: svid.spiffeId });
-      return svid;
-    },
-    issueServer(...asked) {
-      const certificate = authority.issueServer(...asked);
-      issued(certificate.serial, { about: 'xds port' });
-      return certificate;
-    },
-  };
 }

@@ -1,7 +1,7 @@
 import type { TokenDesk, TokenReport } from '../admin/admin-source.ts';
 import type { TokenRecord } from '../ca/token-record.ts';
 import type { TokenStore } from '../ca/token-store.ts';
-import type { AuditSink } from '../model/audit-event.ts';
+import { type AuditSink, operator } from '../model/audit-event.ts';
 import { spiffeId } from '../model/identity.ts';
 
 /** What an operator does with tokens; each act is written down. `isTrusted`: whether a root, by its fingerprint, is trusted now. */
@@ -19,17 +19,9 @@ export function createTokenDesk(
   };
   return {
     list: () => tokens.list().map(report),
-    async create({
-      service,
-      namespace,
-      serviceAccount = service,
-      ttlMilliseconds,
-      uses,
-      cidrs = [],
-      ports = [],
-      labels,
-      group,
-    }) {
+    async create(asked, by = operator) {
+      const { service, namespace, serviceAccount = service, ttlMilliseconds, uses } = asked;
+      const { cidrs = [], ports = [], labels, group } = asked;
       const { record, text } = await tokens.create({
         grant: {
           role: 'workload',
@@ -47,13 +39,13 @@ export function createTokenDesk(
       });
       const token = tokenReport(record, trustDomain);
       const of = token.identity === undefined ? {} : { spiffeId: token.identity };
-      audit.record({ what: 'token', who: 'operator', about: `token ${record.id}`, ...of, result: 'done' });
+      audit.record({ what: 'token', ...by, about: `token ${record.id}`, ...of, result: 'done' });
       return { token, secret: text };
     },
-    async revoke(id) {
+    async revoke(id, by = operator) {
       if (tokens.get(id) === undefined) return false;
       await tokens.revoke(id);
-      audit.record({ what: 'revoke', who: 'operator', about: `token ${id}`, result: 'done' });
+      audit.record({ what: 'revoke', ...by, about: `token ${id}`, result: 'done' });
       return true;
     },
   };

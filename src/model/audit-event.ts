@@ -29,8 +29,16 @@ export type AuditedAct =
   | 'call'
   | 'token'
   | 'revoke'
+  /** What is trusted, or what signs, has changed. */
+  | 'root'
   | 'publish'
   | 'admin';
+
+/** Who asks for an act, and from where. */
+export type Actor = Pick<AuditEvent, 'who' | 'from'>;
+
+/** The person of a state dir, where nothing else is said. */
+export const operator: Actor = { who: 'operator' };
 
 /** Where acts are written down. Never throws: what cannot be written is told to the operator, not to the caller. */
 export interface AuditSink {

@@ -192,7 +192,7 @@ describe('a rotation of roots', () => {
     connect({ 'reviews-1': old, 'reviews-2': old });
     expect(desk.status()).toMatchObject({ phase: 'steady', proxies: 2, acked: 2, pending: [] });
 
-    const prepared = await desk.step('prepare', 'ana');
+    const prepared = await desk.step('prepare', { who: 'ana' });
     expect(prepared).toMatchObject({ phase: 'prepared', next: 'activate', acked: 0, begun: { by: 'ana' } });
     expect(prepared.roots.map(({ fingerprint, signs }) => [fingerprint, signs])).toEqual([
       [before.slot.fingerprint, true],
@@ -200,22 +200,22 @@ describe('a rotation of roots', () => {
     ]);
     connect({ 'reviews-1': holding(), 'reviews-2': old });
     expect(desk.status()).toMatchObject({ acked: 1, pending: [{ proxy: 'reviews-2.shop' }] });
-    expect(await refusal(desk.step('activate', 'ana'))).toMatchObject({
+    expect(await refusal(desk.step('activate', { who: 'ana' }))).toMatchObject({
       code: 'WEFT0306',
       message: expect.stringContaining('reviews-2.shop'),
     });
     connect({ 'reviews-1': holding(), 'reviews-2': holding() });
 
     const between = holding();
-    expect(await desk.step('activate', 'ana')).toMatchObject({ phase: 'activated', next: 'finish', acked: 0 });
+    expect(await desk.step('activate', { who: 'ana' })).toMatchObject({ phase: 'activated', next: 'finish', acked: 0 });
     connect({ 'reviews-1': holding(), 'reviews-2': between });
-    expect(await refusal(desk.step('finish', 'ana'))).toMatchObject({ code: 'WEFT0306' });
+    expect(await refusal(desk.step('finish', { who: 'ana' }))).toMatchObject({ code: 'WEFT0306' });
     connect({ 'reviews-1': holding(), 'reviews-2': holding() });
-    const finished = await desk.step('finish', 'ana');
+    const finished = await desk.step('finish', { who: 'ana' });
     expect(finished).toMatchObject({ phase: 'steady', pending: [] });
     expect(finished.roots.map(({ fingerprint }) => fingerprint)).toEqual([after.slot.fingerprint]);
     // Each step may be asked for again, as after a crash of who asked.
-    expect(await desk.step('finish', 'ana')).toEqual(finished);
+    expect(await desk.step('finish', { who: 'ana' })).toEqual(finished);
     // Who is told that the old root is gone, and has not said so: after the step, not before it.
     expect(finished.behind?.map(({ proxy }) => proxy)).toEqual(['reviews-1.shop', 'reviews-2.shop']);
     connect({ 'reviews-1': holding(), 'bare-2': secrets({ bundle: 'b1' }, { inFlightSince: now }) });
@@ -226,20 +226,20 @@ describe('a rotation of roots', () => {
 
   it('awaits whom the registry knows from before a restart: no stream at all is no proof', async () => {
     const { desk, connect, holding } = await scene();
-    await desk.step('prepare', 'ana');
+    await desk.step('prepare', { who: 'ana' });
     connect({}, ['reviews-1.shop']);
-    expect(await refusal(desk.step('activate', 'ana'))).toMatchObject({ code: 'WEFT0306' });
+    expect(await refusal(desk.step('activate', { who: 'ana' }))).toMatchObject({ code: 'WEFT0306' });
     connect({ 'reviews-1': holding() });
-    expect(await desk.step('activate', 'ana')).toMatchObject({ phase: 'activated' });
+    expect(await desk.step('activate', { who: 'ana' })).toMatchObject({ phase: 'activated' });
   });
 
   it('waits for who keeps its own key until its newest certificate is under the root that signs', async () => {
     const { desk, connect, holding, signed, before, after } = await scene();
     const own = ({ privateKey: _, ...svid }: Svid): SignedSvid => ({ ...svid, renewAt: svid.notAfter });
     signed.set('own-1.shop', own(before.svid));
-    await desk.step('prepare', 'ana');
+    await desk.step('prepare', { who: 'ana' });
     connect({ 'own-1': holding() });
-    await desk.step('activate', 'ana');
+    await desk.step('activate', { who: 'ana' });
     connect({ 'own-1': holding() });
     expect(desk.status().pending).toEqual([{ proxy: 'own-1.shop', reason: 'its certificate is not renewed yet' }]);
     signed.set('own-1.shop', own(after.svid));
@@ -248,9 +248,9 @@ describe('a rotation of roots', () => {
 
   it('does not lose who would not find the control plane again', async () => {
     const { desk, connect, holding } = await scene();
-    await desk.step('prepare', 'ana');
+    await desk.step('prepare', { who: 'ana' });
     connect({ 'bare-1': holding() });
-    await desk.step('activate', 'ana');
+    await desk.step('activate', { who: 'ana' });
     connect({ 'bare-1': holding() });
     expect(desk.status().pending).toEqual([{ proxy: 'bare-1.shop', reason: 'it pins the old root' }]);
   });
@@ -258,11 +258,11 @@ describe('a rotation of roots', () => {
   it('a compromised root goes at its deadline, and abort takes back what was begun', async () => {
     const { desk, connect, holding, before } = await scene();
     connect({ 'reviews-1': holding() });
-    const begun = await desk.distrust(undefined, 'ana');
+    const begun = await desk.distrust(undefined, { who: 'ana' });
     expect(begun).toMatchObject({ phase: 'prepared', next: 'activate' });
     expect(Date.parse(begun.deadlines?.finish ?? '') - now).toBeLessThanOrEqual(60_000);
-    expect(await refusal(desk.distrust('00'.repeat(32), 'ana'))).toMatchObject({ code: 'WEFT0306' });
-    const aborted = await desk.step('abort', 'ana');
+    expect(await refusal(desk.distrust('00'.repeat(32), { who: 'ana' }))).toMatchObject({ code: 'WEFT0306' });
+    const aborted = await desk.step('abort', { who: 'ana' });
     expect(aborted.roots.map(({ fingerprint }) => fingerprint)).toEqual([before.slot.fingerprint]);
   });
 });
