@@ -58,7 +58,9 @@ function withheldWords(proxies: readonly ProxyStatus[]): readonly string[] {
 /** Callees whose share of good answers, over all callers, is below the goal. */
 function failingServices(source: AdminSource): readonly string[] {
   const byCallee = new Map<string, { callee: string; calls: number; good: number }>();
-  for (const { to, toNamespace, requests, success } of source.edges(windowMilliseconds)) {
+  for (const { to, toNamespace, requests, success, beside } of source.edges(windowMilliseconds)) {
+    // What no program asked is no call that failed.
+    if (beside !== undefined) continue;
     // A host that nobody serves: a mistake of the caller, which says nothing about any member.
     if (to === nowhere || to === ownSidecar) continue;
     const key = `${toNamespace}/${to}`;

@@ -127,7 +127,8 @@ const goal = 0.99;
 function callLines(clusters: readonly AnswerCluster[], caller: Caller, { edges }: LiveFacts): readonly CheckLine[] {
   const called = new Set(clusters.map(({ service }) => service));
   const rows = edges.filter(
-    ({ from, fromNamespace, to, toNamespace }) =>
+    ({ from, fromNamespace, to, toNamespace, beside }) =>
+      beside === undefined &&
       from === caller.name &&
       fromNamespace === caller.namespace &&
       (called.has(`${to}.${toNamespace}`) || called.has(to)),

@@ -133,7 +133,7 @@ function inboundRows({ mesh }: Describable, proxies: readonly Proxy[]): readonly
 function edgeRows({ edges = [] }: Describable, { name, namespace, host }: Service): readonly DescriptionRow[] {
   return edges
     .filter(({ to, toNamespace }) => to === host || (to === name && toNamespace === namespace))
-    .map(({ from, fromNamespace, rps, success, p99, requests, ejected, tlsFailures = [] }) => {
+    .map(({ from, fromNamespace, rps, success, p99, requests, ejected, beside, dryRun, tlsFailures = [] }) => {
       const who = fromNamespace === undefined ? from : `${from}.${fromNamespace}`;
       const slow = p99 === undefined ? '' : `, p99 ${spanText(Math.round(p99))}`;
       const all = ejected?.of === undefined ? '' : ` of ${ejected.of}`;
@@ -141,7 +141,11 @@ function edgeRows({ edges = [] }: Describable, { name, namespace, host }: Servic
       const tls = tlsFailures
         .map(({ name, count }) => `; no TLS ${count} times (${name}: weft edges says why)`)
         .join('');
-      const calls = `${requests} (${rps.toFixed(1)} a second), ${(success * 100).toFixed(2)}% succeeded`;
+      if (dryRun !== undefined)
+        return rowOf(`dry-run ${dryRun.action} would have refused ${dryRun.refused} of ${requests} requests`);
+      const made =
+        beside === 'own' ? ' by its sidecar' : beside === 'cut' ? ' cut: neither mesh TLS nor what the port takes' : '';
+      const calls = `${requests} (${rps.toFixed(1)} a second)${made}, ${(success * 100).toFixed(2)}% succeeded`;
       return rowOf(`${who}: ${calls}${slow}${held}${tls}`);
     });
 }

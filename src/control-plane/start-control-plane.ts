@@ -11,10 +11,7 @@ import { type Clock, systemClock } from '../model/state-store.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { lockStateDir } from '../store/lock.ts';
-import { createDirectory } from '../telemetry/directory.ts';
-import { createTrafficStore } from '../telemetry/traffic-store.ts';
 import { generatedRefusal } from '../translate/generated-fault.ts';
-import { destinationOfCluster } from '../translate/names.ts';
 import { createXdsServer, type XdsServer } from '../xds/create-xds-server.ts';
 import type { ServerTiming } from '../xds/server-options.ts';
 import { createAdminValues } from './admin-values.ts';
@@ -27,8 +24,8 @@ import { createCredentialCheck, standingOf } from './credential-check.ts';
 import { endRefusedStreams } from './end-refused-streams.ts';
 import { grantedHosts } from './granted-hosts.ts';
 import { createHealthDesk } from './health-desk.ts';
+import { createHeardOfProxies } from './heard-of-proxies.ts';
 import { createIdentityService } from './identity-service.ts';
-import { createKeyDesk } from './key-desk.ts';
 import { createStreamLog } from './log-stream-event.ts';
 import { createMembershipService } from './membership-service.ts';
 import { createMeshSource } from './mesh-source.ts';
@@ -156,9 +153,8 @@ export async function startControlPlane(options: {
       refused: () => xds.quarantine(),
       clock,
     });
-    const directory = createDirectory(joined.workloads, destinationOfCluster, settings);
-    const traffic = createTrafficStore(directory);
-    const keyDesk = createKeyDesk({ mesh, logger, clock });
+    const heard = createHeardOfProxies({ workloads: joined.workloads, settings, snapshots, mesh, logger, clock });
+    const { traffic, failingKeys } = heard;
     foresight.begin({ mesh, traffic, sessions, clock });
     const replica = `cp-${randomUUID().slice(0, 8)}`;
     const healthDesk = createHealthDesk({
@@ -214,10 +210,7 @@ export async function startControlPlane(options: {
         createMetricsEndpoint({
           check,
           proxy: (id) => sessions.sessions().get(id)?.proxy,
-          record(proxy, samples) {
-            traffic.record(proxy, samples, clock.now());
-            keyDesk.record(proxy, samples);
-          },
+          record: heard.record,
           probed: healthDesk.probed,
         }),
       ]),
@@ -247,7 +240,7 @@ export async function startControlPlane(options: {
       release: (resource) => offerAgain(xds, resource),
       snapshots,
       traffic,
-      failingKeys: keyDesk.failing,
+      failingKeys,
       tokens,
       audit,
       authority,

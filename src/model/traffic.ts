@@ -4,10 +4,12 @@ export const outside = '(outside)';
 export const nowhere = '(unknown)';
 /** Who answered where the caller's own sidecar did: a redirect, a directResponse, a call to itself. */
 export const ownSidecar = '(sidecar)';
+/** Every caller of a service together, where nobody counts them one by one. */
+export const anyone = '(any)';
 
 /** One line of `weft edges` and of the demo's table: who called whom, over a window of time. */
 export interface EdgeRow {
-  /** The service of the caller, `frontend`, or `(outside)`. */
+  /** The service of the caller, `frontend`, `(outside)`, or `(any)` of what policies in dry-run say. */
   readonly from: string;
   readonly fromNamespace?: string;
   /** The service that was called, `reviews`; the host for a ServiceEntry; `(unknown)`; or `(sidecar)`, the caller's own. */
@@ -27,6 +29,17 @@ export interface EdgeRow {
   readonly p99?: number;
   /** True: every call that got through was under mesh TLS; absent: none got through, or the caller is outside. */
   readonly mtls?: boolean;
+  /** Calls that got through under TLS that the caller's sidecar begins in place of the program (P48): `mtls` says nothing of them. */
+  readonly tls?: 'sidecar';
+  /**
+   * Absent: calls of programs. `own`: requests of the caller's sidecar, as mirrors, for keys of tokens, or to an authorizer. `cut`: connections
+   * that were closed as they speak none of what the port takes, so plaintext under STRICT. `dry-run`: requests that policies in dry-run judged.
+   */
+  readonly beside?: 'own' | 'cut' | 'dry-run';
+  /** Of `own`: what of it, as far as policies tell. */
+  readonly uses?: readonly OwnUse[];
+  /** Of `dry-run`: how many of the requests the policies of this action would have refused. */
+  readonly dryRun?: { readonly action: 'DENY' | 'ALLOW'; readonly refused: number };
   /** Calls that reached an endpoint, by its `version`; empty if no endpoint has one. Sorted by version. */
   readonly split: readonly VersionShare[];
   /** Response flags other than `-`, the most frequent first, at most 5. */
@@ -40,6 +53,11 @@ export interface EdgeRow {
   /** Connections that found no agreement on TLS, by reason (`TlsTrouble`), the most frequent first; absent: none. */
   readonly tlsFailures?: readonly Tally[];
 }
+
+/** What a sidecar makes requests of its own for. */
+export const ownUses = ['mirrors', 'keys', 'authorizer'] as const;
+
+export type OwnUse = (typeof ownUses)[number];
 
 /** Endpoints that a proxy calls no more for a while, since they failed too often. */
 export interface EjectedEndpoints {

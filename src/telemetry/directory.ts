@@ -8,6 +8,11 @@ export type ReadClusterName = (
   cluster: string,
 ) => { readonly namespace: string; readonly service: string; readonly subset?: string } | undefined;
 
+/** What is served to a proxy, where its counters do not say it. */
+export type KnownOfProxy = Pick<Directory, 'beginsTls' | 'ownUsesOf' | 'refusesUnknownHosts'>;
+
+const nothingKnown: KnownOfProxy = { beginsTls: () => false, ownUsesOf: () => [], refusesUnknownHosts: () => true };
+
 /**
  * Which service an identity stands for, from the registry's workloads. Where workloads of several services share an identity, the
  * workload with the first id speaks for it. Clusters are named by their owner, `translate/names.ts`, given as `readClusterName`.
@@ -16,10 +21,12 @@ export function createDirectory(
   workloads: Readable<ReadonlyMap<string, Workload>>,
   readClusterName: ReadClusterName,
   settings: MeshSettings,
+  known: KnownOfProxy = nothingKnown,
 ): Directory {
   let from: ReadonlyMap<string, Workload> | undefined;
   let services: ReadonlyMap<string, { readonly service: string; readonly namespace: string }> = new Map();
   return {
+    ...known,
     serviceOf(principal) {
       const now = workloads.get();
       if (now !== from) {

@@ -1,5 +1,5 @@
 import type { EdgeRow, Tally, VersionShare } from '../model/traffic.ts';
-import { nowhere, outside, ownSidecar, tlsTroubles } from '../model/traffic.ts';
+import { anyone, nowhere, outside, ownSidecar, ownUses, tlsTroubles } from '../model/traffic.ts';
 import type { Distribution } from './distribution.ts';
 import { addDistribution, emptyDistribution, quantile } from './distribution.ts';
 import type { Series } from './series.ts';
@@ -10,7 +10,7 @@ import type { Gained, Recent } from './traffic-store.ts';
  * Who calls whom, from what both sides counted: one row for each pair of services and kind of protocol, callers outside first, then by
  * names. The caller's side is believed, as it alone sees the calls that failed on the way and the time they took; the callee's side
  * tells of callers that have no sidecar, or whose sidecar does not report, and of the connections that it turned away: for the caller's
- * side they began well and ended.
+ * side they began well and ended. What no program asked has rows of its own.
  */
 export function edgesOf(recent: Recent): readonly EdgeRow[] {
   const reporting = new Set(
@@ -22,7 +22,7 @@ export function edgesOf(recent: Recent): readonly EdgeRow[] {
     const { series } = item;
     const twice = series.reporter === 'destination' && reporting.has(partyKey(series.source));
     if (twice && series.refused === undefined) continue;
-    const kind = series.protocol === 'tcp' ? 'tcp' : 'http';
+    const kind = `${series.protocol === 'tcp' ? 'tcp' : 'http'} ${series.beside ?? ''}`;
     const key = [partyKey(series.source), partyKey(series.destination), kind].join('\n');
     const list = twice ? turnedAway : groups;
     const group = list.get(key);
@@ -34,7 +34,7 @@ export function edgesOf(recent: Recent): readonly EdgeRow[] {
   const rows = [...groups].map(([key, group]) => rowOf(group, turnedAway.get(key) ?? [], recent.span));
   return [...rows, ...alone.map(([, group]) => rowOf(group, [], recent.span))]
     .filter((row) => row.requests > 0)
-    .map((row) => withTroubles(row, recent.troubles))
+    .map((row) => (row.beside === undefined ? withTroubles(row, recent.troubles) : row))
     .sort(byEnds);
 }
 
@@ -68,7 +68,7 @@ function withTroubles(row: EdgeRow, troubles: Recent['troubles']): EdgeRow {
 
 /** `turnedAway`: what the callee's side refused of what the caller's side counted in `group`. */
 function rowOf(group: readonly Gained[], turnedAway: readonly Gained[], span: number): EdgeRow {
-  const { source, destination, protocol, reporter } = group[0]?.series ?? never();
+  const { source, destination, protocol, reporter, beside } = group[0]?.series ?? never();
   const requests = sum(group, () => true);
   const began = sum(group, succeeded);
   // Both sides report by their own clocks: at the edges of a window one may be ahead.
@@ -92,11 +92,23 @@ function rowOf(group: readonly Gained[], turnedAway: readonly Gained[], span: nu
     ...(refused === 0 ? {} : { refused }),
     ...percentiles(durations),
     ...(mtls === undefined ? {} : { mtls }),
+    ...(group.some(({ series }) => series.begunTls) ? { tls: 'sidecar' as const } : {}),
+    ...besideOf(beside, group),
     split: splitOf(group),
     flags: tallies(group, (series) => series.flags, '-'),
-    codes: tallies(group, (series) => series.code, ''),
+    codes: beside === 'DENY' || beside === 'ALLOW' ? [] : tallies(group, (series) => series.code, ''),
     reporter,
   };
+}
+
+function besideOf(beside: Series['beside'], group: readonly Gained[]): Pick<EdgeRow, 'beside' | 'uses' | 'dryRun'> {
+  if (beside === undefined) return {};
+  if (beside === 'cut') return { beside };
+  if (beside === 'own') {
+    const all = new Set(group.flatMap(({ series }) => series.uses ?? []));
+    return { beside, uses: ownUses.filter((use) => all.has(use)) };
+  }
+  return { beside: 'dry-run', dryRun: { action: beside, refused: sum(group, ({ code }) => code === 'refused') } };
 }
 
 function never(): never {
@@ -150,7 +162,7 @@ function partyKey(party: Series['source']): string {
 
 function byEnds(a: EdgeRow, b: EdgeRow): number {
   const rank = (row: EdgeRow) =>
-    `${row.from === outside ? 0 : 1}\n${row.fromNamespace ?? ''}\n${row.from}\n${row.to === nowhere || row.to === ownSidecar ? 1 : 0}\n${row.to}\n${row.protocol}`;
+    `${row.from === outside ? 0 : row.from === anyone ? 2 : 1}\n${row.fromNamespace ?? ''}\n${row.from}\n${row.to === nowhere || row.to === ownSidecar ? 1 : 0}\n${row.to}\n${row.protocol}\n${row.beside ?? ''}${row.dryRun?.action ?? ''}`;
   const [left, right] = [rank(a), rank(b)];
   return left < right ? -1 : left > right ? 1 : 0;
 }

@@ -13,8 +13,10 @@ const bounds = [
  * buckets come from quantiles and are right within a few percent; `_count` and `_sum` are exact. `version` is Weft's own.
  */
 export function meshMetrics(totals: readonly Gained[], version: string): string {
-  const http = totals.filter(({ series }) => series.protocol !== 'tcp');
-  const tcp = totals.filter(({ series }) => series.protocol === 'tcp');
+  // Istio's families count the calls of programs.
+  const calls = totals.filter(({ series }) => series.beside === undefined);
+  const http = calls.filter(({ series }) => series.protocol !== 'tcp');
+  const tcp = calls.filter(({ series }) => series.protocol === 'tcp');
   const requests = http.filter(({ gain }) => gain.requests > 0);
   const timed = http.filter(({ gain }) => gain.durations !== undefined);
   return [

@@ -3,12 +3,13 @@ import type { TelemetryStatName, TelemetryTag } from '../model/telemetry-tags.ts
 import { telemetryPrefix, telemetryStats } from '../model/telemetry-tags.ts';
 import type { StreamMetricsMessage } from '../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
 import type { Metric } from '../proto/gen/io/prometheus/client/metrics_pb.ts';
+import { type BesideCalls, readBesideCalls } from './beside-calls.ts';
 import { type ClusterFigures, readClusterFigures } from './cluster-figures.ts';
 import type { QuantilePoint } from './distribution.ts';
 import { type KeyFetches, readKeyFetches } from './key-fetches.ts';
 
 /** What one statistic with one set of tags gained in a flush interval, or what an Envoy says besides of its clusters and filters. */
-export type Sample = CountSample | DurationSample | ClusterFigures | KeyFetches;
+export type Sample = CountSample | DurationSample | ClusterFigures | KeyFetches | BesideCalls;
 
 export interface CountSample {
   readonly kind: 'count';
@@ -49,7 +50,7 @@ export function openMetricsStream(
       const id = message.identifier?.node?.id;
       if (id === undefined ? !known : id !== proxy.id) return false;
       known = true;
-      const samples = readSamples(message);
+      const samples = readSamples(message, proxy);
       if (samples.length > 0) record(proxy, samples);
       return true;
     },
@@ -64,7 +65,7 @@ const statsByName: ReadonlyMap<string, (typeof telemetryStats)[number]> = new Ma
  * The samples in a message: counters as deltas, histograms as the summary of the last interval (E33). Envoy also sends what gained
  * nothing, with NaN for its quantiles; that and other statistics are passed over.
  */
-function readSamples(message: StreamMetricsMessage): readonly Sample[] {
+function readSamples(message: StreamMetricsMessage, proxy: Proxy): readonly Sample[] {
   const calls = message.envoyMetrics.flatMap((family) => {
     const stat = statsByName.get(family.name);
     if (stat === undefined) return [];
@@ -73,7 +74,7 @@ function readSamples(message: StreamMetricsMessage): readonly Sample[] {
       return sample === undefined ? [] : [sample];
     });
   });
-  return [...calls, ...readClusterFigures(message), ...readKeyFetches(message)];
+  return [...calls, ...readClusterFigures(message), ...readKeyFetches(message), ...readBesideCalls(message, proxy)];
 }
 
 function readCount(stat: TelemetryStatName, metric: Metric): CountSample | undefined {

@@ -1,7 +1,7 @@
 import { parseSpiffeId } from '../model/identity.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { type Refusal, refusalWords } from '../model/telemetry-tags.ts';
-import { nowhere, outside, ownSidecar } from '../model/traffic.ts';
+import { nowhere, type OwnUse, outside, ownSidecar } from '../model/traffic.ts';
 import type { Tags } from './metrics-service.ts';
 
 /** One end of a call, in the words of services. Empty texts are not known. */
@@ -25,9 +25,15 @@ export interface Series {
   readonly flags: string;
   readonly grpcStatus: string;
   /** Of a connection that the reporter turned away. */
-  readonly refused?: Refusal;
-  /** Absent: nobody was reached. */
+  readonly refused?: Refusal | 'cut';
+  /** Absent: nobody was reached, or `begunTls`. */
   readonly mtls?: boolean;
+  /** The reporter began TLS in place of its program (P48). */
+  readonly begunTls?: true;
+  /** Absent: of calls of programs. `own`, `cut`: as BesideCalls; `DENY`, `ALLOW`: of policies in dry-run. */
+  readonly beside?: 'own' | 'cut' | 'DENY' | 'ALLOW';
+  /** Of `own`. */
+  readonly uses?: readonly OwnUse[];
 }
 
 /** What the words in tags mean: the registry's and the translation's knowledge, as an argument. */
@@ -36,6 +42,12 @@ export interface Directory {
   serviceOf(principal: string): { readonly service: string; readonly namespace: string } | undefined;
   /** What an outbound cluster stands for; undefined if it stands for no service. */
   destinationOf(cluster: string): NamedService | undefined;
+  /** Whether the proxy speaks TLS in place of its program where this cluster leads. */
+  beginsTls(proxy: Proxy, cluster: string): boolean;
+  /** What the proxy itself makes requests for where this cluster leads; empty: nothing. */
+  ownUsesOf(proxy: Proxy, cluster: string): readonly OwnUse[];
+  /** Whether the proxy answers calls to unknown hosts with 502 (P48), instead of passing them on. */
+  refusesUnknownHosts(proxy: Proxy): boolean;
 }
 
 export interface NamedService {
@@ -79,11 +91,17 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
     };
   }
   const called = directory.destinationOf(tags.destination_cluster ?? '');
-  const { namespace, host, service } = called ?? { namespace: '', host: '', service: whoElse(tags, of, flags) };
+  const { namespace, host, service } = called ?? {
+    namespace: '',
+    host: '',
+    service: whoElse(tags, of, flags, proxy, directory),
+  };
   const version = tags.destination_version || called?.subset || '';
   // A call without a peer's certificate went in plaintext, unless it never got there: then flags say why, if they are counted.
   const arrived = tags.response_flags === '-' && host !== '';
-  const mtls = peer !== '' ? true : arrived ? false : undefined;
+  // TLS of others may show a SPIFFE ID, too.
+  const isBegun = (arrived || peer !== '') && directory.beginsTls(proxy, tags.destination_cluster ?? '');
+  const mtls = isBegun ? undefined : peer !== '' ? true : arrived ? false : undefined;
   return {
     reporter,
     source: self,
@@ -91,13 +109,18 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
     host,
     ...outcome,
     ...(mtls === undefined ? {} : { mtls }),
+    ...(isBegun ? { begunTls: true } : {}),
   };
 }
 
-/** A rule that answers by itself chooses no cluster and fails at nothing; an unknown host that is refused looks like it, but for its 502 (P48). */
-function whoElse({ destination_cluster: cluster = '', response_code: code }: Tags, of: 'http' | 'tcp', flags: string) {
-  const isOwn = of === 'http' && (cluster === '' || cluster === '-') && flags === '-' && code !== '502';
-  return isOwn ? ownSidecar : nowhere;
+/**
+ * A rule that answers by itself chooses no cluster and fails at nothing; so looks an unknown host that is refused (P48), but for its 502, where
+ * unknown hosts are refused at all.
+ */
+function whoElse(tags: Tags, of: 'http' | 'tcp', flags: string, proxy: Proxy, directory: Directory): string {
+  const { destination_cluster: cluster = '', response_code: code } = tags;
+  const isAnswered = of === 'http' && (cluster === '' || cluster === '-') && flags === '-';
+  return isAnswered && (code !== '502' || !directory.refusesUnknownHosts(proxy)) ? ownSidecar : nowhere;
 }
 
 function callerOf(principal: string, directory: Directory): Party {
@@ -111,7 +134,7 @@ function callerOf(principal: string, directory: Directory): Party {
 /** Equal series have equal keys. */
 export function seriesKey(series: Series): string {
   const { source, destination } = series;
-  const { reporter, host, protocol, code, flags, grpcStatus, refused, mtls } = series;
+  const { reporter, host, protocol, code, flags, grpcStatus, refused, mtls, begunTls, beside, uses = [] } = series;
   return [
     ...[source, destination].flatMap((party) => [
       party.service,
@@ -120,16 +143,20 @@ export function seriesKey(series: Series): string {
       party.app,
       party.version,
     ]),
-    ...[reporter, host, protocol, code, flags, grpcStatus, refused ?? '', String(mtls)],
+    ...[reporter, host, protocol, code, flags, grpcStatus, refused ?? '', String(mtls), String(begunTls)],
+    beside ?? '',
+    ...uses,
   ].join('\n');
 }
 
 /** Whether a call succeeded, as the caller's owner would say: not the server's fault, and an answer came. */
 export function succeeded(series: Series): boolean {
   if (series.refused !== undefined) return false;
+  // What is in dry-run refuses nobody.
+  if (series.beside === 'DENY' || series.beside === 'ALLOW') return true;
   if (series.protocol === 'tcp') return series.flags === '-' || callerLeft(series.flags);
   if (series.protocol === 'grpc' && series.grpcStatus !== '0' && serverFaults.has(series.grpcStatus)) return false;
-  const code = Number(series.code);
+  const code = Number(series.code.replace(/xx$/, '00'));
   // No code at all: the caller hung up (DC), or nobody answered.
   if (!(code > 0)) return callerLeft(series.flags);
   return code < 500;

@@ -1,5 +1,6 @@
 import type { Proxy } from '../model/proxy.ts';
 import { telemetryStats } from '../model/telemetry-tags.ts';
+import { type BesideCalls, seriesBeside } from './beside-calls.ts';
 import { type ClusterTrouble, createClusterTroubles } from './cluster-troubles.ts';
 import type { Distribution } from './distribution.ts';
 import { addDistribution, addSummary, emptyDistribution } from './distribution.ts';
@@ -89,7 +90,11 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
           continue;
         }
         if (sample.kind === 'keys') continue;
-        const series = seriesOf(proxy, sample.tags, statOf.get(sample.stat) ?? 'http', directory);
+        const isCall = sample.kind === 'count' || sample.kind === 'duration';
+        const series = isCall
+          ? seriesOf(proxy, sample.tags, statOf.get(sample.stat) ?? 'http', directory)
+          : seriesBeside(proxy, sample, directory);
+        if (series === undefined) continue;
         const key = seriesKey(series);
         let total = totals.get(key);
         if (total === undefined) {
@@ -157,8 +162,9 @@ function gainOf(gains: Map<string, Gain>, key: string): Gain {
   return found;
 }
 
-function add(gain: Gain, sample: CountSample | DurationSample): void {
-  if (sample.kind === 'duration') {
+function add(gain: Gain, sample: CountSample | DurationSample | BesideCalls): void {
+  if (sample.kind === 'own' || sample.kind === 'cut' || sample.kind === 'dry-run') gain.requests += sample.value;
+  else if (sample.kind === 'duration') {
     gain.durations ??= emptyDistribution();
     addSummary(gain.durations, sample.count, sample.sum, sample.points);
   } else if (sample.stat === 'tcp_received_bytes_total') gain.received += sample.value;

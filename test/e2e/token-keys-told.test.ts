@@ -92,6 +92,10 @@ test.each<[name: string, wrong: typeof answer]>([
   expect(await ask()).toBe(200);
   await eventually('it is told no more', async () => (await said()).every((each) => !isTold(each)));
   expect((await weft(...windows[0])).code).toBe(0);
+  const { edges } = mesh().controlPlane().values;
+  expect(edges(60_000).filter(({ from }) => from === 'catalog')).toMatchObject([
+    { to: 'keys', beside: 'own', uses: ['keys'] },
+  ]);
 });
 
 test('another URL is not blamed for what the one before did', async () => {

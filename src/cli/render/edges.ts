@@ -1,4 +1,4 @@
-import type { EdgeRow, TlsTrouble } from '../../model/traffic.ts';
+import type { EdgeRow, OwnUse, TlsTrouble } from '../../model/traffic.ts';
 import { outside, tlsTroubles } from '../../model/traffic.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
@@ -15,13 +15,20 @@ export function edgeColumns(marks: Marks): readonly Column<EdgeRow>[] {
     { title: 'P99', of: (row) => latency(row.p99) },
     {
       title: 'MTLS',
-      of: (row) => (row.mtls === undefined || row.from === outside ? '-' : row.mtls ? marks.good : marks.bad),
+      of: (row) => tlsWord(row, marks),
     },
     { title: '', of: notes },
     { title: 'P95', of: (row) => latency(row.p95), wide: true },
     { title: 'REQUESTS', of: (row) => String(row.requests), wide: true },
     { title: 'CODES', of: (row) => row.codes.map(({ name, count }) => `${name}:${count}`).join(' '), wide: true },
   ];
+}
+
+/** Whether all was under mesh TLS; `TLS` where the caller's sidecar began another one in place of the program, which is neither that nor plaintext. */
+function tlsWord({ from, mtls, tls }: EdgeRow, { good, bad }: Marks): string {
+  const mesh = mtls === undefined || from === outside ? [] : [mtls ? good : bad];
+  const words = [...mesh, ...(tls === undefined ? [] : ['TLS'])];
+  return words.length === 0 ? '-' : words.join(' ');
 }
 
 /** Whole requests a second, with one digit below ten where it says more. */
@@ -51,8 +58,29 @@ function notes(row: EdgeRow): string {
   const { ejected, tlsFailures = [] } = row;
   const held = ejected === undefined ? [] : [ejectedText(ejected)];
   const tls = tlsFailures.map(({ name, count }) => `tls:${name} ${count}`);
-  const all = [...split, ...flags, ...refusals, ...turnedAway, ...held, ...tls];
+  const all = [...besideText(row), ...split, ...flags, ...refusals, ...turnedAway, ...held, ...tls];
   return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...all].join('  ');
+}
+
+const useWords: Readonly<Record<OwnUse, string>> = {
+  mirrors: 'mirrored',
+  keys: 'keys of tokens',
+  authorizer: 'asks the authorizer',
+};
+
+function besideText({ beside, uses = [], dryRun }: EdgeRow): readonly string[] {
+  switch (beside) {
+    case undefined:
+      return [];
+    case 'own':
+      return [`by its sidecar: ${uses.map((use) => useWords[use]).join(', ')}`];
+    case 'cut':
+      return ['neither mesh TLS nor what the port takes'];
+    case 'dry-run':
+      return [`dry-run ${dryRun?.action} would refuse ${dryRun?.refused}`];
+    default:
+      return beside satisfies never;
+  }
 }
 
 const tlsWords: Readonly<Record<TlsTrouble, { readonly says: string; readonly fix: string }>> = {
