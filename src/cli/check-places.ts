@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createTreeCheck } from '../control-plane/check-tree.ts';
+import { createTreeCheck, type TreeCheckOptions, treeCheckSteps } from '../control-plane/check-tree.ts';
 import { createSecretReader, secretNames } from '../control-plane/named-secrets.ts';
 import type { CheckedTree } from '../control-plane/policy-source.ts';
 import { checkedWith } from '../control-plane/registry-knowledge.ts';
 import { meshSettings, readSettings, type Settings, type SettingValues } from '../control-plane/settings.ts';
 import { Failure } from '../model/failure.ts';
 import type { MeshSettings } from '../model/mesh.ts';
+import type { PolicySet } from '../model/policy.ts';
 import type { RegistryKnowledge } from '../model/registry-knowledge.ts';
+import { finish } from '../model/steps.ts';
 import type { Workload } from '../model/workload.ts';
 import { type PolicyTree, readCommit } from '../policy/git-tree.ts';
 import type { KnownSecrets } from '../policy/references/reference-scope.ts';
@@ -20,6 +22,8 @@ export interface CheckedPlaces extends CheckedTree {
   readonly tree: PolicyTree;
   readonly settings: MeshSettings;
   readonly values: SettingValues;
+  /** The commit that a server serves and this repository does not have, so that who is let in anew is not known (WEFT0171). */
+  readonly uncompared?: string;
 }
 
 /**
@@ -39,17 +43,43 @@ export async function checkPlaces(
   const tree = await readTree(repository, root, places, revision);
   const known = settings ?? readSettings(undefined);
   const mesh = meshSettings(known);
-  const checked = createTreeCheck({
+  const reading = {
     settings: mesh,
     ...(settings && { trustDomain: settings.values.trustDomain }),
     folders: root === undefined ? 'free' : (settings?.values['policy.folders'] ?? 'namespace'),
     root: root ?? '.',
     joined: () => joined,
+  } as const;
+  const marked = root === undefined ? undefined : knowledge?.marked;
+  const servedElsewhere = marked && (await servedThere(reading, repository, marked));
+  const checked = createTreeCheck({
+    ...reading,
+    ...(servedElsewhere && { widening: 'marked', servedElsewhere }),
     ...(knowledge && checkedWith(knowledge)),
     secrets: () => secrets ?? knownSecrets(known),
   })(tree);
   requirePolicies(places, tree);
-  return { ...checked, tree, settings: mesh, values: known.values };
+  const isUncompared = marked !== undefined && servedElsewhere === undefined;
+  return { ...checked, tree, settings: mesh, values: known.values, ...(isUncompared && { uncompared: marked.commit }) };
+}
+
+/** What a server serves, read here; undefined where this repository has not got that commit. */
+async function servedThere(
+  reading: TreeCheckOptions & { readonly root: string },
+  repository: string,
+  { commit, held }: NonNullable<RegistryKnowledge['marked']>,
+): Promise<PolicySet | undefined> {
+  // Edits that are not committed lie where the server is.
+  const read = (of: string) => readCommit(repository, of.replace(/\+edits$/, ''), reading.root);
+  try {
+    const trees = new Map<string, PolicyTree | undefined>();
+    for (const { namespace, commit: of } of held) trees.set(namespace, of === undefined ? undefined : await read(of));
+    const check = treeCheckSteps(reading);
+    return finish(check(await read(commit), 'unknown', trees.size === 0 ? undefined : trees)).policies;
+  } catch (error) {
+    if (error instanceof Failure && (error.code === 'WEFT0961' || error.code === 'WEFT0962')) return undefined;
+    throw error;
+  }
 }
 
 /** What is known of them where the folder of secrets may be on another machine. */

@@ -18,6 +18,7 @@ import { type CheckedAgainst, createBetweenObjects } from './between-objects.ts'
 import { byNamespace, type GoodNamespaces, holdBack } from './hold-back.ts';
 import type { CheckedTree, HeldTrees, RegistryKnown } from './policy-source.ts';
 import { type Mistakes, standingOf, withoutStanding } from './standing-errors.ts';
+import { createWideningCheck } from './widening-findings.ts';
 
 export interface TreeCheckOptions {
   readonly settings: MeshSettings;
@@ -35,6 +36,10 @@ export interface TreeCheckOptions {
   readonly trustDomain?: string;
   /** What an error holds back: the commit, which is what is meant without it, or the namespace that it is in. */
   readonly isolate?: 'commit' | 'namespace';
+  /** `marked`: a commit that lets in who is refused by what is served needs a mark (T14). Absent: `allow`. */
+  readonly widening?: 'allow' | 'marked';
+  /** What is served elsewhere, by a server that is asked. */
+  readonly servedElsewhere?: PolicySet;
 }
 
 /** The services that served policies were checked with: most of what a mesh has of them is made already. */
@@ -69,6 +74,7 @@ export function treeCheckSteps(
   /** Looks at what is served while the other looks at what may be: each remembers what it saw last. */
   const checkServed = createBetweenObjects();
   let built: BuiltServices | undefined;
+  const checkWidening = createWideningCheck(settings);
 
   const parse = function* (tree: PolicyTree): Steps<ParsedPolicies> {
     const parsed = yield* parseSteps(tree.files, {
@@ -97,6 +103,16 @@ export function treeCheckSteps(
     if (served === undefined) return withoutStanding(result.found, options.standing?.() ?? new Map());
     const now = yield* checkServed(served, beside);
     return withoutStanding(result.found, standingOf(now.found, isUnjudged));
+  };
+  /** Of whom what is served refuses; nothing is held against the first that is ever served. */
+  const widening = function* (
+    policies: PolicySet,
+    { joined: known, away }: CheckedAgainst,
+  ): Steps<readonly Diagnostic[]> {
+    const before = served ?? options.servedElsewhere;
+    if (options.widening !== 'marked' || before === undefined) return [];
+    const members = [...(known(policies)?.values() ?? []), ...(away?.workloads.values() ?? [])];
+    return yield* checkWidening(before, policies, members);
   };
   const ofFiles = ({ diagnostics, beside = [] }: PolicyTree) => [...diagnostics, ...strayFindings(beside, root)];
   const errorsOf = (found: readonly Diagnostic[]) => found.filter(({ severity }) => severity === 'error');
@@ -150,8 +166,11 @@ export function treeCheckSteps(
     const isPart = errorsOf(text).length > 0;
     const beside = against(registry);
     // Each stage on all that passed the one before (section 8); what only follows from the rest is left out.
-    const meaning = withoutConsequences(yield* between({ commit, objects: parsed.objects }, beside), text, namespaceOf);
-    const found = [...text, ...silence(meaning, parsed.silencers, 'references', () => isPart)];
+    const whole = { commit, objects: parsed.objects };
+    const meaning = withoutConsequences(yield* between(whole, beside), text, namespaceOf);
+    // What was accepted before a restart is compared with nothing.
+    const wider = registry === undefined && !isPart ? yield* widening(whole, beside) : [];
+    const found = [...text, ...silence(meaning, parsed.silencers, 'references', () => isPart), ...wider];
     const errors = errorsOf(found);
     if (errors.length === 0) {
       return withHistory({
@@ -169,7 +188,9 @@ export function treeCheckSteps(
             rootNamespace: parsed.rootNamespace,
             isServed: served?.commit === commit,
             judge: function* (objects) {
-              return errorsOf(yield* between({ commit, objects }, beside));
+              const composed = { commit, objects };
+              const errors = errorsOf(yield* between(composed, beside));
+              return errors.length > 0 ? errors : yield* widening(composed, beside);
             },
           })
         : undefined;

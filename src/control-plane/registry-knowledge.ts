@@ -12,6 +12,7 @@ export function createRegistryKnowledge(
   served: () => PolicyState['served'],
   against: () => CheckedAgainst,
   letIn: () => Foreseen,
+  widening: 'allow' | 'marked' = 'allow',
 ): () => RegistryKnowledge {
   const check = createBetweenObjects();
   return () => {
@@ -19,6 +20,7 @@ export function createRegistryKnowledge(
     const { away, expected = [] } = beside;
     const found = now === undefined ? [] : finish(check(now.policies, beside)).found;
     const standing = standingOf(found, now?.isUnjudged ?? false);
+    const { commit, held = [] } = now?.revision ?? {};
     return {
       isHistory: away?.isHistory ?? false,
       away: [...(away?.workloads.values() ?? [])],
@@ -26,6 +28,7 @@ export function createRegistryKnowledge(
       expected: [...expected].sort(),
       standing: [...standing].map(([mistake, fields]) => ({ mistake, fields: [...fields] })),
       ...letIn(),
+      ...(widening === 'marked' && commit !== undefined && { marked: { commit, held } }),
     };
   };
 }

@@ -70,6 +70,10 @@ const definitions = {
   'policy.isolate': define<'commit' | 'namespace'>('commit', '"commit" or "namespace"', (value) =>
     value === 'commit' || value === 'namespace' ? value : undefined,
   ),
+  /** Whether a commit that lets in who was refused needs a mark with a reason (T14). */
+  'policy.widening': define<'allow' | 'marked'>('allow', '"allow" or "marked"', (value) =>
+    value === 'allow' || value === 'marked' ? value : undefined,
+  ),
   /** What a port is that declares no protocol: TCP, or what its first bytes say (P28). */
   'policy.protocolDetection': define<'declared' | 'auto'>('declared', '"declared" or "auto"', (value) =>
     value === 'declared' || value === 'auto' ? value : undefined,

@@ -101,6 +101,7 @@ export async function startFacts(options: {
     folders: values['policy.folders'],
     root: values['policy.path'],
     isolate: values['policy.isolate'],
+    widening: values['policy.widening'],
     secrets: secretsNow,
     away: known.away,
     expected: options.expected,
@@ -127,6 +128,7 @@ export async function startFacts(options: {
       secrets: secretsNow(),
     }),
     options.letIn,
+    values['policy.widening'],
   );
   const policies = { ...source, knowledge };
   parts.add(() => policies.stop());

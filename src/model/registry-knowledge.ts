@@ -1,5 +1,6 @@
 import type { Protocol } from './policy.ts';
 import type { ServiceKey } from './service.ts';
+import type { HeldNamespace } from './status.ts';
 import type { Workload } from './workload.ts';
 
 /** What a server holds against a commit besides its text and who is connected (decision 47), for who checks one before it is written. */
@@ -23,6 +24,8 @@ export interface RegistryKnowledge {
   readonly allowing: readonly string[];
   /** Where it takes calls in STRICT and in DISABLE now (WEFT0170). */
   readonly modes: readonly ServedMode[];
+  /** What is served, where a commit that lets in who is refused by that needs a mark (WEFT0171); absent: it needs none. */
+  readonly marked?: { readonly commit: string; readonly held: readonly HeldNamespace[] };
 }
 
 /** Ports at which one policy decides how calls are taken, so that callers must know it. */

@@ -41,6 +41,11 @@ const whole = object({ metadata: metadataShape });
 
 export const allowUnsupported = 'weft.dev/allow-unsupported';
 
+/** Why a commit lets in who was refused before (T14). */
+export const widensAnnotation = 'weft.dev/widens';
+
+const ownAnnotations: readonly string[] = [allowUnsupported, widensAnnotation];
+
 /** Of a `v1/Service`, which has no field for it (P6). */
 export const exportToAnnotation = 'networking.istio.io/exportTo';
 
@@ -108,8 +113,11 @@ function checkAnnotations(annotations: Labels, kind: string | undefined, context
     const domain = key.split('/')[0] ?? '';
     if (domain === 'istio.io' || domain.endsWith('.istio.io')) {
       reportRefused(context, field, at, { tier: key.endsWith('/exportTo') ? 'T1' : 'never' });
-    } else if (domain === 'weft.dev' && key !== allowUnsupported) {
-      const near = nearestName(key, [allowUnsupported]);
+    } else if (key === widensAnnotation && annotations[key]?.trim() === '') {
+      const hint = 'say why who was refused may call now';
+      context.report('WEFT0002', at, `${key} gives no reason`, hint, { field });
+    } else if (domain === 'weft.dev' && !ownAnnotations.includes(key)) {
+      const near = nearestName(key, ownAnnotations);
       context.report(
         'WEFT0002',
         at,

@@ -22,6 +22,7 @@ export const referenceCodes = {
   WEFT0164: page('warning', 'references', 'Rule acts at the first byte of a TCP connection'),
   WEFT0166: page('warning', 'references', 'Socket that two sidecars open'),
   WEFT0170: page('warning', 'references', 'STRICT straight to DISABLE, or back'),
+  WEFT0171: page('error', 'references', 'Commit widens who may call, without a mark'),
   WEFT0173: page('error', 'references', 'Subset is not defined'),
   WEFT0174: page('warning', 'references', 'DestinationRule, HealthCheck or Sidecar matches no service'),
   WEFT0175: page('warning', 'references', 'Subset selects no workload'),

@@ -10,6 +10,7 @@ import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import { offlineProxy, offlineProxyNames } from '../../src/control-plane/offline-proxy.ts';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
 import type { Policy, PolicySet } from '../../src/model/policy.ts';
+import { refText } from '../../src/model/provenance.ts';
 import type { RecentCaller } from '../../src/model/registry-knowledge.ts';
 import type { MutualTlsMode } from '../../src/model/security-policy.ts';
 import type { Workload } from '../../src/model/workload.ts';
@@ -31,7 +32,7 @@ const pages = readdirSync(folder)
  * has joined, so its workloads are those of WorkloadEntry documents and those of lines as `# joined: web-1 in group web says tier=back`;
  * for the others workloads are not known. A
  * line `# called:` says who called in the last hour, while no rule refused anybody; `# served: mode STRICT` what every PeerAuthentication said
- * until then.
+ * until then; `# served: without AuthorizationPolicy/shop/reviews` that this object is new, and that the server asks for marks.
  */
 function check(block: string, files: readonly ExampleFile[]): readonly Diagnostic[] {
   const settings = { trustDomain: 'cluster.local', dnsSuffix: 'cluster.local', rootNamespace: 'istio-system' };
@@ -42,6 +43,12 @@ function check(block: string, files: readonly ExampleFile[]): readonly Diagnosti
   const [inside, beside] = [files.filter(isInside), files.filter((file) => !isInside(file))];
   const tree = { commit: '4f1c2ab', files: inside, beside, diagnostics: [], author: '', subject: '', time: 0 };
   const { policies, diagnostics } = run(tree);
+  const [, added] = /^# served: without (\S+)$/m.exec(block) ?? [];
+  if (policies !== undefined && added !== undefined) {
+    const objects = policies.objects.filter((object) => refText(object) !== added);
+    const beside = { widening: 'marked', servedElsewhere: { ...policies, objects } } as const;
+    return createTreeCheck({ settings, folders: 'namespace', root: 'policies', joined, ...beside })(tree).diagnostics;
+  }
   const [, servedMode] = /^# served: mode (STRICT|PERMISSIVE|DISABLE)$/m.exec(block) ?? [];
   if (policies !== undefined && servedMode !== undefined) {
     const mode = servedMode as MutualTlsMode;

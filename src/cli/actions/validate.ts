@@ -37,7 +37,8 @@ export async function validate(context: ValidateContext): Promise<ExitCode> {
     groups.set(key, [...(groups.get(key) ?? []), place]);
   }
   const checked: Checked[] = [];
-  for (const group of groups.values()) checked.push(await checkGroup(group, flags.rev, live, generatedBy(context)));
+  for (const group of groups.values())
+    checked.push(await checkGroup(group, flags.rev, live, generatedBy(context), (words) => output.say(words)));
   const diagnostics = checked.flatMap((group) => group.diagnostics).sort(byPosition);
   const files = checked.reduce((sum, group) => sum + group.files.size, 0);
   const count = (severity: Diagnostic['severity']) =>
@@ -63,13 +64,17 @@ async function checkGroup(
   revision: string | undefined,
   { joined, secrets, knowledge }: LiveFacts,
   generated: Generated,
+  say: (words: string) => void,
 ): Promise<Checked> {
   const {
     tree,
     diagnostics: found,
     policies,
     settings,
+    uncompared,
   } = await checkPlaces(places, revision, joined, secrets, knowledge);
+  if (uncompared !== undefined)
+    say(`the server serves commit ${uncompared}, which is not here: fetch it to see whom this lets in anew (WEFT0171)`);
   const diagnostics =
     policies === undefined ? [...found] : [...found, ...(await generated(policies, settings, joined))];
   if (policies && joined && knowledge) {
