@@ -56,7 +56,7 @@ const groups = [
   { files: ['test/property/registry-joined.test.ts'], ids: ['T1'], only: 'T1' },
   { files: ['test/e2e/impostors.test.ts'], ids: ['T2', 'T28'] },
   { files: ['test/unit/joining.test.ts'], ids: ['T3'] },
-  { files: ['test/unit/ca-csr-agreed.test.ts'], ids: ['T17'] },
+  { files: ['test/unit/ca-csr-agreed.test.ts', 'test/unit/csr-refused.test.ts'], ids: ['T17'] },
   { files: ['test/unit/ca-bad-chains.test.ts'], ids: ['T18'] },
   { files: ['test/unit/ca-sealed.test.ts'], ids: ['T19'] },
   { files: ['test/unit/ca-authority.test.ts'], ids: ['F11'], only: 'F11' },
