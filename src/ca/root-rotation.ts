@@ -17,7 +17,7 @@ export interface RootSlot {
 /**
  * How far a change of root has come. `steady`: one root. `prepared`: the next root is trusted, too, nothing is signed under it.
  * `activated`: it signs, leaves under the former one are still about. `returning`: the former one signs again (an `abort` after
- * `activate`), leaves under the next one are still about.
+ * `activate`), leaves under the next one are still about. With deadlines the other root, or in `prepared` the one that signs, is compromised.
  */
 export type RootPhase = 'steady' | 'prepared' | 'activated' | 'returning';
 
@@ -114,8 +114,9 @@ function prepare(state: RootState, { root, now, by }: Input<'prepare'>): RootSta
 }
 
 function activate(state: RootState, pending: readonly string[]): RootState | Failure {
-  const { phase, signing, other } = state;
+  const { phase, signing, other, deadlines } = state;
   if (phase === 'activated') return state;
+  if (phase === 'returning' && deadlines !== undefined) return givesBack('activate', deadlines.finish);
   if (other === undefined)
     return cannot('activate', 'no next root is trusted', 'begin: weft cert rotate --root --step prepare');
   if (pending.length > 0) return awaited('activate', 'acknowledged the next root', pending);
@@ -131,17 +132,27 @@ function finish(state: RootState, pending: readonly string[]): RootState | Failu
   return firstRoots(signing, generation + 1);
 }
 
-function abort(state: RootState): RootState {
-  const { phase, signing, other, generation } = state;
+function abort(state: RootState): RootState | Failure {
+  const { phase, signing, other, generation, deadlines } = state;
+  // There is no way back to a root in wrong hands (F10): not while it goes, and afterwards nothing of it is left.
+  if (deadlines !== undefined && (phase === 'prepared' || phase === 'activated')) {
+    return givesBack('abort', deadlines.finish);
+  }
   // Nothing was ever signed under a root that was only prepared: nobody misses it.
   if (phase === 'prepared') return firstRoots(signing, generation + 1);
   if (phase !== 'activated' || other === undefined) return state;
-  const { deadlines: _, ...rest } = next(state);
-  return { ...rest, phase: 'returning', signing: other, other: signing };
+  return { ...next(state), phase: 'returning', signing: other, other: signing };
 }
 
 function distrust(state: RootState, { fingerprint, root, now, by }: Input<'compromised'>): RootState | Failure {
   const { phase, signing, other } = state;
+  if (state.deadlines !== undefined && isReplacement(state, fingerprint)) {
+    return cannot(
+      'distrust',
+      'the other root is compromised as well, and would sign again',
+      `repeat this after ${new Date(state.deadlines.finish).toISOString()}, when that one is gone: a new root is made then`,
+    );
+  }
   const deadlines = { activate: now + distrustedAfter / 3, finish: now + distrustedAfter };
   if (fingerprint === signing.fingerprint) {
     if (other !== undefined && phase !== 'prepared') {
@@ -170,6 +181,19 @@ function tick(state: RootState, now: Millis): RootState {
   if (phase === 'prepared' && isDue(deadlines.activate, now)) return settled(activate(state, []), state);
   if (phase !== 'prepared' && isDue(deadlines.finish, now)) return settled(finish(state, []), state);
   return state;
+}
+
+function givesBack(name: string, gone: Millis): Failure {
+  return cannot(
+    name,
+    `a root is compromised, and ${name} would give it back`,
+    `let it go: nobody trusts it after ${new Date(gone).toISOString()}; weft cert rotate --root tells how far that is`,
+  );
+}
+
+/** Whether this is the root that takes the place of a compromised one. */
+function isReplacement({ phase, signing, other }: RootState, fingerprint: string): boolean {
+  return fingerprint === (phase === 'prepared' ? other : signing)?.fingerprint;
 }
 
 /** True if this step needs a root that is not trusted yet. */

@@ -37,8 +37,8 @@ export const failureCodes = {
   WEFT0306: {
     title: 'Step of a root rotation refused',
     cause:
-      'The change of root is in another phase than the step needs, or live proxies have not yet shown that it is safe: to trust both roots before the next one signs, to hold a certificate under it before the old one goes.',
-    fix: 'Wait for the proxies that the message names, or stop them, and repeat the step; abort takes a rotation back at any step.',
+      'The change of root is in another phase than the step needs; or live proxies have not yet shown that it is safe: to trust both roots before the next one signs, to hold a certificate under it before the old one goes; or the step would give a compromised root back.',
+    fix: 'Wait for the proxies that the message names, or stop them, and repeat the step; abort takes a rotation back at any step. After --compromised nothing is taken back: the old root goes by itself within 60 s.',
   },
   WEFT0307: {
     title: 'CA from outside refused',

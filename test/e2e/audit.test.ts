@@ -162,7 +162,12 @@ test('each issuance, join, publish, write and refusal is one line of the audit l
   for (const body of [{ step: 'prepare' }, { step: 'abort' }, { compromised: true }]) {
     expect((await rotation(body)).status).toBe(200);
   }
-  for (const step of ['activate', 'finish']) expect((await rotation({ step })).status).toBe(200);
+  // There is no way back to a compromised root.
+  for (const step of ['activate', 'finish']) {
+    const back = await rotation({ step: 'abort' });
+    expect([back.status, back.value.code]).toEqual([409, 'WEFT0306']);
+    expect((await rotation({ step })).status).toBe(200);
+  }
   await mesh().commit({ 'bad.yaml': 'kind: Nothing\n' });
 
   const written = lines();

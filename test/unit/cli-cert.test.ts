@@ -46,12 +46,12 @@ let answers: RotationStatus[] = [];
 const refusal = new Failure('WEFT0306', 'cannot activate: 1 live proxy awaited: reviews-2.shop', 'wait');
 const rotation: RotationDesk = {
   status: () => (answers.length > 1 ? answers.shift() : answers[0]) ?? prepared,
-  async step(step, by) {
+  async step(step, { who: by }) {
     asked.push(`${step} by ${by}`);
     if (step === 'activate' && rotation.status().pending.length > 0) throw refusal;
     return rotation.status();
   },
-  async distrust(fingerprint, by) {
+  async distrust(fingerprint, { who: by }) {
     asked.push(`distrust ${fingerprint ?? 'the signing one'} by ${by}`);
     return { ...prepared, deadlines: { activate: iso(10_000), finish: iso(30_000) } };
   },
@@ -219,6 +219,8 @@ describe('weft cert rotate', () => {
     const { stdout, stderr, code } = await weft(`cert rotate --root --compromised --fingerprint ${rootPrint}`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/deadlines +activate in \d+ s, finish in \d+ s/);
+    // What would give the compromised root back is not proposed.
+    expect(stdout).toMatch(/\nnext +weft cert rotate --root --step activate --wait\n$/);
     expect(stderr).toContain('open connections end by their maximum');
     expect(asked).toEqual([`distrust ${rootPrint} by operator`]);
   });

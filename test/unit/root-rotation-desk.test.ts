@@ -255,14 +255,27 @@ describe('a rotation of roots', () => {
     expect(desk.status().pending).toEqual([{ proxy: 'bare-1.shop', reason: 'it pins the old root' }]);
   });
 
-  it('a compromised root goes at its deadline, and abort takes back what was begun', async () => {
-    const { desk, connect, holding, before } = await scene();
+  it('a compromised root goes at its deadline, and abort does not give it back', async () => {
+    const { desk, connect, holding, before, after } = await scene();
     connect({ 'reviews-1': holding() });
     const begun = await desk.distrust(undefined, { who: 'ana' });
     expect(begun).toMatchObject({ phase: 'prepared', next: 'activate' });
     expect(Date.parse(begun.deadlines?.finish ?? '') - now).toBeLessThanOrEqual(60_000);
     expect(await refusal(desk.distrust('00'.repeat(32), { who: 'ana' }))).toMatchObject({ code: 'WEFT0306' });
-    const aborted = await desk.step('abort', { who: 'ana' });
-    expect(aborted.roots.map(({ fingerprint }) => fingerprint)).toEqual([before.slot.fingerprint]);
+    const refused = {
+      code: 'WEFT0306',
+      message: 'cannot abort: a root is compromised, and abort would give it back',
+      hint: expect.stringContaining(`nobody trusts it after ${begun.deadlines?.finish}`),
+    };
+    expect(await refusal(desk.step('abort', { who: 'ana' }))).toMatchObject(refused);
+    connect({ 'reviews-1': holding() });
+    expect(await desk.step('activate', { who: 'ana' })).toMatchObject({ phase: 'activated', next: 'finish' });
+    expect(await refusal(desk.step('abort', { who: 'ana' }))).toMatchObject(refused);
+    // Nor does the word that the one in its place is compromised, too: that is said again when this one is gone.
+    expect(await refusal(desk.distrust(after.slot.fingerprint, { who: 'ana' }))).toMatchObject({
+      code: 'WEFT0306',
+      hint: expect.stringContaining(`repeat this after ${begun.deadlines?.finish}`),
+    });
+    expect(desk.status().roots.find(({ signs }) => signs)?.fingerprint).not.toBe(before.slot.fingerprint);
   });
 });

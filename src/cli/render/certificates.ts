@@ -66,8 +66,15 @@ export function rotationLines(status: RotationStatus, now: number): readonly str
     ...(behind.length === 0 ? [] : ['           until then they trust that root, too']),
     ...(next === undefined
       ? []
-      : [`next       weft cert rotate --root --step ${next}${pending.length === 0 ? '' : ' --wait'}, or --step abort`]),
+      : [
+          `next       weft cert rotate --root --step ${next}${pending.length === 0 ? '' : ' --wait'}${orAbort(status)}`,
+        ]),
   ];
+}
+
+/** Nothing is taken back twice, and a compromised root not at all. */
+function orAbort({ phase, deadlines }: RotationStatus): string {
+  return deadlines === undefined && phase !== 'returning' ? ', or --step abort' : '';
 }
 
 function pendingLines(pending: readonly PendingProxy[]): readonly string[] {
