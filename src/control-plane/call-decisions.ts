@@ -51,7 +51,8 @@ export function callDecisions(
 
 /** How one of the endpoints is chosen. */
 function balancing(destination: Destination | undefined): Partial<Decisions> {
-  return destination === undefined ? {} : { loadBalancer: destination.loadBalancer, hash: destination.hash };
+  const { loadBalancer, hash } = destination ?? {};
+  return { ...(loadBalancer && { loadBalancer }), ...(hash && { hash }) };
 }
 
 /** What is decided for a destination that a rule names; undefined: there is none. */

@@ -28,7 +28,8 @@ export interface Destination {
    */
   readonly discovery: 'registry' | 'dns' | 'dns-round-robin' | 'request';
   readonly addresses: readonly EndpointAddress[];
-  readonly loadBalancer: Decided<LoadBalancerDecision>;
+  /** Absent: there is nothing to choose, as what a call names is called, and no policy said so. */
+  readonly loadBalancer?: Decided<LoadBalancerDecision>;
   /** By what requests are told apart, where they are (P27). */
   readonly hash?: Decided<HashKey>;
   readonly warmup?: Decided<WarmupDecision>;

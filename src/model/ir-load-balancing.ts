@@ -1,11 +1,15 @@
 import type { Millis } from './policy.ts';
 import type { Locality } from './registry-objects.ts';
 
-/** How an endpoint is chosen: by a rule of thumb, or by a key of the request in a ring or a table of so many places (P27). */
+/**
+ * How an endpoint is chosen: by a rule of thumb, or by a key of the request in a ring or a table of so many places (P27). `as-requested`:
+ * what a request or a connection names is called, and nothing is chosen.
+ */
 export type LoadBalancerDecision =
   | 'least-request'
   | 'round-robin'
   | 'random'
+  | 'as-requested'
   | { readonly ring: number }
   | { readonly table: number };
 

@@ -72,6 +72,14 @@ export function isHttp(protocol: Protocol): boolean {
   );
 }
 
+/**
+ * Whether each call says itself which host is meant, by its request or its server name, where a service is found by that. Plain connections
+ * say nothing: they mean the addresses that are declared, or the one name.
+ */
+export function isNamedByCalls({ host }: Pick<Service, 'host'>, { protocol }: Pick<ServicePort, 'protocol'>): boolean {
+  return isHttp(protocol) || host.startsWith('*');
+}
+
 /** P19: every layer whose rules act on a port. */
 export function layersOf(protocol: Protocol): readonly ReturnType<typeof layerOf>[] {
   return protocol === 'auto' ? ['http', 'tcp'] : [layerOf(protocol)];

@@ -105,7 +105,7 @@ function destination(
     discovery,
     addresses:
       discovery === 'request' ? declaredAddresses(service, port) : addressesOf(service, port, facts, subset?.value),
-    ...loadBalancing(blocks.loadBalancer),
+    ...loadBalancing(service, port, blocks.loadBalancer),
     pool: asked ? { ...pool, httpVersion: asked } : pool,
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),

@@ -3,7 +3,7 @@ import type { WarmupDecision } from '../model/ir-load-balancing.ts';
 import type { HashKey, LoadBalancer, Warmup } from '../model/load-balancer.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
-import type { Service } from '../model/service.ts';
+import { isNamedByCalls, type Service, type ServicePort } from '../model/service.ts';
 import type { Effective } from './destination-rule.ts';
 import { decidedBy } from './effective.ts';
 
@@ -19,11 +19,15 @@ const usualRing = 1024;
 
 /** How endpoints are chosen: D5 and D9 where nothing is written. */
 export function loadBalancing(
+  service: Service,
+  port: ServicePort,
   block: Effective<LoadBalancer> | undefined,
 ): Pick<Destination, 'loadBalancer' | 'hash' | 'warmup'> {
+  if (discoveryOf(service, block) === 'request' && isNamedByCalls(service, port))
+    return block?.value.simple === 'PASSTHROUGH' ? { loadBalancer: decidedBy(block, 'as-requested', 'simple') } : {};
   if (block === undefined) return { loadBalancer: byDefault('least-request', 'D5') };
   const { simple, consistentHash, warmup } = block.value;
-  const hash = hashDecision(block);
+  const hash = hashDecision(service, port, block);
   if (consistentHash) {
     const { kind, size } = consistentHash.algorithm ?? { kind: 'ring', size: usualRing };
     const loadBalancer = decidedBy(block, kind === 'ring' ? { ring: size } : { table: size }, 'consistentHash');
@@ -36,8 +40,13 @@ export function loadBalancing(
   };
 }
 
-/** P27: by what requests are told apart. */
-export function hashDecision(block: Effective<LoadBalancer> | undefined): Decided<HashKey> | undefined {
+/** P27: by what requests are told apart; where nothing is chosen, by nothing. */
+export function hashDecision(
+  service: Service,
+  port: ServicePort,
+  block: Effective<LoadBalancer> | undefined,
+): Decided<HashKey> | undefined {
+  if (discoveryOf(service, block) === 'request' && isNamedByCalls(service, port)) return undefined;
   const key = block?.value.consistentHash?.key;
   return block && key ? decidedBy(block, key, `consistentHash.${fields[key.on]}`) : undefined;
 }

@@ -36,7 +36,10 @@ export function blocksOf(context: RuleContext, destination: DestinationRef): Eff
 
 /** By what a destination tells its requests apart (P27). */
 export function hashOf(context: RuleContext, destination: DestinationRef): Decided<HashKey> | undefined {
-  return hashDecision(blocksOf(context, destination).loadBalancer);
+  const service = context.services.byKey.get(destination.service);
+  const port = service?.ports.find(({ number }) => number === destination.port);
+  if (service === undefined || port === undefined) return undefined;
+  return hashDecision(service, port, blocksOf(context, destination).loadBalancer);
 }
 
 function ruleOf({ policies, settings, services, scope }: RuleContext, { service }: DestinationRef): MergedRule {

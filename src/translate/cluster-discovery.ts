@@ -1,6 +1,6 @@
 import type { Destination, EndpointAddress } from '../model/ir-destination.ts';
 import type { Millis } from '../model/policy.ts';
-import { isHttp } from '../model/service.ts';
+import { isNamedByCalls } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import {
   type Cluster,
@@ -45,7 +45,7 @@ export function discovery(destination: Destination, name: string): Discovery {
     case 'dns-round-robin':
       return byDns(name, addresses, true, refresh);
     case 'request':
-      if (!isHttp(destination.protocol) && !ref.host.startsWith('*')) {
+      if (!isNamedByCalls(ref, destination)) {
         const own = [{ address: ref.host, port: ref.port, weight: 1 }];
         return byDns(name, addresses.length > 0 ? addresses : own, false, refresh);
       }

@@ -20,6 +20,8 @@ export function loadBalancing({
   loadBalancer,
   warmup,
 }: Destination): Pick<Cluster, 'lbPolicy'> & Partial<Pick<Cluster, 'lbConfig'>> {
+  // Who calls by name chooses nobody: the cluster does as it is told.
+  if (loadBalancer === undefined) return { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
   const { value } = loadBalancer;
   if (typeof value === 'object') return byKey(value);
   const slowStartConfig = warmup && slowStart(warmup.value);
@@ -38,6 +40,8 @@ export function loadBalancing({
     }
     case 'random':
       return { lbPolicy: Cluster_LbPolicy.RANDOM };
+    case 'as-requested':
+      return { lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
     default:
       return value satisfies never;
   }

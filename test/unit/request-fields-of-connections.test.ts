@@ -15,6 +15,21 @@ metadata: { name: both }
 spec: { selector: { app: both }, ports: [{ name: http, port: 80 }, { name: tcp, port: 5432 }] }
 `;
 
+const named = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: named }
+spec:
+  hosts: [named.test, "*.wild.test"]
+  ports:
+  - { number: 80, name: http, protocol: HTTP }
+  - { number: 443, name: tls, protocol: TLS }
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: dynamic }
+spec: { hosts: ["*.dynamic.test"], resolution: DYNAMIC_DNS, ports: [{ number: 80, name: http, protocol: HTTP }] }
+`;
+
 function findings(host: string, trafficPolicy: object) {
   const metadata = { name: 'rule' };
   const rule = {
@@ -23,7 +38,7 @@ function findings(host: string, trafficPolicy: object) {
     metadata,
     spec: { host, trafficPolicy },
   };
-  const files = [{ path: 'policies/shop/a.yaml', text: `${services}---\n${JSON.stringify(rule)}\n` }];
+  const files = [{ path: 'policies/shop/a.yaml', text: `${services}---\n${named}---\n${JSON.stringify(rule)}\n` }];
   const { policies } = parsePolicies(files, { commit: 'x', rootNamespace: 'istio-system', folders: 'namespace' });
   if (policies === undefined) throw new Error('not even the text is right');
   const mesh = offlineMesh({ policies, settings });
@@ -71,5 +86,36 @@ test.each<[string, string, object, readonly string[]]>([
     ['spec.trafficPolicy.portLevelSettings[0].loadBalancer.consistentHash.httpHeaderName'],
   ],
 ])('a key of requests where only connections are (WEFT0132): %s', (_name, host, policy, fields) => {
+  expect(findings(host, policy)).toEqual(fields);
+});
+
+const chosen = (...fields: readonly string[]) => fields.map((field) => `${policy}.loadBalancer.${field}`);
+
+test.each<[string, string, object, readonly string[]]>([
+  ['a way of choosing', '*.dynamic.test', { loadBalancer: { simple: 'RANDOM' } }, chosen('simple')],
+  ['a ring', '*.dynamic.test', byHeader, chosen('consistentHash')],
+  [
+    'places and warm-up',
+    '*.dynamic.test',
+    {
+      loadBalancer: {
+        simple: 'ROUND_ROBIN',
+        warmup: { duration: '10s' },
+        localityLbSetting: { failoverPriority: ['zone'] },
+      },
+    },
+    chosen('simple', 'warmup', 'localityLbSetting'),
+  ],
+  ['a key of requests where server names say who is meant', '*.wild.test', byHeader, chosen('consistentHash')],
+  ['what says so itself', '*.dynamic.test', { loadBalancer: { simple: 'PASSTHROUGH' } }, []],
+  ['a way of choosing among the addresses of one name', 'named.test', { loadBalancer: { simple: 'RANDOM' } }, []],
+  [
+    'its port whose requests say who is meant',
+    'named.test',
+    { portLevelSettings: [{ port: { number: 80 }, loadBalancer: { simple: 'RANDOM' } }] },
+    [`${policy}.portLevelSettings[0].loadBalancer.simple`],
+  ],
+  ['what is chosen among endpoints', 'both', { loadBalancer: { simple: 'RANDOM' } }, []],
+])('who is called is said by each call (WEFT0132): %s', (_name, host, policy, fields) => {
   expect(findings(host, policy)).toEqual(fields);
 });

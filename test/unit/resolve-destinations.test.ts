@@ -124,12 +124,12 @@ describe('P24 levels: rule, its port, subset, its port', () => {
     };
     const whole = reviews(spec);
     expect(whole.pool.maxConnections.value).toBe(rulePort ? 11 : rule ? 10 : unlimited);
-    expect(whole.loadBalancer.value).toBe(rule && !rulePort ? 'random' : 'least-request');
+    expect(whole.loadBalancer?.value).toBe(rule && !rulePort ? 'random' : 'least-request');
     const part = reviews(spec, 'v1');
     const connectionsOfSubset = subsetPort ? 21 : subset ? 20 : whole.pool.maxConnections.value;
     expect(part.pool.maxConnections.value).toBe(connectionsOfSubset);
-    const balancerOfSubset = subsetPort ? 'least-request' : subset ? 'round-robin' : whole.loadBalancer.value;
-    expect(part.loadBalancer.value).toBe(balancerOfSubset);
+    const balancerOfSubset = subsetPort ? 'least-request' : subset ? 'round-robin' : whole.loadBalancer?.value;
+    expect(part.loadBalancer?.value).toBe(balancerOfSubset);
     const counts = [whole, part].map(({ outlierDetection }) => outlierDetection?.value.consecutive5xx);
     const limits = [whole, part].map(({ pool }) => pool.maxConnections.value);
     expect(counts).toEqual(limits.map((limit) => (limit === unlimited ? undefined : limit)));

@@ -95,7 +95,7 @@ describe('what MeshConfig decides, and by which line', () => {
     const { pool, loadBalancer } = destinationOf(view, 'shop/ratings');
     expect(pool.maxConnections).toMatchObject({ value: 1, by: { object: { kind: 'MeshConfig' } } });
     expect(pool.maxConnections.also).toMatchObject([{ object: { kind: 'DestinationRule' } }]);
-    expect(loadBalancer.value).toBe('random');
+    expect(loadBalancer?.value).toBe('random');
     const subset = destinationOf(view, 'shop/ratings', 'v1');
     expect(subset.pool.maxConnections).toMatchObject({ value: 3, by: { object: { kind: 'DestinationRule' } } });
     expect(subset.outlierDetection?.value.consecutive5xx).toBe(2);
