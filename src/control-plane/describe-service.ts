@@ -1,6 +1,7 @@
 import { actsOn } from '../admin/mesh-values.ts';
 import type { Description, DescriptionRow, DescriptionSection } from '../model/description.ts';
 import type { OutboundPort } from '../model/ir.ts';
+import type { Destination } from '../model/ir-destination.ts';
 import { localPortKey } from '../model/mesh.ts';
 import { refText } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
@@ -73,7 +74,7 @@ function portSections(known: Describable, service: Service, port: OutboundPort):
   const [set, ...others] = [whole, ...destinations.slice(1)].map((one) => resolveEndpoints(mesh, one));
   return [
     ...section(title, [
-      ...(local === undefined ? [] : [rowOf(`at each caller's local port ${local}`)]),
+      ...(local === undefined ? [] : [rowOf(`at each caller's local port ${local}`), rowOf(hostsBehind(whole))]),
       ...routeRows(port),
     ]),
     ...section(`${title}: values`, destinationRows(whole)),
@@ -92,6 +93,14 @@ function portSections(known: Describable, service: Service, port: OutboundPort):
       : section(`${title}: endpoints`, endpointRows(whole, set, known.live, known.mesh.workloads))),
     ...section(`${title}: what a sidecar changes`, limitRows(port)),
   ];
+}
+
+/** P48: an unknown host is one that a request through HTTP_PROXY names; a port leads to its own service. */
+function hostsBehind({ discovery, protocol }: Destination): string {
+  if (!isHttp(protocol)) return 'no host is unknown there: every connection to it is for this service';
+  return discovery === 'request'
+    ? 'there a request goes to the host that it names, under REGISTRY_ONLY to names of this service alone'
+    : 'no host is unknown there: every request to it is for this service, whatever host it names';
 }
 
 /** R11, R15: what no setting helps with, said where someone looks for it. */

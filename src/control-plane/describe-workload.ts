@@ -57,6 +57,9 @@ export function describeWorkload(
         rowOf(`as a client it is of the scope ${scopeKey(scope)} and sees ${view.services.length} services`),
         ...sidecarRows(view),
         rowOf(`hosts that no service has: ${view.unknownHosts.value}`, view.unknownHosts.by),
+        rowOf(
+          'such hosts are named through HTTP_PROXY; a local port, or a listener of a Sidecar, leads to its own services alone',
+        ),
         rowOf(`path normalization ${view.terms.pathNormalization.value}`, view.terms.pathNormalization.by),
       ]),
       ...section(

@@ -116,6 +116,7 @@ it('a service: rules, values, subsets, endpoints, callers, each with the line th
   expect(subject).toBe('Service shop/reviews');
   expect(rows('port 80 http')).toEqual([
     expect.stringMatching(/^at each caller's local port \d+$/),
+    'no host is unknown there: every request to it is for this service, whatever host it names',
     `1. /slow* x-test=yes -> reviews.shop:80 v1 | ${lineOf('match:').replace(/:\d+$/, '')}:${lineOf('match:').split(':')[1]}`,
     `   timeout 3 s | ${lineOf('timeout: 3s')}`,
     expect.stringMatching(/^ {3}retries attempts 2, .* \| default:D1$/),
@@ -200,6 +201,7 @@ it('a Sidecar: what it imports, and what becomes of other hosts', async () => {
   expect(stdout).toMatch(/shop -> calls unknownHosts refuse +policies\/shop\/reviews\.yaml:\d+/);
   const workload = await weft('describe proxy reviews.shop -f scoped');
   expect(workload.stdout).toContain('hosts that no service has: refuse');
+  expect(workload.stdout).toContain('a local port, or a listener of a Sidecar, leads to its own services alone');
   expect(workload.stdout).toContain('imports ');
 });
 
@@ -250,4 +252,32 @@ spec:
     /outlier detection holds out none: 10 % of 2 endpoints is less than one +policies\/shop\/reviews/,
   );
   expect(stdout).toMatch(/info WEFT0132 holds out at most 10 % of the endpoints, as maxEjectionPercent is not written/);
+});
+
+it('P48: says where a call goes to the host that it names, and nothing of choosing there', async () => {
+  write(
+    'named/policies/shop/api.yaml',
+    `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api}
+spec:
+  hosts: [api.test]
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 90, name: tcp, protocol: TCP}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api}
+spec: {host: api.test, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}
+`,
+  );
+  const { stdout } = await weft('describe service api.test -n shop -f named -o json');
+  const { sections }: Description = JSON.parse(stdout);
+  const rows = (name: string) => sections.find((each) => each.name === name)?.rows.map(({ text }) => text) ?? [];
+  expect(rows('port 80 http')).toContain(
+    'there a request goes to the host that it names, under REGISTRY_ONLY to names of this service alone',
+  );
+  expect(rows('port 90 tcp')).toContain('no host is unknown there: every connection to it is for this service');
+  const choosing = (port: string) => rows(`${port}: values`).filter((row) => /^(?:loadBalancer|hash) /.test(row));
+  expect(choosing('port 80 http')).toEqual([]);
+  expect(choosing('port 90 tcp')).toHaveLength(2);
 });
