@@ -40,6 +40,7 @@ const groups = [
   { files: ['test/conformance/xds-flow.test.ts'], ids: ['F24'], only: 'X11', lines: { X11: 'F24' } },
   { files: filesOf('test/property', /^routes-envoy.*\.test\.ts$/), ids: ['P11', 'P12'] },
   { files: ['test/property/authorization-envoy.test.ts'], ids: ['T14'] },
+  { files: ['test/property/widening.test.ts', 'test/e2e/widening.test.ts'], ids: ['T14'] },
   { files: ['test/e2e/authorization-shapes.test.ts'], ids: ['T15', 'T16'] },
   { files: ['test/e2e/path-normalization.test.ts'], ids: ['P47'] },
   { files: ['test/e2e/mtls-matrix.test.ts'], ids: ['P34'] },
@@ -63,7 +64,7 @@ const groups = [
   { files: ['test/property/ca-root-rotation.test.ts'], ids: [] },
   { files: ['test/unit/access-inventory.test.ts'], ids: ['T4'] },
   { files: ['test/e2e/api-access.test.ts'], ids: ['T5', 'T22'] },
-  { files: ['test/e2e/enrol.test.ts'], ids: ['T6'] },
+  { files: ['test/e2e/enrol.test.ts', 'test/e2e/secrets.test.ts'], ids: ['T6'] },
 ].map((group) => ({ ...group, titles: titlesIn(group) }));
 
 function titlesIn({ files, only }) {

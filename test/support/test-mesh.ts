@@ -20,6 +20,8 @@ export interface TestMesh {
   readonly folder: string;
   readonly repository: PolicyFolder;
   readonly controlPlane: () => ControlPlane;
+  /** Every line that the control plane has logged. */
+  readonly log: readonly string[];
   /** Writes files below `policies/` (undefined deletes), commits, and waits until the control plane has judged the commit. */
   commit(files: PolicyFiles): Promise<string>;
   /** Commits what must be good, and waits until every member has it. */
@@ -134,6 +136,7 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
     folder,
     repository,
     controlPlane: () => controlPlane,
+    log,
     nextAddress,
     async commit(files) {
       const commit = await repository.commit(files);
