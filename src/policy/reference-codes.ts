@@ -23,6 +23,7 @@ export const referenceCodes = {
   WEFT0166: page('warning', 'references', 'Socket that two sidecars open'),
   WEFT0170: page('warning', 'references', 'STRICT straight to DISABLE, or back'),
   WEFT0171: page('error', 'references', 'Commit widens who may call, without a mark'),
+  WEFT0172: page('error', 'references', 'Calls go round in a circle'),
   WEFT0173: page('error', 'references', 'Subset is not defined'),
   WEFT0174: page('warning', 'references', 'DestinationRule, HealthCheck or Sidecar matches no service'),
   WEFT0175: page('warning', 'references', 'Subset selects no workload'),

@@ -38,6 +38,7 @@ export function found(documents: readonly string[], workloads: readonly Workload
     'WEFT0136',
     'WEFT0140',
     'WEFT0166',
+    'WEFT0172',
     'WEFT0174',
     'WEFT0183',
     'WEFT0184',

@@ -1,5 +1,6 @@
 import type { SidecarObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
+import { checkCircles } from './circles.ts';
 import { ofKind, placeOf, type ReferenceScope, relatedTo, reportAt } from './reference-scope.ts';
 import { portsUsed } from './service-workloads.ts';
 import { checkSharedSockets } from './shared-sockets.ts';
@@ -7,7 +8,7 @@ import { type SidecarClients, sidecarClients } from './sidecar-clients.ts';
 import { checkSidecarImports } from './sidecar-imports.ts';
 import { checkSidecarRoutes } from './sidecar-routes.ts';
 
-/** What Sidecars name, and whether two of them meet: WEFT0112 to 0114, 0136, 0140, 0166, 0174, 0183, 0184 and 0185. */
+/** What Sidecars name, and whether two of them meet: WEFT0112 to 0114, 0136, 0140, 0166, 0172, 0174, 0183, 0184 and 0185. */
 export function checkSidecars(scope: ReferenceScope): void {
   if (!scope.policies.some(({ kind }) => kind === 'Sidecar')) return;
   checkTwins(scope);
@@ -19,6 +20,7 @@ export function checkSidecars(scope: ReferenceScope): void {
   if (!scope.services) return;
   checkSidecarImports(scope, all);
   checkSidecarRoutes(scope, all);
+  checkCircles(scope, all);
 }
 
 /** P7: one Sidecar for each selector of a namespace, and one without. Two selectors that meet on a workload are told as a warning. */
