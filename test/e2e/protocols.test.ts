@@ -17,7 +17,8 @@ import { exchange, openTcp, readUntil } from '../support/mesh-client.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 const servicePorts = `[
-  { name: http, port: 80, targetPort: 9080 }, { name: http-web, port: 83, targetPort: 9083 }, { name: grpc, port: 81, targetPort: 9081 },
+  { name: http, port: 80, targetPort: 9080 }, { name: http-web, port: 83, targetPort: 9083 }, { name: http-web-2, port: 84, targetPort: 9084 },
+  { name: grpc, port: 81, targetPort: 9081 },
   { name: http-grpc, port: 82, targetPort: 9082 }, { name: tcp, port: 2525, targetPort: 9025 } ]`;
 
 const stops: (() => unknown)[] = [];
@@ -27,8 +28,24 @@ const heard: string[] = [];
 /** What the TCP server read after it had closed its own half. */
 let afterClose = '';
 
+/** R2: the sidecars speak HTTP/2 with each other about this port, whatever programs speak. */
+const overHttp2 = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: echo, namespace: shop }
+spec:
+  host: echo
+  trafficPolicy:
+    portLevelSettings:
+      - { port: { number: 84 }, connectionPool: { http: { h2UpgradePolicy: UPGRADE } } }
+`;
+
 const mesh = useTestMesh(
-  () => ({ policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'echo.yaml': serviceYaml('echo', servicePorts) } }),
+  () => ({
+    policies: {
+      'mesh.yaml': mutualTlsYaml('STRICT'),
+      'echo.yaml': `${serviceYaml('echo', servicePorts)}---\n${overHttp2}`,
+    },
+  }),
   async (started) => {
     const address = started.nextAddress();
     stops.push(await listenPlainHttp({ address, port: 9080 }, heard));
@@ -37,8 +54,7 @@ const mesh = useTestMesh(
         afterClose += text;
       }),
     );
-    const web = await startUpgradingApplication({ address, port: 9083 });
-    stops.push(web.close);
+    for (const port of [9083, 9084]) stops.push((await startUpgradingApplication({ address, port })).close);
     for (const port of [9081, 9082]) stops.push(await listenGrpc({ address, port }));
     await started.join({
       service: 'echo',
@@ -46,6 +62,7 @@ const mesh = useTestMesh(
       ports: [
         { port: 9080 },
         { port: 9083 },
+        { port: 9084 },
         { port: 9081, protocol: 'grpc' },
         { port: 9082 },
         { port: 9025, protocol: 'tcp' },
@@ -96,17 +113,22 @@ test('HTTP/1.0, trailers both ways, 100-continue granted and refused', async () 
   expect(heard.at(-1)).not.toContain('body');
 });
 
-test.each(['websocket', 'tcp'])(
-  'an upgrade to %s is a tunnel for 100 messages, by port and through HTTP_PROXY',
-  async (upgrade) => {
+test.each([
+  ['websocket', 'HTTP/1', 83],
+  ['tcp', 'HTTP/1', 83],
+  ['websocket', 'HTTP/2', 84],
+  ['tcp', 'HTTP/2', 84],
+] as const)(
+  'an upgrade to %s is a tunnel for 100 messages over %s, by port and through HTTP_PROXY (R2, R4)',
+  async (upgrade, _version, port) => {
     const key = randomBytes(16).toString('base64');
     const ways = [
-      { host: client.address, port: mesh().localPort('echo', 83), path: '/chat' },
-      { host: client.address, port: client.proxyPort, path: 'http://echo.shop:83/chat' },
+      { host: client.address, port: mesh().localPort('echo', port), path: '/chat' },
+      { host: client.address, port: client.proxyPort, path: `http://echo.shop:${port}/chat` },
     ];
     for (const way of ways) {
       const headers = {
-        host: 'echo.shop:83',
+        host: `echo.shop:${port}`,
         connection: 'Upgrade',
         upgrade,
         'sec-websocket-key': key,

@@ -18,6 +18,7 @@ const stops: (() => unknown)[] = [];
 /** What the program read, one text for each connection. */
 const heard: string[] = [];
 let client: Member;
+let called: Member;
 /** Longer than Envoy waits for an answer where nobody says otherwise. */
 const silence = 16_000;
 const manyHeaders = Array.from({ length: 300 }, (_, index) => `x-header-${index}: value`).join('\r\n');
@@ -101,7 +102,7 @@ const mesh = useTestMesh(
     stops.push(() => two.close());
     stops.push(await listenLines({ address, port: 9025 }, () => undefined));
     const ports = [{ port: 9080 }, { port: 9082 }, ...[9025, 9090].map((port) => ({ port, protocol: 'tcp' as const }))];
-    await started.join({ service: 'echo', address, ports });
+    called = await started.join({ service: 'echo', address, ports });
     client = await started.join({ service: 'frontend' });
     await started.synced();
     for (const port of servedPorts) {
@@ -165,6 +166,15 @@ test('R3: an answer may take its time and be silent meanwhile, and grpc-timeout 
   expect([rest, Date.now() - started > silence - 1_000]).toEqual(['ok', true]);
   expect(heard.at(-1)?.toLowerCase()).toContain('grpc-timeout: 1s\r\n');
 }, 30_000);
+
+test('R3: no sidecar ends a stream for its silence, which without a word they would do after five minutes', async () => {
+  for (const { admin } of [client, called]) {
+    const dump = JSON.stringify(await admin.configDump('dynamic_listeners'));
+    const managers = dump.match(/v3\.HttpConnectionManager"/g) ?? [];
+    expect(managers.length).toBeGreaterThan(0);
+    expect(dump.match(/"stream_idle_timeout":"0s"/g)).toHaveLength(managers.length);
+  }
+});
 
 test('R4: a connection may change to another protocol', async () => {
   const socket = await openTcp(...to(80));

@@ -17,8 +17,9 @@ import { proxyHostName, proxyName, servicePortName, unknownHostsName } from '../
 import { routeType } from '../../src/xds/resource-types.ts';
 import { type RawHttp, rawHttp } from '../support/raw-http.ts';
 import { startRouteEnvoy, tellingRoutes } from '../support/route-envoy.ts';
+import { firstRule, type WrittenRequest } from './routes-as-written.ts';
 import { type AskedRequest, request } from './routes-requests.ts';
-import { meshOf, oneName, rules } from './routes-world.ts';
+import { meshOf, oneName, rules, type WrittenRule } from './routes-world.ts';
 
 /** Callers that static predicates tell apart (P10). */
 const callers = [
@@ -41,10 +42,15 @@ afterAll(async () => {
 interface Caller {
   readonly mesh: Mesh;
   readonly scope: Scope;
+  readonly who: WrittenRequest['caller'];
 }
 
 /** What the evaluator says of a request: the name that `tellingRoutes` gives to the route, or the status of Envoy's own answer. */
-function decided({ mesh, scope }: Caller, { authority, ...asked }: AskedRequest): string {
+function decided(
+  { mesh, scope, who }: Caller,
+  { authority, ...asked }: AskedRequest,
+  written: readonly WrittenRule[],
+): string {
   const [host = '', port] = authority.split(':');
   // What is written is taken, though a program would leave port 80 out.
   const headers = [['host', authority] as const, ...asked.headers];
@@ -64,6 +70,11 @@ function decided({ mesh, scope }: Caller, { authority, ...asked }: AskedRequest)
       // One candidate is chosen, and it is the route.
       if (chosen.join() !== (route?.name ?? '')) return `${route?.name} is not ${chosen.join()}`;
       const { routes, destination } = called.port;
+      const taken = route === undefined ? 'none' : ruleOf(route.name);
+      const [path = '', ...query] = decision.seen.path.split('?');
+      const seen = { ...decision.seen, path, query: query.join('?'), port: called.port.port, caller: who };
+      const first = firstRule(written, seen);
+      if (first !== taken) return `as it is written, ${first} takes it, and not ${taken}`;
       return route === undefined
         ? '404'
         : `${proxyHostName(servicePortName(destination.ref))}#${routes.indexOf(route) + 1}`;
@@ -71,6 +82,12 @@ function decided({ mesh, scope }: Caller, { authority, ...asked }: AskedRequest)
     default:
       return decision satisfies never;
   }
+}
+
+/** The rule that a route is made of: its position, or `service`. */
+function ruleOf(name: string): number | 'service' {
+  const position = /\[r(\d+)[\].]/.exec(name)?.[1];
+  return position === undefined ? 'service' : Number(position);
 }
 
 async function answered(client: RawHttp, { method, authority, path, scheme, headers, absolute }: AskedRequest) {
@@ -130,7 +147,7 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
   const callersOf = meshes.flatMap((mesh) =>
     callers.map(({ namespace, labels }) => {
       const client = { ...bareCaller(mesh, namespace), labels };
-      return { mesh, client, scope: scopeOf(mesh, client) };
+      return { mesh, client, who: { namespace, labels }, scope: scopeOf(mesh, client) };
     }),
   );
   const listeners = callersOf.map(({ mesh, client }) => {
@@ -160,7 +177,7 @@ test('P11 P12 the first rule that fits is the one that Envoy takes, for random r
       if (caller === undefined || client === undefined || session === undefined) throw new RangeError('no caller');
       const second = position % 4 === 3 ? asHttp2(asked) : undefined;
       if (second !== undefined) http2 += 1;
-      const expected = decided(caller, second ?? asked);
+      const expected = decided(caller, second ?? asked, world.written);
       const got = second === undefined ? await answered(client, asked) : await answeredByHttp2(session, second);
       const kind = /^\d+$/.test(got) ? got : got.startsWith(proxyHostName(unknownHostsName)) ? 'unknown' : 'a rule';
       outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);

@@ -113,6 +113,6 @@ test('T14 what one set of policies lets in and another refuses is found, whateve
   expect(missed).toBe(0);
   expect(widened).toBeGreaterThan(pairs / 10);
   console.log(
-    `T14: of ${pairs} random pairs of policies ${found} widen; ${widened} of them for one of ${callsEach} random calls, none of these missed`,
+    `promise T14: of ${pairs} random pairs of policies ${found} widen; ${widened} of them for one of ${callsEach} random calls, none of these missed`,
   );
 }, 600_000);
