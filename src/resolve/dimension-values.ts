@@ -19,8 +19,8 @@ export interface Callers {
 
 const usualMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const addresses: readonly Dimension[] = ['source-address', 'remote-address', 'destination-address'];
-/** Of a range for documentation, which no policy is about. */
-const anyAddress = '203.0.113.77';
+/** Of ranges for documentation, which no policy is about; a range of the one family says nothing of the other. */
+const anyAddresses = ['203.0.113.77', '2001:db8:ffff::77'];
 /** Of more accounts and namespaces than this, not each is tried with each. */
 const mostIdentities = 2_000;
 
@@ -48,7 +48,7 @@ export function valuesOf(
     case 'source-address':
     case 'remote-address':
     case 'destination-address':
-      return [...new Set([anyAddress, ...samples])];
+      return [...new Set([...anyAddresses, ...samples])];
     default:
       // Server names, headers and claims may not be there at all.
       return [...new Set([null, anyWord, ...samples, otherWord])];

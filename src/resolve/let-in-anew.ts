@@ -25,20 +25,26 @@ export interface LetInAnew {
 
 /** So many callers of one reason are told. */
 const mostTold = 3;
-/** Conditions that are looked at for two doors, some seconds. */
-const mostEffort = 3_000_000;
+/** Conditions that are looked at for two doors, about a second. */
+const mostEffort = 1_000_000;
 
 /**
  * T14: what `after` lets in, or asks its authorizer about, and `before` refuses; and what it lets in and `before` asks about. A door lets in
  * what no DENY rule takes and some ALLOW rule does (P39), so only DENY rules that are gone, ALLOW rules that are new, and callers without
- * mesh TLS can make a difference. A token that a door does not take counts as none: its bearer may leave it out.
+ * mesh TLS can make a difference. A token that a door does not take counts as none: its bearer may leave it out. Reasons that are told
+ * enough (`isTold`) are not looked for.
  */
-export function letInAnew(before: Door, after: Door, callers: Callers): readonly LetInAnew[] {
+export function letInAnew(
+  before: Door,
+  after: Door,
+  callers: Callers,
+  isTold: (reason: string) => boolean = () => false,
+): readonly LetInAnew[] {
   const found: LetInAnew[] = [];
   const effort: Effort = { left: mostEffort };
   for (const token of shownTokens(before, after)) {
     const known = new Set(found.map(reasonOf));
-    const more = withoutTokens(withToken(before, token), withToken(after, token), callers, effort);
+    const more = withoutTokens(withToken(before, token), withToken(after, token), callers, effort, isTold);
     const shown =
       token === null ? [] : [['token issuer', token.issuer] as const, ['token audience', token.audience] as const];
     for (const { call, because } of more.filter((each) => !known.has(reasonOf(each))))
@@ -47,12 +53,19 @@ export function letInAnew(before: Door, after: Door, callers: Callers): readonly
   return found;
 }
 
-function reasonOf({ because }: Pick<LetInAnew, 'because'>): string {
+/** What tells reasons apart; rules by their ids. */
+export function reasonOf({ because }: Pick<LetInAnew, 'because'>): string {
   return 'rule' in because ? `${because.kind} ${because.rule.id}` : because.kind;
 }
 
 /** Doors of which no rule looks at tokens. */
-function withoutTokens(before: Door, after: Door, callers: Callers, effort: Effort): readonly LetInAnew[] {
+function withoutTokens(
+  before: Door,
+  after: Door,
+  callers: Callers,
+  effort: Effort,
+  isTold: (reason: string) => boolean,
+): readonly LetInAnew[] {
   const [old, now] = [rulesOf(before), rulesOf(after)];
   const found: LetInAnew[] = [];
   // Who has no identity at all, and who has one.
@@ -61,7 +74,7 @@ function withoutTokens(before: Door, after: Door, callers: Callers, effort: Effo
   const search = (conditions: readonly Condition[], because: LetInAnew['because']): void => {
     const reason = reasonOf({ because });
     let count = found.filter((each) => reasonOf(each) === reason).length;
-    if (count >= mostTold) return;
+    if (count >= mostTold || isTold(reason)) return;
     for (const call of satisfyingCalls([...conditions, ...admitted, ...refusals], callers, effort)) {
       found.push({ call, because });
       count += 1;

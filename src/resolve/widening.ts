@@ -17,7 +17,7 @@ import {
 } from './called-places.ts';
 import type { Callers } from './dimension-values.ts';
 import { foreignRoutes } from './foreign-routes.ts';
-import { type Door, type LetInAnew, letInAnew } from './let-in-anew.ts';
+import { type Door, type LetInAnew, letInAnew, reasonOf } from './let-in-anew.ts';
 import { policyChange } from './policy-change.ts';
 import type { FoundCall } from './satisfying-calls.ts';
 
@@ -76,6 +76,7 @@ export function* openings(
   const known = knownPlaces(workloads).filter(({ namespace }) => touched.has(namespace));
   const found: Opening[] = [...routes];
   const told = new Map<string, number>();
+  const enough = new Set<string>();
   const places = [...known, ...[...touched].flatMap((namespace) => possiblePlaces(sides, namespace))];
   for (const place of places) {
     wideningCounters.places += 1;
@@ -89,12 +90,14 @@ export function* openings(
       if (was === undefined || is === undefined) continue;
       wideningCounters.compared += 1;
       const doors = [doorAt(old, place, was), doorAt(now, place, is)] as const;
-      for (const each of letInAnew(...doors, callers)) {
+      for (const each of letInAnew(...doors, callers, (reason) => enough.has(`${place.namespace} ${reason}`))) {
         const by = openedBy(each, doors, actingAt(old, place), change) ?? another(change, place, sides);
         const key = `${place.namespace} ${keyOf(by)}`;
         const count = told.get(key) ?? 0;
         if (count >= mostExamples || (!is.http && opened.has(key))) continue;
         told.set(key, count + 1);
+        // Of a rule there is nothing else to tell there.
+        if (count + 1 === mostExamples && 'rule' in each.because) enough.add(`${place.namespace} ${reasonOf(each)}`);
         if (is.http) opened.add(key);
         found.push({ destination: place.name, namespace: place.namespace, call: each.call, http: is.http, by });
       }

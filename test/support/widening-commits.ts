@@ -222,6 +222,11 @@ export const wideningCommits: readonly WideningCommit[] = [
     from({ ipBlocks: ['10.0.0.0/8'], notIpBlocks: ['10.1.0.0/16'] }),
     from({ ipBlocks: ['10.0.0.0/8'] }),
   ),
+  of(
+    'addresses of the other family',
+    [closed],
+    [authorization('closed', { rules: [from({ notIpBlocks: ['0.0.0.0/0'] })] })],
+  ),
   ofRule(
     'a wider range of clients',
     from({ remoteIpBlocks: ['192.0.2.1'] }),
@@ -280,3 +285,20 @@ export const wideningCommits: readonly WideningCommit[] = [
     wide: state([], { bank: [mine, route({})] }),
   },
 ];
+
+/** Another service, which says nothing of who may call. */
+export const extra = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'extra' },
+  spec: { selector: { app: 'extra' }, ports: [{ name: 'http', port: 80 }] },
+});
+
+/** The same with a mark on the first object of a namespace, the called one's unless another is named. */
+export function marked(texts: PolicyTexts, reason: string, namespace = 'shop'): PolicyTexts {
+  const path = `${namespace}/all.yaml`;
+  const [first = '{}', ...others] = (texts[path] ?? extra).split('\n---\n');
+  const object = JSON.parse(first) as { readonly metadata: object };
+  const metadata = { ...object.metadata, annotations: { 'weft.dev/widens': reason } };
+  return { ...texts, [path]: [JSON.stringify({ ...object, metadata }), ...others].join('\n---\n') };
+}

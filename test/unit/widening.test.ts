@@ -4,7 +4,7 @@ import type { CheckedTree } from '../../src/control-plane/policy-source.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { wideningCounters } from '../../src/resolve/widening.ts';
 import { byId, settings, workload } from '../support/registry-values.ts';
-import { type PolicyTexts, wideningCommits } from '../support/widening-commits.ts';
+import { extra, marked, type PolicyTexts, wideningCommits } from '../support/widening-commits.ts';
 
 /* T14: a commit that lets in who is refused is held back without a mark (decision 63). */
 
@@ -38,20 +38,6 @@ const errors = ({ diagnostics }: CheckedTree) =>
 
 test('fifty kinds', () => expect(wideningCommits.length).toBeGreaterThanOrEqual(50));
 
-/** The same with a mark on the first object of a namespace. */
-function marked(texts: PolicyTexts, reason: string, namespace = 'shop'): PolicyTexts {
-  const path = `${namespace}/all.yaml`;
-  const [first = '{}', ...others] = (texts[path] ?? extra).split('\n---\n');
-  const object = JSON.parse(first) as { readonly metadata: object };
-  const metadata = { ...object.metadata, annotations: { 'weft.dev/widens': reason } };
-  return { ...texts, [path]: [JSON.stringify({ ...object, metadata }), ...others].join('\n---\n') };
-}
-const extra = JSON.stringify({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'extra' },
-  spec: { selector: { app: 'extra' }, ports: [{ name: 'http', port: 80 }] },
-});
 const named = (name: string) => {
   const found = wideningCommits.find((each) => each.name === name);
   if (found === undefined) throw new Error(name);
@@ -258,7 +244,9 @@ describe('T14 what is compared', () => {
     const started = performance.now();
     const open = check('ccc', { ...texts(['GET']), ...closed });
     const took = performance.now() - started;
-    expect(errors(open)).toEqual([expect.stringContaining('widens who may call: any identity → s0.shop, any method, ')]);
+    expect(errors(open)).toEqual([
+      expect.stringContaining('widens who may call: any identity → s0.shop, any method, '),
+    ]);
     expect(took).toBeLessThan(10_000);
     console.log(`one policy opens ${count} workloads: found in ${Math.round(took)} ms`);
   });
