@@ -52,9 +52,10 @@ export function createAuthorizationWindow(of: {
       const isPrincipal = question.from?.replace(/^proxy\//, '').includes('/') === true;
       const workload = isPrincipal ? undefined : mesh.workloads.get(`${name}.${namespace}`);
       const isNamed = question.from !== undefined && workload !== undefined;
-      const { proxies } = isNamed ? of.route(question) : {};
+      const { proxies, called } = isNamed ? of.route(question) : {};
       return checkPair(mesh, caller, question, of.proxyOf, {
         ...(proxies && { proxies }),
+        ...(called && { called }),
         ...(isNamed && workload.service !== undefined && { callerService: { name: workload.service, namespace } }),
         lostFor: of.lostFor,
         edges: of.edges(),

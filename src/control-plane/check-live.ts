@@ -15,6 +15,8 @@ export interface LiveFacts {
   readonly lostFor: LostFor;
   /** How far the caller's proxies have what is decided; absent: nobody in particular calls. */
   readonly proxies?: AnswerProxies;
+  /** Of the proxies of the called, those that refused what stands there. */
+  readonly called?: AnswerProxies;
   /** The service of the caller, as calls are counted; absent as above. */
   readonly callerService?: { readonly name: string; readonly namespace: string };
   /** Of the last minute. */
@@ -50,9 +52,10 @@ export function endpointsText(clusters: readonly AnswerCluster[]): string {
 
 /** What is otherwise than it was decided: calls of the last minute that failed, endpoints held out, configuration that is not held. */
 export function liveLines({ clusters }: RouteAnswer, live: LiveFacts): readonly CheckLine[] {
-  const { proxies, callerService: caller } = live;
+  const { proxies, called, callerService: caller } = live;
   return [
     ...heldLines(proxies),
+    ...heldLines(called),
     ...keyLines(clusters, live),
     ...(caller === undefined ? [] : [...ejectedLines(clusters, caller, live), ...callLines(clusters, caller, live)]),
   ];

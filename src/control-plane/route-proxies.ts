@@ -47,7 +47,7 @@ export function proxiesOf(
     const stream = connected.streamOf(proxy.id);
     const isBehind = connected.snapshotOf(proxy.id)?.commit !== mesh.policies.commit;
     if (isBehind || stream === undefined) return [{ ...whole, state: 'behind' as const }];
-    const found = stream.types.flatMap((type) => ofType(proxy, type, names, connected));
+    const found = stream.types.flatMap((type) => heldOtherwise(proxy, type, names, connected));
     return found.map((each) => {
       const instead = each.held === undefined ? undefined : insteadAt(mesh, caller, question, proxy, each, connected);
       return instead === undefined ? each : { ...each, instead };
@@ -75,7 +75,8 @@ function callersAmong(
   );
 }
 
-function ofType(
+/** What of some resources a proxy does not hold as its stream wants it. */
+export function heldOtherwise(
   proxy: Proxy,
   type: TypeStatus,
   names: DecidingNames,

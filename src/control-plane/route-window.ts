@@ -6,6 +6,7 @@ import type { Clock } from '../model/state-store.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import type { LostFor } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
+import { calledProxiesOf } from './called-proxies.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
@@ -15,7 +16,7 @@ import type { RevisionTable } from './revision-table.ts';
 import { answerRoute } from './route-answer.ts';
 import { withAuthorization } from './route-authorization.ts';
 import { callerOf } from './route-caller.ts';
-import { proxiesOf } from './route-proxies.ts';
+import { type ConnectedProxies, proxiesOf } from './route-proxies.ts';
 
 /** `GET /api/v1/route`: what is decided for a call, and how far the caller's proxies have it, read at the moment of the question. */
 export function createRouteWindow(of: {
@@ -45,7 +46,7 @@ export function createRouteWindow(of: {
     );
     const newest = new Map(of.streams().map((stream) => [stream.node.id, stream]));
     const { history } = of.policies.state.get();
-    const proxies = proxiesOf(mesh, caller, question, {
+    const connected: ConnectedProxies = {
       proxies: [...of.sessions.sessions().values()].map(({ proxy }) => proxy),
       streamOf: (proxyId) => newest.get(proxyId),
       snapshotOf: of.snapshots.of,
@@ -53,9 +54,11 @@ export function createRouteWindow(of: {
       commitsOf: (proxyId) => [of.revisionOf(proxyId), ...history.map(({ commit }) => commit)],
       policiesOf: of.revisions.of,
       now: of.clock.now(),
-    });
+    };
+    const proxies = proxiesOf(mesh, caller, question, connected);
+    const called = calledProxiesOf(answer, connected);
     const who = question.from ?? `a caller in ${question.namespace}`;
     const nobody = `no proxy of ${who} is connected: this is what one would be told`;
-    return { ...answer, notes: proxies.connected === 0 ? [...answer.notes, nobody] : answer.notes, proxies };
+    return { ...answer, notes: proxies.connected === 0 ? [...answer.notes, nobody] : answer.notes, proxies, called };
   };
 }

@@ -70,6 +70,8 @@ export interface RouteAnswer {
   readonly authorization?: AuthorizationAnswer;
   /** Of a running mesh: how far the caller's proxies have what the answer rests on. */
   readonly proxies?: AnswerProxies;
+  /** Of a running mesh: proxies before those who are called that refused what stands there. */
+  readonly called?: AnswerProxies;
 }
 
 export interface AnswerProxies {

@@ -15,20 +15,28 @@ import { proxiesMark, proxyRows } from './route-proxies.ts';
 /** The lines of `weft route`: the winner, where the call goes, what is decided for it, and who was asked before. */
 export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: NodeJS.ProcessEnv): readonly string[] {
   const sign = marks(env);
-  const { from, authorization, candidates, clusters, decisions, notes, proxies } = answer;
+  const { from, authorization, candidates, clusters, decisions, notes, proxies, called } = answer;
   const otherwise = proxyRows(proxies, sign);
+  const atCalled = proxyRows(called, sign);
   const sections = [
     {
       name: 'result',
       rows: [
         outcomeRow(answer, { ...sign, good: markOf(answer, sign) }),
         ...(authorization === undefined ? [] : shortAuthorizationRows(authorization, sign)),
-        ...[...notes, ...(otherwise.length > 0 ? ['not everywhere: see "held otherwise"'] : [])].map((text) => ({
+        ...[
+          ...notes,
+          ...(otherwise.length > 0 ? ['not everywhere: see "held otherwise"'] : []),
+          ...(atCalled.length > 0
+            ? ['what stands before the called is not all in force: see "refused by the called"']
+            : []),
+        ].map((text) => ({
           text: `- ${text}`,
         })),
       ],
     },
     { name: 'held otherwise', rows: otherwise },
+    { name: 'refused by the called', rows: atCalled },
     { name: 'goes to', rows: clusters.flatMap((cluster) => clusterRows(cluster, sign, proxies !== undefined)) },
     {
       name: 'with',
@@ -46,14 +54,17 @@ export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: No
 }
 
 /** A check mark says that the call gets there by a rule, as far as can be seen from here. */
-function markOf({ outcome, clusters, authorization, proxies }: RouteAnswer, sign: Marks): string {
+function markOf({ outcome, clusters, authorization, proxies, called }: RouteAnswer, sign: Marks): string {
   if (authorization?.outcome === 'refused') return sign.bad;
   const mark = proxiesMark(proxies, sign);
   const isLetIn = authorization === undefined || authorization.outcome === 'allowed';
   const isEmpty = ({ discovery, endpoints }: AnswerCluster) =>
     discovery === undefined ||
     (discovery === 'registry' && proxies !== undefined && !endpoints.some(({ healthy }) => healthy));
-  return mark === sign.good && (outcome === 'pass' || !isLetIn || clusters.some(isEmpty)) ? sign.warning : mark;
+  const isRefused = (called?.otherwise.length ?? 0) > 0;
+  return mark === sign.good && (outcome === 'pass' || !isLetIn || isRefused || clusters.some(isEmpty))
+    ? sign.warning
+    : mark;
 }
 
 function callText({ to, request }: RouteAnswer, { host, port, method, path, serverName }: RouteQuestion): string {
