@@ -176,6 +176,7 @@ export function treeCheckSteps(
       return withHistory({
         policies: serve(commit, parsed.objects, [], registry),
         diagnostics: found.sort(byPosition),
+        silencers: parsed.silencers,
       });
     }
     const part =
@@ -196,7 +197,8 @@ export function treeCheckSteps(
         : undefined;
     if (part === undefined) return { policies: undefined, diagnostics: found.sort(byPosition) };
     const diagnostics = [...part.findings].sort(byPosition);
-    return withHistory({ policies: serve(commit, part.objects, part.held, registry), held: part.held, diagnostics });
+    const policies = serve(commit, part.objects, part.held, registry);
+    return withHistory({ policies, held: part.held, diagnostics, silencers: parsed.silencers });
   };
 }
 

@@ -1,5 +1,6 @@
 import { byPosition, type Diagnostic } from '../model/diagnostic.ts';
 import type { PolicySet } from '../model/policy.ts';
+import { unsilenced } from '../policy/silencers.ts';
 import type { CheckTree } from './policy-source.ts';
 
 /** What is to be said of new policies beside those that are served until then. */
@@ -13,11 +14,11 @@ export function foreseeing(check: CheckTree, served: () => PolicySet | undefined
   let known: { readonly commit: string; readonly found: readonly Diagnostic[] } | undefined;
   return async (...asked) => {
     const checked = await check(...asked);
-    const { policies, diagnostics } = checked;
+    const { policies, diagnostics, silencers } = checked;
     const before = served();
     if (policies === undefined || before === undefined) return checked;
     if (policies.commit !== before.commit && policies.commit !== known?.commit)
-      known = { commit: policies.commit, found: foresee(policies, before) };
+      known = { commit: policies.commit, found: unsilenced(foresee(policies, before), silencers) };
     const found = known?.commit === policies.commit ? known.found : [];
     return found.length === 0 ? checked : { ...checked, diagnostics: [...diagnostics, ...found].sort(byPosition) };
   };

@@ -6,6 +6,7 @@ import { type Cell, createCell, type Readable } from '../model/readable.ts';
 import type { StateStore } from '../model/state-store.ts';
 import type { HeldNamespace, RevisionStatus } from '../model/status.ts';
 import type { PolicyTree } from '../policy/git-tree.ts';
+import type { Silencer } from '../policy/silencers.ts';
 import type { PolicyRepository } from './git-repository.ts';
 import { createLastGood, type Served } from './last-good.ts';
 
@@ -14,6 +15,8 @@ export interface CheckedTree {
   /** Namespaces whose objects are those of an earlier commit; absent: none. */
   readonly held?: readonly HeldNamespace[];
   readonly diagnostics: readonly Diagnostic[];
+  /** Of its text, for what is found beside it. */
+  readonly silencers?: readonly Silencer[];
   /** Good, and taken before anybody had ever joined: no name of a service was held against it. Absent: false. */
   readonly isUnjudged?: boolean;
 }

@@ -84,12 +84,24 @@ export function silence(
   const report = reportInto(kept);
   for (const silencer of silencers) {
     const page = codePage(silencer.code);
+    if (ofRunningMesh.has(silencer.code) && silencer.reason !== '') continue;
     if (used.has(silencer) || silencer.isUsed || partly(silencer.at.file) || (page ? page.stage : 'text') !== stage)
       continue;
     const [message, hint] = complaint(silencer, page);
     report('WEFT0009', silencer.at, message, hint);
   }
   return kept.sort(byPosition);
+}
+
+/** What is found beside a mesh that runs, so that a text alone cannot tell whether a silencer covers anything. */
+const ofRunningMesh = new Set<string>(['WEFT0151', 'WEFT0170'] satisfies DiagnosticCode[]);
+
+/** The findings that no silencer covers. */
+export function unsilenced(
+  diagnostics: readonly Diagnostic[],
+  silencers: readonly Silencer[] = [],
+): readonly Diagnostic[] {
+  return diagnostics.filter((finding) => !silencers.some((silencer) => covers(silencer, finding)));
 }
 
 /** The silencers for the next stage: those that covered one of these findings need cover nothing there. */

@@ -115,3 +115,25 @@ test('the first commit is compared with nothing', async () => {
   await check(tree('two'));
   expect(asked).toEqual(['one two']);
 });
+
+test('a silencer with a reason covers what is found beside the mesh that runs', async () => {
+  const text = `${policy('default', mode('DISABLE')).trimEnd()} # weft-ignore WEFT0170: nobody calls yet\n`;
+  const run = createTreeCheck({ settings, folders: 'free', root: 'policies', joined: () => undefined });
+  const tree = (commit: string, of: string) => {
+    const files = [{ path: 'policies/modes.yaml', text: of }];
+    return { commit, files, diagnostics: [], author: '', subject: '', time: 0 };
+  };
+  let served: PolicySet | undefined;
+  const before = meshOf(policy('default', mode('STRICT')));
+  const check = foreseeing(
+    async (one) => run(one),
+    () => served,
+    (after) => modeJumps(servedModes(before), { ...before, policies: after }),
+  );
+  served = (await check(tree('one', policy('default', mode('STRICT'))))).policies;
+  expect((await check(tree('two', text))).diagnostics).toEqual([]);
+  const codes = (await check(tree('three', text.replace(': nobody calls yet', '')))).diagnostics.map(
+    ({ code }) => code,
+  );
+  expect(codes).toEqual(['WEFT0170', 'WEFT0009']);
+});

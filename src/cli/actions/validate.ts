@@ -10,6 +10,7 @@ import type { PolicySet } from '../../model/policy.ts';
 import type { RegistryKnowledge } from '../../model/registry-knowledge.ts';
 import type { Workload } from '../../model/workload.ts';
 import { diagnosticRecord, renderDiagnostics, renderSummary } from '../../policy/render.ts';
+import { unsilenced } from '../../policy/silencers.ts';
 import type { ApiClient } from '../api-client.ts';
 import { checkPlaces, covers } from '../check-places.ts';
 import { type PolicyPlace, policyPlace } from '../policy-place.ts';
@@ -71,6 +72,7 @@ async function checkGroup(
     diagnostics: found,
     policies,
     settings,
+    silencers,
     uncompared,
   } = await checkPlaces(places, revision, joined, secrets, knowledge);
   if (uncompared !== undefined)
@@ -79,7 +81,7 @@ async function checkGroup(
     policies === undefined ? [...found] : [...found, ...(await generated(policies, settings, joined))];
   if (policies && joined && knowledge) {
     const { foreseenFindings } = await import('./foreseen-findings.ts');
-    diagnostics.push(...foreseenFindings(policies, settings, joined, knowledge));
+    diagnostics.push(...unsilenced(foreseenFindings(policies, settings, joined, knowledge), silencers));
   }
   const isAsked = (file: string) => places.some((place) => covers(place, file));
   const files = new Map(tree.files.filter(({ path }) => isAsked(path)).map(({ path, text }) => [path, text]));
