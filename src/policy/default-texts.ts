@@ -25,7 +25,7 @@ export const defaultTexts = {
   D23: 'Authorization: Bearer, then the query parameter access_token',
   D24: 'the token is removed',
   D25: '60s after a failure',
-  D26: '15001 outbound, 15006 inbound',
+  D26: "15001 outbound; inbound the application's own port and 10000 more",
   D27: '45s; 5s',
   D28: 'off; sampling 1 %',
 } as const;

@@ -72,6 +72,46 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   ],
   ['retries: how often another endpoint is drawn', '5 times', '30 times'],
   [
+    '`consistentHash` of subsets among which a rule splits by weight',
+    'the subset is drawn anew for each request, so that a caller jumps between versions',
+    'where all of them hash by one key, that key chooses the subset, too; elsewhere as in Istio (decision 33)',
+  ],
+  [
+    '`localityLbSetting` and clients that say nowhere where they are',
+    'their empty place is compared with those of the endpoints: whoever has a place comes last',
+    'places do not count for them; `distribute` from `*` does (decision 33)',
+  ],
+  [
+    '`loadBalancer.simple: PASSTHROUGH`',
+    'goes to the address that was called',
+    'as resolution NONE: to the host of the request; without one, to the declared addresses, else to its own name; never by mesh TLS (decision 33)',
+  ],
+  [
+    '`egress.hosts` of a Sidecar and rules of other namespaces',
+    'a VirtualService that is not imported does not act; the destinations of an imported one come along in silence',
+    'visibility alone (`exportTo`) decides which rules act on an imported service; a route to what is not imported is WEFT0114 (decision 35)',
+  ],
+  [
+    '`connectionPool` of a DestinationRule, at the workload that it is about',
+    'bounds the connections to the program, too',
+    'is about callers alone; `inboundConnectionPool` and `ingress[].connectionPool` of a Sidecar are for that (decision 35)',
+  ],
+  [
+    'a client that `workloadSelector` of a DestinationRule leaves out',
+    'the search for a rule ends: none acts',
+    'the rule is not there for it; the search goes on to wider hosts and other namespaces (P20, decision 22)',
+  ],
+  [
+    '`h2UpgradePolicy: UPGRADE`',
+    'every port that is declared `http` speaks HTTP/1 to its program',
+    'those alone to which some rule upgrades; on others a program hears the version that its caller speaks (decision 27)',
+  ],
+  [
+    '`maxConcurrentStreams`, `http2KeepAlive`',
+    'act on upgraded ports and those declared HTTP/2',
+    'act on every HTTP/2 connection, also where it is the version of the caller (decision 27)',
+  ],
+  [
     'connections to endpoints without `maxConnectionDuration`',
     'as long as they last',
     'closed after 15 minutes, between requests, and made anew',
@@ -175,18 +215,113 @@ export const stricter: readonly (readonly [what: string, code: string, why: stri
   ],
 ];
 
-/** Words of supported fields that are refused by name (WEFT0004), where the shapes cannot say so. */
-export const refusedWords: readonly (readonly [field: string, word: string, tier: string])[] = [
-  ['VirtualService `gateways`, `match[].gateways`', 'every name but `mesh`', 'T1'],
-  ['VirtualService `hosts`', 'none (rules to which others delegate)', 'T2'],
-  ['VirtualService `hosts`, `sniHosts`', '`*-a.example`, `*a.example`: a star for a part of a label', ''],
-  ['VirtualService `match[].headers`', '`@request.auth.claims…`', 'T2'],
-  ['VirtualService `match[].withoutHeaders`', 'more than four expressions', ''],
-  ['VirtualService `redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', ''],
-  ['VirtualService `fault.abort.httpStatus`, `directResponse.status`', '600', ''],
-  ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],
-  ['RequestAuthentication `jwtRules[]`', 'without `jwks` and `jwksUri` (keys by OpenID discovery)', 'T2'],
-  ['RequestAuthentication `jwtRules[].jwksUri`', 'an address, `localhost`', 'T2'],
-  ['MeshConfig `proxyListenPort`', 'another one than 15001', 'T2'],
-  ['every other annotation of `istio.io`', 'any', ''],
-];
+/** Of a file in src/policy/kinds/: how many of its values are refused by name, and what the page says of them. */
+export interface RefusedValues {
+  readonly calls: number;
+  readonly rows: readonly (readonly [field: string, word: string, tier: string])[];
+}
+
+const partOfLabel = '`*-a.example`, `*a.example`: a star for a part of a label';
+
+/** Values of supported fields that are refused by name (WEFT0004), where the shapes cannot say so; a test counts the places that refuse. */
+export const refusedValues: Readonly<Record<string, RefusedValues>> = {
+  'virtual-service.ts': {
+    calls: 2,
+    rows: [
+      ['VirtualService `hosts`', partOfLabel, ''],
+      ['VirtualService `hosts`', 'none (rules to which others delegate)', 'T2'],
+    ],
+  },
+  'gateway-names.ts': {
+    calls: 1,
+    rows: [['VirtualService `gateways`, `match[].gateways`', 'every name but `mesh`', 'T1']],
+  },
+  'l4-routes.ts': { calls: 1, rows: [['VirtualService `tls[].match[].sniHosts`', partOfLabel, '']] },
+  'http-match.ts': {
+    calls: 2,
+    rows: [
+      ['VirtualService `http[].match[].headers`', '`@request.auth.claims…`', 'T2'],
+      ['VirtualService `http[].match[].withoutHeaders`', 'more than four expressions', ''],
+    ],
+  },
+  'http-rewrite.ts': {
+    calls: 1,
+    rows: [['VirtualService `http[].redirect.redirectCode`', 'all but 301, 302, 303, 307, 308', '']],
+  },
+  'http-resilience.ts': { calls: 1, rows: [['VirtualService `http[].fault.abort.httpStatus`', '600', '']] },
+  'http-direct-response.ts': { calls: 1, rows: [['VirtualService `http[].directResponse.status`', '600', '']] },
+  'consistent-hash.ts': {
+    calls: 2,
+    rows: [
+      ['DestinationRule `consistentHash.ringHash.minimumRingSize`', 'above 8,388,608', ''],
+      [
+        'DestinationRule `httpHeaderName`, `httpQueryParameterName`, `httpCookie.name`',
+        'what is no name of a header, a parameter or a cookie',
+        '',
+      ],
+      [
+        'DestinationRule `httpCookie.path`, `httpCookie.attributes[]`',
+        'semicolons, characters outside of ASCII, more than 4,096 of them',
+        '',
+      ],
+    ],
+  },
+  'client-tls.ts': {
+    calls: 2,
+    rows: [
+      ['DestinationRule `tls.caCrl`', 'without `caCertificates`', 'T2'],
+      ['DestinationRule `tls.credentialName`', 'with a scheme: `kubernetes://…`, `sds://…`', 'T2'],
+    ],
+  },
+  'service-entry.ts': { calls: 1, rows: [['ServiceEntry `hosts`', partOfLabel, '']] },
+  'workload-entry.ts': {
+    calls: 1,
+    rows: [['WorkloadEntry, ServiceEntry `endpoints[]`: `serviceAccount`', 'with dots', 'T2']],
+  },
+  'workload-group.ts': { calls: 1, rows: [['WorkloadGroup `template.serviceAccount`', 'with dots', 'T2']] },
+  'sidecar-egress.ts': {
+    calls: 2,
+    rows: [
+      ['Sidecar `egress[].bind`', 'without `port`', 'T2'],
+      ['Sidecar `egress[].port.protocol`', '`HTTP_PROXY`', 'T2'],
+    ],
+  },
+  'authorization-values.ts': {
+    calls: 2,
+    rows: [
+      ['AuthorizationPolicy `serviceAccounts`, `notServiceAccounts`', 'with dots', 'T2'],
+      ['AuthorizationPolicy `when[].key`', '`experimental.envoy.filters.…`', 'T2'],
+    ],
+  },
+  'request-authentication.ts': {
+    calls: 2,
+    rows: [
+      ['RequestAuthentication `jwtRules[]`', 'without `jwks` and `jwksUri` (keys by OpenID discovery)', 'T2'],
+      ['RequestAuthentication `jwtRules[].jwksUri`', 'an address, `localhost`', 'T2'],
+    ],
+  },
+  'mesh-config.ts': { calls: 1, rows: [['MeshConfig `proxyListenPort`', 'another one than 15001', 'T2']] },
+  'mesh-config-tls.ts': {
+    calls: 1,
+    rows: [
+      [
+        'MeshConfig `tlsDefaults`, `meshMTLS`: `cipherSuites`, `ecdhCurves`',
+        'what Envoy does not offer; the hint names those that it does',
+        '',
+      ],
+    ],
+  },
+  'mesh-config-log.ts': {
+    calls: 1,
+    rows: [
+      [
+        'MeshConfig `accessLogFormat`',
+        '`%CEL%`, `%TYPED_CEL%`, `%COALESCE%`, `%METADATA%`, `%REQ_WITHOUT_QUERY%`',
+        'T2',
+      ],
+    ],
+  },
+};
+
+/** The same, of all kinds. */
+export const otherRefusals: RefusedValues['rows'] = [['every other annotation of `istio.io`', 'any', '']];

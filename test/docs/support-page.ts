@@ -2,7 +2,7 @@ import { defaultTexts } from '../../src/policy/default-texts.ts';
 import { type DocumentShape, documentShapes } from '../../src/policy/document-shapes.ts';
 import type { Tier } from '../../src/policy/shape.ts';
 import { type InventoryField, inventoryOf } from '../support/field-inventory.ts';
-import { differences, refusedWords, stricter } from './differences.ts';
+import { differences, otherRefusals, refusedValues, stricter } from './differences.ts';
 
 /** The blocks of a traffic policy are the same at each of its places. */
 const repeated =
@@ -20,8 +20,9 @@ export function supportPage(): string {
     'Every field has one of three outcomes: it is **supported**; or it is valid in Istio and **not supported**, which is an error that names',
     'it ([WEFT0004](codes/WEFT0004.md)) with the tier in which it is planned (T0 and T1 before T2; without a tier it stays refused);',
     'or it is unknown, which is an error with the nearest right name. Outside of security kinds the annotation',
-    '`weft.dev/allow-unsupported: spec.http[0].delegate` makes a warning of one refused field; never of a kind or of a word, without which',
-    'the object would mean something else. Nothing is ignored in silence.',
+    '`weft.dev/allow-unsupported: spec.http[0].delegate` makes a warning of one refused field, or of a refused word that the tables below',
+    'name; it is served without. Never of a kind, of a condition, or of the values further below, without which the object would mean',
+    'something else. Nothing is ignored in silence.',
     '',
     '## Kinds',
     '',
@@ -37,13 +38,15 @@ export function supportPage(): string {
     'lines say what is planned.',
     '',
     ...documentShapes.flatMap(fieldTable),
-    '### Words that are refused by name',
+    '### Values that are refused by name',
     '',
-    'Supported fields whose value is valid in Istio and asks for what Weft does not do: WEFT0004 as well.',
+    'Supported fields whose value is valid in Istio and asks for what Weft does not do: WEFT0004 as well, whatever an annotation says.',
     '',
     '| field | value | |',
     '|---|---|---|',
-    ...refusedWords.map((line) => `| ${line.join(' | ')} |`),
+    ...[...Object.values(refusedValues).flatMap(({ rows }) => rows), ...otherRefusals].map(
+      (line) => `| ${line.join(' | ')} |`,
+    ),
     '',
     '## Defaults',
     '',
@@ -119,18 +122,19 @@ function linesOf(
 ): readonly string[] {
   const { path, shape, row, deprecated, tier } = field;
   const isLeaf = tier === undefined && !repeated.test(path) && !fields.some((other) => isBelow(other.path, path));
-  if (!isNews(field, fields, kindTier) && !isLeaf) return [];
   const state = field.refused
     ? notSupported(tier)
     : deprecated === undefined
       ? 'supported'
       : `deprecated: \`${deprecated}\``;
   const usual = row?.default === undefined ? '' : `[${row.default}](#${row.default.toLowerCase()})`;
-  const own = `| \`${path}\` | ${row?.concept ?? ''} | ${state} | ${usual} |`;
-  if (shape.is !== 'choice' || field.refused) return [own];
+  const line = `| \`${path}\` | ${row?.concept ?? ''} | ${state} | ${usual} |`;
+  const own = isNews(field, fields, kindTier) || isLeaf ? [line] : [];
+  // A word that is refused has its line, though its field may be covered by the one above.
+  if (shape.is !== 'choice' || field.refused || repeated.test(path)) return own;
   const word = (name: string, outcome: string) => `| \`${path}: ${name}\` | | ${outcome} | |`;
   return [
-    own,
+    ...own,
     ...Object.entries(shape.deprecated).map(([name, write]) => word(name, `deprecated: \`${write}\``)),
     ...Object.entries(shape.refused).map(([name, refusal]) => word(name, notSupported(refusal))),
   ];
