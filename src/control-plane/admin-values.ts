@@ -202,9 +202,13 @@ export function createAdminValues(parts: {
     policies() {
       const state = policies.state.get();
       const known = refusals();
-      const rolling = streams().some((stream) => isRolling(stream, known));
+      const commit = state.served?.revision.commit;
+      const live = sessions.sessions();
+      // What a proxy that had the commit whole waits for is no part of it: endpoints come and go, certificates and roots are renewed.
+      const hasIt = (id: string) => live.get(id)?.acknowledgedCommit === commit;
+      const rolling = streams().some((stream) => !hasIt(stream.node.id) && isRolling(stream, known));
       const shown = (revision: RevisionStatus): RevisionStatus =>
-        rolling && revision.commit === state.served?.revision.commit ? { ...revision, state: 'Rolling' } : revision;
+        rolling && revision.commit === commit ? { ...revision, state: 'Rolling' } : revision;
       const { served, head } = state;
       const status: PolicyStatus = {
         repository: policies.location,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { operator } from '../../src/model/audit-event.ts';
 import { startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
@@ -56,4 +57,31 @@ test('when weft status --wait --commit returns, the next call of every Envoy mee
   expect(answers).toEqual(answers.map((answer) => answer.replace(/: .*/, `: 200 ${answer.split(/[ :]/)[1]}`)));
   expect(answers.length).toBe(3 + 4 * 2 + 4 * 3 + 4);
   await catalog.close();
+}, 60_000);
+
+test('a change of certificates alone makes no commit roll, whoever is slow to take it; a commit does', async () => {
+  const { controlPlane } = mesh();
+  const slow = await mesh().join({ service: 'slow' });
+  await mesh().synced();
+  const pid = slow.sidecar.pid() ?? 0;
+  const state = () => controlPlane().values.policies().status.serving?.state;
+  const isSilent = () =>
+    controlPlane()
+      .values.proxies()
+      .some(({ name, types }) => name === 'slow-1' && types.SDS.status === 'STALE');
+  expect(state()).toBe('Applied');
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await controlPlane().values.rotation.step('prepare', operator);
+    await eventually('the bundle is sent, and not answered', isSilent);
+    expect(state()).toBe('Applied');
+    await mesh().commit(policies(13));
+    await eventually('a commit is on its way', () => state() === 'Rolling');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await mesh().synced();
+  expect(state()).toBe('Applied');
+  await controlPlane().values.rotation.step('abort', operator);
+  await mesh().synced();
 }, 60_000);
