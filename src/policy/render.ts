@@ -1,5 +1,6 @@
 import type { Diagnostic, RelatedPlace, Severity } from '../model/diagnostic.ts';
 import { refText } from '../model/provenance.ts';
+import { codePage } from './diagnostic-codes.ts';
 
 /** The JSON record of a finding (section 8 of policy-surface.md). */
 export interface DiagnosticRecord {
@@ -15,7 +16,7 @@ export interface DiagnosticRecord {
   /** `VirtualService/shop/reviews`; empty for findings about a file. */
   readonly object: string;
   readonly field: string;
-  /** The code's page, below the folder of Weft: `docs/codes/WEFT0002.md`. */
+  /** What is written about the code, below the folder of Weft: `docs/codes/WEFT0002.md`, or its section of `docs/reference/codes.md`. */
   readonly docs: string;
   readonly related: readonly RelatedPlace[];
 }
@@ -36,9 +37,14 @@ export function diagnosticRecord(finding: Diagnostic): DiagnosticRecord {
     endColumn,
     object: name,
     field,
-    docs: `docs/codes/${code}.md`,
+    docs: docsOf(code),
     related,
   };
+}
+
+/** Failures of operations that stand among findings (WEFT0601) have a section, and no page of their own. */
+export function docsOf(code: string): string {
+  return codePage(code) ? `docs/codes/${code}.md` : `docs/reference/codes.md#${code.toLowerCase()}`;
 }
 
 /** The first line of a finding: `policies/reviews.yaml:13:7: error WEFT0002 spec.http[0].route[0]: unknown field "wieght"`. */

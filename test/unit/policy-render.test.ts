@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Diagnostic } from '../../src/model/diagnostic.ts';
+import { failureCodes } from '../../src/model/failure-codes.ts';
 import { codePage, diagnosticCodes } from '../../src/policy/diagnostic-codes.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import { diagnosticRecord, renderDiagnostic, renderDiagnostics, renderSummary } from '../../src/policy/render.ts';
@@ -96,6 +99,17 @@ describe('the text of findings', () => {
       docs: 'docs/codes/WEFT0002.md',
       related: [],
     });
+  });
+
+  it('names documents that are there, for every code, those of failures that stand among findings as well', () => {
+    const root = join(import.meta.dirname, '../..');
+    const codes = [...Object.keys(diagnosticCodes), ...Object.keys(failureCodes)];
+    expect(codes).toContain('WEFT0601');
+    for (const code of codes) {
+      const { docs } = diagnosticRecord({ ...made('a'), code });
+      const [file = '', section] = docs.split('#');
+      expect(readFileSync(join(root, file), 'utf8'), docs).toContain(section ? `<a id="${section}"></a>` : `# ${code}`);
+    }
   });
 
   it('has a page for every code', () => {
