@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { documentShapes } from '../../src/policy/document-shapes.ts';
 import type { Shape } from '../../src/policy/shape.ts';
@@ -31,6 +33,29 @@ const beyond: readonly (readonly [kind: string, path: RegExp])[] = [
   ['MeshConfig', /^(?:defaultConfig\.|defaultInboundHttpRetryPolicy|outboundTrafficPolicy\.tls)/],
 ];
 
+/** Sections 2, 3.1, 3.2, Sidecar of 3.3 and MeshConfig of 3.5. */
+const trafficKinds = [
+  ...['Service', 'ServiceEntry', 'WorkloadEntry', 'WorkloadGroup'],
+  ...['VirtualService', 'DestinationRule', 'Sidecar', 'HealthCheck', 'MeshConfig'],
+];
+
+/** What is of T0 or T1 there and refused, each with the decision that says why. */
+const refusedByDecision: Readonly<Record<string, string>> = {
+  'MeshConfig caCertificates': '59-tls-of-the-mesh.md',
+  'MeshConfig defaultConfig.connectionSettings': '22-mesh-config.md',
+  'MeshConfig defaultConfig.drainDuration': '22-mesh-config.md',
+  'MeshConfig defaultConfig.gatewayTopology': '22-mesh-config.md',
+  'MeshConfig defaultConfig.proxyStatsMatcher': '22-mesh-config.md',
+  'MeshConfig defaultConfig.terminationDrainDuration': '22-mesh-config.md',
+  'MeshConfig defaultProviders': '22-mesh-config.md',
+  'MeshConfig proxyInboundListenPort': '22-mesh-config.md',
+};
+
+const wordsByDecision: Readonly<Record<string, string>> = {
+  'Sidecar egress[].captureMode=IPTABLES': '35-sidecars.md',
+  'Sidecar ingress[].captureMode=IPTABLES': '35-sidecars.md',
+};
+
 const specified = new Set(['Namespace', 'List', 'PolicyTest', 'Rollout', 'RateLimit']);
 
 describe('section 3 of policy-surface.md and the shapes', () => {
@@ -52,6 +77,41 @@ describe('section 3 of policy-surface.md and the shapes', () => {
       }),
     );
     expect(wrong).toEqual([]);
+  });
+
+  test('every field of T0 and T1 of the traffic kinds is supported, but for those of a decision', () => {
+    const inShape = (kind: string, path: string) => fieldAt(kind, path)?.refused === true;
+    const refused = lines.flatMap((line) =>
+      trafficKinds.includes(line.kind) && line.tier !== 'T2'
+        ? [
+            ...each(line, 'fields').filter(([kind, path]) => inShape(kind, path)),
+            ...each(line, 'values').filter(([kind, path]) => {
+              const [field = '', word = ''] = path.split('=');
+              return outcomeOf(fieldAt(kind, field)?.shape, word) !== 'supported';
+            }),
+          ].map(([kind, path]) => `${kind} ${path}`)
+        : [],
+    );
+    expect(refused.sort()).toEqual(Object.keys(refusedByDecision).sort());
+    const decisions = join(import.meta.dirname, '../../docs/decisions');
+    for (const [field, decision] of Object.entries({ ...refusedByDecision, ...wordsByDecision })) {
+      const word = field.split(' ')[1]?.replaceAll('[]', '').split('.').at(-1)?.split('=')[0] ?? '';
+      expect(readFileSync(join(decisions, decision), 'utf8'), field).toContain(word);
+    }
+  });
+
+  test('of their words only those of a decision are refused in T0 and T1', () => {
+    const words = trafficKinds.flatMap((kind) =>
+      [...(inventory.get(kind)?.values() ?? [])].flatMap(({ path, shape, refused, tier }) =>
+        shape.is !== 'choice' ||
+        refused ||
+        (tier !== 'T0' && tier !== 'T1') ||
+        beyond.some(([of, what]) => of === kind && what.test(path))
+          ? []
+          : Object.keys(shape.refused).map((word) => `${kind} ${path}=${word}`),
+      ),
+    );
+    expect(words.sort()).toEqual(Object.keys(wordsByDecision).sort());
   });
 
   test('what is marked deprecated is, and names its successor', () => {
