@@ -73,9 +73,9 @@ describe('T3 of experience.md: no field is ignored', () => {
     }
   });
 
-  it('tells every misspelling of every field of every kind, and the right name of almost all', () => {
-    let suggested = 0;
+  it('tells every misspelling of every field of every kind, and the right name of all but one', () => {
     let told = 0;
+    const notSuggested: string[] = [];
     for (const one of cases) {
       fc.assert(
         fc.property(fc.constantFrom(...slips), fc.nat({ max: one.name.length - 1 }), (slip, at) => {
@@ -92,12 +92,15 @@ describe('T3 of experience.md: no field is ignored', () => {
           // What servers write nobody has to write, so it is not suggested.
           if (one.name === 'status' || serverWritten.has(one.name)) return;
           told += 1;
-          if (finding?.hint.includes(JSON.stringify(one.name))) suggested += 1;
+          if (finding?.hint.includes(JSON.stringify(one.name)) !== true)
+            notSuggested.push(`${one.kind} ${[...one.way, wrong].join('.')}`);
         }),
         { numRuns: 3, seed: 7 },
       );
     }
-    expect(suggested / told).toBeGreaterThan(0.95);
+    expect(told).toBeGreaterThan(5_000);
+    // Six slips in one name: `tls` and `mtls` are as near to it.
+    expect(notSuggested).toEqual(['MeshConfig mesh_m_t_l_s_']);
   });
 
   it('tells a misspelled apiVersion or kind', () => {
