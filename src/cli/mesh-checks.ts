@@ -2,6 +2,7 @@ import type { StatusValue } from '../admin/status-value.ts';
 import type { Failure } from '../model/failure.ts';
 import type { MeshCheck, MeshCheckCategory, MeshCheckResult } from '../model/mesh-check.ts';
 import { spanInWords } from './render/span.ts';
+import { counted, findingsCommand } from './render/status.ts';
 
 /** What was found out about this machine and the mesh. Times in milliseconds since 1970. */
 export interface MeshFacts {
@@ -39,7 +40,7 @@ export function meshChecks(facts: MeshFacts): MeshCheckResult {
             ? []
             : [{ categoryName: 'clock', checks: [clockCheck(controlPlane.clock - facts.now)] } as const]),
         ]
-      : [{ categoryName: 'control-plane', checks: [failed('the control plane answers', controlPlane)] }];
+      : [{ categoryName: 'control-plane', checks: [failed('the control plane does not answer', controlPlane)] }];
   const categories = [...local, ...asked];
   return { success: categories.every(({ checks }) => checks.every(({ result }) => result !== 'bad')), categories };
 }
@@ -61,7 +62,7 @@ function hostChecks({ node, platform: { os, architecture } }: MeshFacts): readon
 }
 
 function envoyCheck({ envoy, pinnedEnvoy }: MeshFacts): MeshCheck {
-  if (!('version' in envoy)) return failed('an Envoy is found', envoy);
+  if (!('version' in envoy)) return failed('no Envoy can be used', envoy);
   const description = `Envoy ${envoy.version} (${envoy.foundBy}: ${envoy.path})`;
   if (envoy.version === pinnedEnvoy) return good(description);
   return warning(description, `Weft is tried with ${pinnedEnvoy}`, `use Envoy ${pinnedEnvoy}: --envoy, or ENVOY_PATH`);
@@ -73,8 +74,8 @@ function healthChecks({ health: { state, reasons }, proxies }: StatusValue): rea
   if (state === 'Healthy') return [good('the mesh is healthy')];
   return [
     (state === 'Progressing' ? warning : bad)(
-      `the mesh is ${state}`,
-      reasons.join('; '),
+      state === 'Progressing' ? 'it is not known yet whether the mesh is healthy' : 'the mesh is not healthy',
+      [state, ...reasons].join('; '),
       'weft edges and weft proxies show where',
     ),
   ];
@@ -87,13 +88,13 @@ function authorityChecks({ certs }: StatusValue, now: number): readonly MeshChec
   return [
     good(`${valid} valid ${valid === 1 ? 'certificate' : 'certificates'}${next}${until}`),
     ...alarms.map(({ code, message, hint, endsWithinDays }) =>
-      (endsWithinDays <= 1 ? bad : warning)('no certificate of the CA ends soon', `${code} ${message}`, hint),
+      (endsWithinDays <= 1 ? bad : warning)('a certificate of the CA ends soon', `${code} ${message}`, hint),
     ),
     ...(rotation === undefined
       ? []
       : [
           warning(
-            'no change of root is under way',
+            'a change of root is under way',
             `it is ${rotation.phase}, ${rotation.acked} of ${rotation.proxies} proxies follow`,
             `weft cert rotate --root --step ${rotation.next} --wait`,
           ),
@@ -122,21 +123,21 @@ function policyChecks({ policies, pending, findings }: StatusValue): readonly Me
   return [
     ...(failure === undefined
       ? []
-      : [bad(`${policies.repository} can be read`, `${failure.code} ${failure.message}`, failure.hint)]),
+      : [bad(`${policies.repository} cannot be read`, `${failure.code} ${failure.message}`, failure.hint)]),
     serving === undefined
-      ? bad('policies are served', 'none was ever good', 'weft validate says what is wrong')
+      ? bad('no policies are served', 'none was ever good', 'weft validate says what is wrong')
       : good(`${serving.commit} is served: ${what}`),
     ...(held.length === 0
       ? []
       : [
-          bad('no namespace is held back', held.map(({ namespace }) => namespace).join(', '), 'weft validate says why'),
+          bad('namespaces are held back', held.map(({ namespace }) => namespace).join(', '), 'weft validate says why'),
         ]),
     ...(pending?.state === 'Rejected'
-      ? [bad(`${pending.commit} is served`, `it has ${pending.errors} errors`, 'weft validate says what is wrong')]
+      ? [bad(`${pending.commit} is not served`, counted(pending.errors, 'error'), findingsCommand(pending.commit))]
       : []),
     ...(findings.warnings === 0
       ? []
-      : [warning('nothing is to be said of them', `${findings.warnings} warnings`, 'weft validate --live shows them')]),
+      : [warning('there is something to say of them', counted(findings.warnings, 'warning'), findingsCommand())]),
   ];
 }
 
@@ -154,11 +155,11 @@ function proxyCheck({ proxies: { connected, byStatus } }: StatusValue): MeshChec
 /** `ahead` by so many milliseconds is the control plane; what it says is cut to seconds. */
 function clockCheck(ahead: number): MeshCheck {
   const by = Math.abs(ahead);
-  const description = 'the clocks of this machine and the control plane agree';
-  if (by <= notableSkew) return good(description);
+  const clocks = 'the clocks of this machine and the control plane';
+  if (by <= notableSkew) return good(`${clocks} agree`);
   const error = `this machine is ${spanInWords(by)} ${ahead > 0 ? 'behind' : 'ahead'}`;
   return (by > mostSkew ? bad : warning)(
-    description,
+    `${clocks} differ`,
     error,
     'set them by NTP: certificates and tokens are judged by the clock',
   );

@@ -27,6 +27,8 @@ const well: MeshFacts = {
   },
   now,
 };
+const { serving } = status.policies;
+if (serving === undefined) throw new Error('nothing is served');
 const heard = 'status' in well.controlPlane ? well.controlPlane : undefined;
 if (heard === undefined) throw new Error('no status');
 const withStatus = (change: Partial<typeof heard.status>): MeshFacts => ({
@@ -65,7 +67,7 @@ describe('the checks', () => {
     [
       'a mesh in trouble',
       withStatus({ health: { state: 'Degraded', reasons: ['reviews: 40 % fail'] } }),
-      'proxies bad: reviews: 40 % fail',
+      'proxies bad: Degraded; reviews: 40 % fail',
     ],
     [
       'nothing served',
@@ -114,6 +116,53 @@ describe('the checks', () => {
     expect(meshChecks(facts).success).toBe(!expected.includes(' bad: '));
   });
 
+  it.each<[string, MeshFacts, string, string]>([
+    [
+      'a rejected commit',
+      withStatus({ pending: { ...serving, commit: '7ab23a2', state: 'Rejected', errors: 1 } }),
+      '7ab23a2 is not served: 1 error',
+      'weft validate --live --rev 7ab23a2',
+    ],
+    [
+      'rejected edits',
+      withStatus({ pending: { ...serving, commit: '7ab23a2+edits', state: 'Rejected', errors: 2 } }),
+      '7ab23a2+edits is not served: 2 errors',
+      'weft validate --live',
+    ],
+    [
+      'one warning',
+      withStatus({ findings: { ...status.findings, warnings: 1 } }),
+      'there is something to say of them: 1 warning',
+      'weft validate --live',
+    ],
+    [
+      'trouble',
+      withStatus({ health: { state: 'Degraded', reasons: ['reviews: 40 % fail'] } }),
+      'the mesh is not healthy: Degraded; reviews: 40 % fail',
+      'weft edges and weft proxies show where',
+    ],
+    [
+      'a change of root',
+      withStatus({
+        certs: { ...status.certs, rotation: { phase: 'prepared', next: 'activate', proxies: 3, acked: 2 } },
+      }),
+      'a change of root is under way: it is prepared, 2 of 3 proxies follow',
+      'weft cert rotate --root --step activate --wait',
+    ],
+    [
+      'a clock',
+      { ...well, now: now - 60_000 },
+      'the clocks of this machine and the control plane differ: this machine is 1 min behind',
+      'set them by NTP: certificates and tokens are judged by the clock',
+    ],
+  ])('say what is so, not what should be, beside the mark: %s', (_what, facts, sentence, hint) => {
+    const checks = meshChecks(facts).categories.flatMap((category) => category.checks);
+    expect(checks.map(({ description, error, hint: fix }) => [`${description}: ${error}`, fix])).toContainEqual([
+      sentence,
+      hint,
+    ]);
+  });
+
   it('end where the control plane does not answer', () => {
     const facts = { ...well, controlPlane: new Failure('WEFT0901', 'nothing listens there', 'weft up') };
     expect(meshChecks(facts).categories.map(({ categoryName }) => categoryName)).toEqual(checkCategories.slice(0, 3));
@@ -139,7 +188,7 @@ describe('weft check', () => {
     const { stdout, code } = await weft();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^√ host {11}Node \d+\.\d+\.\d+$/m);
-    expect(stdout).toMatch(/^× envoy {10}an Envoy is found: WEFT0903 /m);
+    expect(stdout).toMatch(/^× envoy {10}no Envoy can be used: WEFT0903 /m);
     expect(stdout).toContain(`control-plane  answers at ${server.url}`);
     expect(stdout).toMatch(/^× proxies {8}1 proxy connected: 1 REJECTED\n {4}fix {4}weft nacks shows their words$/m);
     expect(stdout).toMatch(/^√ clock {10}the clocks/m);

@@ -102,12 +102,18 @@ export function heldNote({ held = [] }: Pick<RevisionStatus, 'held'>): string {
 function findingsNote({ findings }: StatusValue, { state, commit }: RevisionStatus): string {
   const { errors, warnings } = findings;
   const counts = [counted(errors, 'error'), counted(warnings, 'warning')].filter((part) => part !== '').join(', ');
-  const isCommit = (state === 'Rejected' || state === 'Partial') && !commit.endsWith('+edits');
+  const isAsked = state === 'Rejected' || state === 'Partial';
   if (counts === '' && state !== 'Rejected') return '';
-  return `${counts === '' ? '' : `  ${counts}`}  weft validate --live${isCommit ? ` --rev ${commit}` : ''}`;
+  return `${counts === '' ? '' : `  ${counts}`}  ${findingsCommand(isAsked ? commit : undefined)}`;
 }
 
-function counted(count: number, word: string): string {
+/** What says the findings of the commit, or of what is served; edits that nobody committed have no revision. */
+export function findingsCommand(commit?: string): string {
+  return `weft validate --live${commit === undefined || commit.endsWith('+edits') ? '' : ` --rev ${commit}`}`;
+}
+
+/** `1 error`, `2 errors`; of none, nothing is said. */
+export function counted(count: number, word: string): string {
   if (count === 0) return '';
   return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
