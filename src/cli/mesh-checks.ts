@@ -129,9 +129,7 @@ function policyChecks({ policies, pending, findings }: StatusValue): readonly Me
       : good(`${serving.commit} is served: ${what}`),
     ...(held.length === 0
       ? []
-      : [
-          bad('namespaces are held back', held.map(({ namespace }) => namespace).join(', '), 'weft validate says why'),
-        ]),
+      : [bad('namespaces are held back', held.map(({ namespace }) => namespace).join(', '), 'weft validate says why')]),
     ...(pending?.state === 'Rejected'
       ? [bad(`${pending.commit} is not served`, counted(pending.errors, 'error'), findingsCommand(pending.commit))]
       : []),
