@@ -60,7 +60,11 @@ const groups = [
   { files: ['test/unit/ca-csr-agreed.test.ts', 'test/unit/csr-refused.test.ts'], ids: ['T17'] },
   { files: ['test/unit/ca-bad-chains.test.ts'], ids: ['T18'] },
   { files: ['test/unit/ca-sealed.test.ts'], ids: ['T19'] },
-  { files: ['test/unit/ca-authority.test.ts'], ids: ['F11'], only: 'F11' },
+  {
+    files: ['test/unit/ca-authority.test.ts', 'test/e2e/certificate-alarms.test.ts', 'test/e2e/expired.test.ts'],
+    ids: ['F11'],
+    only: 'F11',
+  },
   { files: ['test/property/ca-root-rotation.test.ts'], ids: [] },
   { files: ['test/unit/access-inventory.test.ts'], ids: ['T4'] },
   { files: ['test/e2e/api-access.test.ts'], ids: ['T5', 'T22'] },

@@ -34,7 +34,7 @@ export async function fetchPinnedBundle(options: PinnedBundleOptions): Promise<s
     throw new Failure(
       'WEFT0915',
       `${place} is not the control plane that made this token: its root is ${last ? short(sha256(last)) : 'missing'}, the token names ${short(options.fingerprint)}`,
-      'check the address; if its root was rotated since (weft token list says so), or it has a new state dir, make a new token there: weft token create --service NAME --namespace NAMESPACE',
+      'check the address (weft cert list shows the roots of a control plane); if its root was rotated or replaced since, or it has a new state dir, make a new token there: weft token create --service NAME --namespace NAMESPACE',
       place,
     );
   }

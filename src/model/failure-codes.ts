@@ -148,7 +148,7 @@ export const failureCodes = {
     title: 'Not the control plane of this token',
     cause:
       'Before anything was sent, the root certificate shown at the address was compared with the fingerprint in the token: it differs, or the certificate under it does not hold now.',
-    fix: 'Check the address and the clocks; where the root was rotated since (weft token list says so), or the control plane has a new state dir, make a new token.',
+    fix: 'Check the address and the clocks; where the root was rotated or replaced since (weft cert list shows the roots), or the control plane has a new state dir, make a new token.',
   },
   WEFT0920: {
     title: 'Not found',
