@@ -82,7 +82,11 @@ export async function askHttp(of: Dial, { method, authority, path, headers }: Se
 }
 
 export async function askHttp2(of: Dial, { method, authority, path, headers }: SentRequest): Promise<string> {
-  const session = connectHttp2('http://doors', { createConnection: () => dial(of) });
+  const session = connectHttp2('http://doors', {
+    createConnection: () => dial(of),
+    // As much as Envoy takes and more: what is too long is refused there, not here.
+    maxSendHeaderBlockLength: 1_000_000,
+  });
   try {
     const own: Record<string, string | string[]> = {};
     for (const [written, value] of headers) {
