@@ -1,7 +1,17 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { Failure } from '../model/failure.ts';
 import { parseSpiffeId, type SpiffeId, spiffeId } from '../model/identity.ts';
-import { childrenOf, contentOf, type Der, decodeDer, encodeDer, isContext, isObjectId, isType } from './der.ts';
+import {
+  childrenOf,
+  contentOf,
+  type Der,
+  decodeDer,
+  encodeDer,
+  isContext,
+  isObjectId,
+  isType,
+  slicesOf,
+} from './der.ts';
 import { nameTag, oid } from './object-ids.ts';
 import { rememberSubjectKey } from './subject-key.ts';
 
@@ -50,18 +60,18 @@ function read(der: Uint8Array): CertificateRequest {
   demand(isType(version, 'INTEGER') && contentOf(version).equals(Buffer.of(0)), 'it is not of version 0');
   demand(isType(subject, 'SEQUENCE') && childrenOf(subject).length === 0, 'it asks for a subject');
   demand(isContext(attributes, 0) && attributes.constructed, 'its attributes are missing');
-  const publicKey = publicKeyOf(keyInfo);
+  // The bytes of its parts stand in what came, since that is canonical.
+  const signed = slicesOf(Buffer.from(der.buffer, der.byteOffset, der.byteLength))[0] ?? Buffer.of();
+  const publicKey = publicKeyOf(keyInfo, Buffer.from(slicesOf(signed)[2] ?? []));
   const digest = digestOf(algorithm, publicKey);
   const bits = isType(signature, 'BITSTRING') ? contentOf(signature) : Buffer.of();
   demand(bits[0] === 0, 'its signature is not a whole number of bytes');
   const asked = nameAsked(attributes);
-  const signed = encodeDer(info);
   demand(verify(digest, signed, { key: publicKey, dsaEncoding: 'der' }, bits.subarray(1)), 'its signature is wrong');
   return { publicKey, ...(asked !== undefined && { spiffeId: asked }) };
 }
 
-function publicKeyOf(value: Der): KeyObject {
-  const der = encodeDer(value);
+function publicKeyOf(value: Der, der: Buffer): KeyObject {
   const [algorithm, bits] = exactly(value, 2, 'it has no public key');
   const [kind, parameters] = exactly(algorithm, 2, 'its public key is of a kind that is not taken');
   const content = isType(bits, 'BITSTRING') ? contentOf(bits) : Buffer.of();

@@ -38,8 +38,7 @@ export function signCertificate(template: CertificateTemplate, signer: Signer | 
   const parent = 'certificate' in signer ? signer.certificate : undefined;
   const parentKeyId = parent ? Buffer.from(subjectKeyId(parent) ?? '', 'hex') : ownKeyId;
   const key = 'certificate' in signer ? signer.key : signer;
-  const algorithm = signatureAlgorithmOf(key);
-  const identifier = encodeDer(algorithm.identifier);
+  const { identifier, digest } = signatureAlgorithmOf(key);
   const signed = encoded(
     tag.sequence,
     version3,
@@ -51,12 +50,15 @@ export function signCertificate(template: CertificateTemplate, signer: Signer | 
     subjectKeyOf(template.publicKey),
     encoded(tag.extensions, encoded(tag.sequence, ...extensionsOf(template, ownKeyId, parentKeyId))),
   );
-  const signature = sign(algorithm.digest, signed, { key, dsaEncoding: 'der' });
+  const signature = sign(digest, signed, { key, dsaEncoding: 'der' });
   return readOwnCertificate(encoded(tag.sequence, signed, identifier, encodeDer(bitString(signature))));
 }
 
+/** What SVIDs have for a subject. */
+const noName = encodeDer(sequence());
+
 function nameOf(commonName: string | undefined): Buffer {
-  if (commonName === undefined) return encodeDer(sequence());
+  if (commonName === undefined) return noName;
   return encodeDer(sequence(setOf(sequence(objectId(oid.commonName), utf8String(commonName)))));
 }
 
@@ -89,9 +91,20 @@ function powersOf({ pathLength, usages }: CertificateTemplate): readonly Buffer[
   return written;
 }
 
+const beginnings = new Map<string, Buffer>();
+
+/** What an extension is and whether it must be understood: the same bytes for all of its kind. */
+function beginningOf(id: string, critical: boolean): Buffer {
+  const kind = `${id} ${critical}`;
+  const known = beginnings.get(kind);
+  if (known) return known;
+  const written = Buffer.concat([encodeDer(objectId(id)), ...(critical ? [encodeDer(booleanTrue())] : [])]);
+  beginnings.set(kind, written);
+  return written;
+}
+
 function extension(id: string, critical: boolean, value: Buffer): Buffer {
-  const mark = critical ? [encodeDer(booleanTrue())] : [];
-  return encoded(tag.sequence, encodeDer(objectId(id)), ...mark, encoded(tag.octetString, value));
+  return encoded(tag.sequence, beginningOf(id, critical), encoded(tag.octetString, value));
 }
 
 function namesOf(template: CertificateTemplate): Buffer[] {

@@ -21,6 +21,8 @@ export type CertificateProfile =
   | { readonly kind: 'svid'; readonly spiffeId: SpiffeId; readonly publicKey?: KeyObject }
   | { readonly kind: 'server'; readonly dnsNames: readonly string[]; readonly ipAddresses: readonly string[] };
 
+const noName = encodeDer(sequence());
+
 const knownExtensions: ReadonlySet<string> = new Set([
   oid.basicConstraints,
   oid.keyUsage,
@@ -55,9 +57,8 @@ export function validateCertificate(
     demand(certificate.publicKeyInfo.equals(subjectKeyOf(expectedKey)), 'its key is not the one that was asked for');
   else demand(certificate.publicKey.asymmetricKeyDetails?.namedCurve === 'prime256v1', 'its key is not on P-256');
   const { identifier, digest } = signatureAlgorithmOf(signer.publicKey);
-  const algorithm = encodeDer(identifier);
   demand(
-    certificate.signatureAlgorithms.every((given) => given.equals(algorithm)),
+    certificate.signatureAlgorithms.every((given) => given.equals(identifier)),
     "its signature algorithm is not its signer's",
   );
   demand(certificate.issuer.equals(signer.subject), 'it names another issuer');
@@ -104,7 +105,7 @@ function constraintProblems(certificate: Certificate, profile: CertificateProfil
 function nameProblems(certificate: Certificate, profile: CertificateProfile): readonly string[] {
   const problems: string[] = [];
   const extension = extensionOfCertificate(certificate, oid.subjectAltName);
-  const emptySubject = certificate.subject.equals(encodeDer(sequence()));
+  const emptySubject = certificate.subject.equals(noName);
   if (extension?.critical !== emptySubject) problems.push('its names must be critical exactly if the subject is empty');
   if (!sameNames(subjectAltNames(certificate), expectedNames(profile))) {
     problems.push('its names are not exactly those asked for');
