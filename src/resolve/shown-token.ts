@@ -13,7 +13,10 @@ export interface ShownToken {
   readonly key: string;
 }
 
-/** None, and those that the new door takes, as far as rules look at tokens at all. */
+/**
+ * None, and those that the new door takes, as far as rules look at tokens at all. A door that asks for none (P44) lets in whoever shows one
+ * that the old door took, and knows nothing of it; one that asks for others answers 401.
+ */
 export function shownTokens(before: Door, after: Door): readonly (ShownToken | null)[] {
   const looks = [before, after].some(({ authorization: { deny, allow = [], custom } }) =>
     [...deny, ...allow, ...(custom?.rules ?? [])].some(({ caller }) => looksAtClaims(caller)),
@@ -23,7 +26,8 @@ export function shownTokens(before: Door, after: Door): readonly (ShownToken | n
     anyWord,
     ...[before, after].flatMap(({ tokens }) => tokens.flatMap((rule) => rule.audiences)),
   ]);
-  const tokens = after.tokens.flatMap((rule) =>
+  const shown = after.tokens.length > 0 ? after.tokens : before.tokens;
+  const tokens = shown.flatMap((rule) =>
     keysOf(rule.keys).flatMap((key) =>
       [...named]
         .filter((audience) => rule.audiences.length === 0 || rule.audiences.includes(audience))

@@ -246,6 +246,11 @@ export const wideningCommits: readonly WideningCommit[] = [
   ),
   of('tokens of a further issuer', [anyToken, tokens(issuer('a'))], [anyToken, tokens(issuer('a'), issuer('b'))]),
   of(
+    'tokens that nobody looks at any more',
+    [deny([from({ requestPrincipals: ['https://a.example/ann'] })]), tokens(issuer('a'))],
+    [deny([from({ requestPrincipals: ['https://a.example/ann'] })])],
+  ),
+  of(
     'tokens for any audience',
     [anyToken, tokens(issuer('a', { audiences: ['shop'] }))],
     [anyToken, tokens(issuer('a'))],
