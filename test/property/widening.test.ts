@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Inbound } from '../../src/model/ir-inbound.ts';
 import { decideAuthorization } from '../../src/resolve/authorization-decision.ts';
 import type { Dimension, DimensionValue } from '../../src/resolve/call-dimension.ts';
-import type { ClaimValue, SeenCall } from '../../src/resolve/holds.ts';
+import type { SeenCall } from '../../src/resolve/holds.ts';
 import { type Door, letInAnew } from '../../src/resolve/let-in-anew.ts';
 import { seenBytes, seenCall } from '../../src/resolve/seen-call.ts';
 import { seenToken } from '../../src/resolve/seen-token.ts';
@@ -60,7 +60,6 @@ function whole(found: ReadonlyMap<Dimension, DimensionValue>): SeenCall {
   const headers = [...found].flatMap(([name, value]) =>
     name.startsWith('header ') && value !== null ? [[name.slice(7), [value]] as const] : [],
   );
-  const claims: Record<string, ClaimValue> = {};
   return {
     principal: found.has('principal') ? (found.get('principal') ?? null) : 'demo.mesh/ns/any/sa/any',
     sourceAddress: text('source-address', '203.0.113.1'),
@@ -71,7 +70,7 @@ function whole(found: ReadonlyMap<Dimension, DimensionValue>): SeenCall {
     authority: text('host', 'any'),
     path: text('path', '/any'),
     headers: new Map(headers),
-    claims,
+    claims: null,
   };
 }
 
