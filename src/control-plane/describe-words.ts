@@ -3,7 +3,7 @@ import type { Destination } from '../model/ir-destination.ts';
 import type { Condition } from '../model/ir-inbound.ts';
 import type { RouteMatch, TextMatch } from '../model/ir-route.ts';
 import { type DecidedBy, decidedByText, refText } from '../model/provenance.ts';
-import type { Health, Workload } from '../model/workload.ts';
+import { type Health, knownHealth, type Workload } from '../model/workload.ts';
 
 /** A line of a description, with who says so. */
 export function rowOf(text: string, by?: DecidedBy): DescriptionRow {
@@ -125,14 +125,14 @@ function joined(conditions: readonly Condition[], word: string): string {
   return texts.map(({ each, text }) => (each.kind === 'any' || each.kind === 'all' ? `(${text})` : text)).join(word);
 }
 
-/** Whoever nobody probes is called, well or not; what callers find of a HealthCheck they keep to themselves. */
+/** As knownHealth; what callers find of a HealthCheck they keep to themselves. */
 export function healthText(
   health: Health,
   workload: Pick<Workload, 'group'> | undefined,
   destination?: Pick<Destination, 'healthChecks'>,
 ): string {
-  if (health !== 'healthy' || workload?.group?.probed) return health;
-  return destination?.healthChecks?.length ? "checked by callers' sidecars" : 'not probed';
+  const known = knownHealth(health, workload);
+  return known === 'not probed' && destination?.healthChecks?.length ? "checked by callers' sidecars" : known;
 }
 
 /** `18 h`, `40 min`. */

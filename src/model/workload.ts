@@ -36,6 +36,11 @@ export interface Workload {
   readonly by?: Provenance;
 }
 
+/** What is known of a health: whoever nobody probes is called, well or not. */
+export function knownHealth(health: Health, workload: Pick<Workload, 'group'> | undefined): Health | 'not probed' {
+  return health === 'healthy' && !workload?.group?.probed ? 'not probed' : health;
+}
+
 export interface HealthTrouble {
   readonly reason: string;
   readonly since: Millis;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { PortItem } from '../../src/admin/mesh-values.ts';
+import type { PortItem, WorkloadItem } from '../../src/admin/mesh-values.ts';
 import { chooseProxy } from '../../src/cli/find-proxy.ts';
 import { dumpParts, resourcesOf } from '../../src/cli/render/config-dump.ts';
 import { edgeColumns } from '../../src/cli/render/edges.ts';
 import { environment, shellLine } from '../../src/cli/render/environment.ts';
+import { workloadColumns } from '../../src/cli/render/kinds.ts';
 import { provenancePlaces } from '../../src/cli/render/provenance-places.ts';
 import { routeRows } from '../../src/cli/render/route-rows.ts';
 import { shortSpan, spanInWords } from '../../src/cli/render/span.ts';
@@ -28,6 +29,29 @@ it('says how long', () => {
     '10 h',
     '4 days',
   ]);
+});
+
+it('calls nobody healthy whom nobody probes', () => {
+  const cell = (over: Partial<WorkloadItem>) => {
+    const item: WorkloadItem = {
+      id: 'reviews-1.shop',
+      name: 'reviews-1',
+      namespace: 'shop',
+      labels: {},
+      address: '10.0.0.1',
+      ports: [],
+      weight: 1,
+      health: 'healthy',
+      source: 'proxy',
+      ...over,
+    };
+    return workloadColumns.find(({ title }) => title === 'HEALTH')?.of(item);
+  };
+  expect(cell({})).toBe('not probed');
+  expect(cell({ group: { name: 'reviews' } })).toBe('not probed');
+  expect(cell({ group: { name: 'reviews', probed: true } })).toBe('healthy');
+  expect(cell({ health: 'unhealthy', group: { name: 'reviews', probed: true } })).toBe('unhealthy');
+  expect(cell({ health: 'draining' })).toBe('draining');
 });
 
 it('never rounds a failure away', () => {

@@ -2,6 +2,7 @@ import type { RegistrySourceReport, TokenReport } from '../../admin/admin-source
 import type { PolicyItem, PortItem, ServiceItem, WorkloadItem } from '../../admin/mesh-values.ts';
 import { localityText } from '../../model/locality.ts';
 import type { CertificateStatus } from '../../model/status.ts';
+import { knownHealth } from '../../model/workload.ts';
 import type { Column } from '../output.ts';
 import { shortSpan, spanInWords } from './span.ts';
 
@@ -32,7 +33,7 @@ export const workloadColumns: readonly Column<WorkloadItem>[] = [
   { title: 'VERSION', of: (item) => item.labels.version ?? '-' },
   { title: 'ADDRESS', of: (item) => item.address },
   { title: 'PORTS', of: (item) => item.ports.map((port) => `${port.port}->${port.endpointPort}`).join(',') || '-' },
-  { title: 'HEALTH', of: (item) => item.health },
+  { title: 'HEALTH', of: (item) => knownHealth(item.health, item) },
   { title: 'SOURCE', of: (item) => item.from ?? item.source },
   { title: 'IDENTITY', of: (item) => item.identity ?? '-', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels), wide: true },
