@@ -255,6 +255,27 @@ describe('what rules about connections name', () => {
     ]);
   });
 
+  it('the fix of WEFT0136 is written in the words of the kind that declares the port', () => {
+    const hint = (declared: string, host: string, layer: 'http' | 'tls') => {
+      const match = layer === 'tls' ? `match: [{ sniHosts: ["${host}"] }], ` : '';
+      const { policies } = parse(virtualService(`["${host}"]`, `  ${layer}: [{ ${match}${to(host)} }]\n`) + declared);
+      if (policies === undefined) throw new Error('not read');
+      const { services } = buildServices(policies, new Map(), settings);
+      const found = checkReferences(policies.objects, services, undefined, settings);
+      return found.find(({ code }) => code === 'WEFT0136')?.hint;
+    };
+    expect(hint(db, 'db.test', 'http')).toBe('ports: 5432: tcp; set protocol: HTTP where it is HTTP');
+    expect(hint(db, 'db.test', 'tls')).toBe(
+      'ports: 5432: tcp; set protocol: TLS where it is TLS that the mesh does not open',
+    );
+    const underTls = 'use tls rules, or begin TLS in the sidecar: protocol HTTP here, and a DestinationRule with tls';
+    expect(hint(secure, 'secure.test', 'http')).toBe(`ports: 5432: tls; ${underTls}`);
+    expect(hint(entry('site', 'site.test', 'HTTPS'), 'site.test', 'http')).toBe(`ports: 5432: https; ${underTls}`);
+    const service =
+      '---\napiVersion: v1\nkind: Service\nmetadata: { name: own, namespace: shop }\nspec: { ports: [{ name: tcp, port: 1 }] }\n';
+    expect(hint(service, 'own', 'http')).toBe('ports: 1: tcp; set appProtocol: http where it is HTTP');
+  });
+
   it('destinationSubnets are about declared addresses (WEFT0140, WEFT0130)', () => {
     const rule = `match: [{ destinationSubnets: [10.0.0.0/8] }], ${to('db.test')}`;
     expect(tcp(rule).join()).toContain(

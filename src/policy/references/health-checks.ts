@@ -1,6 +1,7 @@
 import type { HealthCheckObject } from '../../model/policy.ts';
 import { isHttp, type Service } from '../../model/service.ts';
 import { isWildcardHost, resolveHost } from '../hosts.ts';
+import { declareHttp } from './declare-layer.ts';
 import { areAway, hadPort, type ReferenceScope, reportAt, reportAway, reportNoService } from './reference-scope.ts';
 import { servicesCovered } from './scope-index.ts';
 
@@ -40,7 +41,7 @@ function checkProtocol(scope: ReferenceScope, check: HealthCheckObject, services
   if (asked.length === 0 || asked.some(({ protocol }) => isHttp(protocol))) return;
   // Without a registry nobody knows which other services a wildcard covers.
   if (isWildcardHost(host) && !scope.workloads) return;
-  const instead = 'set appProtocol: http where it is HTTP, or write tcp: {}';
+  const instead = `${declareHttp(services)}, or write tcp: {}`;
   const declared = [...new Set(asked.map(({ number, protocol }) => `${number}: ${protocol}`))].join(', ');
   const message =
     port === undefined

@@ -1,18 +1,12 @@
 import { isOutsideHost, outsideName } from '../../model/outside-host.ts';
 import type { VirtualServiceObject } from '../../model/policy.ts';
 import { layersOf as layersOfPort, type Service } from '../../model/service.ts';
+import { declareLayer } from './declare-layer.ts';
 import { areAway, hadPort, type ReferenceScope, reportAt, reportAway, reportNoService } from './reference-scope.ts';
 import { candidatesOf, servicesMeant } from './rule-clients.ts';
 
 /** Whose rules act on a port (P19). */
 export type Layer = ReturnType<typeof layersOfPort>[number];
-
-/** What to write where a port is meant for a layer. */
-const declared: Readonly<Record<Layer, string>> = {
-  http: 'set appProtocol: http where it is HTTP',
-  tls: 'set appProtocol: tls where it is TLS that the mesh does not open',
-  tcp: 'write http rules for HTTP, tls rules for TLS',
-};
 
 /** The layers of which an object has rules. */
 function layersOf({ spec }: VirtualServiceObject): readonly Layer[] {
@@ -133,5 +127,5 @@ function onceMet(
 function portsHint(services: readonly Service[], layers: readonly Layer[]): string {
   const ports = services.flatMap((service) => service.ports.map(({ number, protocol }) => `${number}: ${protocol}`));
   const [layer = 'http'] = layers;
-  return `ports: ${[...new Set(ports)].join(', ') || 'none'}; ${declared[layer]}`;
+  return `ports: ${[...new Set(ports)].join(', ') || 'none'}; ${declareLayer(services, layer)}`;
 }
