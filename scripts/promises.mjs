@@ -58,7 +58,7 @@ const groups = [
   { files: ['test/e2e/impostors.test.ts'], ids: ['T2', 'T28'] },
   { files: ['test/unit/joining.test.ts'], ids: ['T3'] },
   { files: ['test/unit/ca-csr-agreed.test.ts', 'test/unit/csr-refused.test.ts'], ids: ['T17'] },
-  { files: ['test/unit/ca-bad-chains.test.ts'], ids: ['T18'] },
+  { files: ['test/unit/ca-bad-chains.test.ts', 'test/e2e/bad-chains.test.ts'], ids: ['T18'] },
   { files: ['test/unit/ca-sealed.test.ts'], ids: ['T19'] },
   {
     files: ['test/unit/ca-authority.test.ts', 'test/e2e/certificate-alarms.test.ts', 'test/e2e/expired.test.ts'],

@@ -121,6 +121,8 @@ const replace =
 /** A root that is trusted, a good chain under it, and chains that nobody may believe (T18). */
 export function createBadChains(): {
   readonly root: string;
+  /** PKCS#8, PEM. */
+  readonly rootKey: string;
   readonly good: PresentedChain;
   readonly bad: readonly PresentedChain[];
 } {
@@ -209,5 +211,10 @@ export function createBadChains(): {
   const claimed = make('leaf', issuer, { isAuthority: true, usage: 0x06, purposes: [], pathLength: 5 });
   present('a leaf that calls itself authority, signing', make('leaf', claimed), claimed, issuer);
   present('the root as leaf', { ...root, keys: root.keys });
-  return { root: pem(root), good: { name: 'the good one', chain: pem(good, issuer), key: keyOf(good) }, bad };
+  return {
+    root: pem(root),
+    rootKey: keyOf(root),
+    good: { name: 'the good one', chain: pem(good, issuer), key: keyOf(good) },
+    bad,
+  };
 }

@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { afterAll, expect, test } from 'vitest';
+import { startApplication } from '../support/application.ts';
+import { createBadChains, type PresentedChain } from '../support/bad-chains.ts';
+import { rawHttp } from '../support/raw-http.ts';
+import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
+
+/* T18 at a port of the mesh: its CA is the root under which the chains are made, brought from outside. */
+
+const { root, rootKey, good, bad } = createBadChains();
+const folder = mkdtempSync(join(tmpdir(), 'weft-root-'));
+const [rootFile, keyFile] = [join(folder, 'root.pem'), join(folder, 'root.key')];
+writeFileSync(rootFile, root);
+writeFileSync(keyFile, rootKey, { mode: 0o600 });
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const mesh = useTestMesh(() => ({
+  policies: { 'mesh.yaml': mutualTlsYaml('STRICT'), 'catalog.yaml': serviceYaml('catalog') },
+  settings: { 'ca.root': rootFile, 'ca.key': keyFile, 'certificates.allowShortLives': true },
+}));
+
+test('T18 no bad chain opens a STRICT port', async () => {
+  const address = mesh().nextAddress();
+  const catalog = await startApplication({ address, port: 9080 }, 'catalog');
+  await mesh().join({ service: 'catalog', address, ports: [{ port: 9080 }] });
+  await mesh().synced();
+  /** The status of a request behind the handshake; the reason where there was none. */
+  const answered = async ({ chain, key }: PresentedChain): Promise<number | string> => {
+    const tls = { host: address, port: 19_080, cert: chain, key, ALPNProtocols: ['weft'], rejectUnauthorized: false };
+    const client = rawHttp(0, () => connect(tls));
+    try {
+      return (await client.ask(['GET / HTTP/1.1', 'host: catalog'])).status;
+    } catch (error) {
+      return String(error);
+    } finally {
+      client.close();
+    }
+  };
+  expect(await answered(good)).toBe(200);
+  expect(catalog.requests()).toBe(1);
+  const reasons = new Map<string, number | string>();
+  for (const chain of bad) reasons.set(chain.name, await answered(chain));
+  expect([...reasons].filter(([, reason]) => typeof reason === 'number')).toEqual([]);
+  expect(catalog.requests()).toBe(1);
+  expect(await answered(good)).toBe(200);
+  const shown = [...reasons.values()].filter((reason) => /alert|reset|ended/i.test(String(reason))).length;
+  await catalog.close();
+  console.log(
+    `promise T18: ${bad.length} bad chains at a STRICT port of a sidecar: 0 opened it, the good one did (${shown} refused by Envoy, ` +
+      `${bad.length - shown} that no client can load beside its key)`,
+  );
+}, 60_000);
