@@ -83,7 +83,7 @@ describe('a root that ends soon is told by every window of a running control pla
       alarms: { code: string; what: string; endsWithinDays: number; message: string }[];
       authorities: { kind: string; fingerprint: string; notAfter: string }[];
       certificates: { identity: string; notAfter: string; holders: number }[];
-    } = await (await fetch(`${api(mesh)}/debug/certz`)).json();
+    } = JSON.parse(await (await fetch(`${api(mesh)}/debug/certz`)).text());
     expect(certz.rotation.phase).toBe('steady');
     expect(certz.alarms).toMatchObject([{ code: 'WEFT0302', what: 'root', endsWithinDays: 1, message: words }]);
     expect(certz.authorities.map(({ kind, notAfter }) => [kind, notAfter])).toEqual([
