@@ -2,10 +2,11 @@ import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce } from '../support/load.ts';
+import { marked } from '../support/marked-commit.ts';
 import type { Member } from '../support/member.ts';
 import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, serviceYaml, startTestMesh, type TestMesh, useTestMesh } from '../support/test-mesh.ts';
-import { marked, type PolicyTexts, wideningCommits } from '../support/widening-commits.ts';
+import { type PolicyTexts, wideningCommits } from '../support/widening-commits.ts';
 
 /* T14: with policy.widening: marked a commit that lets in who is refused is held back by a running control plane (decision 63). */
 

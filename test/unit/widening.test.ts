@@ -3,8 +3,9 @@ import { createTreeCheck } from '../../src/control-plane/check-tree.ts';
 import type { CheckedTree } from '../../src/control-plane/policy-source.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { wideningCounters } from '../../src/resolve/widening.ts';
+import { extra, marked } from '../support/marked-commit.ts';
 import { byId, settings, workload } from '../support/registry-values.ts';
-import { extra, marked, type PolicyTexts, wideningCommits } from '../support/widening-commits.ts';
+import { type PolicyTexts, wideningCommits } from '../support/widening-commits.ts';
 
 /* T14: a commit that lets in who is refused is held back without a mark (decision 63). */
 
