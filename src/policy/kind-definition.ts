@@ -43,6 +43,8 @@ export interface KindDefinition {
   readonly tier?: Tier;
   /** What is to be done about a refused object, where it is more than to remove it. */
   readonly hint?: string;
+  /** Set: it is read and checked, and acts on nothing; why. */
+  readonly ignored?: string;
   /** Lives in the root namespace only (WEFT0012). */
   readonly rootOnly?: boolean;
   /** `spec` (the default) or the document itself, whose other fields stand beside apiVersion, kind and metadata. */

@@ -83,7 +83,15 @@ export function readObject(
     });
   }
   const clean = () => !found.slice(before).some(({ severity }) => severity === 'error');
-  const { lower } = definition;
+  const { lower, ignored } = definition;
+  if (ignored !== undefined && metadata && clean()) {
+    const place = context.positions.get('metadata.name') ?? at;
+    const field = 'metadata.name';
+    context.report('WEFT0132', place, `has no effect here: ${ignored}`, 'leave it, or remove it', {
+      field,
+      severity: 'info',
+    });
+  }
   if (!lower) return undefined;
   const { positions } = context;
   const defaults = { ...options, exportTo: exportDefault(options, definition.kind) };

@@ -70,6 +70,11 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     'takes every connection to an address within it',
     'takes none, and WEFT0132 says so: a host is known by its names and by single addresses. `destinationSubnets` reads it',
   ],
+  [
+    'labels and annotations of a `v1/Namespace`',
+    'choose injection, revisions and `discoverySelectors`',
+    'are read and checked; nothing asks for them, which WEFT0132 says as an info; `spec` is refused',
+  ],
   ['retries: how often another endpoint is drawn', '5 times', '30 times'],
   [
     '`consistentHash` of subsets among which a rule splits by weight',

@@ -23,7 +23,9 @@ interface Above {
 
 /** Every field below the spec of a document, or below the document where it has no spec. */
 export function inventoryOf({ document, tier }: DocumentShape): readonly InventoryField[] {
-  const spec = document.fields.spec ?? document;
+  const { spec = document } = document.fields;
+  // Of a kind whose spec is refused whole that is the one field.
+  if (spec.is === 'refused') return fieldOf(spec, 'spec', { tier, refused: false });
   return fieldsOf(spec, '', { tier, refused: tier !== undefined });
 }
 

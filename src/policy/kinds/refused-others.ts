@@ -1,14 +1,22 @@
-import { refusedKind } from '../kind-definition.ts';
-import { anything, list, names, object } from '../shape-builders.ts';
+import { type KindDefinition, refusedKind } from '../kind-definition.ts';
+import { anything, list, names, object, refused } from '../shape-builders.ts';
 import { matchLabels } from './common.ts';
 
 /** Kinds of the other groups that are refused as a whole for now (sections 1.1, 3.4, 3.5, 6 and 7 of policy-surface.md). */
 
-/** Labels and annotations only, and no body. */
-export const namespace = refusedKind('Namespace', ['v1'], 'T1', object({ spec: names('finalizers') }), {
+/** Labels and annotations only, and no body: it stands before the objects of many a file. */
+export const namespace: KindDefinition = {
+  kind: 'Namespace',
+  apiVersions: ['v1'],
+  spec: object({
+    spec: refused('never', names('finalizers'), {
+      hint: 'remove it: labels and annotations are all that is read of a namespace',
+    }),
+  }),
+  security: false,
   body: 'document',
-  hint: 'remove it: a namespace is there with the first object or workload in it',
-});
+  ignored: 'a namespace is there with the first object or workload in it, and no policy reads its labels',
+};
 
 const weft = ['weft.dev/v1alpha1'];
 
