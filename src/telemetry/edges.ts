@@ -18,20 +18,26 @@ export function edgesOf(recent: Recent): readonly EdgeRow[] {
   );
   const groups = new Map<string, Gained[]>();
   const turnedAway = new Map<string, Gained[]>();
+  const heard = new Map<string, Gained[]>();
   for (const item of recent.gained) {
     const { series } = item;
     const twice = series.reporter === 'destination' && reporting.has(partyKey(series.source));
-    if (twice && series.refused === undefined) continue;
     const kind = `${series.protocol === 'tcp' ? 'tcp' : 'http'} ${series.beside ?? ''}`;
     const key = [partyKey(series.source), partyKey(series.destination), kind].join('\n');
-    const list = twice ? turnedAway : groups;
+    const list = !twice ? groups : series.refused === undefined ? heard : turnedAway;
     const group = list.get(key);
     if (group) group.push(item);
     else list.set(key, [item]);
   }
   // What the caller's side does not count, or not yet, is told by the callee's alone.
   const alone = [...turnedAway].filter(([key]) => !groups.has(key));
-  const rows = [...groups].map(([key, group]) => rowOf(group, turnedAway.get(key) ?? [], recent.span));
+  const rows = [...groups].map(([key, group]) => {
+    const row = rowOf(group, turnedAway.get(key) ?? [], recent.span);
+    // Where no program of the caller called, all that the callee heard was its sidecar: that tells codes, times and mTLS.
+    const ofPrograms = key.slice(0, -'own'.length);
+    const answered = row.beside === 'own' && !groups.has(ofPrograms) ? heard.get(ofPrograms) : undefined;
+    return answered === undefined ? row : { ...rowOf(answered, [], recent.span), ...besideOf('own', group) };
+  });
   return [...rows, ...alone.map(([, group]) => rowOf(group, [], recent.span))]
     .filter((row) => row.requests > 0)
     .map((row) => (row.beside === undefined ? withTroubles(row, recent.troubles) : row))
