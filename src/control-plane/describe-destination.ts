@@ -62,21 +62,23 @@ function detailRows(route: Route): readonly DescriptionRow[] {
   const { by: _by, match: _match, name: _name, action, ...own } = route;
   const { destinations, ...ofAction } = { destinations: [], ...action };
   const weights = decidedFields({ destinations: destinations.length < 2 ? [] : destinations });
-  return Object.entries({ ...decidedFields({ ...own, ofAction }), ...weights })
-    .filter(([field]) => field !== 'redirect' && field !== 'respond')
+  const decided = Object.entries({ ...decidedFields({ ...own, ofAction }), ...weights })
+    .filter(([field]) => field !== 'redirect' && field !== 'respond' && field !== 'mirrors')
     .flatMap(([field, all]) =>
       all
         .filter(
           ({ by, value }) => !('default' in by) || field === 'timeout' || field === 'retries' || value === undefined,
         )
-        .map(({ value, by }) => rowOf(`${field} ${detailText(field, value)}`, by)),
+        .map(({ value, by }) => rowOf(`${field} ${valueText(value, field)}`, by)),
     );
+  return [...decided, ...mirrorRows(route)];
 }
 
-function detailText(field: string, value: unknown): string {
-  if (field === 'mirrors' && typeof value === 'object' && value !== null && 'percentage' in value)
-    return `${value.percentage}%`;
-  return valueText(value, field);
+function mirrorRows({ action }: Route): readonly DescriptionRow[] {
+  if (action.kind !== 'forward') return [];
+  return action.mirrors.map(({ value: { destination, percentage }, by }) =>
+    rowOf(`mirrors ${percentage}% to ${targetName(destination)}`, by),
+  );
 }
 
 function targetText({ action, name }: Route): string {
@@ -92,11 +94,15 @@ function targetText({ action, name }: Route): string {
   }
 }
 
+function targetName({ name, namespace, host, port, subset }: Destination['ref']): string {
+  return `${name === host ? host : `${name}.${namespace}`}:${port}${subset === undefined ? '' : ` ${subset}`}`;
+}
+
 function destinationsText(destinations: readonly WeightedTarget[]): string {
   const all = destinations.reduce((sum, { weight }) => sum + weight.value, 0);
   return destinations
-    .map(({ destination: { name, namespace, host, port, subset }, weight }) => {
-      const target = `${name === host ? host : `${name}.${namespace}`}:${port}${subset === undefined ? '' : ` ${subset}`}`;
+    .map(({ destination, weight }) => {
+      const target = targetName(destination);
       return destinations.length === 1 ? target : `${target} ${Math.round((weight.value / all) * 10_000) / 100}%`;
     })
     .join(', ');

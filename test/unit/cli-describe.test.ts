@@ -26,6 +26,7 @@ spec:
       route: [{destination: {host: reviews, subset: v1}}]
     - route: [{destination: {host: reviews}}]
       corsPolicy: {allowOrigins: [{exact: https://shop.example}]}
+      mirrors: [{destination: {host: reviews, subset: v1}, percentage: {value: 20}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -124,6 +125,7 @@ it('a service: rules, values, subsets, endpoints, callers, each with the line th
     `   cors origins kind exact, value https://shop.example, forwardUnmatched yes | ${lineOf('corsPolicy')}`,
     '   timeout none | default:D3',
     expect.stringMatching(/^ {3}retries attempts 2, .* \| default:D1$/),
+    `   mirrors 20% to reviews.shop:80 v1 | ${lineOf('mirrors:')}`,
   ]);
   expect(rows('port 80 http: values')?.slice(0, 2)).toEqual([
     `maxConnections 7 | ${lineOf('maxConnections')}`,
