@@ -89,7 +89,12 @@ function readChoice(shape: ChoiceShape, node: SourceNode, path: string, findings
   if (word !== undefined && shape.values.includes(word)) return word;
   if (word !== undefined && Object.hasOwn(shape.refused, word)) {
     const hint = shape.hints[word];
-    findings.refuse(path, at, { tier: shape.refused[word] ?? 'never', word, ...(hint !== undefined && { hint }) });
+    findings.refuse(path, at, {
+      tier: shape.refused[word] ?? 'never',
+      word,
+      isCondition: shape.conditions.includes(word),
+      ...(hint !== undefined && { hint }),
+    });
     return undefined;
   }
   if (word !== undefined && Object.hasOwn(shape.deprecated, word)) {

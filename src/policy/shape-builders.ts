@@ -110,10 +110,11 @@ export function choice<const V extends string>(
   options: {
     readonly refused?: Readonly<Record<string, Tier>>;
     readonly hints?: Readonly<Record<string, string>>;
+    readonly conditions?: readonly string[];
     readonly deprecated?: Readonly<Record<string, NoInfer<V>>>;
   } = {},
 ): ChoiceShape<V> {
-  return { is: 'choice', values, refused: {}, hints: {}, deprecated: {}, ...options };
+  return { is: 'choice', values, refused: {}, hints: {}, conditions: [], deprecated: {}, ...options };
 }
 
 /** Valid in Istio, not here: WEFT0004. What is written inside is checked all the same. */

@@ -99,6 +99,8 @@ export interface ChoiceShape<V extends string = string> extends Described {
   readonly refused: Readonly<Record<string, Tier>>;
   /** What is safe instead of refused words, where it is not to remove the field. */
   readonly hints: Readonly<Record<string, string>>;
+  /** Refused words that no annotation allows: served without the word, the object would be something else. */
+  readonly conditions: readonly string[];
   readonly deprecated: Readonly<Record<string, V>>;
 }
 export interface IntegerShape extends Described {
@@ -145,7 +147,7 @@ export interface RefusedShape extends Described {
   readonly inside: Shape;
   /** What is safe to do where it is not to remove the field alone, which would let more in or send traffic elsewhere. */
   readonly hint?: string;
-  /** It says when a rule acts: no annotation allows it, for served without it the rule would act on more. */
+  /** It says when a rule acts, or what it does: no annotation allows it, for served without it the rule would act on more, or do nothing. */
   readonly isCondition: boolean;
 }
 export interface DeprecatedShape<S extends Shape = Shape> extends Described {

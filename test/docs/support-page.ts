@@ -20,7 +20,7 @@ export function supportPage(): string {
     'Every field has one of three outcomes: it is **supported**; or it is valid in Istio and **not supported**, which is an error that names',
     'it ([WEFT0004](codes/WEFT0004.md)) with the tier in which it is planned (T0 and T1 before T2; without a tier it stays refused);',
     'or it is unknown, which is an error with the nearest right name. Outside of security kinds the annotation',
-    '`weft.dev/allow-unsupported: spec.http[0].delegate` makes a warning of one refused field, or of a refused word that the tables below',
+    '`weft.dev/allow-unsupported: spec.trafficDistribution` makes a warning of one refused field, or of a refused word that the tables below',
     'name; it is served without. Never of a kind, of a condition, or of the values further below, without which the object would mean',
     'something else. Nothing is ignored in silence.',
     '',

@@ -89,12 +89,12 @@ describe('silencers and allowances', () => {
     expect(parse(two).map(({ code }) => code)).toEqual(['WEFT0134']);
   });
 
-  const delegating = (annotations: string, kind = 'VirtualService') =>
-    `apiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: { name: x, annotations: { ${annotations} } }\nspec:\n  hosts: [a]\n  http:\n  - ${to}\n    delegate: {}\n`;
+  const distributing = (annotations: string) =>
+    `apiVersion: v1\nkind: Service\nmetadata: { name: x, annotations: { ${annotations} } }\nspec: { ports: [{ name: http, port: 80 }], trafficDistribution: PreferClose }\n`;
 
   it('serves an object without an allowed field, with a lasting warning', () => {
     const result = parsePolicies(
-      [{ path: 'policies/a.yaml', text: delegating('weft.dev/allow-unsupported: "spec.http[0].delegate"') }],
+      [{ path: 'policies/a.yaml', text: distributing('weft.dev/allow-unsupported: spec.trafficDistribution') }],
       {
         commit: 'x',
         rootNamespace: 'istio-system',

@@ -12,7 +12,7 @@ const removable = `
 Service ports[].nodePort, type=NodePort, type=LoadBalancer, publishNotReadyAddresses, trafficDistribution, externalIPs
 Service sessionAffinityConfig, loadBalancerIP, loadBalancerClass, externalTrafficPolicy
 Service internalTrafficPolicy=Local, healthCheckNodePort, allocateLoadBalancerNodePorts
-VirtualService http[].fault.delay.exponentialDelay, http[].fault.abort.http2Error, http[].delegate
+VirtualService http[].fault.delay.exponentialDelay, http[].fault.abort.http2Error
 DestinationRule loadBalancer.backendUtilization
 Sidecar ingress[].captureMode=IPTABLES, egress[].captureMode=IPTABLES
 MeshConfig tlsDefaults.minProtocolVersion
@@ -111,6 +111,22 @@ describe('what is safe instead of what is refused (WEFT0004)', () => {
     'remove the whole match (the rule, if it has no other), or tell callers apart by sourceLabels or sourceNamespace';
 
   it.each([
+    [
+      'a delegate, beside which nothing is left to serve',
+      virtual('http: [{ delegate: { name: other } }]').replace(
+        '{ name: x }',
+        '{ name: x, annotations: { weft.dev/allow-unsupported: "spec.http[0].delegate" } }',
+      ),
+      ["WEFT0004 spec.http[0].delegate: write the delegate's rules here"],
+    ],
+    [
+      'a Service that is another name',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: ext, annotations: { weft.dev/allow-unsupported: "spec.type,spec.externalName" } }\nspec: { type: ExternalName, externalName: a.test, ports: [{ port: 80, name: http }] }\n',
+      [
+        'WEFT0004 spec.type: write a ServiceEntry with that host, and resolution: DNS',
+        'WEFT0004 spec.externalName: write a ServiceEntry with that host, and resolution: DNS',
+      ],
+    ],
     [
       'callers of a subnet alone',
       virtual(`tcp: [{ match: [{ sourceSubnet: 10.0.0.0/8 }], ${to} }]`),

@@ -156,7 +156,10 @@ export const httpRule = object(
     ),
     headers: row(headerRules, 'T0', 'header operations of the route'),
     corsPolicy: row(corsPolicy, 'T1', 'CORS filter, per route'),
-    delegate: refused('T2', object({ name: anyText, namespace: anyText })),
+    delegate: refused('T2', object({ name: anyText, namespace: anyText }), {
+      hint: "write the delegate's rules here",
+      isCondition: true,
+    }),
   },
   {
     exclusive: [

@@ -32,7 +32,8 @@ const servicePort = object(
   { required: ['port'] },
 );
 
-const aliased = 'write a ServiceEntry for the name, with resolution: DNS';
+/** Without it the Service would be one of the mesh that nobody serves. */
+const aliased = 'write a ServiceEntry with that host, and resolution: DNS';
 
 const shape = object({
   selector: row(labels, 'T0', 'endpoints: workloads with these labels'),
@@ -40,10 +41,11 @@ const shape = object({
   type: choice(['ClusterIP'], {
     refused: { ExternalName: 'T2', NodePort: 'never', LoadBalancer: 'never' },
     hints: { ExternalName: aliased },
+    conditions: ['ExternalName'],
   }),
   clusterIP: row(anyText, 'T1', 'address in the domains; None: headless, without one'),
   clusterIPs: row(list(text(), { max: 2 }), 'T1', 'the same, of both families'),
-  externalName: refused('T2', anything, { hint: aliased }),
+  externalName: refused('T2', anything, { hint: aliased, isCondition: true }),
   ...refusedFields('T2', ['publishNotReadyAddresses', 'trafficDistribution']),
   // What Kubernetes writes by itself into what somebody pastes here.
   sessionAffinity: row(
