@@ -362,6 +362,18 @@ it('weft edges is the table of the demo', async () => {
   expect((await weft('edges -t 2h')).code).toBe(2);
 });
 
+it('weft edges tells no calls of a service from no such service', async () => {
+  const unknown = await weft('edges --to reviewz');
+  expect(unknown.stderr).toContain('WEFT0920 no service "reviewz"');
+  expect(unknown.stderr).toContain('did you mean "reviews"?');
+  expect(unknown.code).toBe(2);
+  const far = await weft('edges --from zzzzzzzz');
+  expect(far.stderr).toContain('WEFT0920 no service "zzzzzzzz"');
+  expect(far.stderr).toContain('weft get services lists them');
+  const silent = await weft('edges --from reviews.shop');
+  expect([silent.code, silent.stderr]).toEqual([0, expect.stringContaining('no calls in this time')]);
+});
+
 describe('weft proxy-config', () => {
   it('shows routes with the line that made them', async () => {
     const { stdout } = await weft('proxy-config routes frontend-1');
