@@ -208,7 +208,16 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
     settings: () => [{ key: 'xds.port', value: 15_012, from: 'default' }],
     audit: () => [],
     sources: () => [{ name: 'proxies', workloads: 3, clashes: [] }],
-    knowledge: () => ({ isHistory: true, away: [], ports: [], expected: [], standing: [], callers: [], allowing: [], modes: [] }),
+    knowledge: () => ({
+      isHistory: true,
+      away: [],
+      ports: [],
+      expected: [],
+      standing: [],
+      callers: [],
+      allowing: [],
+      modes: [],
+    }),
     refreshPolicies: async () => undefined,
     ...over,
   };

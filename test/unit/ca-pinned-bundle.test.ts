@@ -76,7 +76,9 @@ describe('the bundle that a token pins', () => {
     await expect(fetchPinnedBundle({ host: '127.0.0.1', port, fingerprint: mine.fingerprint })).rejects.toMatchObject({
       code: 'WEFT0915',
       message: `127.0.0.1:${port} is not the control plane that made this token: its root is sha256:${other.fingerprint.slice(0, 16)}.., the token names sha256:${mine.fingerprint.slice(0, 16)}..`,
-      hint: expect.stringMatching(/if its root was rotated or replaced since, or it has a new state dir, make a new token/),
+      hint: expect.stringMatching(
+        /if its root was rotated or replaced since, or it has a new state dir, make a new token/,
+      ),
     });
     const liar = await serve(foreign, {}, foreign.certificateChain + mine.root);
     await expect(
