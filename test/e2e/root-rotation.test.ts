@@ -112,7 +112,7 @@ async function through(load: Load, requests: number): Promise<void> {
 }
 
 /** The control plane dies in the midst of a step: with keys written and nothing that names them, or right before it would have answered. */
-const crashes: readonly (readonly [step: RotationStep, when: string, phase: RotationStatus['phase']])[] = [
+const allCrashes: readonly (readonly [step: RotationStep, when: string, phase: RotationStatus['phase']])[] = [
   ['prepare', 'after ca/state.json', 'prepared'],
   ['abort', 'before ca/state.json', 'prepared'],
   ['prepare', 'before ca/state.json', 'steady'],
@@ -123,6 +123,8 @@ const crashes: readonly (readonly [step: RotationStep, when: string, phase: Rota
   ['finish', 'before ca/state.json', 'activated'],
   ['finish', 'after ca/state.json', 'steady'],
 ];
+/** The short form takes nothing back, and is killed once less in the first step. */
+const crashes = isLong ? allCrashes : allCrashes.slice(4);
 
 test(
   'a root is changed under load and the control plane is killed at each step: 0 failed, 0 verify errors (F9)',

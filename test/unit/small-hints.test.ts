@@ -153,7 +153,7 @@ test.each<readonly [string, string, string]>([
   [
     'shop/v1',
     'Deployment',
-    'known: Service, ServiceEntry, WorkloadEntry, VirtualService, DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, WorkloadGroup, RequestAuthentication, HealthCheck',
+    'known: Service, ServiceEntry, WorkloadEntry, VirtualService, DestinationRule, PeerAuthentication, AuthorizationPolicy, Sidecar, WorkloadGroup, RequestAuthentication, Namespace, HealthCheck',
   ],
 ])('a kind that is none of Weft, %s %s: what has its place, if anything', (apiVersion, kind, hint) => {
   expect(told(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a }\nspec: { unknown: 1 }\n`)).toEqual([
