@@ -69,6 +69,14 @@ export class BackwardBuffer {
     this.#buffer.write(value, this.#at, 'utf8');
   }
 
+  /** A field with its tag and length before what `write` writes. */
+  delimited(number: number, write: () => void): void {
+    const behind = this.size;
+    write();
+    this.varint(this.size - behind);
+    this.varint(tagOf(number, 2));
+  }
+
   #ascii(value: string): boolean {
     this.#need(shortText);
     let at = this.#at;
@@ -96,4 +104,9 @@ export class BackwardBuffer {
     this.#buffer = Buffer.from(bytes.buffer);
     this.#view = new DataView(bytes.buffer);
   }
+}
+
+/** What stands before the value of a field. */
+export function tagOf(number: number, wireType: number): number {
+  return ((number << 3) | wireType) >>> 0;
 }

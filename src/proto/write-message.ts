@@ -3,7 +3,7 @@ import { isMessage, ScalarType, toBinary } from '@bufbuild/protobuf';
 import { isScalarZeroValue } from '@bufbuild/protobuf/reflect';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
-import { BackwardBuffer } from './backward-buffer.ts';
+import { BackwardBuffer, tagOf } from './backward-buffer.ts';
 import { writeStruct } from './write-struct.ts';
 
 /*
@@ -22,7 +22,7 @@ interface FieldPlan {
   readonly write: Put;
 }
 
-const [varint, lengthDelimited] = [0, 2];
+const varint = 0;
 /** Of the features of a field (descriptor.proto). */
 const presences = { implicit: 2, required: 3 };
 const out = new BackwardBuffer();
@@ -150,13 +150,7 @@ function keyOf(text: string): unknown {
 }
 
 function delimited(number: number, put: Put): Put {
-  const tag = tagOf(number, lengthDelimited);
-  return (value) => {
-    const behind = out.size;
-    put(value);
-    out.varint(out.size - behind);
-    out.varint(tag);
-  };
+  return (value) => out.delimited(number, () => put(value));
 }
 
 function tagged(number: number, type: ScalarType, put: Put): Put {
@@ -167,8 +161,6 @@ function tagged(number: number, type: ScalarType, put: Put): Put {
     out.varint(tag);
   };
 }
-
-const tagOf = (number: number, wireType: number): number => ((number << 3) | wireType) >>> 0;
 
 const wireTypes: ReadonlyMap<ScalarType, number> = new Map([
   [ScalarType.DOUBLE, 1],
