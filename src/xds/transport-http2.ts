@@ -20,10 +20,11 @@ const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessi
 /** How often it is looked for slow readers, in milliseconds, or as a part of the time that one is given. */
 const look = { every: 1_000, partOfTime: 1 / 8 };
 /**
- * How often it is looked for those who send more than they say (T11), where the event loop was busy for more than this part of the time; at so
- * many connections, in turn: with thousands a look at all of them is a part of every push.
+ * How often it is looked for those who send more than they say (T11), where the event loop was busy for more than this part of the time, and
+ * again soon after that: Node reads up to 2 MiB of one connection in a turn, which others wait for. At so many connections, in turn: with
+ * thousands a look at all of them is a part of every push.
  */
-const noiseLook = { every: 100, busy: 0.3, atOnce: 512 };
+const noiseLook = { every: 20, again: 5, busy: 0.3, atOnce: 128 };
 
 /** Serves gRPC from node:http2 with framing of our own (decision 17). */
 export function openHttp2Transport(host: TransportHost): Transport {
@@ -60,10 +61,11 @@ export function openHttp2Transport(host: TransportHost): Transport {
   let busy = performance.eventLoopUtilization();
   let next = sessions.values();
   const lookForNoise = (): void => {
-    cancelNoiseLook = clock.after(noiseLook.every, lookForNoise);
     const before = busy;
     busy = performance.eventLoopUtilization();
-    if (performance.eventLoopUtilization(busy, before).utilization < noiseLook.busy) return;
+    const isBusy = performance.eventLoopUtilization(busy, before).utilization >= noiseLook.busy;
+    cancelNoiseLook = clock.after(isBusy ? noiseLook.again : noiseLook.every, lookForNoise);
+    if (!isBusy) return;
     const now = clock.now();
     for (let left = noiseLook.atOnce; left > 0; left -= 1) {
       const { value, done } = next.next();
