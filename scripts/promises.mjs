@@ -125,6 +125,9 @@ async function prove(group, titles, folder) {
       ...group.files,
       ...(group.config === undefined ? ['--no-file-parallelism', '--testTimeout=3600000'] : ['--config', group.config]),
       ...(titles.length === 0 ? [] : ['-t', patternOf(titles)]),
+      // Requests that left too late prove nothing, neither way (section 4 of reliability.md).
+      '--retry.count=2',
+      '--retry.condition=^void: ',
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,

@@ -34,6 +34,8 @@ export interface RootState {
   readonly begun?: { readonly at: Millis; readonly by: string };
   /** Of a root that is compromised: it goes on by itself at these times, whoever has not acknowledged. */
   readonly deadlines?: { readonly activate: Millis; readonly finish: Millis };
+  /** Fingerprint of the last compromised root that nobody trusts any more. */
+  readonly distrusted?: string;
 }
 
 /** `pending` names each live proxy that has not yet shown what the step asks for; an empty list is the proof. */
@@ -109,7 +111,7 @@ function prepare(state: RootState, { root, now, by }: Input<'prepare'>): RootSta
   if (root.fingerprint === state.signing.fingerprint) return cannot('prepare', 'this root signs already');
   if (!isValid(root, now)) return cannot('prepare', 'the next root is not valid now', 'compare the clocks');
   // Under a root that has ended nobody holds a leaf that is valid, so nothing is to be kept alive: the one case in which both change (F11).
-  if (hasEnded) return firstRoots(root, state.generation + 1);
+  if (hasEnded) return alone(root, state);
   return { ...next(state), phase: 'prepared', other: root, begun: { at: now, by } };
 }
 
@@ -124,22 +126,22 @@ function activate(state: RootState, pending: readonly string[]): RootState | Fai
 }
 
 function finish(state: RootState, pending: readonly string[]): RootState | Failure {
-  const { phase, signing, generation } = state;
+  const { phase, signing, other, deadlines } = state;
   if (phase === 'steady') return state;
   if (phase === 'prepared')
     return cannot('finish', 'the next root does not sign yet', 'weft cert rotate --root --step activate');
   if (pending.length > 0) return awaited('finish', 'left the root that is to go', pending);
-  return firstRoots(signing, generation + 1);
+  return alone(signing, deadlines === undefined ? state : { ...state, distrusted: other?.fingerprint });
 }
 
 function abort(state: RootState): RootState | Failure {
-  const { phase, signing, other, generation, deadlines } = state;
+  const { phase, signing, other, deadlines } = state;
   // There is no way back to a root in wrong hands (F10): not while it goes, and afterwards nothing of it is left.
   if (deadlines !== undefined && (phase === 'prepared' || phase === 'activated')) {
     return givesBack('abort', deadlines.finish);
   }
   // Nothing was ever signed under a root that was only prepared: nobody misses it.
-  if (phase === 'prepared') return firstRoots(signing, generation + 1);
+  if (phase === 'prepared') return alone(signing, state);
   if (phase !== 'activated' || other === undefined) return state;
   return { ...next(state), phase: 'returning', signing: other, other: signing };
 }
@@ -219,6 +221,11 @@ function isValid({ notBefore, notAfter }: RootSlot, now: Millis): boolean {
 
 function next(state: RootState): RootState {
   return { ...state, generation: state.generation + 1 };
+}
+
+/** One root again. */
+function alone(root: RootSlot, { generation, distrusted }: RootState): RootState {
+  return { ...firstRoots(root, generation + 1), ...(distrusted !== undefined && { distrusted }) };
 }
 
 function settled(stepped: RootState | Failure, state: RootState): RootState {

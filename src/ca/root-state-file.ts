@@ -39,6 +39,7 @@ interface WrittenState {
   readonly other?: WrittenRoot;
   readonly begun?: RootState['begun'];
   readonly deadlines?: RootState['deadlines'];
+  readonly distrusted?: RootState['distrusted'];
 }
 
 /** The trust domain of an authority, and the names that it had before: roots that were made under these are still taken. */
@@ -64,7 +65,7 @@ export async function loadAuthority(store: StateStore, domains: Domains): Promis
   const written = parseState(text);
   const signing = await loadRoot(store, written.signing, domains);
   const other = written.other && (await loadRoot(store, written.other, domains));
-  const { generation, phase, begun, deadlines } = written;
+  const { generation, phase, begun, deadlines, distrusted } = written;
   return {
     roots: {
       generation,
@@ -73,6 +74,7 @@ export async function loadAuthority(store: StateStore, domains: Domains): Promis
       ...(other && { other: other.slot }),
       ...(begun && { begun }),
       ...(deadlines && { deadlines }),
+      ...(distrusted && { distrusted }),
     },
     parts: new Map([signing, ...(other ? [other] : [])].map((root) => [root.slot.fingerprint, root])),
   };
@@ -95,7 +97,7 @@ export async function saveState(store: StateStore, { roots, parts }: AuthoritySt
     const issuer = parts.get(fingerprint)?.issuer?.certificate.fingerprint;
     return { certificate, source, ...(issuer !== undefined && { issuer }) };
   };
-  const { generation, phase, signing, other, begun, deadlines } = roots;
+  const { generation, phase, signing, other, begun, deadlines, distrusted } = roots;
   const state: WrittenState = {
     version: 1,
     generation,
@@ -104,6 +106,7 @@ export async function saveState(store: StateStore, { roots, parts }: AuthoritySt
     ...(other && { other: write(other) }),
     ...(begun && { begun }),
     ...(deadlines && { deadlines }),
+    ...(distrusted && { distrusted }),
   };
   await store.write(stateKey, Buffer.from(`${JSON.stringify(state, undefined, 2)}\n`));
 }
@@ -187,7 +190,7 @@ function parseState(text: string): WrittenState {
 
 function isWrittenState(value: unknown): value is WrittenState {
   if (!isRecord(value) || value.version !== 1 || !Number.isSafeInteger(value.generation)) return false;
-  const { phase, signing, other, begun, deadlines } = value;
+  const { phase, signing, other, begun, deadlines, distrusted } = value;
   const phases: readonly unknown[] = ['steady', 'prepared', 'activated', 'returning'] satisfies RootPhase[];
   return (
     phases.includes(phase) &&
@@ -195,7 +198,8 @@ function isWrittenState(value: unknown): value is WrittenState {
     (phase === 'steady' ? other === undefined : isWrittenRoot(other)) &&
     (begun === undefined || (isRecord(begun) && typeof begun.at === 'number' && typeof begun.by === 'string')) &&
     (deadlines === undefined ||
-      (isRecord(deadlines) && typeof deadlines.activate === 'number' && typeof deadlines.finish === 'number'))
+      (isRecord(deadlines) && typeof deadlines.activate === 'number' && typeof deadlines.finish === 'number')) &&
+    (distrusted === undefined || (typeof distrusted === 'string' && /^[0-9a-f]{64}$/.test(distrusted)))
   );
 }
 

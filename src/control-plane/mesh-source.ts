@@ -1,3 +1,4 @@
+import type { RootState } from '../ca/root-rotation.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { PolicySet } from '../model/policy.ts';
 import { createCell, type Readable } from '../model/readable.ts';
@@ -26,13 +27,15 @@ export function createMeshSource(options: {
   readonly policies: Readable<PolicySet | undefined>;
   readonly registry: Readable<RegistryState>;
   readonly localPorts: LocalPorts;
+  /** Absent: no root is ever distrusted. */
+  readonly roots?: Readable<Pick<RootState, 'distrusted'>>;
   readonly clock: Clock;
   readonly quiet: number;
   readonly longest: number;
   /** The mesh could not be made; the one before stays. */
   readonly onFailure: (error: unknown) => void;
 }): MeshSource {
-  const { settings, policies, registry, localPorts, clock, quiet, longest, onFailure } = options;
+  const { settings, policies, registry, localPorts, roots, clock, quiet, longest, onFailure } = options;
   const mesh = createCell<Mesh | undefined>(undefined);
   let built: BuiltServices | undefined;
 
@@ -49,13 +52,18 @@ export function createMeshSource(options: {
       endpoints: built.endpoints,
       workloads,
       localPorts: localPorts.assign(built.services),
+      distrustedRoot: roots?.get().distrusted,
     };
     if (before && (Object.keys(next) as (keyof typeof next)[]).every((key) => before[key] === next[key])) return;
     mesh.set({ generation: (before?.generation ?? 0) + 1, ...next });
   };
 
   const changed = createDebounce(clock, quiet, longest, assemble, onFailure);
-  const unwatch = [policies.watch(() => changed.signal()), registry.watch(() => changed.signal(registryQuiet))];
+  const unwatch = [
+    policies.watch(() => changed.signal()),
+    registry.watch(() => changed.signal(registryQuiet)),
+    roots?.watch(() => changed.signal()),
+  ];
   assemble();
   return {
     get: mesh.get,
@@ -66,7 +74,7 @@ export function createMeshSource(options: {
     },
     stop() {
       changed.stop();
-      for (const stop of unwatch) stop();
+      for (const stop of unwatch) stop?.();
     },
   };
 }

@@ -128,6 +128,7 @@ export async function startControlPlane(options: {
       policies: facts.served,
       registry,
       localPorts: facts.localPorts,
+      roots: authority.roots,
       clock,
       quiet: set['push.quiet'],
       longest: set['push.longest'],

@@ -22,6 +22,8 @@ export interface Inbound {
   readonly mtls: Decided<MutualTlsMode>;
   /** Of mesh TLS; absent: as where nothing is written. */
   readonly meshParameters?: Decided<MeshTlsParameters>;
+  /** Of connections that began before nobody trusted this root (its fingerprint) none is kept (F10); absent: all are. */
+  readonly distrustedRoot?: string;
   /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
   readonly maxConnectionDuration: Decided<Millis>;
   /** Bounds of the connections to the application; absent: none (R12). */

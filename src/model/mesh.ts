@@ -33,6 +33,8 @@ export interface Mesh {
   readonly workloads: ReadonlyMap<string, Workload>;
   /** Local port of a service's port, one for the whole mesh (section 7 of experience.md); key `<service key>:<port>`. */
   readonly localPorts: ReadonlyMap<string, number>;
+  /** Fingerprint of the last root that was in wrong hands: connections from before its end are not kept. */
+  readonly distrustedRoot?: string;
 }
 
 /** The key of Mesh.localPorts. */

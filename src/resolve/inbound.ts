@@ -45,8 +45,10 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
   const authentications = requestAuthentications(mesh, index, settings, workload, sidecar);
   const authorization = authorizationPolicies(index, settings, workload);
   const authorizer = authorizerOf(mesh, settings, authorization, workload, sidecar);
+  const { distrustedRoot } = mesh;
   const decidedBy = [
     settings,
+    distrustedRoot,
     JSON.stringify(authorizer),
     // Services and DestinationRules may lead to the keys.
     JSON.stringify(authentications.map(({ servers }) => servers)),
@@ -87,6 +89,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       protocol,
       mtls: mutualTlsMode(peers, port.port),
       ...(settings.meshParameters && { meshParameters: settings.meshParameters }),
+      ...(distrustedRoot !== undefined && { distrustedRoot }),
       maxConnectionDuration: byDefault(900_000, 'R17'),
       ...(pool && { pool }),
       ...(requests && { requestsPerConnection: requests }),

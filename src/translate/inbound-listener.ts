@@ -141,18 +141,21 @@ function bytesChains(
   }
 }
 
+/** A chain that changes is drained, and its connections end with it: here those that a compromised root let in (decision 66). */
 function meshChain(
   name: string,
   words: readonly string[],
   filters: Filter[],
   callers: readonly TextMatch[] | undefined,
-  { meshParameters }: Inbound,
+  { meshParameters, distrustedRoot }: Inbound,
 ): FilterChain {
+  const metadata = distrustedRoot === undefined ? undefined : provenanceMetadata({}, '', { distrustedRoot });
   return message(FilterChainSchema, {
     name,
     filterChainMatch: { transportProtocol: 'tls', applicationProtocols: [...words] },
     filters,
     transportSocket: downstreamTlsSocket(callers, meshParameters?.value),
+    ...(metadata === undefined ? {} : { metadata }),
   });
 }
 

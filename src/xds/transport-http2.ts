@@ -24,7 +24,7 @@ const look = { every: 1_000, partOfTime: 1 / 8 };
  * again soon after that: Node reads up to 2 MiB of one connection in a turn, which others wait for. At so many connections, in turn: with
  * thousands a look at all of them is a part of every push.
  */
-const noiseLook = { every: 20, again: 5, busy: 0.3, atOnce: 128 };
+const noiseLook = { every: 20, again: 5, busy: 0.3, atOnce: 32 };
 
 /** Serves gRPC from node:http2 with framing of our own (decision 17). */
 export function openHttp2Transport(host: TransportHost): Transport {

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
-import { sendRequests, startLoad } from '../support/load.ts';
+import { latestRequest, sendRequests, startLoad } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { mutualTlsYaml, serviceYaml, type TestMesh, useTestMesh } from '../support/test-mesh.ts';
 
@@ -87,6 +87,6 @@ test('an Envoy dies without a word: retries carry its callers, and its endpoint 
   expect(gone).toBeGreaterThan(grace - 200);
   // Lost are only requests that were on their way in that moment. Where requests leave late, so did several at once.
   expect(report.failures).toEqual(failed === 0 ? {} : { 503: failed });
-  expect(failed).toBeLessThanOrEqual(report.lateness <= 20 ? Math.max(inFlight, before.underWay) : onTheWay);
+  expect(failed).toBeLessThanOrEqual(report.lateness <= latestRequest ? Math.max(inFlight, before.underWay) : onTheWay);
   expect(await sendRequests(target(), 200)).toMatchObject({ succeeded: 200, answers: { 'catalog-1': 200 } });
 });

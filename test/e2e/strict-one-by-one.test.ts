@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication, startHttp2Application } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Load, type LoadReport, startLoad } from '../support/load.ts';
+import { type Load, type LoadReport, latenessOf, startLoad } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { exchange, openTcp } from '../support/mesh-client.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
@@ -138,7 +138,7 @@ test.each([
     const succeeded = reports.reduce((sum, report) => sum + report.succeeded, 0);
     const failures = reports.map((report) => report.failures);
     console.log(
-      `promise P35: ${path.join(' to ')}: ${steps} commits, ${sent} sent over HTTP/1, HTTP/2, with a connection for each, and to one workload alone: ${sent - succeeded} failed`,
+      `promise P35: ${path.join(' to ')}: ${steps} commits, ${sent} sent over HTTP/1, HTTP/2, with a connection for each, and to one workload alone: ${sent - succeeded} failed; ${latenessOf(reports)}`,
     );
     expect(failures).toEqual([{}, {}, {}, {}]);
   },

@@ -32,17 +32,32 @@ export function startChatApplication(where: {
   });
 }
 
-/** What an open stream saw; whole when `received === sent` and nothing broke it. */
+/** What open streams saw; whole when `received === sent` and nothing broke one. */
 export interface ChatReport {
   readonly sent: number;
-  /** Messages that came back, each once and in order. */
+  /** Messages that came back, in each stream once and in order. */
   readonly received: number;
-  /** What ended the stream before its time. */
+  /** What ended a stream before its time. */
   readonly broken: readonly string[];
 }
 
-/** One gRPC stream that stays open and sends a numbered message every `interval` milliseconds. */
-export function startChat(
+/** gRPC streams that stay open, each on a connection of its own, and send a numbered message every `interval` milliseconds. */
+export function startChats(
+  streams: number,
+  target: { readonly host: string; readonly port: number },
+  interval: number,
+): { stop(): Promise<ChatReport> } {
+  const chats = Array.from({ length: streams }, () => startChat(target, interval));
+  return {
+    async stop() {
+      const reports = await Promise.all(chats.map((chat) => chat.stop()));
+      const sum = (of: 'sent' | 'received') => reports.reduce((total, report) => total + report[of], 0);
+      return { sent: sum('sent'), received: sum('received'), broken: reports.flatMap(({ broken }) => broken) };
+    },
+  };
+}
+
+function startChat(
   target: { readonly host: string; readonly port: number },
   interval: number,
 ): { stop(): Promise<ChatReport> } {

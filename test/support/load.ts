@@ -3,6 +3,9 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { eventually } from './eventually.ts';
 
+/** How late a request may leave, in milliseconds (section 4 of reliability.md). */
+export const latestRequest = 20;
+
 /** What a load saw; `sent = succeeded + all of failures`. */
 export interface LoadReport {
   readonly sent: number;
@@ -12,7 +15,7 @@ export interface LoadReport {
   readonly failures: Readonly<Record<string, number>>;
   /** Bodies' first line of successful answers, counted: which instance answered. */
   readonly answers: Readonly<Record<string, number>>;
-  /** 99th percentile of how late requests left, in milliseconds: above 20 the run says nothing (section 4 of reliability.md). */
+  /** 99th percentile of how late requests left, in milliseconds: above `latestRequest` the run says nothing. */
   readonly lateness: number;
 }
 
@@ -32,6 +35,17 @@ export interface Load {
   more(requests: number): Promise<void>;
   /** Stops sending, waits for the open requests, reports. */
   stop(): Promise<LoadReport>;
+}
+
+/**
+ * How late requests left, for the line of a promise. A long run in which they left too late says nothing of what was called: it is void, and
+ * scripts/promises.mjs repeats it. The short form runs beside other tests: there it is told alone.
+ */
+export function latenessOf(reports: readonly LoadReport[]): string {
+  const worst = Math.max(...reports.map(({ lateness }) => lateness));
+  const words = `requests left ${worst.toFixed(1)} ms late (p99)`;
+  if (process.env.WEFT_LONG !== undefined && worst > latestRequest) throw new Error(`void: ${words}, bound ${latestRequest} ms`);
+  return words;
 }
 
 /**

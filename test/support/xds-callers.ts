@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { type LoadReport, startLoad } from './load.ts';
+import { type LoadReport, latenessOf, startLoad } from './load.ts';
 import { type Member, type Variant, variants } from './member.ts';
 import type { TestMesh } from './test-mesh.ts';
 
@@ -37,11 +37,9 @@ export function loadFrom(callers: readonly Member[], mesh: TestMesh, service: st
     /** What each caller saw; prints it under the rule's number, with `note`. */
     async stop(rule: string, note = ''): Promise<readonly LoadReport[]> {
       const reports = await Promise.all(loads.map((load) => load.stop()));
-      for (const [at, { sent, succeeded, lateness }] of reports.entries())
-        promise(
-          rule,
-          `${callers[at]?.id}: ${sent} sent, ${sent - succeeded} failed, ${Math.round(lateness)} ms late${note}`,
-        );
+      const late = latenessOf(reports);
+      for (const [at, { sent, succeeded }] of reports.entries())
+        promise(rule, `${callers[at]?.id}: ${sent} sent, ${sent - succeeded} failed, ${late}${note}`);
       return reports;
     },
   };

@@ -24,13 +24,22 @@ describe('rules on TCP ports', () => {
     ['DENY', frontend, ['WEFT0164']],
     ['DENY', `${frontend}, to: [{ operation: { notPorts: ["9025"] } }]`, []],
     ['DENY', `${frontend}, when: [{ key: destination.port, values: ["80"] }]`, []],
+    // Everybody, or all but some, is refused in the handshake.
+    ['DENY', '', []],
+    ['DENY', toTcp, []],
+    ['DENY', 'from: [{ source: { notPrincipals: [cluster.local/ns/shop/sa/frontend] } }]', []],
+    ['DENY', 'when: [{ key: source.namespace, notValues: [shop] }]', []],
+    ['DENY', 'from: [{ source: { notPrincipals: ["*"], ipBlocks: [10.0.0.0/8] } }]', ['WEFT0164']],
+    ['DENY', 'from: [{ source: { notIpBlocks: [10.0.0.0/8] } }]', ['WEFT0164']],
+    ['DENY', 'when: [{ key: source.namespace, values: [shop], notValues: [bank] }]', ['WEFT0164']],
     // WEFT0153: the rule is dropped, or narrower than written.
     ['ALLOW', 'to: [{ operation: { ports: ["80"], methods: [GET] } }, { operation: { ports: ["9025"] } }]', []],
     ['ALLOW', 'to: [{ operation: { methods: [GET] } }, { operation: { ports: ["9025"] } }]', ['WEFT0153']],
     ['ALLOW', 'to: [{ operation: { methods: [GET] } }], when: [{ key: destination.port, values: ["80"] }]', []],
     ['ALLOW', `${toTcp}, when: [{ key: "request.headers[x]", values: [a] }]`, ['WEFT0153']],
     ['DENY', 'to: [{ operation: { ports: ["80"], methods: [GET] } }]', []],
-    ['DENY', 'to: [{ operation: { methods: [GET] } }]', ['WEFT0164', 'WEFT0153']],
+    ['DENY', 'to: [{ operation: { methods: [GET] } }]', ['WEFT0153']],
+    ['DENY', `${frontend}, to: [{ operation: { methods: [GET] } }]`, ['WEFT0164', 'WEFT0153']],
   ])('%s { %s }: %j', (action, rule, expected) => {
     expect(codesOf(action, rule)).toEqual(expected);
   });
@@ -52,6 +61,29 @@ describe('rules on TCP ports', () => {
     expect(check(entry.replace('name: tcp', 'name: http') + policy).found.map(({ code }) => code)).not.toContain(
       'WEFT0153',
     );
+  });
+
+  it('of files alone a port counts as the Service says all of whose workloads are selected', () => {
+    const written = (selector: string, rule = 'to: [{ operation: { paths: [/a] } }]', own = ports) =>
+      check(
+        own + security('AuthorizationPolicy', 'a', `  selector: { matchLabels: { ${selector} } }\n  rules: [{ ${rule} }]\n`),
+        undefined,
+      )
+        .found.map(({ code, message }) => `${code} ${message}`)
+        .filter((text) => /WEFT01(53|64)/.test(text));
+    expect(written('app: reviews')).toEqual([
+      'WEFT0153 HTTP field paths on TCP port 9025; the rule then allows nothing',
+    ]);
+    expect(written('app: reviews', 'from: [{ source: { ipBlocks: [10.0.0.0/8] } }]')).toEqual([
+      expect.stringContaining('WEFT0164 ALLOW rule on TCP port 9025'),
+    ]);
+    expect(written('app: reviews, version: v1')).toEqual([]);
+    expect(written('app: other')).toEqual([]);
+    // Which port a name means, its workload says.
+    const named = service('reviews', '{ name: tcp-b, port: 9025, targetPort: feed }');
+    expect(written('app: reviews', undefined, named)).toEqual([]);
+    const aimed = service('reviews', '{ name: tcp-b, port: 9025, targetPort: 7 }');
+    expect(written('app: reviews', undefined, aimed)[0]).toContain('TCP port 7;');
   });
 
   it('a port that no Service names counts as its workload declares it', () => {

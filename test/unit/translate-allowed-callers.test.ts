@@ -35,3 +35,19 @@ test.each<[string, readonly AuthorizationRuleDecision[] | undefined, readonly Te
 ])('%s', (_, allow, callers) => {
   expect(allowedCallers({ deny: [], allow })).toEqual(callers);
 });
+
+const a = principal('a');
+test.each<[string, Condition, Condition, readonly TextMatch[] | undefined]>([
+  ['everybody: nobody is left', always, always, []],
+  ['some: the others are still heard', a, always, undefined],
+  ['all but one', { kind: 'not', of: a }, always, [exact('a')]],
+  ['all but some', { kind: 'not', of: { kind: 'any', of: [a, principal('b')] } }, always, ['a', 'b'].map(exact)],
+  ['all but those of an address', { kind: 'not', of: address }, always, undefined],
+  ['all but one, of an address: who else comes may be let in', { kind: 'all', of: [{ kind: 'not', of: a }, address] }, always, undefined],
+  ['everybody, at other ports', always, { kind: 'never' }, undefined],
+  ['everybody, by a name', always, { kind: 'server-name', match: exact('a') }, undefined],
+])('DENY of %s', (_, caller, operation, callers) => {
+  const deny = [rule(principal('c')), rule(caller, operation)];
+  expect(allowedCallers({ deny, allow: undefined })).toEqual(callers);
+  expect(allowedCallers({ deny, allow: [rule(principal('z'))] })).toEqual(callers ?? [exact('z')]);
+});

@@ -1,5 +1,4 @@
 import type { ClientTls } from '../../model/client-tls.ts';
-import type { Subset, TrafficPolicy } from '../../model/destination-rule.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
@@ -17,43 +16,25 @@ import {
 import { isReached } from './rule-clients.ts';
 import { servicesCovered } from './scope-index.ts';
 import { portUsed, workloadsOf } from './service-workloads.ts';
+import { type TlsBlock, tlsBlocks, tlsBlocksAt } from './tls-blocks.ts';
 
 /** WEFT0301 (P37), and WEFT0101 for a named secret that there is not: a warning where that is not known. */
 export function checkClientTls(scope: ReferenceScope, rule: DestinationRuleObject): void {
   const { secrets } = scope;
-  if (secrets) for (const place of blocksOf(rule)) checkSecret(scope, rule, place, secrets);
+  if (secrets) for (const block of tlsBlocks(rule)) checkSecret(scope, rule, block, secrets);
   checkContradictions(scope, rule);
-}
-
-interface Place {
-  readonly tls: ClientTls;
-  /** `spec.trafficPolicy.tls` */
-  readonly field: string;
-}
-
-/** Every `tls` block of a rule. */
-function blocksOf({ spec }: DestinationRuleObject): readonly Place[] {
-  const ofPolicy = (policy: TrafficPolicy | undefined, path: string) => [
-    ...placeOf(policy, path),
-    ...(policy?.portLevelSettings ?? []).flatMap((entry, index) =>
-      placeOf(entry, `${path}.portLevelSettings[${index}]`),
-    ),
-  ];
-  return [
-    ...ofPolicy(spec.trafficPolicy, 'spec.trafficPolicy'),
-    ...spec.subsets.flatMap((subset, index) => ofPolicy(subset.trafficPolicy, `spec.subsets[${index}].trafficPolicy`)),
-  ];
-}
-
-function placeOf(holder: { readonly tls?: ClientTls } | undefined, path: string): readonly Place[] {
-  return holder?.tls === undefined ? [] : [{ tls: holder.tls, field: `${path}.tls` }];
 }
 
 /**
  * A proxy is given the secrets of its own namespace. The rule's own namespace has the secret; for a rule that is for other namespaces, one
  * of them may have it instead.
  */
-function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, field }: Place, secrets: KnownSecrets) {
+function checkSecret(
+  scope: ReferenceScope,
+  rule: DestinationRuleObject,
+  { tls, field }: TlsBlock,
+  secrets: KnownSecrets,
+): void {
   const name = tls.credentialName;
   if (name === undefined) return;
   const at = `${field}.credentialName`;
@@ -96,43 +77,24 @@ function checkSecret(scope: ReferenceScope, rule: DestinationRuleObject, { tls, 
 function checkContradictions(scope: ReferenceScope, rule: DestinationRuleObject): void {
   const host = resolveHost(rule.spec.host, rule.namespace, scope.settings.dnsSuffix);
   const told = new Set<string>();
-  if (blocksOf(rule).length === 0) return;
+  if (tlsBlocks(rule).length === 0) return;
   for (const service of servicesCovered(scope, host)) {
     if (service.external || !isReached(scope, rule, service)) continue;
     for (const workload of workloadsOf(scope, service) ?? []) {
       if (workload.identity === undefined) continue;
       for (const port of service.ports) {
-        for (const place of actingOn(rule, port, workload)) {
-          const problem = told.has(place.field) ? undefined : contradiction(scope, service, workload, port, place.tls);
+        for (const { tls, field, subset } of tlsBlocksAt(rule, port.number)) {
+          if (told.has(field) || !selects(subset?.labels, workload.labels)) continue;
+          const problem = contradiction(scope, service, workload, port, tls);
           if (problem === undefined) continue;
-          told.add(place.field);
+          told.add(field);
           const { message, hint, by } = problem;
           const related = by && relatedTo(by.object, by.field, 'the server');
-          reportAt(scope, 'WEFT0301', rule, place.field, message, hint, { ...(related && { related }) });
+          reportAt(scope, 'WEFT0301', rule, field, message, hint, { ...(related && { related }) });
         }
       }
     }
   }
-}
-
-/** P24: the blocks by which a workload's port is called: as the whole service, and as each subset that it belongs to. */
-function actingOn({ spec }: DestinationRuleObject, { number }: ServicePort, { labels }: Workload): readonly Place[] {
-  const entryOf = (policy: TrafficPolicy | undefined, path: string) => {
-    const index = policy?.portLevelSettings.findIndex(({ port }) => port === number) ?? -1;
-    const entry = policy?.portLevelSettings[index];
-    return entry && { entry, path: `${path}.portLevelSettings[${index}]` };
-  };
-  const ofRule = entryOf(spec.trafficPolicy, 'spec.trafficPolicy');
-  const whole = ofRule ? placeOf(ofRule.entry, ofRule.path) : placeOf(spec.trafficPolicy, 'spec.trafficPolicy');
-  const ofSubset = ({ trafficPolicy }: Subset, index: number) => {
-    const path = `spec.subsets[${index}].trafficPolicy`;
-    const own = entryOf(trafficPolicy, path);
-    return own ? placeOf(own.entry, own.path) : placeOf(trafficPolicy, path);
-  };
-  return [
-    ...whole,
-    ...spec.subsets.flatMap((subset, index) => (selects(subset.labels, labels) ? ofSubset(subset, index) : [])),
-  ];
 }
 
 function contradiction(

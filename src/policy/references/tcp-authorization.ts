@@ -1,5 +1,6 @@
 import type { AuthorizationPolicyObject } from '../../model/policy.ts';
 import type { AuthorizationRule, AuthorizationSource } from '../../model/security-policy.ts';
+import { selects } from '../../model/selector.ts';
 import { isHttp } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { providerOf } from './authorizers.ts';
@@ -8,15 +9,15 @@ import { portsUsed, selecting } from './service-workloads.ts';
 
 /**
  * What rules do where connections are all there is. WEFT0153 (P45): a condition on HTTP meets a TCP port. WEFT0164: a rule is judged
- * there when the caller's first byte comes. Each is told once for each rule.
+ * there when the caller's first byte comes. Each is told once for each rule. `workloads` undefined: nobody knows who is there.
  */
 export function checkTcpRules(
   scope: ReferenceScope,
   policy: AuthorizationPolicyObject,
-  workloads: readonly Workload[],
+  workloads: readonly Workload[] | undefined,
 ): void {
   const { action, rules, dryRun } = policy.spec;
-  const ports = tcpPorts(scope, workloads);
+  const ports = workloads === undefined ? writtenTcpPorts(scope, policy) : tcpPorts(scope, workloads);
   if (ports.length === 0) return;
   // What HTTP alone can be asked about, nobody is asked about (P39).
   const isDumb = action === 'CUSTOM' && providerOf(scope, policy)?.http !== undefined;
@@ -41,7 +42,7 @@ export function checkTcpRules(
     }
     // An ALLOW rule that asks for HTTP is not there at all (P45).
     const acting = reached.find(({ httpField }) => action !== 'ALLOW' || httpField === undefined);
-    if (acting && action !== 'AUDIT' && dryRun !== true && (action !== 'ALLOW' || !decidedInHandshake(rule))) {
+    if (acting && action !== 'AUDIT' && dryRun !== true && !decidedInHandshake[action](rule)) {
       const message = `${action} rule on TCP port ${acting.port} acts at the caller's first byte; a server that speaks first is heard until then`;
       const hint = 'an ALLOW rule by principals is checked in the handshake';
       reportAt(scope, 'WEFT0164', policy, `spec.rules[${index}]`, message, hint);
@@ -59,6 +60,23 @@ function tcpPorts(scope: ReferenceScope, workloads: readonly Workload[]): readon
     );
     return [...used, ...declared].flatMap(({ port, protocol }) => (isHttp(protocol) ? [] : [port]));
   });
+  return [...new Set(ports)];
+}
+
+/** The same of files alone: of the Services all of whose workloads the policy selects. */
+function writtenTcpPorts(scope: ReferenceScope, { namespace, spec }: AuthorizationPolicyObject): readonly number[] {
+  const everywhere = namespace === scope.settings.rootNamespace;
+  const services = ofKind(scope, 'Service').filter(
+    (service) =>
+      (everywhere || service.namespace === namespace) &&
+      Object.keys(service.spec.selector).length > 0 &&
+      selects(spec.selector, service.spec.selector),
+  );
+  const ports = services.flatMap((service) =>
+    service.spec.ports.flatMap(({ port, targetPort = port, protocol }) =>
+      typeof targetPort === 'string' || isHttp(protocol) ? [] : [targetPort],
+    ),
+  );
   return [...new Set(ports)];
 }
 
@@ -117,11 +135,42 @@ interface Asked {
   readonly others: number;
 }
 
+/** Whether the certificate alone decides a rule, so that whom it refuses hears nothing (decision 10). */
+const decidedInHandshake: Readonly<Record<'ALLOW' | 'DENY' | 'CUSTOM', (rule: AuthorizationRule) => boolean>> = {
+  ALLOW: allowsInHandshake,
+  DENY: deniesInHandshake,
+  CUSTOM: () => false,
+};
+
+/** A DENY rule that matches every connection, or all but those of some identities; what it says of HTTP is left out (P45). */
+function deniesInHandshake({ from, when }: AuthorizationRule): boolean {
+  const [source, another] = from;
+  return (
+    another === undefined &&
+    Object.entries(source ?? {}).every(([name, values]) => values.length === 0 || excludingFields.includes(name)) &&
+    when.every(
+      ({ key, values }) =>
+        key === 'destination.port' ||
+        key.startsWith('request.') ||
+        (identityKeys.includes(key) && values.length === 0),
+    )
+  );
+}
+
+const excludingFields: readonly string[] = [
+  'notPrincipals',
+  'notNamespaces',
+  'notServiceAccounts',
+  'notTrustDomains',
+  'requestPrincipals',
+  'notRequestPrincipals',
+] satisfies readonly (keyof AuthorizationSource)[];
+
 /**
- * Whether the certificate alone decides an ALLOW rule: it asks for nothing, or for one thing about the identity. A second one, a
- * negation or an address is left to the first byte.
+ * An ALLOW rule that asks for nothing, or for one thing about the identity. A second one, a negation or an address is left to the first
+ * byte.
  */
-function decidedInHandshake({ from, when }: AuthorizationRule): boolean {
+function allowsInHandshake({ from, when }: AuthorizationRule): boolean {
   const asked = when.map(({ key, values, notValues }): Asked => {
     if (key === 'destination.port') return { identities: 0, others: 0 };
     const identity = identityKeys.includes(key);
