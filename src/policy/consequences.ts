@@ -6,6 +6,7 @@ const follows: Readonly<Record<string, readonly string[]>> = {
   ServiceEntry: ['WEFT0101', 'WEFT0102', 'WEFT0112', 'WEFT0113', 'WEFT0136', 'WEFT0174', 'WEFT0205'],
   WorkloadEntry: ['WEFT0101', 'WEFT0127', 'WEFT0152', 'WEFT0175', 'WEFT0205'],
   WorkloadGroup: ['WEFT0101', 'WEFT0127', 'WEFT0152', 'WEFT0175', 'WEFT0205'],
+  VirtualService: ['WEFT0167'],
   DestinationRule: ['WEFT0173'],
   AuthorizationPolicy: ['WEFT0160'],
   Sidecar: ['WEFT0114', 'WEFT0185'],

@@ -21,6 +21,7 @@ export const referenceCodes = {
   WEFT0162: page('warning', 'references', 'Path rule where paths have several forms'),
   WEFT0164: page('warning', 'references', 'Rule acts at the first byte of a TCP connection'),
   WEFT0166: page('warning', 'references', 'Socket that two sidecars open'),
+  WEFT0167: page('warning', 'references', 'TLS around the TLS of applications'),
   WEFT0170: page('warning', 'references', 'STRICT straight to DISABLE, or back'),
   WEFT0171: page('error', 'references', 'Commit widens who may call, without a mark'),
   WEFT0172: page('error', 'references', 'Calls go round in a circle'),

@@ -31,6 +31,7 @@ import { groupBy } from './references/scope-index.ts';
 import { checkAuthorization, checkPeerScopes } from './references/security.ts';
 import { checkSharedHosts } from './references/shared-hosts.ts';
 import { checkSidecars } from './references/sidecars.ts';
+import { checkTlsInTls } from './references/tls-in-tls.ts';
 import { checkTokenConditions } from './references/token-conditions.ts';
 import { checkCovered } from './references/uncovered.ts';
 import { checkRivals, checkVirtualService } from './references/virtual-services.ts';
@@ -75,6 +76,7 @@ const rows: readonly CheckRow[] = [
   together(checkOverlaps, 'DestinationRule'),
   each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),
   each('DestinationRule', checkClientTls, 'PeerAuthentication', 'Service', 'ServiceEntry'),
+  together(checkTlsInTls, 'DestinationRule', 'VirtualService', 'Service', 'ServiceEntry'),
   each('HealthCheck', checkHealthCheck),
   together(checkSidecars),
   together(checkHostTwins, 'Service', 'ServiceEntry'),

@@ -162,8 +162,8 @@ function findings(text: string, secrets?: KnownSecrets): readonly Diagnostic[] {
   if (policies === undefined) throw new Error(JSON.stringify(diagnostics));
   const workloads: ReadonlyMap<string, Workload> = workloadsOfEntries(policies, settings);
   const { services } = buildServices(policies, workloads, settings);
-  return checkReferences(policies.objects, services, workloads.values(), settings, secrets).filter(
-    ({ code }) => code === 'WEFT0301' || code === 'WEFT0101',
+  return checkReferences(policies.objects, services, workloads.values(), settings, secrets).filter(({ code }) =>
+    ['WEFT0301', 'WEFT0101', 'WEFT0167'].includes(code),
   );
 }
 
@@ -213,6 +213,83 @@ describe('P37 client and server contradict each other', () => {
     expect(between(mesh(peers, rule(81, 'DISABLE')))).toEqual([]);
     expect(between(mesh(peers, rule(81, 'ISTIO_MUTUAL')))).toHaveLength(1);
     expect(between(mesh(peers, rule(80, 'DISABLE')))).toHaveLength(1);
+  });
+});
+
+describe('WEFT0167 TLS around the TLS of applications', () => {
+  const api = (
+    ports: string,
+    policy: string,
+    host = 'api.example.com',
+    more = '',
+  ) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: shop }
+spec: { hosts: [api.example.com], resolution: DNS, ports: [${ports}] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: api, namespace: shop }
+spec: { host: "${host}", trafficPolicy: { ${policy} }${more} }
+`;
+  const https = '{ number: 443, name: https, protocol: HTTPS }';
+  const http = '{ number: 80, name: http, protocol: HTTP, targetPort: 443 }';
+  const message = (mode = 'SIMPLE', protocol = 'https') =>
+    `WEFT0167 ${at}.mode ${mode} begins TLS around the TLS of applications: port 443 of api.example.com is ${protocol}`;
+
+  test.each([
+    [https, 'tls: { mode: SIMPLE }', [message()]],
+    [https.replace('HTTPS', 'TLS'), 'tls: { mode: SIMPLE }', [message('SIMPLE', 'tls')]],
+    [https, 'tls: { mode: MUTUAL, clientCertificate: /c, privateKey: /k }', [message('MUTUAL')]],
+    [`${http}, ${https}`, 'tls: { mode: SIMPLE }', [message()]],
+    // The port has an entry of its own, which leaves nothing of the rule's block (P24).
+    [
+      `${http}, ${https}`,
+      'tls: { mode: SIMPLE }, portLevelSettings: [{ port: { number: 443 }, tls: { mode: DISABLE } }]',
+      [],
+    ],
+    [`${http}, ${https}`, 'portLevelSettings: [{ port: { number: 80 }, tls: { mode: SIMPLE } }]', []],
+    [http, 'tls: { mode: SIMPLE }', []],
+    [https, 'tls: { mode: DISABLE }', []],
+    // Towards a sidecar, which takes it off again.
+    [https, 'tls: { mode: ISTIO_MUTUAL }', []],
+    ['{ number: 443, name: tcp, protocol: TCP }', 'tls: { mode: SIMPLE }', []],
+  ])('%s with %s', (ports, policy, expected) => expect(between(api(ports, policy))).toEqual(expected));
+
+  test('of a rule for many hosts, and of a block of a subset', () => {
+    expect(between(api(https, 'tls: { mode: SIMPLE }', '*.example.com'))).toEqual([message()]);
+    const subset = ', subsets: [{ name: a, labels: { a: b }, trafficPolicy: { tls: { mode: SIMPLE } } }]';
+    expect(between(api(https, 'loadBalancer: { simple: RANDOM }', 'api.example.com', subset))).toEqual([
+      message().replace('spec.trafficPolicy', 'spec.subsets[0].trafficPolicy'),
+    ]);
+  });
+
+  test.each([
+    ['port: { number: 443 }', `${http}, ${https}`, []],
+    ['port: { number: 80 }', `${http}, ${https}`, [message()]],
+    // P14: the only port.
+    ['subset: none', https, []],
+  ])('requests that http rules lead there are no TLS yet: %s', (destination, ports, expected) => {
+    const routed = `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: api, namespace: shop }
+spec: { hosts: [api.test], http: [{ route: [{ destination: { host: api.example.com, ${destination} } }] }] }
+`;
+    const all = between(api(ports, 'tls: { mode: SIMPLE }') + routed);
+    expect(all.filter((text) => text.startsWith('WEFT0167'))).toEqual(expected);
+  });
+
+  test('says what to write instead, and where the port is declared', () => {
+    const hintOf = (ports: string) => findings(api(ports, 'tls: { mode: SIMPLE }'))[0];
+    expect(hintOf(`${http}, ${https}`)).toMatchObject({
+      severity: 'warning',
+      hint: 'remove tls where applications begin TLS themselves; write it in portLevelSettings of port 80 alone',
+      related: [{ file: 'a.yaml', line: 4, message: 'https' }],
+    });
+    expect(hintOf(https)?.hint).toBe(
+      'remove tls where applications begin TLS themselves; set protocol: HTTP where it is HTTP',
+    );
   });
 });
 
