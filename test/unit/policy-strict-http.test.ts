@@ -33,6 +33,8 @@ describe('accepted as in Istio', () => {
       'all of retries',
       `retries: { attempts: 1, backoff: 5ms, retryIgnorePreviousHosts: false, retryRemoteLocalities: true }, ${to}`,
     ],
+    ['tries shorter than all of them', `timeout: 2s, retries: { attempts: 1, perTryTimeout: 1.999s }, ${to}`],
+    ['tries that end, of a request that does not', `retries: { attempts: 1, perTryTimeout: 1h }, ${to}`],
     ['a subset that is empty', 'route: [{ destination: { host: a, subset: "" } }]'],
     ['a destination of a wildcard', 'route: [{ destination: { host: "*.x.com" } }]'],
     ['an authority with a port', `rewrite: { uri: "", authority: "b:80" }, ${to}`],
@@ -64,6 +66,8 @@ describe('accepted as in Istio', () => {
     ['an abort without a status', `fault: { abort: { percentage: { value: 1 } } }, ${to}`],
     ['a delay without a length', `fault: { delay: { percentage: { value: 1 } } }, ${to}`],
     ['backoff without attempts', `retries: { attempts: 0, backoff: 1s }, ${to}`],
+    ['tries as long as all of them', `timeout: 2s, retries: { attempts: 1, perTryTimeout: 2s }, ${to}`],
+    ['tries longer than all of them', `timeout: 2s, retries: { attempts: 1, perTryTimeout: 1m }, ${to}`],
     ['a share of no mirror', `mirrorPercentage: { value: 5 }, ${to}`],
   ])('with WEFT0132: %s', (_name, http) => {
     expect(codes(rule(http))).toEqual(['WEFT0132']);

@@ -1,7 +1,8 @@
 import type { HttpRule, RouteDestination } from '../../model/virtual-service.ts';
+import { durationText } from '../duration.ts';
 import type { LowerContext } from '../kind-definition.ts';
 import type { Infer } from '../shape.ts';
-import { present } from './common.ts';
+import { beside, present } from './common.ts';
 import { lowerCors } from './http-cors.ts';
 import { lowerDirectResponse } from './http-direct-response.ts';
 import { authorityField, checkHeaderRules, lowerHeaderRules } from './http-headers.ts';
@@ -25,6 +26,7 @@ export function lowerHttpRule(rule: Written, path: string, context: LowerContext
     checkHeaderRules(route.headers, `${path}.route[${index}].headers`, earlier, context);
   });
   checkWeights(rule.route ?? [], `${path}.route`, context);
+  checkTimeouts(rule, path, context);
   return present<HttpRule>({
     name: rule.name || undefined,
     match: (rule.match ?? []).map((match, index) => lowerMatch(match, `${path}.match[${index}]`, context)),
@@ -55,9 +57,22 @@ function checkAction(rule: Written, path: string, context: LowerContext): void {
   }
   for (const field of forwarding) {
     if (rule[field] === undefined) continue;
-    const related = [{ file: context.file, line: context.lineOf(`${path}.${instead}`), message: instead }];
-    context.report('WEFT0132', `${path}.${field}`, `has no effect beside ${instead}`, 'remove it', { related });
+    const related = beside(context, path, instead);
+    context.report('WEFT0132', `${path}.${field}`, `has no effect beside ${instead}`, 'remove it', related);
   }
+}
+
+/** P16: Envoy leaves out a limit of each try that does not end before that of all tries. */
+function checkTimeouts(
+  { timeout, retries: { attempts = 0, perTryTimeout } = {} }: Written,
+  path: string,
+  context: LowerContext,
+): void {
+  if (timeout === undefined || perTryTimeout === undefined || attempts === 0 || perTryTimeout < timeout) return;
+  const all = durationText(timeout);
+  const message = `has no effect: timeout ends all tries together after ${all}`;
+  const hint = `write less than ${all}, so that time is left for a retry`;
+  context.report('WEFT0132', `${path}.retries.perTryTimeout`, message, hint, beside(context, path, 'timeout'));
 }
 
 function checkDestinations({ route = [], mirror, mirrors = [] }: Written, path: string, context: LowerContext): void {
