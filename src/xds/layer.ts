@@ -3,8 +3,10 @@ import { type Digest, emptyDigest, joined, without } from './digest.ts';
 import { snapshotChange } from './option-kinds.ts';
 import { type PastClusters, pastClusters } from './past-clusters.ts';
 import { emptyMap, entriesOf, mapOver, type PersistentMap, valueOf, withChanges } from './persistent-map.ts';
-import { type Resource, requireResource } from './resource.ts';
+import { type Resource, type ResourceReference, requireResource } from './resource.ts';
+import { canonicalName } from './resource-name.ts';
 import { clusterType } from './resource-types.ts';
+import type { SnapshotChange } from './snapshot-store.ts';
 
 /** What differs between a layer and one before it: names by type, changed, new or gone. */
 export interface LayerChange {
@@ -111,18 +113,11 @@ export function layerBeside({ types, digests }: Layer, scope: string): Layer {
  * new or take the place of others, and these are gone. Throws when two resources of a type share a name (X61), or one is said to be set and to
  * be gone, and a TypeError for a name that there is not.
  */
-export function updateLayer(
-  previous: Layer,
-  changes: {
-    readonly set?: readonly Resource[];
-    readonly remove?: readonly { readonly typeUrl: string; readonly name: string }[];
-  },
-): Layer {
+export function updateLayer(previous: Layer, changes: SnapshotChange): Layer {
   requireLayer(previous);
   check('update', changes, snapshotChange, '', 'change');
   const all: [string, string, Resource | undefined][] = [];
-  const old = ({ typeUrl, name }: { readonly typeUrl: string; readonly name: string }) =>
-    valueOf(resourcesOf(previous, typeUrl), name);
+  const old = ({ typeUrl, name }: ResourceReference) => valueOf(resourcesOf(previous, typeUrl), name);
   /** What stands under a name once the changes so far are made; undefined: nothing any more. */
   const made = new Map<string, Resource | undefined>();
   const put = (typeUrl: string, name: string, resource: Resource | undefined): void => {
@@ -130,7 +125,8 @@ export function updateLayer(
     all.push([typeUrl, name, resource]);
   };
   const removed = new Set<string>();
-  for (const { typeUrl, name } of changes.remove ?? []) {
+  for (const { typeUrl, name: said } of changes.remove ?? []) {
+    const name = canonicalName(said);
     const resource = old({ typeUrl, name });
     for (const each of resource === undefined ? [name] : namesFor(resource)) {
       removed.add(`${typeUrl} ${each}`);

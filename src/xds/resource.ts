@@ -50,9 +50,12 @@ export interface ResourceFields {
  */
 export function createResource(fields: ResourceFields): Resource {
   check('createResource', fields, resourceFields, '', 'fields');
-  const { typeUrl, value, references = [], edsName, aliases, ttl } = fields;
+  const { typeUrl, value, ttl } = fields;
   const name = canonicalName(fields.name);
   const version = contentHash(value);
+  const references = canonicalReferences(fields.references ?? []);
+  const edsName = fields.edsName === undefined ? undefined : canonicalName(fields.edsName);
+  const aliases = fields.aliases?.map(canonicalName);
   return {
     name,
     typeUrl,
@@ -64,6 +67,12 @@ export function createResource(fields: ResourceFields): Resource {
     ...(aliases === undefined || aliases.length === 0 ? {} : { aliases }),
     ...(ttl === undefined ? {} : { ttl }),
   };
+}
+
+/** X84: names are compared in their canonical form, so what refers to one says it so. */
+function canonicalReferences(references: readonly ResourceReference[]): readonly ResourceReference[] {
+  if (references.every(({ name }) => canonicalName(name) === name)) return references;
+  return references.map(({ typeUrl, name }) => ({ typeUrl, name: canonicalName(name) }));
 }
 
 /** Throws a TypeError where something else was given: JSON, for example, that nobody has made a resource of. */

@@ -2,7 +2,7 @@ import { check, text } from './check.ts';
 import type { Clock } from './clock.ts';
 import { createDebounce, type Debounce } from './debounce.ts';
 import { createLayer, type Layer, updateLayer } from './layer.ts';
-import type { Resource } from './resource.ts';
+import type { Resource, ResourceReference } from './resource.ts';
 import { endpointType } from './resource-types.ts';
 import type { Session } from './server-options.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -21,7 +21,7 @@ export interface QuietTimes {
 /** Resources that are new or take the place of others, and resources that are gone. */
 export interface SnapshotChange {
   readonly set?: readonly Resource[];
-  readonly remove?: readonly { readonly typeUrl: string; readonly name: string }[];
+  readonly remove?: readonly ResourceReference[];
 }
 
 /** What is served where no `open` of one's own decides: one snapshot for all nodes, others for single ones. */

@@ -2,6 +2,7 @@ import type { StreamNode } from './client-node.ts';
 import type { Layer } from './layer.ts';
 import { entriesOf, keysOf, valueOf } from './persistent-map.ts';
 import { isStandIn, type Resource } from './resource.ts';
+import { canonicalName } from './resource-name.ts';
 import { lookup } from './snapshot.ts';
 import type { StreamState } from './stream-state.ts';
 import {
@@ -146,15 +147,15 @@ class TypeView implements TypeStatus {
   }
 
   isSubscribed(name: string): boolean {
-    return valueOf(this.#subscription.names, name) !== undefined;
+    return valueOf(this.#subscription.names, canonicalName(name)) !== undefined;
   }
 
   versionOf(name: string): string | undefined {
-    return heldOf(this.#subscription, this.#seen, name)?.version;
+    return heldOf(this.#subscription, this.#seen, canonicalName(name))?.version;
   }
 
   heldResource(name: string): Resource | undefined {
-    const held = heldOf(this.#subscription, this.#seen, name);
+    const held = heldOf(this.#subscription, this.#seen, canonicalName(name));
     return held !== undefined && isResource(held) ? held : undefined;
   }
 
