@@ -66,8 +66,13 @@ describe('rules on TCP ports', () => {
   it('of files alone a port counts as the Service says all of whose workloads are selected', () => {
     const written = (selector: string, rule = 'to: [{ operation: { paths: [/a] } }]', own = ports) =>
       check(
-        own + security('AuthorizationPolicy', 'a', `  selector: { matchLabels: { ${selector} } }\n  rules: [{ ${rule} }]\n`),
-        undefined,
+        own +
+          security(
+            'AuthorizationPolicy',
+            'a',
+            `  selector: { matchLabels: { ${selector} } }\n  rules: [{ ${rule} }]\n`,
+          ),
+        'no registry',
       )
         .found.map(({ code, message }) => `${code} ${message}`)
         .filter((text) => /WEFT01(53|64)/.test(text));
@@ -88,6 +93,6 @@ describe('rules on TCP ports', () => {
 
   it('a port that no Service names counts as its workload declares it', () => {
     const own = workload('reviews', { app: 'reviews' }, { ports: [{ port: 7, endpointPort: 7, protocol: 'tcp' }] });
-    expect(codesOf('DENY', 'to: [{ operation: { ports: ["7"] } }]', [own])).toEqual(['WEFT0164']);
+    expect(codesOf('DENY', `${frontend}, to: [{ operation: { ports: ["7"] } }]`, [own])).toEqual(['WEFT0164']);
   });
 });

@@ -43,7 +43,12 @@ test.each<[string, Condition, Condition, readonly TextMatch[] | undefined]>([
   ['all but one', { kind: 'not', of: a }, always, [exact('a')]],
   ['all but some', { kind: 'not', of: { kind: 'any', of: [a, principal('b')] } }, always, ['a', 'b'].map(exact)],
   ['all but those of an address', { kind: 'not', of: address }, always, undefined],
-  ['all but one, of an address: who else comes may be let in', { kind: 'all', of: [{ kind: 'not', of: a }, address] }, always, undefined],
+  [
+    'all but one, of an address: who else comes may be let in',
+    { kind: 'all', of: [{ kind: 'not', of: a }, address] },
+    always,
+    undefined,
+  ],
   ['everybody, at other ports', always, { kind: 'never' }, undefined],
   ['everybody, by a name', always, { kind: 'server-name', match: exact('a') }, undefined],
 ])('DENY of %s', (_, caller, operation, callers) => {

@@ -12,7 +12,10 @@ import { workloadsInReach } from './workload-selection.ts';
 
 /** WEFT0127, WEFT0152, WEFT0153, WEFT0154 and WEFT0164. */
 export function checkAuthorization(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
-  if (!scope.workloads) return checkTcpRules(scope, policy, undefined);
+  if (!scope.workloads) {
+    checkTcpRules(scope, policy, undefined);
+    return;
+  }
   // Rules act in the mesh proxy, so only workloads that have one are looked at.
   const chosen = having(workloadsInReach(scope, policy), policy.spec.selector ?? {});
   const workloads = chosen.filter(({ identity }) => identity !== undefined);

@@ -150,9 +150,7 @@ function deniesInHandshake({ from, when }: AuthorizationRule): boolean {
     Object.entries(source ?? {}).every(([name, values]) => values.length === 0 || excludingFields.includes(name)) &&
     when.every(
       ({ key, values }) =>
-        key === 'destination.port' ||
-        key.startsWith('request.') ||
-        (identityKeys.includes(key) && values.length === 0),
+        key === 'destination.port' || key.startsWith('request.') || (identityKeys.includes(key) && values.length === 0),
     )
   );
 }
