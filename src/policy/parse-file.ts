@@ -7,6 +7,7 @@ import type { MeshConfigOptions } from './read-mesh-config.ts';
 import { limits, unspent } from './read-yaml.ts';
 import type { Silencer } from './silencers.ts';
 import { splitDocuments } from './split-documents.ts';
+import { templateFinding } from './template-text.ts';
 import { refuseFile } from './tree-rules.ts';
 
 /** A file of the policy tree; `path` as users see it: `policies/shop/reviews.yaml`. */
@@ -61,10 +62,12 @@ export function* parseFile(file: PolicyFile, options: FileOptions, previous?: Pa
   const unreadable = documents.filter(({ isReadable }) => !isReadable);
   const isTwice = unreadable.every(({ diagnostics }) => diagnostics.every(({ code }) => code === 'WEFT0006'));
   const telling = isTwice ? documents : unreadable;
+  const told = telling.flatMap(({ diagnostics }) => diagnostics);
+  const template = isTwice || spent.over ? undefined : templateFinding(path, text, told);
   return {
     text,
     objects: unreadable.length > 0 ? [] : documents.flatMap(({ objects }) => objects),
-    diagnostics: telling.flatMap(({ diagnostics }) => diagnostics),
+    diagnostics: template ? [template] : told,
     silencers: documents.flatMap(({ silencers }) => silencers),
     documents: new Map(documents.map((document) => [document.text, document])),
   };

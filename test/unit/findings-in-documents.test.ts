@@ -35,6 +35,27 @@ const examples: readonly Example[] = [
     hint: 'two matches instead of one would take more requests',
   },
   {
+    name: 'a template',
+    code: 'WEFT0001',
+    yaml: `${vs(`  - ${to}\n`).replace('name: x', 'name: ‹{{ .Release.Name }}›')}{{- if .Values.slow }}\n    timeout: {{ .Values.slow }}\n{{- end }}\n`,
+    message: 'this is a template',
+    hint: 'put here what they make: helm template NAME CHART > policies/',
+  },
+  {
+    name: 'a template in a list',
+    code: 'WEFT0001',
+    yaml: 'hosts:\n- ‹{{ index .Values.hosts 0 }}›\n',
+    message: 'this is a template',
+    hint: 'helm template',
+  },
+  {
+    name: 'a mistake beside what looks like a template, and is quoted',
+    code: 'WEFT0001',
+    yaml: 'a: "{{ .b }}"\nb: ‹*none›\n',
+    message: 'has no anchor before it',
+    hint: 'whole file',
+  },
+  {
     name: 'a kind of another group',
     code: 'WEFT0003',
     yaml: 'apiVersion: v1\nkind: ‹Sidecar›\nmetadata: { name: x }\n',

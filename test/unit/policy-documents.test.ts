@@ -61,6 +61,13 @@ describe('a file is read document by document', () => {
     expect(after.diagnostics.map(({ code, at }) => `${code}:${at.line}`)).toEqual(['WEFT0001:6']);
   });
 
+  test('a template is told once, whatever else a reader of YAML says of it', () => {
+    const chart = file(service('a'), `{{- if .Values.b }}\n${service('b')}{{- end }}\n`, service('{{ .Values.c }}'));
+    expect(parsePolicies([chart], options).diagnostics).toMatchObject([
+      { code: 'WEFT0001', message: expect.stringContaining('this is a template') },
+    ]);
+  });
+
   test('limits hold for all documents of a file together, remembered ones included (T12)', () => {
     const nodes = (from: number) => `a: [${Array.from({ length: 4_000 }, (_, index) => from + index).join(',')}]\n`;
     const before = parsePolicies([file(nodes(0), nodes(1))], options);
