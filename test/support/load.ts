@@ -44,7 +44,8 @@ export interface Load {
 export function latenessOf(reports: readonly LoadReport[]): string {
   const worst = Math.max(...reports.map(({ lateness }) => lateness));
   const words = `requests left ${worst.toFixed(1)} ms late (p99)`;
-  if (process.env.WEFT_LONG !== undefined && worst > latestRequest) throw new Error(`void: ${words}, bound ${latestRequest} ms`);
+  if (process.env.WEFT_LONG !== undefined && worst > latestRequest)
+    throw new Error(`void: ${words}, bound ${latestRequest} ms`);
   return words;
 }
 
