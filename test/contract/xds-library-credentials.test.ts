@@ -27,6 +27,8 @@ async function start(answer: () => unknown, transport: 'http2' | 'grpc-js', more
     port: 0,
     transport,
     credentials: credentials as TlsSource,
+    authenticate: () => ({ ok: undefined }),
+    open: () => ({ ok: 'snapshots' }),
     observe: (event) => event.kind === 'failed' && failures.push(String(event.error)),
   });
   closing.push(server.close);
