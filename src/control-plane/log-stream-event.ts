@@ -5,13 +5,28 @@ import { createHandshakeLines, isOfConnection } from './handshake-lines.ts';
 import { oneLine } from './one-line.ts';
 import { shortType } from './xds-types.ts';
 
-/** Warns of what the operator must know of a stream: who was turned away, what was refused, and what is never answered. */
+/** What gRPC clients take at once unless they are told otherwise, in bytes. */
+const grpcLimit = 4 * 1024 * 1024;
+
+/**
+ * Warns of what the operator must know of a stream: who was turned away, what was refused, what is never answered, and, once for each type,
+ * what is too large for some (section 8 of xds-protocol.md).
+ */
 export function createStreamLog(
   logger: Pick<Logger, 'warn'>,
   clock: Pick<Clock, 'now'>,
 ): (event: StreamEvent<unknown>) => void {
   const lineOf = createHandshakeLines(() => clock.now());
-  return (event) => logStreamEvent(logger, event, lineOf);
+  const large = new Set<string>();
+  return (event) => {
+    if (event.kind !== 'sent') return logStreamEvent(logger, event, lineOf);
+    const { typeUrl: type, bytes } = event;
+    if (bytes <= grpcLimit || large.has(type)) return;
+    large.add(type);
+    const what = `a response of ${shortType(type) ?? type} has ${(bytes / 1024 / 1024).toFixed(1)} MiB and cannot be split`;
+    const message = `${what}: Envoy takes it, gRPC clients refuse more than 4 MiB unless they are told otherwise`;
+    logger.warn({ component: 'xds', type, bytes }, message);
+  };
 }
 
 function logStreamEvent(

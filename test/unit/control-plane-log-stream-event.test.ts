@@ -34,6 +34,21 @@ test('a refusal names the proxy where it is known', () => {
   expect(logged({ ...event, node: undefined })).toEqual([[{ component: 'xds', peer, code: 7 }, event.message]]);
 });
 
+test('section 8: a response above 4 MiB, which could not be split, is a warning, once for each type', () => {
+  const { lines, tell } = log();
+  const sent = { kind: 'sent', resources: [], removed: [], version: 'v', generation: 1, nonce: 'n' } as const;
+  for (const [stream, bytes] of [4 * 2 ** 20, 5.25 * 2 ** 20, 6 * 2 ** 20].entries())
+    tell({ ...sent, stream, typeUrl: clusterType, bytes });
+  tell({ ...sent, stream: 3, typeUrl: scopedRouteType, bytes: 5 * 2 ** 20 });
+  expect(lines).toEqual([
+    [
+      { component: 'xds', type: clusterType, bytes: 5.25 * 2 ** 20 },
+      'a response of CDS has 5.3 MiB and cannot be split: Envoy takes it, gRPC clients refuse more than 4 MiB unless they are told otherwise',
+    ],
+    [{ component: 'xds', type: scopedRouteType, bytes: 5 * 2 ** 20 }, expect.stringContaining(scopedRouteType)],
+  ]);
+});
+
 test('what is in order is not logged', () => {
   const acked = { kind: 'acked', stream: 3, typeUrl: clusterType, version: 'v', nonce: 'n', took: 4 } as const;
   expect(logged(acked)).toEqual([]);
