@@ -43,19 +43,21 @@ function sorted(values: readonly FieldValue[]): readonly FieldValue[] {
   return [...values].sort((a, b) => rank(a) - rank(b));
 }
 
-/** The rules of a port in the order in which they are tried, each with all that it does. */
-export function routeRows({ routes, connections = [] }: OutboundPort): readonly DescriptionRow[] {
-  const requests = routes.flatMap((route, index) => [
-    rowOf(`${index + 1}. ${matchText(route.match)} -> ${targetText(route)}`, route.by),
-    ...detailRows(route).map(({ text, ...who }) => ({ text: `   ${text}`, ...who })),
-  ]);
-  const opened = connections.map(({ serverNames, destinations, by }, index) =>
-    rowOf(
-      `${index + 1}. ${serverNames.length === 0 ? 'any' : `server name ${serverNames.join(', ')}`} -> ${destinationsText(destinations)}`,
-      by,
-    ),
-  );
-  return [...requests, ...opened];
+/** The rules of a port in the order in which they are tried, each with all that it does; not those that are told already. */
+export function routeRows({ routes, connections = [] }: OutboundPort, told?: OutboundPort): readonly DescriptionRow[] {
+  const known = new Set([...(told?.routes ?? []), ...(told?.connections ?? [])].map((rule) => JSON.stringify(rule)));
+  const requests = routes.map((route, index) => ({
+    rule: route,
+    rows: [
+      rowOf(`${index + 1}. ${matchText(route.match)} -> ${targetText(route)}`, route.by),
+      ...detailRows(route).map(({ text, ...who }) => ({ text: `   ${text}`, ...who })),
+    ],
+  }));
+  const opened = connections.map((route, index) => {
+    const whom = route.serverNames.length === 0 ? 'any' : `server name ${route.serverNames.join(', ')}`;
+    return { rule: route, rows: [rowOf(`${index + 1}. ${whom} -> ${destinationsText(route.destinations)}`, route.by)] };
+  });
+  return [...requests, ...opened].flatMap(({ rule, rows }) => (known.has(JSON.stringify(rule)) ? [] : rows));
 }
 
 function detailRows(route: Route): readonly DescriptionRow[] {

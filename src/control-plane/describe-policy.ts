@@ -3,21 +3,24 @@ import type { Description, DescriptionRow } from '../model/description.ts';
 import type { OutboundService } from '../model/ir.ts';
 import type { Policy } from '../model/policy.ts';
 import { type Decided, type DecidedBy, refText } from '../model/provenance.ts';
+import type { Service } from '../model/service.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { scopeKey } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
+import { type ActingFor, actingFor, isTakenOver } from './acting-for.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { rowOf, valueText } from './describe-words.ts';
 import { failingKeysRows } from './failing-keys.ts';
 
 /** So many services or workloads are listed of those that an object acts on. */
 const most = 50;
+const nobody: ActingFor = { itself: [], instead: new Map() };
 
 /** An object: what it acts on, and every value that some proxy has because of it. */
 export function describePolicy(known: Describable, policy: Policy): Description {
   const { mesh, diagnostics } = known;
   const { kind, namespace, name, at, commit } = policy;
-  const services = mesh.services.filter((service) => {
+  const named = mesh.services.filter((service) => {
     const ids = [...(mesh.endpoints.get(service.key)?.values() ?? [])].flat().map(({ workload }) => workload);
     return actsOn(
       mesh,
@@ -26,17 +29,23 @@ export function describePolicy(known: Describable, policy: Policy): Description 
       [...new Set(ids)].flatMap((id) => mesh.workloads.get(id) ?? []),
     );
   });
+  const acting = new Map(named.map((service) => [service, actingFor(mesh, policy, service)]));
+  const services = named.filter((service) => !isTakenOver(acting.get(service)));
   const decided = [
     ...outboundRows(known, policy, new Set(services.map(({ key }) => key))),
     ...inboundRows(known, policy),
   ];
-  const listed = services.slice(0, most).map(({ host, by }) => rowOf(host, by));
+  const listed = services.slice(0, most).map((service) => {
+    const { itself = [], instead } = acting.get(service) ?? {};
+    return rowOf(instead?.size ? `${service.host}, for callers of ${itself.join(', ')}` : service.host, service.by);
+  });
   const rest = services.length > most ? [rowOf(`and ${services.length - most} more services`)] : [];
   return {
     subject: `${kind} ${namespace}/${name}`,
     sections: [
       ...section('object', [{ text: `commit ${commit}`, by: `${at.file}:${at.line}` }]),
       ...section('acts on', [...listed, ...rest]),
+      ...section('others act instead', insteadRows(acting)),
       ...section(
         'decides',
         decided.length === 0 ? [rowOf('nothing: no connected proxy has a value because of it')] : once(decided),
@@ -45,6 +54,17 @@ export function describePolicy(known: Describable, policy: Policy): Description 
       ...findingsOf(diagnostics, new Set([refText(policy)])),
     ],
   };
+}
+
+/** Of services that it names, too: a nearer host, or a nearer namespace, goes before it (P9, P20). */
+function insteadRows(acting: ReadonlyMap<Service, ActingFor | undefined>): readonly DescriptionRow[] {
+  const rows = [...acting].flatMap(([{ host }, { itself, instead } = nobody]) =>
+    [...instead].map(([other, whom]) => {
+      const part = itself.length === 0 ? '' : ` for callers of ${whom.join(', ')}`;
+      return { text: `${host}: ${refText(other)}${part}`, by: `${other.at.file}:${other.at.line}` };
+    }),
+  );
+  return rows.length > most ? [...rows.slice(0, most), rowOf(`and ${rows.length - most} more`)] : rows;
 }
 
 /** Of the views that proxies share, what this object decided there: about services, and about calls as a whole. */

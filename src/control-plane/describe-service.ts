@@ -9,12 +9,13 @@ import { isHttp, type Service } from '../model/service.ts';
 import { httpLimits, httpLimitsRemedy, tunnelLimit } from '../model/transparency-limits.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
-import { scopeKey } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
+import { actingFor, isTakenOver } from './acting-for.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { destinationRows, endpointRows, routeRows, subsetRows } from './describe-destination.ts';
 import { callerRows } from './describe-inbound.ts';
 import { rowOf, spanText } from './describe-words.ts';
+import { otherCallers } from './other-callers.ts';
 
 /** A service as a caller of its own namespace without labels meets it: rules, limits, endpoints, and who may call (section 3.2). */
 export function describeService(known: Describable, service: Service): Description {
@@ -26,7 +27,9 @@ export function describeService(known: Describable, service: Service): Descripti
   const ids = [...(mesh.endpoints.get(key)?.values() ?? [])].flat().map(({ workload }) => workload);
   const running = [...new Set(ids)].flatMap((id) => mesh.workloads.get(id) ?? []);
   const workloads = running.length > 0 ? running : proxies;
-  const refs = mesh.policies.objects.filter((policy) => actsOn(mesh, policy, service, workloads));
+  const refs = mesh.policies.objects.filter(
+    (policy) => actsOn(mesh, policy, service, workloads) && !isTakenOver(actingFor(mesh, policy, service)),
+  );
   const own = service.by === undefined ? [] : [refText(service.by.object)];
   return {
     subject: `Service ${namespace}/${name}`,
@@ -39,7 +42,7 @@ export function describeService(known: Describable, service: Service): Descripti
         'policies',
         refs.map((policy) => ({ text: refText(policy), by: `${policy.at.file}:${policy.at.line}` })),
       ),
-      ...otherScopes(known, service, outbound === undefined ? '' : JSON.stringify(decisionsOf(outbound.ports))),
+      ...section('other callers', otherCallers(known, service, outbound, refs)),
       ...findingsOf(diagnostics, new Set([...own, ...refs.map(refText)])),
       ...(host === name && outbound === undefined
         ? section('visible', [rowOf('not for callers of its own namespace')])
@@ -157,33 +160,4 @@ function edgeRows({ edges = [] }: Describable, { name, namespace, host }: Servic
       const calls = `${requests} (${rps.toFixed(1)} a second)${made}, ${(success * 100).toFixed(2)}% succeeded`;
       return rowOf(`${who}: ${calls}${slow}${held}${tls}`);
     });
-}
-
-/** P10, P20, P21: other callers may meet other rules; whose are not those told above is said. */
-function otherScopes(
-  { mesh, scopes }: Describable,
-  { key, namespace }: Service,
-  told: string,
-): readonly DescriptionSection[] {
-  const own = scopeKey({ namespace, labels: {} });
-  const rows = scopes
-    .filter((scope) => scopeKey(scope) !== own)
-    .flatMap((scope) => {
-      const { services, imports } = resolveView(mesh, scope);
-      const seen = services.find((each) => each.service === key);
-      if (seen === undefined) {
-        const why =
-          imports === undefined ? 'not visible to its callers' : 'not visible to its callers, or not imported';
-        return [rowOf(`${scopeKey(scope)}: ${why}`, imports?.by)];
-      }
-      const same = JSON.stringify(decisionsOf(seen.ports)) === told;
-      return same
-        ? []
-        : [rowOf(`${scopeKey(scope)}: its callers meet other rules; weft describe with that -n, or /debug/ir`)];
-    });
-  return section('other callers', rows);
-}
-
-function decisionsOf(ports: readonly OutboundPort[]): readonly unknown[] {
-  return ports.map(({ routes, connections, destinations }) => [routes, connections, destinations]);
 }

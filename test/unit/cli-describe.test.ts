@@ -283,3 +283,80 @@ spec: {host: api.test, trafficPolicy: {loadBalancer: {consistentHash: {useSource
   expect(choosing('port 80 http')).toEqual([]);
   expect(choosing('port 90 tcp')).toHaveLength(2);
 });
+
+/** The rows of a section of `weft describe`, of files that are written first. */
+async function rowsOf(place: string, policies: Readonly<Record<string, string>>, line: string, name: string) {
+  for (const [namespace, text] of Object.entries(policies)) write(`${place}/policies/${namespace}/a.yaml`, text);
+  const { stdout } = await weft(`describe ${line} -f ${place} -o json`);
+  const { sections }: Description = JSON.parse(stdout);
+  return sections.find((each) => each.name === name)?.rows.map(({ text, by }) => `${text} | ${by ?? ''}`);
+}
+
+const object = (kind: string, name: string, spec: string) =>
+  `---\napiVersion: networking.istio.io/v1\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
+const v2 = '{destination: {host: reviews, subset: v2}}';
+
+it('P10 P21: a service, rules and values that are for other callers alone, with whose they are', async () => {
+  const routes = `{hosts: [reviews], http: [
+    {match: [{sourceLabels: {role: tester}, uri: {prefix: /new}}], timeout: 3s, route: [${v2}]},
+    {match: [{sourceNamespace: bank}], route: [{destination: {host: reviews}}], timeout: 2s},
+    {route: [{destination: {host: reviews}}], timeout: 1s}]}`;
+  const rule = '{host: reviews, subsets: [{name: v2, labels: {version: v2}}]}';
+  const chosen =
+    '{host: reviews, workloadSelector: {matchLabels: {app: batch}}, subsets: [{name: v2, labels: {version: v2}}], trafficPolicy: {loadBalancer: {simple: RANDOM}}}';
+  const shop = `${documents[0]}${object('VirtualService', 'reviews', routes)}${object('DestinationRule', 'reviews', rule)}${object('DestinationRule', 'batch', chosen)}`;
+  const at = (text: string) => `policies/shop/a.yaml:${shop.slice(0, shop.indexOf(text)).split('\n').length}`;
+  const retries = 'retries attempts 2, ';
+  expect(await rowsOf('callers', { shop }, 'service reviews', 'other callers')).toEqual([
+    `shop {"app":"batch"}, port 80: loadBalancer random | ${at('RANDOM')}`,
+    `shop {"app":"batch"}, port 80: v2 loadBalancer random | ${at('RANDOM')}`,
+    `shop {"app":"batch"}, port 90: loadBalancer random | ${at('RANDOM')}`,
+    `shop {"app":"batch"}, port 90: v2 loadBalancer random | ${at('RANDOM')}`,
+    `shop {"role":"tester"}, port 80: 1. /new* -> reviews.shop:80 v2 | ${at('sourceLabels')}`,
+    `shop {"role":"tester"}, port 80:    timeout 3 s | ${at('3s')}`,
+    expect.stringContaining(`shop {"role":"tester"}, port 80:    ${retries}`),
+    `bank, port 80: without rule 1 | `,
+    `bank, port 80: 1. any -> reviews.shop:80 | ${at('sourceNamespace')}`,
+    `bank, port 80:    timeout 2 s | ${at('2s')}`,
+    expect.stringContaining(`bank, port 80:    ${retries}`),
+  ]);
+});
+
+it('P9 P20: a policy acts where no other goes before it, and who does is told', async () => {
+  const reviews = documents[0] ?? '';
+  const ratings = reviews.replaceAll('reviews', 'ratings');
+  const direct = '[{directResponse: {status: 503}}]';
+  const shop = `${reviews}---\n${ratings}${object('VirtualService', 'all', `{hosts: ["*.shop.svc.cluster.local"], http: ${direct}}`)}${object('VirtualService', 'own', `{hosts: [reviews], http: ${direct}}`)}${object('DestinationRule', 'own', '{host: reviews, trafficPolicy: {loadBalancer: {simple: RANDOM}}}')}`;
+  const root = object(
+    'DestinationRule',
+    'mesh',
+    '{host: "*.svc.cluster.local", trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}}',
+  ).replace('---\n', '');
+  const files = { shop, 'istio-system': root };
+  const told = async (policy: string, section: string) =>
+    (await rowsOf('taken', files, `policy ${policy}`, section))?.map((row) => row.replace(/ \| policies.*/, ''));
+  const [host, other] = ['reviews.shop.svc.cluster.local', 'ratings.shop.svc.cluster.local'];
+  expect(await told('VirtualService/all', 'acts on')).toEqual([other]);
+  expect(await told('VirtualService/all', 'others act instead')).toEqual([`${host}: VirtualService/shop/own`]);
+  // What the callers' own namespace says goes first.
+  expect(await told('DestinationRule/mesh', 'acts on')).toEqual([other, `${host}, for callers of istio-system`]);
+  expect(await told('DestinationRule/mesh', 'others act instead')).toEqual([
+    `${host}: DestinationRule/shop/own for callers of shop, other namespaces`,
+  ]);
+  expect(await told('VirtualService/own', 'others act instead')).toBeUndefined();
+  expect(await rowsOf('taken', files, 'service reviews', 'policies')).toEqual([
+    expect.stringContaining('DestinationRule/istio-system/mesh'),
+    expect.stringContaining('DestinationRule/shop/own'),
+    expect.stringContaining('VirtualService/shop/own'),
+  ]);
+  // A consumer's own rules act for its callers, and the service's for all others.
+  const consumer = object(
+    'VirtualService',
+    'mine',
+    `{hosts: [reviews.shop.svc.cluster.local], exportTo: ["."], http: ${direct}}`,
+  ).replace('---\n', '');
+  for (const policy of ['VirtualService/own', 'VirtualService/mine'])
+    expect(await rowsOf('consumed', { shop, bank: consumer }, `policy ${policy}`, 'acts on')).toEqual([
+      expect.stringContaining('reviews.shop.svc.cluster.local'),
+    ]);
+});
