@@ -1,7 +1,8 @@
 import { namesUnder } from './names-under.ts';
 import type { Resource } from './resource.ts';
-import { type StreamState, subscriptionOf } from './stream-state.ts';
+import type { StreamState } from './stream-state.ts';
 import { heldOf } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 
 /** Whether the client holds this content, under whichever name (X83), and not in a response that waits for its answer. */
 export function hasAccepted(state: StreamState, resource: Resource): boolean {

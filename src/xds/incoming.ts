@@ -2,8 +2,9 @@ import { status } from '@grpc/grpc-js';
 import { valueOf } from './persistent-map.ts';
 import { type RequestLimits, tooManyNames, Violation } from './request-limits.ts';
 import { canonicalName } from './resource-name.ts';
-import { type StreamState, stepDelta, stepSotw, subscriptionOf } from './stream-state.ts';
+import { type StreamState, stepDelta, stepSotw } from './stream-state.ts';
 import type { Subscription, Variant } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 
 /** A request of either variant: what it says of one type, and the node of a first request, still encoded. */
 export interface Incoming {

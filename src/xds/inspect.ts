@@ -2,8 +2,9 @@ import type { Refuser } from './quarantine.ts';
 import type { Resource } from './resource.ts';
 import type { Quarantined } from './respond.ts';
 import type { StreamHost } from './stream-host.ts';
-import { type StreamState, subscriptionOf } from './stream-state.ts';
+import type { StreamState } from './stream-state.ts';
 import { heldOf, isResource } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 
 /** The option `inspect`; a look that fails finds nothing, and is told to `onFailure` once for each resource. */
 export function inspecting(

@@ -23,6 +23,7 @@ import {
   type Subscription,
   wasRefused,
 } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 import { standingVersions } from './suspects.ts';
 
 /** Milliseconds (section 8: hold and grace). */
@@ -55,14 +56,10 @@ export function judge(view: StreamView, due: Due): Verdict {
   return switches && typeUrl !== extensionType ? send : judgeRemoval(view, due);
 }
 
-function subscriptionOf(view: StreamView, typeUrl: string): Subscription | undefined {
-  return view.state.subscriptions.find(({ type }) => type.typeUrl === typeUrl);
-}
-
 /** A route, listener or filter to clusters that are new to the client waits for their ACK; what stands there stays meanwhile. */
 function judgeSwitch(view: StreamView, due: Due, next: Resource): Verdict {
   if (next.references.length === 0) return send;
-  const clusters = subscriptionOf(view, clusterType);
+  const clusters = subscriptionOf(view.state, clusterType);
   if (clusters === undefined) return send;
   const unconfirmed = unconfirmedClusters(view, clusters, next);
   if (unconfirmed.length === 0) return send;
@@ -106,7 +103,7 @@ function earlierForm(view: StreamView, clusters: Subscription, due: Due, next: R
 
 /** Whether the client holds every cluster that the resource refers to, of those that it wants to know. */
 export function hasClusters(view: StreamView, { references }: Resource): boolean {
-  const clusters = subscriptionOf(view, clusterType);
+  const clusters = subscriptionOf(view.state, clusterType);
   if (clusters === undefined) return true;
   return references.every(
     ({ typeUrl, name }) =>
@@ -162,9 +159,9 @@ function judgeRemoval(view: StreamView, due: Due): Verdict {
   const { typeUrl } = due.subscription.type;
   if (isReferredTo(view, { typeUrl, name: due.name })) return { kind: 'wait', until: never };
   const isGhost = due.held !== undefined && (!('value' in due.held) || due.held.claimed === true);
-  const hosts = subscriptionOf(view, virtualHostType);
+  const hosts = subscriptionOf(view.state, virtualHostType);
   const switched = [listenerType, routeType]
-    .map((typeUrl) => subscriptionOf(view, typeUrl))
+    .map((typeUrl) => subscriptionOf(view.state, typeUrl))
     .concat(hosts ?? [])
     .every(hasAcknowledged);
   if (isGhost && !switched) {
@@ -221,7 +218,7 @@ function refers(held: Held, to: ResourceReference): boolean {
 
 /** The endpoints of a cluster that is on its way out stay as long as the cluster (section 5, point 4). */
 function judgeEndpointRemoval(view: StreamView, due: Due): Verdict {
-  const clusters = subscriptionOf(view, clusterType);
+  const clusters = subscriptionOf(view.state, clusterType);
   if (clusters === undefined || clusters.differs.size === 0) return send;
   return leavingEndpoints(clusters, view.layers).has(due.name) ? { kind: 'wait', until: never } : send;
 }

@@ -7,7 +7,8 @@ import {
   virtualHostType,
 } from './resource-types.ts';
 import type { StreamState } from './stream-state.ts';
-import { force, isSubscribed, type Subscription } from './subscription.ts';
+import { type Flight, force, isSubscribed, type Subscription } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 import { hostsUnder } from './virtual-hosts.ts';
 
 type Told = Pick<StreamState, 'variant' | 'seen' | 'subscriptions'>;
@@ -18,12 +19,6 @@ export function owedAfter(state: Told, { type, inFlight }: Subscription): Subscr
   if (type.typeUrl === clusterType) return endpointsAfter(state, inFlight);
   if (type.typeUrl === routeType) return hostsAfter(state, inFlight);
   return type.typeUrl === scopedRouteType ? routesAfter(state, inFlight) : undefined;
-}
-
-type Flight = NonNullable<Subscription['inFlight']>;
-
-function subscriptionOf({ subscriptions }: Told, typeUrl: string): Subscription | undefined {
-  return subscriptions.find(({ type }) => type.typeUrl === typeUrl);
 }
 
 /** X87, X89: the endpoints of every EDS cluster just sent are owed again, whatever was sent or acknowledged before. */

@@ -19,6 +19,7 @@ import {
   type Variant,
   wasRefused,
 } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 import { stands } from './suspects.ts';
 import { withPlaceholders } from './virtual-hosts.ts';
 
@@ -83,12 +84,6 @@ export function openStream(
     quarantineEpoch: 0,
     subscriptions: [],
   };
-}
-
-/** The subscription of a type, if the client ever asked for it. */
-export function subscriptionOf(state: StreamState, typeUrl: string): Subscription | undefined {
-  for (const subscription of state.subscriptions) if (subscription.type.typeUrl === typeUrl) return subscription;
-  return undefined;
 }
 
 function placeOf({ subscriptions }: StreamState, typeUrl: string): number {

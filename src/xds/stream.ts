@@ -15,8 +15,9 @@ import type { Session } from './server-options.ts';
 import { lookup } from './snapshot.ts';
 import { typeStatuses, unansweredSince } from './status.ts';
 import type { StreamHost } from './stream-host.ts';
-import { nextResponse, openStream, subscriptionOf, type World } from './stream-state.ts';
+import { nextResponse, openStream, type World } from './stream-state.ts';
 import { type Flight, type Rejection, type Subscription, wasRefused } from './subscription.ts';
+import { subscriptionOf } from './subscription-of.ts';
 import { TypeTimes } from './type-times.ts';
 
 /**
@@ -232,9 +233,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     if (!hasEnded()) inbox.open(incoming);
   }
 
-  function hasEnded(): boolean {
-    return phase === 'ended';
-  }
+  const hasEnded = (): boolean => phase === 'ended';
 
   const inbox = new Inbox<Uint8Array | Incoming | 'end'>({
     queue: host.queue,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hasAccepted } from '../../src/xds/has-accepted.ts';
 import { typeStatuses } from '../../src/xds/status.ts';
-import { subscriptionOf } from '../../src/xds/stream-state.ts';
+import { subscriptionOf } from '../../src/xds/subscription-of.ts';
 import { TypeTimes } from '../../src/xds/type-times.ts';
 import { content, ScriptedClient, types } from '../support/xds-scripted-client.ts';
 

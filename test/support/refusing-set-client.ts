@@ -1,5 +1,5 @@
-import { subscriptionOf } from '../../src/xds/stream-state.ts';
 import type { Subscription } from '../../src/xds/subscription.ts';
+import { subscriptionOf } from '../../src/xds/subscription-of.ts';
 import { ScriptedClient, type TypeName, types } from './xds-scripted-client.ts';
 
 /** As Envoy says that a field of some cluster or listener cannot be read: nothing of the set is applied, and nobody is named. */

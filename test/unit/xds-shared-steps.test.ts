@@ -4,8 +4,9 @@ import { createLayer, type Layer } from '../../src/xds/layer.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { endpointType } from '../../src/xds/resource-types.ts';
 import { joined } from '../../src/xds/shared-steps.ts';
-import { nextResponse, openStream, type StreamState, stepDelta, subscriptionOf } from '../../src/xds/stream-state.ts';
+import { nextResponse, openStream, type StreamState, stepDelta } from '../../src/xds/stream-state.ts';
 import { openSubscription } from '../../src/xds/subscription.ts';
+import { subscriptionOf } from '../../src/xds/subscription-of.ts';
 import { noQuarantine } from '../support/xds-world.ts';
 
 const endpoints = (name: string, content = name): Resource =>
