@@ -65,7 +65,6 @@ function explicitly<Config>(protocolConfig: Config) {
 
 function http2Options({ maxConcurrentStreams, keepalive }: UpstreamHttp): MessageInitShape<typeof Http2Schema> {
   return {
-    allowConnect: true,
     ...(maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams }),
     ...(keepalive && {
       connectionKeepalive: { interval: durationOf(keepalive.interval), timeout: durationOf(keepalive.timeout) },
