@@ -17,6 +17,8 @@ const servicePorts = `[ { name: http, port: 80, targetPort: 9080 }, { name: http
 const stops: (() => unknown)[] = [];
 /** What the program read, one text for each connection. */
 const heard: string[] = [];
+/** How each connection of the program that failed did. */
+const broken: (string | undefined)[] = [];
 let client: Member;
 let called: Member;
 /** Longer than Envoy waits for an answer where nobody says otherwise. */
@@ -34,7 +36,10 @@ function answer(socket: Socket): void {
     answered = true;
     socket.end(text, 'latin1');
   };
-  socket.on('error', () => socket.destroy());
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+    broken.push(code);
+    socket.destroy();
+  });
   socket.on('end', () => socket.end());
   socket.on('data', (chunk: Buffer) => {
     if (isTunnel) {
@@ -56,6 +61,13 @@ function answer(socket: Socket): void {
         break;
       case '/refuse':
         end('HTTP/1.1 417 No Thanks\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope');
+        break;
+      case '/hints':
+        socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n');
+        end(`HTTP/1.1 200 OK\r\n${ok}`);
+        break;
+      case '/reset':
+        socket.resetAndDestroy();
         break;
       case '/trailers':
         if (text.endsWith('0\r\n\r\n') || /x-sent: yes\r\n\r\n$/i.test(text))
@@ -132,6 +144,19 @@ test('R1: bytes of a TCP port are left alone: the server speaks first, silence e
   expect(await last).toBe('221 you closed\r\n');
 });
 
+test('R1: a reset of a TCP port arrives as a reset, whoever makes it', async () => {
+  const { received, error } = await exchange(await openTcp(...to(90)), request('GET /reset HTTP/1.1'));
+  expect([received, error]).toEqual(['', 'ECONNRESET']);
+  const socket = await openTcp(...to(90));
+  const head = readUntil(socket, '\r\n\r\n');
+  socket.write('GET /upgrade HTTP/1.1\r\n\r\n');
+  await head;
+  const before = broken.length;
+  socket.resetAndDestroy();
+  await eventually('the program hears of it', () => broken.length > before);
+  expect(broken.slice(before)).toEqual(['ECONNRESET']);
+});
+
 test('R2: a port declared http takes HTTP/2 as well, and the program hears the version that the caller speaks', async () => {
   const session = connectHttp2(`http://${to(82).join(':')}`);
   const stream = session.request({ ':path': '/two' });
@@ -193,6 +218,11 @@ test('R5: the program itself says whether it wants the body', async () => {
   expect(heard.at(-1)?.toLowerCase()).toContain('expect: 100-continue');
 });
 
+test('R5: early hints pass before the answer', async () => {
+  const hints = 'HTTP/1\\.1 103 Early Hints\\r\\nLink: </style\\.css>; rel=preload\\r\\n\\r\\n';
+  expect(await ask(request('GET /hints HTTP/1.1'))).toMatch(new RegExp(`^${hints}HTTP/1\\.1 200 OK\\r\\n[\\s\\S]*ok$`));
+});
+
 test('R6: trailers pass both ways', async () => {
   const headers = 'Transfer-Encoding: chunked\r\nTE: trailers\r\n';
   const received = await ask(`${request('POST /trailers HTTP/1.1', headers)}4\r\nbody\r\n0\r\nX-Sent: yes\r\n\r\n`);
@@ -217,13 +247,14 @@ test('R8: names of headers keep their case, and the reason is the program’s', 
 });
 
 test('R9: nothing of the sidecars is in an answer, and a request keeps its own names and addresses', async () => {
-  const own = 'X-Request-Id: mine\r\nX-Forwarded-For: 192.0.2.7\r\nVia: 1.1 other\r\nX-Bytes: \xe9\r\nX-Empty:\r\n';
+  const trace = 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const own = `X-Request-Id: mine\r\nX-Forwarded-For: 192.0.2.7\r\nVia: 1.1 other\r\nX-Bytes: \xe9\r\nX-Empty:\r\n${trace}\r\n`;
   const received = await ask(request('GET / HTTP/1.1', own));
   expect(received).toContain('Server: mine/1\r\n');
   expect(received.toLowerCase()).not.toMatch(/envoy|via:|x-forwarded/);
   const got = heard.at(-1)?.toLowerCase() ?? '';
-  for (const line of ['host: echo.shop:80', 'x-request-id: mine', 'x-forwarded-for: 192.0.2.7', 'via: 1.1 other'])
-    expect(got).toContain(`${line}\r\n`);
+  const kept = ['host: echo.shop:80', 'x-request-id: mine', 'x-forwarded-for: 192.0.2.7', 'via: 1.1 other'];
+  for (const line of [...kept, 'x-bytes: \xe9', trace]) expect(got).toContain(`${line}\r\n`);
   // Absolute redirects of the program lead back over plaintext, as the caller came.
   expect(got).toContain('x-forwarded-proto: http\r\n');
   expect(got).toMatch(/x-empty: ?\r\n/);
