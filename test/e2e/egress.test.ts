@@ -83,7 +83,6 @@ const mesh = useTestMesh(
       'shop/egress.yaml': [
         entry('public', '{ mode: SIMPLE }'),
         entry('files', `{ mode: SIMPLE, caCertificates: ${partnerRoots} }`),
-        entry('stranger', '{ mode: SIMPLE }'),
         entry('other', `{ mode: SIMPLE, caCertificates: ${partnerRoots} }`),
         entry('renamed', `{ mode: SIMPLE, caCertificates: ${partnerRoots}, subjectAltNames: [somebody.example.com] }`),
         entry(
@@ -92,6 +91,7 @@ const mesh = useTestMesh(
         ),
         entry('named', '{ mode: MUTUAL, credentialName: partner }'),
       ].join(''),
+      'shop/stranger.yaml': entry('stranger', '{ mode: SIMPLE }'),
     });
     // Lines are written at once, not every ten seconds.
     client = await started.join({ service: 'frontend', envoyFlags: ['--file-flush-interval-msec', '20'] });
@@ -166,6 +166,17 @@ test('weft edges says why there was no TLS, and what to look at', async () => {
     [expect.stringContaining('nobody who is believed vouches for'), expect.stringContaining('tls.caCertificates')],
     [expect.stringContaining('none of the names'), expect.stringContaining('tls.subjectAltNames')],
   ]);
+});
+
+test('insecureSkipVerify lets a stranger in, who is refused without it (P48, WEFT0163)', async () => {
+  expect(await ask('stranger')).toMatchObject({ status: 503 });
+  await mesh().apply({ 'shop/stranger.yaml': entry('stranger', '{ mode: SIMPLE, insecureSkipVerify: true }') });
+  await eventually('the new cluster serves', async () => (await ask('stranger')).status === 200);
+  const report = await sendRequests(through('http://stranger.example.com/'), 20);
+  expect(report).toMatchObject({ succeeded: 20, failures: {}, answers: { stranger: 20 } });
+  await mesh().apply({ 'shop/stranger.yaml': entry('stranger', '{ mode: SIMPLE }') });
+  await eventually('it is refused again', async () => (await ask('stranger')).status === 503);
+  expect((await sendRequests(through('http://stranger.example.com/'), 20)).failures).toEqual({ 503: 20 });
 });
 
 test('the proxy proves itself with files, or with a named secret of its namespace', async () => {
