@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { connectionStats, countersSince, diagnoseConnection } from './diagnose-connection.ts';
+import { connectionStats, countersSince, diagnoseConnection, isStreamEnd } from './diagnose-connection.ts';
 import type { EnvoyAdmin, Stats } from './envoy-admin.ts';
 import { type Readiness, readinessOf, readinessStats } from './readiness.ts';
 import type { RunEvent } from './run-event.ts';
@@ -31,6 +31,8 @@ export function createConnectionWatch(options: WatchOptions): ConnectionWatch {
   let lines: string[] = [];
   let base: Stats = new Map();
   let connected = false;
+  /** Whether it was connected at the last look, and no stream was closed since. */
+  let stood = false;
   let ready = false;
   let told: unknown;
 
@@ -62,6 +64,7 @@ export function createConnectionWatch(options: WatchOptions): ConnectionWatch {
   return {
     logLine(line) {
       lines.push(line);
+      if (isStreamEnd(line)) stood = false;
       if (lines.length > KEPT_LINES) lines = lines.slice(-KEPT_LINES);
     },
     lastWords() {
@@ -71,9 +74,11 @@ export function createConnectionWatch(options: WatchOptions): ConnectionWatch {
     async look() {
       const now = await admin.stats(connectionStats);
       if (now.get('control_plane.connected_state') === 1) {
-        if (!connected) becameConnected(now);
+        // Envoy counts as connected from the start of an attempt on, be it refused a moment later.
+        if (!connected && (stood || !ready)) becameConnected(now);
+        stood = true;
       } else {
-        connected = false;
+        [connected, stood] = [false, false];
         tell(diagnoseConnection(countersSince(base, now), lines, options.where));
       }
       if (ready) return true;

@@ -65,6 +65,11 @@ export function countersSince(earlier: Stats, now: Stats): Stats {
   return new Map([...now].map(([name, value]) => [name, isGauge(name) ? value : value - (earlier.get(name) ?? 0)]));
 }
 
+/** Whether Envoy says in a line of its log that a stream to the control plane was closed. */
+export function isStreamEnd(line: string): boolean {
+  return line.includes('gRPC config stream to xds closed');
+}
+
 /** The words of the newest line in which Envoy says that the stream was closed as unauthenticated (16) or not permitted (7). */
 function lastRefusal(logLines: readonly string[]): string | undefined {
   for (const line of [...logLines].reverse()) {

@@ -6,7 +6,7 @@ import type { NodeMetadata } from '../model/proxy.ts';
 import type { Secret } from '../model/secret.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
 import { type ControlPlaneClient, createControlPlaneClient, type IssuedIdentity } from './control-plane-client.ts';
-import { heldIdentity, holdIdentity, newKeys, type SidecarCredential } from './own-identity.ts';
+import { hasEnded, heldIdentity, holdIdentity, newKeys, type SidecarCredential } from './own-identity.ts';
 
 export interface EnrolOptions {
   readonly controlPlane: ControlPlaneAddress;
@@ -33,7 +33,7 @@ const patience: Millis = 5 * 60_000;
 export async function enrol(options: EnrolOptions): Promise<void> {
   const { folder, nodeId, token } = options;
   const held = heldIdentity(folder);
-  if (held !== undefined && held.nodeId === nodeId && held.tokenId === token.id && held.endsAt > Date.now()) {
+  if (held !== undefined && held.nodeId === nodeId && held.tokenId === token.id && !hasEnded(folder)) {
     if (await isTaken(options)) return;
   }
   const keys = newKeys();

@@ -1,8 +1,7 @@
 import { Failure } from '../model/failure.ts';
 import type { Millis } from '../model/policy.ts';
-import type { ControlPlaneAddress } from './bootstrap.ts';
-import { renew } from './enrol.ts';
-import { heldIdentity } from './own-identity.ts';
+import { type EnrolOptions, enrol, renew } from './enrol.ts';
+import { hasEnded, heldIdentity } from './own-identity.ts';
 
 /** Section 3 of reliability.md, "Backoff". */
 const firstWait: Millis = 500;
@@ -13,24 +12,23 @@ const longestSleep: Millis = 24 * 3_600_000;
 export interface RenewedIdentity {
   /** Renews it without waiting for its time: its root is to go. */
   now(): void;
+  /** The control plane answers: what is due is tried now, and not when the wait is over. */
+  retry(): void;
   stop(): void;
 }
 
 /**
- * Renews the certificate in a folder when its time has come, with a new key each time, until it is stopped. By timers
- * that no change of the clock moves (F22). `onProblem` hears of each different reason why there is no new one yet.
+ * Renews the certificate in a folder when its time has come, with a new key each time, until it is stopped; one that has ended is replaced
+ * by joining again, which takes a use of the token. By timers that no change of the clock moves (F22). `onProblem` hears of each different
+ * reason why there is no new one yet.
  */
-export function keepRenewed(options: {
-  readonly controlPlane: ControlPlaneAddress;
-  readonly nodeId: string;
-  readonly folder: string;
-  readonly timeout: Millis;
-  readonly onProblem: (failure: Failure) => void;
-  readonly onRenewed?: () => void;
-}): RenewedIdentity {
+export function keepRenewed(
+  options: EnrolOptions & { readonly onProblem: (failure: Failure) => void; readonly onEnrolled: () => void },
+): RenewedIdentity {
   const { folder, onProblem } = options;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let isAsking = false;
   let told: string | undefined;
   let failures = 0;
 
@@ -48,11 +46,14 @@ export function keepRenewed(options: {
     after(held === undefined ? 0 : held.renewAt - Date.now(), () => void attempt());
   };
   const attempt = async (): Promise<void> => {
+    if (isAsking || stopped) return;
+    isAsking = true;
     try {
-      await renew(options);
+      const ended = hasEnded(folder);
+      await (ended ? enrol(options) : renew(options));
+      if (ended) options.onEnrolled();
       failures = 0;
       told = undefined;
-      options.onRenewed?.();
       plan();
     } catch (error) {
       const failure =
@@ -61,13 +62,20 @@ export function keepRenewed(options: {
       told = failure.message;
       failures += 1;
       after(Math.random() * Math.min(longestWait, firstWait * 2 ** Math.min(failures, 10)), () => void attempt());
+    } finally {
+      isAsking = false;
     }
+  };
+  const now = (): void => {
+    failures = 0;
+    clearTimeout(timer);
+    after(0, () => void attempt());
   };
   plan();
   return {
-    now() {
-      clearTimeout(timer);
-      after(0, () => void attempt());
+    now,
+    retry() {
+      if ((heldIdentity(folder)?.renewAt ?? 0) <= Date.now()) now();
     },
     stop() {
       stopped = true;

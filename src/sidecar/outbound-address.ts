@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../model/failure.ts';
+import { claimName } from './claim-name.ts';
 import { type PortState, portState } from './port-owner.ts';
 
 /** What is wanted of the address where an application reaches its sidecar. */
@@ -85,7 +85,7 @@ function createClaims(address: string) {
   };
   const one = async (name: string): Promise<boolean> => {
     if (held.has(name)) return true;
-    const drop = await claimOf(name, address);
+    const drop = await claimName(`outbound/${name.slice(0, 32)}/${address}`);
     if (drop === undefined) return false;
     if (isReleased) drop();
     else held.set(name, drop);
@@ -101,24 +101,6 @@ function createClaims(address: string) {
     return true;
   };
   return { one, all, release };
-}
-
-/**
- * A socket without a file: its names are those of the network that the loopback addresses are of, for all users alike, and the kernel takes
- * it back with its process. Undefined where another process has it.
- */
-function claimOf(mesh: string, address: string): Promise<(() => void) | undefined> {
-  const server = createServer((socket) => socket.destroy());
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined);
-      else reject(error);
-    });
-    server.listen({ path: `\0weft/outbound/${mesh.slice(0, 32)}/${address}` }, () => {
-      server.unref();
-      resolve(() => void server.close());
-    });
-  });
 }
 
 /** The state of the HTTP_PROXY port; at the address that is wanted most once what is about to leave it has left. */

@@ -57,6 +57,11 @@ export function heldIdentity(folder: string): HeldIdentity | undefined {
   }
 }
 
+/** Whether a folder holds no identity that is good now: one that has ended is not renewed, its proxy joins again. */
+export function hasEnded(folder: string): boolean {
+  return (heldIdentity(folder)?.endsAt ?? 0) <= Date.now();
+}
+
 /** Its certificate chain and key, PEM, as a TLS client takes them. Throws where there are none. */
 export function keyPair(folder: string): { readonly cert: string; readonly key: string } {
   return { cert: readFileSync(join(folder, ownChain), 'utf8'), key: readFileSync(join(folder, ownKey), 'utf8') };

@@ -3,7 +3,7 @@ import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import type { Offence } from './penalties.ts';
 import { stillValid } from './tls-source.ts';
-import { ageText, cutText, idlePartOfAge, shutDownText, slowText, type TransportHost } from './transport.ts';
+import { ageText, cutText, endedText, idlePartOfAge, shutDownText, slowText, type TransportHost } from './transport.ts';
 import { answer, type CallHost, Http2Call, longestMessage } from './transport-http2-call.ts';
 import { acceptedEncodings, type Inflater } from './transport-inflate.ts';
 import { keepNativeSession } from './transport-native-session.ts';
@@ -45,7 +45,7 @@ export class Http2ServerSession implements CallHost {
   #cancelAge = () => {};
   #cancelIdle = () => {};
   #isRetired = false;
-  readonly #clientCertificate: PeerCertificate | undefined;
+  readonly #shown: ShownCertificate | undefined;
   #kept = 0;
   /** Bytes of messages that have come. */
   #said = 0;
@@ -56,7 +56,7 @@ export class Http2ServerSession implements CallHost {
   constructor(session: ServerHttp2Session, host: TransportHost, inflater: Inflater) {
     const { remoteAddress, remotePort } = session.socket;
     this.peer = `${remoteAddress}:${remotePort}`;
-    this.#clientCertificate = clientCertificate(session, host);
+    this.#shown = clientCertificate(session, host);
     this.#session = session;
     this.#host = host;
     this.turn = new WriteTurn(host.credentials === 'plaintext' ? slices.plaintext : slices.tls, host.later);
@@ -88,7 +88,7 @@ export class Http2ServerSession implements CallHost {
   }
 
   get certificate(): Uint8Array | undefined {
-    return this.#clientCertificate && stillValid(this.#clientCertificate, Date.now());
+    return this.#shown?.isVerified === true ? stillValid(this.#shown.certificate, Date.now()) : undefined;
   }
 
   get cutReason(): string | undefined {
@@ -240,6 +240,8 @@ export class Http2ServerSession implements CallHost {
     this.#cancelIdle();
     this.#calls.add(call);
     call.serve(handler, this.#host.clock);
+    // A client that has another certificate by now shows it on another connection: on this one it would be refused until its age.
+    if (this.#shown !== undefined && this.certificate === undefined) setImmediate(() => this.retire(endedText));
   }
 }
 
@@ -258,9 +260,17 @@ function refuse(stream: ServerHttp2Stream, code: status, message: string): void 
   });
 }
 
+/** What a client showed in its handshake. */
+interface ShownCertificate {
+  readonly certificate: PeerCertificate;
+  readonly isVerified: boolean;
+}
+
 /** It is read once, when the connection begins: a call may be asked for it when the socket has gone. */
-function clientCertificate(session: ServerHttp2Session, { credentials }: TransportHost): PeerCertificate | undefined {
+function clientCertificate(session: ServerHttp2Session, { credentials }: TransportHost): ShownCertificate | undefined {
   const { socket } = session;
   const asked = credentials !== 'plaintext' && credentials.clientAuthority !== undefined;
-  return asked && socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
+  if (!asked || !(socket instanceof TLSSocket)) return undefined;
+  const certificate = socket.getPeerCertificate();
+  return Object.keys(certificate).length === 0 ? undefined : { certificate, isVerified: socket.authorized };
 }

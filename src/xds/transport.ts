@@ -45,6 +45,8 @@ export function slowText(limit: number): string {
 export const shutDownText = 'the control plane is shutting down';
 /** Said when a connection has reached its age (X17). */
 export const ageText = 'the connection has reached its age: connect again';
+/** Said when the certificate that was shown on a connection is none that is valid now. */
+export const endedText = 'the certificate of the connection is not valid now: connect again with another one';
 /**
  * A connection without a call is told to go after this part of its age: five minutes, where clients wait two at most before they open the next
  * stream (gRPC; Envoy half a minute).

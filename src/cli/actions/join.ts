@@ -14,6 +14,8 @@ export interface Joined {
   readonly token: { readonly id: string; readonly bearer: Secret<string> };
   /** SHA-256 of the pinned root, hex. */
   readonly fingerprint: string;
+  /** It does not answer; its roots are those that it told an earlier run. */
+  readonly isAway: boolean;
 }
 
 /**
@@ -36,19 +38,26 @@ export async function joinControlPlane(
   const { host, port } = locateXds({ flag: globals.cp, env, cwd });
   const { fingerprint } = token;
   const at = { host, port, fingerprint, timeout: globals.timeout };
-  const rootPem = await pinnedRoot(at, () => remembered(fingerprint));
-  return { controlPlane: { host, port, serverName: controlPlaneName, rootPem }, token, fingerprint };
+  const { rootPem, isAway = false } = await pinnedRoot(at, () => remembered(fingerprint));
+  return { controlPlane: { host, port, serverName: controlPlaneName, rootPem }, token, fingerprint, isAway };
 }
 
 /** The root that the token pins, or one that has taken its place while this proxy was a member. */
-async function pinnedRoot(at: PinnedBundleOptions, remembered: () => string | undefined): Promise<string> {
+async function pinnedRoot(
+  at: PinnedBundleOptions,
+  remembered: () => string | undefined,
+): Promise<{ readonly rootPem: string; readonly isAway?: boolean }> {
   try {
-    return await fetchPinnedBundle(at);
+    return { rootPem: await fetchPinnedBundle(at) };
   } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'WEFT0915') throw error;
-    for (const fingerprint of fingerprintsOf(remembered() ?? '').filter((known) => known !== at.fingerprint)) {
+    if (!(error instanceof Failure)) throw error;
+    const kept = remembered();
+    // A machine that starts anew before its control plane does is no stranger.
+    if (error.code === 'WEFT0901' && kept !== undefined) return { rootPem: kept, isAway: true };
+    if (error.code !== 'WEFT0915') throw error;
+    for (const fingerprint of fingerprintsOf(kept ?? '').filter((known) => known !== at.fingerprint)) {
       const found = await fetchPinnedBundle({ ...at, fingerprint }).catch(() => undefined);
-      if (found !== undefined) return found;
+      if (found !== undefined) return { rootPem: found };
     }
     throw error;
   }

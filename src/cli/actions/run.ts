@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { Failure } from '../../model/failure.ts';
+import { Failure } from '../../model/failure.ts';
 import type { NodeMetadata } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
+import { claimPorts, type WantedPort } from '../../sidecar/claim-ports.ts';
 import { deferred } from '../../sidecar/deferred.ts';
 import { enrol } from '../../sidecar/enrol.ts';
 import { keepRenewed } from '../../sidecar/keep-renewed.ts';
 import { createKnownControlPlane, fingerprintsOf, rememberedRoots, rememberRoots } from '../../sidecar/known-roots.ts';
-import { claimOutboundAddress, type OutboundAddress, portTaken } from '../../sidecar/outbound-address.ts';
-import type { SidecarCredential } from '../../sidecar/own-identity.ts';
-import { portState } from '../../sidecar/port-owner.ts';
+import { claimOutboundAddress, type OutboundAddress } from '../../sidecar/outbound-address.ts';
+import { hasEnded, type SidecarCredential } from '../../sidecar/own-identity.ts';
 import type { RunEvent } from '../../sidecar/run-event.ts';
 import { startSidecar } from '../../sidecar/sidecar.ts';
 import { acquireLock } from '../../store/lock.ts';
@@ -17,7 +17,7 @@ import { failureLines } from '../output.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { runFlags } from '../verbs/run.ts';
 import { findEnvoyOrFail } from './find-envoy.ts';
-import { identityFolder } from './identity-folder.ts';
+import { identityFolder, identityPath } from './identity-folder.ts';
 import { type Joined, joinControlPlane } from './join.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { eventValue, runLines } from './run-lines.ts';
@@ -53,12 +53,12 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     hint: (pid) => `stop that one (kill ${pid}), or give this one its own --name`,
   });
   let outbound: OutboundAddress | undefined;
-  let stopRenewing = (): void => undefined;
+  let [stopRenewing, releasePorts] = [(): void => undefined, (): void => undefined];
   try {
     const envoy = await findEnvoyOrFail(flags.envoy, context);
-    await requireFreePorts(workload.metadata, admin);
+    releasePorts = await claimPorts(portsOf(workload.metadata, admin));
     const joined = await joinControlPlane(context, flags['token-file'], (pin) =>
-      rememberedRoots(identityFolder(env, folder, { fingerprint: pin, nodeId })),
+      rememberedRoots(identityPath(env, folder, { fingerprint: pin, nodeId })),
     );
     outbound = await outboundOf(workload.metadata, joined, flags);
     const { address, because } = outbound;
@@ -70,21 +70,37 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     output.event(
       'RunEvent',
       { event: 'control-plane', state: 'starting', address: `${host}:${port}`, fingerprint: joined.fingerprint },
-      `${good} control plane  ${host}:${port}, certificate pinned by the token (${pin})`,
+      joined.isAway
+        ? `${warning} control plane  ${host}:${port} does not answer: waits for it with the identity of an earlier run`
+        : `${good} control plane  ${host}:${port}, certificate pinned by the token (${pin})`,
     );
     const { fingerprint, token } = joined;
     const known = createKnownControlPlane(joined.controlPlane);
     const controlPlane = known.address;
     const credential = { identityFolder: identityFolder(env, folder, { fingerprint, nodeId }) };
-    const own = { controlPlane, nodeId, folder: credential.identityFolder, timeout: context.globals.timeout };
     const trouble = (failure: Failure) => {
       for (const line of failureLines(failure, env)) output.say(line);
     };
-    await enrol({ ...own, token, metadata, onWait: trouble });
-    const identity = keepRenewed({ ...own, onProblem: trouble });
-    stopRenewing = identity.stop;
+    const own = {
+      ...{ controlPlane, nodeId, folder: credential.identityFolder, token, metadata },
+      ...{ timeout: context.globals.timeout, onWait: trouble },
+    };
+    if (!joined.isAway) {
+      await enrol(own);
+      rememberRoots(own.folder, controlPlane.rootPem);
+    }
     const decided = deferred<ExitCode>();
     let wasReady = false;
+    const identity = keepRenewed({
+      ...own,
+      onEnrolled: () => output.say(`${warning} identity       the certificate had ended: joined again with the token`),
+      onProblem(failure) {
+        const whole = hasEnded(own.folder) ? withRepair(failure, flags['token-file']?.replace(/^-$/, 'FILE')) : failure;
+        if (wasReady || !isFinal(whole)) trouble(whole);
+        else decided.reject(whole);
+      },
+    });
+    stopRenewing = identity.stop;
     let said = Promise.resolve();
     const serves = (metadata.ports ?? []).length > 0 || metadata.group !== undefined;
     /** In order, though where others call it is asked for first. */
@@ -120,6 +136,10 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       onOutput: (line) => output.event('EnvoyOutput', { line }, line),
       onEvent(event) {
         wasReady ||= event.event === 'ready';
+        const isRefused = event.event === 'problem' && isFinal(event.failure);
+        if (event.event === 'connected' || isRefused) identity.retry();
+        // What has ended is refused; the next one, or why there is none, is told by who asks for it.
+        if (isRefused && hasEnded(own.folder)) return;
         // Whoever is turned down before it ever was a member will not become one by waiting; the message ends the command.
         const final = event.event === 'problem' && !wasReady && isFinal(event.failure) ? event.failure : undefined;
         if (final === undefined || output.format !== 'table') say(event);
@@ -139,6 +159,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
   } finally {
     stopRenewing();
     outbound?.release();
+    releasePorts();
     emptyRuntimeFolder(folder);
     lock.release();
   }
@@ -165,6 +186,17 @@ function tell(context: VerbContext<typeof runFlags>, event: RunEvent, workload: 
   for (const line of runLines(event, workload, version, marks(env))) output.line(line);
 }
 
+/** Why a proxy whose certificate has ended did not join again. */
+function withRepair(failure: Failure, file = 'FILE'): Failure {
+  if (failure.code !== 'WEFT0203') return failure;
+  return new Failure(
+    failure.code,
+    `the certificate of this proxy has ended, and ${failure.message}`,
+    `${failure.hint} -o file > ${file}, then start weft run again`,
+    failure.where,
+  );
+}
+
 function isFinal(failure: Failure): boolean {
   return failure.code !== 'WEFT0901';
 }
@@ -187,14 +219,10 @@ async function outboundOf(
   });
 }
 
-/** Envoy would wait for what is in use, and not say for whom, so that is refused before one starts. Throws Failure WEFT0910. */
-async function requireFreePorts({ ports = [], inboundBind = '0.0.0.0' }: NodeMetadata, admin: AdminAddress) {
-  const wanted = [
+/** Where its Envoy will listen, besides the ways out. */
+function portsOf({ ports = [], inboundBind = '0.0.0.0' }: NodeMetadata, admin: AdminAddress): readonly WantedPort[] {
+  return [
     ...ports.map(({ inbound }) => ({ address: inboundBind, port: inbound, flag: '--inbound-port' })),
     ...(admin.kind === 'tcp' ? [{ address: admin.address, port: admin.port, flag: '--admin' }] : []),
   ];
-  for (const { address, port, flag } of wanted) {
-    const state = await portState(address, port);
-    if (state.kind !== 'free') throw portTaken(address, port, state, flag);
-  }
 }
