@@ -31,11 +31,11 @@ metadata: { name: ${host}, namespace: shop }
 spec: { hosts: [${host}], http: [${http}] }
 `;
 
-const entry = (name: string) => `---
+const entry = (name: string, labels = '', spec = '') => `---
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
-metadata: { name: ${name}, namespace: shop, labels: { app: ${name.split('-')[0]} } }
-spec: { address: ${bare[name]} }
+metadata: { name: ${name}, namespace: shop, labels: { app: ${name.split('-')[0]}${labels} } }
+spec: { address: ${bare[name]}${spec} }
 `;
 const warmUp = 8_000;
 
@@ -47,6 +47,7 @@ const mesh = useTestMesh(
         serviceYaml('carts') +
         serviceYaml('zoned') +
         serviceYaml('late') +
+        serviceYaml('far') +
         serviceYaml('lines', '[{ name: tcp, port: 7000, targetPort: 9080 }]'),
       'late.yaml': balanced('late', `{ simple: ROUND_ROBIN, warmup: { duration: ${warmUp}ms, minimumPercent: 1 } }`),
     },
@@ -74,9 +75,11 @@ const mesh = useTestMesh(
       closing.push(() => server.close());
       bare[name] = address;
     };
-    const startLate = async (name: string) => {
+    const startBare = async (name: string) => {
       bare[name] = started.nextAddress();
-      applications[name] = await startApplication({ address: bare[name], port: 9080 }, name);
+      applications[name] = await startApplication({ address: bare[name], port: 9080 }, name, (_request, response) => {
+        response.statusCode = statuses[name] ?? 200;
+      });
     };
     await Promise.all(['cart-1', 'cart-2', 'cart-3'].map(startCart));
     await Promise.all([
@@ -85,10 +88,15 @@ const mesh = useTestMesh(
       startZone('east', 'us/east/a'),
     ]);
     await Promise.all(['line-1', 'line-2', 'line-3'].map(startLine));
-    await Promise.all(['late-1', 'late-2', 'late-3'].map(startLate));
-    const entries = ['line-1', 'line-2', 'line-3', 'late-1', 'late-2'].map(entry).join('');
-    await started.commit({ 'entries.yaml': entries.replaceAll('app: line', 'app: lines') });
-    client = await started.join({ service: 'frontend', claims: { locality: 'eu/north/a' } });
+    await Promise.all(['late-1', 'late-2', 'late-3', 'far-eu', 'far-us', 'far-ap'].map(startBare));
+    const entries = ['line-1', 'line-2', 'line-3', 'late-1', 'late-2'].map((name) => entry(name)).join('');
+    const far = [
+      entry('far-eu', ', rack: r2', ', locality: eu/north/a'),
+      entry('far-us', ', rack: r2', ', locality: us/east/a'),
+      entry('far-ap', ', rack: r1', ', locality: ap/west/a'),
+    ];
+    await started.commit({ 'entries.yaml': entries.replaceAll('app: line', 'app: lines') + far.join('') });
+    client = await started.join({ service: 'frontend', labels: { rack: 'r1' }, claims: { locality: 'eu/north/a' } });
     await started.synced();
     await eventually(
       'the caller has all',
@@ -244,11 +252,18 @@ describe('a consistent hash keeps callers at one endpoint (P27)', () => {
 const ejection =
   'outlierDetection: { consecutive5xxErrors: 2, interval: 100ms, baseEjectionTime: 2s, maxEjectionPercent: 100 }';
 
-/** Waits until this zone alone answers, and shows that it does. */
-async function expectOnly(zone: string): Promise<void> {
-  await eventually(`${zone} answers`, async () => (await sendRequests(to('zoned'), 20)).answers[zone] === 20, 30_000);
-  expect((await sendRequests(to('zoned'), 200)).answers).toEqual({ [zone]: 200 });
+/** Waits until these alone answer, and shows that they do. */
+async function expectAnswers(service: string, names: readonly string[]): Promise<void> {
+  const answered = async (count: number) => {
+    const { succeeded, answers } = await sendRequests(to(service), count);
+    return [succeeded, ...Object.keys(answers).sort()];
+  };
+  const wanted = JSON.stringify([20, ...names]);
+  await eventually(`${names} answer`, async () => JSON.stringify(await answered(20)) === wanted, 30_000);
+  expect(await answered(200)).toEqual([200, ...names]);
 }
+
+const expectOnly = (zone: string) => expectAnswers('zoned', [zone]);
 
 describe('places (D12)', () => {
   test('without outlier detection mean nothing', async () => {
@@ -327,6 +342,31 @@ describe('places (D12)', () => {
     await mesh().apply({ 'zoned.yaml': undefined });
   });
 });
+
+const toAsia = 'failover: [{ from: eu, to: ap }]';
+const byRack = 'failoverPriority: [rack]';
+test.each([
+  ['failover', 'localityLbSetting', toAsia, '', ['far-eu'], ['far-ap']],
+  ['failoverPriority', 'localityLbSetting', byRack, '', ['far-ap'], ['far-eu', 'far-us']],
+  ['failover of the mesh', '', '', `localityLbSetting: { ${toAsia} }`, ['far-eu'], ['far-ap']],
+  ['failoverPriority of the mesh', '', '', `localityLbSetting: { ${byRack} }`, ['far-ap'], ['far-eu', 'far-us']],
+  ['failover beside zones', 'zoneAwareLbSetting', toAsia, '', ['far-eu'], ['far-ap']],
+  ['failoverPriority beside zones', 'zoneAwareLbSetting', byRack, '', ['far-ap'], ['far-eu']],
+] as const)(
+  '%s says who is called first, and who as those die (D12)',
+  async (_, setting, text, meshConfig, first, next) => {
+    const loadBalancer = setting === '' ? '' : `loadBalancer: { ${setting}: { ${text} } }, `;
+    await mesh().apply({
+      'far.yaml': rule('far', `trafficPolicy: { ${loadBalancer}${ejection.replace('2s', '60s')} }`),
+      'meshconfig.yaml': meshConfig,
+    });
+    await expectAnswers('far', first);
+    for (const name of first) statuses[name] = 503;
+    await expectAnswers('far', next);
+    for (const name of first) statuses[name] = 200;
+    await mesh().apply({ 'far.yaml': undefined, 'meshconfig.yaml': undefined });
+  },
+);
 
 test('zoneAwareLbSetting: callers stay in their zone as far as all endpoints of the region are loaded alike that way', async () => {
   await mesh().apply({ 'zoned.yaml': balanced('zoned', '{ zoneAwareLbSetting: { minClusterSize: 2 } }') });
