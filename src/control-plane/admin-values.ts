@@ -162,6 +162,7 @@ export function createAdminValues(parts: {
     revisions,
     revisionOf,
     lostFor,
+    troubles: traffic.troubles,
     clock,
   });
   return {

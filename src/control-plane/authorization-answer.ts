@@ -8,19 +8,23 @@ import type { DestinationRef } from '../model/ir-destination.ts';
 import type { AuthorizationRuleDecision, Inbound } from '../model/ir-inbound.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { isHttp } from '../model/service.ts';
 import { type AuthorizationDecision, decideAuthorization } from '../resolve/authorization-decision.ts';
-import type { ClaimValue, SeenCall } from '../resolve/holds.ts';
+import { type ClaimValue, holds, type SeenCall } from '../resolve/holds.ts';
 import { type CallDecision, decideCall } from '../resolve/route-decision.ts';
 import { scopeOf } from '../resolve/scope.ts';
 import { seenBytes, seenCall } from '../resolve/seen-call.ts';
 import { seenToken } from '../resolve/seen-token.ts';
 import { resolveView } from '../resolve/view.ts';
+import { allowedCallers } from '../translate/allowed-callers.ts';
 import type { AuthorizationCaller } from './authorization-caller.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
 import { conditionText } from './describe-words.ts';
 import { failureText } from './failing-condition.ts';
+import { keysText } from './key-desk.ts';
 import { sentOn } from './rewritten-request.ts';
 import { placeOf, unknownAnswer } from './route-answer.ts';
+import { unfetchedKeys } from './unfetched-keys.ts';
 import { unheard } from './unheard-caller.ts';
 
 /**
@@ -32,7 +36,7 @@ export function answerAuthorization(
   caller: AuthorizationCaller,
   question: AuthorizationQuestion,
   proxyOf: (id: string) => Proxy | undefined,
-  lostFor?: LostFor,
+  live?: LiveSidecars,
 ): AuthorizationAnswer {
   const scope = scopeOf(mesh, caller);
   const view = resolveView(mesh, scope);
@@ -64,14 +68,14 @@ export function answerAuthorization(
   const judged = destinations.flatMap((destination) =>
     callTargets(mesh, view, destination.ref, proxyOf).map((target) => {
       const judged = judge(target, seenBy(target, caller, question, decision, destination, notes));
-      const authorizer = target.inbound?.authorization.custom?.authorizer;
-      if (judged.why !== 'custom' || authorizer === undefined) return judged;
-      const unanswered = unheard(mesh, proxyOf(target.workload), authorizer, proxyOf);
-      const isClosed = decision.kind === 'connection' && unanswered?.outcome === 'refused';
-      return { ...judged, ...unanswered, ...(isClosed && { status: 'closed' as const }) };
+      const asking = proxyOf(target.workload);
+      if (target.inbound === undefined || asking === undefined) return judged;
+      if (judged.why === 'custom')
+        return withAuthorizer(judged, mesh, asking, target.inbound, proxyOf, live !== undefined);
+      return live === undefined ? judged : withoutKeys(judged, mesh, asking, target.inbound, question, proxyOf);
     }),
   );
-  const answers = grouped(judged).map((answer) => withSpan(answer, lostFor));
+  const answers = grouped(judged).map((answer) => withSpan(answer, live?.lostFor));
   if (answers.length === 0) notes.add('no workload is known behind it: nobody is there to refuse or to allow');
   const [first, ...others] = new Set(answers.map(({ outcome }) => outcome));
   const outcome = first === undefined ? 'nowhere' : others.length === 0 ? first : 'differs';
@@ -84,6 +88,11 @@ export function answerAuthorization(
     notes: [...notes],
     answers,
   };
+}
+
+/** What a running mesh knows beside its decisions; absent: files alone, which do not know who is there. */
+export interface LiveSidecars {
+  readonly lostFor: LostFor;
 }
 
 /** For how many milliseconds the sidecar of a workload is disconnected, as far as that is known. */
@@ -118,7 +127,7 @@ function destinationsOf(decision: Routed): readonly Led[] | string {
 
 /** The call as the sidecar of the target sees it, or what that answers before it looks at rules. */
 function seenBy(
-  { meshTls, serverName, inbound }: CallTarget,
+  { meshTls, serverName, inbound, address: called }: CallTarget,
   { principal }: AuthorizationCaller,
   { address, claims, headers }: AuthorizationQuestion,
   decision: Routed,
@@ -130,6 +139,7 @@ function seenBy(
     principal: identified ? principal : null,
     serverName: identified ? (serverName ?? null) : null,
     ...(address === undefined ? {} : { sourceAddress: address }),
+    ...(called === undefined ? {} : { destinationAddress: called }),
     claims: null,
   };
   if (decision.kind === 'connection' || inbound === undefined) return seenBytes(connection);
@@ -146,6 +156,42 @@ function seenBy(
   if (!request.pathUnknown) return seen;
   const { path: _path, ...rest } = seen;
   return rest;
+}
+
+/** The outcome where the authorizer that is asked hears nothing. */
+function withAuthorizer(
+  judged: Judged,
+  mesh: Mesh,
+  asking: Proxy,
+  { authorization, protocol }: Inbound,
+  proxyOf: (id: string) => Proxy | undefined,
+  isLive: boolean,
+): Judged {
+  const { custom } = authorization;
+  const unanswered = custom && unheard(mesh, asking, custom.authorizer, proxyOf, isLive);
+  const isClosed = !isHttp(protocol) && unanswered?.outcome === 'refused';
+  return { ...judged, ...unanswered, ...(isClosed && { status: 'closed' as const }) };
+}
+
+/** The outcome where nobody can give the sidecar the keys of the token that is shown. */
+function withoutKeys(
+  judged: Judged,
+  mesh: Mesh,
+  asking: Proxy,
+  { tokens }: Inbound,
+  { claims }: AuthorizationQuestion,
+  proxyOf: (id: string) => Proxy | undefined,
+): Judged {
+  const taking = tokens?.rules.filter(({ rule }) => rule.issuer === claims?.iss) ?? [];
+  if (taking.length === 0 || judged.why === 'answered' || judged.why === 'strict') return judged;
+  const unfetched = unfetchedKeys(mesh, asking, proxyOf);
+  const [first, ...others] = taking.map(({ rule: { keys } }) =>
+    unfetched.find((each) => keys.kind === 'remote' && keys.uri === each.keys.uri),
+  );
+  if (first === undefined || others.includes(undefined)) return judged;
+  const { workload, service, port, identified, mode } = judged;
+  const because = `${keysText([first.keys])} cannot be fetched: ${first.why}`;
+  return { workload, service, port, identified, ...(mode && { mode }), outcome: 'unknown', why: 'no-keys', because };
 }
 
 /** What Envoy answers by itself, whatever the rules. */
@@ -177,6 +223,7 @@ function judge({ workload, service, port, inbound, disconnected }: CallTarget, c
     outcome,
     why,
     ...(outcome === 'refused' ? { status: closed ? 'closed' : 403 } : {}),
+    ...(outcome === 'refused' && bytes && comesThrough(inbound, call) ? { atFirstByte: true } : {}),
     ...(by && { rule: ruleOf(by) }),
     ...(nearest && {
       nearest: { ...ruleOf(nearest.rule), fails: nearest.fails.map((fails) => failureText(fails, call)) },
@@ -189,6 +236,13 @@ function judge({ workload, service, port, inbound, disconnected }: CallTarget, c
       dryRun: { outcome: dryRun.outcome, why: dryRun.why, ...(dryRun.by && { rule: ruleOf(dryRun.by) }) },
     }),
   };
+}
+
+/** Whether a connection is there until its first byte is judged: the handshake lets it in (decision 10). */
+function comesThrough({ mtls, authorization, ofBytes }: Inbound, call: SeenCall): boolean {
+  if (mtls.value === 'STRICT' && call.principal === null) return false;
+  const callers = allowedCallers(ofBytes ?? authorization);
+  return callers?.some((match) => holds({ kind: 'principal', match }, call) === true) ?? true;
 }
 
 function closedBy(

@@ -17,6 +17,7 @@ import type { KeyDesk } from './key-desk.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import { placeOf } from './route-answer.ts';
+import { unfetchedKeys } from './unfetched-keys.ts';
 
 /** Who may call what in the running mesh, read at the moment of the question. */
 export function createAuthorizationWindow(of: {
@@ -42,7 +43,7 @@ export function createAuthorizationWindow(of: {
   return {
     answer(question) {
       const mesh = current();
-      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf, of.lostFor);
+      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf, of);
     },
     check(question) {
       const mesh = current();
@@ -63,6 +64,10 @@ export function createAuthorizationWindow(of: {
         failingKeys(id) {
           const proxy = of.proxyOf(id);
           return proxy && of.failingKeys(proxy);
+        },
+        unfetchedKeys(id) {
+          const proxy = of.proxyOf(id);
+          return proxy === undefined ? [] : unfetchedKeys(mesh, proxy, of.proxyOf);
         },
         certificateOf: (principal) => of.certificates().find(({ identity }) => identity === `spiffe://${principal}`),
         now: of.clock.now(),

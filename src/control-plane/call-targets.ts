@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { View } from '../model/ir.ts';
 import type { Destination, DestinationRef } from '../model/ir-destination.ts';
 import type { Inbound } from '../model/ir-inbound.ts';
@@ -16,6 +17,8 @@ export interface CallTarget {
   readonly service: string;
   /** The application's. */
   readonly port: number;
+  /** Where callers connect; absent: of files alone, or a name. */
+  readonly address?: string;
   /** Absent: no sidecar is connected there. */
   readonly inbound?: Inbound;
   /** It joined, and its sidecar is away: who knows what it had. */
@@ -53,6 +56,7 @@ export function callTargets(
       workload: endpoint.workload,
       service,
       port,
+      ...(isIP(endpoint.address) !== 0 && { address: endpoint.address }),
       ...(inbound && { inbound }),
       ...(isDisconnected && { disconnected: true as const }),
       healthy,

@@ -3,16 +3,18 @@ import type { AnswerCluster, AnswerProxies, RouteAnswer } from '../model/route-a
 import type { CertificateStatus } from '../model/status.ts';
 import type { EdgeRow } from '../model/traffic.ts';
 import type { ClusterTrouble } from '../telemetry/cluster-troubles.ts';
-import type { LostFor } from './authorization-answer.ts';
+import type { LiveSidecars } from './authorization-answer.ts';
+import { areAllEjected, mostEjected } from './ejected-by.ts';
 import { failingKeysLine } from './failing-keys.ts';
-import type { FailingKeys } from './key-desk.ts';
+import { type FailingKeys, keysText } from './key-desk.ts';
+import { placeOf } from './route-answer.ts';
+import type { UnfetchedKeys } from './unfetched-keys.ts';
 
 /** What a running mesh knows beside its decisions; absent: files alone. */
-export interface LiveFacts {
+export interface LiveFacts extends LiveSidecars {
   /** The certificate that is served for a SPIFFE ID without its scheme. */
   certificateOf(principal: string): CertificateStatus | undefined;
   readonly now: number;
-  readonly lostFor: LostFor;
   /** How far the caller's proxies have what is decided; absent: nobody in particular calls. */
   readonly proxies?: AnswerProxies;
   /** Of the proxies of the called, those that refused what stands there. */
@@ -25,6 +27,8 @@ export interface LiveFacts {
   readonly troubles: readonly Pick<ClusterTrouble, 'proxy' | 'cluster' | 'ejected'>[];
   /** The keys of tokens that the connected sidecar of a workload cannot have. */
   failingKeys(workload: string): FailingKeys | undefined;
+  /** Those that nobody can give it. */
+  unfetchedKeys(workload: string): readonly UnfetchedKeys[];
 }
 
 /** Shares of the call that come to nobody, though something else of it may. */
@@ -86,12 +90,24 @@ function heldLines(proxies: AnswerProxies | undefined): readonly CheckLine[] {
 }
 
 /** Of whoever is called. */
-function keyLines(clusters: readonly AnswerCluster[], { failingKeys, now }: LiveFacts): readonly CheckLine[] {
+function keyLines(
+  clusters: readonly AnswerCluster[],
+  { failingKeys, unfetchedKeys, now }: LiveFacts,
+): readonly CheckLine[] {
   const called = clusters.flatMap(({ endpoints }) => endpoints.flatMap(({ workload }) => workload ?? []));
   return [...new Set(called)].flatMap((id) => {
-    const keys = failingKeys(id);
-    return keys === undefined ? [] : [failingKeysLine(id, keys, now)];
+    const unfetched = unfetchedKeys(id);
+    const explained = new Set(unfetched.map(({ keys }) => keys.uri));
+    const failing = failingKeys(id);
+    const lines = unfetched.map((each) => unfetchedLine(id, each));
+    if (failing === undefined || failing.among.every(({ uri }) => explained.has(uri))) return lines;
+    return [...lines, failingKeysLine(id, failing, now)];
   });
+}
+
+function unfetchedLine(workload: string, { keys, why, fix }: UnfetchedKeys): CheckLine {
+  const text = `${workload} cannot fetch ${keysText([keys])}: a token of that issuer gets 401`;
+  return { name: 'tokens', result: 'bad', text, detail: `key server: ${why}`, by: placeOf(keys.by), fix };
 }
 
 type Caller = NonNullable<LiveFacts['callerService']>;
@@ -103,21 +119,15 @@ function ejectedLines(
   { troubles }: LiveFacts,
 ): readonly CheckLine[] {
   return clusters.flatMap(({ cluster, service, subset }): readonly CheckLine[] => {
-    const own = troubles.filter(
-      ({ proxy, cluster: of }) =>
-        of === cluster && proxy.service === caller.name && proxy.namespace === caller.namespace,
-    );
-    const [worst] = own
-      .flatMap(({ proxy, ejected }) => (ejected === undefined ? [] : [{ proxy, ...ejected }]))
-      .sort((a, b) => b.endpoints - a.endpoints);
-    if (worst === undefined) return [];
-    const { proxy, endpoints, of } = worst;
+    const most = mostEjected(troubles, caller, cluster);
+    if (most === undefined) return [];
+    const { proxy, endpoints, of } = most;
     const what = `${service}${subset === undefined ? '' : ` ${subset}`}`;
     return [
       {
         name: 'ejected',
-        result: of !== undefined && endpoints >= of ? 'bad' : 'warning',
-        text: `${proxy.id} holds out ${endpoints}${of === undefined ? '' : ` of ${of}`} of ${what}: calls there failed too often`,
+        result: areAllEjected(most) ? 'bad' : 'warning',
+        text: `${proxy} holds out ${endpoints}${of === undefined ? '' : ` of ${of}`} of ${what}: calls there failed too often`,
         fix: 'look at these applications; weft edges shows what they answer',
       },
     ];

@@ -6,8 +6,9 @@ import type { RouteAnswer } from '../model/route-answer.ts';
 import { answerAuthorization } from './authorization-answer.ts';
 import type { AuthorizationCaller } from './authorization-caller.ts';
 import { emptyShares, endpointsText, type LiveFacts, liveLines } from './check-live.ts';
-import { disconnectedText, roundSpan, sinceText } from './describe-words.ts';
+import { disconnectedText, refusalText, roundSpan, sinceText } from './describe-words.ts';
 import { answerRoute } from './route-answer.ts';
+import { answersError } from './would-fail.ts';
 
 /** What `weft check --from A --to B` says: whether A knows B and where its call goes, who they are to each other, and whether A may. */
 export function checkPair(
@@ -19,7 +20,7 @@ export function checkPair(
 ): PairCheck {
   const { proxies } = live ?? {};
   const route = { ...answerRoute(mesh, caller, question), ...(proxies && { proxies }) };
-  const authorization = answerAuthorization(mesh, caller, question, proxyOf, live?.lostFor);
+  const authorization = answerAuthorization(mesh, caller, question, proxyOf, live);
   const from = `${caller.name}.${caller.namespace}`;
   const to = route.to.service ?? question.host;
   const known = knowsLine(caller.name, to, route, live !== undefined);
@@ -62,7 +63,8 @@ function knowsLine(name: string, to: string, { outcome, clusters, notes }: Route
   return { name: 'knows', result, text, detail: endpointsText(clusters) };
 }
 
-function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer, live: boolean): CheckLine {
+function routeLine(answer: RouteAnswer, live: boolean): CheckLine {
+  const { outcome, route, by, clusters, status, to, aborted } = answer;
   const place = by === undefined ? {} : { by };
   if (outcome === 'no-rule')
     return {
@@ -73,7 +75,21 @@ function routeLine({ outcome, route, by, clusters, status, to }: RouteAnswer, li
       fix: 'weft route says which condition of each rule fails',
     };
   if (outcome !== 'forward')
-    return { name: 'route', result: 'warning', text: `${route}: ${status} by the sidecar of the caller`, ...place };
+    return {
+      name: 'route',
+      result: answersError(answer) ? 'bad' : 'warning',
+      text: `${route}: ${status} by the sidecar of the caller`,
+      ...place,
+      ...(answersError(answer) ? { fix: 'remove directResponse, or narrow the match of that rule' } : {}),
+    };
+  if (aborted !== undefined)
+    return {
+      name: 'route',
+      result: aborted.percent === 100 ? 'bad' : 'warning',
+      text: `${route}: ${aborted.answer} by a fault, for ${Number(aborted.percent.toFixed(2))}% of the calls`,
+      by: aborted.by,
+      fix: 'remove fault.abort of that rule',
+    };
   const missing = clusters.filter(({ discovery }) => discovery === undefined);
   // Where all is one destination, `knows` tells of it.
   const empty = live && clusters.length > 1 ? emptyShares(clusters) : [];
@@ -179,6 +195,7 @@ function authorizationLine(
     outcome,
     why,
     status,
+    atFirstByte,
     rule,
     nearest,
     closedBy,
@@ -208,11 +225,13 @@ function authorizationLine(
       };
     case 'answered':
       return { name: 'authz', result: 'bad', text: `${at}${status}: ${because}` };
+    case 'no-keys':
+      return { name: 'authz', result: 'bad', text: `${at}401 without keys from before: ${because}` };
     case 'deny':
       return {
         name: 'authz',
         result: 'bad',
-        text: `${at}${status}: refused by ${rule?.id}`,
+        text: `${at}${refusalText(status, atFirstByte)}: refused by ${rule?.id}`,
         ...(rule && { detail: rule.text, by: rule.by }),
         fix: 'narrow that DENY rule',
       };
@@ -220,7 +239,7 @@ function authorizationLine(
       return {
         name: 'authz',
         result: 'bad',
-        text: `${at}${status}: no ALLOW rule lets in ${who}`,
+        text: `${at}${refusalText(status, atFirstByte)}: no ALLOW rule lets in ${who}`,
         ...(closedBy && { by: closedBy }),
         ...(nearest && { detail: `nearest: ${nearest.fails.join(' and ')}`, by: nearest.by }),
         fix: fixOf(principal, nearest),
@@ -237,7 +256,7 @@ function authorizationLine(
           text: `${at}${outcome === 'refused' ? status : 'allowed'}: the authorizer ${provider} is asked and hears nothing`,
           detail: unheard.text,
           ...(unheard.by && { by: unheard.by }),
-          fix: `let ${workloads[0]} call the authorizer`,
+          fix: unheard.fix,
         };
       return {
         name: 'authz',

@@ -135,6 +135,11 @@ export function healthText(
   return known === 'not probed' && destination?.healthChecks?.length ? "checked by callers' sidecars" : known;
 }
 
+/** What a refused caller gets; `atFirstByte`: as an answer of authorization has it. */
+export function refusalText(status: number | 'closed' | undefined, atFirstByte: true | undefined): string {
+  return atFirstByte ? 'closed from the first byte on' : String(status);
+}
+
 /** `18 h`, `40 min`. */
 export function roundSpan(milliseconds: number): string {
   const unit = milliseconds >= 3_600_000 ? 3_600_000 : milliseconds >= 60_000 ? 60_000 : 1_000;

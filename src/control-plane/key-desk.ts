@@ -110,7 +110,7 @@ export function keysText(among: readonly FetchedKeys[]): string {
 }
 
 /** The rules of a workload whose keys are fetched, each URL once. */
-function fetchedKeys(mesh: Mesh, proxy: Proxy): readonly FetchedKeys[] {
+export function fetchedKeys(mesh: Mesh, proxy: Proxy): readonly FetchedKeys[] {
   const tokens = resolveInbound(mesh, proxy).find((port) => port.tokens)?.tokens;
   const found = (tokens?.rules ?? []).flatMap(({ rule, by, keysFrom }) => {
     if (rule.keys.kind !== 'remote') return [];

@@ -65,7 +65,7 @@ function routedAnswer(mesh: Mesh, view: View, decision: Routed, question: RouteQ
     decisions: Object.fromEntries(
       decisions.map(([name, { value, by }]) => [name, { value: value ?? null, by: placeOf(by) }]),
     ),
-    ...(decision.kind === 'request' ? { request: requestOf(view, decision) } : {}),
+    ...(decision.kind === 'request' ? { request: requestOf(view, decision), ...abortedOf(decision) } : {}),
   };
   const notes = notesOf(decision, question);
   if (route === undefined) {
@@ -93,6 +93,15 @@ function routedAnswer(mesh: Mesh, view: View, decision: Routed, question: RouteQ
 function requestOf(view: View, { seen }: Extract<CallDecision, { kind: 'request' }>): RouteAnswer['request'] {
   const { method, scheme, authority, path } = seen;
   return { method, scheme, authority, path, pathNormalization: view.terms.pathNormalization.value };
+}
+
+/** Calls that a fault answers in the sidecar of the caller. */
+function abortedOf({ route }: Extract<CallDecision, { kind: 'request' }>): Pick<RouteAnswer, 'aborted'> {
+  const abort = route?.fault?.value.abort;
+  if (route?.fault === undefined || abort === undefined || abort.percentage === 0) return {};
+  const { status, percentage: percent } = abort;
+  const answer = 'http' in status ? `${status.http}` : `gRPC status ${status.grpc}`;
+  return { aborted: { percent, answer, by: placeOf(route.fault.by) } };
 }
 
 /** What a rule does not see, or sees otherwise than it was meant. */

@@ -1,7 +1,7 @@
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RouteAnswer, RouteQuestion } from '../model/route-answer.ts';
-import { answerAuthorization, type LostFor } from './authorization-answer.ts';
+import { answerAuthorization, type LiveSidecars } from './authorization-answer.ts';
 import type { AuthorizationCaller } from './authorization-caller.ts';
 
 /**
@@ -15,10 +15,10 @@ export function withAuthorization(
   caller: AuthorizationCaller,
   question: RouteQuestion,
   proxyOf: (id: string) => Proxy | undefined,
-  lostFor?: LostFor,
+  live?: LiveSidecars,
 ): RouteAnswer {
   if (question.from === undefined || answer.outcome !== 'forward') return answer;
-  const authorization = answerAuthorization(mesh, caller, question, proxyOf, lostFor);
+  const authorization = answerAuthorization(mesh, caller, question, proxyOf, live);
   if (authorization.outcome === 'nowhere') return answer;
   // A token is not read here, and its claims may be what lets the call in.
   const bearer = question.headers.some(([name]) => name.toLowerCase() === 'authorization');

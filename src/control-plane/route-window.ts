@@ -3,10 +3,12 @@ import { notReady } from '../admin/envelope.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Readable } from '../model/readable.ts';
 import type { Clock } from '../model/state-store.ts';
+import type { TrafficStore } from '../telemetry/traffic-store.ts';
 import type { StreamStatus } from '../xds/status.ts';
 import type { LostFor } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { calledProxiesOf } from './called-proxies.ts';
+import { withEjected } from './ejected-by.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
@@ -30,19 +32,25 @@ export function createRouteWindow(of: {
   /** The commit that a proxy holds. */
   readonly revisionOf: (proxyId: string) => string;
   readonly lostFor: LostFor;
+  readonly troubles: TrafficStore['troubles'];
   readonly clock: Clock;
 }): AdminSource['route'] {
   return (question) => {
     const mesh = of.mesh.get();
     if (mesh === undefined) throw notReady(readiness(of.policies, of.mesh));
     const caller = callerOf(mesh, question);
+    const routed = answerRoute(mesh, caller, question);
+    const { service } = mesh.workloads.get(`${caller.name}.${caller.namespace}`) ?? {};
+    const troubles = of.troubles(0, of.clock.now());
     const answer = withAuthorization(
-      answerRoute(mesh, caller, question),
+      service === undefined || question.from === undefined
+        ? routed
+        : withEjected(routed, { name: service, namespace: caller.namespace }, troubles),
       mesh,
       authorizationCaller(mesh, question, () => caller),
       question,
       (id) => of.sessions.sessions().get(id)?.proxy,
-      of.lostFor,
+      of,
     );
     const newest = new Map(of.streams().map((stream) => [stream.node.id, stream]));
     const { history } = of.policies.state.get();

@@ -56,7 +56,9 @@ export interface WorkloadAnswer {
   readonly why: AnswerReason;
   /** What the caller gets where it is refused. */
   readonly status?: number | 'closed';
-  /** Of `answered`: why, in words. */
+  /** Of `closed`: only when the caller's first byte comes. A server that speaks first is heard until then (decision 10). */
+  readonly atFirstByte?: true;
+  /** Of `answered` and `no-keys`: why, in words. */
   readonly because?: string;
   /** Of `disconnected`: for how many milliseconds; absent: since before the control plane started. */
   readonly disconnectedFor?: number;
@@ -70,8 +72,8 @@ export interface WorkloadAnswer {
   readonly depends?: readonly AnswerRule[];
   /** Of `custom`: the authorizer that is asked. */
   readonly provider?: string;
-  /** Of `custom`: why the authorizer hears nothing of the workload, so that the outcome is what its failure is. */
-  readonly unheard?: { readonly text: string; readonly by?: AnswerPlace };
+  /** Of `custom`: why the authorizer hears nothing of the workload, so that the outcome is what its failure is; and what to do. */
+  readonly unheard?: { readonly text: string; readonly fix: string; readonly by?: AnswerPlace };
   /** AUDIT rules that match. */
   readonly audited?: readonly AnswerRule[];
   /** What policies in dry-run would decide. */
@@ -88,6 +90,8 @@ export type AnswerReason =
   | 'disconnected'
   /** By Envoy itself, before any rule: a token that nobody takes, a path that is none. */
   | 'answered'
+  /** Nobody gives the sidecar the keys of the token: it is taken only where keys from before are good still. */
+  | 'no-keys'
   | 'strict'
   | 'deny'
   | 'allow'

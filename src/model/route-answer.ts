@@ -2,6 +2,7 @@ import type { AuthorizationAnswer } from './authorization-answer.ts';
 import type { PathNormalization } from './ir-mesh.ts';
 import type { Labels, Protocol } from './policy.ts';
 import type { PolicyPlace, XdsType } from './status.ts';
+import type { EjectedEndpoints } from './traffic.ts';
 
 /** Where a decision stands: the field of an object and its line, or a default's number (`D3`). */
 export type AnswerPlace =
@@ -64,6 +65,8 @@ export interface RouteAnswer {
   /** In the order in which they were asked. */
   readonly candidates: readonly AnswerCandidate[];
   readonly clusters: readonly AnswerCluster[];
+  /** Of a fault that answers instead of the application: for which share of the calls, and what they get. */
+  readonly aborted?: { readonly percent: number; readonly answer: string; readonly by: AnswerPlace };
   /** `timeout`, `retries`, …: what is decided for the call besides where it goes; durations are milliseconds. */
   readonly decisions: Readonly<Record<string, { readonly value: unknown; readonly by: AnswerPlace }>>;
   /** Of a caller that was named, and a call that comes to workloads: whether they let it in. */
@@ -143,6 +146,8 @@ export interface AnswerCluster {
   readonly discovery?: 'registry' | 'dns' | 'dns-round-robin' | 'request';
   /** `mesh`: mutual TLS to the endpoints that are marked so; `tls`: TLS that the sidecar begins (P23). */
   readonly security?: 'plain' | 'mesh' | 'tls';
+  /** Of a running mesh: the sidecar of the caller that holds out most of its endpoints, which failed too often. */
+  readonly ejected?: EjectedEndpoints & { readonly proxy: string };
   /** A HealthCheck lets callers' sidecars find out who is well: what they find is not known here. */
   readonly healthChecked?: true;
   readonly endpoints: readonly {

@@ -92,8 +92,8 @@ function isDetail(condition: Condition): boolean {
 }
 
 /**
- * The rule that would allow the call with the least changed; of equals the one that names its caller, then the one that is about its
- * operation, then the first written. What is not known counts as much as what fails.
+ * The rule that would allow the call with the least changed; of equals the one whose operation it is, then the one that names its caller,
+ * then the one that says less of operations, then the first written. What is not known counts as much as what fails.
  */
 function nearestRule(rules: readonly AuthorizationRuleDecision[], call: SeenCall): NearestRule | undefined {
   const open = (condition: Condition): readonly Condition[] => {
@@ -105,10 +105,12 @@ function nearestRule(rules: readonly AuthorizationRuleDecision[], call: SeenCall
     const unmet = [...caller, ...operation];
     const fails = unmet.filter((condition) => holds(condition, call) === false);
     const strangers = caller.filter((condition) => !isDetail(condition)).length;
-    return { rule, strangers, operations: operation.length, unmet: unmet.length, fails };
+    const isAboutIt = rule.operation.kind !== 'always' && operation.length === 0;
+    const others = isAboutIt ? 0 : 1;
+    return { rule, others, strangers, operations: operation.length, unmet: unmet.length, fails };
   });
   const [nearest] = candidates.sort(
-    (a, b) => a.unmet - b.unmet || a.strangers - b.strangers || a.operations - b.operations,
+    (a, b) => a.unmet - b.unmet || a.others - b.others || a.strangers - b.strangers || a.operations - b.operations,
   );
   return nearest && { rule: nearest.rule, fails: nearest.fails };
 }

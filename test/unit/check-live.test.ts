@@ -63,13 +63,15 @@ interface Live {
   readonly proxies?: AnswerProxies;
   readonly from?: string;
   readonly yaml?: string;
+  readonly providers?: string;
   readonly host?: string;
   /** For how long sidecars are away; 0: nobody knows. */
   readonly lost?: Readonly<Record<string, number>>;
 }
 
 function windowOf(live: Live) {
-  const files = [{ path: 'a.yaml', text: live.yaml ?? yaml }];
+  const providers = live.providers === undefined ? [] : [{ path: 'meshconfig.yaml', text: live.providers }];
+  const files = [{ path: 'a.yaml', text: live.yaml ?? yaml }, ...providers];
   const options = { commit: 'c1', rootNamespace: settings.rootNamespace, folders: 'free' } as const;
   const { policies, diagnostics } = parsePolicies(files, options);
   if (policies === undefined) throw new Error(diagnostics.map(({ message }) => message).join('\n'));
@@ -240,4 +242,117 @@ spec: { host: api.example.com, trafficPolicy: { tls: { mode: SIMPLE, sni: api.ex
   expect(said({ yaml: outside('DNS') + rule, host })).toContain(begun);
   expect(said({ yaml: outside('NONE') + rule, host })).toContain(begun);
   expect(said({ yaml: outside('DNS'), host }).join()).toContain('plaintext: no sidecar stands before api.example.com');
+});
+
+const asking = `${yaml}---
+apiVersion: v1
+kind: Service
+metadata: { name: judge, namespace: shop }
+spec: { selector: { app: judge }, ports: [{ name: grpc, port: 90 }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ask, namespace: shop }
+spec: { selector: { matchLabels: { app: orders } }, action: CUSTOM, provider: { name: judge }, rules: [{}] }
+`;
+
+test('an authorizer without an endpoint hears nothing', () => {
+  const at = 'service: judge.shop.svc.cluster.local, port: 90';
+  const told = (of: string, workloads: readonly Workload[] = []) =>
+    lines({
+      yaml: asking,
+      providers: `extensionProviders:\n- name: judge\n  ${of}\n`,
+      workloads: [orders('v1'), orders('v2'), ...workloads],
+    }).find(({ name }) => name === 'authz');
+  expect(told(`envoyExtAuthzGrpc: { ${at} }`)).toMatchObject({
+    result: 'bad',
+    text: '403: the authorizer judge is asked and hears nothing',
+    detail: 'judge.shop has no endpoint at port 90',
+    by: { file: 'meshconfig.yaml', line: 2 },
+    fix: expect.stringContaining('start a workload of judge.shop'),
+  });
+  const http = 'envoyExtAuthzHttp';
+  expect(told(`${http}: { ${at}, statusOnError: "503" }`)?.text).toMatch(/^503: /);
+  expect(told(`${http}: { ${at}, failOpen: true }`)).toMatchObject({
+    result: 'warning',
+    text: expect.stringMatching(/^allowed: .* hears nothing/),
+  });
+  const judge = workload('judge-1', 'judge', 19_090, { ports: [{ port: 90, endpointPort: 19_090, protocol: 'grpc' }] });
+  expect(told(`envoyExtAuthzGrpc: { ${at} }`, [judge])?.text).toBe('the authorizer judge is asked, and decides');
+  expect(told(`envoyExtAuthzGrpc: { ${at} }`, [{ ...judge, health: 'unhealthy' }])?.detail).toContain(
+    'judge.shop has no healthy endpoint at port 90',
+  );
+});
+
+test('a key server without an endpoint: whoever brings a token is told 401', () => {
+  const tokens = (uri: string) => `${yaml}---
+apiVersion: v1
+kind: Service
+metadata: { name: keys, namespace: shop }
+spec: { selector: { app: keys }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: tokens, namespace: shop }
+spec:
+  selector: { matchLabels: { app: orders } }
+  jwtRules: [{ issuer: "https://a.example", jwksUri: "${uri}" }]
+`;
+  const of = (uri: string) => ({ yaml: tokens(uri), workloads: [orders('v1')] });
+  const [line] = lines(of('http://keys/jwks')).filter(({ name }) => name === 'tokens');
+  expect(line).toMatchObject({
+    result: 'bad',
+    text: 'orders-v1.shop cannot fetch the keys of https://a.example at http://keys/jwks: a token of that issuer gets 401',
+    detail: 'key server: keys.shop has no endpoint at port 80',
+    by: { field: 'spec.jwtRules[0].jwksUri' },
+  });
+  expect(said(of('http://nobody/jwks')).join()).toContain(
+    'key server: orders-v1.shop knows no service nobody.shop with port 80',
+  );
+  expect(said(of('https://keys.example/jwks')).join()).not.toContain('cannot fetch');
+  const ask = (claims: object) =>
+    windowOf(of('http://keys/jwks')).answer({ ...whole, from: 'web', claims: { ...claims } });
+  const answer = ask({ iss: 'https://a.example' });
+  expect(answer.answers.map(({ outcome, why }) => [outcome, why])).toEqual([['unknown', 'no-keys']]);
+  expect(authorizationLines(answer, whole, {}).join()).toContain(
+    'unknown: 401, unless keys from before are still good: the keys of https://a.example at http://keys/jwks cannot be fetched: keys.shop has no endpoint',
+  );
+  expect(ask({ iss: 'https://b.example' }).answers[0]?.why).toBe('answered');
+});
+
+test('what the sidecar of the caller answers itself reaches nobody', () => {
+  const rule = (text: string) => `apiVersion: v1
+kind: Service
+metadata: { name: orders, namespace: shop }
+spec: { selector: { app: orders }, ports: [{ name: http, port: 80, targetPort: 9080 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: orders, namespace: shop }
+spec: { hosts: [orders], http: [{ ${text} }] }
+`;
+  const route = (text: string) => said({ yaml: rule(text), workloads: [orders('v1')] })[1];
+  const to = 'route: [{ destination: { host: orders } }]';
+  const name = 'route | VirtualService/shop/orders[0]';
+  expect(route('directResponse: { status: 503 }')).toBe(`bad ${name}: 503 by the sidecar of the caller`);
+  expect(route('directResponse: { status: 204 }')).toBe(`warning ${name}: 204 by the sidecar of the caller`);
+  const abort = (what: string) => route(`fault: { abort: { ${what} } }, ${to}`);
+  expect(abort('httpStatus: 418, percentage: { value: 100 }')).toBe(
+    `bad ${name}: 418 by a fault, for 100% of the calls`,
+  );
+  expect(abort('grpcStatus: UNAVAILABLE, percentage: { value: 2.5 }')).toBe(
+    `warning ${name}: gRPC status 14 by a fault, for 2.5% of the calls`,
+  );
+});
+
+test('the address at which a workload is called is known', () => {
+  const rule = (cidr: string) => `${yaml}---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: here, namespace: shop }
+spec: { selector: { matchLabels: { app: orders } }, rules: [{ when: [{ key: destination.ip, values: ["${cidr}"] }] }] }
+`;
+  const outcome = (cidr: string) => windowOf({ yaml: rule(cidr) }).answer({ ...whole, from: 'web' }).outcome;
+  expect(outcome(`${orders('v1').address}/32`)).toBe('allowed');
+  expect(outcome('192.0.2.0/24')).toBe('refused');
 });

@@ -145,6 +145,29 @@ it('allows, refuses and asks as the rules of P39 do', async () => {
   expect(await outcome('--from', 'reviews', '--to', 'frontend')).toBe('allowed no-allow-policy');
 });
 
+it('of rules that are equally near the one of the operation is named, then the one of the caller', async () => {
+  const tied = join(folder, 'tied.yaml');
+  const rule = (account: string, operation?: string) =>
+    `    - from: [{source: {principals: [cluster.local/ns/shop/sa/${account}]}}]\n${operation === undefined ? '' : `      to: [{operation: ${operation}}]\n`}`;
+  writeFileSync(
+    tied,
+    `${service('reviews', '{name: http, port: 9080}')}${service('frontend', '{name: http, port: 80}')}apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: tied, namespace: shop}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  rules:
+${rule('admin')}${rule('frontend', '{paths: [/a*]}')}${rule('batch', '{paths: [/b*]}')}`,
+  );
+  const nearest = async (path: string) => {
+    const words = ['authz', '-f', tied, '-n', 'shop', '--from', 'frontend', ...reviews, '--path', path, '-o', 'json'];
+    const { stdout } = await runVerb(words, { cwd: folder });
+    return (JSON.parse(stdout) as AuthorizationAnswer).answers[0]?.nearest?.id;
+  };
+  expect(await nearest('/b/1')).toBe('ns[shop]-policy[tied]-rule[2]');
+  expect(await nearest('/c')).toBe('ns[shop]-policy[tied]-rule[1]');
+});
+
 it('says "unknown" where a rule asks for what was not said, and decides once it is', async () => {
   const metrics = ['--from', 'catalog', ...reviews, '--path', '/metrics'];
   const asked = await authz(...metrics);
@@ -266,10 +289,12 @@ spec: {mtls: {mode: STRICT}}
         /^× refused \(403\): the authorizer judge hears nothing; it is asked because of ns\[shop\]-policy\[pay\]/,
       ),
       expect.stringContaining(refusal),
+      'fix: let pay.shop call judge.shop',
     ]);
     expect(await asked('check')).toEqual([
       1,
       expect.stringContaining('× authz  403: the authorizer judge is asked and hears nothing'),
+      'fix  let pay.shop call judge.shop',
     ]);
     write(callers('web'), 'envoyExtAuthzGrpc', ', statusOnError: "503"');
     expect((await asked('authz'))[1]).toContain('× refused (503)');

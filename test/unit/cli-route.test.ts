@@ -168,7 +168,7 @@ it('says in JSON what each part is, and who decided it', async () => {
 it.each([
   // P47: what dots lead to; a redirect and an answer of the sidecar.
   [['--to', 'reviews', '--path', '/v1/../v2/x'], 0, 'redirect', 'VirtualService/shop/reviews[old]'],
-  [['--to', 'reviews', '--path', '/gone?now'], 0, 'respond', 'VirtualService/shop/reviews[gone]'],
+  [['--to', 'reviews', '--path', '/gone?now'], 1, 'respond', 'VirtualService/shop/reviews[gone]'],
   // P10: rules are left, none fits.
   [['--to', 'reviews', '--method', 'POST'], 1, 'no-rule', undefined],
   [['--to', 'reviews', '--path', 'x'], 1, 'invalid', undefined],
@@ -233,7 +233,9 @@ spec: {address: 10.0.0.2, serviceAccount: reviews}
   expect(bearer).toEqual({ code: 0, result: [`√ ${route}`, expect.stringContaining('- the token is not read here')] });
   // Who is not named stands for many, and who answers in the caller's own sidecar lets in nobody.
   expect(await say('guarded')).toEqual({ code: 0, result: [`√ ${route}`] });
-  expect((await say('guarded', '--from', 'reviews-1', '--path', '/gone')).code).toBe(0);
+  expect((await say('guarded', '--from', 'reviews-1', '--path', '/gone')).result).toEqual([
+    '× VirtualService/shop/reviews[gone]: answered with 410 by the sidecar itself  policies/shop/reviews.yaml:37',
+  ]);
   expect(await say('partly', '--from', 'reviews-1')).toMatchObject({
     code: 1,
     result: [

@@ -37,7 +37,11 @@ test.each<[string, Partial<RouteAnswer>, boolean]>([
   ['what is not known', { clusters: [well], authorization: answered('unknown') }, false],
   ['no rule', { outcome: 'no-rule', status: 404 }, true],
   ['an unknown host, passed', { outcome: 'pass' }, false],
-  ['an answer of the sidecar', { outcome: 'respond', status: 410 }, false],
+  ['an answer of the sidecar', { outcome: 'respond', status: 204 }, false],
+  ['an error of the sidecar', { outcome: 'respond', status: 410 }, true],
+  ['a fault for some', { clusters: [well], aborted: { percent: 5, answer: '503', by: place } }, true],
+  ['all held out', { clusters: [{ ...well, ejected: { proxy: 'b', endpoints: 2, of: 2 } }] }, true],
+  ['some held out', { clusters: [{ ...well, ejected: { proxy: 'b', endpoints: 1, of: 2 } }] }, false],
 ])('%s: %o fails: %s', (_name, part, fails) => {
   const from = { name: 'b', namespace: 'shop', labels: {} };
   const nothing = { notes: [], candidates: [], clusters: [], decisions: {} };

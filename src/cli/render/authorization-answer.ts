@@ -1,4 +1,4 @@
-import { disconnectedText } from '../../control-plane/describe-words.ts';
+import { disconnectedText, refusalText } from '../../control-plane/describe-words.ts';
 import type {
   AnswerRule,
   AuthorizationAnswer,
@@ -62,7 +62,8 @@ function subjectOf(
 }
 
 function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): readonly DescriptionRow[] {
-  const { outcome, why, rule, nearest, closedBy, unheard, depends = [], provider, status, mode, because } = answer;
+  const { outcome, why, rule, nearest, closedBy, unheard, depends = [], provider, mode, because } = answer;
+  const status = refusalText(answer.status, answer.atFirstByte);
   const modePlace = mode === undefined ? {} : { by: answerPlaceText(mode.by) };
   switch (why) {
     case 'no-sidecar':
@@ -73,6 +74,8 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
       return [{ text: `${bad} refused (closed): STRICT lets in nobody without an identity`, ...modePlace }];
     case 'answered':
       return [{ text: `${bad} refused (${status}) before any rule: ${because}` }];
+    case 'no-keys':
+      return [{ text: `${warning} unknown: 401, unless keys from before are still good: ${because}` }];
     case 'deny':
       return [ruleRow(`${bad} refused (${status}) by`, rule)];
     case 'allow':
@@ -95,6 +98,7 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
           rule,
         ),
         { text: `    ${bad} ${unheard.text}`, ...(unheard.by && { by: answerPlaceText(unheard.by) }) },
+        { text: `    fix: ${unheard.fix}` },
       ];
     case 'depends':
       return [
@@ -142,10 +146,11 @@ function namesText(workloads: readonly string[]): string {
 const named = 3;
 
 /** What changes nothing now. */
-function sideRows({ mode, identified, audited = [], dryRun }: WorkloadAnswer): readonly DescriptionRow[] {
+function sideRows({ mode, identified, atFirstByte, audited = [], dryRun }: WorkloadAnswer): readonly DescriptionRow[] {
   const who = identified ? 'the caller shows its identity' : 'the caller shows none';
   return [
     ...(mode === undefined ? [] : [{ text: `mtls ${mode.value}: ${who}`, by: answerPlaceText(mode.by) }]),
+    ...(atFirstByte ? [{ text: 'a caller that stays silent hears a server that speaks first (WEFT0164)' }] : []),
     ...audited.map((rule) => ruleRow('audited by', rule)),
     ...(dryRun === undefined ? [] : [dryRunRow(dryRun)]),
   ];

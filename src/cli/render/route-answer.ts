@@ -1,4 +1,6 @@
 import { spanText, valueText } from '../../control-plane/describe-words.ts';
+import { areAllEjected } from '../../control-plane/ejected-by.ts';
+import { answersError } from '../../control-plane/would-fail.ts';
 import type { DescriptionRow } from '../../model/description.ts';
 import type {
   AnswerCandidate,
@@ -10,12 +12,13 @@ import type {
 import { type Marks, marks } from '../marks.ts';
 import { shortAuthorizationRows, unknownHostText } from './authorization-answer.ts';
 import { descriptionLines } from './description.ts';
+import { ejectedText } from './ejected.ts';
 import { proxiesMark, proxyRows } from './route-proxies.ts';
 
 /** The lines of `weft route`: the winner, where the call goes, what is decided for it, and who was asked before. */
 export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: NodeJS.ProcessEnv): readonly string[] {
   const sign = marks(env);
-  const { from, authorization, candidates, clusters, decisions, notes, proxies, called } = answer;
+  const { from, aborted, authorization, candidates, clusters, decisions, notes, proxies, called } = answer;
   const otherwise = proxyRows(proxies, sign);
   const atCalled = proxyRows(called, sign);
   const sections = [
@@ -23,6 +26,7 @@ export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: No
       name: 'result',
       rows: [
         outcomeRow(answer, { ...sign, good: markOf(answer, sign) }),
+        ...(aborted === undefined ? [] : [abortedRow(aborted, sign)]),
         ...(authorization === undefined ? [] : shortAuthorizationRows(authorization, sign)),
         ...[
           ...notes,
@@ -54,15 +58,18 @@ export function routeLines(answer: RouteAnswer, question: RouteQuestion, env: No
 }
 
 /** A check mark says that the call gets there by a rule, as far as can be seen from here. */
-function markOf({ outcome, clusters, authorization, proxies, called }: RouteAnswer, sign: Marks): string {
-  if (authorization?.outcome === 'refused') return sign.bad;
+function markOf(answer: RouteAnswer, sign: Marks): string {
+  const { outcome, clusters, aborted, authorization, proxies, called } = answer;
+  if (authorization?.outcome === 'refused' || answersError(answer) || aborted?.percent === 100) return sign.bad;
   const mark = proxiesMark(proxies, sign);
   const isLetIn = authorization === undefined || authorization.outcome === 'allowed';
-  const isEmpty = ({ discovery, endpoints }: AnswerCluster) =>
+  const isEmpty = ({ discovery, endpoints, ejected }: AnswerCluster) =>
     discovery === undefined ||
+    areAllEjected(ejected) ||
     (discovery === 'registry' && proxies !== undefined && !endpoints.some(({ healthy }) => healthy));
   const isRefused = (called?.otherwise.length ?? 0) > 0;
-  return mark === sign.good && (outcome === 'pass' || !isLetIn || isRefused || clusters.some(isEmpty))
+  return mark === sign.good &&
+    (outcome === 'pass' || aborted !== undefined || !isLetIn || isRefused || clusters.some(isEmpty))
     ? sign.warning
     : mark;
 }
@@ -99,8 +106,13 @@ function outcomeRow({ outcome, status, route, by, to }: RouteAnswer, { good, bad
   }
 }
 
+function abortedRow({ percent, answer, by }: NonNullable<RouteAnswer['aborted']>, { bad }: Marks): DescriptionRow {
+  const text = `${bad} ${Number(percent.toFixed(2))}% of the calls get ${answer} by the sidecar itself (fault.abort)`;
+  return { text, by: placeText(by) };
+}
+
 function clusterRows(cluster: AnswerCluster, { good, bad }: Marks, isLive: boolean): readonly DescriptionRow[] {
-  const { service, port, subset, percent, by, discovery, endpoints, security } = cluster;
+  const { service, port, subset, percent, by, discovery, endpoints, security, ejected } = cluster;
   const share = `${Number(percent.toFixed(2))}%`;
   const name = `${service}${service.endsWith(`:${port}`) ? '' : `:${port}`}${subset === undefined ? '' : ` ${subset}`}`;
   const tls = security === 'tls' ? ', TLS begun by the sidecar' : '';
@@ -116,6 +128,9 @@ function clusterRows(cluster: AnswerCluster, { good, bad }: Marks, isLive: boole
       ];
       return { text: `    ${healthy ? good : bad} ${words.join(' ')}` };
     }),
+    ...(ejected === undefined
+      ? []
+      : [{ text: `    ${bad} ${ejected.proxy} has ${ejectedText(ejected)}: calls there failed too often` }]),
     ...(endpoints.length === 0 ? [{ text: `    ${discoveryText(discovery, isLive)}` }] : []),
   ];
 }
