@@ -26,7 +26,7 @@ export const defaultTexts = {
   D24: 'the token is removed',
   D25: '60s after a failure',
   D26: "15001 outbound; inbound the application's own port and 10000 more",
-  D27: '45s; 5s',
+  D27: '45s; until no request is running, 30s at most',
   D28: 'off; sampling 1 %',
 } as const;
 

@@ -43,6 +43,20 @@ describe('what a MeshConfig may not say', () => {
       'remove it',
     ],
     [
+      'a drain time, which is a flag of Envoy',
+      'defaultConfig: { drainDuration: 60s }',
+      'WEFT0004 1:18 defaultConfig.drainDuration',
+      'is valid in Istio but not supported by Weft (T1)',
+      'remove it: 45s holds; for one sidecar write weft run ... -- --drain-time-s 60',
+    ],
+    [
+      'a drain time at the end',
+      'defaultConfig: { terminationDrainDuration: 60s }',
+      'WEFT0004 1:18 defaultConfig.terminationDrainDuration',
+      'is valid in Istio but not supported by Weft (T1)',
+      'waits until no request is running, 30s at most',
+    ],
+    [
       'a field of Kubernetes',
       'ingressClass: istio',
       'WEFT0004 1:1 ingressClass',

@@ -6,7 +6,14 @@ const proxyDefaults = object({
   gatewayTopology: refused('T1', anything, {
     hint: 'remove it; remote.ip and remoteIpBlocks are the nearest address then, which may be that of a load balancer',
   }),
-  ...refusedFields('T1', ['proxyStatsMatcher', 'connectionSettings', 'drainDuration', 'terminationDrainDuration']),
+  ...refusedFields('T1', ['proxyStatsMatcher', 'connectionSettings']),
+  // Both are decided where a sidecar starts and stops, before and after it knows the mesh (D27).
+  drainDuration: refused('T1', anything, {
+    hint: 'remove it: 45s holds; for one sidecar write weft run ... -- --drain-time-s 60',
+  }),
+  terminationDrainDuration: refused('T1', anything, {
+    hint: 'remove it: a sidecar that stops waits until no request is running, 30s at most',
+  }),
   ...refusedFields('never', [
     'discoveryAddress',
     'concurrency',
