@@ -7,8 +7,9 @@ import { deltaPath } from '../../bench/support/discovery-bytes.ts';
 import { grpcPrefixed } from '../../bench/support/http2-frames.ts';
 import { decode } from '../../src/proto/codec.ts';
 import { CodecError } from '../../src/proto/codec-error.ts';
-import { StreamAccessLogsMessageSchema } from '../../src/proto/gen/envoy/service/accesslog/v3/als_pb.ts';
-import { StreamMetricsMessageSchema } from '../../src/proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
+import { MetricsService } from '../../src/proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
+import { Identity } from '../../src/proto/gen/weft/v1/identity_pb.ts';
+import { Membership } from '../../src/proto/gen/weft/v1/membership_pb.ts';
 import { readNode } from '../../src/xds/read-node.ts';
 import { readDelta, readSotw } from '../../src/xds/read-request.ts';
 import { defaultLimits, Violation } from '../../src/xds/request-limits.ts';
@@ -19,8 +20,10 @@ import { mebibytes, pause, promise, timeUntil, twice } from './hostile-promise.t
 import { connectRaw, data, openCall, opening } from './hostile-raw.ts';
 import type { Scene } from './hostile-scene.ts';
 
-/** Decoders of other services on the same port: access logs and metrics of proxies. */
-const others: readonly DescMessage[] = [StreamAccessLogsMessageSchema, StreamMetricsMessageSchema];
+/** Decoders of the other services on the same port. */
+const others: readonly DescMessage[] = [MetricsService, Membership, Identity].flatMap(({ methods }) =>
+  methods.map(({ input }) => input),
+);
 
 /** What a decoder may throw: a refusal of its own. */
 function refused(action: () => void): boolean {
