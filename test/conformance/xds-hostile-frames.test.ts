@@ -5,7 +5,7 @@ import { useScenes } from '../support/hostile-scene.ts';
 const start = useScenes();
 
 test('T7 no decoder throws anything but a refusal', { timeout: 60_000 }, () => {
-  proveDecoders(20_000, 1);
+  proveDecoders(8_000, 1);
 });
 
 test('T7 wrong messages and frames end their stream or connection, and nothing else', { timeout: 90_000 }, async () => {
