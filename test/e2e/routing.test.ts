@@ -25,6 +25,11 @@ spec:
       route: [{ destination: { host: echo } }]
     - { name: prefix-rewrite, match: [{ uri: { prefix: /old/ } }], rewrite: { uri: /new/, authority: renamed.test }, route: [{ destination: { host: echo } }] }
     - { name: whole-rewrite, match: [{ uri: { exact: /gone } }], rewrite: { uri: /here }, route: [{ destination: { host: echo } }] }
+    - { name: regex-whole-rewrite, match: [{ uri: { regex: "/items/[0-9]+" } }], rewrite: { uri: /item }, route: [{ destination: { host: echo } }] }
+    - name: regex-rewrite
+      match: [{ uri: { prefix: /users/ } }]
+      rewrite: { uriRegexRewrite: { match: "^/users/([^/]+)/(.*)$", rewrite: '/\\2/of/\\1' } }
+      route: [{ destination: { host: echo } }]
     - { name: redirect, match: [{ uri: { prefix: /moved } }], redirect: { uri: /target, authority: other.test, redirectCode: 302 } }
     - name: headers
       match: [{ uri: { prefix: /headers } }]
@@ -56,6 +61,19 @@ metadata: { name: half-2, namespace: shop }
 spec: { address: ${dead}, labels: { app: half } }
 `;
 
+/** Services of workloads that others have too: without an address of its own, and by the name of the workload's port (section 2). */
+const furtherNames = `---
+apiVersion: v1
+kind: Service
+metadata: { name: headless, namespace: shop }
+spec: { clusterIP: None, selector: { app: pair }, ports: [{ name: http, port: 80, targetPort: 9080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: named, namespace: shop }
+spec: { selector: { app: shadow }, ports: [{ name: http, port: 80, targetPort: web }] }
+`;
+
 /** Endpoints in turn: every second try goes to the dead one. */
 const roundRobin = (service: string) => `---
 apiVersion: networking.istio.io/v1
@@ -77,7 +95,7 @@ const mesh = useTestMesh(
   () => ({
     policies: {
       'mesh.yaml': mutualTlsYaml('STRICT'),
-      'services.yaml': ['echo', 'shadow', 'reviews', 'pair'].map((name) => serviceYaml(name)).join(''),
+      'services.yaml': ['echo', 'shadow', 'reviews', 'pair'].map((name) => serviceYaml(name)).join('') + furtherNames,
       'echo.yaml': echoRules,
       'reviews.yaml': canary,
       'pair.yaml': roundRobin('pair'),
@@ -94,7 +112,7 @@ const mesh = useTestMesh(
       const address = started.nextAddress();
       applications[`${service}-${version}`] = await startApplication({ address, port: 9080 }, version, answer);
       const name = `${service}-${version}`;
-      await started.join({ service, name, version, address, ports: [{ port: 9080 }] });
+      await started.join({ service, name, version, address, ports: [{ port: 9080, name: 'web' }] });
     };
     await Promise.all([
       start('echo', 'v1', async ({ url = '', method, headers }, response) => {
@@ -173,6 +191,8 @@ test('rewrite, redirect and header operations', async () => {
     headers: { host: 'renamed.test' },
   });
   expect((await seen('/gone?q=1')).request?.url).toBe('/here?q=1');
+  expect((await seen('/items/42?q=1')).request?.url).toBe('/item?q=1');
+  expect((await seen('/users/ann/carts/7?q=/users/1/2')).request?.url).toBe('/carts/7/of/ann?q=/users/1/2');
   const moved = await seen('/moved/x?q=1');
   expect(moved.status).toBe(302);
   expect(moved.headers.location).toBe('http://other.test/target?q=1');
@@ -214,9 +234,23 @@ test('a mirrored request reaches the shadow exactly once, and its answer nobody'
   expect(requestsOf('shadow-v1') - before).toBe(200);
 });
 
-test('a subset without endpoints answers 503, a request that no rule matches 404', async () => {
+test('a subset without endpoints answers 503, a request that no rule matches 404, flag NR (P10)', async () => {
   expect((await sendRequests(to('echo', '/nobody'), 10)).failures).toEqual({ 503: 10 });
+  const flagged = async () => {
+    const counted = await client.stats('requests_total.*response_flags\\.NR');
+    return [...counted.values()].reduce((sum, value) => sum + value, 0);
+  };
+  const before = await flagged();
   expect((await sendRequests(to('echo', '/unmatched'), 10)).failures).toEqual({ 404: 10 });
+  expect((await flagged()) - before).toBe(10);
+});
+
+test('a headless service leads to all its workloads, a targetPort by name to the port that has it (section 2)', async () => {
+  const { succeeded, answers } = await sendRequests(to('headless'), 40);
+  expect([succeeded, Object.keys(answers).sort()]).toEqual([40, ['v1', 'v2']]);
+  const before = requestsOf('shadow-v1');
+  expect((await sendRequests(to('named'), 10)).succeeded).toBe(10);
+  expect(requestsOf('shadow-v1') - before).toBe(10);
 });
 
 test('retries mask an endpoint that refuses connections: 0 failed of 500', async () => {
