@@ -33,24 +33,31 @@ let probes = 0;
 const closing: (() => unknown)[] = [];
 let client: Member;
 let second: Member;
-let bare: BareMember;
+const alone: BareMember[] = [];
 /** As `answers`, of the one behind an Envoy alone. */
 let bareAnswers: number[] = [200];
 let bareProbes = 0;
 let rawServer: Server;
 let rawAddress = '';
-let serving: number = Serving.SERVING;
+let aloneRawServer: Server;
+let aloneRawAddress = '';
+/** What the health services answer, by service. */
+const serving: Record<string, number> = {};
 const asked: string[] = [];
 
 const mesh = useTestMesh(
   () => ({
     policies: {
       'mesh.yaml': mutualTlsYaml('STRICT'),
-      'services.yaml': ['web', 'raw', 'words', 'tool', 'alone'].map((name) => serviceYaml(name)).join(''),
+      'services.yaml': ['web', 'raw', 'words', 'tool', 'alone', 'alone-raw', 'alone-words']
+        .map((name) => serviceYaml(name))
+        .join(''),
       'web.yaml': group('web', `{ ${often}, failureThreshold: 3, httpGet: { path: /ready, port: 9080 } }`),
       'raw.yaml': group('raw', `{ ${often}, tcpSocket: { port: 9081 } }`),
       'words.yaml': group('words', `{ ${often}, grpc: { port: 9081, service: words } }`),
       'alone.yaml': group('alone', `{ ${often}, failureThreshold: 2, httpGet: { path: /ready, port: 9080 } }`),
+      'alone-raw.yaml': group('alone-raw', `{ ${often}, tcpSocket: { port: 9081 } }`),
+      'alone-words.yaml': group('alone-words', `{ ${often}, grpc: { port: 9081, service: alone-words } }`),
     },
   }),
   async (started) => {
@@ -66,16 +73,24 @@ const mesh = useTestMesh(
         rawAddress = address;
         rawServer = await listen(address);
       }),
-      startOne(started, 'words').then(startWords),
+      startOne(started, 'words').then((address) => startWords(address, 'words')),
       startOne(started, 'tool', { allowsCommands: true }),
-      startAlone(started),
+      startAlone(started, 'alone', () => {
+        bareProbes += 1;
+        return (bareAnswers.length > 1 ? bareAnswers.shift() : bareAnswers[0]) ?? 200;
+      }),
+      startAlone(started, 'alone-raw').then(async (address) => {
+        aloneRawAddress = address;
+        aloneRawServer = await listen(address);
+      }),
+      startAlone(started, 'alone-words').then((address) => startWords(address, 'alone-words')),
     ]);
     client = await started.join({ service: 'frontend' });
     await started.synced();
   },
 );
 afterAll(async () => {
-  await bare?.kill();
+  await Promise.all(alone.map((member) => member.kill()));
   await Promise.all(closing.map((close) => close()));
 });
 
@@ -117,12 +132,12 @@ async function listen(address: string): Promise<Server> {
   return server;
 }
 
-async function startWords(address: string): Promise<void> {
+async function startWords(address: string, service: string): Promise<void> {
   const server = new GrpcServer();
   server.addService(serviceDefinition(Health), {
     check(call: { request: { service: string } }, answer: (error: null, value: { status: number }) => void) {
-      asked.push(call.request.service);
-      answer(null, { status: serving });
+      asked.push(`${service} ${call.request.service}`);
+      answer(null, { status: serving[service] ?? Serving.SERVING });
     },
   });
   await new Promise<void>((resolve, reject) => {
@@ -133,23 +148,22 @@ async function startWords(address: string): Promise<void> {
   closing.push(() => server.forceShutdown());
 }
 
-async function startAlone(started: TestMesh): Promise<void> {
-  const address = await application(started, 'alone-1', () => {
-    bareProbes += 1;
-    return (bareAnswers.length > 1 ? bareAnswers.shift() : bareAnswers[0]) ?? 200;
-  });
+async function startAlone(started: TestMesh, service: string, ready = () => 200): Promise<string> {
+  const name = `${service}-1`;
+  const address = await application(started, name, ready);
   const metadata = {
-    service: 'alone',
+    service,
     namespace: 'shop',
-    group: 'alone',
+    group: service,
     ports: [{ port: 9080, inbound: inboundPort(9080) }],
     address,
     inboundBind: address,
     applicationAddress: address,
   };
   const { rootPem, xdsPort } = started.controlPlane();
-  const token = await started.token('alone');
-  bare = await startBareMember({ folder: started.folder, xdsPort, rootPem }, 'alone-1', metadata, token);
+  const token = await started.token(service);
+  alone.push(await startBareMember({ folder: started.folder, xdsPort, rootPem }, name, metadata, token));
+  return address;
 }
 
 const to = (service: string) => ({ host: client.address, port: mesh().localPort(service, 80) });
@@ -237,11 +251,11 @@ describe('TCP', () => {
 describe('gRPC', () => {
   test('a real health service says who serves', async () => {
     await becomes('words', 1);
-    expect(new Set(asked)).toEqual(new Set(['words']));
-    serving = Serving.NOT_SERVING;
+    expect(asked).toContain('words words');
+    serving.words = Serving.NOT_SERVING;
     await becomes('words', 0);
     expect(workload('words-1.shop')?.trouble?.reason).toMatch(/^gRPC health of \S+:9081 words: answered NOT_SERVING$/);
-    serving = Serving.SERVING;
+    serving.words = Serving.SERVING;
     await becomes('words', 1);
   });
 });
@@ -286,6 +300,19 @@ describe('an Envoy alone', () => {
     expect(workload('alone-1.shop')?.trouble?.reason).toContain('its Envoy finds it failing');
     bareAnswers = [200];
     await becomes('alone', 1);
+  });
+
+  test('by a connection, or by the gRPC health service', async () => {
+    await Promise.all([becomes('alone-raw', 1), becomes('alone-words', 1)]);
+    expect(asked).toContain('alone-words alone-words');
+    await new Promise((resolve) => aloneRawServer.close(resolve));
+    serving['alone-words'] = Serving.NOT_SERVING;
+    await Promise.all([becomes('alone-raw', 0), becomes('alone-words', 0)]);
+    for (const service of ['alone-raw', 'alone-words'])
+      expect(workload(`${service}-1.shop`)?.trouble?.reason).toContain('its Envoy finds it failing');
+    await listen(aloneRawAddress);
+    serving['alone-words'] = Serving.SERVING;
+    await Promise.all([becomes('alone-raw', 1), becomes('alone-words', 1)]);
   });
 });
 
