@@ -15,11 +15,33 @@ const checked: { instance: string; caller: string }[] = [];
 let release: () => void = () => undefined;
 let released: Promise<void> = Promise.resolve();
 let held = 0;
-function hold(): void {
+
+/** What a request to /hold came to: its status, or how it failed. */
+type Outcome = number | string;
+
+/** Sends requests to /hold as `act` asks for them, releases all once it is through, and returns what each came to. */
+async function holding(
+  act: (send: (requests: number) => void, outcomes: readonly Outcome[]) => Promise<unknown>,
+): Promise<readonly Outcome[]> {
   held = 0;
   released = new Promise((resolve) => {
     release = resolve;
   });
+  const outcomes: Outcome[] = [];
+  const open: Promise<unknown>[] = [];
+  const send = (requests: number) => {
+    for (let sent = 0; sent < requests; sent += 1) {
+      const outcome = fetchOnce(to('/hold')).then(({ status }) => status, String);
+      open.push(outcome.then((one) => outcomes.push(one)));
+    }
+  };
+  try {
+    await act(send, outcomes);
+  } finally {
+    release();
+    await Promise.all(open);
+  }
+  return outcomes;
 }
 
 const rule = (trafficPolicy: string) => `---
@@ -206,27 +228,23 @@ describe('outlier detection takes an endpoint out (D7)', () => {
 });
 
 test('a breaker answers 503 at once, flag UO, and lets through what the rule allows', async () => {
-  await applyRule('{ connectionPool: { tcp: { maxConnections: 2 }, http: { http1MaxPendingRequests: 1 } } }');
-  hold();
-  const answers: ReturnType<typeof fetchOnce>[] = [];
-  for (const connections of [1, 2]) {
-    answers.push(fetchOnce(to('/hold')));
-    await eventually(`${connections} held`, () => held === connections);
-  }
-  let refused = 0;
-  for (let more = 0; more < 8; more += 1) {
-    const answer = fetchOnce(to('/hold'));
-    answers.push(answer);
-    void answer.then(({ status }) => {
-      refused += status === 503 ? 1 : 0;
-    });
-  }
-  await eventually('one waits for a connection, seven were refused', () => refused === 7);
-  expect(held).toBe(2);
-  release();
-  const statuses = (await Promise.all(answers)).map(({ status }) => status);
-  expect(statuses.filter((status) => status === 503)).toHaveLength(7);
-  expect(statuses.filter((status) => status === 200)).toHaveLength(3);
+  await sendRequests(to(), 20);
+  // In turn, for an endpoint without any connection gets one beyond the limit.
+  await applyRule(
+    `{ ${inTurn}, connectionPool: { tcp: { maxConnections: 2 }, http: { http1MaxPendingRequests: 1 } } }`,
+  );
+  // Envoy's worker hears of the new cluster a moment later, and then closes the connections of the old one.
+  await eventually('the new cluster serves', async () => (await stat('upstream_cx_active')) === 0);
+  const outcomes = await holding(async (send, sofar) => {
+    for (const connections of [1, 2]) {
+      send(1);
+      await eventually(`${connections} held`, () => held === connections);
+    }
+    send(8);
+    await eventually('one waits for a connection, seven were refused', () => sofar.length === 7);
+    expect([held, ...new Set(sofar)]).toEqual([2, 503]);
+  });
+  expect(outcomes.slice(7)).toEqual([200, 200, 200]);
   const flagged = await client.stats('requests_total.*response_flags\\.UO');
   expect([...flagged.values()].reduce((sum, value) => sum + value, 0)).toBe(7);
 });
@@ -295,6 +313,30 @@ test('so does the gRPC health service', async () => {
   await mesh().apply({ 'check.yaml': undefined });
 });
 
+test('so does a connection that opens, or does not', async () => {
+  const address = mesh().nextAddress();
+  const program = await startApplication({ address, port: 9080 }, 'bare');
+  const entry = `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: bare, namespace: shop, labels: { app: bare } }
+spec: { address: ${address} }
+`;
+  await mesh().apply({ 'bare.yaml': serviceYaml('bare') + entry, 'check.yaml': check('bare', 'tcp: {}') });
+  let opened = 0;
+  program.server.on('connection', () => {
+    opened += 1;
+  });
+  await eventually('it is in', async () => opened > 2 && (await stat('membership_healthy', 'bare')) === 1);
+  // Nobody asked it for anything: opening a connection is all.
+  expect(program.requests()).toBe(0);
+  await program.close();
+  await eventually('it is out', async () => (await stat('membership_healthy', 'bare')) === 0);
+  applications.bare = await startApplication({ address, port: 9080 }, 'bare');
+  await eventually('it is back', async () => (await stat('membership_healthy', 'bare')) === 1);
+  await mesh().apply({ 'check.yaml': undefined, 'bare.yaml': undefined });
+});
+
 test('h2UpgradePolicy: HTTP/2 between the sidecars, as many requests a connection as the rule says, HTTP/1 at the program', async () => {
   const upgrade =
     'loadBalancer: { simple: ROUND_ROBIN }, connectionPool: { http: { h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 5 } }';
@@ -304,12 +346,12 @@ test('h2UpgradePolicy: HTTP/2 between the sidecars, as many requests a connectio
     const answers = await Promise.all(Array.from({ length: 4 }, () => fetchOnce(to())));
     return (await stat('upstream_cx_active')) === 2 && answers.every(({ status }) => status === 200);
   });
-  hold();
-  const answers = Array.from({ length: 20 }, () => fetchOnce(to('/hold')));
-  await eventually('all are held', () => held === 20);
-  expect(await stat('upstream_cx_active')).toBe(4);
-  release();
-  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+  const outcomes = await holding(async (send) => {
+    send(20);
+    await eventually('all are held', () => held === 20);
+    expect(await stat('upstream_cx_active')).toBe(4);
+  });
+  expect(outcomes).toEqual(Array.from({ length: 20 }, () => 200));
   await mesh().apply({ 'pair.yaml': undefined });
 });
 
@@ -328,10 +370,9 @@ spec: { host: pair, subsets: [{ name: v1, labels: { version: v1 } }] }
   await mesh().apply({ 'pair.yaml': one });
   // An acknowledged route reaches Envoy's worker a moment later (X46).
   await eventually('all go to the first', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
-  hold();
-  const answers = Array.from({ length: 1_500 }, () => fetchOnce(to('/hold')));
-  await eventually('all are held', () => held === 1_500, 20_000);
-  release();
-  const statuses = (await Promise.all(answers)).map(({ status }) => status);
-  expect(statuses.filter((status) => status !== 200)).toEqual([]);
-});
+  const outcomes = await holding((send) => {
+    send(1_500);
+    return eventually('all are held', () => held === 1_500, 20_000);
+  });
+  expect(outcomes.filter((outcome) => outcome !== 200)).toEqual([]);
+}, 40_000);
