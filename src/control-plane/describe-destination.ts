@@ -63,17 +63,26 @@ export function routeRows({ routes, connections = [] }: OutboundPort, told?: Out
 function detailRows(route: Route): readonly DescriptionRow[] {
   const { by: _by, match: _match, name: _name, action, ...own } = route;
   const { destinations, ...ofAction } = { destinations: [], ...action };
-  const weights = decidedFields({ destinations: destinations.length < 2 ? [] : destinations });
-  const decided = Object.entries({ ...decidedFields({ ...own, ofAction }), ...weights })
+  return [
+    ...actionRows({ ...own, ofAction }),
+    ...destinations.flatMap(({ destination, ...shared }) =>
+      actionRows(shared, destinations.length === 1 ? '' : `to ${targetName(destination)}: `),
+    ),
+    ...mirrorRows(route),
+  ];
+}
+
+/** What rules decide of a route, or of one of its destinations, and which defaults someone asks for there. */
+function actionRows(part: object, before = ''): readonly DescriptionRow[] {
+  return Object.entries(decidedFields(part))
     .filter(([field]) => field !== 'redirect' && field !== 'respond' && field !== 'mirrors')
     .flatMap(([field, all]) =>
       all
         .filter(
           ({ by, value }) => !('default' in by) || field === 'timeout' || field === 'retries' || value === undefined,
         )
-        .map(({ value, by }) => rowOf(`${field} ${valueText(value, field)}`, by)),
+        .map(({ value, by }) => rowOf(`${before}${field} ${valueText(value, field)}`, by)),
     );
-  return [...decided, ...mirrorRows(route)];
 }
 
 function mirrorRows({ action }: Route): readonly DescriptionRow[] {

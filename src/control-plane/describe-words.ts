@@ -28,14 +28,20 @@ export function valueText(value: unknown, field = ''): string {
   if (typeof value === 'number') return spans.test(field) ? spanText(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'object' || value === null) return String(value);
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((item) => valueText(item, field)).join(', ');
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((item) => itemText(item, field)).join(', ');
   return Object.entries(value)
     .filter(([, inner]) => inner !== undefined && !(Array.isArray(inner) && inner.length === 0))
-    .map(([key, inner]) => {
-      const text = valueText(inner, key);
-      return typeof inner === 'object' && !Array.isArray(inner) ? `${key} (${text})` : `${key} ${text}`;
-    })
+    .map(([key, inner]) => [key, inner, valueText(inner, key)] as const)
+    .filter(([, , text]) => text !== '')
+    .map(([key, inner, text]) =>
+      typeof inner === 'object' && !Array.isArray(inner) ? `${key} (${text})` : `${key} ${text}`,
+    )
     .join(', ');
+}
+
+/** A list in a list is a header and its value. */
+function itemText(item: unknown, field: string): string {
+  return Array.isArray(item) ? item.join(': ') : valueText(item, field);
 }
 
 /** `1.5 s`, `15 min`, `20 ms`. */

@@ -360,3 +360,27 @@ it('P9 P20: a policy acts where no other goes before it, and who does is told', 
       expect.stringContaining('reviews.shop.svc.cluster.local'),
     ]);
 });
+
+it('P15 P18: what a rule changes, and what each of its destinations does', async () => {
+  const to = (more: string) => `{destination: {host: reviews}, ${more}}`;
+  const headers = 'headers: {request: {set: {x-env: prod, x-b: c}, remove: [x-old]}}';
+  const shop = `${documents[0]}${object(
+    'VirtualService',
+    'reviews',
+    `{hosts: [reviews], http: [
+    {match: [{uri: {prefix: /one}}], ${headers}, route: [${to('headers: {response: {add: {x-only: a}}}')}]},
+    {${headers}, route: [${to('weight: 9')}, {destination: {host: reviews, subset: v1}, weight: 1, headers: {response: {add: {x-from: v1}}}}]}]}`,
+  )}${object('DestinationRule', 'reviews', '{host: reviews, subsets: [{name: v1, labels: {version: v1}}]}')}`;
+  const rows = (await rowsOf('headers', { shop }, 'service reviews', 'port 80 http'))?.map((row) =>
+    row.replace(/ \| policies.*/, ''),
+  );
+  const request = '   headers request (set x-b: c, x-env: prod, remove x-old)';
+  expect(rows?.filter((row) => /headers|weight/.test(row))).toEqual([
+    request,
+    '   headers response (add x-only: a)',
+    request,
+    '   to reviews.shop:80: weight 9',
+    '   to reviews.shop:80 v1: weight 1',
+    '   to reviews.shop:80 v1: headers response (add x-from: v1)',
+  ]);
+});
