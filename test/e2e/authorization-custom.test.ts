@@ -10,6 +10,7 @@ import { listenAuthorizer } from '../support/grpc-authorizer.ts';
 import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { exchange, meshTls } from '../support/mesh-client.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 /*
@@ -47,6 +48,18 @@ const providers = `extensionProviders:
   envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: 80, timeout: 1s, failOpen: true, statusOnError: "503" }
 - name: typed-open
   envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 90, timeout: 1s, failOpen: true }
+- name: empty
+  envoyExtAuthzHttp: { service: empty.shop.svc.cluster.local, port: 80, timeout: 1s }
+- name: empty-503
+  envoyExtAuthzHttp: { service: empty.shop.svc.cluster.local, port: 80, timeout: 1s, statusOnError: "503" }
+- name: empty-open
+  envoyExtAuthzHttp: { service: empty.shop.svc.cluster.local, port: 80, timeout: 1s, failOpen: true }
+- name: empty-typed
+  envoyExtAuthzGrpc: { service: empty.shop.svc.cluster.local, port: 90, timeout: 1s }
+- name: empty-typed-open
+  envoyExtAuthzGrpc: { service: empty.shop.svc.cluster.local, port: 90, timeout: 1s, failOpen: true }
+- name: dead
+  envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 91, timeout: 1s, statusOnError: "503" }
 - name: typed-503
   envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: 90, timeout: 1s, statusOnError: "503" }
 `;
@@ -69,8 +82,9 @@ const mesh = useTestMesh(
       ),
       'judge.yaml': serviceYaml(
         'judge',
-        '[{ name: http, port: 80, targetPort: 9200 }, { name: http-gone, port: 81, targetPort: 9201 }, { name: grpc, port: 90, targetPort: 9202 }]',
+        '[{ name: http, port: 80, targetPort: 9200 }, { name: http-gone, port: 81, targetPort: 9201 }, { name: grpc, port: 90, targetPort: 9202 }, { name: grpc-dead, port: 91, targetPort: 9203 }]',
       ),
+      'empty.yaml': serviceYaml('empty', '[{ name: http, port: 80 }, { name: grpc, port: 90 }]'),
       'meshconfig.yaml': providers,
     },
   }),
@@ -112,6 +126,7 @@ const mesh = useTestMesh(
         { port: 9200, protocol: http },
         { port: 9201, protocol: http },
         { port: 9202, protocol: grpc },
+        { port: 9203, protocol: grpc },
       ],
     });
     await started.synced();
@@ -221,6 +236,46 @@ test('an authorizer whose own sidecar lets in nothing: what callers get is what 
     ['typed-503', 503, false, 503],
   ]);
   expect([heard, typed.heard.length]).toEqual([[], 0]);
+});
+
+/** What `weft check` and `weft authz` say of a call, and the mark of authz. */
+const told = async (port: number) => {
+  const words = ['--from', 'frontend', '--to', `catalog:${port}`, '--path', '/asked', '-n', 'shop'];
+  const cp = ['--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
+  const check = await runVerb(['check', ...words, ...cp], { cwd: mesh().folder });
+  const authz = await runVerb(['authz', ...words, ...cp, '-o', 'json'], { cwd: mesh().folder });
+  const { answers } = JSON.parse(authz.stdout) as AuthorizationAnswer;
+  return { check, answer: answers[0] };
+};
+
+test('an authorizer without an endpoint: what callers get is what weft authz says, and weft check says why', async () => {
+  const seen: unknown[] = [];
+  for (const provider of ['empty', 'empty-503', 'empty-open', 'empty-typed', 'empty-typed-open']) {
+    await enforce(ask(provider));
+    const { status } = await call('/asked', 'yes');
+    const { check, answer } = await told(80);
+    const [mark] = /. authz/.exec(check.stdout) ?? [];
+    seen.push([provider, status, answer?.status ?? answer?.outcome, mark]);
+    expect(check.stdout).toMatch(
+      /authz .*hears nothing .*empty\.shop has no endpoint at port .* policies\/meshconfig\.yaml:\d+/,
+    );
+    expect(check.stdout).toContain('fix    start a workload of empty.shop');
+  }
+  expect(seen).toEqual([
+    ['empty', 403, 403, '× authz'],
+    ['empty-503', 503, 503, '× authz'],
+    ['empty-open', 200, 'allowed', '‼ authz'],
+    ['empty-typed', 403, 403, '× authz'],
+    ['empty-typed-open', 200, 'allowed', '‼ authz'],
+  ]);
+});
+
+test('who answers no more at gRPC refuses requests and closes connections', async () => {
+  await enforce(ask('dead', '[{ to: [{ operation: { ports: ["9080", "9100"] } }] }]'));
+  expect((await call('/asked', 'yes')).status).toBe(503);
+  const to = { host: server.address, port: server.inbound(9100) };
+  const socket = await meshTls(to, await mesh().certificate('frontend'));
+  expect((await exchange(socket, 'ping')).received).toBe('');
 });
 
 test('on a port for bytes it is asked about connections; who speaks HTTP cannot be asked there, which is an error (WEFT0153)', async () => {

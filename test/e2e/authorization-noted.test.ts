@@ -80,6 +80,7 @@ interface Line {
   readonly dry_run_deny: string | null;
   readonly dry_run_allow: string | null;
   readonly response_code_details: string | null;
+  readonly connection_termination_details?: string | null;
 }
 const lines = async (): Promise<readonly Line[]> =>
   (await readFile(join(folder, 'access.log'), 'utf8'))
@@ -151,3 +152,16 @@ test('the same on a port for bytes, where what is asked of HTTP is forgotten (P4
     dry_run_allow: 'denied',
   });
 }, 60_000);
+
+test('a connection that a rule turns away at its first bytes names the rule in its line (P46)', async () => {
+  await enforce(policy('shut', `action: DENY, ${from('frontend')}`));
+  const svid = await mesh().certificate('frontend');
+  const socket = await meshTls({ host: server.address, port: server.inbound(9100) }, svid);
+  expect((await exchange(socket, 'ping')).received).toBe('');
+  const details = 'rbac_access_denied_matched_policy[ns[shop]-policy[shut]-rule[0]]';
+  await eventually(
+    'a line that names the rule',
+    async () => (await lines()).some(({ connection_termination_details: said }) => said === details),
+    30_000,
+  );
+});

@@ -157,3 +157,40 @@ test('who proves nothing in the handshake is outside, whatever its certificate s
   expect(rowsOf('(outside)')).toEqual([expect.objectContaining({ requests: 2, refused: 2, success: 0 })]);
   expect(rowsOf('frontend')).toEqual([expect.objectContaining({ requests: 9, success: 1 })]);
 });
+
+/** What a caller that stays silent hears. */
+async function greeted(service: string): Promise<void> {
+  const socket = await open(service, 9100);
+  expect(await readUntil(socket, 'hello\n')).toBe('hello\n');
+  socket.destroy();
+}
+const say = async (verb: 'authz' | 'check', ...words: readonly string[]) => {
+  const cp = ['--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
+  return (await runVerb([verb, '-n', 'shop', ...cp, ...words], { cwd: mesh().folder })).stdout;
+};
+
+test('a DENY rule that leaves nobody, or only some, acts before the server speaks; another at the first byte, as the windows say', async () => {
+  const to = 'to: [{ operation: { ports: ["9100"] } }]';
+  const batch = ['--from', 'batch', '--to', 'books:1100'];
+  const apply = (spec: string) => mesh().apply({ 'authorization.yaml': policy('shut', spec) });
+  await apply(`action: DENY, rules: [{ ${to} }]`);
+  await turnedAway('frontend', 9100);
+  await turnedAway('batch', 9100);
+  expect(await say('authz', ...batch)).toMatch(/× refused \(closed\) by ns\[shop\]-policy\[shut\]-rule\[0\]/);
+  expect(await say('check', ...batch)).toMatch(/× authz +closed: refused by/);
+  await served('batch', 9101);
+  await apply(
+    `action: DENY, rules: [{ from: [{ source: { notPrincipals: [demo.mesh/ns/shop/sa/frontend] } }], ${to} }]`,
+  );
+  await greeted('frontend');
+  await turnedAway('batch', 9100);
+  await apply(`action: DENY, rules: [{ ${from('batch')}, ${to} }]`);
+  await greeted('frontend');
+  await greeted('batch');
+  expect(await say('authz', ...batch)).toMatch(/× refused \(closed from the first byte on\) by /);
+  expect(await say('check', ...batch)).toMatch(/× authz +closed from the first byte on: refused by/);
+  // Whoever calls in plaintext is nobody: no chain is there for it.
+  await mesh().apply({ 'mesh.yaml': mutualTlsYaml('PERMISSIVE') });
+  await apply(`action: DENY, rules: [{ ${to} }]`);
+  expect((await exchange(await openTcp(server.address, server.inbound(9100)))).received).toBe('');
+}, 60_000);
