@@ -145,10 +145,11 @@ export function createProxySnapshots(options: {
   };
 
   const refresh = (current: Mesh): void => {
-    const samePolicies = last?.policies === current.policies && last.settings === current.settings;
+    const ofAll = ['policies', 'settings', 'distrustedRoot'] as const;
+    const isSameForAll = ofAll.every((part) => last?.[part] === current[part]);
     last = current;
     const all = [...byProxy.values()].flat();
-    const concerned = samePolicies
+    const concerned = isSameForAll
       ? all.filter(({ behind, workload, proxy }) => behind || workload !== current.workloads.get(proxy.id))
       : all;
     const before = new Map([...groups.values()].map((group) => [group, partsOf(group)]));

@@ -61,11 +61,13 @@ export function spineMesh(options: {
   let joined = options.workloads;
   const policies = createCell<PolicySet | undefined>(parse(options.texts));
   const registry = createCell<RegistryState>(registryOf(policies.get() ?? parse({}), joined));
+  const roots = createCell<{ readonly distrusted?: string }>({});
   const mesh = createMeshSource({
     settings,
     policies,
     registry,
     localPorts: createLocalPorts(memoryStore(), clock),
+    roots,
     clock,
     quiet: 100,
     longest: 1_000,
@@ -91,6 +93,11 @@ export function spineMesh(options: {
     serve(set: PolicySet) {
       policies.set(set);
       registry.set(registryOf(set, joined, registry.get()));
+      clock.advance(100);
+    },
+    /** A compromised root is trusted by nobody any more. */
+    distrust(distrusted: string) {
+      roots.set({ distrusted });
       clock.advance(100);
     },
     /** Other workloads are there. */

@@ -8,9 +8,10 @@ import type { RegistryState } from '../../src/registry/registry.ts';
 import { resolveCounters } from '../../src/resolve/counters.ts';
 import { translateCounters } from '../../src/translate/envoy-resource.ts';
 import type { SecretMaterial } from '../../src/translate/translate-secrets.ts';
-import { endpointType } from '../../src/xds/resource-types.ts';
-import { namesOf } from '../../src/xds/snapshot.ts';
+import { endpointType, listenerType } from '../../src/xds/resource-types.ts';
+import { lookup, namesOf } from '../../src/xds/snapshot.ts';
 import { fakeClock } from '../support/fake-clock.ts';
+import { jsonOf } from '../support/golden-resources.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import {
   connected,
@@ -150,4 +151,21 @@ test('a released proxy is followed no more', () => {
   expect(seen).toEqual([]);
   expect(snapshots.of(proxies[0]?.id ?? '')).toBeUndefined();
   expect(snapshots.of(proxies[1]?.id ?? '')).toBe(held[1]?.snapshot.get());
+});
+
+test('once a compromised root is gone, the chains of mesh TLS are others, and nothing else is (F10)', () => {
+  const { distrust, all } = connected();
+  const chains = () =>
+    all().map(({ layers }) =>
+      [...namesOf(layers, listenerType)].map((name) => {
+        const found = lookup(layers, listenerType, name);
+        return found && jsonOf(found);
+      }),
+    );
+  const before = JSON.stringify(chains());
+  distrust('ab'.repeat(32));
+  const after = JSON.stringify(chains());
+  expect(after).toContain('distrustedRoot');
+  const mark = `"metadata":{"filterMetadata":{"weft.dev":{"distrustedRoot":"${'ab'.repeat(32)}"}}},`;
+  expect(after.replaceAll(mark, '')).toBe(before);
 });
