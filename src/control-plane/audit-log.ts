@@ -4,6 +4,7 @@ import type { AuditEvent, AuditSink } from '../model/audit-event.ts';
 import type { Clock } from '../model/state-store.ts';
 import { privateFile, requirePrivate, stateFailure } from '../store/file-modes.ts';
 import { oneLine } from './one-line.ts';
+import { createRefusalTally } from './refusal-tally.ts';
 
 /** The audit log: a file of JSON lines, and the newest of them for the API. */
 export interface AuditLog extends AuditSink {
@@ -22,7 +23,7 @@ const syncAfter = 1_000;
 /**
  * Opens `audit.log` in a folder (0600). Each event is in the file before `record` returns, and on the disk within a second; a file that
  * has grown to `largest` bytes makes room for the next, `files` are kept. `onProblem` hears once when it cannot be written: what is asked
- * of the control plane is then done all the same, and the newest events are in memory. Throws Failure WEFT0904 for a file open to others.
+ * of the control plane is then done all the same, and the newest events are in memory. Refusals are bounded (refusal-tally.ts). Throws Failure WEFT0904 for a file open to others.
  */
 export function createAuditLog(options: {
   readonly folder: string;
@@ -63,27 +64,33 @@ export function createAuditLog(options: {
     ({ file, size } = openPrivate(path));
   };
 
+  const write = (given: Omit<AuditEvent, 'at'>): void => {
+    const event: AuditEvent = {
+      at: clock.now(),
+      ...given,
+      ...(given.words !== undefined && { words: oneLine(given.words) }),
+    };
+    recent.push(event);
+    if (recent.length > kept) recent.shift();
+    if (closed) return;
+    const line = Buffer.from(`${JSON.stringify({ ...event, at: new Date(event.at).toISOString() })}\n`);
+    attempt(() => {
+      if (size > 0 && size + line.length > largest) makeRoom();
+      writeSync(file, line);
+      size += line.length;
+    });
+    cancelSync ??= clock.after(syncAfter, sync);
+  };
+  const refusals = createRefusalTally(clock, write);
+
   return {
     record(given) {
-      const event: AuditEvent = {
-        at: clock.now(),
-        ...given,
-        ...(given.words !== undefined && { words: oneLine(given.words) }),
-      };
-      recent.push(event);
-      if (recent.length > kept) recent.shift();
-      if (closed) return;
-      const line = Buffer.from(`${JSON.stringify({ ...event, at: new Date(event.at).toISOString() })}\n`);
-      attempt(() => {
-        if (size > 0 && size + line.length > largest) makeRoom();
-        writeSync(file, line);
-        size += line.length;
-      });
-      cancelSync ??= clock.after(syncAfter, sync);
+      if (given.result === 'done' || refusals.admits(given)) write(given);
     },
     recent: () => [...recent],
     problem: () => problem,
     close() {
+      refusals.close();
       closed = true;
       sync();
       closeSync(file);

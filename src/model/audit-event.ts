@@ -15,8 +15,10 @@ export interface AuditEvent {
   /** Of the certificate that was issued, lower-case hex. */
   readonly serial?: string;
   readonly result: 'done' | 'refused';
-  /** Why it was refused, with the code in front; never a part of what was sent as a credential. */
+  /** Why it was refused, with the code in front, or what else is to be known of it; never a part of what was sent as a credential. */
   readonly words?: string;
+  /** How many more of this kind, and from this address, were refused within the minute, without a line of their own. */
+  readonly repeated?: number;
 }
 
 export type AuditedAct =

@@ -57,6 +57,32 @@ describe('the audit log', () => {
     expect([linesOf().length, problems]).toEqual([1_200, []]);
   });
 
+  test('a flood of refusals pushes nothing out: it is counted, by kind and address', () => {
+    const clock = fakeClock();
+    const log = createAuditLog({ folder, clock, onProblem: () => undefined, largest: 100_000, files: 2 });
+    log.record({ what: 'enrol', who: 'token 9f2', about: 'a-1.shop', result: 'done' });
+    const refuse = (address: string, port: number) =>
+      log.record({ what: 'join', who: '', from: `${address}:${port}`, words: 'WEFT0203 no', result: 'refused' });
+    for (let minute = 0; minute < 10; minute += 1) {
+      for (let index = 0; index < 5_000; index += 1) refuse('10.0.0.9', index);
+      refuse('10.0.0.8', minute);
+      clock.advance(60_000);
+    }
+    // In each minute of 5,000: 100 lines at first, then 10, and one that tells the rest.
+    const [first, ...others] = linesOf();
+    expect([first.what, others.length]).toEqual(['enrol', 101 + 9 * 11 + 10]);
+    expect(log.recent()[0]?.what).toBe('enrol');
+    const told = others.filter(({ repeated }) => repeated !== undefined);
+    expect(told.map(({ repeated }) => repeated)).toEqual([4_900, ...Array(9).fill(4_990)]);
+    expect(told[0]).toMatchObject({ what: 'join', from: '10.0.0.9:4999', words: 'WEFT0203 no', result: 'refused' });
+    // From very many addresses they are one flood beyond the first hundred; what is counted is told at the end.
+    for (let index = 0; index < 20_000; index += 1) refuse(`10.1.${index >> 8}.${index & 255}`, 1);
+    log.close();
+    const last = linesOf().slice(others.length + 1);
+    expect(last.length).toBeLessThanOrEqual(300);
+    expect(last.reduce((sum, { repeated = 1 }) => sum + repeated, 0)).toBe(20_000);
+  });
+
   test('does not open a file that others may read, nor follow a link', () => {
     open().close();
     chmodSync(join(folder, auditFile), 0o644);
