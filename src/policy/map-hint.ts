@@ -1,4 +1,4 @@
-import type { DeprecatedShape, ObjectShape, Shape } from './shape.ts';
+import type { DeprecatedShape, ListShape, ObjectShape, Shape } from './shape.ts';
 import type { MapEntry, MapNode, ScalarNode, SourceNode } from './source-node.ts';
 
 /**
@@ -20,6 +20,18 @@ export function wrapped(
   const sole = [words, required, fitting].find(({ length }) => length === 1)?.[0];
   if (sole === undefined) return undefined;
   return `{ ${sole[0]}: ${typeof node.value === 'string' ? textOf(node) : node.source} }`;
+}
+
+/** What stands where a list belongs, as the list that was meant: `[reviews]`, `[{ number: 443 }]`. */
+export function listed(
+  { items }: ListShape,
+  node: SourceNode,
+  fits: (shape: Shape, node: ScalarNode) => boolean,
+): string | undefined {
+  if (node.is === 'map') return items.is === 'object' ? 'a list: begin each map in it with "- "' : undefined;
+  if (node.is !== 'scalar') return undefined;
+  const entry = items.is === 'object' ? wrapped(items, node, fits) : fits(items, node) ? textOf(node) : undefined;
+  return entry && `[${entry}]`;
 }
 
 /**

@@ -14,7 +14,7 @@ import { placeWithin } from './place-within.ts';
 import { allowUnsupported, type Metadata, readMetadata } from './read-metadata.ts';
 import { reportInto } from './report.ts';
 import type { Shape } from './shape.ts';
-import { anything, object } from './shape-builders.ts';
+import { anything, names, object } from './shape-builders.ts';
 import { reportRefused } from './shape-findings.ts';
 import {
   describeNode,
@@ -203,6 +203,8 @@ function nearestKind(apiVersion: string, kind: string): string {
 
 const head: Readonly<Record<string, Shape>> = { apiVersion: anything, kind: anything, metadata: anything };
 const documentShape = object({ ...head, spec: anything });
+/** What has its place there, for whoever writes it beside. */
+const metadataShape = names('name', 'namespace', 'labels', 'annotations');
 
 /** Checks what stands beside apiVersion, kind and metadata, and reads the spec. An absent spec is an empty one. */
 function readBody(root: MapNode, definition: KindDefinition, context: CheckContext): unknown {
@@ -221,7 +223,8 @@ function readBody(root: MapNode, definition: KindDefinition, context: CheckConte
     readShape(object({ ...fields, ...head }), document, '', context);
     return {};
   }
-  readShape(documentShape, document, '', { ...context, whole: anything });
+  const whole = object({ metadata: metadataShape, spec: definition.spec });
+  readShape(documentShape, document, '', { ...context, whole });
   const spec = entryOf(root, 'spec');
   positions.set('spec', spec ? rangeAt(lines, spec.start, spec.end) : rangeAt(lines, root.start, root.end));
   return readShape(definition.spec, spec?.value ?? empty, 'spec', context);

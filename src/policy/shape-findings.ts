@@ -4,7 +4,7 @@ import { readScalar } from './check-scalar.ts';
 import type { CheckContext } from './check-shape.ts';
 import type { DiagnosticCode } from './diagnostic-codes.ts';
 import { parseDuration } from './duration.ts';
-import { successor, unquoted, wrapped } from './map-hint.ts';
+import { listed, successor, unquoted, wrapped } from './map-hint.ts';
 import type { ReportDetails } from './report.ts';
 import type { ObjectShape, RefusedShape, Shape } from './shape.ts';
 import {
@@ -38,29 +38,14 @@ export class ShapeFindings {
   }
 
   /** WEFT0002 for a value. `got` says what stands there, if the node itself does not. */
-  wrong(node: SourceNode, field: string, expected: string, shape: Shape, got = describeNode(node)): undefined {
-    const quotable =
-      node.is === 'scalar' &&
-      shape.is === 'text' &&
-      (typeof node.value === 'number' || typeof node.value === 'boolean');
+  wrong(node: SourceNode, field: string, expected: string, shape: Shape, got?: string): undefined {
     const unset = node.is === 'scalar' && node.value === null;
-    const map = shape.is === 'object' && node.is === 'scalar' ? wrapped(shape, node, fits) : undefined;
-    // The unit that nearly everybody means, where it is a good one there.
-    const inSeconds =
-      node.is === 'scalar' && shape.is === 'duration' && typeof node.value === 'number' && node.value > 0
-        ? `${node.value}s`
-        : undefined;
-    const hint = quotable
-      ? `write "${node.source}"`
-      : inSeconds !== undefined && parseDuration(inSeconds) !== undefined
-        ? `write ${inSeconds} for seconds, ${node.is === 'scalar' ? node.value : ''}ms for milliseconds`
-        : unset
-          ? narrows(field)
-            ? 'write a value; without the key the rule would be about more'
-            : 'write a value, or remove the key'
-          : `write ${map ?? expected}`;
+    const absent = narrows(field)
+      ? 'write a value; without the key the rule would be about more'
+      : 'write a value, or remove the key';
+    const hint = unset ? absent : `write ${(got === undefined && meantBy(shape, node)) || expected}`;
     const at = unset ? this.placeOf(field, node) : this.at(node.start, node.end);
-    this.report('WEFT0002', at, `expected ${expected}, got ${got}`, hint, { field });
+    this.report('WEFT0002', at, `expected ${expected}, got ${got ?? describeNode(node)}`, hint, { field });
   }
 
   /** WEFT0004 for a field or, with `word`, for its value. */
@@ -124,6 +109,33 @@ function begunBy(shape: ObjectShape, name: string): string | undefined {
 /** Whether a field is one of the conditions of a rule: without it the rule would act on more. */
 export function narrows(field: string): boolean {
   return /^spec\.rules\[|\.match\[/.test(field);
+}
+
+/** A wrong value as it was probably meant: in another form, or where it belongs. */
+function meantBy(shape: Shape, node: SourceNode): string | undefined {
+  if (shape.is === 'list') return listed(shape, node, fits);
+  if (node.is !== 'scalar') return undefined;
+  const { value, source } = node;
+  switch (shape.is) {
+    case 'object':
+      return wrapped(shape, node, fits);
+    case 'text':
+      return typeof value === 'number' || typeof value === 'boolean' ? `"${source}"` : undefined;
+    case 'duration': {
+      // The unit that nearly everybody means, where it is a good one there.
+      const isGood = typeof value === 'number' && value > 0 && parseDuration(`${value}s`) !== undefined;
+      return isGood ? `${value}s for seconds, ${value}ms for milliseconds` : undefined;
+    }
+    case 'integer':
+    case 'number':
+    case 'percent':
+    case 'boolean': {
+      const plain = typeof value === 'string' && /^(?:\d{1,15}(?:\.\d{1,6})?|true|false)$/.test(value);
+      return plain && fits(shape, { ...node, value: JSON.parse(value) }) ? `${value} without quotes` : undefined;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** Whether a field takes the value, as the check of its shape says. */

@@ -21,7 +21,41 @@ test.each<readonly [string, string, readonly string[]]>([
   [
     'hosts that are no list',
     networking('VirtualService', `{ hosts: reviews, ${route} }`),
-    ['WEFT0002 spec.hosts: write a list'],
+    ['WEFT0002 spec.hosts: write [reviews]'],
+  ],
+  [
+    'one port where there is a list of them',
+    networking('ServiceEntry', '{ hosts: [a.test], resolution: DNS, ports: 443 }'),
+    ['WEFT0002 spec.ports: write [{ number: 443 }]'],
+  ],
+  [
+    'a map that is no list of such',
+    networking(
+      'VirtualService',
+      '{ hosts: [a], http: [{ match: { uri: { prefix: /a } }, route: [{ destination: { host: a } }] }] }',
+    ),
+    ['WEFT0002 spec.http[0].match: write a list: begin each map in it with "- "'],
+  ],
+  [
+    'numbers in quotes',
+    networking(
+      'VirtualService',
+      '{ hosts: [a], http: [{ route: [{ destination: { host: a }, weight: "90" }], retries: { attempts: "many" } }] }',
+    ),
+    [
+      'WEFT0002 spec.http[0].route[0].weight: write 90 without quotes',
+      'WEFT0002 spec.http[0].retries.attempts: write a whole number from 0 to 2147483647',
+    ],
+  ],
+  [
+    'a flag in quotes',
+    networking('DestinationRule', '{ host: a, trafficPolicy: { tls: { mode: SIMPLE, insecureSkipVerify: "false" } } }'),
+    ['WEFT0002 spec.trafficPolicy.tls.insecureSkipVerify: write false without quotes'],
+  ],
+  [
+    'fields beside spec, and of metadata beside it',
+    'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: a }\nnamespace: shop\nhost: a\nspec: { host: a }\n',
+    ['WEFT0002 : "namespace" belongs under metadata', 'WEFT0002 : "host" belongs under spec'],
   ],
   ['no hosts', networking('VirtualService', `{ ${route} }`), ['WEFT0004 spec: add hosts']],
   [
