@@ -36,8 +36,12 @@ export interface Workload {
   readonly translated: number;
 }
 
-/** One port with so many AuthorizationPolicies, each about another caller, path and method; `mark` makes them others. */
-export function workloadWith(count: number, mark: number): Workload {
+/**
+ * One port with so many AuthorizationPolicies, each about another caller, path and method; `mark` makes them others. `alsoAbout: headers`: each about a
+ * header, too, which no tree sees exactly, so that they stay a list of rules (decision 62).
+ */
+export function workloadWith(count: number, mark: number, alsoAbout?: 'headers'): Workload {
+  const when = alsoAbout === undefined ? '' : ", when: [{ key: 'request.headers[x-bench]', notValues: [no] }]";
   const files = Array.from({ length: count }, (_none, index) => {
     const isLast = index === count - 1;
     const [account, path] = isLast ? ['caller', calledPath] : [`c${index}`, `/r${mark}/x${index}`];
@@ -46,7 +50,7 @@ export function workloadWith(count: number, mark: number): Workload {
       text: `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: p${`${index}`.padStart(6, '0')} }
-spec: { rules: [{ from: [{ source: { serviceAccounts: [${account}] } }], to: [{ operation: { methods: [GET], paths: [${path}] } }] }] }
+spec: { rules: [{ from: [{ source: { serviceAccounts: [${account}] } }], to: [{ operation: { methods: [GET], paths: [${path}] } }]${when} }] }
 `,
     };
   });

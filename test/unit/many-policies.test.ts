@@ -21,11 +21,13 @@ const proxy: Proxy = {
 };
 
 // Time of this process, whatever else the machine does.
-test('1,000 policies on one workload are resolved and translated in less than 200 ms', () => {
+test('1,000 policies on one workload are resolved and translated in less than 200 ms, the first time after a start in less than 2 s', () => {
   const times: number[] = [];
-  // The first rounds are the compiler's. What a machine that does other things, too, takes longer for is tried again.
+  // The first rounds are the compiler's, and what a commit after a start costs: 0.7 s here, more where other programs take the caches away.
+  // What a machine that does other things, too, takes longer for is tried again.
   while (times.length < 3 || (Math.min(...times) >= 200 && times.length < 12)) times.push(timeOf(times.length));
   console.log(`1,000 policies resolved and translated in ${times.map((time) => time.toFixed(0)).join(', ')} ms`);
+  expect(times[0]).toBeLessThan(2_000);
   expect(Math.min(...times)).toBeLessThan(200);
 }, 60_000);
 
