@@ -49,3 +49,11 @@ export function askedNamespace(context: Pick<VerbContext, 'globals' | 'env'>): s
   const { WEFT_NAMESPACE } = context.env;
   return context.globals.namespace ?? (WEFT_NAMESPACE === '' ? undefined : WEFT_NAMESPACE);
 }
+
+/** The same of a list: that WEFT_NAMESPACE leaves out the others is said, as nobody sees it in the command. */
+export function listedNamespace(context: Pick<VerbContext, 'globals' | 'env' | 'output'>): string | undefined {
+  const namespace = askedNamespace(context);
+  if (namespace !== undefined && context.globals.namespace === undefined)
+    context.output.say(`only namespace ${namespace}, as WEFT_NAMESPACE says`);
+  return namespace;
+}

@@ -6,6 +6,7 @@ import { type Application, startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 /* What weft authz, weft check and WEFT0151 say of a running mesh, held against what its callers get. */
@@ -114,6 +115,49 @@ test('weft authz and weft check say what callers get, rule and line', async () =
   expect(lines[2]?.detail).toMatch(/^leaf valid \d+ (h|min)$/);
   expect(lines[3]?.fix).toBe('add demo.mesh/ns/shop/sa/intruder to spec.rules[0].from[0].source.principals');
 }, 60_000);
+
+test('weft authz --header: the header that is told decides, as it does on the wire, and so does the address that is called', async () => {
+  const weft = (...words: readonly string[]) =>
+    runVerb([...words, '--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`], { cwd: mesh().folder });
+  const address = mesh().controlPlane().mesh.get()?.workloads.get('catalog-1.shop')?.address;
+  const when = (cidr: string | undefined) => `---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: callers, namespace: shop }
+spec:
+  selector: { matchLabels: { app: catalog } }
+  rules: [{ when: [{ key: "request.headers[x-team]", values: [red, "blue*"] }, { key: destination.ip, values: ["${cidr}"] }] }]
+`;
+  for (const [cidr, isHere] of [
+    [address, true],
+    ['192.0.2.0/24', false],
+  ] as const) {
+    await mesh().apply({ 'authz.yaml': when(cidr) });
+    for (const team of ['red', 'blueish', 'Red', 'green', undefined]) {
+      const headers: Readonly<Record<string, string>> = team === undefined ? {} : { 'X-Team': team };
+      const { status } = await fetchOnce({ ...target(frontend, '/books'), headers });
+      expect([cidr, team, status]).toEqual([cidr, team, isHere && /^(red|blue)/.test(team ?? '') ? 200 : 403]);
+      const flags = Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+      const { code, stdout } = await weft('authz', '-n', 'shop', '--from', 'frontend-1', '--to', 'catalog', ...flags);
+      expect([cidr, team, code]).toEqual([cidr, team, status === 200 ? 0 : 1]);
+      if (status === 403 && isHere && team !== undefined) expect(stdout).toContain(`it is "${team}"`);
+    }
+  }
+}, 60_000);
+
+test('weft cert inspect shows a certificate of the running control plane', async () => {
+  const words = ['cert', 'inspect', 'frontend.shop', '--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
+  const { code, stdout } = await runVerb(words, { cwd: mesh().folder });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^identity +spiffe:\/\/demo\.mesh\/ns\/shop\/sa\/frontend$/m);
+  expect(stdout).toMatch(/^notAfter +\d{4}-.* {2}\(in /m);
+  const { authorities } = await api<{ authorities: readonly { fingerprint: string }[] }>('/api/v1/certificates');
+  const fingerprint = authorities[0]?.fingerprint ?? '';
+  const root = await runVerb(['cert', 'inspect', fingerprint.slice(0, 12), ...words.slice(3)], { cwd: mesh().folder });
+  expect([root.code, root.stdout]).toEqual([0, expect.stringContaining(fingerprint)]);
+  const wrong = await runVerb(['cert', 'inspect', 'frontent.shop', ...words.slice(3)], { cwd: mesh().folder });
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('did you mean "frontend.shop"?')]);
+});
 
 test('/debug/authorizationz shows the rules of each proxy', async () => {
   await mesh().apply({ 'authz.yaml': policy(['frontend']) });

@@ -94,6 +94,31 @@ test('what the sidecar answers by itself is told: hosts and values that are none
   }
 }, 60_000);
 
+test('a fault and an answer of the sidecar are told as what they are: nobody is reached', async () => {
+  const http = (text: string) =>
+    `---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: echo, namespace: shop }\nspec: { hosts: [echo], http: [{ name: one, ${text} }] }\n`;
+  const to = 'route: [{ destination: { host: echo } }]';
+  const cp = ['--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
+  const windows = async () => {
+    const words = [...cp, '-n', 'shop', '--from', 'frontend-1', '--to', 'echo'];
+    const [route, check] = await Promise.all(
+      ['route', 'check'].map((verb) => runVerb([verb, ...words], { cwd: mesh().folder })),
+    );
+    return `${route?.code} ${route?.stdout} ${check?.code} ${check?.stdout}`;
+  };
+  await mesh().apply({ 'echo.yaml': http(`fault: { abort: { httpStatus: 418, percentage: { value: 100 } } }, ${to}`) });
+  expect((await fetchOnce(at('echo', '/'))).status).toBe(418);
+  expect(await windows()).toMatch(
+    /^1 [\s\S]*× VirtualService\/shop\/echo\[one\][\s\S]*× 100% of the calls get 418 by the sidecar itself [\s\S]* 1 [\s\S]*× route +VirtualService\/shop\/echo\[one\]: 418 by a fault, for 100% of the calls +policies\/echo\.yaml:5/,
+  );
+  await mesh().apply({ 'echo.yaml': http('directResponse: { status: 503 }') });
+  expect((await fetchOnce(at('echo', '/'))).status).toBe(503);
+  expect(await windows()).toMatch(
+    /^1 [\s\S]*× VirtualService\/shop\/echo\[one\]: answered with 503 [\s\S]* 1 [\s\S]*× route +VirtualService\/shop\/echo\[one\]: 503 by the sidecar of the caller +policies\/echo\.yaml:5/,
+  );
+  await mesh().apply({ 'echo.yaml': policies });
+});
+
 test('the endpoints are those of this moment', async () => {
   const { said } = await answer(['--to', 'echo:80', '--path', '/17']);
   expect(said.clusters).toEqual([

@@ -297,6 +297,18 @@ it('weft status counts the findings of the head as they are now; weft validate -
   expect(json.findings).toEqual({ errors: 0, warnings: 1 });
 });
 
+it('a list that WEFT_NAMESPACE shortens says so; -n is seen in the command', async () => {
+  for (const verb of ['proxies', 'edges', 'get services']) {
+    const { stderr, code } = await weft(verb, { WEFT_NAMESPACE: 'bank' });
+    expect([verb, code, stderr]).toEqual([
+      verb,
+      0,
+      expect.stringContaining('only namespace bank, as WEFT_NAMESPACE says'),
+    ]);
+    expect((await weft(`${verb} -n bank`)).stderr).not.toContain('WEFT_NAMESPACE');
+  }
+});
+
 it('finds the server that chose its own ports by what it left in the state dir', async () => {
   const at = mkdtempSync(join(tmpdir(), 'weft-cli-'));
   mkdirSync(join(at, '.weft/state'), { recursive: true });

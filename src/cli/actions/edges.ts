@@ -4,7 +4,7 @@ import { Failure } from '../../model/failure.ts';
 import type { EdgeRow } from '../../model/traffic.ts';
 import type { ApiClient } from '../api-client.ts';
 import { marks } from '../marks.ts';
-import { askedNamespace, readApi, readItems } from '../read-api.ts';
+import { listedNamespace, readApi, readItems } from '../read-api.ts';
 import { edgeColumns, tlsLines } from '../render/edges.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
 import type { edgesFlags } from '../verbs/edges.ts';
@@ -16,7 +16,7 @@ export async function edges(context: VerbContext<typeof edgesFlags>): Promise<Ex
   if (seconds < 1 || seconds > 3600) {
     throw new Failure('WEFT0912', 'calls are kept for an hour; -t is from 1s to 1h', 'weft edges -t 1h');
   }
-  const namespace = askedNamespace(context);
+  const namespace = listedNamespace(context);
   const api = await readApi(context);
   const rows = await readItems<EdgeRow>(api, `/api/v1/edges?windowSeconds=${seconds}`);
   const shown = rows.filter(

@@ -6,7 +6,7 @@ import type { CertificateStatus, ProxyStatus } from '../../model/status.ts';
 import type { ApiClient } from '../api-client.ts';
 import { marks } from '../marks.ts';
 import type { Column } from '../output.ts';
-import { askedNamespace, readApi, readItems, readValue } from '../read-api.ts';
+import { listedNamespace, readApi, readItems, readValue } from '../read-api.ts';
 import * as columns from '../render/kinds.ts';
 import { proxyColumns } from '../render/proxies.ts';
 import { isSidecar, type SidecarItem, sidecarColumns } from '../render/sidecars.ts';
@@ -27,7 +27,7 @@ function list<Item extends object>(
   below: (items: readonly Item[], context: GetContext) => readonly string[] = () => [],
 ): Show {
   return async (api, context) => {
-    const namespace = askedNamespace(context);
+    const namespace = listedNamespace(context);
     const [, name] = context.arguments;
     const near = (await readItems<Item>(api, path)).filter(
       (item) =>

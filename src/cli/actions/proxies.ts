@@ -1,7 +1,7 @@
 import type { ProxyStatus } from '../../model/status.ts';
 import { chooseProxy } from '../find-proxy.ts';
 import { marks } from '../marks.ts';
-import { askedNamespace, readApi, readItems } from '../read-api.ts';
+import { askedNamespace, listedNamespace, readApi, readItems } from '../read-api.ts';
 import { costLines, proxyColumns, proxyLines, rejectionLines, typeColumns, typeRows } from '../render/proxies.ts';
 import { troubleLines } from '../render/troubles.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -10,13 +10,12 @@ import type { proxiesFlags } from '../verbs/proxies.ts';
 /** `weft proxies [NAME]`: a line for each, or the details of one. Throws Failure WEFT0920 for a name that there is not. */
 export async function proxies(context: VerbContext<typeof proxiesFlags>): Promise<ExitCode> {
   const { flags, output, env } = context;
-  const namespace = askedNamespace(context);
   const all = await readItems<ProxyStatus>(await readApi(context), '/api/v1/proxies');
   const [name] = context.arguments;
   const now = Date.now();
   const isText = output.format === 'table' || output.format === 'wide';
   if (name !== undefined) {
-    const one = chooseProxy(all, name, namespace);
+    const one = chooseProxy(all, name, askedNamespace(context));
     if (!isText) {
       output.list('ProxyList', [one], proxyColumns(marks(env), now));
       return 0;
@@ -26,6 +25,7 @@ export async function proxies(context: VerbContext<typeof proxiesFlags>): Promis
     for (const line of rejectionLines([one], marks(env), now, true)) output.line(line);
     return 0;
   }
+  const namespace = listedNamespace(context);
   const shown = all.filter(
     ({ status, namespace: own }) =>
       (namespace === undefined || own === namespace) &&
