@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEnvoyAdmin, type EnvoyAdmin } from '../../src/sidecar/envoy-admin.ts';
 import { freePort } from '../../src/sidecar/free-port.ts';
+import { keyPair } from '../../src/sidecar/own-identity.ts';
 import { envoyPath } from './envoy-path.ts';
 import type { MeshAccess } from './member.ts';
 import { type InProcessRun, startInProcess } from './run-in-process.ts';
@@ -10,6 +11,8 @@ import { type InProcessRun, startInProcess } from './run-in-process.ts';
 export interface OwnKeyMember extends InProcessRun {
   readonly address: string;
   readonly admin: EnvoyAdmin;
+  /** Its certificate chain and key of this moment, from its files. */
+  keyPair(): ReturnType<typeof keyPair>;
 }
 
 /** Starts `weft run` before an application on a loopback address; it is in the mesh when this resolves. */
@@ -38,5 +41,11 @@ export async function startOwnKeyMember(
   ];
   const run = startInProcess({ folder, envoy: await envoyPath(), xdsPort: mesh.xdsPort, words });
   await run.ready();
-  return { ...run, address, admin: createEnvoyAdmin({ kind: 'pipe', path: admin }) };
+  const kept = join(folder, 'kept/weft');
+  return {
+    ...run,
+    address,
+    admin: createEnvoyAdmin({ kind: 'pipe', path: admin }),
+    keyPair: () => keyPair(join(kept, readdirSync(kept)[0] ?? '', `${service}-1.shop`)),
+  };
 }
