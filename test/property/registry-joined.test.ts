@@ -99,24 +99,91 @@ test('any schedule of joins, losses, goodbyes and restarts: registry = live prox
   );
 });
 
+const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/);
+/** What a claim may be instead of what is granted: nothing, another, the same said twice, the same spelled otherwise. */
+type Claim = 'same' | 'absent' | 'empty' | 'other' | 'doubled' | 'upper' | 'spaced';
+const claim: fc.Arbitrary<Claim> = fc.oneof(
+  { weight: 12, arbitrary: fc.constant('same' as const) },
+  { weight: 1, arbitrary: fc.constantFrom<Claim>('absent', 'empty', 'other', 'doubled', 'upper', 'spaced') },
+);
+function claimed(how: Claim, granted: string): unknown {
+  const ways: Readonly<Record<Claim, unknown>> = {
+    same: granted,
+    absent: undefined,
+    empty: '',
+    other: `${granted}x`,
+    doubled: [granted, granted],
+    upper: granted.toUpperCase(),
+    spaced: `${granted} `,
+  };
+  return ways[how];
+}
+const pair = fc.record({
+  granted: fc.record({ service: label, namespace: label, serviceAccount: label, version: label }),
+  service: claim,
+  namespace: claim,
+  idNamespace: claim,
+  idName: fc.oneof(
+    { weight: 12, arbitrary: label },
+    { weight: 1, arbitrary: fc.constantFrom('', 'A', 'a_b', '-a', 'a ') },
+  ),
+  // Labels may be left out: what is granted holds all the same.
+  app: fc.option(claim, { nil: 'absent' as const, freq: 2 }),
+  version: fc.option(claim, { nil: 'absent' as const, freq: 2 }),
+  identityFolder: fc.constantFrom(undefined, undefined, '/var/lib/weft', 'relative'),
+  certificate: fc.constantFrom('none', 'none', 'own', 'another'),
+});
+
 test('a claim is accepted exactly if it is what the credential says (T1, 10,000 pairs)', () => {
   let [accepted, refused] = [0, 0];
-  const word = fc.constantFrom('a', 'b', 'c', '');
+  const values = new Set<string>();
   fc.assert(
-    fc.property(word, word, word, word, word, (service, namespace, idName, idNamespace, granted) => {
+    fc.property(pair, ({ granted, idName, identityFolder, certificate, ...claims }) => {
+      const { version, ...of } = granted;
+      const idNamespace = claimed(claims.idNamespace, of.namespace);
+      const id = `${idName}.${Array.isArray(idNamespace) ? idNamespace.join('.') : (idNamespace ?? '')}`;
+      const nodeId = certificate === 'own' ? id : `${idName}y.${of.namespace}`;
+      const bound: JoinCredential = {
+        ...of,
+        tokenId: 't',
+        labels: { version },
+        ...(certificate !== 'none' && { nodeId }),
+      };
+      const weft = {
+        service: claimed(claims.service, of.service),
+        namespace: claimed(claims.namespace, of.namespace),
+        labels: { app: claimed(claims.app, of.service), version: claimed(claims.version, version) },
+        identityFolder,
+      };
       const joined = createJoinedProxies({ settings, clock: fakeClock(), store: memoryStore() });
-      const bound = { ...credential, service: granted || 'a', namespace: 'b' };
-      const weft = { ...(service && { service }), ...(namespace && { namespace }) };
-      const result = joined.join({ id: 's', peerAddress: '10.0.0.1' }, bound, { id: `${idName}.${idNamespace}`, weft });
-      const equal = service === bound.service && namespace === 'b' && idNamespace === 'b' && idName !== '';
+      const result = joined.join({ id: 's', peerAddress: '10.0.0.1' }, bound, {
+        id,
+        weft: JSON.parse(JSON.stringify(weft)),
+      });
+      const isOptional = (how: Claim) => how === 'same' || how === 'absent';
+      const hasKey =
+        certificate === 'none'
+          ? identityFolder === undefined
+          : certificate === 'own' && identityFolder?.startsWith('/');
+      const equal =
+        [claims.service, claims.namespace, claims.idNamespace].every((how) => how === 'same') &&
+        /^[a-z]/.test(idName) &&
+        !/[_ ]/.test(idName) &&
+        [claims.app, claims.version].every(isOptional) &&
+        hasKey === true;
       expect(result.kind).toBe(equal ? 'joined' : 'refused');
-      expect(joined.workloads.get().size).toBe(equal ? 1 : 0);
+      const registered = [...joined.workloads.get().values()];
+      expect(
+        registered.map((workload) => ({ id: workload.id, service: workload.service, labels: workload.labels })),
+      ).toEqual(equal ? [{ id, service: of.service, labels: { app: of.service, version } }] : []);
+      values.add(JSON.stringify([of, version]));
       if (equal) accepted += 1;
       else refused += 1;
     }),
     { numRuns: 10_000 },
   );
+  expect(accepted).toBeGreaterThan(500);
   console.log(
-    `promise T1: ${accepted + refused} pairs: ${accepted} equal and accepted, ${refused} unequal and refused, 0 otherwise`,
+    `promise T1: ${accepted + refused} pairs of ${values.size} credentials: ${accepted} equal and accepted, ${refused} unequal, absent, doubled or of another key and refused, 0 otherwise`,
   );
 });
