@@ -22,7 +22,7 @@ export interface RefusedRequest {
 
 /** What routes see of a request, as Envoy 1.40 makes it. */
 export function seenRequest(sent: SentRequest, normalization: PathNormalization): SeenRequest | RefusedRequest {
-  const wrong = sent.headers.find(([, value]) => controls.test(value.trim()));
+  const wrong = sent.headers.find(([, value]) => controls.test(value));
   if (wrong !== undefined)
     return { refused: 400, why: `${JSON.stringify(wrong[1])} is no value of a header: it holds a control character` };
   if (!hostCharacters.test(sent.authority))
@@ -123,11 +123,16 @@ export const droppedHeaders: ReadonlySet<string> = new Set([
   'x-forwarded-client-cert',
 ]);
 
+/** Blanks around a value are none of it: HTTP/1 drops them, and rules pass over those of HTTP/2 (decision 65). */
+function withoutBlanks(text: string): string {
+  return text.replace(/^[ \t]+|(?<![ \t])[ \t]+$/g, '');
+}
+
 function seenHeaders(sent: SentRequest['headers']): Map<string, readonly string[]> {
   const headers = new Map<string, readonly string[]>();
   for (const [written, text] of sent) {
     const name = written.toLowerCase();
-    const value = text.trim();
+    const value = withoutBlanks(text);
     if (droppedHeaders.has(name)) continue;
     const before = headers.get(name);
     if (before === undefined) headers.set(name, [value]);

@@ -29,8 +29,6 @@ function rule(condition: Condition): Permission['rule'] {
       return { case: 'destinationIp', value: cidrRange(condition.cidr) };
     case 'server-name':
       return { case: 'requestedServerName', value: stringMatcher(condition.match) };
-    case 'header':
-      return { case: 'header', value: headerMatcher(condition.name, condition.match) };
     case 'host':
       return { case: 'header', value: hostMatcher(condition.match) };
     case 'method':
@@ -40,6 +38,7 @@ function rule(condition: Condition): Permission['rule'] {
     case 'principal':
     case 'source-address':
     case 'remote-address':
+    case 'header':
     case 'claim':
       throw new TypeError(`a condition on ${condition.kind} is not about the operation`);
     default:

@@ -10,7 +10,7 @@ import { message } from '../proto/message.ts';
 import { cidrRange } from './cidr.ts';
 import { claimMatcher } from './claim-matcher.ts';
 import { spiffeMatcher } from './spiffe-matcher.ts';
-import { headerMatcher } from './text-matcher.ts';
+import { ruleHeaderMatcher } from './text-matcher.ts';
 
 /** The half of a rule that is about the caller. Throws TypeError for a condition that cannot stand there: a bug in resolve. */
 export function rbacPrincipal(condition: Condition): Principal {
@@ -41,7 +41,7 @@ function identifier(condition: Condition): Principal['identifier'] {
     case 'remote-address':
       return { case: 'remoteIp', value: cidrRange(condition.cidr) };
     case 'header':
-      return { case: 'header', value: headerMatcher(condition.name, condition.match) };
+      return { case: 'header', value: ruleHeaderMatcher(condition.name, condition.match) };
     case 'claim':
       return {
         case: 'sourcedMetadata',

@@ -69,6 +69,34 @@ function endOf(host: string): string {
 }
 
 /**
+ * A condition of a rule on a header, whatever the blanks around its value: over HTTP/2 Envoy keeps them, which RFC 9113 (8.2.1) forbids, and
+ * an application of HTTP/1 drops them, so that `" admin"` is admin to it (T15, decision 65).
+ */
+export function ruleHeaderMatcher(name: string, match: TextMatch): HeaderMatcher {
+  return headerMatcher(name, withBlanks(match));
+}
+
+function withBlanks(match: TextMatch): TextMatch {
+  switch (match.kind) {
+    case 'exact':
+      return { kind: 'regex', value: `${blanks}${escapeRegex(match.value)}${blanks}` };
+    case 'prefix':
+      // Any byte, `.` would pass over a value that is no UTF-8.
+      return { kind: 'regex', value: `${blanks}${escapeRegex(match.value)}\\C*` };
+    case 'suffix':
+      return { kind: 'regex', value: `\\C*${escapeRegex(match.value)}${blanks}` };
+    case 'regex':
+      return { kind: 'regex', value: `${blanks}(?:${match.value})${blanks}` };
+    case 'present':
+      return match;
+    default:
+      return match satisfies never;
+  }
+}
+
+const blanks = '[ \\t]*';
+
+/**
  * A condition on a header; `present` also holds for an empty one. `absent` inverts it, and then a missing header satisfies it:
  * Envoy alone would let a missing header fail every text condition, inverted or not (P12, withoutHeaders).
  */

@@ -132,12 +132,9 @@ test('T15 nor over HTTP/2', async () => {
       .flatMap(inHttp2)) {
       const { status, body } = await client.ask(headers);
       answers[status] = (answers[status] ?? 0) + 1;
-      // Envoy keeps spaces around a value, which HTTP/2 forbids (RFC 9113, 8.2.1), and an application of HTTP/1 drops them.
-      if ([headers['x-role']].flat().some((value) => value !== undefined && String(value).trim() !== value)) {
-        expect([status, body], JSON.stringify(headers)).toEqual([200, 'reviews / admin']);
+      // Envoy keeps blanks around a value, which HTTP/2 forbids (RFC 9113, 8.2.1), and an application of HTTP/1 drops them.
+      if ([headers['x-role']].flat().some((value) => value !== undefined && String(value).trim() !== value))
         padded += 1;
-        continue;
-      }
       // The authority is what counts beside a Host header: the application must read the same.
       const isOther = headers.host !== undefined && body === 'reviews / ';
       if (status === 200 && !isOther) passed.push(`${each.name} ${JSON.stringify(headers)} ${body}`);
@@ -148,10 +145,11 @@ test('T15 nor over HTTP/2', async () => {
   const total = Object.values(answers).reduce((sum, count) => sum + count, 0);
   const counts = Object.entries(answers).map(([status, count]) => `${status}: ${count}`);
   expect(total).toBeGreaterThanOrEqual(200);
+  expect(padded).toBeGreaterThan(0);
   console.log(
-    `promise T15: ${total} shapes over HTTP/2 (:path, :authority, a Host header beside it, headers): 0 pass where paths are decoded and slashes ` +
-      `merged (${counts.join(', ')}; 0: the stream was reset; 200: beside a Host header, the application saw the authority that the rule saw). Left open: ${padded} ` +
-      'values with spaces around them, which Envoy keeps for rules and an application of HTTP/1 drops',
+    `promise T15: ${total} shapes over HTTP/2 (:path, :authority, a Host header beside it, headers, ${padded} with blanks around a value): 0 pass ` +
+      `where paths are decoded and slashes merged (${counts.join(', ')}; 200: beside a Host header, the application saw the ` +
+      'authority that the rule saw)',
   );
 }, 60_000);
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { documentShapes } from '../../src/policy/document-shapes.ts';
+import { conditionKeys } from '../../src/policy/kinds/authorization-values.ts';
 import { inventoryOf } from '../support/field-inventory.ts';
 
 /*
@@ -119,3 +120,10 @@ test('every word that a field may be stands in a golden case, or says here where
   );
   expect(missingOf(words)).toEqual(Object.values(wordsElsewhere).flat().sort());
 });
+
+test('every key of a condition stands in a golden case', () => {
+  const written = [...used].filter((path) => path.startsWith(`${conditionKey}=`));
+  const keys = written.map((path) => path.slice(conditionKey.length + 1).replace(/\[.*/, '[name]'));
+  expect([...new Set(keys)].sort()).toEqual([...conditionKeys].sort());
+});
+const conditionKey = 'AuthorizationPolicy rules[].when[].key';

@@ -58,12 +58,16 @@ const hosts = authorities.flatMap((authority): readonly Shape[] => [
   { target: '/', headers: [`host: ${authority}`] },
   { target: `http://${authority}/`, headers: ['host: reviews'] },
 ]);
+const role = (condition: object) => ({ when: [{ key: 'request.headers[x-role]', ...condition }] });
 const roles: readonly Shape[] = [
   ['x-role: admin'],
   ['X-Role: admin'],
   ['X-ROLE:admin'],
   ['x-role:   admin  '],
   ['x-role: \tadmin\t'],
+  ['x-role:  \t admin'],
+  ['x-role: admin \t'],
+  ['x-role: user ', 'x-role: admin '],
   ['x-role: user', 'x-role: admin'],
   ['x-role: admin', 'x-role: user'],
   ['x-role: admin', 'X-Role: admin'],
@@ -88,17 +92,15 @@ export const leftOpen = [
   {
     name: 'underscores',
     shapes: [{ target: '/', headers: ['host: reviews', 'x_role: admin'] }],
-    rule: { when: [{ key: 'request.headers[x-role]', values: ['admin'] }] },
+    rule: role({ values: ['admin'] }),
   },
 ] as const;
 export const cases = [
   { name: 'DENY path', shapes: forbiddenPaths, action: 'DENY', rule: to({ paths: ['/admin*'] }) },
   { name: 'ALLOW path', shapes: leftPaths, action: 'ALLOW', rule: to({ paths: ['/public*'] }) },
   { name: 'DENY host', shapes: hosts, action: 'DENY', rule: to({ hosts: ['admin.example'] }) },
-  {
-    name: 'DENY header',
-    shapes: roles,
-    action: 'DENY',
-    rule: { when: [{ key: 'request.headers[x-role]', values: ['admin'] }] },
-  },
+  { name: 'DENY header', shapes: roles, action: 'DENY', rule: role({ values: ['admin'] }) },
+  { name: 'DENY header prefix', shapes: roles, action: 'DENY', rule: role({ values: ['adm*'] }) },
+  { name: 'DENY header suffix', shapes: roles, action: 'DENY', rule: role({ values: ['*min'] }) },
+  { name: 'ALLOW header', shapes: roles, action: 'ALLOW', rule: role({ notValues: ['admin'] }) },
 ] as const;
