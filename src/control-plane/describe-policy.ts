@@ -1,9 +1,11 @@
 import { actsOn } from '../admin/mesh-values.ts';
 import type { Description, DescriptionRow } from '../model/description.ts';
 import type { OutboundService } from '../model/ir.ts';
+import type { Mesh } from '../model/mesh.ts';
 import type { Policy } from '../model/policy.ts';
 import { type Decided, type DecidedBy, refText } from '../model/provenance.ts';
 import type { Service } from '../model/service.ts';
+import type { Workload } from '../model/workload.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
 import { scopeKey } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
@@ -18,7 +20,7 @@ const nobody: ActingFor = { itself: [], instead: new Map() };
 
 /** An object: what it acts on, and every value that some proxy has because of it. */
 export function describePolicy(known: Describable, policy: Policy): Description {
-  const { mesh, diagnostics } = known;
+  const { mesh, diagnostics, live } = known;
   const { kind, namespace, name, at, commit } = policy;
   const named = mesh.services.filter((service) => {
     const ids = [...(mesh.endpoints.get(service.key)?.values() ?? [])].flat().map(({ workload }) => workload);
@@ -44,16 +46,42 @@ export function describePolicy(known: Describable, policy: Policy): Description 
     subject: `${kind} ${namespace}/${name}`,
     sections: [
       ...section('object', [{ text: `commit ${commit}`, by: `${at.file}:${at.line}` }]),
+      ...section('declares', declaredRows(mesh, policy)),
       ...section('acts on', [...listed, ...rest]),
       ...section('others act instead', insteadRows(acting)),
       ...section(
         'decides',
-        decided.length === 0 ? [rowOf('nothing: no connected proxy has a value because of it')] : once(decided),
+        decided.length > 0 || isDeclaration(policy)
+          ? once(decided)
+          : [rowOf(`nothing: no ${live ? 'connected ' : ''}proxy has a value because of it`)],
       ),
       ...section('fails', keyRows(known, policy)),
       ...findingsOf(diagnostics, new Set([refText(policy)])),
     ],
   };
+}
+
+/** Whether an object says what there is, not what becomes of calls. */
+function isDeclaration({ kind }: Policy): boolean {
+  return kind === 'Service' || kind === 'ServiceEntry' || kind === 'WorkloadEntry' || kind === 'WorkloadGroup';
+}
+
+/** The services and workloads that an object makes; a group makes nobody, and says who those are that join it. */
+function declaredRows({ services, workloads }: Mesh, policy: Policy): readonly DescriptionRow[] {
+  if (!isDeclaration(policy)) return [];
+  const declares = (by: DecidedBy | undefined) => by !== undefined && isOf(by, policy);
+  const called = services
+    .filter(({ by }) => declares(by))
+    .map(({ host, ports, by }) => {
+      const each = ports.map(({ number, protocol }) => `${number} ${protocol}`);
+      return rowOf(`service ${host}, ports ${each.join(', ') || 'none'}`, by);
+    });
+  const isMember = ({ namespace, group }: Workload) =>
+    policy.kind === 'WorkloadGroup' && namespace === policy.namespace && group?.name === policy.name;
+  const running = [...workloads.values()]
+    .filter((workload) => declares(workload.by) || isMember(workload))
+    .map(({ id, address, by }) => rowOf(`workload ${id} at ${address}`, by));
+  return [...called, ...running];
 }
 
 /** Of services that it names, too: a nearer host, or a nearer namespace, goes before it (P9, P20). */
@@ -92,13 +120,10 @@ function outboundRows(
 
 function serviceRows({ host, ports }: OutboundService, policy: Policy): readonly DescriptionRow[] {
   return ports.flatMap(({ port, routes, connections = [], destinations }) => [
-    ...routes.flatMap((route) => [
+    ...[...routes, ...connections].flatMap((route) => [
       ...(isOf(route.by, policy) ? [rowOf(`${host}:${port} rule ${route.name.replace(/^[^[]*/, '')}`, route.by)] : []),
       ...decisions(route, policy).map(({ field, one }) => rowText(`${host}:${port}`, field, one)),
     ]),
-    ...connections.flatMap((route) =>
-      decisions(route, policy).map(({ field, one }) => rowText(`${host}:${port}`, field, one)),
-    ),
     ...destinations.flatMap((destination) => {
       const { subset } = destination.ref;
       const where = `${host}:${port}${subset === undefined ? '' : ` ${subset}`}`;

@@ -384,3 +384,23 @@ it('P15 P18: what a rule changes, and what each of its destinations does', async
     '   to reviews.shop:80 v1: headers response (add x-from: v1)',
   ]);
 });
+
+it('an object of the registry: what it declares, and not that it decides nothing', async () => {
+  expect((await described('policy Service/reviews')).rows('declares')).toEqual([
+    `service reviews.shop.svc.cluster.local, ports 80 http, 90 tcp | ${file}:3`,
+  ]);
+  const entry = await described('policy WorkloadEntry/reviews-7');
+  expect(entry.rows('declares')).toEqual([expect.stringMatching(/^workload reviews-7\.shop at 10\.0\.0\.7 \| /)]);
+  expect(entry.names).not.toContain('decides');
+});
+
+it('rules on connections are among what a policy decides', async () => {
+  const routes =
+    '{hosts: [reviews], tcp: [{match: [{port: 90}], route: [{destination: {host: reviews, port: {number: 90}}}]}]}';
+  const shop = `${documents[0]}${object('VirtualService', 'reviews', routes)}`;
+  expect(await rowsOf('connections', { shop }, 'policy VirtualService/reviews', 'decides')).toEqual([
+    expect.stringMatching(
+      /^shop -> reviews\.shop\.svc\.cluster\.local:90 rule \[tcp\.0\] \| policies\/shop\/a\.yaml:\d+$/,
+    ),
+  ]);
+});
