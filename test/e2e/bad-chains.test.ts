@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, expect, test } from 'vitest';
+import { clusterType } from '../../src/xds/resource-types.ts';
 import { startApplication } from '../support/application.ts';
 import { createBadChains, type PresentedChain } from '../support/bad-chains.ts';
 import { rawHttp } from '../support/raw-http.ts';
+import { connectRawClient } from '../support/raw-xds-client.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
-/* T18 at a port of the mesh: its CA is the root under which the chains are made, brought from outside. */
+/* T18 at ports of the mesh: its CA is the root under which the chains are made, brought from outside. */
 
 const { root, rootKey, good, bad } = createBadChains();
 const folder = mkdtempSync(join(tmpdir(), 'weft-root-'));
@@ -51,5 +54,36 @@ test('T18 no bad chain opens a STRICT port', async () => {
   console.log(
     `promise T18: ${bad.length} bad chains at a STRICT port of a sidecar: 0 opened it, the good one did (${shown} refused by Envoy, ` +
       `${bad.length - shown} that no client can load beside its key)`,
+  );
+}, 60_000);
+
+test('T18 no bad chain is a credential at the port of the control plane', async () => {
+  const { xdsPort } = mesh().controlPlane();
+  /** How a call with this certificate alone ended. */
+  const ended = async ({ chain, key }: PresentedChain): Promise<string> => {
+    const options = { rejectUnauthorized: false };
+    const channel = credentials.createSsl(null, Buffer.from(key), Buffer.from(chain), options);
+    const raw = connectRawClient(xdsPort, channel);
+    try {
+      const stream = raw.delta();
+      stream.send({ node: { id: 'catalog-1.shop' }, typeUrl: clusterType });
+      return (await stream.closed).details;
+    } finally {
+      raw.close();
+    }
+  };
+  // One that is believed, of nobody who has joined: it is looked at.
+  expect(await ended(good)).toMatch(/WEFT0203 the certificate shown is not that of a proxy that joined/);
+  const outcomes: string[] = [];
+  for (const chain of bad) outcomes.push(await ended(chain).catch(() => 'not presented'));
+  const counted = (words: RegExp) => outcomes.filter((outcome) => words.test(outcome)).length;
+  // Where the chain is not believed there is no certificate, and nothing else was shown.
+  const unseen = counted(/WEFT0203 no credential was sent/);
+  const never = counted(/^not presented$/);
+  expect(unseen + never).toBe(bad.length);
+  expect(unseen).toBeGreaterThan(50);
+  console.log(
+    `promise T18: ${bad.length} bad chains at the port of the control plane: 0 taken for a certificate, the good one was (${unseen} seen as none, ` +
+      `${never} that no client can load beside its key)`,
   );
 }, 60_000);
