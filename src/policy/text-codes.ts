@@ -35,4 +35,5 @@ export const textCodes = {
   WEFT0165: page('warning', 'text', 'Condition that nothing meets'),
   WEFT0168: page('info', 'text', 'Tokens for any audience are taken'),
   WEFT0169: page('warning', 'text', 'Requests pass unasked when an authorizer fails'),
+  WEFT0176: page('warning', 'text', 'Address that every caller may write'),
 } as const satisfies Readonly<Record<string, CodePage>>;

@@ -22,6 +22,16 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
   ],
   ['the lowest version of mesh TLS', '1.2', '1.3'],
   ['`x-forwarded-client-cert` of callers', 'appended to and passed on', 'replaced'],
+  [
+    '`remoteIpBlocks`, `remote.ip`',
+    'the address that the proxies in front saw, as many as `numTrustedProxies` says',
+    'the last of `x-forwarded-for`, which everybody may write who connects, by mesh TLS or in plaintext: such a rule protects only beside the identity or address of the proxy that writes it (WEFT0176, decision 56)',
+  ],
+  [
+    '`request.headers[…]` and blanks around the value of a header, which HTTP/2 lets through',
+    'another value: a DENY does not match it, though most applications read it as the same',
+    'the same value, as in HTTP/1 (decision 65)',
+  ],
   ['a token without `exp`', 'never ends', '401'],
   ['a token for another audience', '403', '401, as every token that is not taken'],
   [

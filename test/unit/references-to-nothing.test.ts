@@ -107,6 +107,11 @@ describe('namespaces and labels that nobody has', () => {
     ['serviceAccounts: [review]', [expect.stringMatching(/serviceAccounts\[0\]: did you mean "reviews"\?$/)]],
     ['serviceAccounts: [shpo/reviews]', [expect.stringMatching(/did you mean "shop\/reviews"\?$/)]],
     ['serviceAccounts: [reviews, shop/reviews]', []],
+    // P43: as written; the mesh's own name is meant by it in principals alone.
+    ['trustDomains: [cluster.local]', [expect.stringMatching(/trustDomains\[0\]: did you mean "demo.mesh"\?$/)]],
+    ['notTrustDomains: [demo.mes]', [expect.stringMatching(/notTrustDomains\[0\]: did you mean "demo.mesh"\?$/)]],
+    ['trustDomains: [far.example]', [expect.stringMatching(/trustDomains\[0\]: name it in trustDomainAliases/)]],
+    ['trustDomains: [demo.mesh, "far*"]', []],
   ])('a rule for %s (WEFT0152)', (source, expected) => {
     const policy = security('AuthorizationPolicy', `{ rules: [{ from: [{ source: { ${source} } }] }] }`);
     expect(told(here + policy, 'WEFT0152')).toEqual(expected);
@@ -118,6 +123,10 @@ describe('namespaces and labels that nobody has', () => {
     [
       'source.principal, notValues: [cluster.local/ns/shop/sa/review, "*"]',
       [expect.stringMatching(/notValues\[0\]: did you mean "cluster.local\/ns\/shop\/sa\/reviews"\?$/)],
+    ],
+    [
+      'source.trustDomain, values: [cluster.local]',
+      [expect.stringMatching(/values\[0\]: did you mean "demo.mesh"\?$/)],
     ],
     ['source.ip, values: [10.0.0.9]', []],
   ])('a condition on %s (WEFT0152)', (condition, expected) => {

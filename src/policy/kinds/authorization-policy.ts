@@ -6,6 +6,7 @@ import { dryRunAnnotation } from '../read-metadata.ts';
 import type { Infer, TextRule } from '../shape.ts';
 import { choice, list, object, refused, row, someOf, text } from '../shape-builders.ts';
 import { checkOperation, checkSource, checkWhen } from './authorization-forms.ts';
+import { checkToldAddresses } from './authorization-told.ts';
 import {
   checkCondition,
   checkPaths,
@@ -108,6 +109,7 @@ export const authorizationPolicy = supportedKind<typeof shape, AuthorizationPoli
       dryRun: isDryRun(action, context) ? true : undefined,
       rules: rules.map((written, index) => {
         if (action === 'CUSTOM') checkAsked(written, `spec.rules[${index}]`, context);
+        if (action !== 'AUDIT') checkToldAddresses(written, `spec.rules[${index}]`, context);
         return lowerRule(written, `spec.rules[${index}]`, context);
       }),
     });

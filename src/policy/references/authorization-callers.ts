@@ -7,28 +7,44 @@ import { accountsOf } from './scope-index.ts';
 
 /** Who is named as a caller, below the field of a rule. */
 interface Named {
-  readonly as: 'principal' | 'namespace' | 'account';
+  readonly as: 'principal' | 'namespace' | 'account' | 'trust-domain';
   readonly value: string;
   readonly field: string;
 }
 
 /**
  * WEFT0152, of sources and of `when`: exact principals, and service accounts, whose account no workload has; principals of a trust domain
- * that is not this mesh's; namespaces with nobody.
+ * that is not this mesh's, and such trust domains; namespaces with nobody.
  */
 export function checkCallers(scope: ReferenceScope, policy: AuthorizationPolicyObject): void {
   const accounts = accountsOf(scope.workloads ?? []);
   for (const [index, rule] of policy.spec.rules.entries()) {
     for (const { as, value, field } of namedIn(rule)) {
       if (value.includes('*')) continue;
-      const said =
-        as === 'namespace'
-          ? namespaceProblem(scope, value)
-          : as === 'principal'
-            ? principalProblem(scope, accounts, value)
-            : accountProblem(accounts, value, value.includes('/') ? value : `${policy.namespace}/${value}`);
+      const said = problemOf(scope, accounts, policy.namespace, as, value);
       if (said) reportAt(scope, 'WEFT0152', policy, `spec.rules[${index}].${field}`, said.message, said.hint);
     }
+  }
+}
+
+function problemOf(
+  scope: ReferenceScope,
+  accounts: ReadonlySet<string>,
+  namespace: string,
+  as: Named['as'],
+  value: string,
+): Said | undefined {
+  switch (as) {
+    case 'namespace':
+      return namespaceProblem(scope, value);
+    case 'principal':
+      return principalProblem(scope, accounts, value);
+    case 'account':
+      return accountProblem(accounts, value, value.includes('/') ? value : `${namespace}/${value}`);
+    case 'trust-domain':
+      return trustDomainProblem(scope, value);
+    default:
+      return as satisfies never;
   }
 }
 
@@ -55,12 +71,15 @@ const sourceFields = [
   ['notNamespaces', 'namespace'],
   ['serviceAccounts', 'account'],
   ['notServiceAccounts', 'account'],
+  ['trustDomains', 'trust-domain'],
+  ['notTrustDomains', 'trust-domain'],
 ] as const;
 
 const conditionKeys: ReadonlyMap<string, Named['as']> = new Map([
   ['source.principal', 'principal'],
   ['source.namespace', 'namespace'],
   ['source.serviceAccount', 'account'],
+  ['source.trustDomain', 'trust-domain'],
 ]);
 
 interface Said {
@@ -71,6 +90,16 @@ interface Said {
 function namespaceProblem(scope: ReferenceScope, value: string): Said | undefined {
   const hint = namespaceHint(scope, value);
   return hint === undefined ? undefined : { message: `namespace ${JSON.stringify(value)} has no workload`, hint };
+}
+
+/** P43: as written, also `cluster.local`, which in a principal would be the mesh's own. */
+function trustDomainProblem({ trustDomains }: ReferenceScope, value: string): Said | undefined {
+  if (trustDomains.includes(value)) return undefined;
+  const near = value === 'cluster.local' ? trustDomains[0] : nearestName(value, trustDomains);
+  const hint = near
+    ? `did you mean ${JSON.stringify(near)}?`
+    : 'name it in trustDomainAliases of MeshConfig, if callers have it';
+  return { message: `trust domain ${JSON.stringify(value)} is neither the mesh's nor an alias`, hint };
 }
 
 function principalProblem(
