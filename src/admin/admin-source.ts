@@ -201,6 +201,8 @@ export interface TokenReport {
   /** Who made it, in words. */
   readonly createdBy: string;
   readonly revoked: boolean;
+  /** Its time is over. */
+  readonly expired?: true;
   /** Its uses are worth nothing: a rotation has taken the root that it pins, and whoever joins with it takes the server for another one (WEFT0915). */
   readonly rootGone?: true;
 }

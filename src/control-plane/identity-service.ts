@@ -58,7 +58,7 @@ export function createIdentityService(options: {
     },
   });
   const written = <Answer extends { readonly ok: unknown } | Refused>(
-    event: Pick<AuditEvent, 'what' | 'who' | 'from' | 'about'>,
+    event: Pick<AuditEvent, 'what' | 'who' | 'from' | 'about' | 'words'>,
     given: Answer,
     issued?: SignedSvid,
   ): Answer => {
@@ -160,15 +160,18 @@ export function createIdentityService(options: {
         const event = { what: 'redeem', who: `token ${token.id}`, from: peer, about: shownId(request.nodeId) } as const;
         const refused = spent ?? claimsRefused(caller, request, false);
         if (refused !== undefined) return written(event, refused);
-        if (token.uses === undefined) return written(event, { ok: { bearer: '' } });
+        const done = (id: string, bearer: string) =>
+          written({ ...event, words: `credential ${id}` }, { ok: { bearer } });
+        if (token.uses === undefined) return done(token.id, '');
         const made = await failed(async () => {
           const refusal = await tokens.spend(token.id);
           if (refusal !== undefined) return refusedBy(refusal);
           const { id: from, grant, createdBy } = token;
-          const { text } = await tokens.create({ grant, createdBy, from, label: `of ${request.nodeId}` });
-          return { ok: { bearer: text.expose().split('.').slice(0, 2).join('.') } };
+          return { ok: await tokens.create({ grant, createdBy, from, label: `of ${request.nodeId}` }) };
         });
-        return written(event, made);
+        if ('refused' in made) return written(event, made);
+        const { record, text } = made.ok;
+        return done(record.id, text.expose().split('.').slice(0, 2).join('.'));
       },
     }),
   ];

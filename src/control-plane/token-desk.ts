@@ -12,10 +12,17 @@ export function createTokenDesk(
   isTrusted: (root: string) => boolean,
 ): TokenDesk {
   const report = (record: TokenRecord): TokenReport => {
-    const { uses, pin } = record;
+    const { id, uses, pin } = record;
+    const reason = tokens.standing(id)?.reason;
     // Of credentials it says nothing: a bootstrap has learned other roots than the one of its day.
     const isGone = uses !== undefined && uses.left > 0 && pin !== undefined && !isTrusted(pin);
-    return { ...tokenReport(record, trustDomain), ...(isGone && { rootGone: true }) };
+    return {
+      ...tokenReport(record, trustDomain),
+      // Also where the token was that it was made for.
+      revoked: reason === 'revoked',
+      ...(reason === 'expired' && { expired: true }),
+      ...(isGone && { rootGone: true }),
+    };
   };
   return {
     list: () => tokens.list().map(report),
@@ -37,7 +44,7 @@ export function createTokenDesk(
         ...(ttlMilliseconds === undefined ? {} : { ttl: ttlMilliseconds }),
         ...(uses === undefined ? {} : { uses }),
       });
-      const token = tokenReport(record, trustDomain);
+      const token = report(record);
       const of = token.identity === undefined ? {} : { spiffeId: token.identity };
       audit.record({ what: 'token', ...by, about: `token ${record.id}`, ...of, result: 'done' });
       return { token, secret: text };
@@ -51,13 +58,12 @@ export function createTokenDesk(
   };
 }
 
-function tokenReport(record: TokenRecord, trustDomain: string): TokenReport {
-  const { id, grant, createdAt, createdBy, expiresAt, revokedAt, uses, from } = record;
+function tokenReport(record: TokenRecord, trustDomain: string): Omit<TokenReport, 'revoked'> {
+  const { id, grant, createdAt, createdBy, expiresAt, uses, from } = record;
   const shared = {
     id,
     createdAt: new Date(createdAt).toISOString(),
     createdBy,
-    revoked: revokedAt !== undefined,
     ...(expiresAt === undefined ? {} : { expires: new Date(expiresAt).toISOString() }),
     ...(from === undefined ? {} : { from }),
   };

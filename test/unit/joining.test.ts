@@ -147,6 +147,10 @@ describe('T3 a token is spent by joining', () => {
     opened.push(client);
     const bearer = await client.redeem('reviews-1.shop', JSON.stringify(bare), 10_000);
     await expect(client.redeem('reviews-1.shop', JSON.stringify(bare), 10_000)).rejects.toThrow(/spent/);
+    // Who finds a credential in a log finds by its id what it was made for.
+    expect(mesh.controlPlane().values.audit()).toContainEqual(
+      expect.objectContaining({ what: 'redeem', result: 'done', words: `credential ${bearer.split('.')[0]}` }),
+    );
     const raw = rawClient();
     expect(await opens(raw, 'reviews-1.shop', bare, { authorization: `Bearer ${bearer}` })).toBeUndefined();
     await mesh.controlPlane().values.tokens.revoke(one.id);

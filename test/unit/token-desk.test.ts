@@ -10,17 +10,22 @@ const [old, next] = ['a1'.repeat(32), 'b2'.repeat(32)];
 
 it('marks tokens that pin a root which a rotation has taken, if a use is left; also after a restart', async () => {
   const store = memoryStore();
+  const clock = createJumpingClock();
   let shown = old;
   let trusted: readonly string[] = [old];
   const start = async () => {
-    const tokens = await openTokenStore({ store, clock: createJumpingClock(), fingerprint: () => shown });
+    const tokens = await openTokenStore({ store, clock, fingerprint: () => shown });
     const audit = { record: () => undefined };
     return { tokens, desk: createTokenDesk(tokens, 'demo.mesh', audit, (root) => trusted.includes(root)) };
   };
   let { tokens, desk } = await start();
-  const make = async (uses?: number) => {
+  const make = async (uses?: number, ttlMilliseconds?: number) => {
     const words = { service: 'payments', namespace: 'shop' };
-    const { token, secret } = await desk.create({ ...words, ...(uses !== undefined && { uses }) });
+    const { token, secret } = await desk.create({
+      ...words,
+      ...(uses !== undefined && { uses }),
+      ...(ttlMilliseconds !== undefined && { ttlMilliseconds }),
+    });
     return { id: token.id, pin: parseToken(secret.expose()).fingerprint };
   };
   const [unused, spent, credential] = [await make(2), await make(1), await make()];
@@ -43,9 +48,21 @@ it('marks tokens that pin a root which a rotation has taken, if a use is left; a
       found !== undefined && ['USES', 'EXPIRES'].includes(title) ? [of(found)] : [],
     );
   };
-  expect(row(unused.id)).toEqual(['2 left', 'root is gone']);
+  expect(row(unused.id)).toEqual(['root is gone', 'never']);
   expect(row(spent.id)).toEqual(['spent', 'never']);
   expect(row(credential.id)).toEqual(['-', 'never']);
   await desk.revoke(unused.id);
-  expect(row(unused.id)).toEqual(['2 left', 'revoked']);
+  expect(row(unused.id)).toEqual(['revoked', 'never']);
+
+  // What is good for nothing does not say how many uses are left, and neither does what was made for it.
+  const made = await tokens.create({
+    grant: { role: 'operator' },
+    createdBy: 'ana',
+    from: unused.id,
+  });
+  expect(row(made.record.id)).toEqual(['revoked', 'never']);
+  const [short, gone] = [await make(1, 60_000), await make(1, 60_000)];
+  await tokens.spend(gone.id);
+  clock.advance(60_000);
+  expect([row(short.id)?.[0], row(gone.id)?.[0]]).toEqual(['expired', 'spent']);
 });

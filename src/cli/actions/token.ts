@@ -46,7 +46,7 @@ export async function listTokens(context: VerbContext<typeof tokenFlags>): Promi
   const api = await readApi(context);
   const tokens = await readItems<TokenReport>(api, '/api/v1/tokens');
   context.output.list('TokenList', tokens, tokenColumns);
-  if (tokens.some(({ rootGone, revoked }) => rootGone && !revoked))
+  if (tokens.some(({ rootGone, revoked, expired }) => rootGone && !revoked && !expired))
     context.output.say(
       'root is gone: the root was rotated since that token was made; weft token create makes a new one',
     );

@@ -73,8 +73,8 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'ID', of: (item) => item.id },
   { title: 'KIND', of: (item) => item.kind },
   { title: 'FOR', of: (item) => item.identity ?? item.role ?? '-' },
-  { title: 'USES', of: (item) => (item.uses === undefined ? '-' : item.uses === 0 ? 'spent' : `${item.uses} left`) },
-  { title: 'EXPIRES', of: tokenEnd },
+  { title: 'USES', of: tokenUses },
+  { title: 'EXPIRES', of: (item) => item.expires ?? 'never' },
   { title: 'ADDRESSES', of: (item) => item.cidrs?.join(',') ?? 'its own', wide: true },
   { title: 'PORTS', of: (item) => item.ports?.join(',') ?? 'any', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels ?? {}) || '-', wide: true },
@@ -83,9 +83,13 @@ export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'BY', of: (item) => item.createdBy, wide: true },
 ];
 
-function tokenEnd({ revoked, rootGone, expires = 'never' }: TokenReport): string {
+/** What it is still good for, or why for nothing. */
+function tokenUses({ revoked, expired, rootGone, uses }: TokenReport): string {
   if (revoked) return 'revoked';
-  return rootGone ? 'root is gone' : expires;
+  if (uses === 0) return 'spent';
+  if (expired) return 'expired';
+  if (rootGone) return 'root is gone';
+  return uses === undefined ? '-' : `${uses} left`;
 }
 
 export const portColumns: readonly Column<PortItem>[] = [
