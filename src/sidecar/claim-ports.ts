@@ -21,17 +21,17 @@ export async function claimPorts(wanted: readonly WantedPort[]): Promise<() => v
   };
   try {
     for (const { address, port, flag } of wanted) {
-      const state = await portState(address, port);
-      if (state.kind !== 'free') throw portTaken(address, port, state, flag);
       const drop = await claimName(`port/${address}/${port}`);
       if (drop === undefined)
         throw new Failure(
           'WEFT0910',
-          `another weft run is about to listen on port ${port}`,
-          `choose another with ${flag}, or start this one again`,
+          `another weft run has port ${port}`,
+          `choose another with ${flag}, or stop that one`,
           `${address}:${port}`,
         );
       held.push(drop);
+      const state = await portState(address, port);
+      if (state.kind !== 'free') throw portTaken(address, port, state, flag);
     }
   } catch (error) {
     release();

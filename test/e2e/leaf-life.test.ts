@@ -43,18 +43,27 @@ async function writeToken(own: string, words: readonly string[]): Promise<void> 
 }
 
 /** `weft run` beside a caller, with a key of its own and the token of its folder. */
-async function ownKey(service: string, own: string): Promise<Caller & { readonly run: InProcessRun }> {
+async function startOwnKey(
+  service: string,
+  own: string,
+  more: readonly string[] = [],
+): Promise<Caller & { readonly run: InProcessRun }> {
   const [address, proxyPort] = [nextAddress(), 15_001];
   const at = ['--bind', address, '--outbound-port', String(proxyPort)];
   const run = startInProcess({
     folder: own,
     envoy: await envoyPath(),
     xdsPort: server.xdsPort,
-    words: ['--service', service, '--token-file', join(own, 'token'), ...at],
+    words: ['--service', service, '--token-file', join(own, 'token'), ...at, ...more],
   });
   runs.push(run);
-  await run.ready();
   return { address, proxyPort, run };
+}
+
+async function ownKey(service: string, own: string): Promise<Caller & { readonly run: InProcessRun }> {
+  const started = await startOwnKey(service, own);
+  await started.run.ready();
+  return started;
 }
 
 async function joined(service: string, uses: number) {
@@ -182,7 +191,11 @@ test(
       30_000,
       50,
     );
-    await eventually('it follows the control plane again', () => two.run.said.stdout.includes('connected again'), 30_000);
+    await eventually(
+      'it follows the control plane again',
+      () => two.run.said.stdout.includes('connected again'),
+      30_000,
+    );
     const followed = Date.now() - back;
     // Without a use nothing comes back by itself. It is said once, however often the control plane refuses, with the repair.
     const said = () => one.run.said.stderr.split('\n').filter((line) => line.includes('WEFT0203'));
@@ -206,3 +219,27 @@ test(
   },
   life * 6 + 100_000,
 );
+
+test('a machine that starts anew before its control plane does waits for it, and is a member when that is there; a stranger is refused', async () => {
+  const own = join(folder, 'billing');
+  await Promise.all(runs.splice(0).map((run) => run.stop()));
+  const token = ['token', 'create', '--service', 'billing', '-n', 'shop', '--uses', '2'];
+  await writeToken(own, token);
+  const before = await ownKey('billing', own);
+  await eventually('calls pass', () => works(before));
+  await server.kill();
+  await before.run.stop();
+  const again = await startOwnKey('billing', own);
+  await eventually('its Envoy looks for the control plane', () =>
+    again.run.said.stderr.includes('WEFT0901 nothing answers'),
+  );
+  expect(again.run.said.stdout).toMatch(
+    /‼ control plane {2}.* does not answer: waits for it with the identity of an earlier run/,
+  );
+  const stranger = await startOwnKey('billing', own, ['--name', 'billing-2']);
+  expect(await stranger.run.code).toBe(2);
+  expect(stranger.run.said.stderr).toMatch(/WEFT0901 .*nobody listens there/);
+  await server.start();
+  await again.run.ready();
+  await eventually('calls pass again', () => works(again));
+}, 60_000);

@@ -234,7 +234,7 @@ describe('a sidecar with a control plane', () => {
 });
 
 describe('the leash', () => {
-  test('kill -9 of the process that runs Envoy ends Envoy', async () => {
+  test('kill -9 of the process that runs Envoy ends Envoy, which leaves no core dump', async () => {
     const bootstrap = join(folder, 'envoy.json');
     await writeFile(bootstrap, JSON.stringify(createBootstrap(bootstrapFor({ port: await freePort() }))));
     // Node 20 strips no types, so the module under test is compiled for it first.
@@ -258,6 +258,7 @@ describe('the leash', () => {
     const pid = Number(String(chunk));
     await eventually('the admin socket', () => existsSync(join(folder, 'admin.sock')));
     expect(isAlive(pid)).toBe(true);
+    expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
     parent.kill('SIGKILL');
     await eventually(`the end of ${pid}`, () => !isAlive(pid));
   });
