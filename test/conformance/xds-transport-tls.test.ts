@@ -40,6 +40,21 @@ test('T1 a certificate that was verified once is not handed on after its time', 
   expect(stillValid({ ...certificate, valid_to: 'never' }, end)).toBeUndefined();
 });
 
+test('F12 a connection whose certificate is not valid is told to go after its call; one with a valid one or none is not', async () => {
+  const credentials = { ...source().source, clientAuthority: client?.certificate ?? '' };
+  const fixture = await serve((call) => call.end(status.UNAUTHENTICATED, 'no'), { transport: 'http2', credentials });
+  const opened = [
+    session(fixture, { cert: second?.certificate, key: second?.key }),
+    session(fixture, { cert: client?.certificate, key: client?.key }),
+    session(fixture),
+  ];
+  const ended = await Promise.all(opened.map((each) => callRaw(each, echo).ended));
+  // It is no reason to cut the call short.
+  expect(ended).toMatchObject(opened.map(() => ({ code: status.UNAUTHENTICATED })));
+  await eventually(() => opened[0]?.closed === true, 'it is told to go');
+  expect(opened.map(({ closed }) => closed)).toEqual([true, false, false]);
+});
+
 describe.each(transports)('TLS on %s', (transport) => {
   test('X8 a client certificate is asked for, verified and handed on; one of somebody else counts as none', async () => {
     const certificates: (Uint8Array | undefined)[] = [];
