@@ -40,7 +40,12 @@ const mesh = useTestMesh(
     third = await startChatApplication({ address, port: 9084 });
     server = await startOwnKeyMember(
       { folder: started.folder, xdsPort: started.controlPlane().xdsPort },
-      { service: 'catalog', address, ports: ['9080', '9082/http2', '9084/grpc'], token: await started.token('catalog') },
+      {
+        service: 'catalog',
+        address,
+        ports: ['9080', '9082/http2', '9084/grpc'],
+        token: await started.token('catalog'),
+      },
     );
     client = await started.join({ service: 'frontend' });
     await started.synced();
