@@ -34,6 +34,7 @@ const mesh = useTestMesh(
       'mesh.yaml': mutualTlsYaml('STRICT'),
       'catalog.yaml': serviceYaml('catalog'),
       'keys.yaml': serviceYaml('keys'),
+      'gone.yaml': serviceYaml('gone'),
     },
   }),
   async (started) => {
@@ -96,6 +97,19 @@ test.each<[name: string, wrong: typeof answer]>([
   expect(edges(60_000).filter(({ from }) => from === 'catalog')).toMatchObject([
     { to: 'keys', beside: 'own', uses: ['keys'] },
   ]);
+});
+
+test('a key server that nobody serves is told before anybody brings a token, and a token has no answer of weft authz but 401', async () => {
+  await mesh().apply({ 'tokens.yaml': tokens('http://gone/jwks.json') });
+  const { code, stdout } = await weft(...windows[0]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /× tokens +catalog-1\.shop cannot fetch the keys of .* at http:\/\/gone\/jwks\.json: a token of that issuer gets 401 .*gone\.shop has no endpoint at port 80 +policies\/tokens\.yaml:9\n +fix +start a workload of gone\.shop/,
+  );
+  expect(await ask()).toBe(401);
+  const claims = JSON.stringify({ iss: issuer, aud: 'shop' });
+  const authz = await weft('authz', '--from', 'frontend-1.shop', '--to', 'catalog', '-n', 'shop', '--claims', claims);
+  expect([authz.code, authz.stdout]).toEqual([1, expect.stringContaining('‼ unknown: 401, unless keys from before')]);
 });
 
 test('another URL is not blamed for what the one before did', async () => {
