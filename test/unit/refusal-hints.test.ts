@@ -22,8 +22,8 @@ MeshConfig inboundClusterStatName, ca, serviceScopeConfigs, ingressClass, ingres
 MeshConfig ingressSelector, enableTracing, disableEnvoyListenerLog, enableEnvoyAccessLogService, enablePrometheusMerge
 MeshConfig discoverySelectors, configSources, serviceSettings, certificates, protocolDetectionTimeout, proxyHttpPort
 MeshConfig verifyCertificateAtClient, hboneIdleTimeout
-MeshConfig defaultConfig.proxyStatsMatcher, defaultConfig.connectionSettings, defaultConfig.drainDuration
-MeshConfig defaultConfig.terminationDrainDuration, defaultConfig.discoveryAddress, defaultConfig.concurrency
+MeshConfig defaultConfig.proxyStatsMatcher, defaultConfig.connectionSettings
+MeshConfig defaultConfig.discoveryAddress, defaultConfig.concurrency
 MeshConfig defaultConfig.tracing, defaultConfig.holdApplicationUntilProxyStarts, defaultConfig.proxyMetadata
 MeshConfig defaultConfig.image, defaultConfig.extraStatTags, defaultConfig.configPath, defaultConfig.binaryPath
 MeshConfig defaultConfig.serviceCluster, defaultConfig.parentShutdownDuration
