@@ -280,6 +280,22 @@ spec: { hosts: [api.test], http: [{ route: [{ destination: { host: api.example.c
     expect(all.filter((text) => text.startsWith('WEFT0167'))).toEqual(expected);
   });
 
+  test.each([
+    ['https://api.example.com/keys', []],
+    ['https://api.example.com:443/keys', []],
+    ['https://api.example.com:8443/keys', [message()]],
+    ['https://other.example.com/keys', [message()]],
+  ])('nor where keys are fetched from the port: %s', (uri, expected) => {
+    const tokens = `---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: tokens, namespace: shop }
+spec: { jwtRules: [{ issuer: api, jwksUri: "${uri}" }] }
+`;
+    const all = between(api(https, 'tls: { mode: SIMPLE }') + tokens);
+    expect(all.filter((text) => text.startsWith('WEFT0167'))).toEqual(expected);
+  });
+
   test('says what to write instead, and where the port is declared', () => {
     const hintOf = (ports: string) => findings(api(ports, 'tls: { mode: SIMPLE }'))[0];
     expect(hintOf(`${http}, ${https}`)).toMatchObject({

@@ -8,8 +8,8 @@ import { objectNamed, servicesCovered } from './scope-index.ts';
 import { type TlsBlock, tlsBlocks, tlsBlocksAt } from './tls-blocks.ts';
 
 /**
- * WEFT0167: TLS that the sidecar begins around TLS that the application has begun. Where http rules lead to the port it is requests that
- * are sent there, so TLS has to be begun. Mesh TLS may hold what it likes: the other sidecar takes it off.
+ * WEFT0167: TLS that the sidecar begins around TLS that the application has begun. Where http rules lead to the port, or keys are fetched
+ * from it, it is requests that are sent there, so TLS has to be begun. Mesh TLS may hold what it likes: the other sidecar takes it off.
  */
 export function checkTlsInTls(scope: ReferenceScope): void {
   const { dnsSuffix } = scope.settings;
@@ -20,7 +20,7 @@ export function checkTlsInTls(scope: ReferenceScope): void {
     for (const service of servicesCovered(scope, resolveHost(rule.spec.host, rule.namespace, dnsSuffix))) {
       if (!isReached(scope, rule, service)) continue;
       for (const port of service.ports.filter(isTls)) {
-        routed ??= portsOfHttpRules(scope);
+        routed ??= portsOfRequests(scope);
         if (isRouted(routed, service, port)) continue;
         for (const block of tlsBlocksAt(rule, port.number).filter(begins)) {
           if (told.has(block.field)) continue;
@@ -36,15 +36,23 @@ function begins({ tls: { mode } }: TlsBlock): boolean {
   return mode === 'SIMPLE' || mode === 'MUTUAL';
 }
 
-/** `api.example.com 443` of every destination of http rules; `only` for the port of who has no other (P14). */
-function portsOfHttpRules(scope: ReferenceScope): ReadonlySet<string> {
+/** `api.example.com 443` of every destination of http rules and every key server; `only` for the port of who has no other (P14). */
+function portsOfRequests(scope: ReferenceScope): ReadonlySet<string> {
   const { dnsSuffix } = scope.settings;
   const destinations = ofKind(scope, 'VirtualService').flatMap(({ namespace, spec }) =>
     spec.http.flatMap(({ route }) =>
       route.map(({ destination: { host, port } }) => `${resolveHost(host, namespace, dnsSuffix)} ${port ?? 'only'}`),
     ),
   );
-  return new Set(destinations);
+  const keyServers = ofKind(scope, 'RequestAuthentication').flatMap(({ namespace, spec }) =>
+    spec.rules.flatMap(({ keys }) => {
+      if (keys.kind !== 'remote') return [];
+      const { protocol, hostname, port } = new URL(keys.uri);
+      const asked = port || (protocol === 'https:' ? '443' : '80');
+      return [`${resolveHost(hostname, namespace, dnsSuffix)} ${asked}`];
+    }),
+  );
+  return new Set([...destinations, ...keyServers]);
 }
 
 function isRouted(routed: ReadonlySet<string>, { host, ports }: Service, { number }: ServicePort): boolean {
