@@ -1,7 +1,7 @@
 /** The defaults of section 4 of policy-surface.md, by their numbers, in a few words: for the editor and the support page. */
 export const defaultTexts = {
   D1: '2 retries, on connection failures, refused streams, gRPC unavailable and cancelled; none to the endpoint that failed',
-  D2: 'none',
+  D2: '2 retries before the application, of requests that cannot have reached it; none on gRPC ports',
   D3: 'no limit',
   D4: '10s to connect; 1h idle',
   D5: 'LEAST_REQUEST',
@@ -23,10 +23,10 @@ export const defaultTexts = {
   D21: 'MESH_EXTERNAL; NONE',
   D22: 'BASE: dot segments resolved, slashes kept',
   D23: 'Authorization: Bearer, then the query parameter access_token',
-  D24: 'the token is removed',
+  D24: 'a token that was taken is removed; a CORS preflight needs none',
   D25: '60s after a failure',
   D26: "15001 outbound; inbound the application's own port and 10000 more",
-  D27: '45s; until no request is running, 30s at most',
+  D27: 'listeners that change drain for 45s; a sidecar that stops waits until no request is running, 30s at most',
   D28: 'off; sampling 1 %',
 } as const;
 

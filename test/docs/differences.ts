@@ -131,6 +131,11 @@ export const differences: readonly (readonly [what: string, istio: string, weft:
     'as long as they last',
     'closed after 15 minutes, between requests, and made anew',
   ],
+  [
+    'a sidecar that stops',
+    'waits 5 seconds (`terminationDrainDuration`), whatever is running',
+    'tells its callers first, then waits until no request is running, 30 seconds at most (decision 22)',
+  ],
 ];
 
 /** What Istio accepts and Weft refuses with another code than WEFT0004: each would mean something else than it says. */

@@ -10,7 +10,6 @@ const repeated =
 
 /** docs/support.md, from the shapes that the parser reads by. */
 export function supportPage(): string {
-  const used = new Set<string | undefined>(documentShapes.flatMap(inventoryOf).map(({ row }) => row?.default));
   return [
     '# What Weft reads of the YAML',
     '',
@@ -52,9 +51,7 @@ export function supportPage(): string {
     '',
     '| | what holds where nothing is written |',
     '|---|---|',
-    ...Object.entries(defaultTexts)
-      .filter(([id]) => used.has(id))
-      .map(([id, text]) => `| <a id="${id.toLowerCase()}"></a>${id} | ${text} |`),
+    ...Object.entries(defaultTexts).map(([id, text]) => `| <a id="${id.toLowerCase()}"></a>${id} | ${text} |`),
     '',
     '## Where Weft differs on purpose',
     '',

@@ -20,9 +20,9 @@ MeshConfig defaultProviders, zoneAwareLbSetting
 MeshConfig inboundTrafficPolicy, defaultInboundHttpRetryPolicy, outboundClusterStatName
 MeshConfig inboundClusterStatName, ca, serviceScopeConfigs, ingressClass, ingressService, ingressControllerMode
 MeshConfig ingressSelector, enableTracing, disableEnvoyListenerLog, enableEnvoyAccessLogService, enablePrometheusMerge
-MeshConfig discoverySelectors, configSources, serviceSettings, certificates, protocolDetectionTimeout, proxyHttpPort
+MeshConfig discoverySelectors, configSources, serviceSettings, certificates, protocolDetectionTimeout
 MeshConfig verifyCertificateAtClient, hboneIdleTimeout
-MeshConfig defaultConfig.proxyStatsMatcher, defaultConfig.connectionSettings
+MeshConfig defaultConfig.proxyStatsMatcher
 MeshConfig defaultConfig.discoveryAddress, defaultConfig.concurrency
 MeshConfig defaultConfig.tracing, defaultConfig.holdApplicationUntilProxyStarts, defaultConfig.proxyMetadata
 MeshConfig defaultConfig.image, defaultConfig.extraStatTags, defaultConfig.configPath, defaultConfig.binaryPath

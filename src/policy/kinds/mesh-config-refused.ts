@@ -6,7 +6,11 @@ const proxyDefaults = object({
   gatewayTopology: refused('T1', anything, {
     hint: 'remove it; remote.ip and remoteIpBlocks are the nearest address then, which may be that of a load balancer',
   }),
-  ...refusedFields('T1', ['proxyStatsMatcher', 'connectionSettings']),
+  ...refusedFields('T1', ['proxyStatsMatcher']),
+  // What it says of paths keeps rules from being walked around.
+  connectionSettings: refused('T1', anything, {
+    hint: 'remove it; pathNormalization says how paths are read, connectionPool of DestinationRules and Sidecars has times and limits',
+  }),
   // Both are decided where a sidecar starts and stops, before and after it knows the mesh (D27).
   drainDuration: refused('T1', anything, {
     hint: 'remove it: 45s holds; for one sidecar write weft run ... -- --drain-time-s 60',
@@ -83,6 +87,9 @@ export const refusedMeshConfig = {
   serviceEntryVisibility: refused('T2', anything, {
     hint: 'write exportTo in the ServiceEntries that not all may see',
   }),
+  proxyHttpPort: refused('never', anything, {
+    hint: 'remove it: HTTP_PROXY is served at 15001; for one sidecar write weft run --outbound-port',
+  }),
   // Of Istio in Kubernetes only, or of its agent.
   ca: refused('never', names('address', 'tlsSettings', 'requestTimeout', 'istiodSide')),
   serviceScopeConfigs: refused('never'),
@@ -100,7 +107,6 @@ export const refusedMeshConfig = {
     'serviceSettings',
     'certificates',
     'protocolDetectionTimeout',
-    'proxyHttpPort',
     'verifyCertificateAtClient',
     'hboneIdleTimeout',
   ]),
