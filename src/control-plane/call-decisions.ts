@@ -11,11 +11,7 @@ export function callDecisions(
   view: View,
   decision: Extract<CallDecision, { kind: 'request' | 'connection' }>,
 ): Decisions {
-  if (decision.kind === 'connection') {
-    // The terms of the rest are a whole pool, of which these two bound a connection.
-    const { tcpIdleTimeout, maxConnectionDuration } = decision.route.terms;
-    return present({ tcpIdleTimeout, maxConnectionDuration });
-  }
+  if (decision.kind === 'connection') return present({ ...decision.route.terms });
   const { route } = decision;
   if (route === undefined) return {};
   const { action, headers, fault, cors, statName } = route;

@@ -64,8 +64,8 @@ export interface ConnectionPoolDecision {
   readonly idleTimeout: Decided<Millis>;
   readonly tcpIdleTimeout?: Decided<Millis>;
   readonly maxRequestsPerConnection?: Decided<number>;
-  /** Age of a connection (E10, R17). */
-  readonly maxConnectionDuration: Decided<Millis>;
+  /** Age of a connection (E10, R17); absent: any. */
+  readonly maxConnectionDuration?: Decided<Millis>;
   readonly tcpKeepalive?: Decided<{ readonly probes?: number; readonly time?: Millis; readonly interval?: Millis }>;
   /** The HTTP version spoken to the destination; absent: the caller's (R2). */
   readonly httpVersion?: Decided<'caller' | 'http2'>;

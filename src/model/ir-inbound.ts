@@ -24,8 +24,8 @@ export interface Inbound {
   readonly meshParameters?: Decided<MeshTlsParameters>;
   /** Of connections that began before nobody trusted this root (its fingerprint) none is kept (F10); absent: all are. */
   readonly distrustedRoot?: string;
-  /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17). */
-  readonly maxConnectionDuration: Decided<Millis>;
+  /** Age after which an HTTP connection is closed when it is idle between requests (E10, R17); absent: there are none. */
+  readonly maxConnectionDuration?: Decided<Millis>;
   /** Bounds of the connections to the application; absent: none (R12). */
   readonly pool?: InboundPool;
   /** How many requests a connection to the application serves; absent: any number (R13). */
@@ -43,8 +43,8 @@ export interface Inbound {
 }
 
 /** How long a connection to the application lives is its caller's matter, unless it is written. */
-export type InboundPool = Omit<ConnectionPoolDecision, 'idleTimeout' | 'maxConnectionDuration' | 'httpVersion'> &
-  Partial<Pick<ConnectionPoolDecision, 'idleTimeout' | 'maxConnectionDuration'>>;
+export type InboundPool = Omit<ConnectionPoolDecision, 'idleTimeout' | 'httpVersion'> &
+  Partial<Pick<ConnectionPoolDecision, 'idleTimeout'>>;
 
 export type ProgramAddress =
   | { readonly kind: 'address'; readonly address: string; readonly port: number }

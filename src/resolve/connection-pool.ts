@@ -9,7 +9,7 @@ const second = 1000;
 /** D6: as many as the number can say. */
 const unlimited = 2 ** 32 - 1;
 
-/** D4, D6 and the age of R17 where nothing is written; a count of 0 is not written either (P26). */
+/** D4 and D6 where nothing is written; a count of 0 is not written either (P26). */
 export function poolDecision(
   block: ActingBlock<ConnectionPool> | undefined,
   settings: Pick<MeshDefaults, 'connectTimeout' | 'tcpKeepalive' | 'httpVersion'>,
@@ -19,6 +19,7 @@ export function poolDecision(
     block === undefined || value === undefined ? undefined : decidedBy(block, value, field);
   const count = (value: number | undefined, field: string) => written(value === 0 ? undefined : value, field);
   const tcpIdleTimeout = written(tcp.idleTimeout, 'tcp.idleTimeout');
+  const maxConnectionDuration = written(tcp.maxConnectionDuration, 'tcp.maxConnectionDuration');
   const maxConcurrentStreams = count(http.maxConcurrentStreams, 'http.maxConcurrentStreams');
   const http2Keepalive = written(http.http2KeepAlive, 'http.http2KeepAlive');
   const httpVersion = http.useClientProtocol
@@ -39,8 +40,7 @@ export function poolDecision(
     idleTimeout: written(http.idleTimeout, 'http.idleTimeout') ?? tcpIdleTimeout ?? byDefault(3600 * second, 'D4'),
     ...(tcpIdleTimeout && { tcpIdleTimeout }),
     ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
-    maxConnectionDuration:
-      written(tcp.maxConnectionDuration, 'tcp.maxConnectionDuration') ?? byDefault(900 * second, 'R17'),
+    ...(maxConnectionDuration && { maxConnectionDuration }),
     ...(tcpKeepalive && { tcpKeepalive }),
     ...(httpVersion && { httpVersion }),
     ...(maxConcurrentStreams && { maxConcurrentStreams }),

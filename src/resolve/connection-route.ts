@@ -7,6 +7,7 @@ import type { VirtualServiceObject } from '../model/policy.ts';
 import { provenance } from '../model/policy-provenance.ts';
 import type { Decided } from '../model/provenance.ts';
 import { byDefault } from '../model/provenance.ts';
+import { connectionTerms } from '../model/rest-connections.ts';
 import { connectionLayer, type Service, type ServicePort } from '../model/service.ts';
 import { poolDecision } from './connection-pool.ts';
 import { refTo } from './destination.ts';
@@ -37,7 +38,7 @@ export function resolveConnections(
       by: provenance(virtualService, field),
       serverNames,
       destinations,
-      terms: first === undefined ? termsOfPool(whole.pool) : termsOf(context, first.destination),
+      terms: first === undefined ? connectionTerms(whole.pool) : termsOf(context, first.destination),
       ...(hash && { hash }),
     };
   };
@@ -65,19 +66,14 @@ function defaultConnection(service: Service, whole: Destination): ConnectionRout
     by: { default: 'P10' },
     serverNames: [],
     destinations: [{ destination: whole.ref, weight: byDefault(1, 'P15') }],
-    terms: termsOfPool(whole.pool),
+    terms: connectionTerms(whole.pool),
     ...(isAddress(whole.hash) && whole.hash && { hash: whole.hash }),
   };
 }
 
 /** The terms of connections to a destination, which is perhaps another service's. */
 function termsOf(context: RuleContext, destination: DestinationRef): ConnectionTerms {
-  return termsOfPool(poolDecision(blocksOf(context, destination).connectionPool, context.settings));
-}
-
-/** The part of a pool that bounds connections. */
-function termsOfPool({ tcpIdleTimeout, maxConnectionDuration }: ConnectionTerms): ConnectionTerms {
-  return tcpIdleTimeout === undefined ? { maxConnectionDuration } : { tcpIdleTimeout, maxConnectionDuration };
+  return connectionTerms(poolDecision(blocksOf(context, destination).connectionPool, context.settings));
 }
 
 /** P11: of equal server names the first rule has it; a rule that has none left leads nowhere. */

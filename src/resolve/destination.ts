@@ -3,6 +3,7 @@ import type { Subset } from '../model/destination-rule.ts';
 import type { Destination, DestinationRef, EndpointAddress } from '../model/ir-destination.ts';
 import type { LocalityDecision } from '../model/ir-load-balancing.ts';
 import type { HealthCheckObject } from '../model/policy.ts';
+import { byDefault } from '../model/provenance.ts';
 import { selects } from '../model/selector.ts';
 import { isHttp, type Service, type ServicePort } from '../model/service.ts';
 import { plainHost } from '../policy/hosts.ts';
@@ -106,7 +107,11 @@ function destination(
     addresses:
       discovery === 'request' ? declaredAddresses(service, port) : addressesOf(service, port, facts, subset?.value),
     ...loadBalancing(service, port, blocks.loadBalancer),
-    pool: asked ? { ...pool, httpVersion: asked } : pool,
+    pool: {
+      ...pool,
+      ...(isHttp(port.protocol) && { maxConnectionDuration: pool.maxConnectionDuration ?? byDefault(900_000, 'R17') }),
+      ...(asked && { httpVersion: asked }),
+    },
     ...(retryBudget && { retryBudget }),
     ...(outlierDetection && { outlierDetection }),
     panicThreshold: panicThreshold(blocks, facts.probed),

@@ -13,12 +13,11 @@ export function inboundPool(sidecar: SidecarObject, position: number | undefined
   const path = own ? `spec.ingress[${position}].connectionPool` : 'spec.inboundConnectionPool';
   const lost = own && inboundConnectionPool ? [provenance(sidecar, 'spec.inboundConnectionPool')] : [];
   const block = { value, object: sidecar, path, lost };
-  const { idleTimeout, maxConnectionDuration, httpVersion, ...pool } = poolDecision(block, {
+  const { idleTimeout, httpVersion, ...pool } = poolDecision(block, {
     connectTimeout: byDefault(10_000, 'D4'),
   });
   return {
     ...pool,
     ...(isWritten(idleTimeout) && { idleTimeout }),
-    ...(isWritten(maxConnectionDuration) && { maxConnectionDuration }),
   };
 }

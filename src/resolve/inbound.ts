@@ -90,7 +90,7 @@ export function resolveInbound(mesh: Mesh, proxy: Proxy): readonly Inbound[] {
       mtls: mutualTlsMode(peers, port.port),
       ...(settings.meshParameters && { meshParameters: settings.meshParameters }),
       ...(distrustedRoot !== undefined && { distrustedRoot }),
-      maxConnectionDuration: byDefault(900_000, 'R17'),
+      ...(isHttp(protocol) && { maxConnectionDuration: byDefault(900_000, 'R17') }),
       ...(pool && { pool }),
       ...(requests && { requestsPerConnection: requests }),
       ...(httpVersion && { httpVersion }),

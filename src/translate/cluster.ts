@@ -50,11 +50,12 @@ export function outboundCluster(destination: Destination): Cluster {
 
 function protocolOptions({ protocol, pool, security, outlierDetection: outlier }: Destination): Record<string, Any> {
   if (!isHttp(protocol)) return {};
-  const { maxRequestsPerConnection: requests, httpVersion, maxConcurrentStreams, http2Keepalive } = pool;
+  const { maxRequestsPerConnection: requests, maxConnectionDuration: age, httpVersion, maxConcurrentStreams } = pool;
+  const { http2Keepalive } = pool;
   const { errorCodes } = outlier?.value ?? {};
   const common = {
     idleTimeout: durationOf(pool.idleTimeout.value),
-    maxConnectionDuration: durationOf(pool.maxConnectionDuration.value),
+    ...(age === undefined ? {} : { maxConnectionDuration: durationOf(age.value) }),
     ...(requests === undefined ? {} : { maxRequestsPerConnection: requests.value }),
   };
   return {

@@ -86,7 +86,7 @@ export function outboundConnectionManager(
 export function inboundConnectionManager(
   name: string,
   ownHost: string,
-  maxConnectionDuration: Millis,
+  age: Millis | undefined,
   terms: ListenerTerms,
 ): HttpConnectionManager {
   return message(HttpConnectionManagerSchema, {
@@ -99,7 +99,7 @@ export function inboundConnectionManager(
     commonHttpProtocolOptions: {
       maxHeadersCount,
       idleTimeout: durationOf(2 * 3_600_000),
-      maxConnectionDuration: durationOf(maxConnectionDuration),
+      ...(age !== undefined && { maxConnectionDuration: durationOf(age) }),
     },
     http1SafeMaxConnectionDuration: true,
     ...pathOptions[terms.pathNormalization.value],

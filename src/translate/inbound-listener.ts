@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Authorization, Inbound } from '../model/ir-inbound.ts';
 import type { TextMatch } from '../model/ir-route.ts';
+import { connectionTerms } from '../model/rest-connections.ts';
 import { connectionLayer, isHttp } from '../model/service.ts';
 import { pack } from '../proto/codec.ts';
 import { TrafficDirection } from '../proto/gen/envoy/config/core/v3/base_pb.ts';
@@ -40,7 +41,7 @@ export function inboundListener(inbound: Inbound, ownHost: string): Listener {
   // What a route configuration can say instead closes no connection when another object comes to say the same.
   const fixed = isHttp(inbound.protocol)
     ? {}
-    : { mtls: inbound.mtls, ingress: inbound.ingress, ...connectionBounds(inbound) };
+    : { mtls: inbound.mtls, ingress: inbound.ingress, ...connectionTerms(inbound.pool ?? {}) };
   const { meshParameters } = speaksMeshTls(inbound) ? inbound : {};
   const metadata = provenanceMetadata({ ...inbound.terms, meshParameters, ...fixed });
   return message(ListenerSchema, {
@@ -166,21 +167,15 @@ function plain(name: string, filters: Filter[], filterChainMatch?: ChainMatch) {
 }
 
 function requestFilters({ port, maxConnectionDuration, terms }: Inbound, ownHost: string): Filter[] {
-  return [httpFilter(inboundConnectionManager(inboundName(port), ownHost, maxConnectionDuration.value, terms))];
+  return [httpFilter(inboundConnectionManager(inboundName(port), ownHost, maxConnectionDuration?.value, terms))];
 }
 
 function bytesFilters(inbound: Inbound, authorization: Authorization): Filter[] {
   const name = inboundName(inbound.port);
   return [
     ...connectionAuthorization(authorization, name),
-    tcpFilter(inboundTcpProxy(name, inbound.terms, connectionBounds(inbound))),
+    tcpFilter(inboundTcpProxy(name, inbound.terms, inbound.pool)),
   ];
-}
-
-/** What a Sidecar says of the age and silence of connections whose bytes nobody reads. */
-function connectionBounds({ pool }: Inbound) {
-  const { tcpIdleTimeout, maxConnectionDuration: age } = pool ?? {};
-  return { ...(tcpIdleTimeout && { tcpIdleTimeout }), ...(age && { maxConnectionDuration: age }) };
 }
 
 /** Rules about connections cannot travel with routes: they stand here (P39). */

@@ -17,30 +17,30 @@ import { networkFilter } from './network-filter.ts';
  * sessions in use (R1).
  */
 export function outboundTcpProxy({ destinations, terms, hash }: ConnectionRoute, listener: ListenerTerms): TcpProxy {
-  const { tcpIdleTimeout: idle, maxConnectionDuration: age } = terms;
   return message(TcpProxySchema, {
     statPrefix: 'out',
     clusterSpecifier: clusterChoice(destinations),
     accessLog: accessLogs('tcp', 'source', listener),
     ...(hash === undefined ? {} : { hashPolicy: [connectionHashPolicy] }),
-    ...(idle === undefined ? {} : { idleTimeout: durationOf(idle.value) }),
-    ...('default' in age.by ? {} : { maxDownstreamConnectionDuration: durationOf(age.value) }),
+    ...bounds(terms),
   });
 }
 
-/** Bytes to the application, for as long as `bounds` allow. */
-export function inboundTcpProxy(
-  name: string,
-  listener: ListenerTerms,
-  { tcpIdleTimeout: idle, maxConnectionDuration: age }: Partial<ConnectionTerms> = {},
-): TcpProxy {
+/** Bytes to the application, for as long as `terms` allow. */
+export function inboundTcpProxy(name: string, listener: ListenerTerms, terms: ConnectionTerms = {}): TcpProxy {
   return message(TcpProxySchema, {
     statPrefix: name,
     clusterSpecifier: { case: 'cluster', value: name },
     accessLog: accessLogs('tcp', 'destination', listener),
+    ...bounds(terms),
+  });
+}
+
+function bounds({ tcpIdleTimeout: idle, maxConnectionDuration: age }: ConnectionTerms) {
+  return {
     ...(idle && { idleTimeout: durationOf(idle.value) }),
     ...(age && { maxDownstreamConnectionDuration: durationOf(age.value) }),
-  });
+  };
 }
 
 /** The filter that ends a chain for bytes. */

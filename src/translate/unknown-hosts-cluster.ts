@@ -24,7 +24,7 @@ export function unknownHostsCluster(passing: View['passing']): Cluster {
       [upstreamHttpOptionsName]: upstreamHttpOptions({
         // Only what is written: programs keep their connections to strangers as they like.
         ...(isWritten(idleTimeout) && { idleTimeout: durationOf(idleTimeout.value) }),
-        ...(isWritten(maxConnectionDuration) && { maxConnectionDuration: durationOf(maxConnectionDuration.value) }),
+        ...(maxConnectionDuration && { maxConnectionDuration: durationOf(maxConnectionDuration.value) }),
         ...(requests && { maxRequestsPerConnection: requests.value }),
       }),
     },

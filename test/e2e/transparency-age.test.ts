@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { byDefault } from '../../src/model/provenance.ts';
 import type { Proxy } from '../../src/model/proxy.ts';
 import { resolveInbound } from '../../src/resolve/inbound.ts';
 import { createEnvoyAdmin } from '../../src/sidecar/envoy-admin.ts';
@@ -41,7 +42,7 @@ spec: { mtls: { mode: DISABLE } }
   const proxy: Proxy = { ...scene.proxy, inboundBind: address, ports: [{ port, protocol: 'http', inbound: listen }] };
   const inbound = resolveInbound(scene.mesh, proxy).map((one) => {
     expect(one.maxConnectionDuration).toEqual({ value: 900_000, by: { default: 'R17' } });
-    return { ...one, maxConnectionDuration: { ...one.maxConnectionDuration, value: age } };
+    return { ...one, maxConnectionDuration: byDefault(age, 'R17') };
   });
   const admin = { kind: 'pipe', path: join(folder, 'admin.sock') } as const;
   const bootstrap = {

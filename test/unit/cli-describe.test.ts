@@ -156,6 +156,16 @@ it('R11 R15: what no setting helps with is told where someone looks for it, and 
   expect(rows('port 90 tcp: what a sidecar changes')).toBeUndefined();
 });
 
+it('R1 R17: connections of HTTP have an age, those of a TCP port none', async () => {
+  const age = (text: string) => text.startsWith('maxConnectionDuration ');
+  const service = await described('service reviews.shop');
+  expect(service.rows('port 80 http: values')?.filter(age)).toEqual(['maxConnectionDuration 15 min | default:R17']);
+  expect(service.rows('port 90 tcp: values')?.filter(age)).toEqual([]);
+  const workload = await described('workload reviews-7');
+  expect(workload.rows('application port 9080')?.filter(age)).toEqual(['maxConnectionDuration 15 min | default:R17']);
+  expect(workload.rows('application port 9090')?.filter(age)).toEqual([]);
+});
+
 it('a workload: who it is, what it serves, what stands before its ports', async () => {
   const { subject, rows, names } = await described('workload reviews-7');
   expect(subject).toBe('Workload shop/reviews-7');
