@@ -38,7 +38,7 @@ interface Waiter {
 const placesPerPeer = 4;
 
 /** How often those who wait are looked at, in milliseconds. */
-const turn = 10;
+const turn = 2;
 
 /** A bucket of admissions that fills with time, and places for those who begin; who finds none of either waits in line. */
 export function createAdmission(settings: AdmissionSettings, clock: Clock): Admission {

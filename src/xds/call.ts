@@ -32,8 +32,11 @@ export interface Call extends CallCredentials {
   /** Reads no further messages until `resume`; the client is then held back by flow control. */
   pause(): void;
   resume(): void;
-  /** The caller has been accepted: its connection no longer counts as unauthenticated, and its deadline is off (T9). */
-  confirm(): void;
+  /**
+   * The caller has been accepted: its connection no longer counts as unauthenticated, and its deadline is off (T9). `many`: it opens a stream
+   * for each of its resources, so the connection is allowed a thousand (X20).
+   */
+  confirm(many?: boolean): void;
   /**
    * Sends a message that stands in a frame (frame.ts): five bytes of prefix and the message. Frames are shared between calls and never
    * changed. They leave in order; `written` is called once this one has left the process. Does nothing after the end.

@@ -26,6 +26,8 @@ export interface Connections {
   retire(peer: string, message: string): void;
   /** Reads no more of a connection that abuses it, from this very moment, and has the next ones of its address wait (T11). */
   abused(peer: string, offence: Offence): void;
+  /** Whether the connection may have many streams: one a second of each address, none in the minute after a flood from there. */
+  grantMany(peer: string): boolean;
   stopAccepting(): void;
   destroyAll(): void;
 }
@@ -191,10 +193,11 @@ export function createConnections(options: {
     retire: (peer, message) => open.get(peer)?.retire(message),
     abused(peer, offence) {
       // Its socket may have gone already, where Node itself has cut it.
-      penalties.punish(peer.slice(0, peer.lastIndexOf(':')), offence);
+      penalties.punish(addressOf(peer), offence);
       const socket = open.get(peer)?.socket;
       if (socket !== undefined) stopReading(socket);
     },
+    grantMany: (peer) => penalties.grantMany(addressOf(peer)),
     stopAccepting: () => {
       server.close();
     },
@@ -203,6 +206,10 @@ export function createConnections(options: {
       for (const { socket } of open.values()) socket.destroy();
     },
   };
+}
+
+function addressOf(peer: string): string {
+  return peer.slice(0, peer.lastIndexOf(':'));
 }
 
 /**

@@ -142,6 +142,7 @@ export async function createXdsServer<Principal = undefined>(
     confirm: connections.confirm,
     destroy: connections.destroy,
     abused: connections.abused,
+    grantMany: connections.grantMany,
     refused: (peer, code, message) => observe({ kind: 'refused', peer, node: undefined, code, message }),
     onFailure,
   });

@@ -62,7 +62,7 @@ export function withFirstMessage(
       },
       pause: () => call.pause(),
       resume: () => call.resume(),
-      confirm: () => call.confirm(),
+      confirm: (many) => call.confirm(many),
       write: (frame, written) => call.write(frame, written),
       end(code, message) {
         disarm();

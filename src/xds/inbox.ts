@@ -7,9 +7,10 @@ const small = 4_096;
 const mostWaiting = 4;
 /**
  * A client asks for more right after it has got something: it is settled when it says nothing for so long after its last ACK, in
- * milliseconds, or for somewhat longer while it owes one, for nobody shall wait behind those who are far away.
+ * milliseconds, at once where that was all it can ask for, or after somewhat longer while it owes one, for nobody shall wait behind those who
+ * are far away.
  */
-const lull = { acknowledged: 20, sent: 100 };
+const lull = { acknowledged: 20, complete: 0, sent: 100 };
 /** Of small messages on a settled stream: so many at once and a second are handled at once; who says more has turns, as all others (T11). */
 const direct = { burst: 32, perSecond: 50 };
 
@@ -20,7 +21,7 @@ export interface InboxOwner<Item> {
   readonly call: { pause(): void; resume(): void };
   /** Does not throw. */
   readonly handle: (item: Item) => void;
-  /** Whether something has not left the process, or waits for its ACK, or neither. */
+  /** Whether something has not left the process, or waits for its ACK, or neither; `complete` where no other type can be asked for. */
   readonly progress: () => 'writing' | keyof typeof lull;
   readonly onSettled: () => void;
 }

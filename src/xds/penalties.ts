@@ -7,9 +7,19 @@ export type Offence = keyof typeof weights;
 /**
  * Who weighs `heavy` or more waits before the next connection begins: `first` milliseconds after the one before it, twice as much after
  * each offence, `most`. A weight of one is forgotten in `forgets`, the penalty `lasts` so long after the last offence, however many
- * wait; a wait of more than `longest` is a refusal.
+ * wait; a wait of more than `longest` is a refusal. For `distrusts` after a heavy offence no connection from there is allowed many streams,
+ * and before it one in every `grants`.
  */
-const penalty = { heavy: 4, first: 100, most: 500, forgets: 500, lasts: 2_000, longest: 5_000 };
+const penalty = {
+  heavy: 4,
+  first: 100,
+  most: 500,
+  forgets: 500,
+  lasts: 2_000,
+  longest: 5_000,
+  distrusts: 60_000,
+  grants: 1_000,
+};
 /** Addresses that are remembered; the oldest go. */
 const mostAddresses = 10_000;
 
@@ -18,6 +28,8 @@ interface Record {
   readonly weight: number;
   /** Undefined: nobody waits. */
   readonly apart: number | undefined;
+  /** When it last weighed so much that somebody has to wait. */
+  readonly heavyAt: number | undefined;
   next: number;
 }
 
@@ -27,10 +39,13 @@ export interface Penalties {
   punish(address: string, offence: Offence): void;
   /** Milliseconds that the next connection from there has to wait for its turn; undefined: too many wait already. */
   wait(address: string): number | undefined;
+  /** Whether a connection from there may have many streams (X20): one a second, none in the minute after a flood. */
+  grantMany(address: string): boolean;
 }
 
 export function createPenalties(clock: Clock): Penalties {
   const records = new Map<string, Record>();
+  const grants = new Map<string, number>();
   return {
     punish(address, offence) {
       const now = clock.now();
@@ -39,26 +54,37 @@ export function createPenalties(clock: Clock): Penalties {
       const weight = Math.min(left, penalty.heavy) + weights[offence];
       const standing = before !== undefined && now - before.at < penalty.lasts ? before.apart : undefined;
       const heavier = standing === undefined ? penalty.first : Math.min(2 * standing, penalty.most);
-      const apart = weight >= penalty.heavy ? heavier : standing;
+      const isHeavy = weight >= penalty.heavy;
+      const apart = isHeavy ? heavier : standing;
+      const heavyAt = isHeavy ? now : before?.heavyAt;
       const next = apart === undefined ? 0 : Math.max(before?.next ?? 0, now + apart);
-      records.delete(address);
-      records.set(address, { at: now, weight, apart, next });
-      const [oldest] = records.keys();
-      if (records.size > mostAddresses && oldest !== undefined) records.delete(oldest);
+      remember(records, address, { at: now, weight, apart, heavyAt, next });
     },
     wait(address) {
       const found = records.size === 0 ? undefined : records.get(address);
       if (found === undefined) return 0;
       const now = clock.now();
-      if (now - found.at >= penalty.lasts) {
-        records.delete(address);
-        return 0;
-      }
-      if (found.apart === undefined) return 0;
+      if (now - found.at >= penalty.distrusts) records.delete(address);
+      if (now - found.at >= penalty.lasts || found.apart === undefined) return 0;
       const turn = Math.max(now, found.next);
       if (turn - now > penalty.longest) return undefined;
       found.next = turn + found.apart;
       return turn - now;
     },
+    grantMany(address) {
+      const now = clock.now();
+      const heavyAt = records.get(address)?.heavyAt ?? Number.NEGATIVE_INFINITY;
+      const grantedAt = grants.get(address) ?? Number.NEGATIVE_INFINITY;
+      if (now - heavyAt < penalty.distrusts || now - grantedAt < penalty.grants) return false;
+      remember(grants, address, now);
+      return true;
+    },
   };
+}
+
+function remember<Value>(of: Map<string, Value>, address: string, value: Value): void {
+  of.delete(address);
+  of.set(address, value);
+  const [oldest] = of.keys();
+  if (of.size > mostAddresses && oldest !== undefined) of.delete(oldest);
 }

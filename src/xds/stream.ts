@@ -203,7 +203,7 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     if (snapshot === undefined) return refuse(status.UNAVAILABLE, 'no configuration yet: the server is starting');
     host.streams.makeRoom(node.id, peer);
     // Only now has the connection shown that somebody known is at its other end (T9).
-    call.confirm();
+    call.confirm(kind.ownType !== undefined);
     state = openStream(variant, featuresOf(node, variant), snapshot.layers, host.virtualHosts);
     session = opened.ok;
     phase = 'open';
@@ -250,7 +250,8 @@ export function serveStream<Principal>(call: Call, kind: StreamKind, host: Strea
     },
     progress() {
       if (unwritten > 0) return 'writing';
-      return state.subscriptions.every(({ inFlight }) => inFlight === undefined) ? 'acknowledged' : 'sent';
+      if (state.subscriptions.some(({ inFlight }) => inFlight !== undefined)) return 'sent';
+      return kind.ownType === undefined ? 'acknowledged' : 'complete';
     },
     onSettled: () => settled(),
   });

@@ -25,7 +25,7 @@ export function openGrpcJsTransport(host: TransportHost): Transport {
     'grpc.max_connection_age_ms': settings.maxAge,
     'grpc.max_connection_idle_ms': Math.ceil(settings.maxAge * idlePartOfAge),
     'grpc.max_connection_age_grace_ms': settings.maxAgeGrace,
-    'grpc.max_concurrent_streams': 1_000,
+    'grpc.max_concurrent_streams': 1_024,
     // MiB; unlimited otherwise.
     'grpc-node.max_session_memory': 128,
   });

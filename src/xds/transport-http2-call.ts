@@ -16,7 +16,7 @@ export interface CallHost extends ReadHost {
   readonly turn: WriteTurn;
   /** Why the connection is cut, where we do that. */
   readonly cutReason: string | undefined;
-  confirm(): void;
+  confirm(many: boolean): void;
   onFailure(error: unknown): void;
   /** The call is over and holds nothing any more. */
   onClose(call: Http2Call): void;
@@ -93,8 +93,8 @@ export class Http2Call implements Call, MessageSink {
     return this.#stream.readableLength;
   }
 
-  confirm(): void {
-    this.#host.confirm();
+  confirm(many = false): void {
+    this.#host.confirm(many);
   }
 
   listen(listener: CallListener): void {

@@ -17,6 +17,11 @@ import { WriteTurn } from './transport-write-turn.ts';
  */
 const floodLimits = { streams: 300, resets: 300, pings: 500, settings: 100, priorities: 100 };
 /**
+ * X20, for a connection whose client has been accepted and does not aggregate: an Envoy begins all streams of a type at once. It is told of
+ * them before its first answers.
+ */
+const many = { concurrent: 1_024, streams: 1_200, resets: 1_200 };
+/**
  * Bytes per second that are no part of a message, and how many more at once. A proxy sends some dozen per message; what nghttp2 reads for
  * itself, such as window updates, nobody else counts.
  */
@@ -45,6 +50,7 @@ export class Http2ServerSession implements CallHost {
   #cancelAge = () => {};
   #cancelIdle = () => {};
   #isRetired = false;
+  #hasMany = false;
   readonly #shown: ShownCertificate | undefined;
   #kept = 0;
   /** Bytes of messages that have come. */
@@ -118,8 +124,14 @@ export class Http2ServerSession implements CallHost {
     if (this.#noise.exceeded(now, heard)) this.#flooded('bytes that are no part of a message', noise.perSecond);
   }
 
-  confirm(): void {
+  confirm(isMany: boolean): void {
     this.#host.confirm(this.peer);
+    if (!isMany || this.#hasMany || this.#doomed || this.#session.destroyed) return;
+    if (!this.#host.grantMany(this.peer)) return;
+    this.#hasMany = true;
+    this.#streams.rate.limit = many.streams;
+    this.#resets.rate.limit = many.resets;
+    this.#session.settings({ maxConcurrentStreams: many.concurrent });
   }
 
   onFailure(error: unknown): void {
@@ -176,8 +188,8 @@ export class Http2ServerSession implements CallHost {
     });
   }
 
-  #flood({ what, rate, most }: ReturnType<typeof guardOf>): void {
-    if (!this.#doomed && rate.exceeded(this.#host.clock.now())) this.#flooded(what, most);
+  #flood({ what, rate }: ReturnType<typeof guardOf>): void {
+    if (!this.#doomed && rate.exceeded(this.#host.clock.now())) this.#flooded(what, rate.limit);
   }
 
   #flooded(what: string, most: number): void {
@@ -190,7 +202,8 @@ export class Http2ServerSession implements CallHost {
    */
   #abused(offence: Offence, code: status, message: string): void {
     if (this.#doomed) return;
-    this.#host.abused(this.peer, offence);
+    // Who may have many streams can do more harm with a broken protocol, too.
+    this.#host.abused(this.peer, this.#hasMany ? 'flood' : offence);
     this.#host.refused(this.peer, code, cutText + message);
     Object.defineProperty(this.#session, 'closed', { value: true, configurable: true });
     this.#destroy(cutText + message);
@@ -246,8 +259,7 @@ export class Http2ServerSession implements CallHost {
 }
 
 function guardOf(what: keyof typeof floodLimits) {
-  const most = floodLimits[what];
-  return { what, most, rate: new RateGuard(most) };
+  return { what, rate: new RateGuard(floodLimits[what]) };
 }
 
 function refuse(stream: ServerHttp2Stream, code: status, message: string): void {

@@ -1,11 +1,12 @@
 /** Counts events against a number per second: a flood is told from use (T11, X16). */
 export class RateGuard {
-  readonly #limit: number;
+  /** How many are allowed in a second. */
+  limit: number;
   #second = 0;
   #count = 0;
 
   constructor(limit: number) {
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /** One more at this time (milliseconds); true when it is one too many. */
@@ -16,7 +17,7 @@ export class RateGuard {
       this.#count = 0;
     }
     this.#count += 1;
-    return this.#count > this.#limit;
+    return this.#count > this.limit;
   }
 }
 

@@ -29,6 +29,8 @@ export interface TransportHost {
   readonly destroy: (peer: string) => void;
   /** A peer abuses its connection, which is about to be destroyed: nothing more of it is read (T11). */
   readonly abused: (peer: string, offence: Offence) => void;
+  /** Whether the connection of a peer may have many streams. */
+  readonly grantMany: (peer: string) => boolean;
   /** A connection was turned away before any call came of it (transport-handshake.ts), or is cut for what its client does. */
   readonly refused: (peer: string, code: status, message: string) => void;
   /** A handler or listener threw; its call has been ended. `peer` is empty where no call is concerned. */

@@ -12,6 +12,7 @@ import { connectH2 } from '../support/h2-stream.ts';
 import { connectRawClient, type DeltaStream } from '../support/raw-xds-client.ts';
 import { conformAds, conformAlone, conformBoth } from './conform.ts';
 import { nextAcked } from './delta-words.ts';
+import { servicePath } from './service-paths.ts';
 import { cluster, endpoints, eventually, node } from './xds-fixture.ts';
 
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
@@ -132,6 +133,26 @@ conformAds('X20 two hundred streams on one connection', async ({ start }) => {
   expect(new Set(server.status().map(({ peer }) => peer)).size).toBe(1);
   fixture.set([cluster('a', 2)]);
   for (const { stream } of streams) expect((await nextAcked(stream)).resources).toHaveLength(1);
+});
+
+conformAds('X20 a client that does not aggregate has a thousand streams on one connection', async ({ start }) => {
+  const names = Array.from({ length: 1_000 }, (_, index) => `s${index}`);
+  const { client, server, set } = await start([cluster('a'), ...names.map((name) => endpoints(name))]);
+  const first = client.stream(servicePath(clusterType, 'delta'), 'delta');
+  first.send({ node });
+  await nextAcked(first);
+  const streams = names.map((name) => ({ name, stream: client.stream(servicePath(endpointType, 'delta'), 'delta') }));
+  for (const { name, stream } of streams) stream.send({ node, resourceNamesSubscribe: [name] });
+  for (const { stream } of streams) expect((await nextAcked(stream)).resources).toHaveLength(1);
+  expect(server.status()).toHaveLength(1_001);
+  expect(new Set(server.status().map(({ peer }) => peer)).size).toBe(1);
+  set([cluster('a'), ...names.map((name) => endpoints(name, 2))]);
+  for (const { stream } of streams) expect((await nextAcked(stream)).resources).toHaveLength(1);
+  // Those that go all at once are no flood.
+  for (const { stream } of streams) stream.cancel();
+  await eventually(() => server.status().length === 1, 'the streams are gone');
+  set([cluster('a', 2)]);
+  expect((await nextAcked(first)).resources).toHaveLength(1);
 });
 
 conformAds('X16 a client that pings every 50 ms keeps its stream', async ({ start }) => {

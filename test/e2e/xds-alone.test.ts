@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { startLoad } from '../support/load.ts';
 import { variants } from '../support/member.ts';
 import {
+  alone,
   assignment,
   edsCluster,
   httpListener,
@@ -102,6 +103,38 @@ describe.each(variants)('%s', (variant) => {
       'cluster_manager.cluster_added': 2,
       'listener_manager.listener_added': 1,
     });
+  });
+
+  test('X1 X20 an Envoy that does not aggregate has a stream for each of its clusters, on one connection', {
+    timeout: times(60_000, 120_000),
+  }, async () => {
+    const names = Array.from({ length: times(400, 1_000) }, (_, index) => `c${index}`);
+    const endpoint = { address: '127.0.0.1', port: 9 };
+    const clusters = names.map((name) => edsCluster(name, alone(variant)));
+    const { server, set, events } = await serve([...clusters, ...names.map((name) => assignment(name, endpoint))]);
+    const dynamic = { cds_config: alone(variant), lds_config: alone(variant) };
+    const envoy = await run({ xdsPort: server.port, variant, more: { bootstrap: { dynamic_resources: dynamic } } });
+    await eventually('Envoy is live', () => envoy.admin.ready(), 60_000, 10);
+    const streams = server.status();
+    const asked = streams.filter(({ types }) => types.some(({ typeUrl }) => typeUrl === endpointType));
+    expect(asked).toHaveLength(names.length);
+    expect(new Set(streams.map(({ peer }) => peer)).size).toBe(1);
+    expect(events.filter(({ kind }) => kind === 'refused')).toEqual([]);
+    const members = await envoy.admin.stats('^cluster\\.c[0-9]+\\.membership_total$');
+    expect([...members.values()]).toEqual(names.map(() => 1));
+    // What Envoy itself takes to make the clusters comes before.
+    const opened = asked.map(({ openedAt }) => openedAt);
+    const took = Math.max(...opened) - Math.min(...opened);
+    const began = performance.now();
+    set([...clusters, ...names.map((name) => assignment(name, { ...endpoint, port: 10 }))]);
+    const updates = () => envoy.admin.stats('^cluster\\.c[0-9]+\\.update_success$');
+    await eventually('all have the change', async () => [...(await updates()).values()].every((count) => count === 2));
+    const change = Math.round(performance.now() - began);
+    promise(
+      'X20',
+      `${variant}: ${asked.length} streams of endpoints let in within ${took} ms, changed after ${change} ms`,
+    );
+    expect(took).toBeLessThan(5_000);
   });
 
   test('X15 a connection on which nothing arrives any more is noticed on both sides', {

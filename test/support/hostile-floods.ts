@@ -1,5 +1,5 @@
 import { callNumber, frame, frameType, largestFrame, largestWindow } from '../../bench/support/http2-frames.ts';
-import { endpointType } from '../../src/xds/resource-types.ts';
+import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import { pause } from './hostile-promise.ts';
 import { churned } from './hostile-protocol.ts';
 import { connectRaw, data, headerBlock, openCall, opening, settingsFrame, subscribe } from './hostile-raw.ts';
@@ -11,6 +11,8 @@ export interface Flood {
   readonly batch: (turn: number) => Buffer | undefined;
   /** It does nothing for which it would be cut. */
   readonly isQuiet?: boolean;
+  /** It does not aggregate, and waits for its first answer: by then it may have as many streams as such a client needs (X20). */
+  readonly hasMany?: boolean;
 }
 
 export interface FloodReport {
@@ -79,6 +81,18 @@ export const floods: Readonly<Record<string, Flood>> = {
       }),
   },
   'streams without end': { batch: (turn) => many(perBatch, (index) => openCall(streamNumber(turn, index))) },
+  'streams without end of one that may have a thousand': {
+    batch: (turn) => many(perBatch, (index) => openCall(streamNumber(turn, index), true)),
+    hasMany: true,
+  },
+  'rapid reset by one that may have a thousand': {
+    batch: (turn) =>
+      many(perBatch, (index) => {
+        const number = streamNumber(turn, index);
+        return Buffer.concat([openCall(number, true), reset(number)]);
+      }),
+    hasMany: true,
+  },
   CONTINUATION: {
     first: () => frame(frameType.headers, 0, 3, headerBlock),
     batch: () => many(20, () => frame(continuation, 0, 3, Buffer.concat([Buffer.of(0, 1, 0x61, 1, 0x62)]))),
@@ -142,10 +156,14 @@ export async function attack(
       const connection = connectRaw(port, { from: from(connections) });
       connections += 1;
       if (!(await connection.connected)) continue;
-      const hello = subscribe(endpointType, [], 'attacker');
-      await connection.write(
-        Buffer.concat([opening(), openCall(callNumber), data(hello), flood.first?.() ?? Buffer.alloc(0)]),
-      );
+      const hasMany = flood.hasMany === true;
+      const hello = data(subscribe(hasMany ? clusterType : endpointType, [], 'attacker'));
+      const first = flood.first?.() ?? Buffer.alloc(0);
+      const answered = new Promise<void>((resolve) => {
+        connection.socket.on('data', (bytes) => bytes.includes(clusterType) && resolve());
+      });
+      await connection.write(Buffer.concat([opening(), openCall(callNumber, hasMany), hello, first]));
+      if (hasMany) await Promise.race([answered, connection.closed]);
       for (let turn = 0; connection.isOpen() && !isOver(); turn += 1) {
         const batch = flood.batch(turn);
         if (batch === undefined) await pause(20);

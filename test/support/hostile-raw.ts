@@ -11,6 +11,8 @@ import {
   preface,
   requestHeaders,
 } from '../../bench/support/http2-frames.ts';
+import { clusterType } from '../../src/xds/resource-types.ts';
+import { servicePath } from '../conformance/service-paths.ts';
 
 /** A connection that sends whatever bytes a test wants. */
 export interface RawConnection {
@@ -77,10 +79,11 @@ export function settingsFrame(...settings: readonly (readonly [number, number])[
 }
 
 const headersOfCall = requestHeaders(deltaPath, false);
+const headersOfClusters = requestHeaders(servicePath(clusterType, 'delta'), false);
 
-/** HEADERS that open a delta stream of this number. */
-export function openCall(number: number): Buffer {
-  const bytes = Buffer.from(headersOfCall);
+/** HEADERS that open a delta stream of this number: an aggregated one, or one of clusters alone. */
+export function openCall(number: number, ofClusters = false): Buffer {
+  const bytes = Buffer.from(ofClusters ? headersOfClusters : headersOfCall);
   bytes.writeUInt32BE(number, 5);
   return bytes;
 }

@@ -8,6 +8,7 @@ import { fromCanonicalJson } from '../../src/proto/canonical-json.ts';
 import { encode } from '../../src/proto/codec.ts';
 import { schemaOf } from '../../src/proto/registry.ts';
 import { createBootstrap } from '../../src/sidecar/bootstrap.ts';
+import { controlPlaneClusterName } from '../../src/sidecar/control-plane-cluster.ts';
 import { createEnvoyAdmin, type EnvoyAdmin } from '../../src/sidecar/envoy-admin.ts';
 import { spawnLeashed } from '../../src/sidecar/spawn-leashed.ts';
 import { createResource, type Resource, type ResourceReference } from '../../src/xds/resource.ts';
@@ -100,9 +101,20 @@ export function resource(
 
 const socketAddress = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
 
+/** A stream of its own for each resource that is named with it. */
+export function alone(variant: Variant) {
+  const source = {
+    api_type: variant === 'delta' ? 'DELTA_GRPC' : 'GRPC',
+    transport_api_version: 'V3',
+    set_node_on_first_message_only: true,
+    grpc_services: [{ envoy_grpc: { cluster_name: controlPlaneClusterName } }],
+  };
+  return { api_config_source: source, resource_api_version: 'V3' };
+}
+
 /** A cluster whose endpoints come by EDS. */
-export function edsCluster(name: string): Resource {
-  const eds = { eds_config: ads };
+export function edsCluster(name: string, source: object = ads): Resource {
+  const eds = { eds_config: source };
   return resource(clusterType, name, { name, type: 'EDS', connect_timeout: '1s', eds_cluster_config: eds });
 }
 

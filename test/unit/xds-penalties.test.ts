@@ -55,3 +55,18 @@ test('T11 no more than 10,000 addresses are remembered; the oldest go', () => {
   expect(penalties.wait('address 0')).toBe(0);
   expect(penalties.wait('address 1')).toBe(100);
 });
+
+test('X20 T11 of each address one connection a second may have many streams, and none in the minute after a flood', () => {
+  const clock = fakeClock();
+  const penalties = createPenalties(clock);
+  expect([1, 2].map(() => penalties.grantMany(address))).toEqual([true, false]);
+  expect(penalties.grantMany('192.0.2.2')).toBe(true);
+  clock.advance(1_000);
+  expect(penalties.grantMany(address)).toBe(true);
+  penalties.punish(address, 'flood');
+  clock.advance(59_999);
+  expect(penalties.wait(address)).toBe(0);
+  expect(penalties.grantMany(address)).toBe(false);
+  clock.advance(1);
+  expect(penalties.grantMany(address)).toBe(true);
+});
