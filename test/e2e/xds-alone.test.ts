@@ -68,7 +68,7 @@ describe.each(variants)('%s', (variant) => {
     expect(await envoy.stat('cluster.unassigned.init_fetch_timeout')).toBe(0);
   });
 
-  test('X17 connections grow old and end: 0 failed, nothing is configured anew', {
+  test('X13 X17 X24 connections grow old, and instances are closed one after another: 0 failed, nothing is configured anew', {
     timeout: times(120_000, 400_000),
   }, async () => {
     const [address, bind] = [nextAddress(), nextAddress()];
@@ -81,21 +81,41 @@ describe.each(variants)('%s', (variant) => {
       routes('front', 'c'),
       httpListener('front', bind, port),
     ];
-    const { server, events } = await serve(content, { connection: age });
+    const first = await serve(content, { connection: age, identifier: 'first' });
+    const { server, events } = first;
     const envoy = await run({ xdsPort: server.port, variant });
     await eventually('Envoy is live', () => envoy.admin.ready());
+    const shown = () => envoy.admin.get('/stats?type=All&filter=^control_plane.identifier$');
+    expect(await shown()).toContain('first');
     const load = startLoad({ host: bind, port }, 200);
     const rounds = times(3, 30);
     const opened = () => events.filter(({ kind }) => kind === 'opened').length;
     const goal = opened() + rounds;
     await eventually(`${rounds} new streams`, () => opened() >= goal, times(30_000, 600_000));
     await load.more(100);
+    const instances = [first];
+    for (const identifier of ['second', 'third']) {
+      await instances.at(-1)?.close();
+      const next = await serve(content, { connection: age, port: server.port, identifier });
+      instances.push(next);
+      const isThere = () => next.events.some(({ kind }) => kind === 'opened');
+      await eventually(`a stream to the ${identifier}`, isThere, 20_000);
+      // In delta nothing is sent that would say so: it holds all.
+      if (variant === 'sotw')
+        await eventually(`Envoy is served by the ${identifier}`, async () => (await shown()).includes(identifier));
+      await load.more(50);
+    }
     const report = await load.stop();
-    promise('X17', `${variant}: ${opened()} streams, ${report.sent} sent, ${report.sent - report.succeeded} failed`);
+    const sent = `${report.sent} sent, ${report.sent - report.succeeded} failed`;
+    promise('X17', `${variant}: ${opened()} streams, then ${instances.length - 1} instances more, ${sent}`);
     expectAllAnswered([report], 'old');
     // A stream that comes back holds all; whole sets are asked anew for what may be warming (X34).
-    const [first] = events.flatMap((event) => (event.kind === 'opened' ? [event.stream] : []));
-    const again = events.flatMap((event) => (event.kind === 'sent' && event.stream !== first ? [event.typeUrl] : []));
+    const [begun] = events.flatMap((event) => (event.kind === 'opened' ? [event.stream] : []));
+    const again = instances.flatMap((instance) =>
+      instance.events.flatMap((event) =>
+        event.kind === 'sent' && (instance !== first || event.stream !== begun) ? [event.typeUrl] : [],
+      ),
+    );
     const asked = variant === 'delta' ? [] : [endpointType, routeType];
     expect([...new Set(again)].sort()).toEqual(asked.sort());
     const changes = await envoy.admin.stats('(listener|cluster)_(added|modified|removed)$|update_rejected');
