@@ -4,6 +4,7 @@ import type { Transport, TransportHost } from './transport.ts';
 import { watchHandshakes } from './transport-handshake.ts';
 import { Http2ServerSession } from './transport-http2-session.ts';
 import { createInflater } from './transport-inflate.ts';
+import { lookForNoise } from './transport-noise-look.ts';
 
 /** T11, and section 8 of xds-protocol.md. */
 const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessionRejectedStreams', number> = {
@@ -19,13 +20,6 @@ const http2Options: ServerOptions & Record<'maxSessionInvalidFrames' | 'maxSessi
 
 /** How often it is looked for slow readers, in milliseconds, or as a part of the time that one is given. */
 const look = { every: 1_000, partOfTime: 1 / 8 };
-/**
- * How often it is looked for those who send more than they say (T11), where the event loop was busy for more than this part of the time, and
- * again soon after that: Node reads up to 2 MiB of one connection in a turn, which others wait for. At so many connections, in turn: with
- * thousands a look at all of them is a part of every push.
- */
-const noiseLook = { every: 20, again: 5, busy: 0.3, atOnce: 32 };
-
 /** Serves gRPC from node:http2 with framing of our own (decision 17). */
 export function openHttp2Transport(host: TransportHost): Transport {
   const { credentials, clock, settings } = host;
@@ -57,26 +51,7 @@ export function openHttp2Transport(host: TransportHost): Transport {
     for (const session of sessions) session.cutStalled();
   };
   lookForSlow();
-  let cancelNoiseLook = () => {};
-  let busy = performance.eventLoopUtilization();
-  let next = sessions.values();
-  const lookForNoise = (): void => {
-    const before = busy;
-    busy = performance.eventLoopUtilization();
-    const isBusy = performance.eventLoopUtilization(busy, before).utilization >= noiseLook.busy;
-    cancelNoiseLook = clock.after(isBusy ? noiseLook.again : noiseLook.every, lookForNoise);
-    if (!isBusy) return;
-    const now = clock.now();
-    for (let left = noiseLook.atOnce; left > 0; left -= 1) {
-      const { value, done } = next.next();
-      if (done === true) {
-        next = sessions.values();
-        return;
-      }
-      value.cutNoisy(now);
-    }
-  };
-  lookForNoise();
+  const cancelNoiseLook = lookForNoise(sessions, clock);
 
   return {
     accept(socket) {
