@@ -38,14 +38,22 @@ metadata: { name: pair, namespace: shop }
 spec: { host: pair, trafficPolicy: { loadBalancer: { simple: RANDOM } } }
 `;
 
+const budget = `---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: echo, namespace: shop }
+spec: { host: echo, trafficPolicy: { retryBudget: { percent: 0, minRetryConcurrency: 2 } } }
+`;
+
 let gone: Member | undefined;
 
-const { at, application, asked, client, counting, requestsOf } = useRuleMesh({
+const { mesh, at, application, asked, client, counting, requestsOf } = useRuleMesh({
   policies: { 'echo.yaml': echoRules, 'pair.yaml': pairRules, 'gone.yaml': serviceYaml('gone') },
   services: { echo: ['v1'], shadow: ['v1'], sample: ['v1'], pair: ['v1', 'v2'] },
   answers: {
     'echo-v1': async ({ url = '' }, response) => {
       if (url.startsWith('/fail')) response.statusCode = 503;
+      if (url.endsWith('/late')) await new Promise((resolve) => setTimeout(resolve, 50));
       if (url.startsWith('/hang')) await new Promise((resolve) => setTimeout(resolve, 3_000));
     },
     'pair-v2': (_request, response) => {
@@ -64,6 +72,25 @@ test('retries are counted: attempts after the first try, none for 0 (P16)', asyn
   const once = await counting('echo-v1', () => sendRequests(at('echo', '/fail/once'), 20));
   expect(once.result.failures).toEqual({ 503: 20 });
   expect(once.reached).toBe(20);
+});
+
+test('a retry budget bounds the retries under way (D11)', async () => {
+  const retries = () => client().stat('cluster.out_shop_echo_80.upstream_rq_retry');
+  const late = () =>
+    counting('echo-v1', () =>
+      Promise.all(Array.from({ length: 20 }, () => fetchOnce(at('echo', '/fail/thrice/late')))),
+    );
+  expect((await late()).reached).toBe(60);
+  await mesh().apply({ 'budget.yaml': budget });
+  const before = await retries();
+  const { reached } = await late();
+  const again = (await retries()) - before;
+  expect(reached).toBe(20 + again);
+  expect(await client().stat('cluster.out_shop_echo_80.upstream_rq_retry_overflow')).toBeGreaterThan(0);
+  // Two at a time: of the forty that would have come, a few.
+  expect(again).toBeGreaterThanOrEqual(2);
+  expect(again).toBeLessThan(20);
+  await mesh().apply({ 'budget.yaml': undefined });
 });
 
 test('each try has its own time (P16)', async () => {

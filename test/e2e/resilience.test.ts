@@ -1,48 +1,20 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Application, startApplication } from '../support/application.ts';
+import { startApplication } from '../support/application.ts';
 import { eventually } from '../support/eventually.ts';
 import { type HealthService, startHealthService } from '../support/grpc-health-service.ts';
+import { createHeldRequests } from '../support/held-requests.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
-import type { Member } from '../support/member.ts';
+import { useRuleMesh } from '../support/rule-mesh.ts';
 import { runVerb } from '../support/run-verb.ts';
-import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
+import { nextAddress, serviceYaml } from '../support/test-mesh.ts';
 
 // How the second instance answers; the first is always well.
-const second = { status: 200, healthy: true, badForClient: 0 };
+const first = { status: 200, healthy: true, badForClient: 0 };
+const second = { ...first };
 /** What each instance was asked for health, and by whom. */
 const checked: { instance: string; caller: string }[] = [];
-/** Requests to /hold wait for this. */
-let release: () => void = () => undefined;
-let released: Promise<void> = Promise.resolve();
-let held = 0;
-
-/** What a request to /hold came to: its status, or how it failed. */
-type Outcome = number | string;
-
-/** Sends requests to /hold as `act` asks for them, releases all once it is through, and returns what each came to. */
-async function holding(
-  act: (send: (requests: number) => void, outcomes: readonly Outcome[]) => Promise<unknown>,
-): Promise<readonly Outcome[]> {
-  held = 0;
-  released = new Promise((resolve) => {
-    release = resolve;
-  });
-  const outcomes: Outcome[] = [];
-  const open: Promise<unknown>[] = [];
-  const send = (requests: number) => {
-    for (let sent = 0; sent < requests; sent += 1) {
-      const outcome = fetchOnce(to('/hold')).then(({ status }) => status, String);
-      open.push(outcome.then((one) => outcomes.push(one)));
-    }
-  };
-  try {
-    await act(send, outcomes);
-  } finally {
-    release();
-    await Promise.all(open);
-  }
-  return outcomes;
-}
+const { hold, held, holding } = createHeldRequests();
 
 const rule = (trafficPolicy: string) => `---
 apiVersion: networking.istio.io/v1
@@ -50,75 +22,50 @@ kind: DestinationRule
 metadata: { name: pair, namespace: shop }
 spec: { host: pair, trafficPolicy: ${trafficPolicy} }
 `;
-const retries = `---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: pair, namespace: shop }
-spec: { hosts: [pair], http: [{ retries: { attempts: 3, retryOn: "503" }, route: [{ destination: { host: pair } }] }] }
-`;
 const check = (host: string, probe: string) => `---
 apiVersion: weft.dev/v1alpha1
 kind: HealthCheck
 metadata: { name: ${host}, namespace: shop }
-spec: { host: ${host}, interval: 200ms, timeout: 2s, unhealthyAfter: 2, healthyAfter: 1, ${probe} }
+spec: { host: ${host}, interval: 100ms, timeout: 2s, unhealthyAfter: 2, healthyAfter: 1, ${probe} }
 `;
 
-const applications: Record<string, Application> = {};
-let client: Member;
+const answering =
+  (instance: string, own: typeof first) => async (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url === '/healthz') {
+      const caller = String(request.headers['x-forwarded-client-cert']);
+      checked.push({ instance, caller });
+      const isBad = caller.endsWith('/sa/frontend') && own.badForClient > 0;
+      if (isBad) own.badForClient -= 1;
+      response.statusCode = own.healthy && !isBad ? 204 : 500;
+    } else if (request.url === '/hold') await hold();
+    else response.statusCode = own.status;
+  };
+
 let grpc: HealthService;
-
-const mesh = useTestMesh(
-  () => ({
-    policies: {
-      'mesh.yaml': mutualTlsYaml('STRICT'),
-      'services.yaml': serviceYaml('pair') + serviceYaml('speller', '[{ name: grpc, port: 80, targetPort: 9080 }]'),
-    },
-  }),
-  async (started) => {
-    const start = async (instance: string) => {
-      const address = started.nextAddress();
-      applications[instance] = await startApplication({ address, port: 9080 }, instance, async (request, response) => {
-        const own = instance === 'v2' ? second : { status: 200, healthy: true, badForClient: 0 };
-        if (request.url === '/healthz') {
-          checked.push({ instance, caller: String(request.headers['x-forwarded-client-cert']) });
-          const isClient = checked.at(-1)?.caller.endsWith('/sa/frontend') === true;
-          const isBad = isClient && own.badForClient > 0;
-          if (isBad) own.badForClient -= 1;
-          response.statusCode = own.healthy && !isBad ? 204 : 500;
-        } else if (request.url === '/hold') {
-          held += 1;
-          await released;
-        } else if (request.url === '/late') {
-          await new Promise((resolve) => setTimeout(resolve, 100));
-          response.statusCode = 503;
-        } else response.statusCode = own.status;
-      });
-      await started.join({
-        service: 'pair',
-        name: `pair-${instance}`,
-        version: instance,
-        address,
-        ports: [{ port: 9080 }],
-      });
-    };
-    const startSpeller = async () => {
-      const address = started.nextAddress();
-      grpc = await startHealthService({ address, port: 9080 });
-      await started.join({ service: 'speller', address, ports: [{ port: 9080, protocol: 'grpc' }] });
-    };
-    await Promise.all([start('v1'), start('v2'), startSpeller()]);
-    client = await started.join({ service: 'frontend' });
-    await started.synced();
-    await eventually('the caller has both', async () => (await stat('membership_total')) === 2);
+/** A program without a sidecar. */
+const bareAddress = nextAddress();
+const { mesh, client, at } = useRuleMesh({
+  policies: {
+    'speller.yaml': serviceYaml('speller', '[{ name: grpc, port: 80, targetPort: 9080 }]'),
+    'bare.yaml': `${serviceYaml('bare')}---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: bare, namespace: shop, labels: { app: bare } }
+spec: { address: ${bareAddress} }
+`,
   },
-);
-afterAll(async () => {
-  await Promise.all(Object.values(applications).map((application) => application.close()));
-  grpc.close();
+  services: { pair: ['v1', 'v2'] },
+  answers: { 'pair-v1': answering('v1', first), 'pair-v2': answering('v2', second) },
+  prepare: async (started) => {
+    const address = started.nextAddress();
+    grpc = await startHealthService({ address, port: 9080 });
+    await started.join({ service: 'speller', address, ports: [{ port: 9080, protocol: 'grpc' }] });
+  },
 });
+afterAll(() => grpc.close());
 
-const stat = (name: string, service = 'pair') => client.stat(`cluster.out_shop_${service}_80.${name}`);
-const to = (path = '/') => ({ host: client.address, port: mesh().localPort('pair', 80), path });
+const stat = (name: string, service = 'pair') => client().stat(`cluster.out_shop_${service}_80.${name}`);
+const to = (path = '/') => at('pair', path);
 const ejected = () => stat('outlier_detection.ejections_active');
 
 /** Applies a rule and waits until the new cluster has both endpoints and none is out. */
@@ -130,22 +77,27 @@ async function applyRule(trafficPolicy: string): Promise<void> {
   );
 }
 
-/** Sends until an endpoint is out, then shows that nobody reaches it any more. */
-async function expectEjection(status: number): Promise<void> {
+/** The second endpoint answers so until it is out. */
+async function untilEjected(status: number): Promise<void> {
   second.status = status;
   await eventually('the second endpoint is out', async () => {
     await sendRequests(to(), 20, 4);
     return (await ejected()) === 1;
   });
+  second.status = 200;
+}
+
+/** Sends until an endpoint is out, then shows that nobody reaches it any more. */
+async function expectEjection(status: number): Promise<void> {
+  await untilEjected(status);
   await eventually('nobody calls it', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
   expect(await sendRequests(to(), 100)).toMatchObject({ succeeded: 100, failures: {}, answers: { v1: 100 } });
-  second.status = 200;
 }
 
 /** Half of the answers have this status, and nobody is taken out. */
 async function expectNoEjection(status: number): Promise<void> {
   second.status = status;
-  const { failures } = await sendRequests(to(), 200);
+  const { failures } = await sendRequests(to(), 100);
   expect(failures[status]).toBeGreaterThan(20);
   expect(await ejected()).toBe(0);
   second.status = 200;
@@ -205,12 +157,7 @@ describe('outlier detection takes an endpoint out (D7)', () => {
 
   test('unless fewer would be left than minHealthPercent says: then health counts for nothing (D8)', async () => {
     await applyRule(`{ ${inTurn}, outlierDetection: { ${out}, minHealthPercent: 60 } }`);
-    second.status = 500;
-    await eventually('the second endpoint is out', async () => {
-      await sendRequests(to(), 20, 4);
-      return (await ejected()) === 1;
-    });
-    second.status = 200;
+    await untilEjected(500);
     // Meanwhile Envoy's worker has heard of it.
     await sendRequests(to(), 100);
     await expectBoth();
@@ -219,9 +166,9 @@ describe('outlier detection takes an endpoint out (D7)', () => {
 
   test('and lets it back after its time', async () => {
     await applyRule(
-      `{ ${inTurn}, outlierDetection: { interval: 100ms, baseEjectionTime: 2s, maxEjectionPercent: 100 } }`,
+      `{ ${inTurn}, outlierDetection: { interval: 100ms, baseEjectionTime: 500ms, maxEjectionPercent: 100 } }`,
     );
-    await expectEjection(502);
+    await untilEjected(502);
     await eventually('it is back', async () => (await ejected()) === 0);
     await expectBoth();
   });
@@ -235,44 +182,19 @@ test('a breaker answers 503 at once, flag UO, and lets through what the rule all
   );
   // Envoy's worker hears of the new cluster a moment later, and then closes the connections of the old one.
   await eventually('the new cluster serves', async () => (await stat('upstream_cx_active')) === 0);
-  const outcomes = await holding(async (send, sofar) => {
+  const outcomes = await holding(to('/hold'), async (send, sofar) => {
     for (const connections of [1, 2]) {
       send(1);
-      await eventually(`${connections} held`, () => held === connections);
+      await eventually(`${connections} held`, () => held() === connections);
     }
     send(8);
     await eventually('one waits for a connection, seven were refused', () => sofar.length === 7);
-    expect([held, ...new Set(sofar)]).toEqual([2, 503]);
+    expect([held(), ...new Set(sofar)]).toEqual([2, 503]);
   });
   expect(outcomes.slice(7)).toEqual([200, 200, 200]);
-  const flagged = await client.stats('requests_total.*response_flags\\.UO');
+  const flagged = await client().stats('requests_total.*response_flags\\.UO');
   expect([...flagged.values()].reduce((sum, value) => sum + value, 0)).toBe(7);
-});
-
-test('a retry budget bounds the retries under way (D11)', async () => {
-  const late = () => Promise.all(Array.from({ length: 20 }, () => fetchOnce(to('/late'))));
-  const reached = () => Object.values(applications).reduce((sum, application) => sum + application.requests(), 0);
-  await mesh().apply({ 'retries.yaml': retries });
-  await applyRule('{ connectionPool: { tcp: { connectTimeout: 5s } } }');
-  // An acknowledged route reaches Envoy's worker a moment later (X46).
-  await eventually('retries act', async () => {
-    const before = reached();
-    await fetchOnce(to('/late'));
-    return reached() - before === 4;
-  });
-  const before = reached();
-  await late();
-  expect(reached() - before).toBe(80);
-  await applyRule('{ retryBudget: { percent: 0, minRetryConcurrency: 2 } }');
-  const [sent, retried] = [reached(), await stat('upstream_rq_retry')];
-  await late();
-  const again = (await stat('upstream_rq_retry')) - retried;
-  expect(reached() - sent).toBe(20 + again);
-  expect(await stat('upstream_rq_retry_overflow')).toBeGreaterThan(0);
-  // Two at a time: of the sixty that would have come, a few.
-  expect(again).toBeGreaterThanOrEqual(2);
-  expect(again).toBeLessThan(20);
-  await mesh().apply({ 'retries.yaml': undefined, 'pair.yaml': undefined });
+  await mesh().apply({ 'pair.yaml': undefined });
 });
 
 test('a health check takes an endpoint out and brings it back, over mesh TLS, as the caller itself', async () => {
@@ -314,15 +236,9 @@ test('so does the gRPC health service', async () => {
 });
 
 test('so does a connection that opens, or does not', async () => {
-  const address = mesh().nextAddress();
-  const program = await startApplication({ address, port: 9080 }, 'bare');
-  const entry = `---
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: bare, namespace: shop, labels: { app: bare } }
-spec: { address: ${address} }
-`;
-  await mesh().apply({ 'bare.yaml': serviceYaml('bare') + entry, 'check.yaml': check('bare', 'tcp: {}') });
+  const where = { address: bareAddress, port: 9080 };
+  const program = await startApplication(where, 'bare');
+  await mesh().apply({ 'check.yaml': check('bare', 'tcp: {}') });
   let opened = 0;
   program.server.on('connection', () => {
     opened += 1;
@@ -332,9 +248,10 @@ spec: { address: ${address} }
   expect(program.requests()).toBe(0);
   await program.close();
   await eventually('it is out', async () => (await stat('membership_healthy', 'bare')) === 0);
-  applications.bare = await startApplication({ address, port: 9080 }, 'bare');
+  const again = await startApplication(where, 'bare');
   await eventually('it is back', async () => (await stat('membership_healthy', 'bare')) === 1);
-  await mesh().apply({ 'check.yaml': undefined, 'bare.yaml': undefined });
+  await mesh().apply({ 'check.yaml': undefined });
+  await again.close();
 });
 
 test('h2UpgradePolicy: HTTP/2 between the sidecars, as many requests a connection as the rule says, HTTP/1 at the program', async () => {
@@ -346,9 +263,9 @@ test('h2UpgradePolicy: HTTP/2 between the sidecars, as many requests a connectio
     const answers = await Promise.all(Array.from({ length: 4 }, () => fetchOnce(to())));
     return (await stat('upstream_cx_active')) === 2 && answers.every(({ status }) => status === 200);
   });
-  const outcomes = await holding(async (send) => {
+  const outcomes = await holding(to('/hold'), async (send) => {
     send(20);
-    await eventually('all are held', () => held === 20);
+    await eventually('all are held', () => held() === 20);
     expect(await stat('upstream_cx_active')).toBe(4);
   });
   expect(outcomes).toEqual(Array.from({ length: 20 }, () => 200));
@@ -370,9 +287,9 @@ spec: { host: pair, subsets: [{ name: v1, labels: { version: v1 } }] }
   await mesh().apply({ 'pair.yaml': one });
   // An acknowledged route reaches Envoy's worker a moment later (X46).
   await eventually('all go to the first', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
-  const outcomes = await holding((send) => {
+  const outcomes = await holding(to('/hold'), (send) => {
     send(1_500);
-    return eventually('all are held', () => held === 1_500, 20_000);
+    return eventually('all are held', () => held() === 1_500, 20_000);
   });
   expect(outcomes.filter((outcome) => outcome !== 200)).toEqual([]);
 }, 40_000);
