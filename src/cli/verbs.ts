@@ -8,6 +8,7 @@ import { describeVerb } from './verbs/describe.ts';
 import { edgesVerb } from './verbs/edges.ts';
 import { envVerb } from './verbs/env.ts';
 import { getVerb } from './verbs/get.ts';
+import { initVerb } from './verbs/init.ts';
 import { nacksVerb } from './verbs/nacks.ts';
 import { proxiesVerb } from './verbs/proxies.ts';
 import { proxyConfigVerb } from './verbs/proxy-config.ts';
@@ -24,6 +25,7 @@ import { validateVerb } from './verbs/validate.ts';
 /** Every verb, in the order of the help. */
 export const verbs: readonly Verb[] = [
   demoVerb,
+  initVerb,
   upVerb,
   serverVerb,
   runVerb,

@@ -97,9 +97,10 @@ export const failureCodes = {
     fix: 'Stop that process (the message has its id), or give this server a state dir of its own.',
   },
   WEFT0906: {
-    title: 'Policy repository cannot be read',
-    cause: 'Reading the repository failed in a way that has no code of its own. What was served stays.',
-    fix: 'Check that the repository is whole: git fsck.',
+    title: 'Policy repository cannot be used',
+    cause:
+      'Reading the repository, or committing to it what weft init writes, failed in a way that has no code of its own. What was served stays.',
+    fix: 'Do as the message says; where it names nothing, check that the repository is whole: git fsck.',
   },
   WEFT0907: {
     title: 'Wrong setting',

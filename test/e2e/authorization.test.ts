@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
 import { fetchOnce, type LoadTarget, sendRequests } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
-import { exchange, meshTls } from '../support/mesh-client.ts';
+import { exchange, meshTls, openTcp } from '../support/mesh-client.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
 
 /** An AuthorizationPolicy over catalog. */
@@ -182,4 +185,23 @@ test('a change under load refuses whom it means and nobody else', async () => {
   expect(allowed).toMatchObject({ succeeded: 1_000, failures: {} });
   expect(refused).toMatchObject({ succeeded: 0, failures: { 403: 1_000 } });
   expect(catalog.requests()).toBe(before + 1_000);
+});
+
+test('what weft init writes: who shows no certificate is closed out, and whom no policy allows gets 403', async () => {
+  const author = { GIT_AUTHOR_NAME: 'Ana', GIT_AUTHOR_EMAIL: 'ana@demo.mesh' };
+  const committer = { GIT_COMMITTER_NAME: 'Ana', GIT_COMMITTER_EMAIL: 'ana@demo.mesh' };
+  const env = { ...process.env, ...author, ...committer };
+  const { code, said } = await runVerb(['init', 'begun'], { cwd: mesh().folder, env });
+  expect(code, said).toBe(0);
+  const before = catalog.requests();
+  const text = readFileSync(join(mesh().folder, 'begun/policies/security.yaml'), 'utf8');
+  await mesh().apply({ 'mesh.yaml': text, 'authz.yaml': undefined });
+  expect([await status(frontend), await status(intruder)]).toEqual([403, 403]);
+  const plaintext = await openTcp(server.address, server.inbound(9080));
+  expect((await exchange(plaintext, 'GET / HTTP/1.1\r\nhost: catalog\r\n\r\n')).received).toBe('');
+  expect(catalog.requests()).toBe(before);
+  // As its comment says.
+  await enforce(allowFrontend);
+  expect([await status(frontend), await status(intruder)]).toEqual([200, 403]);
+  await mesh().apply({ 'mesh.yaml': mutualTlsYaml('STRICT') });
 });

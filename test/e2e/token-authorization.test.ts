@@ -15,7 +15,10 @@ const authentication = `---
 apiVersion: security.istio.io/v1
 kind: RequestAuthentication
 metadata: { name: tokens, namespace: shop }
-spec: { jwtRules: [{ issuer: "${issuer}", jwks: '${keySet(key)}' }, { issuer: "https://b.example", jwks: '${keySet(key)}' }] }
+spec:
+  jwtRules:
+    - { issuer: "${issuer}", jwks: '${keySet(key)}', spaceDelimitedClaims: [roles] }
+    - { issuer: "https://b.example", jwks: '${keySet(key)}' }
 `;
 const policy = (spec: string) => `---
 apiVersion: security.istio.io/v1
@@ -91,6 +94,18 @@ test.each<
     [
       { ...ann, scope: 'read' },
       { ...ann, scope: 'writer' },
+    ],
+  ],
+  [
+    'a word of a claim that is said to be a list of words',
+    when('request.auth.claims[roles]', 'values: [writer]'),
+    [
+      { ...ann, roles: 'reader writer' },
+      { ...other, roles: 'writer' },
+    ],
+    [
+      { ...ann, roles: 'writers' },
+      { ...other, roles: 'reader writer' },
     ],
   ],
   [
