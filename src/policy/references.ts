@@ -76,7 +76,7 @@ const rows: readonly CheckRow[] = [
   together(checkOverlaps, 'DestinationRule'),
   each('DestinationRule', checkDestinationRule, 'Service', 'ServiceEntry'),
   each('DestinationRule', checkClientTls, 'PeerAuthentication', 'Service', 'ServiceEntry'),
-  together(checkTlsInTls, 'DestinationRule', 'VirtualService', 'RequestAuthentication', 'Service', 'ServiceEntry'),
+  each('DestinationRule', checkTlsInTls, 'VirtualService', 'RequestAuthentication', 'Service', 'ServiceEntry'),
   each('HealthCheck', checkHealthCheck),
   together(checkSidecars),
   together(checkHostTwins, 'Service', 'ServiceEntry'),

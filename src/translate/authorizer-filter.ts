@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Authorizer } from '../model/authorizer.ts';
 import type { Inbound } from '../model/ir-inbound.ts';
+import { remember } from '../model/remember.ts';
 import { ApiVersion } from '../proto/gen/envoy/config/core/v3/config_source_pb.ts';
 import type { GrpcServiceSchema } from '../proto/gen/envoy/config/core/v3/grpc_service_pb.ts';
 import type { Filter } from '../proto/gen/envoy/config/listener/v3/listener_components_pb.ts';
@@ -22,7 +23,6 @@ import { extensionResource, extensionSlot } from './extension-config.ts';
 import { authorizerName, clusterName } from './names.ts';
 import { networkFilter } from './network-filter.ts';
 import { shadowPrefix } from './rbac.ts';
-import { remember } from './remember.ts';
 import { stringMatcher } from './text-matcher.ts';
 
 /** Asks an authorizer outside, before anything is known of tokens (P39). */

@@ -1,8 +1,8 @@
+import { remember } from '../model/remember.ts';
 import { decode } from '../proto/codec.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { UpstreamTlsContextSchema } from '../proto/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { Resource } from '../xds/resource.ts';
-import { remember } from './remember.ts';
 import { meshProtocol } from './tls-parameters.ts';
 
 /** Whether a cluster speaks TLS in place of the program (P48), which is neither plaintext nor mesh TLS. */

@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { remember } from '../model/remember.ts';
 import { encode, typeUrl } from '../proto/codec.ts';
 import { createResource, type Resource, type ResourceReference } from '../xds/resource.ts';
 import {
@@ -11,7 +12,6 @@ import {
   virtualHostType,
 } from '../xds/resource-types.ts';
 import { lookForFault } from './generated-fault.ts';
-import { remember } from './remember.ts';
 
 /** How many messages were encoded since the process started, by type: tests assert on differences (house.md 3.4). */
 export const translateCounters = {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { AccessLogDecision } from '../model/ir-mesh.ts';
 import type { LogFormat, LogValue } from '../model/mesh-config.ts';
+import { remember } from '../model/remember.ts';
 import { pack } from '../proto/codec.ts';
 import { type AccessLog, AccessLogSchema } from '../proto/gen/envoy/config/accesslog/v3/accesslog_pb.ts';
 import {
@@ -14,7 +15,6 @@ import {
 } from '../proto/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { message } from '../proto/message.ts';
 import { shadowPrefix } from './rbac.ts';
-import { remember } from './remember.ts';
 
 /** What a line tells where nobody wrote a format (D28), by the names that it has as JSON. */
 const told = {

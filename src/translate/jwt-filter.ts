@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Inbound, TokenDecision, TokenRuleDecision } from '../model/ir-inbound.ts';
+import { remember } from '../model/remember.ts';
 import {
   JwtAuthenticationSchema,
   type JwtProviderSchema,
@@ -11,7 +12,6 @@ import { durationOf } from './duration.ts';
 import { extensionResource, extensionSlot } from './extension-config.ts';
 import { keyClusterName, keyClusters } from './key-cluster.ts';
 import { tokensName } from './names.ts';
-import { remember } from './remember.ts';
 
 /** Verifies tokens, after the authorizer was asked and before rules look at claims (P39). */
 export const tokensFilter: HttpFilter = extensionSlot(tokensName, [JwtAuthenticationSchema]);

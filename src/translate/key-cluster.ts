@@ -1,4 +1,5 @@
 import type { KeyServer, TokenDecision } from '../model/ir-inbound.ts';
+import { remember } from '../model/remember.ts';
 import { type Cluster, ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { message } from '../proto/message.ts';
 import type { Resource } from '../xds/resource.ts';
@@ -6,7 +7,6 @@ import { byDns } from './cluster-discovery.ts';
 import { durationOf } from './duration.ts';
 import { envoyResource, toSecret } from './envoy-resource.ts';
 import { clusterName, keyServerName, noKeysName, rootsSecretName } from './names.ts';
-import { remember } from './remember.ts';
 import { upstreamTlsSocket } from './upstream-tls.ts';
 
 type Outside = Extract<KeyServer, { kind: 'outside' }>;

@@ -1,11 +1,11 @@
 import type { OutboundPort, View } from '../model/ir.ts';
+import { remember } from '../model/remember.ts';
 import { type VirtualHost, VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { message } from '../proto/message.ts';
 import { durationOf } from './duration.ts';
 import { routesForNamed } from './named-hosts.ts';
 import { proxyHostName, servicePortName, unknownHostsName } from './names.ts';
 import { provenanceMetadata } from './provenance-metadata.ts';
-import { remember } from './remember.ts';
 import { outboundRoute } from './route.ts';
 import { tunnelRoute, tunnelTo } from './tunnel-route.ts';
 

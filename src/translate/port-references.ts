@@ -1,11 +1,11 @@
 import type { OutboundPort } from '../model/ir.ts';
 import type { Destination } from '../model/ir-destination.ts';
 import type { ForwardAction } from '../model/ir-route.ts';
+import { remember, rememberWith } from '../model/remember.ts';
 import type { ResourceReference } from '../xds/resource.ts';
 import { connectionClusters } from './connection-chains.ts';
 import { toCluster } from './envoy-resource.ts';
 import { clusterName } from './names.ts';
-import { remember, rememberWith } from './remember.ts';
 
 const none: readonly ResourceReference[] = [];
 

@@ -1,5 +1,6 @@
 import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import { proxyDomains } from '../model/proxy-domains.ts';
+import { remember } from '../model/remember.ts';
 import { VirtualHostSchema } from '../proto/gen/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
 import type { Resource } from '../xds/resource.ts';
@@ -8,7 +9,6 @@ import { proxyHostName, proxyName, servicePortName, unknownHostsName } from './n
 import { proxyRouteConfiguration, wholeProxyRouteConfiguration } from './outbound-route-configuration.ts';
 import { portVirtualHost, unknownVirtualHost } from './outbound-virtual-host.ts';
 import { portReferences } from './port-references.ts';
-import { remember } from './remember.ts';
 
 /**
  * Behind HTTP_PROXY: a virtual host for every port of every service by its names, and one for the hosts that nobody knows (E22, E23, R11,

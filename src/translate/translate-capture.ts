@@ -2,6 +2,7 @@ import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import type { EgressListener } from '../model/ir-egress.ts';
 import type { ListenerTerms } from '../model/ir-mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { remember, rememberWith } from '../model/remember.ts';
 import { connectionLayer, isHttp } from '../model/service.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../proto/gen/envoy/config/route/v3/route_pb.ts';
@@ -13,7 +14,6 @@ import { clusterName, egressName, proxyName, servicePortName } from './names.ts'
 import { portListener, proxyListener } from './outbound-listener.ts';
 import { portReferences } from './port-references.ts';
 import { proxyRoutes, wholeProxyRoutes } from './proxy-hosts.ts';
-import { remember, rememberWith } from './remember.ts';
 import { changedServices } from './translate-view.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { Inbound } from '../model/ir-inbound.ts';
 import type { Proxy } from '../model/proxy.ts';
+import { rememberWith } from '../model/remember.ts';
 import { connectionLayer, isHttp } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../proto/gen/envoy/config/listener/v3/listener_pb.ts';
@@ -13,7 +14,6 @@ import { inboundListener, speaksMeshTls } from './inbound-listener.ts';
 import { inboundRouteConfiguration } from './inbound-route-configuration.ts';
 import { tokenResources } from './jwt-filter.ts';
 import { authorizerName, bundleSecretName, clusterName, identitySecretName, inboundName, tokensName } from './names.ts';
-import { rememberWith } from './remember.ts';
 
 /**
  * What stands before the ports of one application: for each a listener and a cluster and, for HTTP, the route configuration that

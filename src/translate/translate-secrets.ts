@@ -1,10 +1,10 @@
 import type { Destination } from '../model/ir-destination.ts';
+import { remember } from '../model/remember.ts';
 import { debianRoots } from '../model/system-roots.ts';
 import { SecretSchema } from '../proto/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { Resource } from '../xds/resource.ts';
 import { envoyResource } from './envoy-resource.ts';
 import { bundleSecretName, identitySecretName, keysSecretName, rootsSecretName, systemRootsName } from './names.ts';
-import { remember } from './remember.ts';
 import {
   bundleSecretOf,
   identitySecretOf,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { OutboundPort, OutboundService, View } from '../model/ir.ts';
 import type { Destination, EndpointSet } from '../model/ir-destination.ts';
+import { remember, rememberWith } from '../model/remember.ts';
 import { isHttp, type ServiceKey } from '../model/service.ts';
 import { ClusterSchema } from '../proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '../proto/gen/envoy/config/endpoint/v3/endpoint_pb.ts';
@@ -13,7 +14,6 @@ import { clusterName, servicePortName, unknownHostsName } from './names.ts';
 import { portRouteConfiguration } from './outbound-route-configuration.ts';
 import { portReferences } from './port-references.ts';
 import { serviceHosts, unknownHost } from './proxy-hosts.ts';
-import { remember, rememberWith } from './remember.ts';
 import { fileSecrets, secretNamesOf } from './translate-secrets.ts';
 import { unknownHostsCluster } from './unknown-hosts-cluster.ts';
 

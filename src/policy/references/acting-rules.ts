@@ -1,8 +1,8 @@
 import type { VirtualServiceObject } from '../../model/policy.ts';
+import { rememberWith } from '../../model/remember.ts';
 import type { Service } from '../../model/service.ts';
 import { bySpecificity, hostCovers, isVisible, isWildcardHost, plainHost, resolveHost } from '../hosts.ts';
 import type { ScopeTerms } from './reference-scope.ts';
-import { onList } from './scope-index.ts';
 
 /** VirtualServices by the hosts that they are about. */
 export interface RuleIndex {
@@ -11,16 +11,8 @@ export interface RuleIndex {
   readonly wildcards: readonly (readonly [string, VirtualServiceObject])[];
 }
 
-const indexes = onList((objects: readonly VirtualServiceObject[]) => ({
-  objects,
-  bySuffix: new Map<string, RuleIndex>(),
-}));
-
 /** Remembered on the list. */
-export function indexRules(objects: readonly VirtualServiceObject[], dnsSuffix: string): RuleIndex {
-  const { bySuffix } = indexes(objects);
-  const known = bySuffix.get(dnsSuffix);
-  if (known !== undefined) return known;
+export const indexRules = rememberWith((objects: readonly VirtualServiceObject[], dnsSuffix: string): RuleIndex => {
   const exact = new Map<string, VirtualServiceObject[]>();
   const wildcards: (readonly [string, VirtualServiceObject])[] = [];
   for (const object of objects) {
@@ -33,10 +25,8 @@ export function indexRules(objects: readonly VirtualServiceObject[], dnsSuffix: 
       }
     }
   }
-  const index = { exact, wildcards: wildcards.sort(([a], [b]) => bySpecificity(a, b)) };
-  bySuffix.set(dnsSuffix, index);
-  return index;
-}
+  return { exact, wildcards: wildcards.sort(([a], [b]) => bySpecificity(a, b)) };
+});
 
 /** P9: the VirtualService that acts for clients of a namespace. */
 export function ruleOf(

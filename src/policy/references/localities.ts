@@ -3,9 +3,9 @@ import { localityCovers, localityText } from '../../model/locality.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { DestinationRuleObject, MeshConfigObject, ServiceEntryObject } from '../../model/policy.ts';
 import type { Locality } from '../../model/registry-objects.ts';
+import { remember } from '../../model/remember.ts';
 import { fieldPath } from '../field-path.ts';
 import { ofKind, type ReferenceScope, reportAt } from './reference-scope.ts';
-import { onList } from './scope-index.ts';
 
 type Setting = Pick<LocalityLbSetting, 'failover'> & Partial<Pick<LocalityLbSetting, 'distribute'>>;
 
@@ -72,12 +72,12 @@ function localities(scope: ReferenceScope): readonly Locality[] {
   return [...localitiesOf(scope.workloads ?? []), ...localitiesListed(ofKind(scope, 'ServiceEntry'))];
 }
 
-const localitiesOf = onList((list: readonly { readonly locality?: Locality }[]): readonly Locality[] => {
+const localitiesOf = remember((list: readonly { readonly locality?: Locality }[]): readonly Locality[] => {
   const all = list.flatMap(({ locality }) => locality ?? []);
   return [...new Map(all.map((locality) => [localityText(locality), locality])).values()];
 });
 
-const localitiesListed = onList((entries: readonly ServiceEntryObject[]) =>
+const localitiesListed = remember((entries: readonly ServiceEntryObject[]) =>
   localitiesOf(entries.flatMap(({ spec }) => spec.endpoints)),
 );
 

@@ -1,5 +1,6 @@
 import { compareText } from '../../model/compare-text.ts';
 import type { Policy } from '../../model/policy.ts';
+import { remember, rememberWith } from '../../model/remember.ts';
 import type { Service } from '../../model/service.ts';
 import type { Workload } from '../../model/workload.ts';
 import { bySpecificity, hostCovers, isWildcardHost, plainHost, resolveHost } from '../hosts.ts';
@@ -7,26 +8,14 @@ import type { ReferenceScope } from './reference-scope.ts';
 
 type OfKind<K extends Policy['kind']> = Extract<Policy, { kind: K }>;
 
-/** The same function, computed once for each list. */
-export function onList<Item, Output>(compute: (list: readonly Item[]) => Output): (list: readonly Item[]) => Output {
-  const known = new WeakMap<readonly Item[], { readonly output: Output }>();
-  return (list) => {
-    const before = known.get(list);
-    if (before !== undefined) return before.output;
-    const output = compute(list);
-    known.set(list, { output });
-    return output;
-  };
-}
-
-const byKind = onList((policies: readonly Policy[]) => groupBy(policies, ({ kind }) => kind));
-const byName = onList(
+const byKind = remember((policies: readonly Policy[]) => groupBy(policies, ({ kind }) => kind));
+const byName = remember(
   (policies: readonly Policy[]) => new Map(policies.map((one) => [keyOf(one.kind, one.namespace, one.name), one])),
 );
-const workloadsByNamespace = onList((workloads: readonly Workload[]) =>
+const workloadsByNamespace = remember((workloads: readonly Workload[]) =>
   groupBy(workloads, ({ namespace }) => namespace),
 );
-const objectsByNamespace = onList((objects: readonly Policy[]) => groupBy(objects, ({ namespace }) => namespace));
+const objectsByNamespace = remember((objects: readonly Policy[]) => groupBy(objects, ({ namespace }) => namespace));
 
 /** The objects of one kind, always the same list. */
 export function objectsOf<K extends Policy['kind']>({ policies }: ReferenceScope, kind: K): readonly OfKind<K>[] {
@@ -58,13 +47,13 @@ export function workloadsIn({ workloads }: ReferenceScope, namespace: string): r
 }
 
 /** The namespaces in which some of a list are. */
-export const namespacesWith = onList(
+export const namespacesWith = remember(
   (list: readonly { readonly namespace: string }[]): ReadonlySet<string> =>
     new Set(list.map(({ namespace }) => namespace)),
 );
 
 /** `<namespace>/<account>` of every workload. */
-export const accountsOf = onList(
+export const accountsOf = remember(
   (workloads: readonly Workload[]): ReadonlySet<string> =>
     new Set(
       workloads.flatMap(({ namespace, serviceAccount }) =>
@@ -74,7 +63,7 @@ export const accountsOf = onList(
 );
 
 /** Services by their host, and those that are wildcards. */
-export const servicesByHost = onList((services: readonly Service[]) => ({
+export const servicesByHost = remember((services: readonly Service[]) => ({
   byHost: groupBy(services, ({ host }) => plainHost(host)),
   wildcards: services.filter(({ host }) => isWildcardHost(host)),
 }));
@@ -91,8 +80,6 @@ interface RulesByHost {
   readonly wildcards: readonly RuleOfHost[];
 }
 
-const rulesBySuffix = onList((policies: readonly Policy[]) => ({ policies, bySuffix: new Map<string, RulesByHost>() }));
-
 /** The DestinationRules of all namespaces that cover a full host, the most specific first. */
 export function rulesCovering({ policies, settings }: ReferenceScope, host: string): readonly RuleOfHost[] {
   const { exact, wildcards } = rulesByHost(policies, settings.dnsSuffix);
@@ -101,25 +88,19 @@ export function rulesCovering({ policies, settings }: ReferenceScope, host: stri
   return wider.length === 0 ? own : [...own, ...wider];
 }
 
-function rulesByHost(policies: readonly Policy[], dnsSuffix: string): RulesByHost {
-  const { bySuffix } = rulesBySuffix(policies);
-  let rules = bySuffix.get(dnsSuffix);
-  if (rules === undefined) {
-    const all = policies.flatMap((rule): RuleOfHost[] =>
-      rule.kind === 'DestinationRule' ? [{ host: resolveHost(rule.spec.host, rule.namespace, dnsSuffix), rule }] : [],
-    );
-    const wildcards = all.filter(({ host }) => isWildcardHost(host));
-    rules = {
-      exact: groupBy(
-        all.filter(({ host }) => !isWildcardHost(host)),
-        ({ host }) => host,
-      ),
-      wildcards: wildcards.sort((a, b) => bySpecificity(a.host, b.host)),
-    };
-    bySuffix.set(dnsSuffix, rules);
-  }
-  return rules;
-}
+const rulesByHost = rememberWith((policies: readonly Policy[], dnsSuffix: string): RulesByHost => {
+  const all = policies.flatMap((rule): RuleOfHost[] =>
+    rule.kind === 'DestinationRule' ? [{ host: resolveHost(rule.spec.host, rule.namespace, dnsSuffix), rule }] : [],
+  );
+  const wildcards = all.filter(({ host }) => isWildcardHost(host));
+  return {
+    exact: groupBy(
+      all.filter(({ host }) => !isWildcardHost(host)),
+      ({ host }) => host,
+    ),
+    wildcards: wildcards.sort((a, b) => bySpecificity(a.host, b.host)),
+  };
+});
 
 /** The services that a canonical host covers, in the order of their keys; with `both`, also those wildcards that cover it. */
 export function servicesCovered(scope: ReferenceScope, host: string, both = false): readonly Service[] {
