@@ -117,7 +117,8 @@ interface TokenBody {
   readonly ttlSeconds?: number;
 }
 
-const name = { type: 'string', minLength: 1, maxLength: 63 } as const;
+/** What is no name, or no time, is told in better words by who makes tokens. */
+const name = { type: 'string', maxLength: 63 } as const;
 const tokenBody = {
   type: 'object',
   additionalProperties: false,
@@ -128,7 +129,7 @@ const tokenBody = {
     service: name,
     namespace: name,
     serviceAccount: name,
-    ttlSeconds: { type: 'integer', minimum: 1 },
+    ttlSeconds: { type: 'integer' },
     cidrs: { type: 'array', maxItems: 64, items: { type: 'string', maxLength: 64 } },
     ports: { type: 'array', maxItems: 64, items: { type: 'integer', minimum: 1, maximum: 65535 } },
     labels: { type: 'object', maxProperties: 64, additionalProperties: { type: 'string', maxLength: 63 } },

@@ -72,6 +72,8 @@ export interface TokenStore {
 const folder = 'tokens';
 /** Timers overflow after 24 days. */
 const longestSleep: Millis = 24 * 3_600_000;
+/** As long as a root lives. */
+const longestTtl: Millis = 3_650 * 24 * 3_600_000;
 const nobody = createHash('sha256').update('').digest();
 
 /**
@@ -128,13 +130,7 @@ export async function openTokenStore(options: {
       requireLine('creator', createdBy);
       requireLine('label', label ?? '');
       if (uses !== undefined) requireUses(uses);
-      if (ttl !== undefined && !(ttl > 0)) {
-        throw new Failure(
-          'WEFT0921',
-          'no token can be made: it would have expired already',
-          'give it a --ttl like 1h, or none',
-        );
-      }
+      if (ttl !== undefined) requireTtl(ttl);
       const id = newId((candidate) => tokens.has(candidate));
       const secret = randomBytes(32).toString('base64url');
       const createdAt = clock.now();
@@ -284,4 +280,10 @@ function hashOf(secret: string): Buffer {
 /** `2026-01-01 09:30 UTC` */
 function instant(at: Millis): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function requireTtl(ttl: Millis): void {
+  if (ttl > 0 && ttl <= longestTtl) return;
+  const why = ttl > longestTtl ? 'it would outlive every root (3650d)' : 'it would have expired already';
+  throw new Failure('WEFT0921', `no token can be made: ${why}`, 'give it a --ttl like 1h, or none');
 }

@@ -27,27 +27,28 @@ export function tokenText(bearer: string, fingerprint: string): Secret<string> {
 
 /**
  * Reads a token's text (a file's content; white space around it is dropped). Throws Failure WEFT0203, whose words never hold
- * what was read.
+ * what was read; `where`: the file, for its place.
  */
-export function parseToken(text: string): Token {
+export function parseToken(text: string, where?: string): Token {
   const trimmed = text.trim();
   const [id = '', secret = '', fingerprint = '', ...rest] = trimmed.split('.');
-  if (trimmed === '') throw malformed('it is empty');
-  if (/\s/.test(trimmed)) throw malformed('it is more than one line or word');
+  if (trimmed === '') throw malformed('it is empty', where);
+  if (/\s/.test(trimmed)) throw malformed('it is more than one line or word', where);
   if (rest.length > 0 || fingerprint === '') {
-    throw malformed('it is not of the form <id>.<secret>.<fingerprint>');
+    throw malformed('it is not of the form <id>.<secret>.<fingerprint>', where);
   }
   if (parseBearer(`${id}.${secret}`) === undefined || !longForm.test(fingerprint)) {
-    throw malformed('a part of it is too short, too long, or holds a character that no token has');
+    throw malformed('a part of it is too short, too long, or holds a character that no token has', where);
   }
   const bearer = new Secret(`${id}.${secret}`);
   return { id, bearer, fingerprint: Buffer.from(fingerprint, 'base64url').toString('hex') };
 }
 
-function malformed(why: string): Failure {
+function malformed(why: string, where: string | undefined): Failure {
   return new Failure(
     'WEFT0203',
     `the token cannot be read: ${why}`,
     'copy the whole line that "weft token create" printed, or make a new token: weft token create --service NAME --namespace NAMESPACE',
+    where,
   );
 }

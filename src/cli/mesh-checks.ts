@@ -142,7 +142,8 @@ function policyChecks({ policies, pending, findings }: StatusValue): readonly Me
 function proxyCheck({ proxies: { connected, byStatus } }: StatusValue): MeshCheck {
   const description = `${connected} ${connected === 1 ? 'proxy' : 'proxies'} connected`;
   const count = (state: 'REJECTED' | 'STALE' | 'PENDING') => byStatus[state] ?? 0;
-  if (connected === 0) return warning(description, 'nobody has joined', 'weft run -- COMMAND joins a workload');
+  if (connected === 0)
+    return warning(description, 'nobody has joined', 'weft token create makes what weft run joins a workload with');
   if (count('REJECTED') > 0) return bad(description, `${count('REJECTED')} REJECTED`, 'weft nacks shows their words');
   if (count('STALE') > 0) return bad(description, `${count('STALE')} STALE`, 'weft proxies shows which');
   if (count('PENDING') > 0)

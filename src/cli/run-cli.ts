@@ -21,17 +21,19 @@ export async function runCli(verbs: readonly Verb[], world: CliWorld): Promise<E
   const { words, env, stdout, stderr } = world;
   const base = { quiet: false, verbose: words.includes('-v') || words.includes('--verbose'), env, stdout, stderr };
   // A line that is wrong is answered in the format it asked for, as far as that can be seen.
-  let output: Output = createOutput({ ...base, format: asksForJson(words) ? 'json' : 'table' });
+  let refusals: Output = createOutput({ ...base, format: asksForJson(words) ? 'json' : 'table' });
   try {
     const parsed = parseLine(verbs, words, world.version);
     if (parsed.kind === 'text') {
       stdout(parsed.text);
       return 0;
     }
-    if (parsed.kind === 'wrong') return refuse(output, parsed.failure);
+    if (parsed.kind === 'wrong') return refuse(refusals, parsed.failure);
     const { verb, globals, flags } = parsed.invocation;
-    const format = globals.output ?? verb.formats[0] ?? 'table';
-    output = createOutput({ ...base, format, quiet: globals.quiet, verbose: globals.verbose });
+    const printing = { ...base, quiet: globals.quiet, verbose: globals.verbose };
+    // What a verb prints is JSON where it has no other form, and goes to a file; that it failed is for people, unless they asked for JSON.
+    refusals = createOutput({ ...printing, format: globals.output ?? 'table' });
+    const output = createOutput({ ...printing, format: globals.output ?? verb.formats[0] ?? 'table' });
     const context: VerbContext = {
       arguments: parsed.invocation.arguments,
       flags,
@@ -46,12 +48,12 @@ export async function runCli(verbs: readonly Verb[], world: CliWorld): Promise<E
     };
     return (await verb.run(context)) ?? 0;
   } catch (error) {
-    return refuse(output, asFailure(error));
+    return refuse(refusals, asFailure(error));
   }
 }
 
-function refuse(output: Output, failure: Failure): ExitCode {
-  output.failure(failure);
+function refuse(refusals: Output, failure: Failure): ExitCode {
+  refusals.failure(failure);
   return 2;
 }
 

@@ -18,8 +18,8 @@ export async function namedToken(source: TokenSource): Promise<Token | undefined
   const { flag, env } = source;
   const path = flag ?? (env.WEFT_TOKEN_FILE === '' ? undefined : env.WEFT_TOKEN_FILE);
   if (path === undefined) return undefined;
-  if (path === '-') return parseToken(await source.readInput());
-  return parseToken(readPrivate(resolve(source.cwd, path)));
+  if (path === '-') return parseToken(await source.readInput(), 'stdin');
+  return tokenIn(resolve(source.cwd, path));
 }
 
 /**
@@ -30,7 +30,11 @@ export async function operatorToken(source: TokenSource): Promise<Secret<string>
   const named = await namedToken(source);
   if (named !== undefined) return named.bearer;
   const path = stateFile(source.cwd, 'operator.token');
-  return path === undefined ? undefined : parseToken(readPrivate(path)).bearer;
+  return path === undefined ? undefined : tokenIn(path).bearer;
+}
+
+function tokenIn(path: string): Token {
+  return parseToken(readPrivate(path), path);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
 import { Failure } from '../model/failure.ts';
 
 /** Only the owner may read, write or enter (T19, section 3 of reliability.md "Files"). */
@@ -46,6 +47,15 @@ export function requireDirectory(path: string): void {
     if (errorCode(error) !== 'EEXIST') throw stateFailure(path, error);
   }
   requirePrivate(path, lstatSync(path), 'directory');
+}
+
+/** Makes the directories that are missing around a path (0700). Throws Failure WEFT0904. */
+export function makeDirectoriesAround(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: privateDirectory });
+  } catch (error) {
+    throw stateFailure(dirname(path), error);
+  }
 }
 
 /** The failure for an error of the operating system: `EACCES`, `ENOSPC`, `ENOTDIR` … */

@@ -1,10 +1,11 @@
 import { afterAll, expect, test } from 'vitest';
 import { type Application, startApplication, startHttp2Application } from '../support/application.ts';
+import { type BareMember, startBareMember } from '../support/bare-member.ts';
 import { eventually } from '../support/eventually.ts';
 import { startChatApplication, startChats } from '../support/grpc-chat.ts';
 import { leafSerials } from '../support/leaf-serials.ts';
-import { latenessOf, startLoad } from '../support/load.ts';
-import { inboundPort, type Member } from '../support/member.ts';
+import { fetchOnce, latenessOf, startLoad } from '../support/load.ts';
+import { inboundPort } from '../support/member.ts';
 import { meshTls, peerCertificate } from '../support/mesh-client.ts';
 import { type OwnKeyMember, startOwnKeyMember } from '../support/own-key-member.ts';
 import { mutualTlsYaml, serviceYaml, useTestMesh } from '../support/test-mesh.ts';
@@ -21,9 +22,11 @@ const chats = 8;
 let first: Application;
 let second: Pick<Application, 'requests' | 'close'>;
 let third: Pick<Application, 'close'>;
-/** Its key is its own; the caller gets its key by SDS. */
+/** Its key is its own. */
 let server: OwnKeyMember;
-let client: Member;
+/** Has nothing beside it, and gets its key by SDS. */
+let client: BareMember;
+let callingFrom: string;
 
 const ports =
   '[{ name: http, port: 80, targetPort: 9080 }, { name: http2, port: 82, targetPort: 9082 }, { name: grpc, port: 84, targetPort: 9084 }]';
@@ -47,19 +50,28 @@ const mesh = useTestMesh(
         token: await started.token('catalog'),
       },
     );
-    client = await started.join({ service: 'frontend' });
-    await started.synced();
+    callingFrom = started.nextAddress();
+    const { xdsPort, rootPem } = started.controlPlane();
+    const capture = { bind: callingFrom, proxy: 15_001, ports: true };
+    client = await startBareMember(
+      { folder: started.folder, xdsPort, rootPem },
+      'frontend-1',
+      { service: 'frontend', namespace: 'shop', address: callingFrom, inboundBind: callingFrom, capture },
+      await started.token('frontend'),
+    );
+    const one = { host: callingFrom, port: started.localPort('catalog', 80) };
+    await eventually('a call passes', async () => (await fetchOnce(one)).status === 200);
   },
 );
 afterAll(async () => {
-  await server?.stop();
+  await Promise.all([server?.stop(), client?.kill()]);
   await Promise.all([first?.close(), second?.close(), third?.close()]);
 });
 
 test(
   'certificates are renewed under load on both sides: 0 failed over HTTP/1, HTTP/2 and gRPC streams (F8)',
   async () => {
-    const to = (port: number) => ({ host: client.address, port: mesh().localPort('catalog', port) });
+    const to = (port: number) => ({ host: callingFrom, port: mesh().localPort('catalog', port) });
     const before = [first, second].map((application) => application.requests());
     const chat = startChats(chats, to(84), 50);
     const loads = [startLoad(to(80), requestsPerSecond), startLoad({ ...to(82), http2: true }, requestsPerSecond)];
@@ -94,7 +106,7 @@ test(
     const sent = (http1?.sent ?? 0) + (http2?.sent ?? 0);
     const failed = sent - (http1?.succeeded ?? 0) - (http2?.succeeded ?? 0);
     console.log(
-      `promise F8: ${sent} sent, ${failed} failed, ${verifyErrors} verify errors; ${onTheWire.size} certificates of the server (weft run, a key of its own), ${ofTheCaller.size} of the caller (by SDS); ${chats} gRPC streams ${talk.received} of ${talk.sent} messages; ${latenessOf(reports)}`,
+      `promise F8: ${sent} sent, ${failed} failed, ${verifyErrors} verify errors; ${onTheWire.size} certificates of the server (weft run, a key of its own), ${ofTheCaller.size} of the caller (Envoy alone, by SDS); ${chats} gRPC streams ${talk.received} of ${talk.sent} messages; ${latenessOf(reports)}`,
     );
     expect({ ...talk, sent: 0 }).toEqual({ sent: 0, received: talk.sent, broken: [] });
     expect(verifyErrors).toBe(0);

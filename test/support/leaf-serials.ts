@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Member } from './member.ts';
 
 /** Serial numbers of the certificates that a member's Envoy serves now. */
-export async function leafSerials({ admin }: Member): Promise<readonly string[]> {
+export async function leafSerials({ admin }: Pick<Member, 'admin'>): Promise<readonly string[]> {
   const texts = (await admin.configDump('dynamic_active_secrets')).flatMap((dump) => {
     const { secret } = dump as { secret: { tls_certificate?: { certificate_chain: { inline_string: string } } } };
     return secret.tls_certificate?.certificate_chain.inline_string ?? [];

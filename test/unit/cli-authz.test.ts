@@ -312,6 +312,23 @@ it('tells what is no call', async () => {
   expect(await wrong(...reviews, '--from', 'nobody')).toContain('nobody');
 });
 
+it.each([
+  [['--method', 'POST']],
+  [['--path', '/reviews']],
+  [['--header', 'end-user: ana']],
+  [['--address', '10.0.0.1']],
+  [['--claims', '{}']],
+])('weft check %j asks about no call', async (words) => {
+  const { code, said } = await runVerb(['check', ...words], { cwd: folder });
+  expect([code, said]).toEqual([2, expect.stringContaining('without --to')]);
+});
+
+it('says of a caller of another trust domain that rules are not all', async () => {
+  const stranger = await authz('--from', 'other.domain/ns/shop/sa/frontend', '--to', 'frontend');
+  expect(stranger.notes).toEqual([expect.stringContaining('other.domain is no trust domain of this mesh')]);
+  expect((await authz('--from', 'cluster.local/ns/shop/sa/nobody', '--to', 'frontend')).notes).toEqual([]);
+});
+
 it('says of a host or a port that nobody has what weft route says, exit code included', async () => {
   const around = mkdtempSync(join(tmpdir(), 'weft-unknown-'));
   mkdirSync(join(around, 'policies'));

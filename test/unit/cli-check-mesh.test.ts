@@ -84,7 +84,7 @@ describe('the checks', () => {
     [
       'nobody',
       withStatus({ proxies: { connected: 0, byStatus: {}, acknowledged: 0 } }),
-      'proxies warning: nobody has joined',
+      'proxies warning: nobody has joined (weft token create',
     ],
     [
       'a refusal',

@@ -286,6 +286,21 @@ describe('weft run', () => {
     expect(await code).toBe(2);
     expect(said.stderr).toContain('is not the control plane that made this token');
   });
+
+  test('a file that holds no token is named', async () => {
+    const { port } = await start(serveEmpty);
+    await writeFile(join(folder, 'payments.token'), 'a b\n', { mode: 0o600 });
+    const { said, code } = weft(await runWords(port));
+    expect(await code).toBe(2);
+    expect(said.stderr).toMatch(/WEFT0203 the token cannot be read: .*\n +where +\/.*\/payments\.token\n/);
+  });
+
+  test.each(['XDG_RUNTIME_DIR', 'XDG_STATE_HOME'])('%s that is no folder is told', async (name) => {
+    const { port } = await start(serveEmpty);
+    const { said, code } = weft(await runWords(port), { [name]: join(folder, 'payments.token') });
+    expect(await code).toBe(2);
+    expect(said.stderr).toMatch(/WEFT0904 .*payments\.token" cannot be used: .*\(EEXIST\)\n +where .*\n +fix /);
+  });
 });
 
 describe('weft bootstrap', () => {
@@ -310,6 +325,21 @@ describe('weft bootstrap', () => {
     '--token-file',
     'payments.token',
   ];
+
+  test('a file that cannot be written is told before the token is spent, and to people', async () => {
+    await start(serveEmpty);
+    const { said, code } = weft([...words(1), '--out', 'nowhere/envoy.json']);
+    expect(await code).toBe(2);
+    expect(said.stderr).toMatch(/^× WEFT0904 .*nowhere\/envoy\.json" cannot be written: ENOENT.*\n +where .*\n +fix /);
+    expect(said.stdout).toBe('');
+  });
+
+  test('that it failed is JSON where that was asked for', async () => {
+    await start(serveEmpty);
+    const { said, code } = weft([...words(1), '-o', 'json']);
+    expect([await code, said.stderr]).toEqual([2, '']);
+    expect(JSON.parse(said.stdout)).toMatchObject({ kind: 'Error', code: 'WEFT0901' });
+  });
 
   test('writes a private file that the real Envoy accepts', async () => {
     const { port } = await start(serveEmpty);

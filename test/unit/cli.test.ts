@@ -107,6 +107,7 @@ describe('wrong lines end with 2 and help', () => {
       'from 1 to 26000: local ports start at PORT + 6000, and those from 32768',
       'weft up --help',
     ],
+    [['up', join(import.meta.filename, 'mesh')], 'is no folder', 'name a folder of a git repository'],
     [['token', 'list', 'surplus'], 'too many arguments', 'weft token list --help'],
   ])('weft %j', async (words, message, hint) => {
     const { code, stdout, stderr } = await weft(words);

@@ -11,6 +11,7 @@ import { clusterType } from '../../src/xds/resource-types.ts';
 import { eventually } from '../support/eventually.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { connectRawClient, type RawClient } from '../support/raw-xds-client.ts';
+import { runVerb } from '../support/run-verb.ts';
 import { selfSigned } from '../support/self-signed.ts';
 import { serviceYaml, startTestMesh, type TestMesh } from '../support/test-mesh.ts';
 
@@ -23,6 +24,22 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const each of opened) each.close();
   await mesh?.close();
+});
+
+test.each([
+  [['--service', ''], '"" cannot be a service account'],
+  [['--service', 'reviews', '--ttl', '0s'], 'it would have expired already'],
+  [['--service', 'reviews', '--ttl', '999999999d'], 'it would outlive every root'],
+])('weft token create %j says why no token can be made, and none is', async (words, why) => {
+  const asOperator = async (...line: string[]) =>
+    runVerb(['token', ...line, '--token-file', 'state/operator.token'], {
+      cwd: mesh.folder,
+      env: { WEFT_CP: `http://127.0.0.1:${mesh.controlPlane().adminPort}` },
+    });
+  const before = await asOperator('list', '-o', 'name');
+  const { code, stderr } = await asOperator('create', '-n', 'shop', ...words);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`WEFT0921 no token can be made: ${why}`)]);
+  expect([before.code, await asOperator('list', '-o', 'name')]).toEqual([0, before]);
 });
 
 const identityFolder = '/var/lib/weft';

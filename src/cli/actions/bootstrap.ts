@@ -1,5 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { access, constants, open, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Failure } from '../../model/failure.ts';
 import { Secret } from '../../model/secret.ts';
 import { createBootstrap } from '../../sidecar/bootstrap.ts';
@@ -13,6 +13,9 @@ import { adminOf, namespaceOf, type Workload, workloadOf } from './workload.ts';
 export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Promise<ExitCode> {
   const { flags, namespace, output, cwd } = context;
   const workload = await workloadOf(flags, namespaceOf(flags.group, namespace, context.globals.namespace));
+  const out = flags.out === undefined ? undefined : resolve(cwd, flags.out);
+  // Before the token is spent.
+  if (out !== undefined) await requireWritable(out);
   const joined = await joinControlPlane(context, flags['token-file']);
   const { controlPlane, fingerprint } = joined;
   const { credential, rootPem } = await bareCredential(joined, workload, context.globals.timeout);
@@ -25,12 +28,12 @@ export async function bootstrap(context: VerbContext<typeof bootstrapFlags>): Pr
     stats: { flushInterval: flags['stats-interval'] },
   });
   const text = `${JSON.stringify(json, null, 2)}\n`;
-  if (flags.out === undefined) {
+  if (out === undefined) {
     context.makeOutputPrivate();
     output.document(text);
     return 0;
   }
-  await writePrivate(resolve(cwd, flags.out), text);
+  await writePrivate(out, text);
   output.say(
     `${flags.out} holds the credential of ${workload.nodeId} (mode 0600), pinned to sha256:${fingerprint.slice(0, 8)}..`,
   );
@@ -90,12 +93,21 @@ async function writePrivate(path: string, text: string): Promise<void> {
     await rename(fresh, path);
   } catch (error) {
     await rm(fresh, { force: true });
-    const words = error instanceof Error ? error.message : String(error);
-    throw new Failure(
-      'WEFT0904',
-      `"${path}" cannot be written: ${words}`,
-      'name a file in a folder of this user with --out',
-      path,
-    );
+    throw unwritable(path, error);
   }
+}
+
+/** Whether a file can be made there, as far as that can be known before. Throws Failure WEFT0904. */
+async function requireWritable(path: string): Promise<void> {
+  try {
+    await access(`${dirname(path)}/`, constants.W_OK);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): Failure {
+  const words = error instanceof Error ? error.message : String(error);
+  const hint = 'name a file in a folder of this user with --out';
+  return new Failure('WEFT0904', `"${path}" cannot be written: ${words}`, hint, path);
 }

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Failure } from '../../model/failure.ts';
 import { nearestName } from '../../model/nearest-name.ts';
+import { errorCode } from '../../store/file-modes.ts';
 import { readApi, readValue } from '../read-api.ts';
 import { type ListedCertificate, untilText } from '../render/certificates.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -14,7 +15,8 @@ export async function certInspect(context: VerbContext<typeof certInspectFlags>)
   const [asked = ''] = context.arguments;
   const now = Date.now();
   const file = resolve(context.cwd, asked);
-  const found = !asked.includes('://') && existsSync(file) ? ofFile(file, asked) : await ofServer(asked, context);
+  const isFile = !asked.includes('://') && existsSync(file) && statSync(file).isFile();
+  const found = isFile ? ofFile(file, asked) : await ofServer(asked, context);
   const value = found.length === 1 ? found[0] : { certificates: found };
   context.output.object(
     'Certificate',
@@ -39,7 +41,7 @@ const block = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** Every certificate of a PEM file, in its order; keys in it are not looked at. */
 function ofFile(file: string, asked: string): readonly Shown[] {
-  const texts = readFileSync(file, 'latin1').match(block) ?? [];
+  const texts = textOf(file, asked).match(block) ?? [];
   if (texts.length === 0)
     throw new Failure(
       'WEFT0912',
@@ -48,6 +50,19 @@ function ofFile(file: string, asked: string): readonly Shown[] {
       file,
     );
   return texts.map((pem) => shownCertificate(parsed(pem, asked)));
+}
+
+function textOf(file: string, asked: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch (error) {
+    throw new Failure(
+      'WEFT0912',
+      `${asked} cannot be read (${errorCode(error)})`,
+      'name a file that you may read',
+      file,
+    );
+  }
 }
 
 function parsed(pem: string, asked: string): X509Certificate {

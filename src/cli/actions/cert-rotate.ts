@@ -79,11 +79,12 @@ async function followed(
   }
 }
 
-function requireSense({ root, step, compromised, fingerprint }: RotateContext['flags']): void {
+function requireSense({ root, step, wait, compromised, fingerprint }: RotateContext['flags']): void {
   const wrong = (message: string, hint: string) => new Failure('WEFT0912', message, hint);
   if (!root)
     throw wrong('only the root is changed by hand', 'weft cert rotate --root; the rest is renewed at half its life');
   if (compromised && step !== undefined) throw wrong('--compromised takes its steps by itself', 'leave out --step');
+  if (wait && step === undefined) throw wrong('--wait waits for what a step needs', 'add --step, or leave it out');
   if (!compromised && fingerprint !== undefined)
     throw wrong('--fingerprint names a root that is compromised', 'add --compromised, or leave it out');
 }

@@ -12,11 +12,16 @@ export type CheckContext = VerbContext<typeof checkFlags>;
  * when something is bad. Throws Failure WEFT0912 where half of the pair is missing.
  */
 export async function check(context: CheckContext): Promise<ExitCode> {
-  const { file, from, to } = context.flags;
+  const { file, from, to, method, path, header, address, claims } = context.flags;
   if (to === undefined) {
     if (from !== undefined) throw wrong('--from without --to asks about no call', 'write --to reviews:9080, too');
     if (file !== undefined)
       throw wrong('-f without --to has nothing to look at', 'write --to reviews:9080, or use weft validate');
+    if (method !== 'GET' || path !== '/' || header.length > 0 || address !== undefined || claims !== undefined)
+      throw wrong(
+        '--method, --path, --header, --address and --claims without --to are of no call',
+        'write --to reviews:9080, too',
+      );
     return checkMesh(context);
   }
   const called = { ...context, flags: { ...context.flags, to } };

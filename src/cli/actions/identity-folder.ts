@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { requireDirectory } from '../../store/file-modes.ts';
+import { makeDirectoriesAround, requireDirectory } from '../../store/file-modes.ts';
 
 /** Which proxy of which control plane (by its fingerprint). */
 interface Holder {
@@ -17,7 +16,7 @@ export function identityFolder(env: NodeJS.ProcessEnv, runtime: string, holder: 
   const folder = identityPath(env, runtime, holder);
   const mesh = dirname(folder);
   const base = dirname(mesh);
-  mkdirSync(dirname(base), { recursive: true, mode: 0o700 });
+  makeDirectoriesAround(base);
   for (const each of [base, mesh, folder]) requireDirectory(each);
   return folder;
 }

@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { errorCode, requireDirectory, stateFailure } from '../../store/file-modes.ts';
+import { join } from 'node:path';
+import { errorCode, makeDirectoriesAround, requireDirectory, stateFailure } from '../../store/file-modes.ts';
 
 /**
  * The private folder (0700) of one proxy for what lives as long as it runs: below systemd's RUNTIME_DIRECTORY, XDG_RUNTIME_DIR, /run/weft
@@ -9,7 +9,7 @@ import { errorCode, requireDirectory, stateFailure } from '../../store/file-mode
  */
 export function runtimeFolder(env: NodeJS.ProcessEnv, nodeId: string): string {
   const base = baseFolder(env);
-  mkdirSync(dirname(base), { recursive: true });
+  makeDirectoriesAround(base);
   requireDirectory(base);
   const folder = join(base, nodeId);
   requireDirectory(folder);

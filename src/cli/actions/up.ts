@@ -43,7 +43,7 @@ export async function up(context: VerbContext<typeof upFlags>): Promise<ExitCode
   const { flags, cwd, output, env } = context;
   const [dir = '.'] = context.arguments;
   const folder = resolve(cwd, dir);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new Failure(
       'WEFT0912',
       `"${dir}" is no folder`,

@@ -1,5 +1,5 @@
 import type { RotationStep } from '../../model/rotation-status.ts';
-import { duration, oneOf, onOff, text, value } from '../flag.ts';
+import { duration, oneOf, onOff, UsageError, value } from '../flag.ts';
 import { readFlags } from '../read-flags.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -57,10 +57,10 @@ export const certRotateFlags = {
   compromised: onOff({
     help: 'the root is in wrong hands: a new one signs, nobody trusts the old one 60 s later, with proof or without',
   }),
-  fingerprint: text({
-    placeholder: 'SHA256',
-    help: 'with --compromised: which root (the one that signs, or signed before)',
-  }),
+  fingerprint: value(
+    { placeholder: 'SHA256', help: 'with --compromised: which root (the one that signs, or signed before)' },
+    fingerprint,
+  ),
 } as const;
 
 export const certRotateVerb = defineVerb({
@@ -73,3 +73,8 @@ export const certRotateVerb = defineVerb({
   formats: ['table', 'json', 'yaml'],
   run: async (context) => (await import('../actions/cert-rotate.ts')).certRotate(context),
 });
+
+function fingerprint(given: string): string {
+  if (/^[0-9a-f]{64}$/.test(given)) return given;
+  throw new UsageError(`"${given}" is not 64 hexadecimal digits; weft cert inspect shows them`);
+}
