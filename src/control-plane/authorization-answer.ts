@@ -7,7 +7,6 @@ import type {
 import type { DestinationRef } from '../model/ir-destination.ts';
 import type { AuthorizationRuleDecision, Inbound } from '../model/ir-inbound.ts';
 import type { Mesh } from '../model/mesh.ts';
-import { trustDomainsOf } from '../model/mesh-config.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp } from '../model/service.ts';
 import { type AuthorizationDecision, decideAuthorization } from '../resolve/authorization-decision.ts';
@@ -18,7 +17,7 @@ import { seenBytes, seenCall } from '../resolve/seen-call.ts';
 import { seenToken } from '../resolve/seen-token.ts';
 import { resolveView } from '../resolve/view.ts';
 import { allowedCallers } from '../translate/allowed-callers.ts';
-import type { AuthorizationCaller } from './authorization-caller.ts';
+import { type AuthorizationCaller, strangerNotes } from './authorization-caller.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
 import { conditionText } from './describe-words.ts';
 import { failureText } from './failing-condition.ts';
@@ -65,7 +64,7 @@ export function answerAuthorization(
   };
   const destinations = destinationsOf(decision);
   if (typeof destinations === 'string') return { ...nowhere(destinations), to };
-  const notes = new Set(strangerNotes(mesh, principal));
+  const notes = new Set(strangerNotes(mesh, caller));
   const judged = destinations.flatMap((destination) =>
     callTargets(mesh, view, destination.ref, proxyOf).map((target) => {
       const judged = judge(target, seenBy(target, caller, question, decision, destination, notes));
@@ -89,15 +88,6 @@ export function answerAuthorization(
     notes: [...notes],
     answers,
   };
-}
-
-/** Rules alone do not tell that nobody believes the certificate of a caller. */
-function strangerNotes({ policies, settings }: Mesh, principal: string | undefined): readonly string[] {
-  const domain = principal?.split('/')[0];
-  if (domain === undefined || trustDomainsOf(policies, settings).includes(domain)) return [];
-  return [
-    `${domain} is no trust domain of this mesh: who is of it is closed out, unless its certificate is under a root of the mesh`,
-  ];
 }
 
 /** What a running mesh knows beside its decisions; absent: files alone, which do not know who is there. */

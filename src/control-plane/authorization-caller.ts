@@ -1,6 +1,7 @@
 import type { AuthorizationQuestion } from '../model/authorization-answer.ts';
 import { parseSpiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
+import { trustDomainsOf } from '../model/mesh-config.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RouteCaller } from './route-answer.ts';
 import { callerOf } from './route-caller.ts';
@@ -31,4 +32,11 @@ export function authorizationCaller(
   const found = find({ ...(from === undefined ? {} : { from }), namespace });
   const shown = 'identity' in found ? found.identity : undefined;
   return { ...found, ...(shown === undefined ? {} : { principal: shown.replace(/^spiffe:\/\//, '') }) };
+}
+
+/** What rules alone do not tell of a caller of another trust domain: whether anybody here believes its certificate. */
+export function strangerNotes({ policies, settings }: Mesh, { principal }: AuthorizationCaller): readonly string[] {
+  const domain = principal?.split('/')[0];
+  if (domain === undefined || trustDomainsOf(policies, settings).includes(domain)) return [];
+  return [`${domain} is no trust domain of this mesh: closed out, unless its certificate is under a root of the mesh`];
 }

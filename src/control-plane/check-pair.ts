@@ -4,7 +4,7 @@ import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RouteAnswer } from '../model/route-answer.ts';
 import { answerAuthorization } from './authorization-answer.ts';
-import type { AuthorizationCaller } from './authorization-caller.ts';
+import { type AuthorizationCaller, strangerNotes } from './authorization-caller.ts';
 import { emptyShares, endpointsText, type LiveFacts, liveLines } from './check-live.ts';
 import { disconnectedText, refusalText, roundSpan, sinceText } from './describe-words.ts';
 import { answerRoute } from './route-answer.ts';
@@ -29,7 +29,7 @@ export function checkPair(
     : [
         known,
         routeLine(route, live !== undefined),
-        ...securityLines(caller, authorization, route, live),
+        ...securityLines(strangerNotes(mesh, caller), caller, authorization, route, live),
         ...authorizationLines(caller, authorization),
         ...(live === undefined ? [] : liveLines(route, live)),
       ];
@@ -116,6 +116,7 @@ function routeLine(answer: RouteAnswer, live: boolean): CheckLine {
 }
 
 function securityLines(
+  [stranger]: readonly string[],
   { name, principal }: AuthorizationCaller,
   { answers }: AuthorizationAnswer,
   { clusters }: RouteAnswer,
@@ -137,12 +138,14 @@ function securityLines(
       return { name: 'mTLS', result: 'warning', text: `plaintext: no sidecar stands before ${who}` };
     const place = { by: mode.by };
     if (identified) {
+      const text = `${mode.value} at ${who}: the caller is ${principal}`;
+      if (stranger !== undefined) return { name: 'mTLS', result: 'warning', text, detail: stranger, ...place };
       const certificate = principal === undefined ? undefined : live?.certificateOf(principal);
       const left = certificate && Date.parse(certificate.notAfter) - (live?.now ?? 0);
       return {
         name: 'mTLS',
         result: left !== undefined && left <= 0 ? 'bad' : 'good',
-        text: `${mode.value} at ${who}: the caller is ${principal}`,
+        text,
         ...(left === undefined ? {} : { detail: left <= 0 ? 'its leaf has ended' : `leaf valid ${roundSpan(left)}` }),
         ...place,
       };

@@ -326,6 +326,8 @@ it.each([
 it('says of a caller of another trust domain that rules are not all', async () => {
   const stranger = await authz('--from', 'other.domain/ns/shop/sa/frontend', '--to', 'frontend');
   expect(stranger.notes).toEqual([expect.stringContaining('other.domain is no trust domain of this mesh')]);
+  const { said } = await run('check', '--from', 'other.domain/ns/shop/sa/frontend', '--to', 'frontend');
+  expect(said).toMatch(/^‼ mTLS .*other\.domain is no trust domain of this mesh/m);
   expect((await authz('--from', 'cluster.local/ns/shop/sa/nobody', '--to', 'frontend')).notes).toEqual([]);
 });
 

@@ -17,13 +17,9 @@ test('weft schema prints the schema of every kind, or of one', async () => {
 });
 
 test('weft schema knows which kind was meant', async () => {
-  const { code, stdout } = await weft('schema', '--kind', 'VirtualServices');
+  const { code, stderr } = await weft('schema', '--kind', 'VirtualServices');
   expect(code).toBe(2);
-  expect(JSON.parse(stdout)).toMatchObject({
-    code: 'WEFT0912',
-    message: 'there is no kind "VirtualServices"',
-    hint: 'did you mean VirtualService?',
-  });
+  expect(stderr).toBe('× WEFT0912 there is no kind "VirtualServices"\n    fix    did you mean VirtualService?\n');
 });
 
 test('the schema that lies among the policies, where the editor finds it, is none of them', async () => {
