@@ -8,7 +8,7 @@ import { resolveInbound } from '../resolve/inbound.ts';
 import { scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
 import type { KnownOfProxy } from '../telemetry/directory.ts';
-import { beginsTls } from '../translate/begun-tls.ts';
+import { beginsTls, speaksMeshTls } from '../translate/begun-tls.ts';
 import { keyClusterName } from '../translate/key-cluster.ts';
 import { clusterName } from '../translate/names.ts';
 import { lookup } from '../xds/snapshot.ts';
@@ -22,10 +22,15 @@ export function createKnownOfProxy(
 ): KnownOfProxy {
   const viewOf = (current: Mesh, proxy: Proxy) =>
     resolveView(current, scopeOf(current, current.workloads.get(proxy.id) ?? proxy));
+  const served = (id: string, typeUrl: string, name: string) => lookup(snapshots.of(id)?.layers ?? [], typeUrl, name);
   return {
     beginsTls({ id }, cluster) {
-      const resource = lookup(snapshots.of(id)?.layers ?? [], urlOf.CDS, cluster);
+      const resource = served(id, urlOf.CDS, cluster);
       return resource !== undefined && beginsTls(resource);
+    },
+    speaksMeshTls({ id }, cluster) {
+      const resource = served(id, urlOf.CDS, cluster);
+      return resource !== undefined && speaksMeshTls(resource, served(id, urlOf.EDS, cluster));
     },
     ownUsesOf(proxy, cluster) {
       const current = mesh.get();

@@ -9,9 +9,14 @@ export type ReadClusterName = (
 ) => { readonly namespace: string; readonly service: string; readonly subset?: string } | undefined;
 
 /** What is served to a proxy, where its counters do not say it. */
-export type KnownOfProxy = Pick<Directory, 'beginsTls' | 'ownUsesOf' | 'refusesUnknownHosts'>;
+export type KnownOfProxy = Pick<Directory, 'beginsTls' | 'speaksMeshTls' | 'ownUsesOf' | 'refusesUnknownHosts'>;
 
-const nothingKnown: KnownOfProxy = { beginsTls: () => false, ownUsesOf: () => [], refusesUnknownHosts: () => true };
+const nothingKnown: KnownOfProxy = {
+  beginsTls: () => false,
+  speaksMeshTls: () => false,
+  ownUsesOf: () => [],
+  refusesUnknownHosts: () => true,
+};
 
 /**
  * Which service an identity stands for, from the registry's workloads. Where workloads of several services share an identity, the

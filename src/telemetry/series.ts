@@ -26,7 +26,7 @@ export interface Series {
   readonly grpcStatus: string;
   /** Of a connection that the reporter turned away. */
   readonly refused?: Refusal | 'cut';
-  /** Absent: nobody was reached, or `begunTls`. */
+  /** Absent: nobody was reached as far as is known, or `begunTls`. */
   readonly mtls?: boolean;
   /** The reporter began TLS in place of its program (P48). */
   readonly begunTls?: true;
@@ -44,6 +44,8 @@ export interface Directory {
   destinationOf(cluster: string): NamedService | undefined;
   /** Whether the proxy speaks TLS in place of its program where this cluster leads. */
   beginsTls(proxy: Proxy, cluster: string): boolean;
+  /** Whether the proxy speaks mesh TLS with whoever answers where this cluster leads. */
+  speaksMeshTls(proxy: Proxy, cluster: string): boolean;
   /** What the proxy itself makes requests for where this cluster leads; empty: nothing. */
   ownUsesOf(proxy: Proxy, cluster: string): readonly OwnUse[];
   /** Whether the proxy answers calls to unknown hosts with 502 (P48), instead of passing them on. */
@@ -90,7 +92,8 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
       ...(refused === undefined ? { mtls: peer !== '' } : { refused }),
     };
   }
-  const called = directory.destinationOf(tags.destination_cluster ?? '');
+  const cluster = tags.destination_cluster ?? '';
+  const called = directory.destinationOf(cluster);
   const { namespace, host, service } = called ?? {
     namespace: '',
     host: '',
@@ -100,8 +103,10 @@ export function seriesOf(proxy: Proxy, tags: Tags, of: 'http' | 'tcp', directory
   // A call without a peer's certificate went in plaintext, unless it never got there: then flags say why, if they are counted.
   const arrived = tags.response_flags === '-' && host !== '';
   // TLS of others may show a SPIFFE ID, too.
-  const isBegun = (arrived || peer !== '') && directory.beginsTls(proxy, tags.destination_cluster ?? '');
-  const mtls = isBegun ? undefined : peer !== '' ? true : arrived ? false : undefined;
+  const isBegun = (arrived || peer !== '') && directory.beginsTls(proxy, cluster);
+  // Where nobody is called in plaintext, and nobody showed a certificate, the sidecar itself has answered (CORS).
+  const isPlain = arrived && peer === '' && !directory.speaksMeshTls(proxy, cluster);
+  const mtls = isBegun ? undefined : peer !== '' ? true : isPlain ? false : undefined;
   return {
     reporter,
     source: self,

@@ -37,6 +37,7 @@ spec:
     - match: [{ uri: { prefix: /gone } }]
       directResponse: { status: 502, body: { string: gone } }
     - route: [{ destination: { host: catalog, port: { number: 80 } } }]
+      corsPolicy: { allowOrigins: [{ exact: https://shop.test }], allowMethods: [GET] }
       ${own}
 `;
 const egress = (port: number) => `---
@@ -161,6 +162,14 @@ test('mirrored calls have a row, which nothing that a program says can fill', as
   expect(row('frontend', 'catalog', { beside: 'own' })).toBeUndefined();
   expect(row('frontend', 'shadow')).toBeUndefined();
   expect(await table()).toMatch(/^frontend +shadow .* by its sidecar: mirrored$/m);
+});
+
+test('a preflight of CORS, which the sidecar answers itself, is no call in plaintext', async () => {
+  const headers = { origin: 'https://shop.test', 'access-control-request-method': 'GET' };
+  const { status, headers: given } = await fetchOnce(to('/', { method: 'OPTIONS', headers }));
+  expect([status, given['access-control-allow-methods']]).toEqual([200, 'GET']);
+  expect(await told('it is counted', () => row('frontend', 'catalog'), calls + 1)).toMatchObject({ mtls: true });
+  expect(await table()).toMatch(/^frontend +catalog .* √ *$/m);
 });
 
 test('a rule that answers with 502 is no unknown destination', async () => {

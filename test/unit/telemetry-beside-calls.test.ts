@@ -67,6 +67,14 @@ test('TLS that the sidecar begins stands beside mesh TLS, whatever name the serv
   expect(words(request({ peer_principal: '' }))).toEqual(['×']);
 });
 
+test('an answer without a certificate is no plaintext where only mesh TLS is spoken: the sidecar gave it', () => {
+  const preflight = request({ peer_principal: '' });
+  const known = { speaksMeshTls: () => true };
+  expect(rowsOf([preflight])[0]).toMatchObject({ success: 1, mtls: false });
+  expect(rowsOf([preflight], known)[0]).not.toHaveProperty('mtls');
+  expect(rowsOf([preflight, request({})], known)[0]).toMatchObject({ requests: 2, mtls: true });
+});
+
 test('502 without a destination is a rule of the sidecar, where it passes unknown hosts on', () => {
   const answered = request({ destination_cluster: '', peer_principal: '', response_code: '502' });
   expect(rowsOf([answered], { refusesUnknownHosts: () => false })[0]?.to).toBe('(sidecar)');
