@@ -63,7 +63,7 @@ class NotAuthenticated extends Failure {}
 export function notAuthenticated(shown: boolean): Failure {
   return new NotAuthenticated(
     'WEFT0902',
-    shown ? 'the token is unknown, expired or revoked' : 'this address needs a token',
+    shown ? 'the token is unknown, expired or revoked, or there to join with' : 'this address needs a token',
     'run it in the folder of weft up, or --token-file .weft/state/operator.token',
   );
 }

@@ -116,3 +116,35 @@ spec: { host: ${name}.crl.test, trafficPolicy: { tls: { mode: SIMPLE, caCertific
   await Promise.all(servers.map((server) => server.close()));
   rmSync(folder, { recursive: true });
 });
+
+test('tlsDefaults: a server that knows one curve alone is called as soon as MeshConfig names it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weft-curves-'));
+  const address = nextAddress();
+  const authority = createTestAuthority('curves');
+  writeFileSync(join(folder, 'ca.crt'), authority.certificate);
+  const { certificate, key } = authority.issue({ names: ['curves.test'] });
+  const application = await startTlsApplication({ address, port: 0 }, 'curves', { certificate, key, curve: 'P-384' });
+  const entry = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: curves, namespace: shop }
+spec:
+  hosts: [curves.test]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  endpoints: [{ address: ${address}, ports: { http: ${application.port} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: curves, namespace: shop }
+spec: { host: curves.test, trafficPolicy: { tls: { mode: SIMPLE, caCertificates: ${folder}/ca.crt } } }
+`;
+  const isStatus = (status: number) => async () => (await fetchOnce(through('http://curves.test/'))).status === status;
+  await mesh().apply({ 'shop/curves.yaml': entry });
+  await eventually('its curve is not offered', isStatus(503));
+  expect(application.requests()).toBe(0);
+  await mesh().apply({ 'meshconfig.yaml': 'tlsDefaults: { ecdhCurves: [P-384] }\n' });
+  await eventually('it is', isStatus(200));
+  await mesh().apply({ 'shop/curves.yaml': undefined, 'meshconfig.yaml': undefined });
+  await application.close();
+  rmSync(folder, { recursive: true });
+});

@@ -167,6 +167,22 @@ test('D19, P6: services without exportTo are their own namespace’s where MeshC
   await mesh().apply({ 'services.yaml': serviceYaml('echo'), 'meshconfig.yaml': undefined });
 });
 
+test('D16: policies for all stand in the namespace that MeshConfig names, and those of the former one are for itself', async () => {
+  const denyAll = (namespace: string) => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: nobody, namespace: ${namespace} }
+spec: { action: DENY, rules: [{}] }
+`;
+  const isStatus = (status: number) => async () => (await through('http://echo/')).status === status;
+  await mesh().apply({ 'meshconfig.yaml': stringify({ rootNamespace: 'root' }), 'deny.yaml': denyAll('istio-system') });
+  await eventually('nobody is refused', isStatus(200));
+  await mesh().apply({ 'deny.yaml': denyAll('root') });
+  await eventually('all are refused', isStatus(403));
+  await mesh().apply({ 'meshconfig.yaml': undefined });
+  await eventually('nobody is refused again', isStatus(200));
+  await mesh().apply({ 'deny.yaml': undefined });
+});
+
 test('a MeshConfig with an error changes nothing; the last good one stays', async () => {
   await say({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } });
   await mesh().commit({ 'meshconfig.yaml': 'trustDomain: other.mesh\n' });

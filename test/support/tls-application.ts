@@ -18,11 +18,11 @@ export interface Seen {
   readonly version: string;
 }
 
-/** A small HTTPS application, HTTP/1 and 2; with `clientRoots` (PEM) it demands a certificate of its clients. Port 0 is a free one. */
+/** A small HTTPS application, HTTP/1 and 2; with `clientRoots` (PEM) it demands a certificate of its clients; `curve`: the one that it knows. Port 0 is a free one. */
 export async function startTlsApplication(
   where: { readonly address: string; readonly port: number },
   name: string,
-  own: { readonly certificate: string; readonly key: string },
+  own: { readonly certificate: string; readonly key: string; readonly curve?: string },
   clientRoots?: readonly string[],
 ): Promise<TlsApplication> {
   let requests = 0;
@@ -31,7 +31,7 @@ export async function startTlsApplication(
   const open = new Set<{ destroy(): unknown }>();
   const demands = clientRoots && { ca: [...clientRoots], requestCert: true, rejectUnauthorized: true };
   const server = createSecureServer(
-    { cert: own.certificate, key: own.key, allowHTTP1: true, ...demands },
+    { cert: own.certificate, key: own.key, ...(own.curve && { ecdhCurve: own.curve }), allowHTTP1: true, ...demands },
     (request, response) => {
       requests += 1;
       last = seen(request, clientRoots !== undefined);

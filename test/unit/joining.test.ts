@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAuthority } from '../../src/ca/authority.ts';
@@ -26,20 +28,29 @@ afterAll(async () => {
   await mesh?.close();
 });
 
+const asOperator = (words: readonly string[], tokenFile = 'state/operator.token') =>
+  runVerb(['token', ...words, '--token-file', tokenFile], {
+    cwd: mesh.folder,
+    env: { WEFT_CP: `http://127.0.0.1:${mesh.controlPlane().adminPort}` },
+  });
+
 test.each([
   [['--service', ''], '"" cannot be a service account'],
   [['--service', 'reviews', '--ttl', '0s'], 'it would have expired already'],
   [['--service', 'reviews', '--ttl', '999999999d'], 'it would outlive every root'],
 ])('weft token create %j says why no token can be made, and none is', async (words, why) => {
-  const asOperator = async (...line: string[]) =>
-    runVerb(['token', ...line, '--token-file', 'state/operator.token'], {
-      cwd: mesh.folder,
-      env: { WEFT_CP: `http://127.0.0.1:${mesh.controlPlane().adminPort}` },
-    });
-  const before = await asOperator('list', '-o', 'name');
-  const { code, stderr } = await asOperator('create', '-n', 'shop', ...words);
+  const before = await asOperator(['list', '-o', 'name']);
+  const { code, stderr } = await asOperator(['create', '-n', 'shop', ...words]);
   expect([code, stderr]).toEqual([2, expect.stringContaining(`WEFT0921 no token can be made: ${why}`)]);
-  expect([before.code, await asOperator('list', '-o', 'name')]).toEqual([0, before]);
+  expect([before.code, await asOperator(['list', '-o', 'name'])]).toEqual([0, before]);
+});
+
+test('a token that is there to join with reads no API, and is told from one that nobody knows', async () => {
+  const { secret } = await mesh.controlPlane().values.tokens.create({ service: 'reviews', namespace: 'shop', uses: 1 });
+  writeFileSync(join(mesh.folder, 'joins.token'), secret.expose(), { mode: 0o600 });
+  const { code, stderr } = await asOperator(['list'], 'joins.token');
+  expect([code, stderr]).toEqual([2, expect.stringContaining('WEFT0902 the token is unknown')]);
+  expect(stderr).toContain('or there to join with');
 });
 
 const identityFolder = '/var/lib/weft';

@@ -69,7 +69,12 @@ function parsed(pem: string, asked: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch {
-    throw new Failure('WEFT0912', `${asked} holds a certificate that cannot be read`, 'is the file whole?', asked);
+    throw new Failure(
+      'WEFT0912',
+      `${asked} holds a certificate that cannot be read`,
+      'get it anew: it is damaged',
+      asked,
+    );
   }
 }
 
