@@ -264,7 +264,7 @@ function authorizationLine(
       return {
         name: 'authz',
         result: 'good',
-        text: `${at}the authorizer ${provider} is asked, and decides`,
+        text: `${at}the authorizer ${provider} is asked, and decides; whether it answers is not known`,
         ...(rule && { by: rule.by }),
       };
     case 'depends': {

@@ -278,7 +278,7 @@ test('an authorizer without an endpoint hears nothing', () => {
     text: expect.stringMatching(/^allowed: .* hears nothing/),
   });
   const judge = workload('judge-1', 'judge', 19_090, { ports: [{ port: 90, endpointPort: 19_090, protocol: 'grpc' }] });
-  expect(told(`envoyExtAuthzGrpc: { ${at} }`, [judge])?.text).toBe('the authorizer judge is asked, and decides');
+  expect(told(`envoyExtAuthzGrpc: { ${at} }`, [judge])?.text).toBe('the authorizer judge is asked, and decides; whether it answers is not known');
   expect(told(`envoyExtAuthzGrpc: { ${at} }`, [{ ...judge, health: 'unhealthy' }])?.detail).toContain(
     'judge.shop has no healthy endpoint at port 90',
   );
