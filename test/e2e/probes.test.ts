@@ -1,17 +1,15 @@
 import { rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseToken } from '../../src/ca/token.ts';
-import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../src/proto/gen/grpc/health/v1/health_pb.ts';
-import { serviceDefinition } from '../../src/proto/services.ts';
+import { HealthCheckResponse_ServingStatus as Serving } from '../../src/proto/gen/grpc/health/v1/health_pb.ts';
 import { createControlPlaneClient } from '../../src/sidecar/control-plane-client.ts';
-import { type Application, startApplication } from '../support/application.ts';
-import { type BareMember, startBareMember } from '../support/bare-member.ts';
+import { startBareMember } from '../support/bare-member.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, sendRequests } from '../support/load.ts';
-import { inboundPort, type JoinOptions, type Member } from '../support/member.ts';
+import type { Member } from '../support/member.ts';
+import { useProbedMembers } from '../support/probed-members.ts';
 import { mutualTlsYaml, serviceYaml, type TestMesh, useTestMesh } from '../support/test-mesh.ts';
 
 // Nothing is probed more often than once a second: what follows waits for seconds.
@@ -30,10 +28,9 @@ const files = (folder: string) => join(folder, 'is-ready');
 /** What the second instance of `web` answers its probe: each probe takes one, the last one for good. */
 let answers: number[] = [200];
 let probes = 0;
-const closing: (() => unknown)[] = [];
+const members = useProbedMembers();
 let client: Member;
 let second: Member;
-const alone: BareMember[] = [];
 /** As `answers`, of the one behind an Envoy alone. */
 let bareAnswers: number[] = [200];
 let bareProbes = 0;
@@ -69,102 +66,40 @@ const mesh = useTestMesh(
       startWeb(started, 'web-2').then((member) => {
         second = member;
       }),
-      startOne(started, 'raw').then(async (address) => {
+      members.start(started, 'raw').then(async (address) => {
         rawAddress = address;
-        rawServer = await listen(address);
+        rawServer = await members.listen(address);
       }),
-      startOne(started, 'words').then((address) => startWords(address, 'words')),
-      startOne(started, 'tool', { allowsCommands: true }),
-      startAlone(started, 'alone', () => {
+      members.start(started, 'words').then((address) => startWords(address, 'words')),
+      members.start(started, 'tool', { allowsCommands: true }),
+      members.startAlone(started, 'alone', () => {
         bareProbes += 1;
         return (bareAnswers.length > 1 ? bareAnswers.shift() : bareAnswers[0]) ?? 200;
       }),
-      startAlone(started, 'alone-raw').then(async (address) => {
+      members.startAlone(started, 'alone-raw').then(async (address) => {
         aloneRawAddress = address;
-        aloneRawServer = await listen(address);
+        aloneRawServer = await members.listen(address);
       }),
-      startAlone(started, 'alone-words').then((address) => startWords(address, 'alone-words')),
+      members.startAlone(started, 'alone-words').then((address) => startWords(address, 'alone-words')),
     ]);
     client = await started.join({ service: 'frontend' });
     await started.synced();
   },
 );
-afterAll(async () => {
-  await Promise.all(alone.map((member) => member.kill()));
-  await Promise.all(closing.map((close) => close()));
-});
-
-/** An application that answers with its name. */
-async function application(started: TestMesh, name: string, ready: () => number): Promise<string> {
-  const address = started.nextAddress();
-  const running: Application = await startApplication({ address, port: 9080 }, name, (request, response) => {
-    if (request.url === '/ready') response.statusCode = ready();
-  });
-  closing.push(running.close);
-  return address;
-}
-
-async function join9080(started: TestMesh, name: string, service: string, address: string, more = {}): Promise<Member> {
-  const token = await started.token(service, { group: service });
-  const joining: JoinOptions = { service, name, address, token, ports: [{ port: 9080 }], ...more };
-  return started.join(joining);
-}
-
 async function startWeb(started: TestMesh, name: string): Promise<Member> {
-  const address = await application(started, name, () => {
+  const address = await members.application(started, name, () => {
     if (name !== 'web-2') return 200;
     probes += 1;
     return (answers.length > 1 ? answers.shift() : answers[0]) ?? 200;
   });
-  return join9080(started, name, 'web', address);
+  return members.join(started, name, 'web', address);
 }
 
-async function startOne(started: TestMesh, service: string, more = {}): Promise<string> {
-  const address = await application(started, `${service}-1`, () => 200);
-  await join9080(started, `${service}-1`, service, address, more);
-  return address;
-}
-
-async function listen(address: string): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve) => server.listen(9081, address, resolve));
-  closing.push(() => server.close());
-  return server;
-}
-
-async function startWords(address: string, service: string): Promise<void> {
-  const server = new GrpcServer();
-  server.addService(serviceDefinition(Health), {
-    check(call: { request: { service: string } }, answer: (error: null, value: { status: number }) => void) {
-      asked.push(`${service} ${call.request.service}`);
-      answer(null, { status: serving[service] ?? Serving.SERVING });
-    },
+const startWords = (address: string, service: string) =>
+  members.startHealth(address, (name) => {
+    asked.push(`${service} ${name}`);
+    return serving[service] ?? Serving.SERVING;
   });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`${address}:9081`, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    );
-  });
-  closing.push(() => server.forceShutdown());
-}
-
-async function startAlone(started: TestMesh, service: string, ready = () => 200): Promise<string> {
-  const name = `${service}-1`;
-  const address = await application(started, name, ready);
-  const metadata = {
-    service,
-    namespace: 'shop',
-    group: service,
-    ports: [{ port: 9080, inbound: inboundPort(9080) }],
-    address,
-    inboundBind: address,
-    applicationAddress: address,
-  };
-  const { rootPem, xdsPort } = started.controlPlane();
-  const token = await started.token(service);
-  alone.push(await startBareMember({ folder: started.folder, xdsPort, rootPem }, name, metadata, token));
-  return address;
-}
 
 const to = (service: string) => ({ host: client.address, port: mesh().localPort(service, 80) });
 const healthy = (service: string) => client.stat(`cluster.out_shop_${service}_80.membership_healthy`);
@@ -193,8 +128,11 @@ describe('HTTP', () => {
     expect(shares['web-1']).toBeGreaterThan(50);
     expect(shares['web-2']).toBeGreaterThan(50);
   });
+});
 
-  test('fewer failures in a row than the threshold change nothing; so many take it out: no request reaches it', async () => {
+// Nobody waits for another: each has its own workloads, and most of its time is that of probes.
+describe.concurrent('each by itself', () => {
+  test('HTTP: fewer failures in a row than the threshold change nothing; so many take it out: no request reaches it', async () => {
     answers = [500, 503, 200];
     const before = probes;
     await eventually('five more probes were made', () => probes >= before + 5, 20_000);
@@ -208,6 +146,86 @@ describe('HTTP', () => {
     expect(await sendRequests(to('web'), 200)).toMatchObject({ failures: {}, answers: { 'web-1': 200 } });
   });
 
+  test('TCP: where nothing listens nobody is called, though it is the only one; then it is again', async () => {
+    await becomes('raw', 1);
+    expect((await fetchOnce(to('raw'))).status).toBe(200);
+    await new Promise((resolve) => rawServer.close(resolve));
+    await becomes('raw', 0);
+    expect(workload('raw-1.shop')?.trouble?.reason).toMatch(/^TCP \S+:9081: connection refused$/);
+    await eventually('all are turned away', async () => (await sendRequests(to('raw'), 20)).failures[503] === 20);
+    rawServer = await members.listen(rawAddress);
+    await becomes('raw', 1);
+    await eventually('it is called', async () => (await sendRequests(to('raw'), 20)).succeeded === 20);
+  });
+
+  test('gRPC: a real health service says who serves', async () => {
+    await becomes('words', 1);
+    expect(asked).toContain('words words');
+    serving.words = Serving.NOT_SERVING;
+    await becomes('words', 0);
+    expect(workload('words-1.shop')?.trouble?.reason).toMatch(/^gRPC health of \S+:9081 words: answered NOT_SERVING$/);
+    serving.words = Serving.SERVING;
+    await becomes('words', 1);
+  });
+
+  test('a command: says by its exit code who is ready', async () => {
+    await eventually('it was probed', () => workload('tool-1.shop')?.trouble?.reason.includes('exit code 1'), 20_000);
+    expect(await healthy('tool')).toBe(0);
+    await writeFile(files(mesh().folder), '');
+    await becomes('tool', 1);
+    await rm(files(mesh().folder));
+    await becomes('tool', 0);
+  });
+
+  test('a command: is not run where nobody allowed it, nor by an Envoy alone', async () => {
+    const address = mesh().nextAddress();
+    const member = await members.join(mesh(), 'tool-2', 'tool', address);
+    await eventually('it says so', () => workload('tool-2.shop')?.trouble?.reason.includes('--exec-probes'), 20_000);
+    expect(workload('tool-2.shop')?.health).toBe('unhealthy');
+    await member.sidecar.stop();
+    const { rootPem, xdsPort } = mesh().controlPlane();
+    const metadata = { service: 'tool', namespace: 'shop', address: mesh().nextAddress() };
+    const token = await mesh().token('tool', { group: 'tool' });
+    const alone = await startBareMember({ folder: mesh().folder, xdsPort, rootPem }, 'tool-3', metadata, token);
+    await eventually('it is refused', () => alone.log.some((line) => line.includes('which an Envoy alone cannot run')));
+    await alone.kill();
+  });
+
+  test('an Envoy alone: tests its application itself, and tells by its statistics', async () => {
+    await becomes('alone', 1);
+    expect((await fetchOnce(to('alone'))).status).toBe(200);
+    // A bad answer counts like any failure: one is not enough.
+    const before = bareProbes;
+    const heard: unknown[] = [];
+    const unwatch = mesh()
+      .controlPlane()
+      .mesh.watch(() => heard.push(workload('alone-1.shop')?.health));
+    bareAnswers = [500, 200, 500, 200];
+    await eventually('six more probes were made', () => bareProbes >= before + 6, 20_000);
+    unwatch();
+    expect(heard.filter((health) => health !== 'healthy')).toEqual([]);
+    bareAnswers = [500];
+    await becomes('alone', 0);
+    expect(workload('alone-1.shop')?.trouble?.reason).toContain('its Envoy finds it failing');
+    bareAnswers = [200];
+    await becomes('alone', 1);
+  });
+
+  test('an Envoy alone: by a connection, or by the gRPC health service', async () => {
+    await Promise.all([becomes('alone-raw', 1), becomes('alone-words', 1)]);
+    expect(asked).toContain('alone-words alone-words');
+    await new Promise((resolve) => aloneRawServer.close(resolve));
+    serving['alone-words'] = Serving.NOT_SERVING;
+    await Promise.all([becomes('alone-raw', 0), becomes('alone-words', 0)]);
+    for (const service of ['alone-raw', 'alone-words'])
+      expect(workload(`${service}-1.shop`)?.trouble?.reason).toContain('its Envoy finds it failing');
+    await members.listen(aloneRawAddress);
+    serving['alone-words'] = Serving.SERVING;
+    await Promise.all([becomes('alone-raw', 1), becomes('alone-words', 1)]);
+  });
+});
+
+describe('HTTP, and a restart', () => {
   test('a restart of the control plane keeps what was known', async () => {
     await mesh().restartControlPlane();
     await mesh().synced();
@@ -234,99 +252,13 @@ describe('HTTP', () => {
   });
 });
 
-describe('TCP', () => {
-  test('where nothing listens nobody is called, though it is the only one; then it is again', async () => {
-    await becomes('raw', 1);
-    expect((await fetchOnce(to('raw'))).status).toBe(200);
-    await new Promise((resolve) => rawServer.close(resolve));
-    await becomes('raw', 0);
-    expect(workload('raw-1.shop')?.trouble?.reason).toMatch(/^TCP \S+:9081: connection refused$/);
-    await eventually('all are turned away', async () => (await sendRequests(to('raw'), 20)).failures[503] === 20);
-    rawServer = await listen(rawAddress);
-    await becomes('raw', 1);
-    await eventually('it is called', async () => (await sendRequests(to('raw'), 20)).succeeded === 20);
-  });
-});
-
-describe('gRPC', () => {
-  test('a real health service says who serves', async () => {
-    await becomes('words', 1);
-    expect(asked).toContain('words words');
-    serving.words = Serving.NOT_SERVING;
-    await becomes('words', 0);
-    expect(workload('words-1.shop')?.trouble?.reason).toMatch(/^gRPC health of \S+:9081 words: answered NOT_SERVING$/);
-    serving.words = Serving.SERVING;
-    await becomes('words', 1);
-  });
-});
-
-describe('a command', () => {
-  test('says by its exit code who is ready', async () => {
-    await eventually('it was probed', () => workload('tool-1.shop')?.trouble?.reason.includes('exit code 1'), 20_000);
-    expect(await healthy('tool')).toBe(0);
-    await writeFile(files(mesh().folder), '');
-    await becomes('tool', 1);
-    await rm(files(mesh().folder));
-    await becomes('tool', 0);
-  });
-
-  test('is not run where nobody allowed it, nor by an Envoy alone', async () => {
-    const address = mesh().nextAddress();
-    const member = await join9080(mesh(), 'tool-2', 'tool', address);
-    await eventually('it says so', () => workload('tool-2.shop')?.trouble?.reason.includes('--exec-probes'), 20_000);
-    expect(workload('tool-2.shop')?.health).toBe('unhealthy');
-    await member.sidecar.stop();
-    const { rootPem, xdsPort } = mesh().controlPlane();
-    const metadata = { service: 'tool', namespace: 'shop', address: mesh().nextAddress() };
-    const token = await mesh().token('tool', { group: 'tool' });
-    const alone = await startBareMember({ folder: mesh().folder, xdsPort, rootPem }, 'tool-3', metadata, token);
-    await eventually('it is refused', () => alone.log.some((line) => line.includes('which an Envoy alone cannot run')));
-    await alone.kill();
-  });
-});
-
-describe('an Envoy alone', () => {
-  test('tests its application itself, and tells by its statistics', async () => {
-    await becomes('alone', 1);
-    expect((await fetchOnce(to('alone'))).status).toBe(200);
-    // A bad answer counts like any failure: one is not enough.
-    const before = bareProbes;
-    const { changes } = figures();
-    bareAnswers = [500, 200, 500, 200];
-    await eventually('six more probes were made', () => bareProbes >= before + 6, 20_000);
-    expect(figures().changes).toBe(changes);
-    bareAnswers = [500];
-    await becomes('alone', 0);
-    expect(workload('alone-1.shop')?.trouble?.reason).toContain('its Envoy finds it failing');
-    bareAnswers = [200];
-    await becomes('alone', 1);
-  });
-
-  test('by a connection, or by the gRPC health service', async () => {
-    await Promise.all([becomes('alone-raw', 1), becomes('alone-words', 1)]);
-    expect(asked).toContain('alone-words alone-words');
-    await new Promise((resolve) => aloneRawServer.close(resolve));
-    serving['alone-words'] = Serving.NOT_SERVING;
-    await Promise.all([becomes('alone-raw', 0), becomes('alone-words', 0)]);
-    for (const service of ['alone-raw', 'alone-words'])
-      expect(workload(`${service}-1.shop`)?.trouble?.reason).toContain('its Envoy finds it failing');
-    await listen(aloneRawAddress);
-    serving['alone-words'] = Serving.SERVING;
-    await Promise.all([becomes('alone-raw', 1), becomes('alone-words', 1)]);
-  });
-});
-
-describe('who says otherwise than its group', () => {
-  test('does not join (WEFT0203)', async () => {
-    const address = mesh().nextAddress();
-    const claims = { labels: { tier: 'front' } };
-    const member = await join9080(mesh(), 'web-3', 'web', address, { claims, waitReady: false });
-    await eventually('it hears why', () =>
-      member.log.some((line) => line.includes('WorkloadGroup shop/web says label')),
-    );
-    expect(workload('web-3.shop')).toBeUndefined();
-    await member.sidecar.kill();
-  });
+test('who says otherwise than its group does not join (WEFT0203)', async () => {
+  const address = mesh().nextAddress();
+  const claims = { labels: { tier: 'front' } };
+  const member = await members.join(mesh(), 'web-3', 'web', address, { claims, waitReady: false });
+  await eventually('it hears why', () => member.log.some((line) => line.includes('WorkloadGroup shop/web says label')));
+  expect(workload('web-3.shop')).toBeUndefined();
+  await member.sidecar.kill();
 });
 
 describe('a flood of reports', () => {
