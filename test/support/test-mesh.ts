@@ -56,9 +56,9 @@ export interface TestMeshOptions {
 const network = `127.${64 + ((process.pid >> 8) & 127)}.${process.pid & 255}`;
 let addresses = 0;
 
-/** A loopback address that nobody else has. */
+/** A loopback address that nobody else has: those of files whose tests are over come again. */
 export function nextAddress(): string {
-  addresses += 1;
+  addresses = (addresses % 254) + 1;
   return `${network}.${addresses}`;
 }
 
