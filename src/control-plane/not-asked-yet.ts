@@ -39,13 +39,13 @@ export function notAskedYet(types: readonly TypeStatus[], variant: Variant): Rea
   }
   // State of the world has no virtual hosts of their own: route configurations come whole.
   if (variant === 'delta' && awaitsHosts(byUrl)) missing.add(virtualHostType);
-  for (const type of types) if (type.unanswered && isThere(type)) missing.add(type.typeUrl);
+  for (const type of types) if (type.awaitsFirstAnswer && isThere(type)) missing.add(type.typeUrl);
   return missing;
 }
 
 function awaitsHosts(byUrl: ReadonlyMap<string, TypeStatus>): boolean {
   const [routes, hosts] = [byUrl.get(routeType), byUrl.get(virtualHostType)];
-  if (routes === undefined || hosts?.unanswered === false) return false;
+  if (routes === undefined || hosts?.awaitsFirstAnswer === false) return false;
   return routes.seen.some((layer) => [...configurationsIn(layer)].some((name) => routes.isSubscribed(name)));
 }
 

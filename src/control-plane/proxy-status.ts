@@ -91,7 +91,7 @@ const nothing: ReadonlySet<string> = new Set();
 
 function missingOf(session: ProxySession, types: readonly StreamType[], variant: Variant): ReadonlySet<string> {
   const seen = types[0]?.seen;
-  const isAnswered = types.every((type) => type.seen === seen && !type.unanswered);
+  const isAnswered = types.every((type) => type.seen === seen && !type.awaitsFirstAnswer);
   if (seen !== undefined && isAnswered && complete.get(session) === seen) return nothing;
   const missing = notAskedYet(types, variant);
   if (seen !== undefined && isAnswered && missing.size === 0) complete.set(session, seen);

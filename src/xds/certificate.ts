@@ -9,7 +9,7 @@ import type { ServerCertificate, TlsSource } from './tls-source.ts';
  * handshake fails in silence. Throws an error that names the field, what was found and what to do; of a key it shows nothing.
  */
 export function certificateOf(source: TlsSource): ServerCertificate {
-  const answer: unknown = asked(source);
+  const answer = asked(source);
   if (isThenable(answer)) {
     // It may be rejected, and nobody waits for it.
     answer.then(undefined, () => {});
@@ -18,7 +18,7 @@ export function certificateOf(source: TlsSource): ServerCertificate {
   if (typeof answer === 'object' && answer !== null && 'clientAuthority' in answer)
     throw wrong('"clientAuthority" stands beside "get" and "watch" in credentials, not in what get answers');
   check('credentials.get()', answer, serverCertificate, '', 'the answer');
-  const { certificateChain, privateKey } = answer as ServerCertificate;
+  const { certificateChain, privateKey } = answer;
   const [first] = certificatesIn(certificateChain, 'certificateChain');
   if (first?.checkPrivateKey(keyIn(privateKey)) !== true)
     throw wrong(
@@ -31,7 +31,7 @@ export function certificateOf(source: TlsSource): ServerCertificate {
   return { certificateChain, privateKey };
 }
 
-function asked(source: TlsSource): unknown {
+function asked(source: TlsSource): ServerCertificate {
   try {
     return source.get();
   } catch (cause) {

@@ -8,7 +8,6 @@ import { checkOptions } from './check-options.ts';
 import { systemClock } from './clock.ts';
 import { createConnections } from './connections.ts';
 import { withFirstMessage } from './first-message.ts';
-import { createFrames } from './frames.ts';
 import { createGuard } from './guard.ts';
 import { inspecting } from './inspect.ts';
 import { createLiveStreams, type LiveStream } from './live-streams.ts';
@@ -17,6 +16,7 @@ import { createQuarantine, type QuarantineEntry } from './quarantine.ts';
 import { createRequestReader } from './read-request.ts';
 import { defaultLimits } from './request-limits.ts';
 import type { Resource } from './resource.ts';
+import { createSeal } from './seal.ts';
 import {
   type ConnectionSettings,
   defaultAdmission,
@@ -115,7 +115,7 @@ export async function createXdsServer<Principal = undefined>(
     timing,
     limits,
     read: createRequestReader(limits),
-    frames: createFrames(options.identifier ?? `weft-${randomUUID()}`, last),
+    seal: createSeal(options.identifier ?? `weft-${randomUUID()}`, last),
     queue,
     begins: connections.called,
     waits: (peer) => connections.postpone(peer, admissionSettings.longestWait),

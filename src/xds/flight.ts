@@ -66,7 +66,8 @@ export function send(
   const ttl = timed ? 'with' : 'none';
   const content: Content = { variant, typeUrl: type.typeUrl, version, resources: said.resources, removed, ttl };
   const envelope = context.seal(content, context.after);
-  const { nonce, resources } = envelope;
+  const { nonce } = envelope;
+  const { resources } = envelope.content;
   const launched = copyOf(subscription);
   launched.setOwed = false;
   launched.beaten = false;

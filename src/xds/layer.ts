@@ -6,6 +6,7 @@ import { emptyMap, entriesOf, mapOver, type PersistentMap, valueOf, withChanges 
 import { type Resource, type ResourceReference, requireResource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
 import { clusterType } from './resource-types.ts';
+import { sameItems } from './same-items.ts';
 import type { SnapshotChange } from './snapshot-store.ts';
 
 /** What differs between a layer and one before it: names by type, changed, new or gone. */
@@ -224,65 +225,17 @@ function onlyPresent(entries: ReadonlyMap<string, Resource | undefined>): Readon
   return present;
 }
 
-/** The names of a type that may differ between an older layer and this one. */
-export function changesSince(layer: Layer, older: Layer, typeUrl: string): readonly string[] {
-  if (layer.id === older.id) return [];
-  const [newest] = layer.history;
-  if (newest?.from === older.id) return newest.names.get(typeUrl) ?? [];
-  const steps = layer.history.findIndex((change) => change.from === older.id) + 1;
-  if (steps === 0) return differences(layer, older).get(typeUrl) ?? [];
-  return [...new Set(layer.history.slice(0, steps).flatMap((change) => change.names.get(typeUrl) ?? []))];
-}
-
-type Names = ReadonlyMap<string, readonly string[]>;
-const compared = new WeakMap<Layer, WeakMap<Layer, Names>>();
-
-/** Compares two layers whole, once for all streams that come from the one to the other. */
-function differences(layer: Layer, older: Layer): Names {
-  let fromOthers = compared.get(layer);
-  if (fromOthers === undefined) {
-    fromOthers = new WeakMap();
-    compared.set(layer, fromOthers);
-  }
-  const known = fromOthers.get(older);
-  if (known !== undefined) return known;
-  const names = new Map<string, readonly string[]>();
-  for (const typeUrl of new Set([...layer.types.keys(), ...older.types.keys()])) {
-    const [now, before] = [resourcesOf(layer, typeUrl), resourcesOf(older, typeUrl)];
-    const changed: string[] = [];
-    for (const [name, resource] of entriesOf(now)) if (valueOf(before, name) !== resource) changed.push(name);
-    for (const [name] of entriesOf(before)) if (valueOf(now, name) === undefined) changed.push(name);
-    if (changed.length > 0) names.set(typeUrl, changed);
-  }
-  fromOthers.set(older, names);
-  return names;
-}
-
 function isSame(one: Resource | undefined, other: Resource): boolean {
   if (one === other) return true;
   if (one === undefined || one.version !== other.version || one.edsName !== other.edsName || one.ttl !== other.ttl)
     return false;
-  return (
-    sameItems(one.aliases ?? [], other.aliases ?? [], Object.is) &&
-    sameItems(one.references, other.references, sameReference)
-  );
+  return sameItems(one.aliases ?? [], other.aliases ?? []) && sameReferences(one.references, other.references);
 }
 
-function sameReference(one: Resource['references'][number], other: Resource['references'][number]): boolean {
-  return one.name === other.name && one.typeUrl === other.typeUrl;
-}
-
-function sameItems<Item>(
-  one: readonly Item[],
-  other: readonly Item[],
-  same: (one: Item, other: Item) => boolean,
-): boolean {
+function sameReferences(one: readonly ResourceReference[], other: readonly ResourceReference[]): boolean {
   return (
     one.length === other.length &&
-    one.every((item, index) => {
-      const against = other[index];
-      return against !== undefined && same(item, against);
-    })
+    one.every(({ typeUrl, name }, index) => other[index]?.name === name && other[index].typeUrl === typeUrl)
   );
 }
 

@@ -20,8 +20,10 @@ export interface Envelope {
   /** Rises from one response of a stream to the next. */
   readonly number: number;
   readonly nonce: string;
-  /** As given, or an equal list that others keep already. */
-  readonly resources: readonly Resource[];
+  /** As given, or equal content that others keep already. */
+  readonly content: Content;
+  /** The response as it goes over the wire (frame.ts), made when it is first asked for. */
+  frame(): Uint8Array;
 }
 
 /** Names a response of a stream whose last one bore the number `after`. */
@@ -29,8 +31,8 @@ export type Seal = (content: Content, after: number) => Envelope;
 
 /** What is sent under this envelope. */
 export function planOf({ variant, typeUrl, version, removed, ttl }: Content, envelope: Envelope): Plan {
-  const { nonce, resources } = envelope;
-  return { variant, typeUrl, version, resources, removed, ttl, nonce, envelope };
+  const { nonce, content } = envelope;
+  return { variant, typeUrl, version, resources: content.resources, removed, ttl, nonce, envelope };
 }
 
 /** What is to be sent. */

@@ -1,5 +1,6 @@
+import { changesSince } from './changes-since.ts';
 import { type Digest, emptyDigest, joined } from './digest.ts';
-import { changesSince, type Layer, resourcesOf } from './layer.ts';
+import { type Layer, resourcesOf } from './layer.ts';
 import { keysOf, valueOf } from './persistent-map.ts';
 import type { Resource } from './resource.ts';
 

@@ -6,26 +6,15 @@ import { nextHeartbeat } from './heartbeat.ts';
 import { costOfNames } from './name-cost.ts';
 import { withCurrentRejection } from './observe.ts';
 import { emptyMap, keysOf, mapOver, valueOf, withChanges } from './persistent-map.ts';
-import type { Resource } from './resource.ts';
 import { canonicalName } from './resource-name.ts';
 import { clusterType } from './resource-types.ts';
-import {
-  type Answer,
-  isSame,
-  type ResponseContext,
-  respondWithChanges,
-  standingVerdict,
-  waitingSince,
-} from './respond.ts';
+import { type Answer, type ResponseContext, respondWithChanges } from './respond.ts';
 import { lookup } from './snapshot.ts';
 import {
-  everyName,
   force,
   forget,
   type Held,
   heldOf,
-  isResource,
-  isSubscribed,
   lookAgain,
   mayHoldMore,
   nobodyWaits,
@@ -33,12 +22,10 @@ import {
   nothingHeld,
   removal,
   type Subscription,
-  type Waiting,
-  wasRefused,
   withAll,
 } from './subscription.ts';
-import { type Suspects, searchedVersions, standingVersions, stands, standsBack, suspectsStill } from './suspects.ts';
-import { wantedOf } from './wanted.ts';
+import { type Suspects, stands, suspectsStill } from './suspects.ts';
+import { wholeSet } from './whole-set.ts';
 
 /** A DiscoveryRequest as far as it concerns one type; `error` is the text of `error_detail` where that is present. */
 export interface SotwRequest {
@@ -107,30 +94,6 @@ export function respondSotw(subscription: Subscription, context: ResponseContext
   return respondWithSet(subscription, context);
 }
 
-/** What the client should hold. */
-interface WholeSet {
-  readonly members: ReadonlyMap<string, Resource>;
-  /** Members that the client does not hold in this form. */
-  readonly changed: readonly Resource[];
-  /** What it holds and is no member. */
-  readonly gone: readonly string[];
-  /** What it may hold or not, and is no member: nobody is to blame for that. */
-  readonly dropped: readonly string[];
-  /** The names, as they are asked for, under which any of that is told. */
-  readonly told: readonly string[];
-  readonly before: ReadonlyMap<string, Held>;
-  /** What it holds once the set has arrived, where that is not what stands in the view. */
-  readonly differs: ReadonlyMap<string, Held | typeof nothingHeld>;
-  readonly waiting: ReadonlyMap<string, Waiting>;
-  /** Sent in an earlier form; the newest is still owed. */
-  readonly earlier: ReadonlySet<string>;
-  /** News, by name: the versions that are told, or would be if they did not stand back; `removal` where it is gone. */
-  readonly news: ReadonlyMap<string, string>;
-  /** Whether something is left out: its only content was refused, or it waits. */
-  readonly lacking: boolean;
-  readonly wake: number;
-}
-
 /** Section 5, point 5: what a client that comes back is known to hold, by the version of its set. */
 function withClaimed(subscription: Subscription, { layers }: ResponseContext): Subscription {
   const { type, first, wildcard, claimedVersion, differs } = subscription;
@@ -145,7 +108,7 @@ function withClaimed(subscription: Subscription, { layers }: ResponseContext): S
 function respondWithSet(came: Subscription, context: ResponseContext): Answer {
   const subscription = withClaimed(came, context);
   const suspects = suspectsNow(subscription, context);
-  const set = wholeSet(subscription, context, standsBack(suspects), standingVersions(suspects));
+  const set = wholeSet(subscription, context, suspects);
   const { wake, waiting, differs } = set;
   const left = new Set([...set.earlier, ...waiting.keys()]);
   const looked: Subscription = {
@@ -172,7 +135,7 @@ function respondWithSet(came: Subscription, context: ResponseContext): Answer {
   const withdraws = set.lacking && mayHoldMore(subscription);
   const untaken = !subscription.first && subscription.ackedVersion === '' && !set.lacking;
   const owed = subscription.setOwed || (untaken && version !== subscription.sentVersion);
-  if (!interested || withdraws || (!owed && set.changed.length + set.gone.length + set.dropped.length === 0)) {
+  if (!interested || withdraws || (!owed && set.changed.size + set.gone.size + set.dropped === 0)) {
     // Nothing is sent, so what the client holds stays as it was.
     const kept = new Map(differs);
     for (const name of set.told) kept.set(name, heldOf(subscription, context.layers, name) ?? nothingHeld);
@@ -186,7 +149,10 @@ function respondWithSet(came: Subscription, context: ResponseContext): Answer {
     return { subscription: withCurrentRejection(unsent, context.layers), plan: undefined, wake };
   }
   const said = { version, resources: [...set.members.values()], removed: [] };
-  return { ...send(looked, context, said, set.before, { sent: set.changed, removed: set.gone }), wake };
+  return {
+    ...send(looked, context, said, set.before, { sent: [...set.changed.values()], removed: [...set.gone] }),
+    wake,
+  };
 }
 
 function heartbeatsLater({ heartbeats }: Subscription, now: number): Subscription['heartbeats'] {
@@ -197,7 +163,7 @@ function heartbeatsLater({ heartbeats }: Subscription, now: number): Subscriptio
 function suspectsNow(subscription: Subscription, context: ResponseContext): Suspects | undefined {
   const { suspects, type } = subscription;
   if (suspects === undefined) return undefined;
-  const { news } = wholeSet(subscription, context, () => false, standingVersions(undefined));
+  const { news } = wholeSet(subscription, context, undefined);
   return suspectsStill(suspects, {
     isTold: ({ name, version }) => news.get(name) === version,
     isNewest: ({ name, version }) => (lookup(context.layers, type.typeUrl, name)?.version ?? removal) === version,
@@ -206,94 +172,3 @@ function suspectsNow(subscription: Subscription, context: ResponseContext): Susp
 }
 
 const never = Number.POSITIVE_INFINITY;
-
-/** What waits, was refused, or stands back stands in the set as it was (M3, section 5 point 2). */
-function wholeSet(
-  subscription: Subscription,
-  context: ResponseContext,
-  isBack: (name: string) => boolean,
-  standing: ReadonlyMap<string, string>,
-): WholeSet {
-  const { layers } = context;
-  const members = new Map<string, Resource>();
-  const changed = new Map<string, Resource>();
-  const gone = new Set<string>();
-  const dropped: string[] = [];
-  const told: string[] = [];
-  const before = new Map<string, Held>();
-  const differs = new Map<string, Held | typeof nothingHeld>();
-  const waiting = new Map<string, Waiting>();
-  const earlier = new Set<string>();
-  const news = new Map<string, string>();
-  const searched = searchedVersions(subscription.suspects);
-  let wake = nextHeartbeat(subscription);
-  let lacking = false;
-  for (const name of everyName(subscription, layers)) {
-    if (!isSubscribed(subscription, name)) continue;
-    const held = heldOf(subscription, layers, name);
-    const next = wantedOf(subscription, layers, name);
-    // Refusals and suspects bear the name of the resource, whatever it is asked for by (X83).
-    const { name: key } = next ?? (held !== undefined && isResource(held) ? held : { name });
-    let member = next;
-    const own = held !== undefined && isResource(held) ? held : subscription.refused.get(key)?.good;
-    if (next?.version !== held?.version || (next === undefined && own !== undefined)) {
-      const due = { subscription, name, next, held, waiting: subscription.waiting.get(name) };
-      const verdict = standingVerdict(context.judge(due), context);
-      const elsewhere = next === undefined ? undefined : context.quarantined(next);
-      // It waited before the set that was refused; a search that began with that again would have no end.
-      const hasWaited = 'until' in verdict && verdict.until < never && searched.get(key) === (next?.version ?? removal);
-      const isRefused = wasRefused(subscription, key, next?.version ?? removal);
-      if (isRefused && (next ?? held) !== undefined) member = own;
-      else if (elsewhere !== undefined) member = own ?? elsewhere.good;
-      else if (verdict.kind === 'wait' && !hasWaited) {
-        member = own;
-        // It has to stay, and there is no form of it to tell.
-        lacking ||= next === undefined && own === undefined && verdict.until === never;
-        wake = Math.min(wake, verdict.until);
-        waiting.set(name, waitingSince(due.waiting, verdict.clearSince, context.now));
-      } else if (verdict.kind === 'send' && verdict.instead !== undefined) {
-        member = verdict.instead;
-        earlier.add(name);
-      }
-    }
-    const isDropped = member === undefined && held?.version === '';
-    if (member?.version !== held?.version && !isDropped) {
-      news.set(key, member?.version ?? removal);
-      if (isBack(key)) {
-        member = held !== undefined && isResource(held) ? held : undefined;
-        if (!standing.has(key)) earlier.add(name);
-      }
-    }
-    if (member !== next) differs.set(name, member ?? nothingHeld);
-    if (member === undefined) {
-      lacking ||= next !== undefined;
-      if (held !== undefined) told.push(name);
-      if (isDropped) dropped.push(name);
-      else if (held !== undefined) {
-        gone.add(key);
-        before.set(name, held);
-      }
-      continue;
-    }
-    // Once, though it may be asked for under an alias, too (X61).
-    members.set(member.name, member);
-    if (isSame(held, member, context)) continue;
-    told.push(name);
-    changed.set(member.name, member);
-    if (held !== undefined) before.set(name, held);
-  }
-  return {
-    members,
-    changed: [...changed.values()],
-    gone: [...gone].filter((name) => !members.has(name)),
-    dropped,
-    told,
-    before,
-    differs,
-    waiting,
-    earlier,
-    news,
-    lacking,
-    wake,
-  };
-}

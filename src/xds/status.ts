@@ -53,8 +53,8 @@ export interface TypeStatus {
   /** How many names are owed and not sent yet, held back by make before break included. */
   readonly owed: number;
   readonly error: Rejection | undefined;
-  /** Nothing has been answered yet on this stream. */
-  readonly unanswered: boolean;
+  /** The client has asked for the first time, and this server has neither sent an answer nor found that it owes none. */
+  readonly awaitsFirstAnswer: boolean;
   /** Whether the client asked for this name itself. Costs one look. */
   isSubscribed(name: string): boolean;
   /** The version that the client holds of one resource; undefined: it holds none. Costs one look. */
@@ -124,7 +124,7 @@ class TypeView implements TypeStatus {
   readonly inFlightSince: number | undefined;
   readonly owed: number;
   readonly error: Rejection | undefined;
-  readonly unanswered: boolean;
+  readonly awaitsFirstAnswer: boolean;
   readonly #subscription: Subscription;
   readonly #seen: readonly Layer[];
 
@@ -141,7 +141,7 @@ class TypeView implements TypeStatus {
     this.inFlightSince = subscription.inFlight === undefined ? undefined : times?.sentAt;
     this.owed = subscription.pending.size;
     this.error = subscription.rejection;
-    this.unanswered = subscription.first;
+    this.awaitsFirstAnswer = subscription.first;
     this.#subscription = subscription;
     this.#seen = seen;
   }

@@ -1,9 +1,9 @@
 import type { Admission } from './admission.ts';
 import type { Clock } from './clock.ts';
-import type { Frames } from './frames.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { Timing } from './make-before-break.ts';
 import type { createNameAccounts } from './name-accounts.ts';
+import type { Seal } from './plan.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { createRequestReader } from './read-request.ts';
 import type { RequestLimits } from './request-limits.ts';
@@ -25,7 +25,7 @@ export interface StreamHost<Principal> {
   readonly virtualHosts: VirtualHosts;
   readonly limits: RequestLimits;
   readonly read: ReturnType<typeof createRequestReader>;
-  readonly frames: Frames;
+  readonly seal: Seal;
   readonly admission: Admission;
   readonly quarantine: Quarantine;
   readonly queue: TurnQueue;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { createFrames } from '../../src/xds/frames.ts';
 import { createLayer, type Layer, updateLayer } from '../../src/xds/layer.ts';
 import type { Plan } from '../../src/xds/plan.ts';
 import { createResource } from '../../src/xds/resource.ts';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
+import { createSeal } from '../../src/xds/seal.ts';
 import { nextResponse, openStream, type StreamState, stepDelta, stepSotw } from '../../src/xds/stream-state.ts';
 import { countWork } from '../support/work-counter.ts';
 import { noQuarantine } from '../support/xds-world.ts';
@@ -20,7 +20,7 @@ class Holder {
   layer: Layer;
   state: StreamState;
   plan: Plan | undefined;
-  readonly #seal = createFrames('me', 0).seal;
+  readonly #seal = createSeal('me', 0);
 
   constructor(typeUrl: string, variant: 'delta' | 'sotw', count: number, own: boolean) {
     this.typeUrl = typeUrl;

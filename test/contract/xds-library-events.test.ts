@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   clusterType,
@@ -119,6 +120,37 @@ test.each([
   expect(server.status()).toHaveLength(1);
   // What it is told of the end fails as well.
   await server.close();
+});
+
+test('every kind of event has the fields that the page names, and no other', async () => {
+  const page = readFileSync(new URL('../../docs/xds-library.md', import.meta.url), 'utf8');
+  const [, after = ''] = page.split('## What happens');
+  const [section = ''] = after.split('\n## ');
+  const rows = Array.from(section.matchAll(/^\| `(\w+)` \| (`.*?`) \|/gm), ([, kind = '', fields = '']) => {
+    const names = ['kind', ...fields.slice(1, -1).split('`, `')];
+    return [kind, names.sort()] as const;
+  });
+  expect(rows).toHaveLength(8);
+  const no = { refused: { code: status.PERMISSION_DENIED, message: 'not you' } };
+  const { server, events, ask, refused } = await start({
+    open: ({ node }) => (node.id === 'mallory' ? no : { ok: 'snapshots' }),
+    inspect: () => {
+      throw new Error('the look is broken');
+    },
+    timing: { unanswered: 20 },
+  });
+  server.set([cluster('a')]);
+  await refused(ask('mallory'));
+  // Nobody answers this one.
+  await ask('hangs').next();
+  const [accepts, refuses] = [ask('n'), ask('o')];
+  accepts.send({ typeUrl: clusterType, responseNonce: (await accepts.next()).nonce });
+  const { nonce } = await refuses.next();
+  refuses.send({ typeUrl: clusterType, responseNonce: nonce, errorDetail: { code: 13, message: 'no' } });
+  accepts.halfClose();
+  const told = () => new Map(events.map((event) => [String(event.kind), Object.keys(event).sort()]));
+  await eventually(() => told().size === rows.length, 'all has happened');
+  expect(told()).toEqual(new Map(rows));
 });
 
 /** A promise of another making: a query builder's, for example. */

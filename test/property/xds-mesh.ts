@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { createFrames } from '../../src/xds/frames.ts';
 import { createLayer, type Layer, updateLayer } from '../../src/xds/layer.ts';
 import type { Seal } from '../../src/xds/plan.ts';
 import { createResource, type Resource, type ResourceReference } from '../../src/xds/resource.ts';
@@ -13,6 +12,7 @@ import {
   secretType,
   virtualHostType,
 } from '../../src/xds/resource-types.ts';
+import { createSeal } from '../../src/xds/seal.ts';
 import type { Snapshot } from '../../src/xds/snapshot.ts';
 
 /** A resource that the mesh wants, as the model knows it: its content is `text`, which src/xds never reads. */
@@ -152,7 +152,7 @@ export class Instance {
 
   constructor(number: number) {
     this.#odd = number % 2 === 1;
-    this.seal = createFrames(`instance ${number}`, number * 1_000_000).seal;
+    this.seal = createSeal(`instance ${number}`, number * 1_000_000);
     this.snapshot = { generation: number * 1_000, commit: '', layers: [createLayer([]), createLayer([])] };
   }
 

@@ -70,7 +70,7 @@ export function scene() {
     wildcard: false,
     namesSubscribed: 1,
     namesDiffering: 0,
-    unanswered: false,
+    awaitsFirstAnswer: false,
     isSubscribed: () => true,
     versionOf: () => undefined,
     heldResource: () => undefined,

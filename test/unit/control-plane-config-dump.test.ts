@@ -152,7 +152,7 @@ describe('callers that have not acknowledged the newest endpoints (F16)', () => 
     wildcard: false,
     namesSubscribed: 0,
     namesDiffering: 0,
-    unanswered: false,
+    awaitsFirstAnswer: false,
     isSubscribed: () => true,
     versionOf: () => undefined,
     heldResource: () => undefined,

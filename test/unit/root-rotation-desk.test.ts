@@ -75,7 +75,7 @@ function secrets(
     inFlightSince: undefined,
     owed: 0,
     error: undefined,
-    unanswered: false,
+    awaitsFirstAnswer: false,
     isSubscribed: (name) => names.includes(name),
     versionOf: (name) => held[name],
     heldResource: () => undefined,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { changesSince, createLayer, resourcesOf, updateLayer } from '../../src/xds/layer.ts';
+import { changesSince } from '../../src/xds/changes-since.ts';
+import { createLayer, resourcesOf, updateLayer } from '../../src/xds/layer.ts';
 import { emptyMap, entriesOf, valueOf, withChanges } from '../../src/xds/persistent-map.ts';
 import { createResource } from '../../src/xds/resource.ts';
 import { changedNames, digestOfType, lookup } from '../../src/xds/snapshot.ts';

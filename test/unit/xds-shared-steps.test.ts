@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createFrames } from '../../src/xds/frames.ts';
 import { createLayer, type Layer } from '../../src/xds/layer.ts';
 import { createResource, type Resource } from '../../src/xds/resource.ts';
 import { endpointType } from '../../src/xds/resource-types.ts';
+import { createSeal } from '../../src/xds/seal.ts';
 import { joined } from '../../src/xds/shared-steps.ts';
 import { nextResponse, openStream, type StreamState, stepDelta } from '../../src/xds/stream-state.ts';
 import { openSubscription } from '../../src/xds/subscription.ts';
@@ -15,7 +15,7 @@ const namesFrom = (prefix: string, count: number) => Array.from({ length: count 
 
 /** Streams of one server; each acknowledges whatever it is sent. */
 function createStreams(first: Layer) {
-  const { seal } = createFrames('weft', 0);
+  const seal = createSeal('weft', 0);
   let layer = first;
   let generation = 1;
   const say = (state: StreamState, nonce: string, subscribe: readonly string[]): StreamState => {

@@ -4,18 +4,18 @@ import {
   DeltaDiscoveryResponseSchema,
   DiscoveryResponseSchema,
 } from '../../src/proto/gen/envoy/service/discovery/v3/discovery_pb.ts';
-import { createFrames } from '../../src/xds/frames.ts';
 import type { Content } from '../../src/xds/plan.ts';
 import { createResource, encodeCounter } from '../../src/xds/resource.ts';
+import { createSeal } from '../../src/xds/seal.ts';
 
 const typeUrl = 'type.googleapis.com/t';
 const resources = ['a', 'b'].map((name) =>
   createResource({ typeUrl, name, value: Buffer.from(`value of ${name}`), ttl: 2_500 }),
 );
 const content: Content = { variant: 'delta', typeUrl, version: '7', resources, removed: ['gone', 'too'], ttl: 'none' };
-const frames = createFrames('me', 35);
+const seal = createSeal('me', 35);
 const messageOf = (said: Content, after = 0): Uint8Array => {
-  const frame = Buffer.from(frames.bytesOf(frames.seal(said, after)));
+  const frame = Buffer.from(seal(said, after).frame());
   expect([frame[0], frame.readUInt32BE(1)]).toEqual([0, frame.length - 5]);
   return frame.subarray(5);
 };
@@ -62,10 +62,10 @@ test('a resource takes its wire form once', () => {
 });
 
 test('X25 equal content has one frame for all streams that have not had its nonce, and another for those that have', () => {
-  const one = frames.seal({ ...content, version: 'x' }, 0);
-  const other = frames.seal({ ...content, version: 'x', resources: [...resources] }, 0);
-  expect(frames.bytesOf(other)).toBe(frames.bytesOf(one));
-  const again = frames.seal({ ...content, version: 'x' }, one.number);
+  const one = seal({ ...content, version: 'x' }, 0);
+  const other = seal({ ...content, version: 'x', resources: [...resources] }, 0);
+  expect(other.frame()).toBe(one.frame());
+  const again = seal({ ...content, version: 'x' }, one.number);
   expect(again.number).toBeGreaterThan(one.number);
-  expect(frames.seal({ ...content, version: 'x' }, 0)).toBe(again);
+  expect(seal({ ...content, version: 'x' }, 0)).toBe(again);
 });

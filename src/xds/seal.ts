@@ -2,13 +2,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { prefixLength } from './frame.ts';
 import type { Content, Envelope, Seal } from './plan.ts';
 import { type Resource, type WireForm, wireBytes } from './resource.ts';
-
-export interface Frames {
-  /** Gives equal content equal frames, as far as nonces allow. */
-  readonly seal: Seal;
-  /** The bytes of an envelope that `seal` gave. */
-  bytesOf(envelope: Envelope): Uint8Array;
-}
+import { sameItems } from './same-items.ts';
 
 /** How many responses that begin with the same resource are kept for others: proxies that are one or two changes apart. */
 const kept = 4;
@@ -16,48 +10,54 @@ const kept = 4;
 /** What is larger lives only as long as somebody is being sent it. */
 const weakFrom = 64 * 1024;
 
-interface Made extends Envelope {
+class Sealed implements Envelope {
+  readonly number: number;
+  readonly nonce: string;
   readonly content: Content;
-  bytes: Uint8Array | WeakRef<Uint8Array> | undefined;
+  readonly #controlPlane: Uint8Array;
+  #frame: Uint8Array | WeakRef<Uint8Array> | undefined;
+
+  constructor(number: number, content: Content, controlPlane: Uint8Array) {
+    this.number = number;
+    this.nonce = number.toString(36);
+    this.content = content;
+    this.#controlPlane = controlPlane;
+  }
+
+  frame(): Uint8Array {
+    const present = this.#frame instanceof WeakRef ? this.#frame.deref() : this.#frame;
+    if (present !== undefined) return present;
+    const frame = responseFrame(this.content, this.nonce, this.#controlPlane);
+    this.#frame = frame.length < weakFrom ? frame : new WeakRef(frame);
+    return frame;
+  }
 }
 
 /**
- * Makes the frames of a server. `first`: numbers rise from here, so that a nonce of an earlier process is not taken for
- * one of this (X26). `identifier`: see X13.
+ * Gives equal content equal envelopes, as far as nonces allow, so that its frame is made once. `first`: numbers rise from here, so that a
+ * nonce of an earlier process is not taken for one of this (X26). `identifier`: see X13.
  */
-export function createFrames(identifier: string, first: number): Frames {
+export function createSeal(identifier: string, first: number): Seal {
   let last = first;
   const controlPlane = new BinaryWriter().tag(1, WireType.LengthDelimited).string(identifier).finish();
-  const shared = new WeakMap<Resource, Made[]>();
-
-  const make = (content: Content): Made => {
+  const shared = new WeakMap<Resource, Sealed[]>();
+  const make = (content: Content): Sealed => {
     last += 1;
-    return { number: last, nonce: last.toString(36), resources: content.resources, content, bytes: undefined };
+    return new Sealed(last, content, controlPlane);
   };
-
-  return {
-    seal(content, after) {
-      const [head] = content.resources;
-      if (head === undefined) return make(content);
-      let others = shared.get(head);
-      if (others === undefined) {
-        others = [];
-        shared.set(head, others);
-      }
-      for (const made of others) if (made.number > after && isEqual(made.content, content)) return made;
-      const fresh = make(content);
-      others.unshift(fresh);
-      if (others.length > kept) others.pop();
-      return fresh;
-    },
-    bytesOf(envelope) {
-      const made = envelope as Made;
-      const present = made.bytes instanceof WeakRef ? made.bytes.deref() : made.bytes;
-      if (present !== undefined) return present;
-      const bytes = frameBytes(made.content, made.nonce, controlPlane);
-      made.bytes = bytes.length < weakFrom ? bytes : new WeakRef(bytes);
-      return bytes;
-    },
+  return (content, after) => {
+    const [head] = content.resources;
+    if (head === undefined) return make(content);
+    let others = shared.get(head);
+    if (others === undefined) {
+      others = [];
+      shared.set(head, others);
+    }
+    for (const sealed of others) if (sealed.number > after && isEqual(sealed.content, content)) return sealed;
+    const fresh = make(content);
+    others.unshift(fresh);
+    if (others.length > kept) others.pop();
+    return fresh;
   };
 }
 
@@ -72,18 +72,11 @@ function isEqual(one: Content, other: Content): boolean {
   );
 }
 
-function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
-  if (one === other) return true;
-  if (one.length !== other.length) return false;
-  for (let index = 0; index < one.length; index += 1) if (one[index] !== other[index]) return false;
-  return true;
-}
-
 /**
  * The bytes of a DiscoveryResponse or DeltaDiscoveryResponse. Resources are joined in the form in which they are kept,
  * so only names and nonce are encoded here.
  */
-function frameBytes(content: Content, nonce: string, controlPlane: Uint8Array): Uint8Array {
+function responseFrame(content: Content, nonce: string, controlPlane: Uint8Array): Uint8Array {
   const parts = content.resources.map((resource) => wireBytes(resource, formOf(content, resource)));
   const rest = new BinaryWriter();
   rest.tag(1, WireType.LengthDelimited).string(content.version);
