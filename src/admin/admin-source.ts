@@ -183,10 +183,11 @@ export interface TokenReport {
   readonly uses?: number;
   /** The token that was spent for this credential. */
   readonly from?: string;
-  /** Whom it makes of its holder: absent for a person. */
-  readonly identity?: SpiffeId;
+  /** Whom it makes of its holder: one of these; absent for a person. */
+  readonly identities?: readonly SpiffeId[];
   readonly role?: Role;
-  readonly service?: string;
+  /** Whoever joins is one of these; absent for a person. */
+  readonly services?: readonly string[];
   readonly namespace?: string;
   readonly createdAt: string;
   /** Absent: does not expire. */
@@ -207,11 +208,11 @@ export interface TokenReport {
   readonly rootGone?: true;
 }
 
-/** A credential for the workloads of one service; there are no others yet, so nothing else can be asked for. */
+/** A credential for the workloads of some services; there are no others yet, so nothing else can be asked for. */
 export interface TokenRequest {
-  readonly service: string;
+  readonly services: readonly [string, ...string[]];
   readonly namespace: string;
-  /** Absent: the service's name. */
+  /** Absent: the name of the service that a holder is of. */
   readonly serviceAccount?: string;
   /** Absent: until it is revoked. */
   readonly ttlMilliseconds?: number;

@@ -111,7 +111,7 @@ export function addApiRoutes(app: FastifyInstance, source: AdminSource): void {
 interface TokenBody {
   readonly kind: 'join' | 'credential';
   readonly uses?: number;
-  readonly service: string;
+  readonly services: readonly [string, ...string[]];
   readonly namespace: string;
   readonly serviceAccount?: string;
   readonly ttlSeconds?: number;
@@ -122,11 +122,11 @@ const name = { type: 'string', maxLength: 63 } as const;
 const tokenBody = {
   type: 'object',
   additionalProperties: false,
-  required: ['service', 'namespace'],
+  required: ['services', 'namespace'],
   properties: {
     kind: { type: 'string', enum: ['join', 'credential'], default: 'join' },
     uses: { type: 'integer', minimum: 1, maximum: mostUses },
-    service: name,
+    services: { type: 'array', minItems: 1, maxItems: 64, uniqueItems: true, items: name },
     namespace: name,
     serviceAccount: name,
     ttlSeconds: { type: 'integer' },

@@ -12,6 +12,8 @@ export interface JoinRecord {
   readonly tokenId: string;
   /** `<name>.<namespace>`: the one proxy that the certificate speaks for. */
   readonly nodeId: string;
+  /** Which of the token's services it is; absent in the records of former versions, whose tokens have one. */
+  readonly service?: string;
   /** SHA-256 of the first public key, hex: who asks again with it has lost the answer, and is the same. */
   readonly keyHash: string;
   readonly joinedAt: Millis;
@@ -34,10 +36,10 @@ type Issued = Pick<JoinCertificate, 'serial' | 'notAfter'> & Partial<HeldCertifi
 export interface JoinStore {
   /** Whose certificate has this serial; undefined for those that were not issued to a joined proxy. */
   bySerial(serial: string): JoinRecord | undefined;
-  /** Who joined with this token as this proxy by this key. */
-  find(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>): JoinRecord | undefined;
+  /** Who joined with this token as this proxy, each with another key. */
+  of(join: Pick<JoinRecord, 'tokenId' | 'nodeId'>): readonly JoinRecord[];
   /** Resolves once it is saved. Throws Failure WEFT0904. */
-  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'keyHash'>, certificate: Issued): Promise<JoinRecord>;
+  add(join: Pick<JoinRecord, 'tokenId' | 'nodeId' | 'service' | 'keyHash'>, certificate: Issued): Promise<JoinRecord>;
   /** A further certificate of the same proxy. Resolves once it is saved. Throws Failure WEFT0904. */
   renewed(id: string, certificate: Issued): Promise<void>;
   list(): readonly JoinRecord[];
@@ -94,15 +96,13 @@ export async function openJoinStore({
       const id = bySerial.get(numberOf(serial));
       return id === undefined ? undefined : joins.get(id);
     },
-    find: ({ tokenId, nodeId, keyHash }) =>
-      [...joins.values()].find(
-        (join) => join.tokenId === tokenId && join.nodeId === nodeId && join.keyHash === keyHash,
-      ),
-    async add({ tokenId, nodeId, keyHash }, certificate) {
+    of: ({ tokenId, nodeId }) =>
+      [...joins.values()].filter((join) => join.tokenId === tokenId && join.nodeId === nodeId),
+    async add(joining, certificate) {
       await sweep();
       const id = randomBytes(9).toString('hex');
       const joinedAt = clock.now();
-      const join = { id, tokenId, nodeId, keyHash, joinedAt, certificates: [kept(certificate)] };
+      const join = { id, ...joining, joinedAt, certificates: [kept(certificate)] };
       await save(join);
       return join;
     },
@@ -169,11 +169,12 @@ function decodeJoin(key: string, bytes: Uint8Array): JoinRecord {
 
 function isJoin(value: unknown): value is JoinRecord {
   if (!isObject(value)) return false;
-  const { id, tokenId, nodeId, keyHash, joinedAt, certificates } = value;
+  const { id, tokenId, nodeId, service, keyHash, joinedAt, certificates } = value;
   return (
     [id, tokenId, nodeId, keyHash].every((text) => typeof text === 'string') &&
     typeof nodeId === 'string' &&
     nodeId.split('.').every(isLabel) &&
+    (service === undefined || (typeof service === 'string' && isLabel(service))) &&
     typeof joinedAt === 'number' &&
     Array.isArray(certificates) &&
     certificates.every(

@@ -5,15 +5,16 @@ import { isLabelKey, isLabelValue } from '../model/label-syntax.ts';
 import type { Labels, Millis } from '../model/policy.ts';
 import { mostUses } from '../model/token-uses.ts';
 
-/** What a credential allows: one workload identity and what it may register, or the operator's work. */
+/** What a credential allows: to be a workload of one of some services and what it may register, or the operator's work. */
 export type TokenGrant = WorkloadGrant | { readonly role: 'operator' };
 
 export interface WorkloadGrant {
   readonly role: 'workload';
   readonly namespace: string;
-  readonly serviceAccount: string;
-  /** The one service that may be registered. */
-  readonly service: string;
+  /** Whoever joins is one of them, for good; a credential that is not spent by joining has one. */
+  readonly services: readonly [string, ...string[]];
+  /** In the identity of a holder; absent: the name of its service. */
+  readonly serviceAccount?: string;
   /** CIDR blocks that a registered address must lie in; empty: only the address the stream comes from (T2). */
   readonly addresses: readonly string[];
   /** Application ports that may be registered; empty: any. */
@@ -65,19 +66,30 @@ export function parseCidr(text: string): BlockList | undefined {
   return block;
 }
 
-/** Throws Failure WEFT0921 for a grant that names no possible identity, block or port. */
-export function requireGrant(grant: TokenGrant): void {
+/** The account of whoever joins as this service; of a credential, the one that it is for. */
+export function accountOf({ serviceAccount, services }: WorkloadGrant, service: string = services[0]): string {
+  return serviceAccount ?? service;
+}
+
+/** Throws Failure WEFT0921 for a grant that names no possible identity, block or port, or more than a credential without uses may. */
+export function requireGrant(grant: TokenGrant, uses: number | undefined): void {
   if (grant.role === 'operator') return;
-  const names = {
-    namespace: grant.namespace,
-    'service account': grant.serviceAccount,
-    service: grant.service,
-    ...(grant.group === undefined ? {} : { group: grant.group }),
-  };
-  for (const [what, name] of Object.entries(names)) {
-    if (!isLabel(name))
+  const { namespace, services, serviceAccount, group } = grant;
+  const names: readonly (readonly [what: string, name: string | undefined])[] = [
+    ['namespace', namespace],
+    ['service account', serviceAccount],
+    ['group', group],
+    ...services.map((service) => ['service', service] as const),
+  ];
+  for (const [what, name] of names) {
+    if (name !== undefined && !isLabel(name))
       throw refused(`"${name}" cannot be a ${what}`, 'use 1 to 63 of a-z, 0-9 and -, no - at either end');
   }
+  if (uses === undefined && services.length > 1)
+    throw refused(
+      `a credential that every call may carry is for one service, and ${services.join(', ')} are ${services.length}`,
+      'make one for each; or leave --uses unlimited out: whoever joins with a token that is spent is one of its services',
+    );
   for (const block of grant.addresses) {
     if (parseCidr(block) === undefined)
       throw refused(`"${block}" is not an address block`, 'write it like 10.1.0.0/16');
@@ -97,21 +109,29 @@ export function requireLine(what: string, text: string): void {
   }
 }
 
-/** `service payments in shop, as service account payments`, or `the operator`. */
+/** `service payments in shop, service account payments`, or `the operator`. */
 export function grantText(grant: TokenGrant): string {
-  return grant.role === 'operator'
-    ? 'the operator'
-    : `service ${grant.service} in ${grant.namespace}, service account ${grant.serviceAccount}`;
+  if (grant.role === 'operator') return 'the operator';
+  const { services, namespace } = grant;
+  const accounts = [...new Set(services.map((service) => accountOf(grant, service)))];
+  return `${counted('service', services)} in ${namespace}, ${counted('service account', accounts)}`;
+}
+
+function counted(what: string, names: readonly string[]): string {
+  return `${what}${names.length === 1 ? '' : 's'} ${names.join(', ')}`;
 }
 
 /** The command that makes another credential like this one. */
 export function createCommand(grant: TokenGrant | undefined): string {
   if (grant === undefined) return 'weft token create --service NAME --namespace NAMESPACE';
   if (grant.role === 'operator') return 'start the server again: it leaves a new operator credential in the state dir';
-  const account = grant.serviceAccount === grant.service ? '' : ` --service-account ${grant.serviceAccount}`;
+  const { services, serviceAccount } = grant;
+  const isOwn = serviceAccount === undefined || services.every((service) => service === serviceAccount);
+  const account = isOwn ? '' : ` --service-account ${serviceAccount}`;
   const labels = Object.entries(grant.labels ?? {}).map(([key, value]) => ` --label ${key}=${value}`);
   const group = grant.group === undefined ? '' : ` --group ${grant.group}`;
-  return `weft token create --service ${grant.service} --namespace ${grant.namespace}${account}${group}${labels.join('')}`;
+  const named = services.map((service) => ` --service ${service}`).join('');
+  return `weft token create${named} --namespace ${grant.namespace}${account}${group}${labels.join('')}`;
 }
 
 /** Throws Failure WEFT0921 for a number of uses that no token can have. */
@@ -128,7 +148,7 @@ export function encodeStored(token: StoredToken): Uint8Array {
 export function decodeStored(key: string, bytes: Uint8Array): StoredToken {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    value = withServices(JSON.parse(Buffer.from(bytes).toString('utf8')));
   } catch {
     value = undefined;
   }
@@ -139,6 +159,14 @@ export function decodeStored(key: string, bytes: Uint8Array): StoredToken {
     'restore it from a backup, or delete it: then its token is refused as unknown',
     key,
   );
+}
+
+/** Former versions wrote one service. */
+function withServices(stored: unknown): unknown {
+  if (!isObject(stored) || !isObject(stored.record) || !isObject(stored.record.grant)) return stored;
+  const { service, ...grant } = stored.record.grant;
+  if (service === undefined) return stored;
+  return { ...stored, record: { ...stored.record, grant: { ...grant, services: [service] } } };
 }
 
 function isStored(value: unknown): value is StoredToken {
@@ -152,20 +180,22 @@ function isStored(value: unknown): value is StoredToken {
     times.every((time) => typeof time === 'number') &&
     (record.uses === undefined || areUses(record.uses)) &&
     [record.from, record.pin].every((text) => text === undefined || typeof text === 'string') &&
-    isGrant(record.grant)
+    isGrant(record.grant, record.uses !== undefined)
   );
 }
 
-function isGrant(value: unknown): value is TokenGrant {
+function isGrant(value: unknown, isSpent: boolean): value is TokenGrant {
   if (!isObject(value)) return false;
   if (value.role === 'operator') return true;
   return (
     value.role === 'workload' &&
-    [value.namespace, value.serviceAccount, value.service].every((name) => typeof name === 'string' && isLabel(name)) &&
+    isListOf(value.services, isName) &&
+    (value.services.length === 1 || (value.services.length > 1 && isSpent)) &&
+    isName(value.namespace) &&
+    [value.serviceAccount, value.group].every((name) => name === undefined || isName(name)) &&
     isListOf(value.addresses, (block) => typeof block === 'string' && parseCidr(block) !== undefined) &&
     isListOf(value.ports, (port) => typeof port === 'number') &&
-    (value.labels === undefined || areLabels(value.labels)) &&
-    (value.group === undefined || (typeof value.group === 'string' && isLabel(value.group)))
+    (value.labels === undefined || areLabels(value.labels))
   );
 }
 
@@ -177,8 +207,12 @@ function areLabels(value: unknown): boolean {
   return isObject(value) && Object.entries(value).every(([key, text]) => isLabelKey(key) && typeof text === 'string');
 }
 
-function isListOf(value: unknown, holds: (item: unknown) => boolean): boolean {
+function isListOf(value: unknown, holds: (item: unknown) => boolean): value is readonly unknown[] {
   return Array.isArray(value) && value.every(holds);
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && isLabel(value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -126,7 +126,7 @@ export async function openTokenStore(options: {
 
   return {
     async create({ grant, createdBy, label, ttl, uses, from }) {
-      requireGrant(grant);
+      requireGrant(grant, uses);
       requireLine('creator', createdBy);
       requireLine('label', label ?? '');
       if (uses !== undefined) requireUses(uses);

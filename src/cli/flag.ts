@@ -46,8 +46,8 @@ export function text(words: Words & { required?: true; default?: string }): Flag
   return { kind: 'value', required: false, ...words, parse: (given) => given };
 }
 
-/** May be given several times; an empty list when it is not. */
-export function list(words: Words): Flag<readonly string[]> {
+/** May be given several times; an empty list when it is not, unless it is `required`. */
+export function list(words: Words & { readonly required?: true }): Flag<readonly string[]> {
   return { kind: 'list', required: false, ...words, parse: (given) => given };
 }
 

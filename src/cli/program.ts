@@ -109,7 +109,7 @@ function optionOf(name: string, flag: Flag<unknown>): Option {
 /** After parsing, not by commander: it would tell of a missing flag before it tells of the misspelt one. */
 function requireFlags(flags: Flags, given: Readonly<Record<string, unknown>>): void {
   for (const [name, flag] of Object.entries(flags))
-    if (flag.required && given[name] === undefined)
+    if (flag.required && (given[name] === undefined || (Array.isArray(given[name]) && given[name].length === 0)))
       throw new CommanderError(2, 'weft.missingFlag', `error: "--${name} ${flag.placeholder ?? 'VALUE'}" is missing`);
 }
 

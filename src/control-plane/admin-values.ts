@@ -2,6 +2,7 @@ import type { AdminSource, VersionInfo } from '../admin/admin-source.ts';
 import type { Authority } from '../ca/authority.ts';
 import { trustedRoots } from '../ca/root-rotation.ts';
 import type { SvidSource } from '../ca/svid-source.ts';
+import { accountOf } from '../ca/token-record.ts';
 import type { TokenStore } from '../ca/token-store.ts';
 import { spiffeId } from '../model/identity.ts';
 import type { Mesh } from '../model/mesh.ts';
@@ -198,7 +199,8 @@ export function createAdminValues(parts: {
       // A token that is there to be spent is nobody's credential before that.
       if (!('ok' in checked) || checked.ok.uses !== undefined) return undefined;
       const { grant } = checked.ok;
-      return grant.role === 'operator' ? { role: 'operator' } : { workload: spiffeId({ trustDomain, ...grant }) };
+      if (grant.role === 'operator') return { role: 'operator' };
+      return { workload: spiffeId({ trustDomain, namespace: grant.namespace, serviceAccount: accountOf(grant) }) };
     },
     policies() {
       const state = policies.state.get();

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { status as grpcStatus } from '@grpc/grpc-js';
-import type { JoinStore } from '../ca/join-store.ts';
-import type { TokenRecord, WorkloadGrant } from '../ca/token-record.ts';
+import type { JoinRecord, JoinStore } from '../ca/join-store.ts';
+import { accountOf, type TokenRecord, type WorkloadGrant } from '../ca/token-record.ts';
 import type { TokenRefusal, TokenStore } from '../ca/token-store.ts';
 import { Failure } from '../model/failure.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
@@ -69,7 +69,7 @@ export function tokenShown(
 
 /** The proxy that a verified client certificate was issued to, by its serial. Others of this authority are nobody's credential. */
 function certificateShown(der: Uint8Array, stores: CredentialStores): { readonly ok: JoinCredential } | Refused {
-  const join = stores.joins.bySerial(new X509Certificate(der).serialNumber.toLowerCase());
+  const join = joinOf(der, stores.joins);
   if (join === undefined)
     return refused(
       'the certificate shown is not that of a proxy that joined here with a key of its own',
@@ -79,7 +79,12 @@ function certificateShown(der: Uint8Array, stores: CredentialStores): { readonly
   if (revoked !== undefined) return refusedBy(revoked);
   const token = stores.tokens.get(join.tokenId);
   if (token === undefined || !isWorkloads(token)) return refused(`token ${join.tokenId} is not known here`, make);
-  return { ok: { ...joinCredential(token), nodeId: join.nodeId } };
+  return { ok: { ...joinCredential(token, join.service), nodeId: join.nodeId } };
+}
+
+/** Who joined and was issued this certificate (DER). */
+export function joinOf(certificate: Uint8Array, joins: JoinStore): JoinRecord | undefined {
+  return joins.bySerial(new X509Certificate(certificate).serialNumber);
 }
 
 /** Why the credential that opened a stream is no longer good, in words; undefined while it is. */
@@ -88,13 +93,13 @@ export function standingOf({ tokenId, nodeId }: JoinCredential, tokens: TokenSto
   return refusal && refusedBy(refusal).refused.message;
 }
 
-/** What may be claimed with a token, or with the certificate that it was spent for. */
-export function joinCredential({ id, grant }: WorkloadToken): JoinCredential {
-  const { namespace, serviceAccount, service, addresses, ports, labels, group } = grant;
+/** What may be claimed with a token as one of its services, or with the certificate that it was spent for. */
+export function joinCredential({ id, grant }: WorkloadToken, service: string = grant.services[0]): JoinCredential {
+  const { namespace, addresses, ports, labels, group } = grant;
   return {
     tokenId: id,
     namespace,
-    serviceAccount,
+    serviceAccount: accountOf(grant, service),
     service,
     ...(addresses.length > 0 ? { addresses } : {}),
     ...(ports.length > 0 ? { ports } : {}),

@@ -10,7 +10,7 @@ export function grantedHosts(
   return new Set(
     tokens.list().flatMap(({ id, grant }) => {
       if (grant.role !== 'workload' || tokens.standing(id) !== undefined) return [];
-      return [serviceHost(grant.service, grant.namespace, settings)];
+      return grant.services.map((service) => serviceHost(service, grant.namespace, settings));
     }),
   );
 }

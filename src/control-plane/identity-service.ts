@@ -7,6 +7,7 @@ import type { JoinRecord } from '../ca/join-store.ts';
 import type { SignedSvid } from '../ca/svid.ts';
 import type { AuditEvent, AuditSink } from '../model/audit-event.ts';
 import { Failure } from '../model/failure.ts';
+import { isLabel, spiffeId, type Identity as WorkloadIdentity } from '../model/identity.ts';
 import type { Clock } from '../model/state-store.ts';
 import { Identity } from '../proto/gen/weft/v1/identity_pb.ts';
 import type { JoinCredential } from '../registry/join-claims.ts';
@@ -19,6 +20,7 @@ import {
   type CheckCredential,
   type CredentialStores,
   joinCredential,
+  joinOf,
   refusedBy,
   tokenShown,
   type WorkloadToken,
@@ -58,7 +60,7 @@ export function createIdentityService(options: {
     },
   });
   const written = <Answer extends { readonly ok: unknown } | Refused>(
-    event: Pick<AuditEvent, 'what' | 'who' | 'from' | 'about' | 'words'>,
+    event: Pick<AuditEvent, 'what' | 'who' | 'from' | 'about' | 'words' | 'spiffeId'>,
     given: Answer,
     issued?: SignedSvid,
   ): Answer => {
@@ -71,30 +73,40 @@ export function createIdentityService(options: {
       });
     return given;
   };
-  /** T1, T2: what a stream with these claims would be refused for is refused here, before anything is spent. */
-  const claimsRefused = (
+  /**
+   * What the token becomes for who joins with these claims. T1, T2: what a stream with them would be refused for is refused here, before
+   * anything is spent.
+   */
+  const admitted = (
     { token, peer }: TokenCaller,
     { nodeId, metadata }: { readonly nodeId: string; readonly metadata: string },
-    own: boolean,
-  ): Refused | undefined => {
-    const credential = { ...joinCredential(token), ...(own && { nodeId }) };
-    const refusal = joined.wouldRefuse(credential, { id: nodeId, weft: parsed(metadata) }, addressOf(peer));
-    return refusal && refusedBy(refusal, grpcStatus.PERMISSION_DENIED);
+    { isOwn, before }: { readonly isOwn: boolean; readonly before?: JoinRecord | undefined },
+  ): { readonly ok: JoinCredential } | Refused => {
+    const weft = parsed(metadata);
+    const chosen = before?.service === undefined ? chosenService(token, weft) : { ok: before.service };
+    if ('refused' in chosen) return chosen;
+    const credential = { ...joinCredential(token, chosen.ok), ...(isOwn && { nodeId }) };
+    const refusal = joined.wouldRefuse(credential, { id: nodeId, weft }, addressOf(peer));
+    return refusal ? refusedBy(refusal, grpcStatus.PERMISSION_DENIED) : { ok: credential };
   };
-  const issue = ({ token: { grant }, peer }: TokenCaller, nodeId: string, csr: Uint8Array): SignedSvid | Failure =>
-    desk.issue({ identity: { trustDomain, ...grant }, holder: nodeId, address: addressOf(peer) }, csr);
+  const identityOf = ({ namespace, serviceAccount }: JoinCredential): WorkloadIdentity => ({
+    trustDomain,
+    namespace,
+    serviceAccount,
+  });
 
   async function enrol(
     caller: TokenCaller,
-    { nodeId, csr, metadata }: { readonly nodeId: string; readonly csr: Uint8Array; readonly metadata: string },
+    request: { readonly nodeId: string; readonly csr: Uint8Array; readonly metadata: string },
   ) {
-    const { token, spent } = caller;
-    const known = spent && joinedBefore(caller, nodeId, csr);
+    const { token, spent, peer } = caller;
+    const { nodeId, csr } = request;
+    const known = joinedBefore(caller, nodeId, csr);
     if (spent !== undefined && known === undefined) return spent;
-    const refused = claimsRefused(caller, { nodeId, metadata }, true);
-    if (refused !== undefined) return refused;
+    const taken = admitted(caller, request, { isOwn: true, before: known });
+    if ('refused' in taken) return taken;
     // Nothing is waited for between the look at the token and its use.
-    const svid = issue(caller, nodeId, csr);
+    const svid = desk.issue({ identity: identityOf(taken.ok), holder: nodeId, address: addressOf(peer) }, csr);
     if (svid instanceof Failure) return ofCsr(svid);
     if (known !== undefined) {
       await joins.renewed(known.id, svid);
@@ -103,16 +115,18 @@ export function createIdentityService(options: {
     const refusal = await tokens.spend(token.id);
     if (refusal !== undefined) return refusedBy(refusal);
     const keyHash = hashOf(new X509Certificate(svid.certificateChain).publicKey);
-    await joins.add({ tokenId: token.id, nodeId, keyHash }, svid);
+    await joins.add({ tokenId: token.id, nodeId, service: taken.ok.service, keyHash }, svid);
     return { svid };
   }
 
-  /** Who spent this token with this very key; it is looked at as seldom as a request is signed. */
+  /** Who spent this token, or a use of it, with this very key; the request is looked at as seldom as one is signed. */
   function joinedBefore({ token, peer }: TokenCaller, nodeId: string, csr: Uint8Array): JoinRecord | undefined {
-    if (!retries.take({ identity: token.id, address: addressOf(peer) })) return undefined;
+    const before = joins.of({ tokenId: token.id, nodeId });
+    if (before.length === 0 || !retries.take({ identity: token.id, address: addressOf(peer) })) return undefined;
     const request = readCsr(csr);
     if (request instanceof Failure) return undefined;
-    return joins.find({ tokenId: token.id, nodeId, keyHash: hashOf(request.publicKey) });
+    const keyHash = hashOf(request.publicKey);
+    return before.find((join) => join.keyHash === keyHash);
   }
 
   const byToken = (call: CallCredentials): { readonly ok: TokenCaller } | Refused => {
@@ -137,19 +151,19 @@ export function createIdentityService(options: {
     unaryHandler(Identity.method.renew, {
       authenticate(call) {
         const { certificate, peer } = call;
-        const checked = certificate === undefined ? onlyByCertificate : check(call);
-        if ('refused' in checked) return written({ what: 'renew', who: '', from: peer }, checked);
-        return { ok: { credential: checked.ok, peer } };
-      },
-      async answer({ csr }, { credential, peer }) {
-        const { tokenId, nodeId = '', namespace, serviceAccount } = credential;
-        const event = { what: 'renew', who: nodeId, from: peer, about: nodeId } as const;
-        const join = newestOf(joins.list(), credential);
+        const join = certificate && joinOf(certificate, joins);
+        const event = { what: 'renew', who: '', from: peer } as const;
         if (join === undefined) return written(event, onlyByCertificate);
-        const identity = { trustDomain, namespace, serviceAccount };
-        const svid = desk.issue({ identity, holder: nodeId, address: addressOf(peer) }, csr);
+        const checked = check(call);
+        if ('refused' in checked) return written(event, checked);
+        return { ok: { credential: checked.ok, join, peer } };
+      },
+      async answer({ csr }, { credential, join, peer }) {
+        const { nodeId } = join;
+        const event = { what: 'renew', who: nodeId, from: peer, about: nodeId } as const;
+        const svid = desk.issue({ identity: identityOf(credential), holder: nodeId, address: addressOf(peer) }, csr);
         if (svid instanceof Failure) return written(event, ofCsr(svid));
-        const saved = await failed(async () => joins.renewed(join.id, svid).then(() => ({ tokenId })));
+        const saved = await failed(async () => joins.renewed(join.id, svid).then(() => ({})));
         return 'refused' in saved ? written(event, saved) : written(event, answer(svid), svid);
       },
     }),
@@ -158,15 +172,18 @@ export function createIdentityService(options: {
       async answer(request, caller) {
         const { token, spent, peer } = caller;
         const event = { what: 'redeem', who: `token ${token.id}`, from: peer, about: shownId(request.nodeId) } as const;
-        const refused = spent ?? claimsRefused(caller, request, false);
-        if (refused !== undefined) return written(event, refused);
+        const taken = spent ?? admitted(caller, request, { isOwn: false });
+        if ('refused' in taken) return written(event, taken);
+        const { service } = taken.ok;
+        const whose = spiffeId(identityOf(taken.ok));
         const done = (id: string, bearer: string) =>
-          written({ ...event, words: `credential ${id}` }, { ok: { bearer } });
+          written({ ...event, spiffeId: whose, words: `credential ${id}` }, { ok: { bearer } });
         if (token.uses === undefined) return done(token.id, '');
         const made = await failed(async () => {
           const refusal = await tokens.spend(token.id);
           if (refusal !== undefined) return refusedBy(refusal);
-          const { id: from, grant, createdBy } = token;
+          const { id: from, createdBy } = token;
+          const grant = { ...token.grant, services: [service] as const };
           return { ok: await tokens.create({ grant, createdBy, from, label: `of ${request.nodeId}` }) };
         });
         if ('refused' in made) return written(event, made);
@@ -183,8 +200,22 @@ const onlyByCertificate = refusedBy({
   hint: 'join again, with a new token: weft token create --service NAME --namespace NAMESPACE',
 });
 
-function newestOf(joins: readonly JoinRecord[], { tokenId, nodeId }: JoinCredential): JoinRecord | undefined {
-  return joins.findLast((join) => join.tokenId === tokenId && join.nodeId === nodeId);
+/** Which of the services of a token its claims say. What else they say is judged as of whom the token is for. */
+function chosenService({ id, grant }: WorkloadToken, claims: unknown): { readonly ok: string } | Refused {
+  const { services, namespace } = grant;
+  const claimed = typeof claims === 'object' && claims !== null && 'service' in claims ? claims.service : undefined;
+  const chosen = services.find((service) => service === claimed);
+  if (chosen !== undefined) return { ok: chosen };
+  if (services.length === 1 || typeof claimed !== 'string' || !isLabel(claimed)) return { ok: services[0] };
+  const listed = services.map((service) => `"${service}"`).join(', ');
+  return refusedBy(
+    {
+      code: 'WEFT0203',
+      message: `token ${id} allows one of ${listed}, node.metadata.weft.service says "${claimed}"`,
+      hint: `start it with ${services.map((service) => `--service ${service}`).join(' or ')}, or make a token that allows it: weft token create --service ${claimed} -n ${namespace}`,
+    },
+    grpcStatus.PERMISSION_DENIED,
+  );
 }
 
 function ofCsr(failure: Failure): Refused {

@@ -1,5 +1,5 @@
 import type { TokenDesk, TokenReport } from '../admin/admin-source.ts';
-import type { TokenRecord } from '../ca/token-record.ts';
+import { accountOf, type TokenRecord } from '../ca/token-record.ts';
 import type { TokenStore } from '../ca/token-store.ts';
 import { type AuditSink, operator } from '../model/audit-event.ts';
 import { spiffeId } from '../model/identity.ts';
@@ -27,14 +27,14 @@ export function createTokenDesk(
   return {
     list: () => tokens.list().map(report),
     async create(asked, by = operator) {
-      const { service, namespace, serviceAccount = service, ttlMilliseconds, uses } = asked;
+      const { services, namespace, serviceAccount, ttlMilliseconds, uses } = asked;
       const { cidrs = [], ports = [], labels, group } = asked;
       const { record, text } = await tokens.create({
         grant: {
           role: 'workload',
           namespace,
-          serviceAccount,
-          service,
+          services,
+          ...(serviceAccount === undefined ? {} : { serviceAccount }),
           addresses: cidrs,
           ports,
           ...(labels === undefined ? {} : { labels }),
@@ -45,7 +45,8 @@ export function createTokenDesk(
         ...(uses === undefined ? {} : { uses }),
       });
       const token = report(record);
-      const of = token.identity === undefined ? {} : { spiffeId: token.identity };
+      const [identity, ...others] = token.identities ?? [];
+      const of = others.length === 0 ? { spiffeId: identity } : { words: `one of ${token.identities?.join(', ')}` };
       audit.record({ what: 'token', ...by, about: `token ${record.id}`, ...of, result: 'done' });
       return { token, secret: text };
     },
@@ -68,8 +69,9 @@ function tokenReport(record: TokenRecord, trustDomain: string): Omit<TokenReport
     ...(from === undefined ? {} : { from }),
   };
   if (grant.role === 'operator') return { ...shared, kind: 'person', role: 'operator' };
-  const { service, namespace, addresses, ports, labels, group } = grant;
-  const identity = spiffeId({ trustDomain, namespace, serviceAccount: grant.serviceAccount });
+  const { services, namespace, addresses, ports, labels, group } = grant;
+  const accounts = new Set(services.map((service) => accountOf(grant, service)));
+  const identities = [...accounts].map((serviceAccount) => spiffeId({ trustDomain, namespace, serviceAccount }));
   const limits = {
     ...(addresses.length > 0 ? { cidrs: addresses } : {}),
     ...(ports.length > 0 ? { ports } : {}),
@@ -77,5 +79,5 @@ function tokenReport(record: TokenRecord, trustDomain: string): Omit<TokenReport
     ...(group === undefined ? {} : { group }),
   };
   const kind = uses === undefined ? 'credential' : 'join';
-  return { ...shared, kind, ...(uses && { uses: uses.left }), identity, service, namespace, ...limits };
+  return { ...shared, kind, ...(uses && { uses: uses.left }), identities, services, namespace, ...limits };
 }

@@ -6,7 +6,7 @@ import type { NodeMetadata } from '../model/proxy.ts';
 import type { Secret } from '../model/secret.ts';
 import type { ControlPlaneAddress } from './bootstrap.ts';
 import { type ControlPlaneClient, createControlPlaneClient, type IssuedIdentity } from './control-plane-client.ts';
-import { hasEnded, heldIdentity, holdIdentity, newKeys, type SidecarCredential } from './own-identity.ts';
+import { askingKeys, hasEnded, heldIdentity, holdIdentity, newKeys, type SidecarCredential } from './own-identity.ts';
 
 export interface EnrolOptions {
   readonly controlPlane: ControlPlaneAddress;
@@ -28,7 +28,7 @@ const patience: Millis = 5 * 60_000;
 
 /**
  * Makes sure that `folder` holds a certificate that opens streams: the one of an earlier run while the control plane takes it, else
- * one for a new key, for which a use of the token is spent. Throws Failure WEFT0203 (refused), WEFT0305, WEFT0901.
+ * one for a new key, for which a use of the token is spent, and no second one where the answer is lost. Throws Failure WEFT0203 (refused), WEFT0305, WEFT0901.
  */
 export async function enrol(options: EnrolOptions): Promise<void> {
   const { folder, nodeId, token } = options;
@@ -36,7 +36,7 @@ export async function enrol(options: EnrolOptions): Promise<void> {
   if (held !== undefined && held.nodeId === nodeId && held.tokenId === token.id && !hasEnded(folder)) {
     if (await isTaken(options)) return;
   }
-  const keys = newKeys();
+  const keys = askingKeys(folder);
   const { run: _none, ...metadata } = options.metadata;
   const claims = JSON.stringify({ ...metadata, identityFolder: folder, run: 'enrol' });
   const issued = await withClient(options, token.bearer, (client) =>

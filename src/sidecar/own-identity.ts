@@ -36,13 +36,36 @@ export function isOwnIdentity(credential: SidecarCredential): credential is OwnI
   return 'identityFolder' in credential;
 }
 
+export interface OwnKeys {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
 /** A new key (EC P-256), for a certificate to come. */
-export function newKeys(): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
+export function newKeys(): OwnKeys {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
 const link = 'current';
 const about = 'join.json';
+const asking = 'asking.pem';
+
+/**
+ * The key for which a certificate is asked with a token. A folder keeps it until it holds a certificate: who lost the answer asks again with
+ * the same one, also after another start, and spends no further use. Throws as the file system does.
+ */
+export function askingKeys(folder: string): OwnKeys {
+  const path = join(folder, asking);
+  try {
+    const privateKey = createPrivateKey(readFileSync(path, 'utf8'));
+    return { privateKey, publicKey: createPublicKey(privateKey) };
+  } catch {
+    // There is none, or half of one.
+  }
+  const keys = newKeys();
+  writeFileSync(path, pemOf(keys.privateKey), { mode: 0o600 });
+  return keys;
+}
 
 /** The identity that a folder holds; undefined where there is none that is whole. */
 export function heldIdentity(folder: string): HeldIdentity | undefined {
@@ -91,15 +114,20 @@ export function holdIdentity(
   rmSync(place, { recursive: true, force: true });
   mkdirSync(place, { mode: 0o700 });
   const write = (name: string, text: string) => writeFileSync(join(place, name), text, { mode: 0o600, flag: 'wx' });
-  write('key.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  write('key.pem', pemOf(privateKey));
   write('chain.pem', certificateChain);
   write(about, `${JSON.stringify(held)}\n`);
   rmSync(join(folder, `${link}.new`), { force: true });
   symlinkSync(version, join(folder, `${link}.new`));
   renameSync(join(folder, `${link}.new`), join(folder, link));
+  rmSync(join(folder, asking), { force: true });
   // Who read the link a moment ago still finds what it led to.
   for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()))
     if (name !== version && name !== before) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+function pemOf(privateKey: KeyObject): string {
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 function isHeld(value: unknown): value is HeldIdentity {

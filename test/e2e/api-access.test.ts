@@ -29,7 +29,7 @@ beforeAll(async () => {
   await joins('reviews', 'not today');
   bearers.operator = bearerOf(readFileSync(join(mesh().folder, 'state/operator.token'), 'utf8').trim());
   const { tokens } = mesh().controlPlane().values;
-  const { token, secret } = await tokens.create({ service: 'frontend', namespace: 'shop' });
+  const { token, secret } = await tokens.create({ services: ['frontend'], namespace: 'shop' });
   await tokens.revoke(token.id);
   bearers.revoked = bearerOf(secret.expose());
 });
@@ -108,12 +108,12 @@ async function questionAt(method: string, path: string): Promise<Asked> {
     '/api/v1/check': '?host=payments.shop',
   };
   const bodies: Readonly<Record<string, object>> = {
-    '/api/v1/tokens': { kind: 'credential', service: 'payments', namespace: 'shop' },
+    '/api/v1/tokens': { kind: 'credential', services: ['payments'], namespace: 'shop' },
     '/debug/nackz': { resource: values.refused()[0]?.resource },
     '/api/v1/certificates/rotation': { step: 'prepare' },
   };
   const victim = path.includes('/tokens/')
-    ? (await values.tokens.create({ service: 'payments', namespace: 'shop' })).token.id
+    ? (await values.tokens.create({ services: ['payments'], namespace: 'shop' })).token.id
     : own;
   const body = method === 'POST' ? bodies[path] : undefined;
   const target = `${path.replace(':id', victim)}${queries[path] ?? ''}`;

@@ -85,7 +85,7 @@ test('each issuance, join, publish, write and refusal is one line of the audit l
   const secrets = [operator.split('.')[1] ?? ''];
   const made = async (words: object) => {
     const path = '/api/v1/tokens';
-    const { status, value } = await ask('POST', path, operator, { service: 'catalog', namespace: 'shop', ...words });
+    const { status, value } = await ask('POST', path, operator, { services: ['catalog'], namespace: 'shop', ...words });
     expect(status).toBe(201);
     const bearer: string = value.token.split('.').slice(0, 2).join('.');
     secrets.push(bearer.split('.')[1] ?? '');
@@ -152,7 +152,9 @@ test('each issuance, join, publish, write and refusal is one line of the audit l
   expect((await ask('GET', '/api/v1/tokens', bearer)).status).toBe(403);
   expect((await ask('POST', '/api/v1/sync', bearer)).status).toBe(403);
   expect((await ask('GET', '/api/v1/status', operator, undefined, 'rebound.test')).status).toBe(403);
-  expect((await ask('POST', '/api/v1/tokens', operator, { service: 'Catalog!', namespace: 'shop' })).status).toBe(400);
+  expect((await ask('POST', '/api/v1/tokens', operator, { services: ['Catalog!'], namespace: 'shop' })).status).toBe(
+    400,
+  );
   expect((await ask('POST', '/api/v1/sync', operator)).status).toBe(200);
   expect((await ask('DELETE', `/api/v1/tokens/${one.id}`, operator)).status).toBe(200);
   expect((await ask('DELETE', '/api/v1/tokens/0123456789ab', operator)).status).toBe(404);

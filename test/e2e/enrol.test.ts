@@ -7,6 +7,7 @@ import { afterAll, afterEach, expect, test } from 'vitest';
 import { freePort } from '../../src/sidecar/free-port.ts';
 import { fingerprintsOf } from '../../src/sidecar/known-roots.ts';
 import { type Application, startApplication } from '../support/application.ts';
+import { startCuttingWay } from '../support/cutting-way.ts';
 import { envoyPath } from '../support/envoy-path.ts';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnce, startLoad } from '../support/load.ts';
@@ -49,7 +50,7 @@ afterEach(async () => {
 async function spendable(uses = 1): Promise<{ readonly file: string; readonly id: string }> {
   const { tokens } = mesh().controlPlane().values;
   const { token, secret } = await tokens.create({
-    service: 'catalog',
+    services: ['catalog'],
     namespace: 'shop',
     uses,
     cidrs: ['127.0.0.0/8'],
@@ -59,12 +60,17 @@ async function spendable(uses = 1): Promise<{ readonly file: string; readonly id
   return { file, id: token.id };
 }
 
-async function start(folder: string, tokenFile: string, more: readonly string[] = []) {
+async function start(
+  folder: string,
+  tokenFile: string,
+  more: readonly string[] = [],
+  xdsPort = mesh().controlPlane().xdsPort,
+) {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const run = startInProcess({
     folder,
     envoy,
-    xdsPort: mesh().controlPlane().xdsPort,
+    xdsPort,
     words: ['--service', 'catalog', '--token-file', tokenFile, '--outbound-port', String(await freePort()), ...more],
   });
   runs.push(run);
@@ -109,13 +115,26 @@ function asOperator(): readonly string[] {
   return ['--cp', api, '--token-file', join(mesh().folder, 'state/operator.token')];
 }
 
-test('weft run keeps its key: a CSR goes out, a certificate comes back, the token is spent, and a restart needs none; nothing is open to others under umask 000 (T3, T6, T19)', async () => {
+test('weft run keeps its key: a CSR goes out, a certificate comes back, and again where it was lost; the token is spent, and a restart needs none; nothing is open to others under umask 000 (T3, T6, T19)', async () => {
   const folder = join(mesh().folder, 'a');
   const { address, words } = await serve();
   const { file, id } = await spendable();
-  const run = await start(folder, file, words);
+  const left = () =>
+    mesh()
+      .controlPlane()
+      .values.tokens.list()
+      .find((token) => token.id === id)?.uses;
+  let lost = 0;
+  const way = await startCuttingWay(mesh().controlPlane().xdsPort, () => {
+    if (left() !== 0 || lost > 0) return false;
+    lost += 1;
+    return true;
+  });
+  const run = await start(folder, file, words, way.port);
   await run.ready();
+  expect([lost, run.said.stderr]).toEqual([1, expect.stringMatching(/WEFT0901 control plane .* did not answer/)]);
   const own = identityOf(folder);
+  expect(readdirSync(own)).not.toContain('asking.pem');
   expect(statSync(own).mode & 0o777).toBe(0o700);
   expect(statSync(join(own, 'current/key.pem')).mode & 0o777).toBe(0o600);
   await mesh().synced();
@@ -156,12 +175,7 @@ test('weft run keeps its key: a CSR goes out, a certificate comes back, the toke
   expect(first.subjectAltName).toBe('URI:spiffe://demo.mesh/ns/shop/sa/catalog');
 
   // The token is spent, for others and for another name.
-  expect(
-    mesh()
-      .controlPlane()
-      .values.tokens.list()
-      .find((token) => token.id === id)?.uses,
-  ).toBe(0);
+  expect(left()).toBe(0);
   const thief = await start(join(mesh().folder, 'thief'), file, ['--name', 'catalog-2']);
   expect(await thief.code).not.toBe(0);
   expect(thief.said.stderr).toMatch(/WEFT0203.*token \w+ \(.*\) has been joined with: its one use is spent/s);
@@ -200,6 +214,7 @@ test('weft run keeps its key: a CSR goes out, a certificate comes back, the toke
 
   // Stopped and started again with the spent token.
   expect(await run.stop()).toBe(0);
+  way.close();
   const again = await start(folder, file, words);
   await again.ready();
   expect((await fetchOnce({ host: client.address, port: mesh().localPort('catalog', 80) })).status).toBe(200);

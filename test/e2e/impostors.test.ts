@@ -68,7 +68,7 @@ test('T2 30 foreign addresses, ports and services are refused, each is written d
   const client = await mesh().join({ service: 'frontend' });
   const { tokens, audit } = mesh().controlPlane().values;
   const made = async (more: { cidrs?: readonly string[]; ports?: readonly number[] }) => {
-    const { secret } = await tokens.create({ service: 'catalog', namespace: 'shop', ...more });
+    const { secret } = await tokens.create({ services: ['catalog'], namespace: 'shop', ...more });
     return parseToken(secret.expose()).bearer.expose();
   };
   const [narrow, wide] = [await made({ ports: [9080] }), await made({ cidrs: ['0.0.0.0/0', '::/0'], ports: [9080] })];

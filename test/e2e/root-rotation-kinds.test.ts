@@ -44,7 +44,7 @@ const mesh = useTestMesh(
     address = started.nextAddress();
     catalog = await startApplication({ address, port: 9080 }, 'catalog');
     const { tokens } = started.controlPlane().values;
-    const words = { service: 'catalog', namespace: 'shop', uses: 1, cidrs: ['127.0.0.0/8'] };
+    const words = { services: ['catalog'] as const, namespace: 'shop', uses: 1, cidrs: ['127.0.0.0/8'] };
     const { secret } = await tokens.create(words);
     const folder = join(started.folder, 'own');
     mkdirSync(folder, { mode: 0o700 });

@@ -72,7 +72,7 @@ test('no key and no token stands in any answer, metric, log or listing (T6)', as
   needles.set('operator.token', secretOf(readFileSync(join(state, 'operator.token'), 'utf8')));
   needles.set('a credential', secretOf(await mesh().token('catalog')));
   const { secret: joining } = await controlPlane.values.tokens.create({
-    service: 'catalog',
+    services: ['catalog'],
     namespace: 'shop',
     uses: 2,
   });

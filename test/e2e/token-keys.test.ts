@@ -1,14 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { createServer as createTlsServer, get as getSecurely, type Server as TlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { type Application, startApplication } from '../support/application.ts';
+import { startCanary } from '../support/canary.ts';
 import { type DnsServer, resolvesBy, startDnsServer } from '../support/dns-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { isLong, promise } from '../support/hostile-promise.ts';
 import { claimsOf, issuerKey, keySet, signedToken } from '../support/json-web-token.ts';
+import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
 import { type RawHttp, rawHttp } from '../support/raw-http.ts';
 import { selfSigned } from '../support/self-signed.ts';
@@ -20,7 +23,7 @@ import { mutualTlsYaml, nextAddress, serviceYaml, useTestMesh } from '../support
  */
 
 const folder = mkdtempSync(join(tmpdir(), 'weft-token-keys-'));
-const [address, resolver] = [nextAddress(), nextAddress()];
+const [address, inside, resolver] = [nextAddress(), nextAddress(), nextAddress()];
 const issuer = 'https://accounts.example';
 const [key, stranger] = [issuerKey('a'), issuerKey('a')];
 const good = () => signedToken(key, claimsOf(issuer, { aud: 'shop' }));
@@ -36,6 +39,8 @@ let catalog: Application;
 let server: Member;
 let http: RawHttp;
 let names: DnsServer;
+/** Where the name server says that accounts.test is; of every other name it says that it is the address inside. */
+let accounts = address;
 /** Servers over TLS, and the requests that each of them heard. */
 const outside: TlsServer[] = [];
 const heard = { system: 0, partner: 0, unknown: 0 };
@@ -68,7 +73,11 @@ const mesh = useTestMesh(
     };
   },
   async (started) => {
-    names = await startDnsServer(resolver, (name) => (name.endsWith('.test') ? address : undefined));
+    names = await startDnsServer(
+      resolver,
+      (name) => (name.endsWith('canary.test') ? inside : name.endsWith('.test') ? accounts : undefined),
+      1,
+    );
     await serve('system', system);
     await serve('partner', partner);
     await serve('unknown', unknown);
@@ -195,16 +204,27 @@ test.each<[name: string, wrong: typeof answer]>([
 });
 
 test('T23: no address that a policy can write is asked for keys, and no token is taken while nobody has them', async () => {
-  const canary = await startApplication({ address, port: 0 }, 'canary', (_request, response) => {
-    published(response);
+  if (unknown === undefined) throw new Error('no certificate');
+  // At the port of a server that is believed, so that a name may lead from one to the other.
+  const { system: port } = ports;
+  const canary = await startCanary({ address: inside, port }, unknown, published);
+  // It hears whoever calls it, in both ways.
+  expect((await fetchOnce({ host: inside, port })).status).toBe(200);
+  await new Promise<void>((resolve, reject) => {
+    const trust = { ca: unknown.certificate, servername: 'accounts.test' };
+    getSecurely({ host: inside, port, agent: false, ...trust }, (response) => resolve(void response.resume())).on(
+      'error',
+      reject,
+    );
   });
-  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  expect([canary.connections(), canary.requests()]).toEqual([2, 2]);
+  const [a = 0, b = 0, c = 0, d = 0] = inside.split('.').map(Number);
   const whole = ((a * 256 + b) * 256 + c) * 256 + d;
   const hex = (value: number) => `0x${value.toString(16)}`;
   const octal = (value: number) => `0${value.toString(8)}`;
   const mapped = `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
   const forms = [
-    address,
+    inside,
     `${whole}`,
     hex(whole),
     octal(whole),
@@ -213,19 +233,16 @@ test('T23: no address that a policy can write is asked for keys, and no token is
     `${a}.${b}.${c * 256 + d}`,
     `${a}.${(b * 256 + c) * 256 + d}`,
     `${hex(a)}.${b}.${c}.${octal(d)}`,
-    `${address}.`,
-    `[::ffff:${address}]`,
+    `${inside}.`,
+    `[::ffff:${inside}]`,
     `[::ffff:${mapped}]`,
     `[0:0:0:0:0:ffff:${mapped}]`,
     'localhost',
     'LOCALHOST.',
     'a.localhost',
   ];
-  const rebinding = ['canary.test', 'CANARY.test', 'canary.test.', '169-254-169-254.canary.test'];
-  const urls = [...forms, ...rebinding].flatMap((host) => [
-    `http://${host}:${canary.port}/keys`,
-    `https://${host}:${canary.port}/keys`,
-  ]);
+  const named = ['canary.test', 'CANARY.test', 'canary.test.', '169-254-169-254.canary.test'];
+  const urls = [...forms, ...named].flatMap((host) => [`http://${host}:${port}/keys`, `https://${host}:${port}/keys`]);
   const before = await server.stat('http.in_9080.jwt_authn.allowed');
   const passing: string[] = [];
   for (const url of urls) {
@@ -247,17 +264,36 @@ test('T23: no address that a policy can write is asked for keys, and no token is
     }
   };
   await judge(...passing);
+  // Over https the names led there, and nothing was said to a server that cannot prove to have one of them.
+  const byName = canary.connections() - 2;
+  expect(byName).toBeGreaterThan(0);
+  // A name that proved itself a moment ago, and leads inside now (rebinding): the same server name, the same port.
+  const accountsUri = `https://accounts.test:${port}/keys`;
+  await apply(rule(accountsUri));
+  expect(await withToken()).toEqual([200, '']);
+  accounts = inside;
+  let answered = 1;
+  await eventually('the name leads to the address inside', async () => {
+    // Keys that it has are good for five minutes: each rule has to have its own.
+    await apply(rule(accountsUri));
+    const [status] = await withToken();
+    if (status === 200) answered += 1;
+    return status === 401 && canary.connections() > 2 + byName;
+  });
+  const rebound = canary.connections() - 2 - byName;
+  accounts = address;
   // The servers of before, down.
   answer = (response) => void response.writeHead(503).end();
-  const known = ['http://keys/jwks.json', `https://accounts.test:${ports.system}/keys`, 'https://partner.test/keys'];
+  const known = ['http://keys/jwks.json', accountsUri, 'https://partner.test/keys'];
   for (let round = 0; round < (isLong ? 20 : 1); round += 1) await judge(...known);
-  const reached = canary.requests();
-  await canary.close();
+  const reached = canary.requests() - 2;
+  canary.close();
   const refused = urls.length - passing.length;
   expect({ urls: urls.length, refused, reached, taken }).toEqual({ urls: 40, refused: 32, reached: 0, taken: 0 });
-  expect((await server.stat('http.in_9080.jwt_authn.allowed')) - before).toBe(0);
+  // Those by the keys of accounts.test, before its name led elsewhere.
+  expect((await server.stat('http.in_9080.jwt_authn.allowed')) - before).toBe(answered);
   promise(
     'T23',
-    `${urls.length} URLs of one address, ${refused} refused with their line: ${reached} requests reached it; ${tokens} tokens while nobody had the keys: ${taken} taken`,
+    `${urls.length} URLs of one address, ${refused} refused with their line, a name that leads there later, too: ${byName + rebound} connections over TLS, ${reached} requests heard; ${tokens} tokens while nobody had the keys: ${taken} taken`,
   );
 });

@@ -18,7 +18,7 @@ export async function agedState(stateDir: string, endsIn: number, service: strin
   const clock = createJumpingClock(Date.now() + endsIn - rootLife);
   const authority = await openAuthority({ store, clock, trustDomain: 'demo.mesh' });
   const tokens = await openTokenStore({ store, clock, fingerprint: authority.info().root.fingerprint });
-  const of = { namespace: 'shop', serviceAccount: service, service } as const;
+  const of = { namespace: 'shop', services: [service] } as const;
   const grant = { role: 'workload', ...of, addresses: ['127.0.0.0/8'], ports: [] } as const;
   const { text } = await tokens.create({ grant, createdBy: 'test' });
   tokens.dispose();

@@ -55,8 +55,8 @@ export function fakeSource(over: Partial<AdminSource> = {}): FakeSource {
   const token: TokenReport = {
     id: '9f2',
     kind: 'credential',
-    identity: identityOf('payments'),
-    service: 'payments',
+    identities: [identityOf('payments')],
+    services: ['payments'],
     namespace: 'shop',
     createdAt: '2026-11-22T08:00:00.000Z',
     expires: '2026-11-22T09:00:00.000Z',

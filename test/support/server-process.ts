@@ -134,7 +134,7 @@ async function prepareState(stateDir: string, services: readonly string[]) {
   const issued = await openTokenStore({ store, clock: systemClock, fingerprint });
   const tokens = new Map<string, string>();
   for (const service of services) {
-    const of = { namespace: 'shop', serviceAccount: service, service } as const;
+    const of = { namespace: 'shop', services: [service] } as const;
     const grant = { role: 'workload', ...of, addresses: ['127.0.0.0/8'], ports: [] } as const;
     const { text } = await issued.create({ grant, createdBy: 'test' });
     tokens.set(service, text.expose());

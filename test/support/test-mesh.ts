@@ -155,8 +155,7 @@ export async function startTestMesh(options: TestMeshOptions): Promise<TestMesh>
       const whole = {
         role: 'workload',
         namespace: 'shop',
-        serviceAccount: service,
-        service,
+        services: [service],
         addresses: ['127.0.0.0/8'],
         ports: [],
         ...grant,

@@ -51,7 +51,7 @@ afterAll(async () => {
 async function badCredentials(): Promise<readonly Bad[]> {
   const { tokens } = mesh.controlPlane().values;
   const made = async (more: { namespace?: string; ttlMilliseconds?: number } = {}) => {
-    const { token, secret } = await tokens.create({ service: 'reviews', namespace: 'shop', ...more });
+    const { token, secret } = await tokens.create({ services: ['reviews'], namespace: 'shop', ...more });
     return { id: token.id, bearer: parseToken(secret.expose()).bearer.expose() };
   };
   const [expired, revoked, other] = [

@@ -49,7 +49,7 @@ describe('who may ask what (T5)', () => {
         .concat(['/api/v1/route', '/api/v1/authz', '/api/v1/check'].includes(path) ? '?host=reviews' : '');
       const body =
         url === '/api/v1/tokens' && method === 'POST'
-          ? { kind: 'credential', service: 'payments', namespace: 'shop' }
+          ? { kind: 'credential', services: ['payments'], namespace: 'shop' }
           : url === '/debug/nackz' && method === 'POST'
             ? { resource: 'in_9080' }
             : url === '/api/v1/certificates/rotation' && method === 'POST'
@@ -131,7 +131,7 @@ describe('what a browser page of another site could send (T22)', () => {
         method: 'POST',
         url: '/api/v1/tokens',
         headers: { host: 'localhost', ...own, 'content-type': type },
-        payload: '{"kind":"credential","service":"a","namespace":"b"}',
+        payload: '{"kind":"credential","services":["a"],"namespace":"b"}',
       });
       expect(answer.statusCode).toBe(415);
     }
@@ -145,20 +145,20 @@ describe('what a browser page of another site could send (T22)', () => {
         headers: { host: 'localhost', ...bearer, 'content-type': 'application/json' },
         payload,
       });
-    const unknown = await post('{"kind":"credential","service":"a","namespace":"b","role":"admin"}');
+    const unknown = await post('{"kind":"credential","services":["a"],"namespace":"b","role":"admin"}');
     expect(unknown.statusCode).toBe(400);
     expect(unknown.json()).toMatchObject({
       kind: 'Error',
       code: 'WEFT0921',
       message: 'unknown field "role" in the body',
     });
-    const join = await post('{"kind":"join","service":"a","namespace":"b","use":1}');
+    const join = await post('{"kind":"join","services":["a"],"namespace":"b","use":1}');
     expect(join.json().message).toBe('unknown field "use" in the body');
-    const kind = await post('{"kind":"enrol","service":"a","namespace":"b"}');
+    const kind = await post('{"kind":"enrol","services":["a"],"namespace":"b"}');
     expect(kind.json().message).toBe('body.kind must be equal to one of the allowed values: join, credential');
     expect((await post('{"kind":"credential","uses":1,"service":"a","namespace":"b"}')).statusCode).toBe(400);
     expect((await post('{"uses":0,"service":"a","namespace":"b"}')).statusCode).toBe(400);
-    expect((await post('{"kind":"credential","service":"a","namespace":"b","__proto__":{}}')).statusCode).toBe(400);
+    expect((await post('{"kind":"credential","services":["a"],"namespace":"b","__proto__":{}}')).statusCode).toBe(400);
     expect((await post('{"kind":"person","service":"a","namespace":"b"}')).statusCode).toBe(400);
     expect((await post(`{"kind":"${'x'.repeat(300_000)}"}`)).statusCode).toBe(413);
     const query = await closed.inject({ url: '/api/v1/proxies?foo=1', headers: { host: 'localhost', ...bearer } });
@@ -171,7 +171,9 @@ it('shows a secret to whoever makes a token, and to nobody else (T6)', async () 
   for (const { method, path } of endpoints) {
     const url = path.replace(':id', '9f2').concat(path.startsWith('/debug/c') ? '?proxyID=frontend-1.shop' : '');
     const body =
-      method === 'POST' && path === '/api/v1/tokens' ? { kind: 'credential', service: 'a', namespace: 'b' } : undefined;
+      method === 'POST' && path === '/api/v1/tokens'
+        ? { kind: 'credential', services: ['a'], namespace: 'b' }
+        : undefined;
     const answer = await ask(closed, method, url, bearer, body);
     expect(answer.body.includes(plantedSecret), path).toBe(body !== undefined);
   }

@@ -12,8 +12,7 @@ const hour = 3_600_000;
 const grant: WorkloadGrant = {
   role: 'workload',
   namespace: 'shop',
-  serviceAccount: 'payments',
-  service: 'payments',
+  services: ['payments'],
   addresses: ['10.1.0.0/16'],
   ports: [9080],
 };
@@ -195,7 +194,9 @@ describe('token store', () => {
 
   const bad: readonly (readonly [string, Partial<WorkloadGrant>])[] = [
     ['a namespace with capitals', { namespace: 'Shop' }],
-    ['no service', { service: '' }],
+    ['no service', { services: [''] }],
+    ['a service with a slash beside a good one', { services: ['payments', 'a/b'] }],
+    ['two services without uses', { services: ['payments', 'refunds'] }],
     ['a service account with a slash', { serviceAccount: 'a/b' }],
     ['half a block', { addresses: ['10.0.0.0/'] }],
     ['a block beyond 32 bits', { addresses: ['10.0.0.0/33'] }],
@@ -238,6 +239,41 @@ describe('token store', () => {
       await expect(open(store)).rejects.toMatchObject({ code: 'WEFT0904', where: 'tokens/abcdefghijkl' });
     },
   );
+
+  it('reads what former versions wrote: one service, and always its account', async () => {
+    const { store, make } = await open();
+    const { record, bearer } = await make();
+    const key = `tokens/${record.id}`;
+    const stored = JSON.parse(Buffer.from(store.content.get(key) ?? []).toString());
+    const { services: _none, ...former } = stored.record.grant;
+    const write = (grant: object) =>
+      store.write(key, Buffer.from(JSON.stringify({ ...stored, record: { ...stored.record, grant } })));
+    await write({ ...former, service: 'payments', serviceAccount: 'payments' });
+    const check = (await open(store)).tokens.check(bearer);
+    const grant = { ...former, services: ['payments'], serviceAccount: 'payments' };
+    expect(check).toEqual({ ok: { ...record, grant } });
+    // Nobody writes a credential for several by hand.
+    await write({ ...grant, services: ['payments', 'refunds'] });
+    await expect(open(store)).rejects.toMatchObject({ code: 'WEFT0904' });
+  });
+
+  it('says whom a token for several services is for, and how to make it again', async () => {
+    const { tokens } = await open();
+    const several = { ...grant, services: ['payments', 'refunds'] } as const;
+    const made = async (change: Partial<WorkloadGrant>) => {
+      const { record } = await tokens.create({ grant: { ...several, ...change }, createdBy: 'ana', uses: 1 });
+      await tokens.revoke(record.id);
+      return tokens.standing(record.id);
+    };
+    expect(await made({})).toMatchObject({
+      message: expect.stringContaining('(services payments, refunds in shop, service accounts payments, refunds; made'),
+      hint: 'weft token create --service payments --service refunds --namespace shop',
+    });
+    expect(await made({ serviceAccount: 'money' })).toMatchObject({
+      message: expect.stringContaining('(services payments, refunds in shop, service account money; made'),
+      hint: 'weft token create --service payments --service refunds --namespace shop --service-account money',
+    });
+  });
 
   it('refuses a record that was copied under another name', async () => {
     const { store, make } = await open();

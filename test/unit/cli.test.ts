@@ -200,7 +200,7 @@ describe('weft token', () => {
     createdBy: 'operator',
     createdAt: '2026-11-22T09:00:00Z',
     revoked: false,
-    identity: 'spiffe://corp.example/ns/shop/sa/payments',
+    identities: ['spiffe://corp.example/ns/shop/sa/payments'],
     expires: '2026-11-22T10:00:00Z',
   };
 
@@ -236,13 +236,26 @@ describe('weft token', () => {
     expect(asked).toMatchObject([{ method: 'POST', url: '/api/v1/tokens', authorization: operatorBearer }]);
     expect(JSON.parse(asked[0]?.body ?? '')).toEqual({
       uses: 1,
-      service: 'payments',
+      services: ['payments'],
       namespace: 'shop',
       ttlSeconds: 7_200,
       cidrs: ['10.1.0.0/16'],
       ports: [9080],
       labels: { tier: 'payments' },
     });
+  });
+
+  test('a token for several services names them all, and shows how one joins', async () => {
+    await operator(operatorText);
+    const identities = ['payments', 'refunds'].map((service) => `spiffe://corp.example/ns/shop/sa/${service}`);
+    const { asked, url } = await api(200, { ...item, identities, kind: 'Token', token: '9f2.c2VjcmV0.abcd' });
+    const services = ['--service', 'payments', '--service', 'refunds'];
+    const { code, stderr } = await weft(['token', 'create', ...services, '-n', 'shop', '--cp', url]);
+    expect([code, JSON.parse(asked[0]?.body ?? '').services]).toEqual([0, ['payments', 'refunds']]);
+    expect(stderr).toContain(`token 9f2 for ${identities.join(' or ')}, one use`);
+    expect(stderr).toMatch(/join with it as one of payments, refunds: weft run .* --service payments --port PORT/);
+    const none = await weft(['token', 'create', '-n', 'shop', '--cp', url]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('"--service NAME" is missing')]);
   });
 
   test('list prints a table, or the envelope', async () => {
@@ -255,7 +268,7 @@ describe('weft token', () => {
         .slice(0, 2),
     ).toEqual([
       ['ID', 'KIND', 'FOR', 'USES', 'EXPIRES'],
-      ['9f2', 'credential', item.identity, '-', item.expires],
+      ['9f2', 'credential', item.identities[0], '-', item.expires],
     ]);
     const json = await weft(['token', 'list', '-o', 'json'], { WEFT_CP: url });
     expect(JSON.parse(json.stdout)).toEqual({

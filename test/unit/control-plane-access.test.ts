@@ -203,7 +203,7 @@ describe('a credential on the xDS port', () => {
   test('grants the labels that its token was made with', async () => {
     const { token, secret } = await mesh
       .controlPlane()
-      .values.tokens.create({ service: 'reviews', namespace: 'shop', labels: { tier: 'backend' } });
+      .values.tokens.create({ services: ['reviews'], namespace: 'shop', labels: { tier: 'backend' } });
     expect(token.labels).toEqual({ tier: 'backend' });
     const authorization = `Bearer ${parseToken(secret.expose()).bearer.expose()}`;
     const stream = join('reviews-10.shop', 'reviews', authorization);
@@ -219,8 +219,7 @@ describe('a credential on the xDS port', () => {
     const grant = {
       role: 'workload',
       namespace: 'shop',
-      serviceAccount: 'a',
-      service: 'a',
+      services: ['a'],
       addresses: [],
       ports: [],
     } as const;
@@ -267,7 +266,7 @@ describe('Leave', () => {
   ])('by a token %s of the same service is refused, and it stays', async (_, limits) => {
     const { stream, authorization } = await connected('reviews-11.shop', 'reviews');
     const { values, mesh: served } = mesh.controlPlane();
-    const { secret } = await values.tokens.create({ service: 'reviews', namespace: 'shop', ...limits });
+    const { secret } = await values.tokens.create({ services: ['reviews'], namespace: 'shop', ...limits });
     const other = `Bearer ${parseToken(secret.expose()).bearer.expose()}`;
     const answer = await callLeave('reviews-11.shop', other);
     expect(answer).toEqual(

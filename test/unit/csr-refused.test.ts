@@ -88,7 +88,7 @@ test('T17 every trick is refused over the wire, costs no use, is written down, a
       ...csrTricks(id).slice(first, first + perAccount),
       ['the name of another', another, 'its credential is for'] as const,
     ];
-    const of = { service: 'reviews', namespace: 'shop', serviceAccount, uses: 1, cidrs: ['127.0.0.0/8'] };
+    const of = { services: ['reviews'] as const, namespace: 'shop', serviceAccount, uses: 1, cidrs: ['127.0.0.0/8'] };
     const { token, secret } = await values.tokens.create(of);
     tokens += 1;
     const bearer = parseToken(secret.expose()).bearer.expose();

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,8 +9,10 @@ import { writeCsr } from '../../src/ca/write-csr.ts';
 import { systemClock } from '../../src/model/state-store.ts';
 import type { ControlPlaneAddress } from '../../src/sidecar/bootstrap.ts';
 import { createControlPlaneClient } from '../../src/sidecar/control-plane-client.ts';
-import { newKeys } from '../../src/sidecar/own-identity.ts';
+import { enrol as askToJoin, renew } from '../../src/sidecar/enrol.ts';
+import { holdIdentity, newKeys } from '../../src/sidecar/own-identity.ts';
 import { clusterType } from '../../src/xds/resource-types.ts';
+import { startCuttingWay } from '../support/cutting-way.ts';
 import { eventually } from '../support/eventually.ts';
 import { memoryStore } from '../support/memory-store.ts';
 import { connectRawClient, type RawClient } from '../support/raw-xds-client.ts';
@@ -61,10 +64,14 @@ function address(): ControlPlaneAddress {
   return { host: '127.0.0.1', port, serverName: 'xds.weft', rootPem };
 }
 
-async function token(service: string, more: { uses?: number; ttlMilliseconds?: number } = { uses: 1 }) {
+async function token(
+  service: string | readonly [string, ...string[]],
+  more: { uses?: number; ttlMilliseconds?: number; serviceAccount?: string } = { uses: 1 },
+) {
+  const services = typeof service === 'string' ? ([service] as const) : service;
   const made = await mesh
     .controlPlane()
-    .values.tokens.create({ service, namespace: 'shop', cidrs: ['127.0.0.0/8'], ...more });
+    .values.tokens.create({ services, namespace: 'shop', cidrs: ['127.0.0.0/8'], ...more });
   const { bearer } = parseToken(made.secret.expose());
   return { id: made.token.id, bearer };
 }
@@ -160,6 +167,37 @@ describe('T3 a token is spent by joining', () => {
     expect([typeof first, typeof second, left(one.id)]).toEqual(['object', 'object', 0]);
     expect(await enrol(one, 'reviews-2.shop', { keys })).toMatch(/its one use is spent/);
     expect(await enrol(one, 'reviews-1.shop')).toMatch(/its one use is spent/);
+    const two = await token('reviews', { uses: 2 });
+    for (let request = 0; request < 2; request += 1) {
+      expect(typeof (await enrol(two, 'reviews-3.shop', { keys }))).toBe('object');
+      expect(left(two.id)).toBe(1);
+    }
+  });
+
+  test('weft run keeps the key that it asks with until it has a certificate: however often the answer is lost, one use is enough', async () => {
+    const one = await token('reviews');
+    let lost = 0;
+    const way = await startCuttingWay(address().port, () => {
+      if (left(one.id) !== 0 || lost === 3) return false;
+      lost += 1;
+      return true;
+    });
+    opened.push(way);
+    const folder = mkdtempSync(join(mesh.folder, 'lost-'));
+    const own = {
+      controlPlane: { ...address(), port: way.port },
+      ...{ token: one, nodeId: 'reviews-4.shop', folder, timeout: 10_000 },
+      metadata: { service: 'reviews', namespace: 'shop' },
+    };
+    for (let start = 0; start < 3; start += 1) await expect(askToJoin(own)).rejects.toMatchObject({ code: 'WEFT0901' });
+    await askToJoin(own);
+    expect([lost, left(one.id)]).toEqual([3, 0]);
+    const keyOf = () => readFileSync(join(folder, 'current/key.pem'), 'utf8');
+    const first = keyOf();
+    expect(readdirSync(folder)).not.toContain('asking.pem');
+    // What is renewed has another key.
+    await renew(own);
+    expect(keyOf()).not.toBe(first);
   });
 
   test('it opens no stream and no API itself; weft bootstrap gets a credential for it that ends with it', async () => {
@@ -184,6 +222,106 @@ describe('T3 a token is spent by joining', () => {
     await mesh.controlPlane().values.tokens.revoke(one.id);
     const turnedOut = await opens(raw, 'reviews-1.shop', bare, { authorization: `Bearer ${bearer}` });
     expect(turnedOut).toMatchObject({ code: status.UNAUTHENTICATED, details: expect.stringMatching(/was revoked/) });
+  });
+});
+
+describe('a token for several services', () => {
+  const renewed = async ({ cert, key }: { readonly cert: string; readonly key: string }) => {
+    const folder = mkdtempSync(join(mesh.folder, 'own-'));
+    const held = { tokenId: '', nodeId: '', renewAt: 0, endsAt: 0 };
+    holdIdentity(folder, { certificateChain: cert, privateKey: createPrivateKey(key), held });
+    const client = createControlPlaneClient(address(), { identityFolder: folder });
+    const keys = newKeys();
+    const { certificateChain } = await client.renew(writeCsr(keys), 10_000).finally(client.close);
+    return { cert: certificateChain, key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+  };
+  const uriOf = ({ cert }: { readonly cert: string }) => new X509Certificate(cert).subjectAltName;
+  const both = ['reviews', 'frontend'] as const;
+  const sure = (made: Awaited<ReturnType<typeof enrol>>) => {
+    if (typeof made === 'string') throw new Error(made);
+    return made;
+  };
+
+  test('makes of who joins with it the one that it says, for good; another costs no use', async () => {
+    const two = await token(both, { uses: 2 });
+    const other = await enrol(two, 'payments-1.shop');
+    expect(other).toMatch(/token \w+ allows one of "reviews", "frontend", node.metadata.weft.service says "payments"/);
+    expect(other).not.toMatch(/spent/);
+    expect(await enrol(two, 'reviews-1.shop', { claims: {} })).toMatch(/service is missing/);
+    expect(left(two.id)).toBe(2);
+    const keys = newKeys();
+    const [reviews, frontend] = [
+      sure(await enrol(two, 'reviews-1.shop', { keys })),
+      // The same proxy twice, each time another service.
+      sure(await enrol(two, 'reviews-1.shop', { claims: claimsOf('frontend') })),
+    ];
+    expect([left(two.id), uriOf(reviews), uriOf(frontend)]).toEqual([
+      0,
+      'URI:spiffe://demo.mesh/ns/shop/sa/reviews',
+      'URI:spiffe://demo.mesh/ns/shop/sa/frontend',
+    ]);
+    // Whoever lost the answer is answered as what it joined as, and as nothing else.
+    expect(uriOf(sure(await enrol(two, 'reviews-1.shop', { keys })))).toBe(uriOf(reviews));
+    expect(await enrol(two, 'reviews-1.shop', { keys, claims: claimsOf('frontend') })).toMatch(/allows "reviews"/);
+    const enrolled = mesh
+      .controlPlane()
+      .values.audit()
+      .filter(({ what, who, result }) => what === 'enrol' && who === `token ${two.id}` && result === 'done');
+    expect(enrolled.map(({ spiffeId }) => `URI:${spiffeId}`)).toEqual([reviews, frontend, reviews].map(uriOf));
+    await mesh.restartControlPlane();
+    for (const [own, service, foreign] of [
+      [reviews, 'reviews', 'frontend'],
+      [frontend, 'frontend', 'reviews'],
+    ] as const) {
+      const next = await renewed(own);
+      expect(uriOf(next)).toBe(uriOf(own));
+      for (const pair of [own, next])
+        expect(await opens(rawClient(pair), 'reviews-1.shop', claimsOf(foreign))).toMatchObject({
+          code: status.PERMISSION_DENIED,
+          details: expect.stringContaining(`allows "${service}", node.metadata.weft.service says "${foreign}"`),
+        });
+    }
+    expect(await opens(rawClient(await renewed(reviews)), 'reviews-1.shop', claimsOf('reviews'))).toBeUndefined();
+  });
+
+  test('all of them may have one account', async () => {
+    const one = await token(both, { uses: 1, serviceAccount: 'shared' });
+    const listed = mesh.controlPlane().values.tokens.list();
+    expect(listed.find(({ id }) => id === one.id)).toMatchObject({
+      services: both,
+      identities: ['spiffe://demo.mesh/ns/shop/sa/shared'],
+    });
+    expect(uriOf(sure(await enrol(one, 'frontend-3.shop')))).toBe('URI:spiffe://demo.mesh/ns/shop/sa/shared');
+  });
+
+  test('weft bootstrap gets the credential of the one that it says; none for several is made', async () => {
+    const one = await token(both);
+    const listed = () => mesh.controlPlane().values.tokens.list();
+    expect(listed().find(({ id }) => id === one.id)).toMatchObject({
+      services: both,
+      identities: both.map((service) => `spiffe://demo.mesh/ns/shop/sa/${service}`),
+    });
+    const client = createControlPlaneClient(address(), one.bearer);
+    opened.push(client);
+    const bare = (service: string) => ({ service, namespace: 'shop' });
+    const redeem = (service: string) => client.redeem('frontend-8.shop', JSON.stringify(bare(service)), 10_000);
+    await expect(redeem('payments')).rejects.toThrow(/allows one of "reviews", "frontend"/);
+    const bearer = await redeem('frontend');
+    expect(listed().find(({ from }) => from === one.id)).toMatchObject({ services: ['frontend'] });
+    expect(mesh.controlPlane().values.audit()).toContainEqual(
+      expect.objectContaining({
+        what: 'redeem',
+        result: 'done',
+        spiffeId: 'spiffe://demo.mesh/ns/shop/sa/frontend',
+        words: `credential ${bearer.split('.')[0]}`,
+      }),
+    );
+    const authorization = `Bearer ${bearer}`;
+    expect(await opens(rawClient(), 'frontend-8.shop', bare('reviews'), { authorization })).toMatchObject({
+      details: expect.stringContaining('allows "frontend"'),
+    });
+    expect(await opens(rawClient(), 'frontend-8.shop', bare('frontend'), { authorization })).toBeUndefined();
+    await expect(token(both, {})).rejects.toMatchObject({ code: 'WEFT0921' });
   });
 });
 

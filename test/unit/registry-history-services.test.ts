@@ -68,12 +68,11 @@ describe('a service for which there is a token alone', () => {
       role: 'workload',
       namespace: 'shop',
       serviceAccount: 'a',
-      service: 'pay',
       addresses: [],
       ports: [],
     } as const;
     const list = () =>
-      ['good', 'bad'].map((id) => ({ id, grant: { ...grant, service: id }, createdAt: 0, createdBy: '' }));
+      ['good', 'bad'].map((id) => ({ id, grant: { ...grant, services: [id] as const }, createdAt: 0, createdBy: '' }));
     const standing = (id: string) =>
       id === 'good' ? undefined : ({ code: 'WEFT0203', reason: 'revoked', message: '', hint: '' } as const);
     expect(grantedHosts({ list, standing }, settings)).toEqual(new Set(['good.shop.svc.cluster.local']));

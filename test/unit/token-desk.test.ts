@@ -20,7 +20,7 @@ it('marks tokens that pin a root which a rotation has taken, if a use is left; a
   };
   let { tokens, desk } = await start();
   const make = async (uses?: number, ttlMilliseconds?: number) => {
-    const words = { service: 'payments', namespace: 'shop' };
+    const words = { services: ['payments'] as const, namespace: 'shop' };
     const { token, secret } = await desk.create({
       ...words,
       ...(uses !== undefined && { uses }),

@@ -4,7 +4,7 @@ import type { NodeMetadata } from '../../model/proxy.ts';
 import type { AdminAddress } from '../../sidecar/bootstrap.ts';
 import { claimPorts, type WantedPort } from '../../sidecar/claim-ports.ts';
 import { deferred } from '../../sidecar/deferred.ts';
-import { enrol } from '../../sidecar/enrol.ts';
+import { type EnrolOptions, enrol } from '../../sidecar/enrol.ts';
 import { keepRenewed } from '../../sidecar/keep-renewed.ts';
 import { createKnownControlPlane, fingerprintsOf, rememberedRoots, rememberRoots } from '../../sidecar/known-roots.ts';
 import { claimOutboundAddress, type OutboundAddress } from '../../sidecar/outbound-address.ts';
@@ -86,7 +86,7 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
       ...{ timeout: context.globals.timeout, onWait: trouble },
     };
     if (!joined.isAway) {
-      await enrol(own);
+      await enrolTwice(own);
       rememberRoots(own.folder, controlPlane.rootPem);
     }
     const decided = deferred<ExitCode>();
@@ -162,6 +162,17 @@ async function runIn(folder: string, workload: Workload, context: VerbContext<ty
     releasePorts();
     emptyRuntimeFolder(folder);
     lock.release();
+  }
+}
+
+/** The control plane answered a moment ago: an answer that does not come is lost, and asked for again at once. */
+async function enrolTwice(own: EnrolOptions): Promise<void> {
+  try {
+    await enrol(own);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'WEFT0901') throw error;
+    own.onWait?.(error);
+    await enrol(own);
   }
 }
 

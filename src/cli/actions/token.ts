@@ -15,7 +15,7 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   const account = flags['service-account'];
   const answer = await api.post('/api/v1/tokens', {
     ...(flags.uses === 'unlimited' ? { kind: 'credential' } : { uses: flags.uses }),
-    service: flags.service,
+    services: flags.service,
     namespace,
     ...(account === undefined ? {} : { serviceAccount: account }),
     ...(flags.ttl === undefined ? {} : { ttlSeconds: Math.ceil(flags.ttl / 1000) }),
@@ -28,16 +28,19 @@ export async function createToken(context: VerbContext<typeof tokenCreateFlags>)
   if (typeof token !== 'string') throw unexpected('token');
   context.makeOutputPrivate();
   output.object('Token', answer as object, [token]);
-  const [id, identity, expires] = ['id', 'identity', 'expires'].map((name) => field(answer, name));
+  const [id, identities, expires] = ['id', 'identities', 'expires'].map((name) => field(answer, name));
+  const whom = (Array.isArray(identities) ? identities : flags.service).join(' or ');
   const until = expires === undefined ? 'until it is revoked' : `until ${expires}`;
   const often = { 1: 'one use, ', unlimited: '' }[flags.uses] ?? `${flags.uses} uses, `;
-  output.say(`token ${id} for ${identity ?? flags.service}, ${often}${until}; it is not shown again`);
+  output.say(`token ${id} for ${whom}, ${often}${until}; it is not shown again`);
   const { env, cwd, globals } = context;
   const asked = { flag: globals.cp, env, cwd };
   const option = xdsOption(asked, locateAdminApi(asked));
   const run = option === undefined ? 'weft run' : `weft run ${option}`;
   const group = flags.group === undefined ? '' : ` --group ${flags.group}`;
-  output.say(`join with it: ${run} --token-file FILE -n ${namespace} --service ${flags.service}${group} --port PORT`);
+  const [first, ...others] = flags.service;
+  const which = others.length === 0 ? '' : ` as one of ${flags.service.join(', ')}`;
+  output.say(`join with it${which}: ${run} --token-file FILE -n ${namespace} --service ${first}${group} --port PORT`);
   return 0;
 }
 

@@ -60,8 +60,7 @@ export async function startShop(options: {
     const grant = {
       role: 'workload',
       namespace: 'shop',
-      serviceAccount: member.service,
-      service: member.service,
+      services: [member.service],
       addresses: ['127.0.0.0/8'],
       ports: [],
     } as const;

@@ -72,9 +72,10 @@ export function certificateColumns(now: number): readonly Column<CertificateStat
 export const tokenColumns: readonly Column<TokenReport>[] = [
   { title: 'ID', of: (item) => item.id },
   { title: 'KIND', of: (item) => item.kind },
-  { title: 'FOR', of: (item) => item.identity ?? item.role ?? '-' },
+  { title: 'FOR', of: (item) => item.identities?.join(',') ?? item.role ?? '-' },
   { title: 'USES', of: tokenUses },
   { title: 'EXPIRES', of: (item) => item.expires ?? 'never' },
+  { title: 'SERVICES', of: (item) => item.services?.join(',') ?? '-', wide: true },
   { title: 'ADDRESSES', of: (item) => item.cidrs?.join(',') ?? 'its own', wide: true },
   { title: 'PORTS', of: (item) => item.ports?.join(',') ?? 'any', wide: true },
   { title: 'LABELS', of: (item) => labels(item.labels ?? {}) || '-', wide: true },

@@ -8,8 +8,15 @@ const count = wholeNumber(1, mostUses);
 /** The flags of `weft token create`. */
 export const tokenCreateFlags = {
   ...readFlags,
-  service: text({ placeholder: 'NAME', required: true, help: 'the one service that a holder may join as' }),
-  'service-account': text({ placeholder: 'NAME', help: "the account in the holder's identity (the service's name)" }),
+  service: list({
+    placeholder: 'NAME',
+    required: true,
+    help: 'a service that a holder may join as; may be repeated: whoever joins says which of them it is',
+  }),
+  'service-account': text({
+    placeholder: 'NAME',
+    help: "the account in the holder's identity (the name of the service that it joins as)",
+  }),
   uses: value(
     {
       placeholder: 'N',
@@ -31,12 +38,13 @@ export const tokenCreateFlags = {
     placeholder: 'KEY=VALUE',
     help: "a label that Services may select a holder by (app=the service's name); may be repeated",
   }),
-  group: text({ placeholder: 'NAME', help: "the WorkloadGroup that a holder joins (the service's name)" }),
+  group: text({ placeholder: 'NAME', help: "the WorkloadGroup that a holder joins (the one of its service's name)" }),
 } as const;
 
 export const tokenCreateVerb = defineVerb({
   name: 'token create',
-  summary: 'Make a token: a credential for the workloads of one service; the secret is printed once, on stdout',
+  summary:
+    'Make a token: a credential for workloads of the services that it names; the secret is printed once, on stdout',
   example: 'weft token create --service payments -n shop > payments.token',
   arguments: [],
   flags: tokenCreateFlags,
