@@ -26,8 +26,8 @@ import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
 import { ejectedBy } from './ejected-by.ts';
+import type { FailingQuestions } from './failing-questions.ts';
 import { allFindings } from './generated-finding.ts';
-import type { KeyDesk } from './key-desk.ts';
 import { policyPlace } from './policy-place.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
@@ -60,7 +60,7 @@ export function createAdminValues(parts: {
   readonly release: AdminSource['release'];
   readonly snapshots: ProxySnapshots;
   readonly traffic: TrafficStore;
-  readonly failingKeys: KeyDesk['failing'];
+  readonly failing: FailingQuestions;
   readonly tokens: TokenStore;
   readonly audit: AuditLog;
   readonly authority: Authority;
@@ -163,6 +163,7 @@ export function createAdminValues(parts: {
     revisions,
     revisionOf,
     lostFor,
+    failing: parts.failing,
     troubles: traffic.troubles,
     clock,
   });
@@ -173,7 +174,7 @@ export function createAdminValues(parts: {
       proxies: () => new Map([...sessions.sessions()].map(([id, { proxy }]) => [id, proxy])),
       diagnostics: () => allFindings(policies.state.get(), refusals()),
       edges: () => edges(60_000),
-      failingKeys: parts.failingKeys,
+      failing: parts.failing,
       now: clock.now,
       configDump: dumpOf,
       revisionOf,
@@ -189,7 +190,7 @@ export function createAdminValues(parts: {
       route,
       edges: () => edges(60_000),
       troubles: traffic.troubles,
-      failingKeys: parts.failingKeys,
+      failing: parts.failing,
       lostFor,
       clock,
     }),

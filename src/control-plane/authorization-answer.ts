@@ -17,15 +17,17 @@ import { seenBytes, seenCall } from '../resolve/seen-call.ts';
 import { seenToken } from '../resolve/seen-token.ts';
 import { resolveView } from '../resolve/view.ts';
 import { allowedCallers } from '../translate/allowed-callers.ts';
+import { unansweredCall } from './asked-authorizer.ts';
 import { type AuthorizationCaller, strangerNotes } from './authorization-caller.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
 import { conditionText } from './describe-words.ts';
 import { failureText } from './failing-condition.ts';
-import { keysText } from './key-desk.ts';
+import type { FailingQuestions } from './failing-questions.ts';
+import { keysText } from './fetched-keys.ts';
 import { sentOn } from './rewritten-request.ts';
 import { placeOf, unknownAnswer } from './route-answer.ts';
 import { unfetchedKeys } from './unfetched-keys.ts';
-import { unheard } from './unheard-caller.ts';
+import { unheardCall } from './unheard-caller.ts';
 
 /**
  * What `weft authz` tells of a call: it is led where the caller's sidecar leads it, and judged by what stands before each workload there.
@@ -70,8 +72,7 @@ export function answerAuthorization(
       const judged = judge(target, seenBy(target, caller, question, decision, destination, notes));
       const asking = proxyOf(target.workload);
       if (target.inbound === undefined || asking === undefined) return judged;
-      if (judged.why === 'custom')
-        return withAuthorizer(judged, mesh, asking, target.inbound, proxyOf, live !== undefined);
+      if (judged.why === 'custom') return withAuthorizer(judged, mesh, asking, target.inbound, proxyOf, live);
       return live === undefined ? judged : withoutKeys(judged, mesh, asking, target.inbound, question, proxyOf);
     }),
   );
@@ -93,6 +94,9 @@ export function answerAuthorization(
 /** What a running mesh knows beside its decisions; absent: files alone, which do not know who is there. */
 export interface LiveSidecars {
   readonly lostFor: LostFor;
+  readonly failing: FailingQuestions;
+  /** Epoch milliseconds. */
+  readonly now: number;
 }
 
 /** For how many milliseconds the sidecar of a workload is disconnected, as far as that is known. */
@@ -158,17 +162,18 @@ function seenBy(
   return rest;
 }
 
-/** The outcome where the authorizer that is asked hears nothing. */
+/** The outcome where the authorizer that is asked hears nothing, or does not answer. */
 function withAuthorizer(
   judged: Judged,
   mesh: Mesh,
   asking: Proxy,
   { authorization, protocol }: Inbound,
   proxyOf: (id: string) => Proxy | undefined,
-  isLive: boolean,
+  live: LiveSidecars | undefined,
 ): Judged {
   const { custom } = authorization;
-  const unanswered = custom && unheard(mesh, asking, custom.authorizer, proxyOf, isLive);
+  const unheard = custom && unheardCall(mesh, asking, custom.authorizer, proxyOf, live !== undefined);
+  const unanswered = unheard ?? (live && unansweredCall(asking, live.failing.authorizer(asking), live.now));
   const isClosed = !isHttp(protocol) && unanswered?.outcome === 'refused';
   return { ...judged, ...unanswered, ...(isClosed && { status: 'closed' as const }) };
 }

@@ -13,7 +13,7 @@ import type { TrafficStore } from '../telemetry/traffic-store.ts';
 import { answerAuthorization, type LostFor, ruleOf } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { checkPair } from './check-pair.ts';
-import type { KeyDesk } from './key-desk.ts';
+import type { FailingQuestions } from './failing-questions.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import { placeOf } from './route-answer.ts';
@@ -31,7 +31,7 @@ export function createAuthorizationWindow(of: {
   /** Who called whom in the last minute. */
   readonly edges: () => readonly EdgeRow[];
   readonly troubles: TrafficStore['troubles'];
-  readonly failingKeys: KeyDesk['failing'];
+  readonly failing: FailingQuestions;
   readonly lostFor: LostFor;
   readonly clock: Clock;
 }): AuthorizationWindow {
@@ -43,7 +43,10 @@ export function createAuthorizationWindow(of: {
   return {
     answer(question) {
       const mesh = current();
-      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf, of);
+      return answerAuthorization(mesh, authorizationCaller(mesh, question), question, of.proxyOf, {
+        ...of,
+        now: of.clock.now(),
+      });
     },
     check(question) {
       const mesh = current();
@@ -59,11 +62,12 @@ export function createAuthorizationWindow(of: {
         ...(called && { called }),
         ...(isNamed && workload.service !== undefined && { callerService: { name: workload.service, namespace } }),
         lostFor: of.lostFor,
+        failing: of.failing,
         edges: of.edges(),
         troubles: of.troubles(0, of.clock.now()),
         failingKeys(id) {
           const proxy = of.proxyOf(id);
-          return proxy && of.failingKeys(proxy);
+          return proxy && of.failing.keys(proxy);
         },
         unfetchedKeys(id) {
           const proxy = of.proxyOf(id);

@@ -6,7 +6,8 @@ import type { ClusterTrouble } from '../telemetry/cluster-troubles.ts';
 import type { LiveSidecars } from './authorization-answer.ts';
 import { areAllEjected, mostEjected } from './ejected-by.ts';
 import { failingKeysLine } from './failing-keys.ts';
-import { type FailingKeys, keysText } from './key-desk.ts';
+import { type FetchedKeys, keysText } from './fetched-keys.ts';
+import type { Unanswered } from './question-desk.ts';
 import { placeOf } from './route-answer.ts';
 import type { UnfetchedKeys } from './unfetched-keys.ts';
 
@@ -14,7 +15,6 @@ import type { UnfetchedKeys } from './unfetched-keys.ts';
 export interface LiveFacts extends LiveSidecars {
   /** The certificate that is served for a SPIFFE ID without its scheme. */
   certificateOf(principal: string): CertificateStatus | undefined;
-  readonly now: number;
   /** How far the caller's proxies have what is decided; absent: nobody in particular calls. */
   readonly proxies?: AnswerProxies;
   /** Of the proxies of the called, those that refused what stands there. */
@@ -26,7 +26,7 @@ export interface LiveFacts extends LiveSidecars {
   /** What sidecars hold out at present. */
   readonly troubles: readonly Pick<ClusterTrouble, 'proxy' | 'cluster' | 'ejected'>[];
   /** The keys of tokens that the connected sidecar of a workload cannot have. */
-  failingKeys(workload: string): FailingKeys | undefined;
+  failingKeys(workload: string): Unanswered<FetchedKeys> | undefined;
   /** Those that nobody can give it. */
   unfetchedKeys(workload: string): readonly UnfetchedKeys[];
 }

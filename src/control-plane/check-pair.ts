@@ -188,30 +188,41 @@ function authorizationLines(
 ): readonly CheckLine[] {
   if (outcome === 'nowhere')
     return [{ name: 'authz', result: 'warning', text: notes[0] ?? 'the call comes to no workload' }];
-  return answers.map((answer) => authorizationLine(name, principal, answer, answers.length > 1));
+  return answers.flatMap((answer) => [
+    authorizationLine(name, principal, answer, answers.length > 1),
+    ...unansweredLines(answer),
+  ]);
+}
+
+/** What comes of asking an authorizer, and what the caller gets where no answer comes. */
+function askedText({ outcome, status, provider, unanswered }: WorkloadAnswer): string {
+  const asked = `the authorizer ${provider} is asked, and`;
+  if (unanswered === undefined) return `${asked} decides`;
+  if (outcome === 'asked') return `${asked} does not always answer`;
+  return `${outcome === 'refused' ? status : 'allowed by failOpen'}: ${asked} does not answer`;
+}
+
+function askedResult({ outcome, unanswered }: WorkloadAnswer): CheckLine['result'] {
+  if (unanswered === undefined) return 'good';
+  return outcome === 'refused' ? 'bad' : 'warning';
+}
+
+/** Why an authorizer does not answer. */
+function unansweredLines(answer: WorkloadAnswer): readonly CheckLine[] {
+  const { unanswered } = answer;
+  if (unanswered === undefined) return [];
+  const { text, fix, by } = unanswered;
+  return [{ name: 'authz', result: askedResult(answer), text, ...(by && { by }), fix }];
 }
 
 function authorizationLine(
   name: string,
   principal: string | undefined,
-  {
-    outcome,
-    why,
-    status,
-    atFirstByte,
-    rule,
-    nearest,
-    closedBy,
-    unheard,
-    depends,
-    provider,
-    mode,
-    because,
-    disconnectedFor,
-    workloads,
-  }: WorkloadAnswer,
+  answer: WorkloadAnswer,
   several: boolean,
 ): CheckLine {
+  const { outcome, why, status, atFirstByte, rule, nearest, closedBy, depends, mode, because } = answer;
+  const { disconnectedFor, workloads } = answer;
   const at = several ? `${namesOf(workloads)}: ` : '';
   const who = principal === undefined ? `${name}, which shows no identity` : `spiffe://${principal}`;
   switch (why) {
@@ -252,19 +263,10 @@ function authorizationLine(
     case 'no-allow-policy':
       return { name: 'authz', result: 'good', text: `${at}allowed: no ALLOW policy selects the workload` };
     case 'custom':
-      if (unheard !== undefined)
-        return {
-          name: 'authz',
-          result: outcome === 'refused' ? 'bad' : 'warning',
-          text: `${at}${outcome === 'refused' ? status : 'allowed'}: the authorizer ${provider} is asked and hears nothing`,
-          detail: unheard.text,
-          ...(unheard.by && { by: unheard.by }),
-          fix: unheard.fix,
-        };
       return {
         name: 'authz',
-        result: 'good',
-        text: `${at}the authorizer ${provider} is asked, and decides; whether it answers is not known`,
+        result: askedResult(answer),
+        text: `${at}${askedText(answer)}`,
         ...(rule && { by: rule.by }),
       };
     case 'depends': {

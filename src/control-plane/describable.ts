@@ -4,7 +4,7 @@ import type { Scope } from '../model/ir.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { EdgeRow } from '../model/traffic.ts';
-import type { FailingKeys } from './key-desk.ts';
+import type { FailingQuestions } from './failing-questions.ts';
 
 /** All that descriptions are made of. */
 export interface Describable {
@@ -19,8 +19,8 @@ export interface Describable {
   readonly scopes: readonly Scope[];
   /** Calls of the last minutes; undefined where nothing counts them. */
   readonly edges?: readonly EdgeRow[];
-  /** The keys of tokens that a proxy cannot have, at this moment; absent: nothing is known of them. */
-  readonly failingKeys?: (proxy: Proxy) => FailingKeys | undefined;
+  /** At this moment; absent: nothing is known of them. */
+  readonly failing?: FailingQuestions;
   /** Epoch milliseconds; absent: of files alone. */
   readonly now?: number;
 }

@@ -12,7 +12,7 @@ import { resolveView } from '../resolve/view.ts';
 import { type ActingFor, actingFor, isTakenOver } from './acting-for.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { rowOf, valueText } from './describe-words.ts';
-import { failingKeysRows } from './failing-keys.ts';
+import { failingRows } from './failing-rows.ts';
 
 /** So many services or workloads are listed of those that an object acts on. */
 const most = 50;
@@ -55,7 +55,10 @@ export function describePolicy(known: Describable, policy: Policy): Description 
           ? once(decided)
           : [rowOf(`nothing: no ${live ? 'connected ' : ''}proxy has a value because of it`)],
       ),
-      ...section('fails', keyRows(known, policy)),
+      ...section(
+        'fails',
+        [...mesh.workloads.keys()].flatMap((id) => failingRows(known, known.proxyOf(id), policy)),
+      ),
       ...findingsOf(diagnostics, new Set([refText(policy)])),
     ],
   };
@@ -152,15 +155,6 @@ function inboundRows({ mesh, proxyOf }: Describable, policy: Policy): readonly D
         ...rules.map(({ rule, word }) => rowOf(`${id} port ${inbound.port} ${word} by ${rule.id}`, rule.by)),
       ];
     });
-  });
-}
-
-/** Workloads that cannot have the keys that a rule of this object names. */
-function keyRows({ mesh, proxyOf, failingKeys, now = 0 }: Describable, policy: Policy): readonly DescriptionRow[] {
-  if (policy.kind !== 'RequestAuthentication' || failingKeys === undefined) return [];
-  return [...mesh.workloads.keys()].flatMap((id) => {
-    const proxy = proxyOf(id);
-    return proxy === undefined ? [] : failingKeysRows(id, failingKeys(proxy), now, policy);
   });
 }
 

@@ -4,6 +4,7 @@ import type { Condition } from '../model/ir-inbound.ts';
 import type { RouteMatch, TextMatch } from '../model/ir-route.ts';
 import { type DecidedBy, decidedByText, refText } from '../model/provenance.ts';
 import { type Health, knownHealth, type Workload } from '../model/workload.ts';
+import type { Unanswered } from './question-desk.ts';
 
 /** A line of a description, with who says so. */
 export function rowOf(text: string, by?: DecidedBy): DescriptionRow {
@@ -150,6 +151,17 @@ export function refusalText(status: number | 'closed' | undefined, atFirstByte: 
 export function roundSpan(milliseconds: number): string {
   const unit = milliseconds >= 3_600_000 ? 3_600_000 : milliseconds >= 60_000 ? 60_000 : 1_000;
   return spanText(Math.floor(milliseconds / unit) * unit);
+}
+
+/** `3 fetches failed since 2 min, the last just now` */
+export function failuresText(
+  { failures, since, last }: Pick<Unanswered<unknown>, 'failures' | 'since' | 'last'>,
+  [one, several]: readonly [one: string, several: string],
+  now: number,
+): string {
+  const count = `${failures} ${failures === 1 ? one : several} failed`;
+  const ago = now - last < 1_000 ? 'just now' : `${roundSpan(now - last)} ago`;
+  return since === last ? `${count} ${ago}` : `${count} since ${roundSpan(now - since)}, the last ${ago}`;
 }
 
 /** Of a sidecar that is away; nobody knows of how long where the control plane started meanwhile. */

@@ -13,7 +13,7 @@ import { probeText } from '../sidecar/probe-text.ts';
 import { type Describable, findingsOf, section } from './describable.ts';
 import { inboundRows } from './describe-inbound.ts';
 import { healthText, rowOf } from './describe-words.ts';
-import { failingKeysRows } from './failing-keys.ts';
+import { failingRows } from './failing-rows.ts';
 
 /** A workload: who it is, what it serves, who may call it on which terms, and what it may call. */
 export function describeWorkload(
@@ -62,10 +62,7 @@ export function describeWorkload(
         ),
         rowOf(`path normalization ${view.terms.pathNormalization.value}`, view.terms.pathNormalization.by),
       ]),
-      ...section(
-        'fails',
-        proxy === undefined ? [] : failingKeysRows(proxy.id, known.failingKeys?.(proxy), known.now ?? 0),
-      ),
+      ...section('fails', failingRows(known, proxy)),
       ...findingsOf(diagnostics, refs),
     ],
   };

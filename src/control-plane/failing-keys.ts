@@ -2,18 +2,21 @@ import type { CheckLine } from '../model/check-answer.ts';
 import type { DescriptionRow } from '../model/description.ts';
 import type { Policy } from '../model/policy.ts';
 import { refText } from '../model/provenance.ts';
-import { roundSpan, rowOf } from './describe-words.ts';
-import { type FailingKeys, type FetchedKeys, keysText } from './key-desk.ts';
+import { failuresText, rowOf } from './describe-words.ts';
+import { type FetchedKeys, keysText } from './fetched-keys.ts';
+import type { Unanswered } from './question-desk.ts';
 import { placeOf } from './route-answer.ts';
 
+const fetches = ['fetch', 'fetches'] as const;
+
 /** A call to a workload that cannot have the keys of tokens: whoever brings one of that issuer gets 401. */
-export function failingKeysLine(workload: string, keys: FailingKeys, now: number): CheckLine {
+export function failingKeysLine(workload: string, keys: Unanswered<FetchedKeys>, now: number): CheckLine {
   const [first] = keys.among;
   return {
     name: 'tokens',
     result: 'bad',
     text: `${workload} cannot fetch ${keysText(keys.among)}: a token of that issuer gets 401`,
-    detail: failuresText(keys, now),
+    detail: failuresText(keys, fetches, now),
     ...(first && { by: placeOf(first.by), fix: fixOf(workload, first) }),
   };
 }
@@ -21,21 +24,15 @@ export function failingKeysLine(workload: string, keys: FailingKeys, now: number
 /** The same in a description of the workload, or of the object whose rule it is. */
 export function failingKeysRows(
   workload: string,
-  keys: FailingKeys | undefined,
+  keys: Unanswered<FetchedKeys> | undefined,
   now: number,
   of?: Policy,
 ): readonly DescriptionRow[] {
   const among = keys?.among.filter(({ by }) => of === undefined || refText(by.object) === refText(of)) ?? [];
   const [first] = among;
   if (keys === undefined || first === undefined) return [];
-  const text = `${workload} cannot fetch ${keysText(keys.among)}, ${failuresText(keys, now)}: a token of that issuer gets 401`;
+  const text = `${workload} cannot fetch ${keysText(keys.among)}, ${failuresText(keys, fetches, now)}: a token of that issuer gets 401`;
   return [rowOf(text, first.by), rowOf(`fix: ${fixOf(workload, first)}`)];
-}
-
-function failuresText({ failures, since, last }: FailingKeys, now: number): string {
-  const count = `${failures} ${failures === 1 ? 'fetch' : 'fetches'} failed`;
-  const ago = now - last < 1_000 ? 'just now' : `${roundSpan(now - last)} ago`;
-  return since === last ? `${count} ${ago}` : `${count} since ${roundSpan(now - since)}, the last ${ago}`;
 }
 
 function fixOf(workload: string, { uri, keysFrom }: FetchedKeys): string {

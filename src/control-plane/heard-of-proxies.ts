@@ -8,14 +8,14 @@ import { createDirectory } from '../telemetry/directory.ts';
 import type { Sample } from '../telemetry/metrics-service.ts';
 import { createTrafficStore, type TrafficStore } from '../telemetry/traffic-store.ts';
 import { destinationOfCluster } from '../translate/names.ts';
-import { createKeyDesk, type KeyDesk } from './key-desk.ts';
+import { createFailingQuestions, type FailingQuestions } from './failing-questions.ts';
 import { createKnownOfProxy } from './known-of-proxy.ts';
 import type { ProxySnapshots } from './proxy-snapshots.ts';
 
 /** What sidecars say of their calls, and of what they ask for themselves. */
 export interface HeardOfProxies {
   readonly traffic: TrafficStore;
-  readonly failingKeys: KeyDesk['failing'];
+  readonly failing: FailingQuestions;
   record(proxy: Proxy, samples: readonly Sample[]): void;
 }
 
@@ -31,13 +31,13 @@ export function createHeardOfProxies(of: {
   const { workloads, settings, snapshots, mesh, logger, clock } = of;
   const known = createKnownOfProxy(snapshots, mesh);
   const traffic = createTrafficStore(createDirectory(workloads, destinationOfCluster, settings, known));
-  const keys = createKeyDesk({ mesh, logger, clock });
+  const failing = createFailingQuestions({ mesh, logger, clock });
   return {
     traffic,
-    failingKeys: keys.failing,
+    failing,
     record(proxy, samples) {
       traffic.record(proxy, samples, clock.now());
-      keys.record(proxy, samples);
+      for (const sample of samples) if (sample.kind === 'answers') failing.record(proxy, sample);
     },
   };
 }

@@ -12,7 +12,7 @@ import { resolveProxy } from '../resolve/proxy.ts';
 import { scopeKey, scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
 import { describe } from './describe-values.ts';
-import type { KeyDesk } from './key-desk.ts';
+import type { FailingQuestions } from './failing-questions.ts';
 import { provenanceReport } from './provenance-report.ts';
 import type { RevisionTable } from './revision-table.ts';
 
@@ -23,7 +23,7 @@ export function createPolicyWindows(of: {
   readonly proxies: () => ReadonlyMap<string, Proxy>;
   readonly diagnostics: () => readonly Diagnostic[];
   readonly edges: () => readonly EdgeRow[];
-  readonly failingKeys: KeyDesk['failing'];
+  readonly failing: FailingQuestions;
   readonly now: () => number;
   readonly configDump: (proxyId: string) => ConfigDump | undefined;
   /** The commit that a proxy holds. */
@@ -74,7 +74,7 @@ export function createPolicyWindows(of: {
         proxyOf: (id: string) => of.proxies().get(id),
         scopes: [...scopes(mesh).values()],
         edges: of.edges(),
-        failingKeys: of.failingKeys,
+        failing: of.failing,
         now: of.now(),
       };
       return describe(known, kind, name, namespace);

@@ -9,6 +9,7 @@ import type { LostFor } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { calledProxiesOf } from './called-proxies.ts';
 import { withEjected } from './ejected-by.ts';
+import type { FailingQuestions } from './failing-questions.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
@@ -32,6 +33,7 @@ export function createRouteWindow(of: {
   /** The commit that a proxy holds. */
   readonly revisionOf: (proxyId: string) => string;
   readonly lostFor: LostFor;
+  readonly failing: FailingQuestions;
   readonly troubles: TrafficStore['troubles'];
   readonly clock: Clock;
 }): AdminSource['route'] {
@@ -50,7 +52,7 @@ export function createRouteWindow(of: {
       authorizationCaller(mesh, question, () => caller),
       question,
       (id) => of.sessions.sessions().get(id)?.proxy,
-      of,
+      { ...of, now: of.clock.now() },
     );
     const newest = new Map(of.streams().map((stream) => [stream.node.id, stream]));
     const { history } = of.policies.state.get();

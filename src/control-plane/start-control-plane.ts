@@ -155,7 +155,7 @@ export async function startControlPlane(options: {
       clock,
     });
     const heard = createHeardOfProxies({ workloads: joined.workloads, settings, snapshots, mesh, logger, clock });
-    const { traffic, failingKeys } = heard;
+    const { traffic, failing } = heard;
     foresight.begin({ mesh, traffic, sessions, clock });
     const replica = `cp-${randomUUID().slice(0, 8)}`;
     const healthDesk = createHealthDesk({
@@ -241,7 +241,7 @@ export async function startControlPlane(options: {
       release: (resource) => offerAgain(xds, resource),
       snapshots,
       traffic,
-      failingKeys,
+      failing,
       tokens,
       audit,
       authority,

@@ -1,6 +1,6 @@
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
-import { type FetchedKeys, fetchedKeys } from './key-desk.ts';
+import { type FetchedKeys, fetchedKeys } from './fetched-keys.ts';
 import { whyUnheard } from './unheard-caller.ts';
 
 /** Keys that a workload's Envoy asks nobody for, or in vain. */

@@ -9,6 +9,7 @@ import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { meshDefaults } from '../resolve/mesh-defaults.ts';
 import { scopeOf } from '../resolve/scope.ts';
 import { resolveView } from '../resolve/view.ts';
+import { serviceText, withoutAnswer } from './asked-authorizer.ts';
 import { destinationOf } from './call-decisions.ts';
 import { type CallTarget, callTargets } from './call-targets.ts';
 import { placeOf } from './route-answer.ts';
@@ -35,7 +36,7 @@ export function whyUnheard(
   isLive: boolean,
 ): Unheard | undefined {
   const view = resolveView(mesh, scopeOf(mesh, asking));
-  const name = ref.name === ref.host ? ref.host : `${ref.name}.${ref.namespace}`;
+  const name = serviceText(ref);
   const nobody = isLive ? whyNobody(mesh, asking, destinationOf(view, ref), name, ref.port) : undefined;
   if (nobody !== undefined) return nobody;
   const refusals = callTargets(mesh, view, ref, proxyOf).map((target) => refusalOf(target, asking));
@@ -66,21 +67,20 @@ function whyNobody(
  * What becomes of a call that an authorizer is to be asked about and hears nothing of. A refusal over HTTP is taken for the authorizer's
  * answer; what is no answer is judged by `failOpen` and `statusOnError`. Undefined where the authorizer may be heard.
  */
-export function unheard(
+export function unheardCall(
   mesh: Mesh,
   asking: Proxy | undefined,
   authorizer: Authorizer,
   proxyOf: (id: string) => Proxy | undefined,
   isLive: boolean,
-): Pick<WorkloadAnswer, 'outcome' | 'status' | 'unheard'> | undefined {
+): Pick<WorkloadAnswer, 'outcome' | 'status' | 'unanswered'> | undefined {
   const why = asking && whyUnheard(mesh, asking, authorizer.ref, proxyOf, isLive);
   if (why === undefined) return undefined;
   const provider = meshDefaults(mesh).authorizers.find(({ value }) => value.name === authorizer.name);
   const by = why.by ?? provider?.by;
-  const unheard = { text: why.words, fix: why.fix, ...(by && { by: placeOf(by) }) };
-  const answers = authorizer.http !== undefined && !why.isSilent;
-  if (!answers && authorizer.failOpen) return { outcome: 'allowed', unheard };
-  return { outcome: 'refused', status: answers ? 403 : authorizer.statusOnError, unheard };
+  const unanswered = { text: why.words, fix: why.fix, ...(by && { by: placeOf(by) }) };
+  if (authorizer.http !== undefined && !why.isSilent) return { outcome: 'refused', status: 403, unanswered };
+  return { ...withoutAnswer(authorizer), unanswered };
 }
 
 type Refusal = Omit<Unheard, 'fix'>;

@@ -72,8 +72,11 @@ export interface WorkloadAnswer {
   readonly depends?: readonly AnswerRule[];
   /** Of `custom`: the authorizer that is asked. */
   readonly provider?: string;
-  /** Of `custom`: why the authorizer hears nothing of the workload, so that the outcome is what its failure is; and what to do. */
-  readonly unheard?: { readonly text: string; readonly fix: string; readonly by?: AnswerPlace };
+  /**
+   * Of `custom`: why the authorizer does not answer the workload, so that the outcome is what its failure is (`asked`: it answers some
+   * questions and others not); and what to do.
+   */
+  readonly unanswered?: { readonly text: string; readonly fix: string; readonly by?: AnswerPlace };
   /** AUDIT rules that match. */
   readonly audited?: readonly AnswerRule[];
   /** What policies in dry-run would decide. */

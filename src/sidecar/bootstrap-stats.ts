@@ -11,7 +11,7 @@ import { controlPlaneService } from './control-plane-cluster.ts';
 import type { SidecarCredential } from './own-identity.ts';
 
 /** Families that are few in number and kept whole. `weft.` is what the stats access logger writes (E32). */
-const KEPT_PREFIXES = ['weft.', 'cluster_manager.', 'listener_manager.', 'control_plane.', 'http.'];
+const KEPT_PREFIXES = ['weft.', 'cluster_manager.', 'listener_manager.', 'control_plane.', 'http.', 'ext_authz.'];
 
 /** One expression a line, RE2, each matching a whole name. */
 const KEPT_NAMES = [

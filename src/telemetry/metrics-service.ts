@@ -6,10 +6,10 @@ import type { Metric } from '../proto/gen/io/prometheus/client/metrics_pb.ts';
 import { type BesideCalls, readBesideCalls } from './beside-calls.ts';
 import { type ClusterFigures, readClusterFigures } from './cluster-figures.ts';
 import type { QuantilePoint } from './distribution.ts';
-import { type KeyFetches, readKeyFetches } from './key-fetches.ts';
+import { type OwnAnswers, readOwnAnswers } from './own-questions.ts';
 
 /** What one statistic with one set of tags gained in a flush interval, or what an Envoy says besides of its clusters and filters. */
-export type Sample = CountSample | DurationSample | ClusterFigures | KeyFetches | BesideCalls;
+export type Sample = CountSample | DurationSample | ClusterFigures | OwnAnswers | BesideCalls;
 
 export interface CountSample {
   readonly kind: 'count';
@@ -74,7 +74,7 @@ function readSamples(message: StreamMetricsMessage, proxy: Proxy): readonly Samp
       return sample === undefined ? [] : [sample];
     });
   });
-  return [...calls, ...readClusterFigures(message), ...readKeyFetches(message), ...readBesideCalls(message, proxy)];
+  return [...calls, ...readClusterFigures(message), ...readOwnAnswers(message), ...readBesideCalls(message, proxy)];
 }
 
 function readCount(stat: TelemetryStatName, metric: Metric): CountSample | undefined {

@@ -89,7 +89,7 @@ export function createTrafficStore(directory: Directory, maxSeries = 10_000): Tr
           troubles.record(proxy, sample, now);
           continue;
         }
-        if (sample.kind === 'keys') continue;
+        if (sample.kind === 'answers') continue;
         const isCall = sample.kind === 'count' || sample.kind === 'duration';
         const series = isCall
           ? seriesOf(proxy, sample.tags, statOf.get(sample.stat) ?? 'http', directory)

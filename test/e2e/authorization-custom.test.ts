@@ -6,6 +6,7 @@ import { afterAll, beforeEach, expect, test } from 'vitest';
 import type { AuthorizationAnswer } from '../../src/model/authorization-answer.ts';
 import type { CheckRequest } from '../../src/proto/gen/envoy/service/auth/v3/external_auth_pb.ts';
 import { type Application, startApplication } from '../support/application.ts';
+import { eventually } from '../support/eventually.ts';
 import { listenAuthorizer } from '../support/grpc-authorizer.ts';
 import { fetchOnce } from '../support/load.ts';
 import type { Member } from '../support/member.ts';
@@ -66,6 +67,8 @@ const providers = `extensionProviders:
 
 let catalog: Application;
 let judge: Application;
+/** Where both authorizers are. */
+let bench: string;
 let typed: Awaited<ReturnType<typeof listenAuthorizer>>;
 let server: Member;
 let frontend: Member;
@@ -101,7 +104,7 @@ const mesh = useTestMesh(
     const ports = [{ port: 9080 }, { port: 9100, protocol: 'tcp' as const }];
     server = await started.join({ service: 'catalog', address, ports });
     frontend = await started.join({ service: 'frontend' });
-    const bench = started.nextAddress();
+    bench = started.nextAddress();
     judge = await startApplication({ address: bench, port: 9200 }, 'judge', async (request, response) => {
       heard.push({ url: request.url ?? '', headers: request.headers, body: await text(request) });
       const asked = String(request.headers['x-ask']);
@@ -226,7 +229,7 @@ test('an authorizer whose own sidecar lets in nothing: what callers get is what 
     const { answers } = (await answered.json()) as AuthorizationAnswer;
     const said = answers.map((answer) => answer.status ?? answer.outcome);
     seen.push([provider, status, body === 'RBAC: access denied', ...said]);
-    expect(answers[0]?.unheard?.text).toBe('judge.shop refuses catalog.shop: no ALLOW rule lets it in');
+    expect(answers[0]?.unanswered?.text).toBe('judge.shop refuses catalog.shop: no ALLOW rule lets it in');
   }
   expect(seen).toEqual([
     ['judge', 403, true, 403],
@@ -257,7 +260,7 @@ test('an authorizer without an endpoint: what callers get is what weft authz say
     const [mark] = /. authz/.exec(check.stdout) ?? [];
     seen.push([provider, status, answer?.status ?? answer?.outcome, mark]);
     expect(check.stdout).toMatch(
-      /authz .*hears nothing .*empty\.shop has no endpoint at port .* policies\/meshconfig\.yaml:\d+/,
+      /authz .*does not answer +policies\/authz\.yaml:5\n. authz +empty\.shop has no endpoint at port .* policies\/meshconfig\.yaml:\d+/,
     );
     expect(check.stdout).toContain('fix    start a workload of empty.shop');
   }
@@ -270,13 +273,123 @@ test('an authorizer without an endpoint: what callers get is what weft authz say
   ]);
 });
 
-test('who answers no more at gRPC refuses requests and closes connections', async () => {
-  await enforce(ask('dead', '[{ to: [{ operation: { ports: ["9080", "9100"] } }] }]'));
-  expect((await call('/asked', 'yes')).status).toBe(503);
+const bytes = '[{ to: [{ operation: { ports: ["9100"] } }] }]';
+const overHttp = async () => (await call('/asked', 'yes')).status;
+const overTcp = async () => {
   const to = { host: server.address, port: server.inbound(9100) };
   const socket = await meshTls(to, await mesh().certificate('frontend'));
-  expect((await exchange(socket, 'ping')).received).toBe('');
-});
+  socket.end('ping');
+  return (await exchange(socket)).received;
+};
+const http201 = () => startApplication({ address: bench, port: 9201 }, 'back');
+const grpc203 = () => listenAuthorizer({ address: bench, port: 9203 }, () => true);
+
+test.each<{
+  of: string;
+  provider: string;
+  port: number;
+  calls: () => Promise<unknown>;
+  starts: typeof http201 | typeof grpc203;
+  gets: unknown;
+  passes: unknown;
+  said: string;
+}>([
+  {
+    of: 'HTTP',
+    provider: 'nobody',
+    port: 80,
+    calls: overHttp,
+    starts: http201,
+    gets: 503,
+    passes: 200,
+    said: '× authz +503',
+  },
+  {
+    of: 'HTTP, which lets in',
+    provider: 'patient',
+    port: 80,
+    calls: overHttp,
+    starts: http201,
+    gets: 200,
+    passes: 200,
+    said: '‼ authz +allowed by failOpen',
+  },
+  {
+    of: 'gRPC',
+    provider: 'dead',
+    port: 80,
+    calls: overHttp,
+    starts: grpc203,
+    gets: 503,
+    passes: 200,
+    said: '× authz +503',
+  },
+  {
+    of: 'gRPC about bytes',
+    provider: 'dead',
+    port: 90,
+    calls: overTcp,
+    starts: grpc203,
+    gets: '',
+    passes: 'ping',
+    said: '× authz +closed',
+  },
+])(
+  'an authorizer over $of that has an endpoint and no program is told, until it has answered',
+  async ({ provider, port, calls, starts, gets, passes, said }) => {
+    const line = providers.split('\n').indexOf(`- name: ${provider}`) + 1;
+    const begun = mesh().log.length;
+    await enforce(ask(provider, port === 80 ? undefined : bytes));
+    for (let each = 0; each < 3; each += 1) expect(await calls()).toBe(gets);
+    const [cp, cwd] = [`http://127.0.0.1:${mesh().controlPlane().adminPort}`, mesh().folder];
+    const described = async (kind: string, name: string) =>
+      (await runVerb(['describe', kind, name, '--cp', cp], { cwd })).stdout;
+    const check = await eventually('it is told', async () => {
+      // What the one before was asked may be counted in the same report.
+      expect(await calls()).toBe(gets);
+      const { check } = await told(port);
+      return check.stdout.includes('does not answer') && check;
+    });
+    if (said.startsWith('×')) expect(check.code).toBe(1);
+    expect(check.stdout).toMatch(
+      new RegExp(
+        `${said}: the authorizer ${provider} is asked, and does not answer +policies/authz.yaml:5\n. authz +judge.shop did not answer catalog-1.shop at port \\d+: \\d+ questions? failed .*policies/meshconfig.yaml:${line}\n +fix +judge.shop:\\d+ must answer within`,
+      ),
+    );
+    for (const text of [
+      await described('workload', 'catalog-1.shop'),
+      await described('policy', 'AuthorizationPolicy/shop/ask'),
+    ])
+      expect(text).toMatch(
+        new RegExp(`the authorizer ${provider} at judge.shop:\\d+ does not answer .*meshconfig.yaml:${line}`),
+      );
+    // What its own sidecar answers for it is no success.
+    const row = await eventually('the row of the asking', () =>
+      mesh()
+        .controlPlane()
+        .values.edges(60_000)
+        .find(({ from, to, beside }) => from === 'catalog' && to === 'judge' && beside === 'own'),
+    );
+    expect(row).toMatchObject({ uses: ['authorizer'] });
+    expect(row.success).toBeLessThan(1);
+    const program = await starts();
+    // Its sidecar may try the port again a moment later.
+    await eventually('it is asked again', async () => (await calls()) === passes);
+    await eventually(
+      'it is told no more',
+      async () => (await calls()) === passes && (await told(port)).answer?.unanswered === undefined,
+    );
+    expect((await told(port)).check.stdout).toContain(`√ authz    the authorizer ${provider} is asked, and decides`);
+    const heard = mesh()
+      .log.slice(begun)
+      .filter((each) => each.includes('"component":"authorization"'));
+    expect(heard.map((each) => JSON.parse(each).msg)).toEqual([
+      expect.stringMatching(new RegExp(`^the authorizer ${provider} at judge.shop:\\d+ does not answer$`)),
+      'the authorizer answers again',
+    ]);
+    await program.close();
+  },
+);
 
 test('on a port for bytes it is asked about connections; who speaks HTTP cannot be asked there, which is an error (WEFT0153)', async () => {
   const svid = async (service: string) =>
@@ -286,7 +399,6 @@ test('on a port for bytes it is asked about connections; who speaks HTTP cannot 
     socket.end('ping');
     return (await exchange(socket)).received;
   };
-  const bytes = '[{ to: [{ operation: { ports: ["9100"] } }] }]';
   await enforce(ask('typed', bytes));
   expect(await echoed('frontend')).toBe('ping');
   expect(await echoed('intruder')).toBe('');

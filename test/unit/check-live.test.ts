@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { authorizationLines } from '../../src/cli/render/authorization-answer.ts';
 import { createAuthorizationWindow } from '../../src/control-plane/authorization-window.ts';
+import { createFailingQuestions } from '../../src/control-plane/failing-questions.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import type { PolicyState } from '../../src/control-plane/policy-source.ts';
 import { answerRoute } from '../../src/control-plane/route-answer.ts';
@@ -13,6 +14,7 @@ import type { EdgeRow } from '../../src/model/traffic.ts';
 import type { Workload } from '../../src/model/workload.ts';
 import { parsePolicies } from '../../src/policy/parse-policies.ts';
 import type { ClusterTrouble } from '../../src/telemetry/cluster-troubles.ts';
+import type { OwnAnswers } from '../../src/telemetry/own-questions.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import { byId, settings, workload } from '../support/registry-values.ts';
 import { proxy } from '../support/telemetry-values.ts';
@@ -67,6 +69,8 @@ interface Live {
   readonly host?: string;
   /** For how long sidecars are away; 0: nobody knows. */
   readonly lost?: Readonly<Record<string, number>>;
+  /** What sidecars say of their questions to an authorizer. */
+  readonly questions?: Pick<OwnAnswers, 'failed' | 'answered'>;
 }
 
 function windowOf(live: Live) {
@@ -89,6 +93,11 @@ function windowOf(live: Live) {
         return [id, { ...proxy(name, service), id, labels, ports: own }];
       }),
   );
+  const clock = fakeClock(1_700_000_000_000);
+  const logger = { warn: () => undefined, info: () => undefined };
+  const failing = createFailingQuestions({ mesh: createCell(mesh), logger, clock });
+  for (const sidecar of sidecars.values())
+    if (live.questions) failing.record(sidecar, { kind: 'answers', to: 'authorizer', ...live.questions });
   return createAuthorizationWindow({
     mesh: createCell(mesh),
     policies: {
@@ -111,9 +120,9 @@ function windowOf(live: Live) {
     }),
     edges: () => live.edges ?? [],
     troubles: () => live.troubles ?? [],
-    failingKeys: () => undefined,
+    failing,
     lostFor: (id) => live.lost?.[id] || undefined,
-    clock: fakeClock(1_700_000_000_000),
+    clock,
   });
 }
 
@@ -256,32 +265,58 @@ metadata: { name: ask, namespace: shop }
 spec: { selector: { matchLabels: { app: orders } }, action: CUSTOM, provider: { name: judge }, rules: [{}] }
 `;
 
-test('an authorizer without an endpoint hears nothing', () => {
-  const at = 'service: judge.shop.svc.cluster.local, port: 90';
-  const told = (of: string, workloads: readonly Workload[] = []) =>
-    lines({
-      yaml: asking,
-      providers: `extensionProviders:\n- name: judge\n  ${of}\n`,
-      workloads: [orders('v1'), orders('v2'), ...workloads],
-    }).find(({ name }) => name === 'authz');
-  expect(told(`envoyExtAuthzGrpc: { ${at} }`)).toMatchObject({
-    result: 'bad',
-    text: '403: the authorizer judge is asked and hears nothing',
-    detail: 'judge.shop has no endpoint at port 90',
-    by: { file: 'meshconfig.yaml', line: 2 },
-    fix: expect.stringContaining('start a workload of judge.shop'),
-  });
-  const http = 'envoyExtAuthzHttp';
-  expect(told(`${http}: { ${at}, statusOnError: "503" }`)?.text).toMatch(/^503: /);
-  expect(told(`${http}: { ${at}, failOpen: true }`)).toMatchObject({
-    result: 'warning',
-    text: expect.stringMatching(/^allowed: .* hears nothing/),
-  });
-  const judge = workload('judge-1', 'judge', 19_090, { ports: [{ port: 90, endpointPort: 19_090, protocol: 'grpc' }] });
-  expect(told(`envoyExtAuthzGrpc: { ${at} }`, [judge])?.text).toBe('the authorizer judge is asked, and decides; whether it answers is not known');
-  expect(told(`envoyExtAuthzGrpc: { ${at} }`, [{ ...judge, health: 'unhealthy' }])?.detail).toContain(
-    'judge.shop has no healthy endpoint at port 90',
-  );
+const at = 'service: judge.shop.svc.cluster.local, port: 90';
+const http = 'envoyExtAuthzHttp';
+const judge = workload('judge-1', 'judge', 19_090, { ports: [{ port: 90, endpointPort: 19_090, protocol: 'grpc' }] });
+const ofJudge = (provider: string, live: Live = {}) =>
+  lines({
+    yaml: asking,
+    providers: `extensionProviders:\n- name: judge\n  ${provider}\n`,
+    ...live,
+    workloads: [orders('v1'), ...(live.workloads ?? [])],
+  }).filter(({ name }) => name === 'authz');
+
+test('an authorizer without an endpoint does not answer', () => {
+  expect(ofJudge(`envoyExtAuthzGrpc: { ${at} }`)).toMatchObject([
+    {
+      result: 'bad',
+      text: '403: the authorizer judge is asked, and does not answer',
+      by: { file: 'a.yaml', field: 'spec.rules[0]' },
+    },
+    {
+      result: 'bad',
+      text: 'judge.shop has no endpoint at port 90',
+      by: { file: 'meshconfig.yaml', line: 2 },
+      fix: expect.stringContaining('start a workload of judge.shop'),
+    },
+  ]);
+  expect(ofJudge(`${http}: { ${at}, statusOnError: "503" }`)[0]?.text).toMatch(/^503: /);
+  const open = ofJudge(`${http}: { ${at}, failOpen: true }`);
+  expect(open.map(({ result }) => result)).toEqual(['warning', 'warning']);
+  expect(open[0]?.text).toMatch(/^allowed by failOpen: .* does not answer$/);
+  const ill = ofJudge(`envoyExtAuthzGrpc: { ${at} }`, { workloads: [{ ...judge, health: 'unhealthy' }] });
+  expect(ill[1]?.text).toBe('judge.shop has no healthy endpoint at port 90');
+});
+
+test('an authorizer that has an endpoint: what its newest answers were is told', () => {
+  const provider = `envoyExtAuthzGrpc: { ${at}, statusOnError: "503", timeout: 2s }`;
+  const told = (questions?: Live['questions']) =>
+    ofJudge(provider, { workloads: [judge], ...(questions && { questions }) });
+  expect(told()).toMatchObject([{ result: 'good', text: 'the authorizer judge is asked, and decides' }]);
+  expect(told({ failed: 3, answered: 0 })).toMatchObject([
+    { result: 'bad', text: '503: the authorizer judge is asked, and does not answer', by: { file: 'a.yaml' } },
+    {
+      result: 'bad',
+      text: 'judge.shop did not answer orders-v1.shop at port 90: 3 questions failed just now',
+      by: { file: 'meshconfig.yaml', line: 2 },
+      fix: 'judge.shop:90 must answer within 2 s by gRPC (envoy.service.auth.v3.Authorization); weft check --from orders-v1.shop --to judge.shop:90 says whether it may be called',
+    },
+  ]);
+  expect(told({ failed: 3, answered: 1 })).toMatchObject([
+    { result: 'warning', text: 'the authorizer judge is asked, and does not always answer' },
+    { result: 'warning' },
+  ]);
+  expect(told({ failed: 0, answered: 1 })).toHaveLength(1);
 });
 
 test('a key server without an endpoint: whoever brings a token is told 401', () => {

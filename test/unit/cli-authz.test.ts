@@ -235,7 +235,7 @@ it('names the policy that closes a port, where none has a rule for it', async ()
   expect(said).toContain(`  fix  no ALLOW rule is for this port: write one that names ${who}`);
 });
 
-it('says that the authorizer hears nothing of who asks it, and what becomes of the call then', async () => {
+it('says that the authorizer does not answer who asks it, and what becomes of the call then', async () => {
   const judged = mkdtempSync(join(tmpdir(), 'weft-judged-'));
   const policy = (app: string, spec: string) => `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -286,20 +286,23 @@ spec: {mtls: {mode: STRICT}}
     expect(await asked('authz')).toEqual([
       1,
       expect.stringMatching(
-        /^× refused \(403\): the authorizer judge hears nothing; it is asked because of ns\[shop\]-policy\[pay\]/,
+        /^× refused \(403\): the authorizer judge does not answer; it is asked because of ns\[shop\]-policy\[pay\]/,
       ),
       expect.stringContaining(refusal),
       'fix: let pay.shop call judge.shop',
     ]);
     expect(await asked('check')).toEqual([
       1,
-      expect.stringContaining('× authz  403: the authorizer judge is asked and hears nothing'),
+      expect.stringMatching(
+        /^× authz {2}403: the authorizer judge is asked, and does not answer {2}policies\/shop\/shop\.yaml:/,
+      ),
+      expect.stringContaining(refusal.replace('×', '× authz ')),
       'fix  let pay.shop call judge.shop',
     ]);
     write(callers('web'), 'envoyExtAuthzGrpc', ', statusOnError: "503"');
     expect((await asked('authz'))[1]).toContain('× refused (503)');
     write(callers('web'), 'envoyExtAuthzGrpc', ', failOpen: true');
-    expect((await asked('authz'))[1]).toContain('allowed: the authorizer judge hears nothing');
+    expect((await asked('authz'))[1]).toContain('allowed by failOpen: the authorizer judge does not answer');
   } finally {
     rmSync(judged, { recursive: true });
   }

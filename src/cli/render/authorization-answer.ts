@@ -62,7 +62,7 @@ function subjectOf(
 }
 
 function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): readonly DescriptionRow[] {
-  const { outcome, why, rule, nearest, closedBy, unheard, depends = [], provider, mode, because } = answer;
+  const { why, rule, nearest, closedBy, unanswered, depends = [], mode, because } = answer;
   const status = refusalText(answer.status, answer.atFirstByte);
   const modePlace = mode === undefined ? {} : { by: answerPlaceText(mode.by) };
   switch (why) {
@@ -90,15 +90,14 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
         ...(nearest?.fails ?? []).map((text) => ({ text: `    ${bad} ${text}` })),
       ];
     case 'custom':
-      if (unheard === undefined)
-        return [ruleRow(`${warning} the authorizer ${provider} decides; it is asked because of`, rule)];
       return [
-        ruleRow(
-          `${outcome === 'refused' ? `${bad} refused (${status})` : `${warning} allowed`}: the authorizer ${provider} hears nothing; it is asked because of`,
-          rule,
-        ),
-        { text: `    ${bad} ${unheard.text}`, ...(unheard.by && { by: answerPlaceText(unheard.by) }) },
-        { text: `    fix: ${unheard.fix}` },
+        ruleRow(`${askedText(answer, { bad, warning })}; it is asked because of`, rule),
+        ...(unanswered === undefined
+          ? []
+          : [
+              { text: `    ${bad} ${unanswered.text}`, ...(unanswered.by && { by: answerPlaceText(unanswered.by) }) },
+              { text: `    fix: ${unanswered.fix}` },
+            ]),
       ];
     case 'depends':
       return [
@@ -108,6 +107,16 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
     default:
       return why satisfies never;
   }
+}
+
+function askedText(
+  { outcome, status, provider, unanswered }: WorkloadAnswer,
+  { bad, warning }: Pick<Marks, 'bad' | 'warning'>,
+): string {
+  const authorizer = `the authorizer ${provider}`;
+  if (unanswered === undefined) return `${warning} ${authorizer} decides`;
+  if (outcome === 'asked') return `${warning} ${authorizer} decides, and does not always answer`;
+  return `${outcome === 'refused' ? `${bad} refused (${status})` : `${warning} allowed by failOpen`}: ${authorizer} does not answer`;
 }
 
 /** Of a policy that allows nothing here, where no other allows anything. */

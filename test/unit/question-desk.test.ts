@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createKeyDesk } from '../../src/control-plane/key-desk.ts';
+import { createFailingQuestions } from '../../src/control-plane/failing-questions.ts';
 import { offlineMesh } from '../../src/control-plane/offline-mesh.ts';
 import type { Mesh } from '../../src/model/mesh.ts';
 import { createCell } from '../../src/model/readable.ts';
@@ -21,9 +21,15 @@ spec:
   jwtRules:
 ${of.map((uri) => `    - { issuer: "https://${uri.slice(-1)}.example", audiences: [shop], jwksUri: "${uri}" }\n`).join('')}`;
 
-function meshOf(...of: readonly string[]): Mesh {
+function meshOf(text: string, providers = ''): Mesh {
   const options = { commit: 'c1', rootNamespace: settings.rootNamespace, folders: 'free' } as const;
-  const { policies } = parsePolicies([{ path: 'a.yaml', text: authentication(...of) }], options);
+  const { policies } = parsePolicies(
+    [
+      { path: 'a.yaml', text },
+      { path: 'meshconfig.yaml', text: providers },
+    ],
+    options,
+  );
   if (policies === undefined) throw new Error('not valid');
   return offlineMesh({ policies, settings, joined: byId(workload('orders-1', 'orders', 19_080)) });
 }
@@ -31,21 +37,28 @@ function meshOf(...of: readonly string[]): Mesh {
 const orders = { ...proxy('orders-1', 'orders'), ports: [{ port: 9080, inbound: 19_080, protocol: 'http' as const }] };
 const minute = 60_000;
 
-function scene(...of: readonly string[]) {
+function scene(first: Mesh) {
   const log: string[] = [];
-  const mesh = createCell<Mesh | undefined>(meshOf(...of));
+  const mesh = createCell<Mesh | undefined>(first);
   const clock = fakeClock(1_700_000_000_000);
   const logger = {
     warn: (_facts: unknown, text: string) => void log.push(`warn ${text}`),
     info: (_facts: unknown, text: string) => void log.push(`info ${text}`),
   };
-  const desk = createKeyDesk({ mesh, logger, clock });
-  const hear = (failed: number, fetched = 0) => desk.record(orders, [{ kind: 'keys', failed, fetched }]);
-  return { log, mesh, clock, hear, failing: () => desk.failing(orders) };
+  const desk = createFailingQuestions({ mesh, logger, clock });
+  const hearOf =
+    (to: 'keys' | 'authorizer') =>
+    (failed: number, answered = 0) =>
+      desk.record(orders, { kind: 'answers', to, failed, answered });
+  return {
+    ...{ log, mesh, clock },
+    ...{ hear: hearOf('keys'), failing: () => desk.keys(orders) },
+    ...{ hearJudge: hearOf('authorizer'), silent: () => desk.authorizer(orders) },
+  };
 }
 
 test('one URL: it fails until a fetch comes back, and the log hears of it once each', () => {
-  const { log, clock, hear, failing } = scene(uris[0]);
+  const { log, clock, hear, failing } = scene(meshOf(authentication(uris[0])));
   hear(2);
   clock.advance(minute);
   hear(1);
@@ -62,7 +75,7 @@ test('one URL: it fails until a fetch comes back, and the log hears of it once e
 });
 
 test('of several URLs a success may be that of another: it stands while keys are used', () => {
-  const { clock, hear, failing } = scene(...uris);
+  const { clock, hear, failing } = scene(meshOf(authentication(...uris)));
   hear(1);
   hear(0, 1);
   expect(failing()?.among.map(({ uri }) => uri)).toEqual(uris);
@@ -71,12 +84,51 @@ test('of several URLs a success may be that of another: it stands while keys are
 });
 
 test('what was known of one URL says nothing of another, nor of long ago', () => {
-  const { mesh, clock, hear, failing } = scene(uris[0]);
+  const { mesh, clock, hear, failing } = scene(meshOf(authentication(uris[0])));
   hear(1);
-  mesh.set(meshOf(uris[1]));
+  mesh.set(meshOf(authentication(uris[1])));
   expect(failing()).toBeUndefined();
   hear(1);
   expect(failing()).toMatchObject({ failures: 1 });
   clock.advance(60 * minute);
   expect(failing()).toBeUndefined();
+});
+
+const asking = (port: number) =>
+  meshOf(
+    `apiVersion: v1
+kind: Service
+metadata: { name: judge, namespace: shop }
+spec: { selector: { app: judge }, ports: [{ name: grpc, port: 90 }, { name: grpc-new, port: 91 }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: ask, namespace: shop }
+spec: { selector: { matchLabels: { app: orders } }, action: CUSTOM, provider: { name: judge }, rules: [{}] }
+`,
+    `extensionProviders:
+- name: judge
+  envoyExtAuthzGrpc: { service: judge.shop.svc.cluster.local, port: ${port} }
+`,
+  );
+
+test('an authorizer: each call is a question of its own, so it answers when all of them were answered', () => {
+  const { log, clock, mesh, hearJudge, silent, failing } = scene(asking(90));
+  hearJudge(2);
+  clock.advance(minute);
+  expect(silent()).toMatchObject({ failures: 2, since: clock.now() - minute, isMixed: false });
+  expect(silent()?.among).toMatchObject([
+    { by: { field: 'extensionProviders[0]', at: { file: 'meshconfig.yaml', line: 2 } }, rules: [{ at: { line: 9 } }] },
+  ]);
+  hearJudge(1, 4);
+  expect(silent()).toMatchObject({ failures: 3, isMixed: true });
+  hearJudge(1);
+  expect(silent()).toMatchObject({ failures: 4, isMixed: false });
+  hearJudge(0, 1);
+  expect(silent()).toBeUndefined();
+  hearJudge(1);
+  mesh.set(asking(91));
+  expect([silent(), failing()]).toEqual([undefined, undefined]);
+  const words = 'the authorizer judge at judge.shop:90 does not answer';
+  expect(log).toEqual([`warn ${words}`, 'info the authorizer answers again', `warn ${words}`]);
 });
