@@ -3,6 +3,7 @@ import type { CheckLine, PairCheck } from '../model/check-answer.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RouteAnswer } from '../model/route-answer.ts';
+import { askedResult, askedText, unansweredLines } from './asked-lines.ts';
 import { answerAuthorization } from './authorization-answer.ts';
 import { type AuthorizationCaller, strangerNotes } from './authorization-caller.ts';
 import { emptyShares, endpointsText, type LiveFacts, liveLines } from './check-live.ts';
@@ -192,27 +193,6 @@ function authorizationLines(
     authorizationLine(name, principal, answer, answers.length > 1),
     ...unansweredLines(answer),
   ]);
-}
-
-/** What comes of asking an authorizer, and what the caller gets where no answer comes. */
-function askedText({ outcome, status, provider, unanswered }: WorkloadAnswer): string {
-  const asked = `the authorizer ${provider} is asked, and`;
-  if (unanswered === undefined) return `${asked} decides`;
-  if (outcome === 'asked') return `${asked} does not always answer`;
-  return `${outcome === 'refused' ? status : 'allowed by failOpen'}: ${asked} does not answer`;
-}
-
-function askedResult({ outcome, unanswered }: WorkloadAnswer): CheckLine['result'] {
-  if (unanswered === undefined) return 'good';
-  return outcome === 'refused' ? 'bad' : 'warning';
-}
-
-/** Why an authorizer does not answer. */
-function unansweredLines(answer: WorkloadAnswer): readonly CheckLine[] {
-  const { unanswered } = answer;
-  if (unanswered === undefined) return [];
-  const { text, fix, by } = unanswered;
-  return [{ name: 'authz', result: askedResult(answer), text, ...(by && { by }), fix }];
 }
 
 function authorizationLine(

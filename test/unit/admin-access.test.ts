@@ -156,10 +156,10 @@ describe('what a browser page of another site could send (T22)', () => {
     expect(join.json().message).toBe('unknown field "use" in the body');
     const kind = await post('{"kind":"enrol","services":["a"],"namespace":"b"}');
     expect(kind.json().message).toBe('body.kind must be equal to one of the allowed values: join, credential');
-    expect((await post('{"kind":"credential","uses":1,"service":"a","namespace":"b"}')).statusCode).toBe(400);
-    expect((await post('{"uses":0,"service":"a","namespace":"b"}')).statusCode).toBe(400);
+    expect((await post('{"kind":"credential","uses":1,"services":["a"],"namespace":"b"}')).statusCode).toBe(400);
+    expect((await post('{"uses":0,"services":["a"],"namespace":"b"}')).statusCode).toBe(400);
     expect((await post('{"kind":"credential","services":["a"],"namespace":"b","__proto__":{}}')).statusCode).toBe(400);
-    expect((await post('{"kind":"person","service":"a","namespace":"b"}')).statusCode).toBe(400);
+    expect((await post('{"kind":"person","services":["a"],"namespace":"b"}')).statusCode).toBe(400);
     expect((await post(`{"kind":"${'x'.repeat(300_000)}"}`)).statusCode).toBe(413);
     const query = await closed.inject({ url: '/api/v1/proxies?foo=1', headers: { host: 'localhost', ...bearer } });
     expect(query.statusCode).toBe(400);

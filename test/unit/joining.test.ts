@@ -38,7 +38,7 @@ const asOperator = (words: readonly string[], tokenFile = 'state/operator.token'
   });
 
 test.each([
-  [['--service', ''], '"" cannot be a service account'],
+  [['--service', ''], '"" cannot be a service'],
   [['--service', 'reviews', '--ttl', '0s'], 'it would have expired already'],
   [['--service', 'reviews', '--ttl', '999999999d'], 'it would outlive every root'],
 ])('weft token create %j says why no token can be made, and none is', async (words, why) => {
@@ -49,7 +49,9 @@ test.each([
 });
 
 test('a token that is there to join with reads no API, and is told from one that nobody knows', async () => {
-  const { secret } = await mesh.controlPlane().values.tokens.create({ service: 'reviews', namespace: 'shop', uses: 1 });
+  const { secret } = await mesh
+    .controlPlane()
+    .values.tokens.create({ services: ['reviews'], namespace: 'shop', uses: 1 });
   writeFileSync(join(mesh.folder, 'joins.token'), secret.expose(), { mode: 0o600 });
   const { code, stderr } = await asOperator(['list'], 'joins.token');
   expect([code, stderr]).toEqual([2, expect.stringContaining('WEFT0902 the token is unknown')]);
