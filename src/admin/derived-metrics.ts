@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { OutReason } from '../model/traffic.ts';
 import type { AdminSource, MetricFamily, MetricSample, MetricType } from './admin-source.ts';
 
 /** Gauges that follow from what the source shows (section 6 of experience.md). `now` in milliseconds since 1970. */
@@ -22,17 +23,8 @@ export function derivedMetrics(source: AdminSource, now: number): readonly Metri
         states.map((state) => ({ status: state })),
       ),
     ]),
-    family(
-      'weft_ejected_endpoints',
-      'gauge',
-      'Endpoints that the outlier detection of a proxy holds out.',
-      source.proxies().flatMap((proxy) =>
-        (proxy.ejected ?? []).map(({ destination, endpoints }) => ({
-          labels: { proxy: `${proxy.name}.${proxy.namespace}`, destination },
-          value: endpoints,
-        })),
-      ),
-    ),
+    heldOut(source, 'ejected', 'Endpoints that the outlier detection of a proxy holds out.'),
+    heldOut(source, 'unhealthy', 'Endpoints that fail the health checks of a proxy.'),
     family(
       'weft_policy_revision_state',
       'gauge',
@@ -87,6 +79,17 @@ export function derivedMetrics(source: AdminSource, now: number): readonly Metri
           ]),
         ]),
   ];
+}
+
+/** `weft_ejected_endpoints`, `weft_unhealthy_endpoints` */
+function heldOut(source: AdminSource, why: OutReason, help: string): MetricFamily {
+  const samples = source.proxies().flatMap(({ name, namespace, [why]: out = [] }) =>
+    out.map(({ destination, endpoints }) => ({
+      labels: { proxy: `${name}.${namespace}`, destination },
+      value: endpoints,
+    })),
+  );
+  return family(`weft_${why}_endpoints`, 'gauge', help, samples);
 }
 
 /** Counts equal label sets; `always` are shown even with 0. */

@@ -25,9 +25,9 @@ import { certificateReport } from './certificate-report.ts';
 import { createCommitOrder } from './commit-order.ts';
 import { configDump } from './config-dump.ts';
 import { controlPlaneMetrics, type HealthFigures } from './control-plane-metrics.ts';
-import { ejectedBy } from './ejected-by.ts';
 import type { FailingQuestions } from './failing-questions.ts';
 import { allFindings } from './generated-finding.ts';
+import { heldOutByProxies } from './held-out.ts';
 import { policyPlace } from './policy-place.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
@@ -117,7 +117,7 @@ export function createAdminValues(parts: {
     now: clock.now(),
     refusals: refusals(),
     workload: (id) => mesh.get()?.workloads.get(id),
-    ejected: ejectedBy(traffic, clock.now()),
+    heldOut: heldOutByProxies(traffic, clock.now()),
   });
 
   const openStreams = (): ReadonlyMap<string, readonly StreamStatus<JoinCredential>[]> => {

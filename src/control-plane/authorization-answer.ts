@@ -208,11 +208,14 @@ interface Answered {
 
 type Judged = Omit<WorkloadAnswer, 'workloads'> & { readonly workload: string };
 
-function judge({ workload, service, port, inbound, disconnected }: CallTarget, call: SeenCall | Answered): Judged {
+function judge(
+  { workload, service, port, inbound, disconnected, external }: CallTarget,
+  call: SeenCall | Answered,
+): Judged {
   const identified = 'refused' in call ? call.identified : typeof call.principal === 'string';
   const place = { workload, service, port, identified };
   if (disconnected) return { ...place, outcome: 'unknown', why: 'disconnected' };
-  if (inbound === undefined) return { ...place, outcome: 'allowed', why: 'no-sidecar' };
+  if (inbound === undefined) return { ...place, outcome: 'allowed', why: external ? 'external' : 'no-sidecar' };
   const mode = { value: inbound.mtls.value, by: placeOf(inbound.mtls.by) };
   if ('refused' in call)
     return inbound.mtls.value === 'STRICT' && !identified

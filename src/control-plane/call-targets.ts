@@ -8,6 +8,7 @@ import { selects } from '../model/selector.ts';
 import type { Endpoint } from '../model/service.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
+import { indexServices } from '../resolve/service-index.ts';
 import { destinationOf } from './call-decisions.ts';
 
 /** A workload that a call may reach, and what stands before its port. */
@@ -23,6 +24,8 @@ export interface CallTarget {
   readonly inbound?: Inbound;
   /** It joined, and its sidecar is away: who knows what it had. */
   readonly disconnected?: true;
+  /** Of a host outside of the mesh. */
+  readonly external?: true;
   /** Whether callers with an identity speak mesh TLS to it. */
   readonly meshTls: boolean;
   readonly serverName?: string;
@@ -44,6 +47,7 @@ export function callTargets(
   const service = ref.name === ref.host ? ref.host : `${ref.name}.${ref.namespace}`;
   const all = mesh.endpoints.get(ref.service)?.get(ref.port) ?? [];
   const called = new Map(resolveEndpoints(mesh, destination).endpoints.map((each) => [each.workload, each]));
+  const external = indexServices(mesh.services).byKey.get(ref.service)?.external === true;
   const served = all.filter(({ workload }) => called.has(workload));
   if (served.length === 0) return describedTarget(mesh, destination, service, proxyOf);
   return served.map((endpoint) => {
@@ -59,6 +63,7 @@ export function callTargets(
       ...(isIP(endpoint.address) !== 0 && { address: endpoint.address }),
       ...(inbound && { inbound }),
       ...(isDisconnected && { disconnected: true as const }),
+      ...(external && { external: true as const }),
       healthy,
       ...spoken(destination, meshTls),
     };

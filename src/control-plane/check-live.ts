@@ -1,12 +1,11 @@
 import type { CheckLine } from '../model/check-answer.ts';
 import type { AnswerCluster, AnswerProxies, RouteAnswer } from '../model/route-answer.ts';
 import type { CertificateStatus } from '../model/status.ts';
-import type { EdgeRow } from '../model/traffic.ts';
-import type { ClusterTrouble } from '../telemetry/cluster-troubles.ts';
+import { type EdgeRow, type OutReason, outReasons } from '../model/traffic.ts';
 import type { LiveSidecars } from './authorization-answer.ts';
-import { areAllEjected, mostEjected } from './ejected-by.ts';
 import { failingKeysLine } from './failing-keys.ts';
 import { type FetchedKeys, keysText } from './fetched-keys.ts';
+import { type HeardOut, isNobodyLeft, mostHeldOut, outBecause } from './held-out.ts';
 import type { Unanswered } from './question-desk.ts';
 import { placeOf } from './route-answer.ts';
 import type { UnfetchedKeys } from './unfetched-keys.ts';
@@ -24,7 +23,7 @@ export interface LiveFacts extends LiveSidecars {
   /** Of the last minute. */
   readonly edges: readonly EdgeRow[];
   /** What sidecars hold out at present. */
-  readonly troubles: readonly Pick<ClusterTrouble, 'proxy' | 'cluster' | 'ejected'>[];
+  readonly troubles: readonly HeardOut[];
   /** The keys of tokens that the connected sidecar of a workload cannot have. */
   failingKeys(workload: string): Unanswered<FetchedKeys> | undefined;
   /** Those that nobody can give it. */
@@ -61,7 +60,7 @@ export function liveLines({ clusters }: RouteAnswer, live: LiveFacts): readonly 
     ...heldLines(proxies),
     ...heldLines(called),
     ...keyLines(clusters, live),
-    ...(caller === undefined ? [] : [...ejectedLines(clusters, caller, live), ...callLines(clusters, caller, live)]),
+    ...(caller === undefined ? [] : [...outLines(clusters, caller, live), ...callLines(clusters, caller, live)]),
   ];
 }
 
@@ -112,25 +111,35 @@ function unfetchedLine(workload: string, { keys, why, fix }: UnfetchedKeys): Che
 
 type Caller = NonNullable<LiveFacts['callerService']>;
 
+const outFixes: Readonly<Record<OutReason, string>> = {
+  ejected: 'look at these applications; weft edges shows what they answer',
+  unhealthy: 'look at these applications, and at the HealthCheck: its path and port; policies judge it like any call',
+};
+
 /** By cluster, of the sidecar that holds out most. */
-function ejectedLines(
-  clusters: readonly AnswerCluster[],
-  caller: Caller,
-  { troubles }: LiveFacts,
-): readonly CheckLine[] {
-  return clusters.flatMap(({ cluster, service, subset }): readonly CheckLine[] => {
-    const most = mostEjected(troubles, caller, cluster);
-    if (most === undefined) return [];
-    const { proxy, endpoints, of } = most;
-    const what = `${service}${subset === undefined ? '' : ` ${subset}`}`;
-    return [
-      {
-        name: 'ejected',
-        result: areAllEjected(most) ? 'bad' : 'warning',
-        text: `${proxy} holds out ${endpoints}${of === undefined ? '' : ` of ${of}`} of ${what}: calls there failed too often`,
-        fix: 'look at these applications; weft edges shows what they answer',
-      },
-    ];
+function outLines(clusters: readonly AnswerCluster[], caller: Caller, { troubles }: LiveFacts): readonly CheckLine[] {
+  return clusters.flatMap((cluster) => {
+    const { service, subset, panicBelow } = cluster;
+    const out = mostHeldOut(troubles, caller, cluster);
+    const result = isNobodyLeft({ ...out, panicBelow }) ? 'bad' : 'warning';
+    return outReasons.flatMap((why): readonly CheckLine[] => {
+      const most = out[why];
+      if (most === undefined) return [];
+      const { proxy, endpoints, of } = most;
+      const count = `${endpoints}${of === undefined ? '' : ` of ${of}`}`;
+      const what = `${service}${subset === undefined ? '' : ` ${subset}`}`;
+      return [
+        {
+          name: why,
+          result,
+          text: `${proxy} holds out ${count} of ${what}: ${outBecause[why]}`,
+          ...(panicBelow === undefined
+            ? {}
+            : { detail: `where fewer than ${panicBelow}% are well, all are called (D8)` }),
+          fix: outFixes[why],
+        },
+      ];
+    });
   });
 }
 

@@ -1,13 +1,15 @@
-import type { AuthorizationAnswer, AuthorizationQuestion, WorkloadAnswer } from '../model/authorization-answer.ts';
+import type { AuthorizationAnswer, AuthorizationQuestion } from '../model/authorization-answer.ts';
 import type { CheckLine, PairCheck } from '../model/check-answer.ts';
 import type { Mesh } from '../model/mesh.ts';
+import type { Protocol } from '../model/policy.ts';
 import type { Proxy } from '../model/proxy.ts';
 import type { RouteAnswer } from '../model/route-answer.ts';
-import { askedResult, askedText, unansweredLines } from './asked-lines.ts';
+import { isHttp } from '../model/service.ts';
 import { answerAuthorization } from './authorization-answer.ts';
 import { type AuthorizationCaller, strangerNotes } from './authorization-caller.ts';
+import { authorizationLines, namesOf } from './check-authorization.ts';
 import { emptyShares, endpointsText, type LiveFacts, liveLines } from './check-live.ts';
-import { disconnectedText, refusalText, roundSpan, sinceText } from './describe-words.ts';
+import { roundSpan, routeText, sinceText } from './describe-words.ts';
 import { answerRoute } from './route-answer.ts';
 import { answersError } from './would-fail.ts';
 
@@ -109,7 +111,7 @@ function routeLine(answer: RouteAnswer, live: boolean): CheckLine {
   return {
     name: 'route',
     result: gone.length > 0 ? 'bad' : 'good',
-    text: `${route} -> ${shares.join(', ')}`,
+    text: `${routeText(route)} -> ${shares.join(', ')}`,
     ...(gone.length === 0 ? {} : { detail: gone.join('; ') }),
     ...place,
     ...(empty.length === 0 ? {} : { fix: 'weft get workloads shows who joined, and with which labels' }),
@@ -120,7 +122,7 @@ function securityLines(
   [stranger]: readonly string[],
   { name, principal }: AuthorizationCaller,
   { answers }: AuthorizationAnswer,
-  { clusters }: RouteAnswer,
+  { clusters, to }: RouteAnswer,
   live: LiveFacts | undefined,
 ): readonly CheckLine[] {
   const begun = begunTls(clusters);
@@ -135,6 +137,7 @@ function securityLines(
       return { name: 'mTLS', result: 'warning', text };
     }
     if (mode === undefined && begun.has(answer.service)) return begunLine(who);
+    if (answer.why === 'external') return externalLine(who, to.protocol);
     if (mode === undefined)
       return { name: 'mTLS', result: 'warning', text: `plaintext: no sidecar stands before ${who}` };
     const place = { by: mode.by };
@@ -183,99 +186,14 @@ function begunLine(who: string): CheckLine {
   return { name: 'mTLS', result: 'good', text: `TLS begun by the sidecar to ${who}`, detail };
 }
 
-function authorizationLines(
-  { name, principal }: AuthorizationCaller,
-  { answers, notes, outcome }: AuthorizationAnswer,
-): readonly CheckLine[] {
-  if (outcome === 'nowhere')
-    return [{ name: 'authz', result: 'warning', text: notes[0] ?? 'the call comes to no workload' }];
-  return answers.flatMap((answer) => [
-    authorizationLine(name, principal, answer, answers.length > 1),
-    ...unansweredLines(answer),
-  ]);
-}
-
-function authorizationLine(
-  name: string,
-  principal: string | undefined,
-  answer: WorkloadAnswer,
-  several: boolean,
-): CheckLine {
-  const { outcome, why, status, atFirstByte, rule, nearest, closedBy, depends, mode, because } = answer;
-  const { disconnectedFor, workloads } = answer;
-  const at = several ? `${namesOf(workloads)}: ` : '';
-  const who = principal === undefined ? `${name}, which shows no identity` : `spiffe://${principal}`;
-  switch (why) {
-    case 'no-sidecar':
-      return { name: 'authz', result: 'warning', text: `${at}allowed: no sidecar, so no policy acts` };
-    case 'disconnected':
-      return { name: 'authz', result: 'warning', text: `${at}not known: ${disconnectedText(disconnectedFor)}` };
-    case 'strict':
-      return {
-        name: 'authz',
-        result: 'bad',
-        text: `${at}closed: STRICT lets in nobody without an identity`,
-        ...(mode && { by: mode.by }),
-      };
-    case 'answered':
-      return { name: 'authz', result: 'bad', text: `${at}${status}: ${because}` };
-    case 'no-keys':
-      return { name: 'authz', result: 'bad', text: `${at}401 without keys from before: ${because}` };
-    case 'deny':
-      return {
-        name: 'authz',
-        result: 'bad',
-        text: `${at}${refusalText(status, atFirstByte)}: refused by ${rule?.id}`,
-        ...(rule && { detail: rule.text, by: rule.by }),
-        fix: 'narrow that DENY rule',
-      };
-    case 'no-allow-rule':
-      return {
-        name: 'authz',
-        result: 'bad',
-        text: `${at}${refusalText(status, atFirstByte)}: no ALLOW rule lets in ${who}`,
-        ...(closedBy && { by: closedBy }),
-        ...(nearest && { detail: `nearest: ${nearest.fails.join(' and ')}`, by: nearest.by }),
-        fix: fixOf(principal, nearest),
-      };
-    case 'allow':
-      return { name: 'authz', result: 'good', text: `${at}allowed by ${rule?.id}`, ...(rule && { by: rule.by }) };
-    case 'no-allow-policy':
-      return { name: 'authz', result: 'good', text: `${at}allowed: no ALLOW policy selects the workload` };
-    case 'custom':
-      return {
-        name: 'authz',
-        result: askedResult(answer),
-        text: `${at}${askedText(answer)}`,
-        ...(rule && { by: rule.by }),
-      };
-    case 'depends': {
-      const [first] = depends ?? [];
-      return {
-        name: 'authz',
-        result: 'warning',
-        text: `${at}${outcome}: it depends on what was not said`,
-        ...(first && { detail: first.text, by: first.by }),
-        fix: 'say more of the call: weft authz --help',
-      };
-    }
-    default:
-      return why satisfies never;
-  }
-}
-
-/** What to write, where only the caller is not named. */
-function fixOf(principal: string | undefined, nearest: WorkloadAnswer['nearest']): string {
-  if (principal === undefined) return 'let the caller join the mesh, and name its account in an ALLOW rule';
-  if (nearest === undefined || 'default' in nearest.by)
-    return `no ALLOW rule is for this port: write one that names ${principal}`;
-  const [only, another] = nearest.fails;
-  if (another === undefined && only?.startsWith('caller') === true)
-    return `add ${principal} to ${nearest.by.field}.from[0].source.principals`;
-  return `change ${nearest.by.field}, or write a rule for this call`;
-}
-
-function namesOf(workloads: readonly string[]): string {
-  const [first = '', ...others] = workloads;
-  return others.length === 0 ? first : `${first} and ${others.length} more`;
+/** No sidecar takes mesh TLS off there. Whether bytes that nobody reads are TLS is the program's own affair. */
+function externalLine(host: string, protocol: Protocol | undefined): CheckLine {
+  if (protocol === undefined || !isHttp(protocol))
+    return { name: 'mTLS', result: 'good', text: `as the program sends it: ${host} is an external host` };
+  return {
+    name: 'mTLS',
+    result: 'warning',
+    text: `plaintext: ${host} is an external host`,
+    fix: 'have the sidecar begin TLS there: a DestinationRule with tls.mode SIMPLE',
+  };
 }

@@ -6,6 +6,7 @@ import { localPortKey } from '../model/mesh.ts';
 import { refText } from '../model/provenance.ts';
 import type { Proxy } from '../model/proxy.ts';
 import { isHttp, type Service } from '../model/service.ts';
+import { type EndpointsOut, type OutReason, outReasons } from '../model/traffic.ts';
 import { httpLimits, httpLimitsRemedy, tunnelLimit } from '../model/transparency-limits.ts';
 import { resolveEndpoints } from '../resolve/endpoints.ts';
 import { resolveInbound } from '../resolve/inbound.ts';
@@ -145,11 +146,10 @@ function inboundRows({ mesh }: Describable, proxies: readonly Proxy[]): readonly
 function edgeRows({ edges = [] }: Describable, { name, namespace, host }: Service): readonly DescriptionRow[] {
   return edges
     .filter(({ to, toNamespace }) => to === host || (to === name && toNamespace === namespace))
-    .map(({ from, fromNamespace, rps, success, p99, requests, ejected, beside, dryRun, tlsFailures = [] }) => {
+    .map(({ from, fromNamespace, rps, success, p99, requests, beside, dryRun, tlsFailures = [], ...row }) => {
       const who = fromNamespace === undefined ? from : `${from}.${fromNamespace}`;
       const slow = p99 === undefined ? '' : `, p99 ${spanText(Math.round(p99))}`;
-      const all = ejected?.of === undefined ? '' : ` of ${ejected.of}`;
-      const held = ejected === undefined ? '' : `; outlier detection holds out ${ejected.endpoints}${all} endpoints`;
+      const held = outReasons.map((why) => heldText(why, row[why])).join('');
       const tls = tlsFailures
         .map(({ name, count }) => `; no TLS ${count} times (${name}: weft edges says why)`)
         .join('');
@@ -160,4 +160,10 @@ function edgeRows({ edges = [] }: Describable, { name, namespace, host }: Servic
       const calls = `${requests} (${rps.toFixed(1)} a second)${made}, ${(success * 100).toFixed(2)}% succeeded`;
       return rowOf(`${who}: ${calls}${slow}${held}${tls}`);
     });
+}
+
+function heldText(why: OutReason, out: EndpointsOut | undefined): string {
+  if (out === undefined) return '';
+  const who = why === 'ejected' ? 'outlier detection holds' : 'health checks hold';
+  return `; ${who} out ${out.endpoints}${out.of === undefined ? '' : ` of ${out.of}`} endpoints`;
 }

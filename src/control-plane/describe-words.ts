@@ -142,6 +142,11 @@ export function healthText(
   return known === 'not probed' && destination?.healthChecks?.length ? "checked by callers' sidecars" : known;
 }
 
+/** `VirtualService/shop/reviews[canary]`; where no rule decides, the name is one of Envoy's alone (`default/shop/reviews`). */
+export function routeText(name = ''): string {
+  return name.startsWith('default/') ? 'default route' : name;
+}
+
 /** What a refused caller gets; `atFirstByte`: as an answer of authorization has it. */
 export function refusalText(status: number | 'closed' | undefined, atFirstByte: true | undefined): string {
   return atFirstByte ? 'closed from the first byte on' : String(status);

@@ -1,7 +1,6 @@
 import type { StreamReport, SubscriptionReport } from '../admin/admin-source.ts';
 import { troubleOf } from '../admin/mesh-values.ts';
 import {
-  type EjectedBy,
   type ProxyStatus,
   type Rejection,
   type SyncState,
@@ -17,6 +16,7 @@ import { lookup, type Snapshot } from '../xds/snapshot.ts';
 import type { StreamStatus, TypeStatus as StreamType } from '../xds/status.ts';
 import type { Variant } from '../xds/subscription.ts';
 import { configurationCost, isBeyondBudget } from './configuration-cost.ts';
+import type { HeldOutByProxies } from './held-out.ts';
 import { notAskedYet } from './not-asked-yet.ts';
 import { oneLine } from './one-line.ts';
 import type { ProxySession } from './proxy-sessions.ts';
@@ -36,7 +36,7 @@ export interface StatusContext {
   /** Absent: nobody knows. */
   readonly workload?: (id: string) => Workload | undefined;
   /** What it holds out of the endpoints that it calls; absent: nobody knows. */
-  readonly ejected?: (id: string) => readonly EjectedBy[];
+  readonly heldOut?: HeldOutByProxies;
 }
 
 /** One proxy as `weft proxies` shows it. */
@@ -63,7 +63,6 @@ export function proxyStatus(
   const status = worstOf([...Object.values(types).map((type) => type.status), ...isLate]);
   const settled = status === 'SYNCED';
   const { group, trouble } = context.workload?.(proxy.id) ?? {};
-  const ejected = context.ejected?.(proxy.id) ?? [];
   return {
     name: proxy.name,
     namespace: proxy.namespace,
@@ -79,7 +78,7 @@ export function proxyStatus(
     ...costOf(stream),
     ...(group === undefined ? {} : { group: group.name }),
     ...(trouble === undefined ? {} : { trouble: troubleOf(trouble) }),
-    ...(ejected.length === 0 ? {} : { ejected }),
+    ...context.heldOut?.(proxy.id),
     ...(session.acknowledgedAfter === undefined ? {} : { ackMilliseconds: session.acknowledgedAfter }),
     types,
   };

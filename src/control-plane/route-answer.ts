@@ -1,5 +1,5 @@
 import type { View } from '../model/ir.ts';
-import type { DestinationRef } from '../model/ir-destination.ts';
+import type { Destination, DestinationRef } from '../model/ir-destination.ts';
 import type { WeightedDestination } from '../model/ir-route.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { Labels } from '../model/policy.ts';
@@ -208,6 +208,7 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
       by: placeOf(weight.by),
       ...(found && { discovery: found.discovery, security: found.security.kind }),
       ...(found?.healthChecks?.length ? { healthChecked: true as const } : {}),
+      ...(found && panicOf(found)),
       endpoints: [
         // Names that Envoy resolves are addresses of the destination; the registry's list of the same is for the others alone.
         ...(found?.addresses ?? []).map((each) => ({
@@ -227,6 +228,12 @@ function clustersOf(mesh: Mesh, view: View, destinations: readonly WeightedDesti
       ],
     };
   });
+}
+
+/** Where somebody may be held out. */
+function panicOf({ healthChecks, outlierDetection, panicThreshold }: Destination): Pick<AnswerCluster, 'panicBelow'> {
+  const mayBeOut = outlierDetection !== undefined || (healthChecks?.length ?? 0) > 0;
+  return mayBeOut && panicThreshold.value > 0 ? { panicBelow: panicThreshold.value } : {};
 }
 
 function later({ priority = 0 }: { readonly priority?: number }) {

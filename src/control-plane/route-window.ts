@@ -8,8 +8,8 @@ import type { StreamStatus } from '../xds/status.ts';
 import type { LostFor } from './authorization-answer.ts';
 import { authorizationCaller } from './authorization-caller.ts';
 import { calledProxiesOf } from './called-proxies.ts';
-import { withEjected } from './ejected-by.ts';
 import type { FailingQuestions } from './failing-questions.ts';
+import { withHeldOut } from './held-out.ts';
 import { readiness } from './policy-readiness.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { ProxySessions } from './proxy-sessions.ts';
@@ -47,7 +47,7 @@ export function createRouteWindow(of: {
     const answer = withAuthorization(
       service === undefined || question.from === undefined
         ? routed
-        : withEjected(routed, { name: service, namespace: caller.namespace }, troubles),
+        : withHeldOut(routed, { name: service, namespace: caller.namespace }, troubles),
       mesh,
       authorizationCaller(mesh, question, () => caller),
       question,

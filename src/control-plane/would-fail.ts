@@ -1,5 +1,5 @@
-import type { RouteAnswer } from '../model/route-answer.ts';
-import { areAllEjected } from './ejected-by.ts';
+import type { AnswerCluster, RouteAnswer } from '../model/route-answer.ts';
+import { isNobodyLeft } from './held-out.ts';
 
 /**
  * Whether the call fails, or a share of it, as far as can be seen: nobody takes it; the sidecar itself answers it with an error; it is let in
@@ -12,13 +12,14 @@ export function wouldFail(answer: RouteAnswer): boolean {
   if (answersError(answer) || aborted !== undefined) return true;
   if ([proxies, called].some((of) => of?.otherwise.some(({ state }) => state === 'refused'))) return true;
   if (authorization?.answers.some((each) => each.outcome === 'refused') === true) return true;
-  return clusters.some(
-    ({ percent, discovery, endpoints, ejected }) =>
-      percent > 0 &&
-      (discovery === undefined ||
-        areAllEjected(ejected) ||
-        (discovery === 'registry' && proxies !== undefined && !endpoints.some(({ healthy }) => healthy))),
-  );
+  return clusters.some((cluster) => cluster.percent > 0 && isEmpty(cluster, proxies !== undefined));
+}
+
+/** Whether nobody is there to be called, as far as files or, with `isLive`, a running mesh can tell. */
+export function isEmpty(cluster: AnswerCluster, isLive: boolean): boolean {
+  const { discovery, endpoints } = cluster;
+  if (discovery === undefined || isNobodyLeft(cluster)) return true;
+  return discovery === 'registry' && isLive && !endpoints.some(({ healthy }) => healthy);
 }
 
 /** Whether a rule has the sidecar of the caller answer with an error (`directResponse`). */

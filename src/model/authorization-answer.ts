@@ -89,6 +89,8 @@ export interface WorkloadAnswer {
 
 export type AnswerReason =
   | 'no-sidecar'
+  /** A host outside of the mesh, which has none. */
+  | 'external'
   /** A sidecar stands there and is not connected at present: what it decides is by the policies that it had. */
   | 'disconnected'
   /** By Envoy itself, before any rule: a token that nobody takes, a path that is none. */

@@ -2,7 +2,7 @@ import type { AuthorizationAnswer } from './authorization-answer.ts';
 import type { PathNormalization } from './ir-mesh.ts';
 import type { Labels, Protocol } from './policy.ts';
 import type { PolicyPlace, XdsType } from './status.ts';
-import type { EjectedEndpoints } from './traffic.ts';
+import type { EndpointsOut, HeldOut } from './traffic.ts';
 
 /** Where a decision stands: the field of an object and its line, or a default's number (`D3`). */
 export type AnswerPlace =
@@ -133,7 +133,8 @@ export interface AnswerCandidate {
   readonly other?: string;
 }
 
-export interface AnswerCluster {
+/** `ejected`, `unhealthy`: of a running mesh, the sidecar of the caller that holds out most of its endpoints. */
+export interface AnswerCluster extends HeldOut<EndpointsOut & { readonly proxy: string }> {
   readonly cluster: string;
   /** `reviews.shop` */
   readonly service: string;
@@ -146,10 +147,10 @@ export interface AnswerCluster {
   readonly discovery?: 'registry' | 'dns' | 'dns-round-robin' | 'request';
   /** `mesh`: mutual TLS to the endpoints that are marked so; `tls`: TLS that the sidecar begins (P23). */
   readonly security?: 'plain' | 'mesh' | 'tls';
-  /** Of a running mesh: the sidecar of the caller that holds out most of its endpoints, which failed too often. */
-  readonly ejected?: EjectedEndpoints & { readonly proxy: string };
-  /** A HealthCheck lets callers' sidecars find out who is well: what they find is not known here. */
+  /** A HealthCheck lets callers' sidecars find out who is well: of files alone what they find is not known. */
   readonly healthChecked?: true;
+  /** Percent of the endpoints: where fewer are well all are called, whoever is held out (D8); absent: never. */
+  readonly panicBelow?: number;
   readonly endpoints: readonly {
     /** Absent: an address that a ServiceEntry states. */
     readonly workload?: string;

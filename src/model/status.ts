@@ -1,6 +1,6 @@
 import type { SpiffeId } from './identity.ts';
 import type { Labels } from './policy.ts';
-import type { EjectedEndpoints } from './traffic.ts';
+import type { EndpointsOut, HeldOut } from './traffic.ts';
 
 /** What a proxy said about the newest configuration (words of experience.md, introduction). */
 export type SyncState = 'SYNCED' | 'PENDING' | 'STALE' | 'REJECTED' | '-';
@@ -114,7 +114,8 @@ export interface ProxyCost {
   readonly bytes: number;
 }
 
-export interface ProxyStatus {
+/** `ejected`, `unhealthy`: what it holds out at present, by destination; absent: nothing, or its Envoy does not report. */
+export interface ProxyStatus extends HeldOut<readonly DestinationOut[]> {
   readonly name: string;
   readonly namespace: string;
   readonly service: string;
@@ -136,13 +137,11 @@ export interface ProxyStatus {
   readonly cost?: ProxyCost;
   /** Set while probes find its application unhealthy: callers are sent elsewhere. */
   readonly trouble?: WorkloadTrouble;
-  /** Endpoints that its outlier detection holds out at present; absent: none, or its Envoy does not report. */
-  readonly ejected?: readonly EjectedBy[];
   readonly types: Readonly<Record<XdsType, TypeStatus>>;
 }
 
 /** What a proxy holds out of a destination's endpoints. */
-export interface EjectedBy extends EjectedEndpoints {
+export interface DestinationOut extends EndpointsOut {
   /** `reviews.shop:9080 v1` */
   readonly destination: string;
 }

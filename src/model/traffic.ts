@@ -8,7 +8,7 @@ export const ownSidecar = '(sidecar)';
 export const anyone = '(any)';
 
 /** One line of `weft edges` and of the demo's table: who called whom, over a window of time. */
-export interface EdgeRow {
+export interface EdgeRow extends HeldOut {
   /** The service of the caller, `frontend`, `(outside)`, or `(any)` of what policies in dry-run say. */
   readonly from: string;
   readonly fromNamespace?: string;
@@ -48,8 +48,6 @@ export interface EdgeRow {
   readonly codes: readonly Tally[];
   /** Whose sidecar counted. */
   readonly reporter: 'source' | 'destination';
-  /** What the caller's outlier detection holds out at present, at the proxy that holds out most; absent: nothing. */
-  readonly ejected?: EjectedEndpoints;
   /** Connections that found no agreement on TLS, by reason (`TlsTrouble`), the most frequent first; absent: none. */
   readonly tlsFailures?: readonly Tally[];
 }
@@ -59,11 +57,24 @@ export const ownUses = ['mirrors', 'keys', 'authorizer'] as const;
 
 export type OwnUse = (typeof ownUses)[number];
 
-/** Endpoints that a proxy calls no more for a while, since they failed too often. */
-export interface EjectedEndpoints {
+/** Why a sidecar calls endpoints no more for a while: `ejected`: calls there failed too often; `unhealthy`: its own health checks fail there. */
+export const outReasons = ['ejected', 'unhealthy'] as const;
+
+export type OutReason = (typeof outReasons)[number];
+
+export interface EndpointsOut {
   readonly endpoints: number;
   /** How many there are in all; absent: not known yet. */
   readonly of?: number;
+}
+
+/** What is held out at present, at the proxy that holds out most where there are several; absent: nothing. */
+export type HeldOut<Out = EndpointsOut> = { readonly [Why in OutReason]?: Out };
+
+/** What there is for each reason. */
+export function heldOutBy<Out>(find: (why: OutReason) => Out | undefined): HeldOut<Out> {
+  const [ejected, unhealthy] = outReasons.map(find);
+  return { ...(ejected === undefined ? {} : { ejected }), ...(unhealthy === undefined ? {} : { unhealthy }) };
 }
 
 /**

@@ -17,7 +17,7 @@ const KEPT_PREFIXES = ['weft.', 'cluster_manager.', 'listener_manager.', 'contro
 const KEPT_NAMES = [
   'server\\.(live|state|uptime|memory_allocated|dynamic_unknown_fields)',
   // Half of a cluster's memory is its 129 statistics (E30): only those that an answer of ours rests on.
-  'cluster\\..*\\.(upstream_rq_(total|[1-5]xx|retry|retry_overflow|pending_overflow)|upstream_cx_(active|total|connect_fail)|membership_(healthy|total)|ssl\\.(fail.*|connection_error)|init_fetch_timeout|update_rejected|outlier_detection\\.ejections_active)',
+  'cluster\\..*\\.(upstream_rq_(total|[1-5]xx|retry|retry_overflow|pending_overflow)|upstream_cx_(active|total|connect_fail)|membership_(healthy|total)|ssl\\.(fail.*|connection_error)|init_fetch_timeout|update_rejected|outlier_detection\\.ejections_active|health_check\\.name\\..*\\.healthy)',
   'listener\\..*\\.(downstream_cx_(total|active)|no_filter_chain_match|ssl\\.(handshake|fail.*|connection_error))',
   'tcp\\..*\\.downstream_cx_(total|active)',
   // Routes to which a policy gave a name for statistics (`statPrefix`); others have none.

@@ -1,12 +1,10 @@
-import { type TlsTrouble, tlsTroubles } from '../model/traffic.ts';
+import { type HeldOut, heldOutBy, type TlsTrouble, tlsTroubles } from '../model/traffic.ts';
 import type { StreamMetricsMessage } from '../proto/gen/envoy/service/metrics/v3/metrics_service_pb.ts';
 
 /** What an Envoy says of one of its clusters besides the calls: gauges as they are, failures of TLS as gained in a flush interval. */
-export interface ClusterFigures {
+export interface ClusterFigures extends HeldOut<number> {
   readonly kind: 'cluster';
   readonly cluster: string;
-  /** Endpoints that outlier detection holds out. */
-  readonly ejected?: number;
   /** Endpoints in all. */
   readonly members?: number;
   readonly tls: Readonly<Partial<Record<TlsTrouble, number>>>;
@@ -15,8 +13,9 @@ export interface ClusterFigures {
 const clusterTag = 'envoy.cluster_name';
 
 /** The statistics, and what they mean; each failure of TLS counts as an error of a connection, too. */
-const meanings: ReadonlyMap<string, 'ejected' | 'members' | TlsTrouble> = new Map([
+const meanings: ReadonlyMap<string, 'ejected' | 'passing' | 'members' | TlsTrouble> = new Map([
   ['cluster.outlier_detection.ejections_active', 'ejected'],
+  ['cluster.health_check.healthy', 'passing'],
   ['cluster.membership_total', 'members'],
   ['cluster.ssl.fail_verify_san', 'names'],
   ['cluster.ssl.fail_verify_error', 'issuer'],
@@ -35,17 +34,25 @@ export function readClusterFigures(message: StreamMetricsMessage): readonly Clus
       const value = gauge?.value ?? counter?.value ?? 0;
       const cluster = label.find(({ name }) => name === clusterTag)?.value;
       // A gauge that says nothing is held out ends what was said before.
-      if (cluster === undefined || !Number.isFinite(value) || (value <= 0 && meaning !== 'ejected')) continue;
+      const saysNothing = value <= 0 && meaning !== 'ejected' && meaning !== 'passing';
+      if (cluster === undefined || !Number.isFinite(value) || saysNothing) continue;
       const figures = clusters.get(cluster) ?? new Map<string, number>();
-      clusters.set(cluster, figures.set(meaning, (figures.get(meaning) ?? 0) + value));
+      const before = figures.get(meaning);
+      // One for each check, under its label: of several that at which most fail, since who fails at another may be one of them.
+      const now = meaning === 'passing' ? Math.min(before ?? value, value) : (before ?? 0) + value;
+      clusters.set(cluster, figures.set(meaning, now));
     }
   }
   return [...clusters].flatMap(([cluster, figures]) => {
-    const [ejected, members] = [figures.get('ejected'), figures.get('members')];
+    const [passing, members] = [figures.get('passing'), figures.get('members')];
+    const unhealthy = passing === undefined ? undefined : Math.max(0, (members ?? 0) - passing);
+    const out = heldOutBy((why) => ({ ejected: figures.get('ejected'), unhealthy })[why]);
     const tls = tlsOf(figures);
-    if (ejected === undefined && Object.keys(tls).length === 0) return [];
-    const held = ejected === undefined ? {} : { ejected, ...(members === undefined ? {} : { members }) };
-    return [{ kind: 'cluster', cluster, ...held, tls } as const];
+    const saysOut = Object.keys(out).length > 0;
+    if (!saysOut && Object.keys(tls).length === 0) return [];
+    return [
+      { kind: 'cluster', cluster, ...out, ...(saysOut && members !== undefined ? { members } : {}), tls } as const,
+    ];
   });
 }
 

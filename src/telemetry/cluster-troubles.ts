@@ -1,13 +1,11 @@
 import type { Proxy } from '../model/proxy.ts';
-import { type EjectedEndpoints, type TlsTrouble, tlsTroubles } from '../model/traffic.ts';
+import { type HeldOut, heldOutBy, outReasons, type TlsTrouble, tlsTroubles } from '../model/traffic.ts';
 import type { ClusterFigures } from './cluster-figures.ts';
 
 /** What is wrong between a proxy and what it calls. */
-export interface ClusterTrouble {
+export interface ClusterTrouble extends HeldOut {
   readonly proxy: Proxy;
   readonly cluster: string;
-  /** At present. */
-  readonly ejected?: EjectedEndpoints;
   /** In the window that was asked for. */
   readonly tls: ReadonlyMap<TlsTrouble, number>;
 }
@@ -32,7 +30,7 @@ interface Failures {
 interface Known {
   readonly proxy: Proxy;
   readonly cluster: string;
-  ejected: EjectedEndpoints | undefined;
+  out: HeldOut;
   seen: number;
   /** One for each minute that had any, oldest first; `at`: the last report of it. */
   failures: readonly Failures[];
@@ -44,38 +42,42 @@ export function createClusterTroubles(): ClusterTroubles {
   const forget = (now: number) => {
     for (const [key, each] of known) {
       each.failures = each.failures.filter(({ at }) => at > now - hour);
-      if (each.failures.length === 0 && (each.ejected === undefined || each.seen < now - gaugeStands))
-        known.delete(key);
+      if (each.failures.length === 0 && (isEmpty(each.out) || each.seen < now - gaugeStands)) known.delete(key);
     }
   };
   return {
-    record(proxy, { cluster, ejected, members, tls }, now) {
+    record(proxy, { cluster, members, tls, ...figures }, now) {
       const key = `${proxy.id}\n${cluster}`;
-      const failed = Object.keys(tls).length > 0;
+      const failed = !isEmpty(tls);
+      const of = members === undefined ? {} : { of: members };
+      const out = heldOutBy((why) => (figures[why] ? { endpoints: figures[why], ...of } : undefined));
       const present = known.get(key);
-      if (present === undefined && !failed && (ejected ?? 0) === 0) return;
+      if (present === undefined && !failed && isEmpty(out)) return;
       if (present === undefined && known.size >= kept) forget(now);
       if (present === undefined && known.size >= kept) return;
-      const each = present ?? { proxy, cluster, ejected: undefined, seen: now, failures: [] };
+      const each = present ?? { proxy, cluster, out: {}, seen: now, failures: [] };
       known.set(key, each);
       if (failed) each.failures = withFailures(each.failures, { at: now, tls });
-      if (ejected === undefined) return;
-      each.ejected =
-        ejected === 0 ? undefined : { endpoints: ejected, ...(members === undefined ? {} : { of: members }) };
+      if (outReasons.every((why) => figures[why] === undefined)) return;
+      each.out = out;
       each.seen = now;
     },
     recent(window, now) {
       forget(now);
-      return [...known.values()].flatMap(({ proxy, cluster, ejected, seen, failures }) => {
-        const stands = seen >= now - gaugeStands ? ejected : undefined;
+      return [...known.values()].flatMap(({ proxy, cluster, out, seen, failures }) => {
+        const stands = seen >= now - gaugeStands ? out : {};
         const lately = failures.filter(({ at }) => at > now - window);
-        if (stands === undefined && lately.length === 0) return [];
+        if (isEmpty(stands) && lately.length === 0) return [];
         const sum = (word: TlsTrouble) => lately.reduce((all, { tls }) => all + (tls[word] ?? 0), 0);
         const tls = new Map(tlsTroubles.map((word) => [word, sum(word)] as const).filter(([, count]) => count > 0));
-        return [{ proxy, cluster, ...(stands === undefined ? {} : { ejected: stands }), tls }];
+        return [{ proxy, cluster, ...stands, tls }];
       });
     },
   };
+}
+
+function isEmpty(said: object): boolean {
+  return Object.keys(said).length === 0;
 }
 
 /** Added up by minute, so that a proxy that reports often costs no more than one that does not. */

@@ -1,5 +1,5 @@
 import type { EdgeRow, Tally, VersionShare } from '../model/traffic.ts';
-import { anyone, nowhere, outside, ownSidecar, ownUses, tlsTroubles } from '../model/traffic.ts';
+import { anyone, heldOutBy, nowhere, outside, ownSidecar, ownUses, tlsTroubles } from '../model/traffic.ts';
 import type { Distribution } from './distribution.ts';
 import { addDistribution, emptyDistribution, quantile } from './distribution.ts';
 import type { Series } from './series.ts';
@@ -54,7 +54,7 @@ function withTroubles(row: EdgeRow, troubles: Recent['troubles']): EdgeRow {
       destination.namespace === row.toNamespace,
   );
   if (own.length === 0) return row;
-  const held = own.flatMap(({ ejected }) => ejected ?? []).sort((a, b) => b.endpoints - a.endpoints);
+  const out = heldOutBy((why) => own.flatMap((each) => each[why] ?? []).sort((a, b) => b.endpoints - a.endpoints)[0]);
   const counts = tlsTroubles.map((name) => ({
     name,
     count: own.reduce((all, { tls }) => all + (tls.get(name) ?? 0), 0),
@@ -67,7 +67,7 @@ function withTroubles(row: EdgeRow, troubles: Recent['troubles']): EdgeRow {
   const failures = counted.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
   return {
     ...row,
-    ...(held[0] === undefined ? {} : { ejected: held[0] }),
+    ...out,
     ...(failures.length === 0 ? {} : { tlsFailures: failures }),
   };
 }

@@ -108,6 +108,39 @@ async function expectBoth(): Promise<void> {
   await eventually('both are called', async () => ((await sendRequests(to(), 20)).answers.v2 ?? 0) > 4);
 }
 
+const api = () => `http://127.0.0.1:${mesh().controlPlane().adminPort}`;
+const weft = async (words: string) =>
+  (await runVerb([...words.split(' '), '--cp', api()], { cwd: mesh().folder })).said;
+
+/** One of the two endpoints is out, and people see it where they look. */
+async function expectTold(
+  why: 'ejected' | 'unhealthy',
+  words: { readonly service: string; readonly proxy: string; readonly call: string },
+): Promise<void> {
+  const shown = [
+    ['edges', `${why} 1 of 2`],
+    ['describe service pair -n shop', words.service],
+    ['proxies frontend-1.shop', `pair.shop:80  ${words.proxy}`],
+    ['proxy-config endpoints frontend-1 --fqdn pair', `pair.shop:80  ${words.proxy}`],
+    ['route --from frontend-1 --to pair -n shop', `frontend-1.shop has ${why} 1 of 2: ${words.call}`],
+    ['check --from frontend-1 --to pair -n shop', `frontend-1.shop holds out 1 of 2 of pair.shop: ${words.call}`],
+  ] as const;
+  for (const [verb, text] of shown)
+    await eventually(`weft ${verb} says: ${text}`, async () => {
+      await sendRequests(to(), 2);
+      return (await weft(verb)).includes(text);
+    });
+  const metrics = await fetch(`${api()}/metrics`);
+  expect(await metrics.text()).toContain(`weft_${why}_endpoints{proxy="frontend-1.shop",destination="pair.shop:80"} 1`);
+}
+
+/** Who is in again is told of no more. */
+async function expectToldNoMore(why: 'ejected' | 'unhealthy'): Promise<void> {
+  await eventually('nobody is out', async () => !(await weft('edges')).includes(why));
+  for (const verb of ['proxies frontend-1.shop', 'check --from frontend-1 --to pair -n shop'])
+    expect(await weft(verb)).not.toContain(why);
+}
+
 const out = 'interval: 100ms, baseEjectionTime: 60s, maxEjectionPercent: 100';
 const inTurn = 'loadBalancer: { simple: ROUND_ROBIN }';
 
@@ -119,26 +152,13 @@ describe('outlier detection takes an endpoint out (D7)', () => {
   });
 
   test('and people see it where they look: edges, the service, the proxy and its endpoints', async () => {
-    const cp = ['--cp', `http://127.0.0.1:${mesh().controlPlane().adminPort}`];
-    const weft = async (...words: string[]) => (await runVerb([...words, ...cp], { cwd: mesh().folder })).said;
-    const shows = (words: string, text: string) =>
-      eventually(`weft ${words} says: ${text}`, async () => {
-        await sendRequests(to(), 2);
-        return (await weft(...words.split(' '))).includes(text);
-      });
-    await shows('edges', 'ejected 1 of 2');
-    await shows('describe service pair -n shop', 'outlier detection holds out 1 of 2 endpoints');
-    const held = 'pair.shop:80  1 of 2 endpoints ejected by outlier detection';
-    await shows('proxies frontend-1.shop', held);
-    await shows('proxy-config endpoints frontend-1 --fqdn pair', held);
-    const metrics = await fetch(`http://127.0.0.1:${mesh().controlPlane().adminPort}/metrics`);
-    expect(await metrics.text()).toContain(
-      'weft_ejected_endpoints{proxy="frontend-1.shop",destination="pair.shop:80"} 1',
-    );
-    // What is in again is told no more.
+    await expectTold('ejected', {
+      service: 'outlier detection holds out 1 of 2 endpoints',
+      proxy: '1 of 2 endpoints ejected by outlier detection',
+      call: 'calls there failed too often',
+    });
     await applyRule(`{ ${inTurn}, outlierDetection: { ${out}, consecutive5xxErrors: 0 } }`);
-    await eventually('nothing is out', async () => !(await weft('edges')).includes('ejected'));
-    expect(await weft('proxies', 'frontend-1.shop')).not.toContain('ejected');
+    await expectToldNoMore('ejected');
   });
 
   test('by gateway errors alone, where those of 5xx are off (P26)', async () => {
@@ -219,9 +239,15 @@ test('a health check takes an endpoint out and brings it back, over mesh TLS, as
   await eventually('the second is out', async () => (await stat('membership_healthy')) === 1);
   await eventually('nobody calls it', async () => (await sendRequests(to(), 20)).answers.v1 === 20);
   expect(await sendRequests(to(), 100)).toMatchObject({ succeeded: 100, answers: { v1: 100 } });
+  await expectTold('unhealthy', {
+    service: 'health checks hold out 1 of 2 endpoints',
+    proxy: '1 of 2 endpoints held out by its health checks',
+    call: 'its health checks fail there',
+  });
   second.healthy = true;
   await eventually('the second is back', async () => (await stat('membership_healthy')) === 2);
   await expectBoth();
+  await expectToldNoMore('unhealthy');
   await mesh().apply({ 'check.yaml': undefined });
 });
 

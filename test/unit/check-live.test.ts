@@ -48,6 +48,12 @@ metadata: { name: no-posts, namespace: shop }
 spec: { selector: { matchLabels: { app: orders } }, action: DENY, rules: [{ to: [{ operation: { methods: [POST] } }] }] }
 `;
 
+const healthCheck = `apiVersion: weft.dev/v1alpha1
+kind: HealthCheck
+metadata: { name: orders, namespace: shop }
+spec: { host: orders, http: { path: /healthz } }
+`;
+
 const web = workload('web-1', 'web', 19_080);
 const orders = (version: string, over: Partial<Workload> = {}) =>
   workload(`orders-${version}`, 'orders', version === 'v1' ? 19_081 : 19_082, {
@@ -186,6 +192,13 @@ test('calls of the last minute that failed, and what is held out', () => {
   expect(said({ edges: [rare] }).at(-1)).toContain('warning calls | 5 of 1000 calls');
   const some = troubles.map((each) => ({ ...each, ejected: { endpoints: 1, of: 3 } }));
   expect(said({ troubles: some }).at(-1)).toContain('warning ejected');
+  const unhealthy = [{ proxy: proxy('web-1', 'web'), cluster, unhealthy: { endpoints: 1, of: 1 }, tls: new Map() }];
+  // Without a HealthCheck nobody checks any more: what was heard before is of no use.
+  expect(said({ troubles: unhealthy })).toHaveLength(4);
+  const checked = said({ yaml: `${yaml}---\n${healthCheck}`, troubles: unhealthy });
+  expect(checked.at(-1)).toBe(
+    'warning unhealthy | web-1.shop holds out 1 of 1 of orders.shop v2: its health checks fail there | where fewer than 50% are well, all are called (D8)',
+  );
   // Calls of others say nothing of whoever only proves itself so.
   expect(said({ edges: [failing], troubles, from: 'demo.mesh/ns/shop/sa/web' })).toHaveLength(4);
 });
@@ -250,7 +263,12 @@ spec: { host: api.example.com, trafficPolicy: { tls: { mode: SIMPLE, sni: api.ex
   const begun = 'good mTLS | TLS begun by the sidecar to api.example.com | no mesh identity is shown there';
   expect(said({ yaml: outside('DNS') + rule, host })).toContain(begun);
   expect(said({ yaml: outside('NONE') + rule, host })).toContain(begun);
-  expect(said({ yaml: outside('DNS'), host }).join()).toContain('plaintext: no sidecar stands before api.example.com');
+  expect(said({ yaml: outside('DNS'), host }).join()).toContain('plaintext: api.example.com is an external host');
+  // Nobody reads what the program sends there: it may be TLS.
+  const bytes = outside('DNS').replace('name: http, protocol: HTTP', 'name: tcp, protocol: TCP');
+  expect(said({ yaml: bytes, host }).join()).toContain(
+    'good mTLS | as the program sends it: api.example.com is an ext',
+  );
 });
 
 const asking = `${yaml}---

@@ -376,7 +376,7 @@ it('weft check says of each step who decides it, and what to do about a bad one'
   expect(code).toBe(1);
   expect(said.split('\n').map((line) => line.replace(/ {2,}/g, '  ').trimEnd())).toEqual([
     '√ knows  catalog knows reviews.shop  who is well is not known from files',
-    '√ route  default/shop/reviews -> reviews.shop  default:P10',
+    '√ route  default route -> reviews.shop  default:P10',
     `√ mTLS  STRICT at reviews.shop: the caller is cluster.local/ns/shop/sa/catalog  shop.yaml:${modeLine}`,
     `× authz  403: no ALLOW rule lets in spiffe://cluster.local/ns/shop/sa/catalog  nearest: caller=cluster.local/ns/shop/sa/frontend? it is "cluster.local/ns/shop/sa/catalog"  shop.yaml:${callersLine}`,
     '  fix  add cluster.local/ns/shop/sa/catalog to spec.rules[0].from[0].source.principals',

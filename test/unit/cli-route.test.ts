@@ -306,6 +306,7 @@ it.each([
   [['--to', 'reviews:700000'], '700000 is no port', 'from 1 to 65535'],
   [['--to', 'reviews', '--header', ':method: POST'], 'a flag of its own', 'use --method'],
   [['--to', 'reviews', '--header', 'a b: c'], 'is no header', 'write --header "end-user: ana"'],
+  [['--to', 'reviews', '-H', 'end-user=eve'], 'is no header', 'write --header "end-user: eve"'],
   [['--to', 'db:5433', '--sni', '*.x y'], 'no name of a server', 'write --sni'],
   [['--to', 'reviews', '--from', ''], 'is no workload', 'leave it out'],
   [['--to', 'reviews', '--from', 'client'], 'is named "client"', 'leave the flag out for a caller of the namespace -n'],

@@ -13,11 +13,11 @@ const cluster = 'out_shop_reviews_9080';
 const tls = (words: Readonly<Record<string, number>>, of = cluster) =>
   ({ kind: 'cluster', cluster: of, tls: words }) as const;
 
-function told(figures: Readonly<Record<string, readonly [kind: 'gauge' | 'counter', value: number]>>) {
+function told(figures: Readonly<Record<string, readonly [kind: 'gauge' | 'counter', ...values: number[]]>>) {
   const label = [{ name: 'envoy.cluster_name', value: cluster }];
-  const envoyMetrics = Object.entries(figures).map(([name, [kind, value]]) => ({
+  const envoyMetrics = Object.entries(figures).map(([name, [kind, ...values]]) => ({
     name: `cluster.${name}`,
-    metric: [{ label, [kind]: { value } }],
+    metric: values.map((value) => ({ label, [kind]: { value } })),
   }));
   return readClusterFigures(message(StreamMetricsMessageSchema, { envoyMetrics }));
 }
@@ -30,6 +30,16 @@ test('what Envoy counts of a cluster: endpoints that are held out, and each fail
   expect(told({ 'outlier_detection.ejections_active': ['gauge', 0] })).toEqual([
     { kind: 'cluster', cluster, ejected: 0, tls: {} },
   ]);
+  // Health checks count who passes. Of an endpoint that has gone nothing stands, so whoever failed before is told no more.
+  const unhealthy = (of: number, passing: number, other = of) =>
+    told({
+      membership_total: ['gauge', of],
+      'health_check.healthy': ['gauge', passing, other],
+    });
+  expect(unhealthy(3, 1)).toEqual([{ kind: 'cluster', cluster, unhealthy: 2, members: 3, tls: {} }]);
+  expect(unhealthy(3, 3)).toMatchObject([{ unhealthy: 0 }]);
+  expect(unhealthy(3, 2, 1)).toMatchObject([{ unhealthy: 2 }]);
+  expect(unhealthy(0, 0)).toEqual([{ kind: 'cluster', cluster, unhealthy: 0, tls: {} }]);
   // Each that was not believed is an error of its connection, too.
   const failed = { 'ssl.fail_verify_san': ['counter', 2], 'ssl.connection_error': ['counter', 5] } as const;
   expect(told({ ...failed, 'ssl.fail_verify_error': ['counter', 3] })).toEqual([tls({ names: 2, issuer: 3 })]);
@@ -53,8 +63,10 @@ test('what is held out stands until it is said to be in again, or nothing is sai
   expect(seen(60_000, 120_000)).toEqual([]);
   expect(seen(3_600_000, 3_640_000)).toEqual([[undefined, { names: 1, issuer: 4 }]]);
   expect(seen(3_600_000, 3_660_000)).toEqual([]);
-  troubles.record(frontend, out(2), start + 4_000_000);
-  troubles.record(frontend, out(0), start + 4_005_000);
+  troubles.record(frontend, { ...out(2), unhealthy: 1 }, start + 4_000_000);
+  const both = { ejected: { endpoints: 2, of: 3 }, unhealthy: held };
+  expect(troubles.recent(60_000, start + 4_000_000)).toMatchObject([both]);
+  troubles.record(frontend, { ...out(0), unhealthy: 0 }, start + 4_005_000);
   expect(seen(60_000, 4_005_000)).toEqual([]);
 });
 
@@ -72,12 +84,13 @@ test('an edge has what its caller says of the callee, of its proxy that holds ou
   const second = proxy('frontend-2', 'frontend');
   const calls = { kind: 'count', stat: 'requests_total', tags: outbound('reviews'), value: 5 } as const;
   store.record(frontend, [calls, { ...tls({ names: 2 }), ejected: 1, members: 3 }], start);
-  store.record(second, [calls, { ...tls({ names: 1, handshake: 9 }), ejected: 2, members: 3 }], start);
+  store.record(second, [calls, { ...tls({ names: 1, handshake: 9 }), ejected: 2, unhealthy: 1, members: 3 }], start);
   store.record(second, [{ ...tls({ issuer: 1 }, 'out_shop_ratings_9080'), ejected: 1 }], start);
   expect(edgesOf(store.recent(60_000, start))).toMatchObject([
     {
       to: 'reviews',
       ejected: { endpoints: 2, of: 3 },
+      unhealthy: { endpoints: 1, of: 3 },
       tlsFailures: [
         { name: 'handshake', count: 9 },
         { name: 'names', count: 3 },

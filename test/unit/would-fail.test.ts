@@ -41,6 +41,12 @@ test.each<[string, Partial<RouteAnswer>, boolean]>([
   ['an error of the sidecar', { outcome: 'respond', status: 410 }, true],
   ['a fault for some', { clusters: [well], aborted: { percent: 5, answer: '503', by: place } }, true],
   ['all held out', { clusters: [{ ...well, ejected: { proxy: 'b', endpoints: 2, of: 2 } }] }, true],
+  ['all fail the health checks', { clusters: [{ ...well, unhealthy: { proxy: 'b', endpoints: 2, of: 2 } }] }, true],
+  [
+    'all held out, and a rule that has all called then',
+    { clusters: [{ ...well, panicBelow: 50, unhealthy: { proxy: 'b', endpoints: 2, of: 2 } }] },
+    false,
+  ],
   ['some held out', { clusters: [{ ...well, ejected: { proxy: 'b', endpoints: 1, of: 2 } }] }, false],
 ])('%s: %o fails: %s', (_name, part, fails) => {
   const from = { name: 'b', namespace: 'shop', labels: {} };

@@ -101,8 +101,15 @@ function headerOf(written: string): readonly [name: string, text: string] {
   const [, name, text = ''] = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/s.exec(written) ?? [];
   const flag = Object.entries(pseudoHeaders).find(([pseudo]) => written.toLowerCase().startsWith(`${pseudo}:`))?.[1];
   if (flag !== undefined) throw wrong(`--header "${written}" is said by a flag of its own`, `use ${flag}`);
-  if (name === undefined) throw wrong(`--header "${written}" is no header`, 'write --header "end-user: ana"');
+  if (name === undefined)
+    throw wrong(`--header "${written}" is no header`, `write --header "${assigned(written) ?? 'end-user: ana'}"`);
   return [name, text.trim()];
+}
+
+/** `end-user=ana`, as other programs have it, in the form that is taken. */
+function assigned(written: string): string | undefined {
+  const [, name, text = ''] = /^([!#$%&'*+.^_`|~\w-]+)=(.*)$/s.exec(written) ?? [];
+  return name === undefined ? undefined : `${name}: ${text}`;
 }
 
 export function wrong(what: string, hint: string): Failure {

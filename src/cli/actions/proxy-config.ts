@@ -4,6 +4,7 @@ import type { ProvenanceItem } from '../../admin/policy-windows.ts';
 import { Failure } from '../../model/failure.ts';
 import { nearestName } from '../../model/nearest-name.ts';
 import type { ProxyStatus } from '../../model/status.ts';
+import { outReasons } from '../../model/traffic.ts';
 import { findProxy } from '../find-proxy.ts';
 import { type Marks, marks } from '../marks.ts';
 import type { Output } from '../output.ts';
@@ -29,7 +30,7 @@ import {
   secretColumns,
 } from '../render/dump-tables.ts';
 import type { Json } from '../render/dump-value.ts';
-import { ejectedLines, whichAreEjected } from '../render/ejected.ts';
+import { outLines, whichAreOut } from '../render/held-out.ts';
 import { noPlaces, type ProvenancePlaces, provenancePlaces } from '../render/provenance-places.ts';
 import { routeRows } from '../render/route-rows.ts';
 import type { ExitCode, VerbContext } from '../verb.ts';
@@ -85,9 +86,11 @@ function refusedLines(refused: readonly RefusedInDump[], more: string, { bad }: 
 
 /** What it was told of is shown above; what it calls of that, only its Envoy knows. */
 function heldOut(proxy: ProxyStatus, context: ConfigContext): readonly string[] {
-  const lines = ejectedLines(proxy);
   const { warning } = marks(context.env);
-  return lines.length === 0 ? [] : [...lines.map((line) => `${warning} ${line}`), `    ${whichAreEjected}`];
+  return outReasons.flatMap((why) => {
+    const lines = outLines(proxy, why).map((line) => `${warning} ${line}`);
+    return lines.length === 0 ? [] : [...lines, `    ${whichAreOut(why)}`];
+  });
 }
 
 function typesOf(asked: string): readonly DumpType[] {

@@ -68,6 +68,8 @@ function outcomeRows(answer: WorkloadAnswer, { good, bad, warning }: Marks): rea
   switch (why) {
     case 'no-sidecar':
       return [{ text: `${warning} allowed: no sidecar stands before it, so no policy acts` }];
+    case 'external':
+      return [{ text: `${good} allowed: an external host has no sidecar, so no policy of the mesh acts there` }];
     case 'disconnected':
       return [{ text: `${warning} unknown: ${disconnectedText(answer.disconnectedFor)}` }];
     case 'strict':

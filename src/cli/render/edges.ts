@@ -1,8 +1,8 @@
 import type { EdgeRow, OwnUse, TlsTrouble } from '../../model/traffic.ts';
-import { outside, tlsTroubles } from '../../model/traffic.ts';
+import { outReasons, outside, tlsTroubles } from '../../model/traffic.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
-import { ejectedText } from './ejected.ts';
+import { outText } from './held-out.ts';
 
 /** The table of calls, as `weft edges` and the demo show it (section 1.1 of experience.md). The last column holds notes. */
 export function edgeColumns(marks: Marks): readonly Column<EdgeRow>[] {
@@ -55,9 +55,8 @@ function notes(row: EdgeRow): string {
   const flags = row.flags.map(({ name, count }) => `${name} ${count}`);
   const refusals = row.codes.filter(({ name }) => refusalCodes.has(name)).map(({ name, count }) => `${name} ${count}`);
   const turnedAway = row.refused === undefined ? [] : [`refused ${row.refused}`];
-  const { ejected, tlsFailures = [] } = row;
-  const held = ejected === undefined ? [] : [ejectedText(ejected)];
-  const tls = tlsFailures.map(({ name, count }) => `tls:${name} ${count}`);
+  const held = outReasons.flatMap((why) => (row[why] === undefined ? [] : [outText(why, row[why])]));
+  const tls = (row.tlsFailures ?? []).map(({ name, count }) => `tls:${name} ${count}`);
   const all = [...besideText(row), ...split, ...flags, ...refusals, ...turnedAway, ...held, ...tls];
   return [...(row.protocol === 'tcp' ? ['tcp'] : []), ...all].join('  ');
 }

@@ -9,9 +9,10 @@ import type {
   XdsType,
 } from '../../model/status.ts';
 import { worstOf, xdsTypes } from '../../model/status.ts';
+import { outReasons } from '../../model/traffic.ts';
 import type { Marks } from '../marks.ts';
 import type { Column } from '../output.ts';
-import { ejectedLines } from './ejected.ts';
+import { outLines } from './held-out.ts';
 import { ago, shortSpan, spanInWords } from './span.ts';
 
 /** The columns of `weft proxies` (section 2.3 of experience.md); `now` in milliseconds since 1970. */
@@ -79,7 +80,7 @@ export function proxyLines(proxy: ProxyStatus, now: number): readonly string[] {
     ...(trouble === undefined
       ? []
       : [`  health    unhealthy for ${spanInWords(now - Date.parse(trouble.since))}: ${trouble.reason}`]),
-    ...ejectedLines(proxy).map((line) => `  ejected   ${line}`),
+    ...outReasons.flatMap((why) => outLines(proxy, why).map((line) => `  ${why.padEnd(9)} ${line}`)),
     '',
   ];
 }

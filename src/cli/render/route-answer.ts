@@ -1,6 +1,6 @@
-import { spanText, valueText } from '../../control-plane/describe-words.ts';
-import { areAllEjected } from '../../control-plane/ejected-by.ts';
-import { answersError } from '../../control-plane/would-fail.ts';
+import { routeText, spanText, valueText } from '../../control-plane/describe-words.ts';
+import { outBecause } from '../../control-plane/held-out.ts';
+import { answersError, isEmpty } from '../../control-plane/would-fail.ts';
 import type { DescriptionRow } from '../../model/description.ts';
 import type {
   AnswerCandidate,
@@ -9,10 +9,11 @@ import type {
   RouteAnswer,
   RouteQuestion,
 } from '../../model/route-answer.ts';
+import { outReasons } from '../../model/traffic.ts';
 import { type Marks, marks } from '../marks.ts';
 import { shortAuthorizationRows, unknownHostText } from './authorization-answer.ts';
 import { descriptionLines } from './description.ts';
-import { ejectedText } from './ejected.ts';
+import { outText } from './held-out.ts';
 import { proxiesMark, proxyRows } from './route-proxies.ts';
 
 /** The lines of `weft route`: the winner, where the call goes, what is decided for it, and who was asked before. */
@@ -63,13 +64,13 @@ function markOf(answer: RouteAnswer, sign: Marks): string {
   if (authorization?.outcome === 'refused' || answersError(answer) || aborted?.percent === 100) return sign.bad;
   const mark = proxiesMark(proxies, sign);
   const isLetIn = authorization === undefined || authorization.outcome === 'allowed';
-  const isEmpty = ({ discovery, endpoints, ejected }: AnswerCluster) =>
-    discovery === undefined ||
-    areAllEjected(ejected) ||
-    (discovery === 'registry' && proxies !== undefined && !endpoints.some(({ healthy }) => healthy));
   const isRefused = (called?.otherwise.length ?? 0) > 0;
   return mark === sign.good &&
-    (outcome === 'pass' || aborted !== undefined || !isLetIn || isRefused || clusters.some(isEmpty))
+    (outcome === 'pass' ||
+      aborted !== undefined ||
+      !isLetIn ||
+      isRefused ||
+      clusters.some((cluster) => isEmpty(cluster, proxies !== undefined)))
     ? sign.warning
     : mark;
 }
@@ -88,7 +89,7 @@ function outcomeRow({ outcome, status, route, by, to }: RouteAnswer, { good, bad
   const place = by === undefined ? {} : { by: placeText(by) };
   switch (outcome) {
     case 'forward':
-      return { text: `${good} ${route}`, ...place };
+      return { text: `${good} ${routeText(route)}`, ...place };
     case 'redirect':
       return { text: `${good} ${route}: redirected with ${status}`, ...place };
     case 'respond':
@@ -112,7 +113,7 @@ function abortedRow({ percent, answer, by }: NonNullable<RouteAnswer['aborted']>
 }
 
 function clusterRows(cluster: AnswerCluster, { good, bad }: Marks, isLive: boolean): readonly DescriptionRow[] {
-  const { service, port, subset, percent, by, discovery, endpoints, security, ejected } = cluster;
+  const { service, port, subset, percent, by, discovery, endpoints, security } = cluster;
   const share = `${Number(percent.toFixed(2))}%`;
   const name = `${service}${service.endsWith(`:${port}`) ? '' : `:${port}`}${subset === undefined ? '' : ` ${subset}`}`;
   const tls = security === 'tls' ? ', TLS begun by the sidecar' : '';
@@ -128,9 +129,12 @@ function clusterRows(cluster: AnswerCluster, { good, bad }: Marks, isLive: boole
       ];
       return { text: `    ${healthy ? good : bad} ${words.join(' ')}` };
     }),
-    ...(ejected === undefined
-      ? []
-      : [{ text: `    ${bad} ${ejected.proxy} has ${ejectedText(ejected)}: calls there failed too often` }]),
+    ...outReasons.flatMap((why) => {
+      const out = cluster[why];
+      return out === undefined
+        ? []
+        : [{ text: `    ${bad} ${out.proxy} has ${outText(why, out)}: ${outBecause[why]}` }];
+    }),
     ...(endpoints.length === 0 ? [{ text: `    ${discoveryText(discovery, isLive)}` }] : []),
   ];
 }
@@ -162,7 +166,7 @@ function candidateRows(candidate: AnswerCandidate, { good, bad }: Marks): readon
   const place = { by: placeText(by) };
   switch (verdict) {
     case 'chosen':
-      return [{ text: `${good} ${name}`, ...place }];
+      return [{ text: `${good} ${routeText(name)}`, ...place }];
     case 'behind':
       return [{ text: `- ${name}: not asked, ${other} takes it before`, ...place }];
     case 'closer':

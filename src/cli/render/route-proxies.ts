@@ -1,3 +1,4 @@
+import { routeText } from '../../control-plane/describe-words.ts';
 import type { DescriptionRow } from '../../model/description.ts';
 import type { AnswerProxies, AnswerProxy } from '../../model/route-answer.ts';
 import type { Marks } from '../marks.ts';
@@ -53,7 +54,7 @@ function heldRow({ held, instead }: AnswerProxy, who: string): DescriptionRow {
   if (held === undefined) return { text: `    ${who}: nothing of that name` };
   if (instead === undefined) return { text: `    ${who}: an older form` };
   const { commit, outcome, status, route, by } = instead;
-  const text = `    ${who}: as of ${commit.slice(0, 8)}, ${route ?? outcome}${status === undefined ? '' : ` with ${status}`}`;
+  const text = `    ${who}: as of ${commit.slice(0, 8)}, ${routeText(route ?? outcome)}${status === undefined ? '' : ` with ${status}`}`;
   if (by === undefined) return { text };
   return { text, by: 'default' in by ? `default:${by.default}` : `${by.file}:${by.line}` };
 }

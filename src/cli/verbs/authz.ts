@@ -16,7 +16,7 @@ export const callFlags = {
   }),
   method: text({ placeholder: 'METHOD', default: 'GET', help: 'of HTTP' }),
   path: text({ placeholder: 'PATH', default: '/', help: 'path and query' }),
-  header: list({ placeholder: 'HEADER', help: '"name: value", may be repeated' }),
+  header: list({ placeholder: 'HEADER', short: 'H', help: '"name: value", may be repeated' }),
   address: text({ placeholder: 'IP', help: "the caller's address; absent: rules about it are not decided" }),
   claims: text({ placeholder: 'JSON', help: 'of a valid token: {"iss":"https://issuer.example","sub":"ana"}' }),
 } as const;

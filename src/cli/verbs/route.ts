@@ -17,7 +17,11 @@ export const routeFlags = {
   to: text({ placeholder: 'HOST[:PORT]', required: true, help: 'what is called, as a program writes it' }),
   method: text({ placeholder: 'METHOD', default: 'GET', help: 'of HTTP; CONNECT opens a tunnel' }),
   path: text({ placeholder: 'PATH', default: '/', help: 'path and query' }),
-  header: list({ placeholder: 'HEADER', help: '"name: value", may be repeated; Host stands before --to' }),
+  header: list({
+    placeholder: 'HEADER',
+    short: 'H',
+    help: '"name: value", may be repeated; Host stands before --to',
+  }),
   scheme: value(
     { placeholder: 'SCHEME', help: 'of the URL, for programs that name it: http or https' },
     oneOf(['http', 'https']),
@@ -38,7 +42,7 @@ export const routeVerb = defineVerb({
     'Exit code 1: the call, or a share of it, would fail. No rule fits, the host is not known and refused, a policy refuses the caller, nobody\n' +
     'well is there to be called, or a proxy of the caller refused what decides it. With -f, endpoints are those that files state, and who is\n' +
     'away is not held against them.',
-  example: 'weft route --from frontend-1 --to reviews:9080 --path /reviews/7 --header end-user:ana',
+  example: 'weft route --from frontend-1 --to reviews:9080 --path /reviews/7 -H end-user:ana',
   arguments: [],
   flags: routeFlags,
   formats: ['table', 'json', 'yaml'],
