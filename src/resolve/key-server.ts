@@ -1,3 +1,4 @@
+import type { DestinationRef } from '../model/ir-destination.ts';
 import type { KeyServer } from '../model/ir-inbound.ts';
 import type { Mesh } from '../model/mesh.ts';
 import type { SidecarObject } from '../model/policy.ts';
@@ -24,7 +25,7 @@ export interface KeyServerContext {
 /**
  * Whom a workload asks for the keys at a URL that an object of `namespace` names (T23): `http` leads to a service alone, and as the workload
  * calls it, so by mesh TLS where that is spoken; `https` to a service for which a DestinationRule speaks TLS, else to the host itself, which
- * must prove to be it. Undefined: to nobody. It depends on policies and not on who has joined: a service that nobody wrote has its name.
+ * must prove to be it. Undefined: to nobody. A service that nobody has, or whose port nobody has, keeps its name and is missing.
  */
 export function keyServer(context: KeyServerContext, uri: string, namespace: string): KeyServer | undefined {
   const { mesh, settings, workload, sidecar } = context;
@@ -37,7 +38,7 @@ export function keyServer(context: KeyServerContext, uri: string, namespace: str
     : mesh;
   const service = findService(indexServices(services), host, workload.namespace, namespace);
   if (service !== undefined && (!isSecure || speaksTls(context, service, port)))
-    return { kind: 'service', ref: refTo(service, port) };
+    return { kind: 'service', ref: refAt(service, port) };
   if (!isSecure) return byName(host, port, settings.dnsSuffix);
   const { connectTimeout, dnsRefreshRate, tlsParameters } = settings;
   return {
@@ -50,6 +51,11 @@ export function keyServer(context: KeyServerContext, uri: string, namespace: str
   };
 }
 
+function refAt(service: Service, port: number): DestinationRef {
+  const ref = refTo(service, port);
+  return service.ports.some(({ number }) => number === port) ? ref : { ...ref, missing: true };
+}
+
 /** P48: whether the workload's proxy speaks TLS to the service for its application. */
 function speaksTls({ index, settings, workload }: KeyServerContext, service: Service, port: number): boolean {
   const rule = chooseDestinationRule(index, settings, service, workload);
@@ -57,10 +63,13 @@ function speaksTls({ index, settings, workload }: KeyServerContext, service: Ser
   return mode === 'SIMPLE' || mode === 'MUTUAL';
 }
 
-/** A service that whoever joins under its name makes. */
+/** A service that whoever joins under its name makes; nobody has. */
 function byName(host: string, port: number, dnsSuffix: string): KeyServer | undefined {
   const end = `.svc.${dnsSuffix}`;
   const [name, namespace, ...more] = host.endsWith(end) ? host.slice(0, -end.length).split('.') : [];
   if (name === undefined || namespace === undefined || more.length > 0) return undefined;
-  return { kind: 'service', ref: { service: serviceKeyOf(namespace, host), namespace, name, host, port } };
+  return {
+    kind: 'service',
+    ref: { service: serviceKeyOf(namespace, host), namespace, name, host, port, missing: true },
+  };
 }

@@ -54,9 +54,14 @@ const tokensResource = remember(({ rules }: TokenDecision): Resource => {
       ],
       bypassCorsPreflight: true,
     },
-    rules.flatMap(({ keysFrom }) => (keysFrom === undefined ? [] : [keyClusterName(keysFrom)])),
+    rules.flatMap(({ keysFrom }) => (isThere(keysFrom) ? [keyClusterName(keysFrom)] : [])),
   );
 });
+
+/** What is not there is waited for by nobody, and keeps no cluster that was. */
+function isThere(keysFrom: TokenRuleDecision['keysFrom']): boolean {
+  return keysFrom?.kind === 'service' ? keysFrom.ref.missing !== true : keysFrom !== undefined;
+}
 
 function provider({ rule, keysFrom }: TokenRuleDecision): MessageInitShape<typeof JwtProviderSchema> {
   return {

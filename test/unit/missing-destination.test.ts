@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { clusterType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
+import { tokensName } from '../../src/translate/names.ts';
+import { clusterType, extensionType, routeType, virtualHostType } from '../../src/xds/resource-types.ts';
 import { lookup } from '../../src/xds/snapshot.ts';
 import { workload } from '../support/registry-values.ts';
 import { proxy } from '../support/resolve-values.ts';
@@ -45,4 +46,34 @@ test('a route to a service whose last workload has left waits for no cluster and
 
   spine.register([mir]);
   expect(of(virtualHostType, 'out_proxy/out_shop_web_80')?.references).toContainEqual(cluster);
+});
+
+const fetching = `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: tokens, namespace: shop }
+spec: { jwtRules: [{ issuer: "https://accounts.example", jwksUri: "http://keys/jwks" }] }
+`;
+const keys = `apiVersion: v1
+kind: Service
+metadata: { name: keys, namespace: shop }
+spec: { selector: { app: keys }, ports: [{ name: http, port: 80 }] }
+`;
+
+test.each([
+  ['has left git', fetching],
+  ['has that port no more', `${keys.replace('port: 80', 'port: 81')}---\n${fetching}`],
+])('a filter that asks for keys where the service %s keeps no cluster (X92), in the same bytes', (_what, later) => {
+  const spine = spineMesh({ texts: { 'shop/tokens.yaml': `${keys}---\n${fetching}` }, workloads: [] });
+  const { snapshot } = spine.snapshots.hold(
+    proxy('client-1.shop', { ports: [{ port: 9080, protocol: 'http', inbound: 19_000 }] }),
+  );
+  const of = (typeUrl: string, name: string) => lookup(snapshot.get()?.layers ?? [], typeUrl, name);
+  const before = of(extensionType, tokensName);
+  expect(before?.references).toContainEqual({ typeUrl: clusterType, name: 'out_shop_keys_80' });
+  expect(of(clusterType, 'out_shop_keys_80')).toBeDefined();
+
+  spine.serve(spine.parse({ 'shop/tokens.yaml': later }));
+  expect(of(clusterType, 'out_shop_keys_80')).toBeUndefined();
+  expect(of(extensionType, tokensName)?.version).toBe(before?.version);
+  expect(of(extensionType, tokensName)?.references).toEqual([]);
 });
