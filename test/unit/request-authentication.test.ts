@@ -106,6 +106,7 @@ test('what Istio refuses is refused', () => {
     [{ outputClaimToHeaders: [{ header: 'x y', claim: 'a' }] }, `${at}.outputClaimToHeaders[0].header`],
     [{ timeout: '5' }, `${at}.timeout`],
     [{ timeout: '0s' }, `${at}.timeout`],
+    [{ timeout: '1193047h' }, `${at}.timeout`],
   ];
   for (const [written, field] of refused) {
     const { found } = parsed({ ...good, ...written });

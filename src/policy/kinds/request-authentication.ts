@@ -12,6 +12,9 @@ import { oneTarget, targets } from './target-ref.ts';
 const everyWorkload = 'remove the object; without this it would act on every workload of its namespace';
 const onlyRules = 'remove it, and demand a token by an AuthorizationPolicy: requestPrincipals: ["*"]';
 
+/** Envoy counts the seconds of this one in 32 bits. */
+const longestFetch = (2 ** 32 - 1) * 1_000;
+
 const jwtRule = object(
   {
     issuer: text(),
@@ -26,7 +29,7 @@ const jwtRule = object(
     outputClaimToHeaders: list(
       object({ header: text('plain-header-name'), claim: text() }, { required: ['header', 'claim'] }),
     ),
-    timeout: duration(1),
+    timeout: duration(1, longestFetch),
     spaceDelimitedClaims: list(text(), { max: 64 }),
     presence: row(refused('T2', text(), { hint: onlyRules }), 'T2', 'whether a token must be there'),
   },
