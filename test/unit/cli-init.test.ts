@@ -63,14 +63,17 @@ describe('weft init', () => {
     expect(git('other', 'ls-tree', '-r', '--name-only', 'HEAD')).toBe('mesh/rules/security.yaml');
   });
 
-  test('says what git said, where git does not know who commits', async () => {
+  test('says what to tell git, where it does not know who commits', async () => {
     const nobody = { ...env, HOME: '/nonexistent', GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'user.useConfigOnly' };
     const { code, stderr } = await runVerb(['init', 'nobody'], {
       cwd,
       env: { ...nobody, GIT_CONFIG_VALUE_0: 'true' },
     });
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^× WEFT0906 policies\/security\.yaml is written, but not committed: .*user\.email/s);
+    const what = 'policies/security.yaml is written, but not committed: git does not know who you are';
+    expect(stderr.split('\n')[0]).toBe(`× WEFT0906 ${what}`);
+    expect(stderr).toContain('    fix    git config --global user.name NAME && git config --global user.email ADDRESS');
+    expect(stderr).toContain(`cd ${join(cwd, 'nobody')} && git add`);
     expect(stderr).toContain(`    where  ${join(cwd, 'nobody')}\n`);
     expect(stderr).toContain('git add policies/security.yaml && git commit -m');
   });

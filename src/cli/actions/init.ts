@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { oneLine } from '../../control-plane/one-line.ts';
 import { readSettings } from '../../control-plane/settings.ts';
 import { Failure } from '../../model/failure.ts';
 import { errorCode } from '../../store/file-modes.ts';
@@ -93,11 +94,16 @@ async function commit(folder: string, file: string, env: NodeJS.ProcessEnv): Pro
     await git('add', '--', file);
     await git('commit', '-q', '-m', subject, '--', file);
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error && error.stderr !== '' ? error.stderr : error;
+    const said = String(error instanceof Error && 'stderr' in error && error.stderr !== '' ? error.stderr : error);
+    const isNobody = said.includes('user.email');
+    const why = isNobody ? 'git does not know who you are' : oneLine(said);
+    const mended = isNobody
+      ? 'git config --global user.name NAME && git config --global user.email ADDRESS, then'
+      : 'when that is mended:';
     throw new Failure(
       'WEFT0906',
-      `${file} is written, but not committed: ${String(said).trim()}`,
-      `when that is mended: git add ${file} && git commit -m '${subject}'`,
+      `${file} is written, but not committed: ${why}`,
+      `${mended} cd ${folder} && git add ${file} && git commit -m '${subject}'`,
       folder,
     );
   }
