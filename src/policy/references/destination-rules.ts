@@ -1,6 +1,8 @@
 import type { DestinationRuleObject } from '../../model/policy.ts';
 import { selects } from '../../model/selector.ts';
 import type { Service } from '../../model/service.ts';
+import { isSocket } from '../../model/socket-path.ts';
+import type { Workload } from '../../model/workload.ts';
 import { resolveHost } from '../hosts.ts';
 import { checkEjection } from './ejection.ts';
 import { checkPortSettings } from './port-settings.ts';
@@ -19,7 +21,7 @@ import { checkRequestFields } from './request-fields.ts';
 import { isReached } from './rule-clients.ts';
 import { exportHint } from './rule-ports.ts';
 import { servicesCovered } from './scope-index.ts';
-import { workloadsOf } from './service-workloads.ts';
+import { portUsed, workloadsOf } from './service-workloads.ts';
 
 /** WEFT0174, WEFT0175, and WEFT0132 of what is for requests where there are none, of ports that no service has, of who holds out nobody. */
 export function checkDestinationRule(scope: ReferenceScope, rule: DestinationRuleObject): void {
@@ -46,11 +48,41 @@ function checkSubsets(scope: ReferenceScope, rule: DestinationRuleObject, servic
   // Where one service's endpoints are not workloads (DNS, inline), nothing can be said.
   if (!workloads.every((list) => list !== undefined)) return;
   const all = workloads.flat();
+  if (all.length === 0) return;
   rule.spec.subsets.forEach((subset, index) => {
-    if (all.length === 0 || all.some((workload) => selects(subset.labels, workload.labels))) return;
-    const message = `subset ${JSON.stringify(subset.name)} selects no workload`;
-    reportAt(scope, 'WEFT0175', rule, `spec.subsets[${index}].labels`, message, labelHint(subset.labels, all));
+    const chosen = all.filter((workload) => selects(subset.labels, workload.labels));
+    const [field, name] = [`spec.subsets[${index}].labels`, JSON.stringify(subset.name)];
+    if (chosen.length === 0) {
+      reportAt(scope, 'WEFT0175', rule, field, `subset ${name} selects no workload`, labelHint(subset.labels, all));
+      return;
+    }
+    // Of a port that nobody serves at all WEFT0205 tells.
+    if (servesAny(scope, services, chosen) || !servesAny(scope, services, all)) return;
+    const message = `subset ${name} selects no workload that serves a port of the service: ${portsOf(chosen)}`;
+    const hint = 'start it with the --port that targetPort of the Service names';
+    reportAt(scope, 'WEFT0175', rule, field, message, hint);
   });
+}
+
+/** `ledger-2.bank has port 9082`, of the first of them. */
+function portsOf([first, ...others]: readonly Workload[]): string {
+  const ports = first?.ports.map(({ port }) => port).join(', ') || 'none';
+  return `${first?.id}${others.length === 0 ? '' : ` and ${others.length} more`} has port ${ports}`;
+}
+
+/** Whether one of them is behind a port. Who has not joined, or has a socket, may serve any. */
+function servesAny(scope: ReferenceScope, services: readonly Service[], workloads: readonly Workload[]): boolean {
+  return workloads.some(
+    (workload) =>
+      workload.source !== 'proxy' ||
+      isSocket(workload.address) ||
+      services.some((service) =>
+        service.ports.some((port) => {
+          const used = portUsed(scope, service, workload, port);
+          return workload.ports.some((own) => own.port === used);
+        }),
+      ),
+  );
 }
 
 /** WEFT0181 (P22): rules of one namespace and host merge only where order cannot matter. */
